@@ -1,0 +1,73 @@
+"""The two roots of every error a person may see, and the exit codes of the command line.
+
+`UserError` is for what the user can mend by changing what they gave us; `InfrastructureError` is for what the machine,
+the network or a tool did. Test results are neither: they are data, in `kdevops.results`.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from pathlib import Path
+
+
+class ExitCode(IntEnum):
+    """What the process answers: the contract of the command line with scripts and CI."""
+
+    OK = 0
+    REGRESSION = 1
+    USER = 2
+    INFRASTRUCTURE = 3
+    INCOMPLETE = 4
+
+
+class KdevopsError(Exception):
+    """An error that speaks to a person: what was found, what to change, and where the log is."""
+
+    exit_code = ExitCode.INFRASTRUCTURE
+
+    def __init__(self, message: str, *, hint: str | None = None, log: Path | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.log = log
+
+
+class UserError(KdevopsError):
+    """Something in the lab file, the command line or the kernel tree that the user can mend."""
+
+    exit_code = ExitCode.USER
+
+
+class InfrastructureError(KdevopsError):
+    """The machine, the network or a tool failed: says nothing about the kernel under test."""
+
+
+class CommandError(InfrastructureError):
+    """A command ended badly. `returncode` is negative for a signal, None when it never started or ran out of time."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        argv: tuple[str, ...],
+        returncode: int | None,
+        output: str = "",
+        hint: str | None = None,
+        log: Path | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, log=log)
+        self.argv = argv
+        self.returncode = returncode
+        self.output = output
+
+
+class BootError(InfrastructureError):
+    """A guest did not come up. `console` is the end of what it printed."""
+
+    def __init__(self, message: str, *, console: str = "", hint: str | None = None, log: Path | None = None) -> None:
+        super().__init__(message, hint=hint, log=log)
+        self.console = console
+
+
+class LostGuestError(InfrastructureError):
+    """A guest that was up stopped answering."""

@@ -1,0 +1,192 @@
+"""lab.yaml as typed, frozen models. Loading, `--set` and error messages are in `kdevops.lab.load`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(|[KMGT])(i?B)?", re.IGNORECASE)
+_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+_NAME = re.compile(r"[a-z]([a-z0-9-]{0,30}[a-z0-9])?")
+
+
+def parse_size(value: object) -> int:
+    """Bytes from a number or a text such as "4GiB" or "512M"; units are powers of 1024, as QEMU has them."""
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        return value
+    match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if not match or float(match[1]) <= 0:
+        raise ValueError("a size such as 512MiB or 4GiB is needed")
+    return int(float(match[1]) * _UNITS[match[2].upper()])
+
+
+def _check_name(value: str) -> str:
+    if not _NAME.fullmatch(value):
+        raise ValueError("a name is lower-case letters, digits and dashes, begins with a letter, and has at most 32 characters")
+    return value
+
+
+def _check_sha256(value: str) -> str:
+    if not re.fullmatch(r"[0-9a-f]{64}", value):
+        raise ValueError("a sha256 is 64 hexadecimal digits")
+    return value
+
+
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+Size = Annotated[int, BeforeValidator(parse_size, json_schema_input_type=int | str)]
+Name = Annotated[str, AfterValidator(_check_name)]
+Sha256 = Annotated[str, AfterValidator(_check_sha256)]
+Strings = Annotated[tuple[str, ...], BeforeValidator(_as_list, json_schema_input_type=str | list[str])]
+Symbol = Annotated[str, Field(pattern=r"^(CONFIG_)?[A-Za-z0-9_]+=(y|m|n|-?[0-9]+|0x[0-9a-fA-F]+|\"[^\"\n]*\")$")]
+"""One kernel option as it stands in a .config: `CONFIG_KUNIT=y`."""
+
+
+class Model(BaseModel):
+    """What every part of the lab file has in common: frozen, and no unknown field passes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Disk(Model):
+    """Extra disks of a guest, found in it by serial: `/dev/disk/by-id/virtio-kd-<n>`, n from 0."""
+
+    size: Size
+    count: int = Field(default=1, ge=1, le=16)
+
+
+class Image(Model):
+    """What a guest's root is made from. Without `path` or `url`, an image is made by mmdebstrap from the mirror."""
+
+    path: Path | None = None
+    url: str | None = None
+    sha256: Sha256 | None = None
+    suite: str = Field(default="bookworm", pattern=r"^[a-z][a-z0-9.-]*$")
+    mirror: str | None = None
+    packages: Strings = ()
+    size: Size = 4 << 30
+    init: Literal["kdevops", "systemd"] = "kdevops"
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Image:
+        if self.path and self.url:
+            raise ValueError("give either path or url, not both")
+        if self.url and not self.sha256:
+            raise ValueError("a url needs the sha256 of what it must deliver")
+        return self
+
+
+class Guests(Model):
+    """How many guests, and how big each is. `memory` is in bytes."""
+
+    count: int = Field(default=1, ge=1, le=1000)
+    cpus: int = Field(default=2, ge=1, le=256)
+    memory: Size = 2 << 30
+    disks: tuple[Disk, ...] = ()
+    image: Image = Image()
+
+
+class Source(Model):
+    """Where the kernel comes from: exactly one of path, tarball, git, package, prebuilt."""
+
+    path: Path | None = None
+    tarball: str | None = None
+    sha256: Sha256 | None = None
+    git: str | None = None
+    ref: str | None = None
+    package: str | None = None
+    prebuilt: Path | None = None
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Source:
+        kinds = [kind for kind in ("path", "tarball", "git", "package", "prebuilt") if getattr(self, kind)]
+        if len(kinds) != 1:
+            found = " and ".join(kinds) or "none"
+            raise ValueError(f"exactly one of path, tarball, git, package, prebuilt is needed, found {found}")
+        if self.ref and not self.git:
+            raise ValueError("ref goes with git")
+        if self.tarball and "://" in self.tarball and not self.sha256:
+            raise ValueError("a tarball from a URL needs its sha256")
+        return self
+
+
+class Config(Model):
+    """The kernel's configuration: a base (lean, defconfig, distro, or a file), named fragments or files, single options.
+
+    An option in `optional` may be dropped by Kconfig; every other one that does not survive stops the build.
+    """
+
+    base: str = "lean"
+    fragments: Strings = ()
+    options: tuple[Symbol, ...] = ()
+    optional: tuple[Symbol, ...] = ()
+
+
+class Kernel(Model):
+    """What is built and booted."""
+
+    source: Source = Source(package="linux-source-6.1")
+    patches: tuple[Path, ...] = ()
+    config: Config = Config()
+    compiler: Literal["gcc", "clang"] = "gcc"
+    jobs: int | None = Field(default=None, ge=1)
+    cmdline: Strings = ()
+
+
+class Selftests(Model):
+    """kselftest: `targets` are directories below tools/testing/selftests; `tests` narrows to `target:test`, `skip` leaves out."""
+
+    targets: Annotated[Strings, Field(min_length=1)]
+    tests: Strings = ()
+    skip: Strings = ()
+    timeout: float | None = Field(default=None, gt=0, description="seconds a test may take; default: the tree's own settings")
+
+
+class Kunit(Model):
+    """KUnit: `options` are the test options to build in (or as modules), `suites` narrows to names (globs)."""
+
+    options: tuple[Symbol, ...] = ("CONFIG_KUNIT_EXAMPLE_TEST=y",)
+    suites: Strings = ()
+    timeout: float = Field(default=300, gt=0, description="seconds all of KUnit may take on an unaccelerated machine")
+
+
+class Suites(Model):
+    """What is run."""
+
+    selftests: Selftests | None = None
+    kunit: Kunit | None = None
+
+
+class Qemu(Model):
+    """The embedded provider."""
+
+    type: Literal["qemu"] = "qemu"
+    accel: Literal["auto", "kvm", "tcg"] = "auto"
+    binary: str | None = None
+    ssh_port: int | None = Field(default=None, ge=1024, le=65535, description="the first guest's; default: any free port")
+    boot_timeout: float = Field(default=60, gt=0, description="seconds to ssh when accelerated; stretched when emulated")
+
+
+class Lab(Model):
+    """The whole of lab.yaml."""
+
+    name: Name
+    provider: Qemu = Qemu()
+    guests: Guests = Guests()
+    kernel: Kernel = Kernel()
+    suites: Suites = Suites()
+    baseline: Path | None = Field(default=None, description="directory of stored baselines; default: baselines/ beside the lab file")
+
+    def guest_names(self) -> tuple[str, ...]:
+        """The names of the guests, `<lab>-1` and on."""
+        return tuple(f"{self.name}-{number}" for number in range(1, self.guests.count + 1))
+
+
+def lab_schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of lab.yaml."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "kdevops lab", **Lab.model_json_schema()}

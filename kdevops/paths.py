@@ -1,0 +1,77 @@
+"""Where things live: the XDG directories of the user, and the data that ships with the package."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+
+def _xdg(variable: str, fallback: str) -> Path:
+    value = os.environ.get(variable, "")
+    # The XDG base directory specification says that a relative value must be ignored.
+    base = Path(value) if os.path.isabs(value) else Path.home() / fallback
+    return base / "kdevops"
+
+
+def state_dir() -> Path:
+    """Runs, labs and everything that must survive: `$XDG_STATE_HOME/kdevops`, or what KDEVOPS_STATE names."""
+    override = os.environ.get("KDEVOPS_STATE")
+    return Path(override).absolute() if override else _xdg("XDG_STATE_HOME", ".local/state")
+
+
+def cache_dir() -> Path:
+    """What can be made again (images, kernels, sources): `$XDG_CACHE_HOME/kdevops`, or what KDEVOPS_CACHE names."""
+    override = os.environ.get("KDEVOPS_CACHE")
+    return Path(override).absolute() if override else _xdg("XDG_CACHE_HOME", ".cache")
+
+
+def data_dir(kind: str) -> Path:
+    """The shipped directory `kind` (playbooks, roles, labs, baselines, …): beside the package in a checkout, else inside the wheel."""
+    package = Path(__file__).parent
+    checkout = package.parent / kind
+    if checkout.is_dir() and (package.parent / "pyproject.toml").is_file():
+        return checkout
+    return package / "data" / kind
+
+
+def socket_dir() -> Path:
+    """A private directory with a short name, because the path of a UNIX socket may not exceed 107 bytes.
+
+    Raises OSError where the directory cannot be made or belongs to somebody else.
+    """
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    base = Path(runtime) if os.path.isabs(runtime) and len(runtime) < 40 and os.access(runtime, os.W_OK) else None
+    path = base / "kdevops" if base else Path(tempfile.gettempdir()) / f"kdevops-{os.getuid()}"
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    owner = path.lstat()
+    if owner.st_uid != os.getuid() or owner.st_mode & 0o077:
+        raise PermissionError(f"{path} is not private to this user: remove it, it may have been planted")
+    return path
+
+
+def write_atomic(path: Path, content: str | bytes, *, mode: int = 0o644) -> None:
+    """Write a file so that a reader, or a crash at any point, sees either the old content or the new, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = content.encode() if isinstance(content, str) else content
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(file.fileno(), mode)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    fsync_dir(path.parent)
+
+
+def fsync_dir(path: Path) -> None:
+    """Make a rename within `path` durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
