@@ -1,0 +1,123 @@
+"""ssh as the program uses it: pinned host keys, one connection kept open per guest, argv lists quoted in one place."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shlex
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from kdevops.errors import CommandError, LostGuestError
+from kdevops.process import Completed, run
+
+_LOST = 255
+"""ssh's own exit code for "no connection"; a remote command that answers 255 looks the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class SshTarget:
+    """How to reach one guest. `name` is also the alias under which its host key is pinned in `known_hosts`."""
+
+    name: str
+    host: str
+    port: int
+    user: str
+    key: Path
+    known_hosts: Path
+    control: Path | None = None
+
+    def options(self) -> tuple[tuple[str, str], ...]:
+        """ssh_config(5) keywords and values. Curve25519 and ChaCha20 are the cheapest pair for an emulated CPU."""
+        always = (
+            ("IdentityFile", str(self.key)),
+            ("IdentitiesOnly", "yes"),
+            ("UserKnownHostsFile", str(self.known_hosts)),
+            ("GlobalKnownHostsFile", "/dev/null"),
+            ("HostKeyAlias", self.name),
+            ("StrictHostKeyChecking", "yes"),
+            ("HostKeyAlgorithms", "ssh-ed25519"),
+            ("KexAlgorithms", "curve25519-sha256"),
+            ("Ciphers", "chacha20-poly1305@openssh.com,aes128-gcm@openssh.com,aes128-ctr"),
+            ("PasswordAuthentication", "no"),
+            ("ForwardAgent", "no"),
+            ("ServerAliveInterval", "15"),
+            ("ServerAliveCountMax", "8"),
+            ("LogLevel", "ERROR"),
+        )
+        if self.control is None:
+            return always
+        return (*always, ("ControlMaster", "auto"), ("ControlPath", str(self.control)), ("ControlPersist", "120"))
+
+    def argv(self, command: Sequence[str] = (), *, tty: bool = False) -> list[str]:
+        """The ssh command line that runs `command` in the guest, or a login shell without one."""
+        words = ["ssh", "-F", "none", "-p", str(self.port), "-l", self.user]
+        for keyword, value in self.options():
+            words += ["-o", f"{keyword}={_quote_option(value)}"]
+        words += ["-t"] if tty else (["-T"] if command else [])
+        words.append(self.host)
+        return [*words, "--", shlex.join(command)] if command else words
+
+    async def run(
+        self,
+        command: Sequence[str],
+        *,
+        timeout: float,
+        stdin: bytes | BinaryIO | None = None,
+        check: bool = True,
+        on_line: Callable[[str], None] | None = None,
+        log_to: Path | None = None,
+    ) -> Completed:
+        """Run `command` in the guest; `timeout` in seconds is ours, the guest is not told.
+
+        Raises LostGuestError when the connection breaks or cannot be made, CommandError when the deadline passes or, with
+        `check`, when the command fails.
+        """
+        done = await run(self.argv(command), timeout=timeout, stdin=stdin, check=False, on_line=on_line, log_to=log_to)
+        if done.returncode == _LOST:
+            reason = (done.stderr.strip().splitlines() or ["connection closed"])[-1]
+            raise LostGuestError(f"guest {self.name} does not answer over ssh: {reason}")
+        if check and done.returncode != 0:
+            said = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:]
+            message = f"{command[0]} in guest {self.name} failed with exit code {done.returncode}: {''.join(said)}"
+            raise CommandError(message, argv=tuple(command), returncode=done.returncode, output=done.stderr, log=log_to)
+        return done
+
+    async def push_tar(self, archive: Path, directory: str, *, timeout: float) -> None:
+        """Unpack a local tar archive (any compression tar knows by itself is refused: plain tar) into a guest directory."""
+        with archive.open("rb") as file:
+            script = 'mkdir -p "$1" && exec tar -x -C "$1" -f -'
+            await self.run(["sh", "-c", script, "sh", directory], timeout=timeout, stdin=file)
+
+    async def disconnect(self) -> None:
+        """End the kept connection, so that a guest that was reset is not asked over a dead one."""
+        if self.control is None or not self.control.exists():
+            return
+        await run(["ssh", "-F", "none", "-O", "exit", "-o", f"ControlPath={self.control}", self.host], timeout=10, check=False)
+        self.control.unlink(missing_ok=True)
+
+
+def _quote_option(value: str) -> str:
+    """ssh parses -o values as configuration lines: blanks need quotes, and % introduces tokens."""
+    return '"' + value.replace("%", "%%") + '"' if set(value) & set(" %\t") else value
+
+
+async def wait_for_banner(host: str, port: int, *, timeout: float, gone: Callable[[], bool]) -> bool:
+    """Wait until an ssh server greets on `host`:`port`; False when `gone()` says there is nobody to wait for, or time is up.
+
+    A connect alone proves nothing: user-mode networks accept it before the guest is there.
+    """
+    end = time.monotonic() + timeout
+    while time.monotonic() < end and not gone():
+        with contextlib.suppress(OSError, TimeoutError):
+            reader, writer = await asyncio.wait_for(asyncio.open_connection(host, port), 2)
+            try:
+                if (await asyncio.wait_for(reader.read(8), 2)).startswith(b"SSH-"):
+                    return True
+            finally:
+                writer.close()
+        await asyncio.sleep(0.1)
+    return False

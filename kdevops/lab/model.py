@@ -167,6 +167,9 @@ class Qemu(Model):
 
     type: Literal["qemu"] = "qemu"
     accel: Literal["auto", "kvm", "tcg"] = "auto"
+    network: Literal["isolated", "outgoing"] = Field(
+        default="isolated", description="isolated: nothing but our ssh gets in or out; outgoing: guests reach what this machine reaches"
+    )
     binary: str | None = None
     ssh_port: int | None = Field(default=None, ge=1024, le=65535, description="the first guest's; default: any free port")
     boot_timeout: float = Field(default=60, gt=0, description="seconds to ssh when accelerated; stretched when emulated")

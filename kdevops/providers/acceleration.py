@@ -1,0 +1,127 @@
+"""Whether KVM works here, found out by booting a kernel with a deadline.
+
+A device that opens proves nothing: on some machines (nested virtualisation in software, for one) `/dev/kvm` answers every
+call and guests hang in their first instructions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from kdevops.errors import CommandError, KdevopsError, UserError
+from kdevops.paths import write_atomic
+from kdevops.process import run
+from kdevops.progress import Progress, Report, silent
+
+_KVM = Path("/dev/kvm")
+_KVM_DEADLINE = 12.0
+"""Seconds; a kernel that KVM really runs prints its first line in well under one."""
+_TCG_DEADLINE = 120.0
+_ACCELERATED_SECONDS = 0.5
+"""What the probe's boot takes on a current machine with KVM; the ratio to it is the factor of an emulated one."""
+_FACTOR_RANGE = (8.0, 40.0)
+_GREETING = "Linux version"
+
+
+@dataclass(frozen=True, slots=True)
+class Acceleration:
+    """`kind` is "kvm" or "tcg", `why` the reason in a sentence, `factor` what to multiply timeouts with."""
+
+    kind: str
+    why: str
+    factor: float
+
+    def arguments(self) -> tuple[str, ...]:
+        """QEMU's options for it."""
+        if self.kind == "kvm":
+            return ("-accel", "kvm", "-cpu", "host")
+        return ("-accel", "tcg,thread=multi", "-cpu", "max")
+
+
+async def probe(
+    kernel: Path | None, *, cache: Path, binary: str = "qemu-system-x86_64", wanted: str = "auto", report: Report = silent
+) -> Acceleration:
+    """Find out by a timed boot of `kernel` (no root needed: it may panic, it only has to speak); the answer is cached.
+
+    Without a kernel the answer may be one that was cached, or "tcg" with a `why` that says nothing was proven yet.
+    Raises UserError when `wanted` is "kvm" and KVM does not work.
+    """
+    accel = await _probe(kernel, cache, binary, wanted, report)
+    if wanted == "kvm" and accel.kind != "kvm":
+        raise UserError(f"provider.accel is kvm, but {accel.why}", hint="use accel: auto, or mend KVM on this machine")
+    return accel
+
+
+async def _probe(kernel: Path | None, cache: Path, binary: str, wanted: str, report: Report) -> Acceleration:
+    obstacle = "provider.accel is tcg" if wanted == "tcg" else _obstacle()
+    record = cache / "acceleration" / f"{await _identity(binary, obstacle)}.json"
+    try:
+        return Acceleration(**json.loads(record.read_text()))
+    except (OSError, ValueError, TypeError):
+        pass
+    if kernel is None:
+        why = obstacle or "KVM was not tried yet (that needs a kernel; the first run does it)"
+        return Acceleration("tcg", why, _FACTOR_RANGE[0])
+    report(Progress("acceleration", "a timed boot tells whether KVM works"))
+    accel = None if obstacle else await _try_kvm(binary, kernel)
+    if accel is None:
+        why = obstacle or f"KVM opens, but a kernel booted with it said nothing within {_KVM_DEADLINE:g} s"
+        seconds = await _boot(binary, kernel, Acceleration("tcg", why, 1.0), _TCG_DEADLINE)
+        if seconds is None:
+            return Acceleration("tcg", why, _FACTOR_RANGE[1])  # not cached: this kernel may be the one at fault
+        low, high = _FACTOR_RANGE
+        accel = Acceleration("tcg", why, round(min(high, max(low, seconds / _ACCELERATED_SECONDS)), 1))
+    write_atomic(record, json.dumps(asdict(accel)))
+    report(Progress("acceleration", f"{accel.kind}: {accel.why}", done=True))
+    return accel
+
+
+async def _try_kvm(binary: str, kernel: Path) -> Acceleration | None:
+    kvm = Acceleration("kvm", "a kernel booted with KVM", 1.0)
+    return kvm if await _boot(binary, kernel, kvm, _KVM_DEADLINE) is not None else None
+
+
+def _obstacle() -> str | None:
+    if not _KVM.exists():
+        return "there is no /dev/kvm"
+    if not os.access(_KVM, os.R_OK | os.W_OK):
+        return "/dev/kvm may not be opened by this user (join the group kvm: sudo usermod -aG kvm $USER, then log in again)"
+    return None
+
+
+async def _identity(binary: str, obstacle: str | None) -> str:
+    version = (await run([binary, "--version"], timeout=30)).stdout
+    facts = [version, platform.release(), platform.node(), obstacle or ""]
+    return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16]
+
+
+async def _boot(binary: str, kernel: Path, accel: Acceleration, deadline: float) -> float | None:
+    """Seconds until the kernel gave up for want of a root; None when it was not heard of within `deadline`."""
+    serial = "ttyAMA0" if platform.machine() == "aarch64" else "ttyS0"
+    machine = "virt" if platform.machine() == "aarch64" else "q35"
+    argv = [
+        *(binary, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-machine", machine, *accel.arguments()),
+        *("-m", "512M", "-serial", "stdio", "-kernel", str(kernel), "-append", f"console={serial} panic=-1 kunit.enable=0"),
+    ]
+    heard = False
+
+    def listen(line: str) -> None:
+        nonlocal heard
+        heard = heard or _GREETING in line
+
+    started = time.monotonic()
+    try:
+        await run(argv, timeout=deadline, check=False, on_line=listen)
+    except CommandError as error:
+        if error.returncode is None and not heard:
+            return None
+        return deadline if heard else None
+    except KdevopsError:
+        return None
+    return time.monotonic() - started if heard else None

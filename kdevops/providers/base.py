@@ -1,0 +1,81 @@
+"""What every provider of guests can do; the rest of the program knows only this."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from kdevops.guest.ssh import SshTarget
+
+
+@dataclass(frozen=True, slots=True)
+class BootKernel:
+    """A kernel to boot directly. `key` is the content hash by which a running guest is recognised as having booted it."""
+
+    image: Path
+    key: str
+    cmdline: tuple[str, ...] = ()
+    initrd: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GuestStatus:
+    """What is known of one guest without asking it: "running" or "stopped", and where its ssh and console are."""
+
+    name: str
+    state: str
+    address: str = ""
+    port: int = 0
+    console: str = ""
+    kernel: str = ""
+    details: dict[str, str] = field(default_factory=dict)
+
+
+class Guest(Protocol):
+    """One live guest."""
+
+    @property
+    def name(self) -> str:
+        """Its name, unique in the lab."""
+
+    @property
+    def ssh(self) -> SshTarget:
+        """How to reach it."""
+
+    @property
+    def console(self) -> Path:
+        """The file its serial console is recorded in."""
+
+    def alive(self) -> bool:
+        """Whether the machine runs at all; says nothing about its kernel."""
+
+    async def reset(self, extra_cmdline: Sequence[str] = ()) -> None:
+        """A fresh boot of the same kernel on a fresh root. Raises BootError."""
+
+    async def down(self) -> None:
+        """Stop it and give back what it used."""
+
+
+class Provider(Protocol):
+    """Gives guests. Timeouts elsewhere are stretched by `factor`, which is 1.0 where the CPU is not emulated."""
+
+    @property
+    def factor(self) -> float:
+        """How much slower than real hardware guests are."""
+
+    async def up(self, name: str, *, extra_cmdline: Sequence[str] = (), stay: bool = False, fresh: bool = False) -> Guest:
+        """Bring one guest up, or return it at once when it is there and healthy. Raises BootError.
+
+        Unless it is told to `stay`, a guest dies with this process. `fresh` forces a new boot.
+        """
+
+    async def attach(self, name: str) -> Guest | None:
+        """The guest if it runs, whatever it booted; None otherwise."""
+
+    def status(self) -> tuple[GuestStatus, ...]:
+        """All guests of the lab, in order."""
+
+    async def down(self) -> None:
+        """Stop all guests of the lab, also ones an interrupted command left behind."""
