@@ -46,7 +46,7 @@ class Outcome:
     """How one test ended. `seconds` is wall time in the guest; `reason` says why it was not a pass, in a line.
 
     `output` names the file with what the test printed, below the run's directory; `oops` is the kernel's report of a
-    crash.
+    crash. `subtests_cut` counts subtests that were too many to keep.
     """
 
     status: Status
@@ -56,6 +56,7 @@ class Outcome:
     output: str = ""
     oops: str = ""
     guest: str = ""
+    subtests_cut: int = 0
 
 
 class RunState(StrEnum):

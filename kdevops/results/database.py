@@ -1,0 +1,178 @@
+"""The SQLite file below the store: its schema, how it is opened and brought up to date, its troubles in prose."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from kdevops.errors import InfrastructureError, UserError
+
+FILE_NAME = "kdevops.sqlite"
+BUSY_SECONDS = 30.0
+"""How long a writer waits for another process's transaction."""
+
+_FIRST = (
+    """CREATE TABLE run (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        lab TEXT NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('planned', 'running', 'interrupted', 'complete', 'incomplete')),
+        created TEXT NOT NULL,
+        ended TEXT,
+        record TEXT NOT NULL
+    ) STRICT""",
+    "CREATE INDEX run_by_lab ON run (lab, id)",
+    """CREATE TABLE planned (
+        id INTEGER PRIMARY KEY,
+        run INTEGER NOT NULL REFERENCES run (id),
+        position INTEGER NOT NULL,
+        suite TEXT NOT NULL,
+        profile TEXT NOT NULL,
+        name TEXT NOT NULL,
+        timeout REAL NOT NULL,
+        expected REAL,
+        UNIQUE (run, position),
+        UNIQUE (run, suite, profile, name)
+    ) STRICT""",
+    # The primary key is what holds "exactly one status a test": a second one cannot be written, whoever tries.
+    """CREATE TABLE outcome (
+        planned INTEGER PRIMARY KEY REFERENCES planned (id),
+        status TEXT NOT NULL CHECK (status IN ('pass', 'fail', 'skip', 'crash', 'hang', 'missing')),
+        seconds REAL NOT NULL,
+        reason TEXT NOT NULL,
+        output TEXT NOT NULL,
+        oops TEXT NOT NULL,
+        guest TEXT NOT NULL,
+        subtests_cut INTEGER NOT NULL
+    ) STRICT""",
+    """CREATE TABLE subtest (
+        planned INTEGER NOT NULL REFERENCES outcome (planned),
+        number INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        status TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        PRIMARY KEY (planned, number)
+    ) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE journal (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        run INTEGER NOT NULL REFERENCES run (id),
+        at TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        planned INTEGER REFERENCES planned (id),
+        guest TEXT NOT NULL,
+        text TEXT NOT NULL
+    ) STRICT""",
+    "CREATE INDEX journal_by_run ON journal (run, id)",
+    *(
+        f"CREATE TRIGGER {table}_no_{verb} BEFORE {verb} ON {table}"
+        f" BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+        for table in ("planned", "outcome", "subtest", "journal")
+        for verb in ("update", "delete")
+    ),
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+"""Statements that lead from schema n to n + 1; `PRAGMA user_version` says how many were applied. Append, never edit."""
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open the database, made or migrated where needed.
+
+    Raises UserError when a newer kdevops wrote it, InfrastructureError when it cannot be opened or is no database.
+    """
+    with explained(path):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InfrastructureError(
+                f"the state directory {path.parent} cannot be made: {error.strerror}",
+                hint="choose another directory with --state",
+            ) from error
+        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            _migrate(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+@contextlib.contextmanager
+def transaction(connection: sqlite3.Connection, path: Path) -> Iterator[sqlite3.Connection]:
+    """A write transaction: all of it is durable at the end of the block, or nothing of it ever was."""
+    with explained(path):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield connection
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:  # a full disk makes SQLite roll back by itself
+                connection.execute("ROLLBACK")
+            raise
+
+
+@contextlib.contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors into InfrastructureError; broken constraints pass, for they mean something to the caller."""
+    try:
+        yield
+    except sqlite3.IntegrityError:
+        raise
+    except sqlite3.DatabaseError as error:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte of an extended code is the primary one
+        message, hint = _TROUBLES.get(code, ("the result store {path} failed ({error})", None))
+        facts = {"path": path, "directory": path.parent, "error": error}
+        raise InfrastructureError(message.format(**facts), hint=hint and hint.format(**facts)) from error
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    if _version(connection, path) == len(MIGRATIONS):
+        return
+    with transaction(connection, path):
+        done = _version(connection, path)  # again, now that no other process can be migrating
+        for statements in MIGRATIONS[done:]:
+            for statement in statements:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+
+def _version(connection: sqlite3.Connection, path: Path) -> int:
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version > len(MIGRATIONS):
+        raise UserError(
+            f"{path} was written by a newer kdevops (schema {version}, this one knows {len(MIGRATIONS)})",
+            hint="use that newer kdevops, or another directory with --state",
+        )
+    return version
+
+
+_DAMAGED = (
+    "the result store {path} is damaged ({error})",
+    "save what can be read with `sqlite3 {path} .recover`, then move the file away; the next run makes a new one",
+)
+_TROUBLES: dict[int, tuple[str, str | None]] = {
+    sqlite3.SQLITE_FULL: (
+        "the disk is full: the result store {path} cannot grow",
+        "free some space in {directory}, then `kdevops resume`: every finished test is kept",
+    ),
+    sqlite3.SQLITE_CORRUPT: _DAMAGED,
+    sqlite3.SQLITE_NOTADB: _DAMAGED,
+    sqlite3.SQLITE_BUSY: (
+        f"another process has kept the result store {{path}} locked for {BUSY_SECONDS:g} s",
+        "see who has it open with `fuser {path}`",
+    ),
+    sqlite3.SQLITE_READONLY: ("the result store {path} is not writable", "check who owns it and its directory"),
+    sqlite3.SQLITE_PERM: ("the result store {path} may not be opened", "check who owns it and its directory"),
+    sqlite3.SQLITE_CANTOPEN: (
+        "the result store {path} cannot be opened",
+        "check who owns it and its directory, or choose another one with --state",
+    ),
+    sqlite3.SQLITE_IOERR: (
+        "reading or writing the result store {path} failed ({error})",
+        "look at the disk that holds {directory} (full? failing? a network file system?)",
+    ),
+}

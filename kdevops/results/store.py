@@ -1,0 +1,380 @@
+"""The durable record of every run: what was planned, what happened, how each test ended.
+
+Every method that writes is one transaction, on disk when it returns: whoever is killed afterwards loses nothing.
+A store belongs to the thread that opened it; any number of processes may have the same file open.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from statistics import median
+from types import TracebackType
+from typing import Any, Self, TypeAlias
+
+from kdevops.errors import InfrastructureError, UserError
+from kdevops.results import database
+from kdevops.results.model import Outcome, RunState, Status, Subtest, TestId
+from kdevops.results.text import clean
+
+JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None"
+
+MAX_LINE = 500
+"""Characters kept of a reason, a name or another one-line text of a guest."""
+MAX_OOPS = 64 << 10
+"""Characters kept of a kernel's report of its crash; the beginning, where its title stands."""
+MAX_SUBTESTS = 10_000
+"""Subtests kept of one test. Passes are dropped first: no failure hides behind the limit."""
+HISTORY_RUNS = 10
+"""Runs that an expected duration is taken from."""
+_OPEN = (RunState.PLANNED, RunState.RUNNING, RunState.INTERRUPTED)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRow:
+    """One test of a plan. `timeout` and `expected` are in seconds; `expected` is None while unknown."""
+
+    id: TestId
+    timeout: float
+    expected: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run. `created` and `ended` are UTC in ISO 8601; `record` is what it takes to run it again."""
+
+    id: int
+    lab: str
+    state: RunState
+    created: str
+    ended: str | None
+    record: Mapping[str, Any]
+
+
+class Kind(StrEnum):
+    """What a line of the journal tells."""
+
+    CREATED = "created"
+    STARTED = "started"
+    ENDED = "ended"
+    INFRASTRUCTURE = "infrastructure"
+    INTERRUPTED = "interrupted"
+    FINISHED = "finished"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a run's journal; `at` is UTC in ISO 8601."""
+
+    at: str
+    kind: Kind
+    test: TestId | None
+    guest: str
+    text: str
+
+
+class Store:
+    """All runs below one state directory, in its file `kdevops.sqlite`. A context manager.
+
+    Raises UserError for a store of a newer kdevops and for runs that do not exist; InfrastructureError, from any
+    method, when the file is damaged, locked or not writable, or the disk is full.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.path = directory / database.FILE_NAME
+        self._connection = database.connect(self.path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file. What was written stays written without it."""
+        self._connection.close()
+
+    def create_run(self, lab: str, plan: Sequence[PlannedRow], record: Mapping[str, JSON]) -> int:
+        """Store a run with its whole plan and return its number.
+
+        Raises UserError for an empty plan, a test planned twice, or a name that cannot be printed as it is.
+        """
+        _check_plan(plan)
+        with database.transaction(self._connection, self.path) as sql:
+            cursor = sql.execute(
+                "INSERT INTO run (lab, state, created, record) VALUES (?, ?, ?, ?)",
+                (lab, RunState.PLANNED, _now(), json.dumps(record)),
+            )
+            run_id = cursor.lastrowid
+            assert run_id is not None
+            sql.executemany(
+                "INSERT INTO planned (run, position, suite, profile, name, timeout, expected)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    (run_id, position, row.id.suite, row.id.profile, row.id.name, row.timeout, row.expected)
+                    for position, row in enumerate(plan)
+                ),
+            )
+            self._note(run_id, Kind.CREATED, text=f"{len(plan)} tests planned")
+        return run_id
+
+    def run(self, run_id: int) -> Run:
+        """The run with this number. Raises UserError when there is none."""
+        rows = self._query("SELECT id, lab, state, created, ended, record FROM run WHERE id = ?", run_id)
+        if not rows:
+            raise UserError(f"there is no run {run_id} in {self.path}", hint="list the runs with `kdevops results`")
+        return _run(rows[0])
+
+    def runs(self, lab: str | None = None) -> tuple[Run, ...]:
+        """All runs, or all of one lab, newest first."""
+        rows = self._query(
+            "SELECT id, lab, state, created, ended, record FROM run WHERE lab = ?1 OR ?1 IS NULL ORDER BY id DESC", lab
+        )
+        return tuple(map(_run, rows))
+
+    def latest(self, lab: str) -> Run | None:
+        """The newest run of a lab, None when it has none."""
+        rows = self._query(
+            "SELECT id, lab, state, created, ended, record FROM run WHERE lab = ? ORDER BY id DESC LIMIT 1", lab
+        )
+        return _run(rows[0]) if rows else None
+
+    def plan(self, run_id: int) -> tuple[PlannedRow, ...]:
+        """What was planned, in order."""
+        rows = self._query(
+            "SELECT suite, profile, name, timeout, expected FROM planned WHERE run = ? ORDER BY position", run_id
+        )
+        return tuple(PlannedRow(TestId(*row[:3]), *row[3:]) for row in rows)
+
+    def pending(self, run_id: int) -> tuple[TestId, ...]:
+        """Planned tests without a status, in the plan's order; those in flight are among them."""
+        rows = self._query(
+            "SELECT suite, profile, name FROM planned LEFT JOIN outcome ON outcome.planned = planned.id"
+            " WHERE run = ? AND status IS NULL ORDER BY position",
+            run_id,
+        )
+        return tuple(TestId(*row) for row in rows)
+
+    def in_flight(self, run_id: int) -> tuple[TestId, ...]:
+        """Tests that were started and have no status: what a killed controller left behind."""
+        rows = self._query(
+            "SELECT suite, profile, name FROM planned LEFT JOIN outcome ON outcome.planned = planned.id"
+            " WHERE run = ? AND status IS NULL AND planned.id IN"
+            " (SELECT planned FROM journal WHERE run = ? AND kind = 'started') ORDER BY position",
+            run_id,
+            run_id,
+        )
+        return tuple(TestId(*row) for row in rows)
+
+    def started(self, run_id: int, test: TestId, guest: str) -> None:
+        """A test is about to be given to a guest. Raises InfrastructureError once the run has ended."""
+        with database.transaction(self._connection, self.path) as sql:
+            if self._state(run_id) not in _OPEN:
+                raise InfrastructureError(f"run {run_id} has ended: {test} cannot be started in it any more")
+            sql.execute("UPDATE run SET state = ? WHERE id = ?", (RunState.RUNNING, run_id))
+            self._note(run_id, Kind.STARTED, planned=self._planned(run_id, test), guest=guest)
+
+    def ended(self, run_id: int, test: TestId, outcome: Outcome) -> None:
+        """A test has its one and final status. Raises InfrastructureError when it already had one."""
+        with database.transaction(self._connection, self.path):
+            planned = self._planned(run_id, test)
+            try:
+                self._write_outcome(planned, outcome)
+            except sqlite3.IntegrityError as error:
+                raise InfrastructureError(
+                    f"{test} already has a status in run {run_id}; a second one ({outcome.status}) is refused"
+                ) from error
+            self._note(run_id, Kind.ENDED, planned=planned, guest=outcome.guest, text=outcome.status)
+
+    def infrastructure(self, run_id: int, guest: str, text: str) -> None:
+        """Trouble that says nothing about any test: no boot, no ssh, a full disk."""
+        with database.transaction(self._connection, self.path):
+            self._note(run_id, Kind.INFRASTRUCTURE, guest=guest, text=text)
+
+    def outcomes(self, run_id: int) -> Mapping[TestId, Outcome]:
+        """How tests ended, in the plan's order; those without a status are absent."""
+        rows = self._query(
+            "SELECT planned.id, suite, profile, name, status, seconds, reason, output, oops, guest, subtests_cut"
+            " FROM planned JOIN outcome ON outcome.planned = planned.id WHERE run = ? ORDER BY position",
+            run_id,
+        )
+        subtests: dict[int, list[Subtest]] = defaultdict(list)
+        for planned, name, status, reason in self._query(
+            "SELECT subtest.planned, subtest.name, status, reason FROM subtest"
+            " JOIN planned ON planned.id = subtest.planned WHERE run = ? ORDER BY subtest.planned, number",
+            run_id,
+        ):
+            subtests[planned].append(Subtest(name, Status(status), reason))
+        return {
+            TestId(suite, profile, name): Outcome(
+                Status(status),
+                seconds=seconds,
+                reason=reason,
+                subtests=tuple(subtests.get(planned, ())),
+                output=output,
+                oops=oops,
+                guest=guest,
+                subtests_cut=cut,
+            )
+            for planned, suite, profile, name, status, seconds, reason, output, oops, guest, cut in rows
+        }
+
+    def journal(self, run_id: int) -> tuple[Entry, ...]:
+        """Everything that happened, in order."""
+        rows = self._query(
+            "SELECT at, kind, suite, profile, name, guest, text FROM journal"
+            " LEFT JOIN planned ON planned.id = journal.planned WHERE journal.run = ? ORDER BY journal.id",
+            run_id,
+        )
+        return tuple(
+            Entry(at, Kind(kind), TestId(suite, profile, name) if suite is not None else None, guest, text)
+            for at, kind, suite, profile, name, guest, text in rows
+        )
+
+    def update_record(self, run_id: int, changes: Mapping[str, JSON]) -> None:
+        """Replace these top-level keys of the run's record and keep the others."""
+        with database.transaction(self._connection, self.path) as sql:
+            record = {**self.run(run_id).record, **changes}
+            sql.execute("UPDATE run SET record = ? WHERE id = ?", (json.dumps(record), run_id))
+
+    def interrupt(self, run_id: int) -> None:
+        """The run stops here and can be resumed. Nothing happens to one that has ended."""
+        with database.transaction(self._connection, self.path) as sql:
+            if self._state(run_id) in _OPEN:
+                sql.execute("UPDATE run SET state = ? WHERE id = ?", (RunState.INTERRUPTED, run_id))
+                self._note(run_id, Kind.INTERRUPTED)
+
+    def finish(self, run_id: int) -> RunState:
+        """End the run: every planned test without a status becomes `missing`, with the reason, all in one transaction.
+
+        The state is COMPLETE when none is missing, else INCOMPLETE. Finishing again changes nothing.
+        """
+        with database.transaction(self._connection, self.path) as sql:
+            state = self._state(run_id)
+            if state not in _OPEN:
+                return state
+            rows = sql.execute(
+                "SELECT planned.id, (SELECT guest FROM journal WHERE journal.planned = planned.id AND kind = 'started'"
+                " ORDER BY journal.id DESC LIMIT 1) FROM planned LEFT JOIN outcome ON outcome.planned = planned.id"
+                " WHERE run = ? AND status IS NULL ORDER BY position",
+                (run_id,),
+            ).fetchall()
+            for planned, guest in rows:
+                reason = "never given to a guest" if guest is None else f"given to {guest}, and no end of it was seen"
+                self._write_outcome(planned, Outcome(Status.MISSING, reason=reason, guest=guest or ""))
+                self._note(run_id, Kind.ENDED, planned=planned, guest=guest or "", text=Status.MISSING)
+            (missing,) = sql.execute(
+                "SELECT count(*) FROM planned JOIN outcome ON outcome.planned = planned.id"
+                " WHERE run = ? AND status = 'missing'",
+                (run_id,),
+            ).fetchone()
+            state = RunState.INCOMPLETE if missing else RunState.COMPLETE
+            sql.execute("UPDATE run SET state = ?, ended = ? WHERE id = ?", (state, _now(), run_id))
+            self._note(run_id, Kind.FINISHED, text=state)
+        return state
+
+    def history(self, lab: str | None, tests: Iterable[TestId]) -> Mapping[TestId, float]:
+        """Median seconds of these tests in the last runs (of one lab, or of all); the unknown are absent.
+
+        Only passes and fails count: skips end at once, and a crash or a hang says nothing of the next duration.
+        """
+        wanted = set(tests)
+        seconds: dict[TestId, list[float]] = defaultdict(list)
+        for suite, profile, name, duration in self._query(
+            "SELECT suite, profile, name, seconds FROM planned JOIN outcome ON outcome.planned = planned.id"
+            " WHERE status IN ('pass', 'fail') AND run IN"
+            " (SELECT id FROM run WHERE lab = ?1 OR ?1 IS NULL ORDER BY id DESC LIMIT ?2)",
+            lab,
+            HISTORY_RUNS,
+        ):
+            test = TestId(suite, profile, name)
+            if test in wanted:
+                seconds[test].append(duration)
+        return {test: median(values) for test, values in seconds.items()}
+
+    def _query(self, statement: str, *values: object) -> list[Any]:
+        with database.explained(self.path):
+            return self._connection.execute(statement, values).fetchall()
+
+    def _state(self, run_id: int) -> RunState:
+        return self.run(run_id).state
+
+    def _planned(self, run_id: int, test: TestId) -> int:
+        rows = self._query(
+            "SELECT id FROM planned WHERE run = ? AND suite = ? AND profile = ? AND name = ?",
+            run_id,
+            test.suite,
+            test.profile,
+            test.name,
+        )
+        if not rows:
+            raise InfrastructureError(f"{test} is not in the plan of run {run_id}")
+        return int(rows[0][0])
+
+    def _write_outcome(self, planned: int, outcome: Outcome) -> None:
+        kept = _keep(outcome.subtests)
+        self._connection.execute(
+            "INSERT INTO outcome (planned, status, seconds, reason, output, oops, guest, subtests_cut)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                planned,
+                outcome.status,
+                max(outcome.seconds, 0.0) if math.isfinite(outcome.seconds) else 0.0,
+                clean(outcome.reason, MAX_LINE),
+                clean(outcome.output, MAX_LINE),
+                clean(outcome.oops, MAX_OOPS, lines=True),
+                clean(outcome.guest, MAX_LINE),
+                outcome.subtests_cut + len(outcome.subtests) - len(kept),
+            ),
+        )
+        self._connection.executemany(
+            "INSERT INTO subtest (planned, number, name, status, reason) VALUES (?, ?, ?, ?, ?)",
+            (
+                (planned, number, clean(each.name, MAX_LINE), each.status, clean(each.reason, MAX_LINE))
+                for number, each in enumerate(kept)
+            ),
+        )
+
+    def _note(self, run_id: int, kind: Kind, *, planned: int | None = None, guest: str = "", text: str = "") -> None:
+        self._connection.execute(
+            "INSERT INTO journal (run, at, kind, planned, guest, text) VALUES (?, ?, ?, ?, ?, ?)",
+            (run_id, _now(), kind, planned, clean(guest, MAX_LINE), clean(text, MAX_LINE)),
+        )
+
+
+def _check_plan(plan: Sequence[PlannedRow]) -> None:
+    if not plan:
+        raise UserError("no test to run", hint="look at `suites` in lab.yaml: what it selects is empty")
+    seen: set[TestId] = set()
+    for row in plan:
+        for part in (row.id.suite, row.id.profile, row.id.name):
+            if not part or part != clean(part, MAX_LINE):
+                raise UserError(f"the test name {part!a} is empty, longer than {MAX_LINE} characters or not printable")
+        if row.id in seen:
+            raise UserError(f"{row.id} is planned twice", hint="name it once in `suites` of lab.yaml")
+        seen.add(row.id)
+
+
+def _keep(subtests: Sequence[Subtest]) -> Sequence[Subtest]:
+    if len(subtests) <= MAX_SUBTESTS:
+        return subtests
+    passes_last = sorted(range(len(subtests)), key=lambda index: subtests[index].status is Status.PASS)
+    return [subtests[index] for index in sorted(passes_last[:MAX_SUBTESTS])]
+
+
+def _run(row: tuple[int, str, str, str, str | None, str]) -> Run:
+    run_id, lab, state, created, ended, record = row
+    return Run(run_id, lab, RunState(state), created, ended, json.loads(record))
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,44 @@
+"""Make text that came from a guest fit to be kept and printed."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+ELLIPSIS = "…"
+
+# ECMA-48: control sequences (CSI) and control strings (DCS, SOS, OSC, PM, APC, ended by ST or, in practice, BEL).
+# A string without an end loses only its introducer, so that no guest can hide the text that follows.
+_ESCAPES = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
+    r"|(?:\x1b[PX\]^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)"
+    r"|\x1b[ -/]*[0-~]"
+)
+# Cc controls, Cf invisible formatting (turns the direction of text), Cs lone surrogates (cannot be encoded).
+_UNPRINTABLE = frozenset({"Cc", "Cf", "Cs"})
+_BREAKS = frozenset("\n\r\t\v\f\x85\u2028\u2029")
+
+
+def clean(text: str, limit: int | None = None, *, lines: bool = False) -> str:
+    """`text` without escape sequences, control characters, invisible formatting and lone surrogates.
+
+    The result is one line, blanks trimmed at its ends, or with `lines` several, divided by "\\n". With `limit` it has
+    at most that many characters, the last of them "…" where something was cut.
+    """
+    text = _ESCAPES.sub("", text)
+    if lines:
+        text = text.replace("\r\n", "\n")
+        text = "".join(_printable(character, keep="\n") for character in text)
+    else:
+        text = "".join(_printable(character) for character in text).strip()
+    if limit is not None and len(text) > limit:
+        text = text[: limit - 1] + ELLIPSIS if limit > 0 else ""
+    return text
+
+
+def _printable(character: str, keep: str = "") -> str:
+    if character == keep:
+        return character
+    if character in _BREAKS:
+        return " "
+    return "" if unicodedata.category(character) in _UNPRINTABLE else character
