@@ -18,6 +18,7 @@ from kdevops.errors import CommandError, KdevopsError, UserError
 from kdevops.paths import write_atomic
 from kdevops.process import run
 from kdevops.progress import Progress, Report, silent
+from kdevops.providers.architecture import architecture
 
 _KVM = Path("/dev/kvm")
 _KVM_DEADLINE = 12.0
@@ -103,11 +104,11 @@ async def _identity(binary: str, obstacle: str | None) -> str:
 
 async def _boot(binary: str, kernel: Path, accel: Acceleration, deadline: float) -> float | None:
     """Seconds until the kernel gave up for want of a root; None when it was not heard of within `deadline`."""
-    serial = "ttyAMA0" if platform.machine() == "aarch64" else "ttyS0"
-    machine = "virt" if platform.machine() == "aarch64" else "q35"
+    arch = architecture()
     argv = [
-        *(binary, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-machine", machine, *accel.arguments()),
-        *("-m", "512M", "-serial", "stdio", "-kernel", str(kernel), "-append", f"console={serial} panic=-1 kunit.enable=0"),
+        *(binary, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"),
+        *("-machine", arch.machine, *accel.arguments(), "-m", "512M", "-serial", "stdio"),
+        *("-kernel", str(kernel), "-append", f"console={arch.serial} panic=-1"),
     ]
     heard = False
 

@@ -1,0 +1,33 @@
+"""The machines we can make embedded guests on."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+
+from kdevops.errors import UserError
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """What differs between the machines we can make guests on."""
+
+    binary: str
+    machine: str
+    serial: str
+
+
+ARCHITECTURES = {
+    "x86_64": Architecture("qemu-system-x86_64", "q35", "ttyS0"),
+    "aarch64": Architecture("qemu-system-aarch64", "virt", "ttyAMA0"),
+}
+
+
+def architecture(machine: str | None = None) -> Architecture:
+    """The entry for this host. Raises UserError on a machine we have none for."""
+    name = machine or platform.machine()
+    try:
+        return ARCHITECTURES[name]
+    except KeyError:
+        known = ", ".join(ARCHITECTURES)
+        raise UserError(f"the embedded provider knows no {name} machines (it knows {known})", hint="use another provider") from None
