@@ -1,0 +1,83 @@
+"""What a KTAP log told, as a tree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from kdevops.results.model import Status, Subtest
+
+BAD = frozenset({Status.FAIL, Status.MISSING})
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One result line and what was nested below it. MISSING: it was begun and never ended."""
+
+    name: str
+    status: Status
+    reason: str = ""
+    children: tuple[Result, ...] = ()
+
+    def leaves(self) -> Iterator[Result]:
+        """The results that have nothing below them."""
+        if not self.children:
+            yield self
+        for child in self.children:
+            yield from child.leaves()
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """All that was said. `status` is FAIL, PASS (something passed and nothing failed) or SKIP (nothing ran).
+
+    `faults` are what makes the account a failure whatever its results say (planned tests without a result, bail out);
+    `notes` are oddities that do not (numbers out of order). `in_flight` is the path of the test that was begun and
+    never ended, "" when all ended. `dropped` results came after the parser's limit and were only counted.
+    """
+
+    status: Status
+    results: tuple[Result, ...] = ()
+    faults: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    in_flight: str = ""
+    dropped: int = 0
+    skip_reason: str = ""
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Everything that was wrong with the account itself, the worst first."""
+        return self.faults + self.notes
+
+    @property
+    def subtests(self) -> tuple[Subtest, ...]:
+        """Every result, children before their parent, as the log has them."""
+        return tuple(_flatten(self.results, ()))
+
+    @property
+    def failures(self) -> tuple[Subtest, ...]:
+        """The results that failed by themselves, not only because something below them did."""
+        return tuple(_flatten(self.results, (), failures_only=True))
+
+
+def summarize(results: Iterable[Result], *, faulty: bool) -> tuple[Status, str]:
+    """The status of an account, and why nothing ran when it is SKIP."""
+    leaves = [leaf for result in results for leaf in result.leaves()]
+    if faulty or any(_is_bad(result) for result in results):
+        return Status.FAIL, ""
+    if any(leaf.status is Status.PASS for leaf in leaves):
+        return Status.PASS, ""
+    return Status.SKIP, next((leaf.reason for leaf in leaves if leaf.reason), "")
+
+
+def _is_bad(result: Result) -> bool:
+    return result.status in BAD or any(map(_is_bad, result.children))
+
+
+def _flatten(results: Iterable[Result], path: tuple[str, ...], *, failures_only: bool = False) -> Iterator[Subtest]:
+    for result in results:
+        here = (*path, result.name)
+        yield from _flatten(result.children, here, failures_only=failures_only)
+        own = result.status in BAD and not any(map(_is_bad, result.children))
+        if own or not failures_only:
+            yield Subtest(" / ".join(here), result.status, result.reason)

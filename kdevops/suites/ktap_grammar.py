@@ -1,0 +1,134 @@
+"""One line of KTAP.
+
+The format is Documentation/dev-tools/ktap.rst of the kernel (KTAP version 1); TAP 13 and 14 are its ancestors.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from kdevops.results.model import Status
+
+MAX_TEXT = 240
+"""Characters kept of a name or a reason."""
+
+Depth = tuple[int, int]
+"""How deep a line stands: how many `# ` kselftest's runner put before it, then the column of its first character."""
+
+_LINE = re.compile(
+    r"""(?P<prefix>(?:[ \t]|\#[ ])*?)
+    (?: (?P<version>K?TAP[ ]version[ ]\d{1,4})
+      | \#[ ]Subtest:[ ](?P<subtest>.*)
+      | 1\.\.(?P<plan>\d{1,9})(?:[ \t]+\#[ \t]*(?P<why>.*))?
+      | (?P<result>ok|not[ ]ok)(?:[ \t]+(?P<number>\d{1,9})(?P<text>[ \t].*)?|[ \t]+(?P<unnumbered>-[ \t].*))
+      | Bail[ ]out!(?P<bail>.*)
+    )[ \t]*""",
+    re.VERBOSE,
+)
+_DIRECTIVE = re.compile(r"(?:^|\s)#\s*(SKIP(?:PED)?|TODO|XFAIL|TIMEOUT|ERROR)\b[\s:]*(.*)", re.IGNORECASE)
+_REMARK = re.compile(r"(?:^|\s)#\s+(.*)")
+_SKIP_WORD = re.compile(r"SKIP\S*\s*", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """`KTAP version 1`: an account begins."""
+
+    depth: Depth
+    text: str
+
+    @property
+    def known(self) -> bool:
+        """Whether this is a version that we read as it was meant."""
+        return self.text in {"KTAP version 1", "TAP version 12", "TAP version 13", "TAP version 14"}
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """`# Subtest: name`: what is nested at this depth belongs to that name."""
+
+    depth: Depth
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`1..N`, before or after the results; `reason` is that of `1..0 # SKIP reason`."""
+
+    depth: Depth
+    count: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResultLine:
+    """`ok 1 name # DIRECTIVE reason`; TAP allows to leave the number out, KTAP the name."""
+
+    depth: Depth
+    number: int | None
+    name: str
+    status: Status
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bail:
+    """`Bail out! reason`: the test gave up."""
+
+    depth: Depth
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """`# anything`."""
+
+    text: str
+
+
+Line = Version | Header | Plan | ResultLine | Bail | Diagnostic
+
+
+def read(text: str) -> Line | None:
+    """What a line says, None when it is not KTAP. `text` has no line end and no prefix of printk."""
+    match = _LINE.fullmatch(text)
+    if not match:
+        return as_diagnostic(text)
+    depth = match["prefix"].count("#"), len(match["prefix"].expandtabs())
+    if match["version"]:
+        return Version(depth, match["version"])
+    if match["subtest"] is not None:
+        return Header(depth, shorten(match["subtest"]))
+    if match["plan"]:
+        return Plan(depth, int(match["plan"]), shorten(_SKIP_WORD.sub("", match["why"] or "", count=1)))
+    if match["result"]:
+        number = int(match["number"]) if match["number"] else None
+        name, status, reason = _result(match["result"] == "ok", match["text"] or match["unnumbered"] or "")
+        return ResultLine(depth, number, name, status, reason)
+    return Bail(depth, shorten(match["bail"]))
+
+
+def as_diagnostic(text: str) -> Diagnostic | None:
+    """A line that begins with `#`, whatever else it may look like."""
+    stripped = text.lstrip()
+    return Diagnostic(shorten(stripped.lstrip("#"))) if stripped.startswith("#") else None
+
+
+def shorten(text: str) -> str:
+    """Blanks off the ends, MAX_TEXT characters at most."""
+    return text.strip()[:MAX_TEXT]
+
+
+def _result(ok: bool, text: str) -> tuple[str, Status, str]:
+    text = text.strip().removeprefix("- ").strip()
+    if directive := _DIRECTIVE.search(text):
+        name, word, reason = text[: directive.start()], directive[1].upper(), shorten(directive[2])
+        if word.startswith("SKIP"):
+            return shorten(name), Status.SKIP, reason
+        if word in {"TODO", "XFAIL"}:
+            return shorten(name), Status.PASS, f"expected failure: {reason}".removesuffix(": ")
+        return shorten(name), Status.FAIL, f"{word.lower()}: {reason}".removesuffix(": ")
+    remark = _REMARK.search(text)
+    name = text[: remark.start()] if remark else text
+    return shorten(name), Status.PASS if ok else Status.FAIL, shorten(remark[1]) if remark else ""
