@@ -1,0 +1,58 @@
+# Each target does all of its own set-up: a virtual environment from the lock file, then the system's packages.
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAGE := @scripts/stage
+SUBMAKE := $(MAKE) --no-print-directory
+
+# An environment whose Python was upgraded away is made anew.
+$(shell test ! -e $(VENV) || $(BIN)/python -c "" 2>/dev/null || rm -f $(VENV)/.run $(VENV)/.dev)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint unit e2e bench setup setup-dev packages lock
+
+help: ## what can be made
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1 \2/p' $(MAKEFILE_LIST) | while read -r target text; do printf '  make %-10s %s\n' "$$target" "$$text"; done
+
+demo: setup ## build a kernel, run its selftests and KUnit in guests, compare with the stored baseline
+	@$(BIN)/kdevops run labs/demo.yaml
+
+test: ## everything that CI checks: lint, unit, e2e
+	$(STAGE) set-up $(SUBMAKE) setup-dev
+	$(STAGE) lint $(SUBMAKE) lint
+	$(STAGE) "unit tests" $(SUBMAKE) unit
+	$(STAGE) "tests with real guests" $(SUBMAKE) e2e
+
+lint: $(VENV)/.dev ## style, types, direction of imports, roles
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	PATH="$(abspath $(BIN)):$$PATH" ansible-lint --offline
+
+unit: setup-dev ## tests that boot nothing
+	$(BIN)/pytest -n auto -m "not e2e"
+
+e2e: setup-dev ## tests with a real kernel in real guests
+	$(BIN)/pytest -p no:xdist -m e2e tests/e2e
+
+bench: setup-dev ## measure against doing it by hand
+	$(BIN)/python tests/bench
+
+setup: $(VENV)/.run packages ## the virtual environment, and what the system lacks
+
+setup-dev: $(VENV)/.dev packages ## the same, with what the tests need
+
+packages: | $(VENV)/.run
+	@$(BIN)/kdevops doctor --packages --install
+
+lock: $(VENV)/.dev ## make the lock files anew; with UPGRADE=--upgrade to newer versions
+	PATH="$(abspath $(BIN)):$$PATH" scripts/lock $(UPGRADE)
+
+# The development set contains the other one, so whoever has it is not set back.
+$(VENV)/.run: requirements.lock pyproject.toml scripts/venv
+	@test -e $(VENV)/.dev && lock=requirements-dev.lock || lock=$<; scripts/venv $(VENV) $$lock
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock pyproject.toml scripts/venv
+	@scripts/venv $(VENV) $<
+	@touch $(VENV)/.run $@
