@@ -62,11 +62,14 @@ class CommandError(InfrastructureError):
 
 
 class BootError(InfrastructureError):
-    """A guest did not come up. `console` is the end of what it printed."""
+    """A guest did not come up. `console` is the end of what it printed; all of it stands in `log` from `console_offset` on."""
 
-    def __init__(self, message: str, *, console: str = "", hint: str | None = None, log: Path | None = None) -> None:
+    def __init__(
+        self, message: str, *, console: str = "", console_offset: int = 0, hint: str | None = None, log: Path | None = None
+    ) -> None:
         super().__init__(message, hint=hint, log=log)
         self.console = console
+        self.console_offset = console_offset
 
 
 class LostGuestError(InfrastructureError):

@@ -48,6 +48,10 @@ class Guest(Protocol):
     def console(self) -> Path:
         """The file its serial console is recorded in."""
 
+    @property
+    def stay(self) -> bool:
+        """Whether it was told to outlive the command that started it."""
+
     def alive(self) -> bool:
         """Whether the machine runs at all; says nothing about its kernel."""
 

@@ -202,7 +202,8 @@ class QemuProvider:
         if ended and "Could not set up host forwarding rule" in complaint:
             return False
         spoken = "\n".join(console_file.read_since(directory / "console.log", offset)[-25:])
-        raise _boot_error(name, ended=ended, deadline=deadline, complaint=complaint, spoken=spoken, log=directory / "console.log")
+        what = _why_not_booted(ended=ended, deadline=deadline, complaint=complaint, spoken=spoken)
+        raise BootError(f"guest {name}: {what}", console=spoken, console_offset=offset, log=directory / "console.log")
 
     async def _prepare(self, name: str, port: int, extra_cmdline: tuple[str, ...]) -> list[str]:
         assert self.image
@@ -327,14 +328,12 @@ def _last_lines(path: Path) -> str:
         return ""
 
 
-def _boot_error(name: str, *, ended: bool, deadline: float, complaint: str, spoken: str, log: Path) -> BootError:
+def _why_not_booted(*, ended: bool, deadline: float, complaint: str, spoken: str) -> str:
     panic = next((line for line in spoken.splitlines() if "Kernel panic" in line), None)
     if panic:
-        what = f"guest {name}: the kernel panicked before ssh: {panic.partition('Kernel panic')[2].lstrip(' -:')}"
-    elif ended and not spoken:
-        what = f"guest {name}: QEMU ended at once: {complaint.splitlines()[-1] if complaint else 'it did not say why'}"
-    elif ended:
-        what = f"guest {name}: the machine ended before ssh answered"
-    else:
-        what = f"guest {name} did not answer over ssh within {deadline:.0f} s"
-    return BootError(what, console=spoken, log=log)
+        return f"the kernel panicked before ssh: {panic.partition('Kernel panic')[2].lstrip(' -:')}"
+    if ended and not spoken:
+        return f"QEMU ended at once: {complaint.splitlines()[-1] if complaint else 'it did not say why'}"
+    if ended:
+        return "the machine ended before ssh answered"
+    return f"no answer over ssh within {deadline:.0f} s"
