@@ -1,0 +1,150 @@
+"""What a run says, compared with what was known before it.
+
+The whole comparison of one test is `judge`, a function of two count tables. It is exact and knows no statistics: one
+failure of a test that never failed is a regression.
+
+    known before ↓   now →  pass    bad            skip         missing
+    nothing                 new     new            new          missing
+    only skips              new     new            ok           missing
+    passes                  ok      regressed      skipped-now  missing
+    passes and bad          ok      suspect        skipped-now  missing
+    bad                     fixed   known-failure  skipped-now  missing
+
+"bad" is a fail, a crash or a hang; it is bad now when that happened at least once, else a pass when it passed at least
+once, else a skip, else missing. The cells that can be argued about:
+
+- Bad in a way that is worse than anything seen before (a crash or a hang where there were only fails) is `regressed`
+  for flaky and failing tests too: that a test failed is no reason to expect that it takes the kernel down.
+- A test that passed and failed before and fails now is `suspect`: shown, but no regression: it may be the old flake.
+- A skip where skips are known is `ok`. Where they are not it is `skipped-now`: shown, because coverage was lost, but no
+  regression, because the kernel did nothing wrong; a run in which nothing at all ran is not green (see `exit_code`).
+- What nobody knows is `new`, also where it fails, for there is nothing to have regressed from. Whether a new failure
+  makes the run red depends on its surroundings: where its suite and profile have a baseline it does, because a test
+  that somebody adds has to work; where they have none it does not, else every first run would be red and say nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from kdevops.errors import ExitCode, InfrastructureError
+from kdevops.results.baseline import Baseline, Entry
+from kdevops.results.model import Counts, Outcome, Status, TestId
+
+
+class Verdict(StrEnum):
+    """What became of a test, compared with the baseline."""
+
+    OK = "ok"
+    KNOWN_FAILURE = "known-failure"
+    REGRESSED = "regressed"
+    SUSPECT = "suspect"
+    FIXED = "fixed"
+    NEW = "new"
+    SKIPPED_NOW = "skipped-now"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One test of a run. `before` is None for a test nobody knows; `gates` says that it alone makes the run red."""
+
+    test: TestId
+    outcome: Outcome
+    before: Entry | None
+    verdict: Verdict
+    gates: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunVerdict:
+    """What a whole run says. `series` is that of its kernel; `compared` has the series each suite's table came from."""
+
+    tests: tuple[Judged, ...]
+    series: str
+    compared: Mapping[tuple[str, str], str | None]
+
+    @property
+    def counts(self) -> Counts:
+        """How many tests ended how; the total is what was planned."""
+        return Counts.of(each.outcome.status for each in self.tests)
+
+    @property
+    def ran(self) -> int:
+        """How many tests really ran: neither skipped nor missing."""
+        return self.counts[Status.PASS] + self.counts.bad
+
+    @property
+    def complete(self) -> bool:
+        """Every planned test has a result."""
+        return self.counts[Status.MISSING] == 0
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """OK only when nothing gates, nothing is missing and something ran. A regression outweighs incompleteness."""
+        if any(each.gates for each in self.tests):
+            return ExitCode.REGRESSION
+        return ExitCode.OK if self.complete and self.ran else ExitCode.INCOMPLETE
+
+    def of(self, *verdicts: Verdict) -> tuple[Judged, ...]:
+        """The tests with one of these verdicts, in the plan's order."""
+        return tuple(each for each in self.tests if each.verdict in verdicts)
+
+
+def judge(before: Counts | None, now: Counts) -> Verdict:
+    """Compare what is known of a test with what it did, by the table at the head of this module."""
+    if now.bad:
+        return _judge_bad(before, now)
+    known = before if before is not None else Counts()
+    if now[Status.PASS]:
+        if known[Status.PASS]:
+            return Verdict.OK
+        return Verdict.FIXED if known.bad else Verdict.NEW
+    if now[Status.SKIP]:
+        if known[Status.SKIP]:
+            return Verdict.OK
+        return Verdict.SKIPPED_NOW if known[Status.PASS] or known.bad else Verdict.NEW
+    return Verdict.MISSING
+
+
+def judge_run(planned: Sequence[TestId], outcomes: Mapping[TestId, Outcome], baseline: Baseline) -> RunVerdict:
+    """Judge every planned test; one without an outcome yet is missing.
+
+    Raises InfrastructureError when the numbers do not add up: an outcome that nobody planned, a test planned twice.
+    """
+    tests = tuple(_judge_test(test, outcomes.get(test), baseline) for test in planned)
+    tables = {(test.suite, test.profile): baseline.table(test) for test in planned}
+    compared = {key: table.series if table else None for key, table in tables.items()}
+    _check_sum(planned, outcomes, (each.outcome.status for each in tests))
+    return RunVerdict(tests, baseline.series, compared)
+
+
+def _judge_bad(before: Counts | None, now: Counts) -> Verdict:
+    if before is None or not (before[Status.PASS] or before.bad):
+        return Verdict.NEW
+    only_failed = before.bad == before[Status.FAIL]
+    if not before.bad or (only_failed and now.bad > now[Status.FAIL]):
+        return Verdict.REGRESSED
+    return Verdict.SUSPECT if before[Status.PASS] else Verdict.KNOWN_FAILURE
+
+
+def _judge_test(test: TestId, outcome: Outcome | None, baseline: Baseline) -> Judged:
+    outcome = outcome or Outcome(Status.MISSING, reason="no result yet")
+    before = baseline.entry(test)
+    now = Counts.of([outcome.status])
+    verdict = judge(before.counts if before else None, now)
+    new_failure = verdict is Verdict.NEW and now.bad > 0 and baseline.table(test) is not None
+    return Judged(test, outcome, before, verdict, gates=verdict is Verdict.REGRESSED or new_failure)
+
+
+def _check_sum(planned: Sequence[TestId], outcomes: Mapping[TestId, Outcome], statuses: Iterable[Status]) -> None:
+    unplanned = outcomes.keys() - set(planned)
+    total = Counts.of(statuses).total
+    if unplanned or len(set(planned)) != total:
+        raise InfrastructureError(
+            f"the numbers of this run do not add up: {len(set(planned))} tests planned, {total} counted,"
+            f" {len(unplanned)} with a result that nobody planned",
+            hint="this is a fault of kdevops: please report it with the result store",
+        )

@@ -1,0 +1,225 @@
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kdevops.errors import InfrastructureError, UserError
+from kdevops.results import baseline as module
+from kdevops.results.baseline import Baseline, Entry, Mode, Table, accept, format_table, load, parse, save, series_of
+from kdevops.results.model import Counts, Outcome, Status, TestId
+from kdevops.results.text import clean
+
+S = Status
+FILE = Path("baselines/6.1/selftests/default.txt")
+SAMPLE = """\
+# Debian's 6.1, lean configuration
+# kept by the demo
+a%20b  skip=3
+futex:run.sh  pass=12 fail=1  1.4s  # flaky since 6.1.20 https://bugzilla.kernel.org/1 # seen twice
+sync:sync_test  crash=1 hang=2
+"""
+
+
+def tid(name: str) -> TestId:
+    return TestId("selftests", "default", name)
+
+
+def read(text: str) -> Table:
+    return parse(text, path=FILE, series="6.1")
+
+
+def test_a_file_is_read() -> None:
+    table = read(SAMPLE)
+    assert table.header == ("# Debian's 6.1, lean configuration", "# kept by the demo")
+    assert table.entries == {
+        "a b": Entry(Counts({S.SKIP: 3})),
+        "futex:run.sh": Entry(
+            Counts({S.PASS: 12, S.FAIL: 1}), 1.4, "flaky since 6.1.20 https://bugzilla.kernel.org/1 # seen twice"
+        ),
+        "sync:sync_test": Entry(Counts({S.CRASH: 1, S.HANG: 2})),
+    }
+    assert format_table(table) == SAMPLE
+
+
+names = st.text(min_size=1)
+counts = st.dictionaries(
+    st.sampled_from([s for s in Status if s is not S.MISSING]), st.integers(1, 999999999), min_size=1
+)
+notes = st.text(max_size=30).map(clean)
+seconds = st.none() | st.integers(0, 99_999_999).map(lambda tenths: tenths / 10)
+entries = st.builds(Entry, counts.map(Counts), seconds, notes)
+headers = st.lists(st.text(max_size=30).map(lambda text: clean("# " + text)), max_size=3).map(tuple)
+tables = st.builds(Table, st.just("6.1"), st.dictionaries(names, entries, max_size=6), headers)
+
+
+@given(tables)
+def test_what_is_written_is_read_back(table: Table) -> None:
+    text = format_table(table)
+    assert read(text) == table
+    assert format_table(read(text)) == text
+
+
+@given(names)
+def test_a_name_is_one_word_and_no_conflict_marker(name: str) -> None:
+    line = format_table(Table("6.1", {name: Entry(Counts({S.PASS: 1}))}))
+    assert line.split() == [module.escape(name), "pass=1"]
+    assert line[0] not in "#<=>|"
+
+
+@given(st.text(alphabet=st.sampled_from("ab#=%< \n\t.0123s") | st.characters(), max_size=80))
+def test_any_text_is_read_or_refused_with_its_line(text: str) -> None:
+    try:
+        table = read(text)
+    except UserError as error:
+        refused = str(error)
+    else:
+        refused = ""
+        assert read(format_table(table)).entries.keys() == table.entries.keys()
+    assert not refused or refused.startswith(f"{FILE}:")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a  pass=1\nb\n", ":2: not a test's line: b"),
+        ("pass=12 fail=1\n", ":1: not a test's line"),
+        ("a b  pass=1\n", ":1: not a test's line"),
+        ("a  pas=1\n", ":1: unknown status 'pas'"),
+        ("a  missing=1\n", ":1: unknown status 'missing'"),
+        ("a  pass=0\n", ":1: pass=0: a count is a whole number"),
+        ("a  pass=x\n", ":1: pass=x: a count is a whole number"),
+        ("a  pass=1 pass=2\n", ":1: pass is counted twice"),
+        ("a  pass=1  soon\n", ":1: not a test's line"),
+        ("a  pass=1\n\na  fail=1\n", ":3: a is already on line 1"),
+        ("a  pass=1\n# b\nc  pass=1\n", ":2: a comment among the tests"),
+        ("a  pass=1\n<<<<<<< HEAD\n", ":2: an unresolved git conflict: <<<<<<< HEAD"),
+        ("# x\n=======\n", ":2: an unresolved git conflict"),
+        (">>>>>>> theirs\n", ":1: an unresolved git conflict"),
+        ("||||||| base\n", ":1: an unresolved git conflict"),
+    ],
+)
+def test_bad_lines_are_named(text: str, message: str) -> None:
+    with pytest.raises(UserError) as caught:
+        read(text)
+    assert f"{FILE}{message}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("release", "series"), [("6.1.192+", "6.1"), ("6.12-rc3", "6.12"), ("7.2", "7.2"), ("5.10.0-33-amd64", "5.10")]
+)
+def test_series(release: str, series: str) -> None:
+    assert series_of(release) == series
+
+
+@pytest.mark.parametrize("release", ["", "linux", "6", "v6.1\x1b[2J"])
+def test_no_series(release: str) -> None:
+    with pytest.raises(UserError, match="is no kernel release"):
+        series_of(release)
+
+
+def put(directory: Path, series: str, text: str, suite: str = "selftests") -> None:
+    path = module.file_of(directory, series, suite, "default")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def test_each_suite_falls_back_to_its_nearest_older_series(tmp_path: Path) -> None:
+    put(tmp_path, "6.1", "a  pass=1\n")
+    put(tmp_path, "6.1", "k  pass=1\n", suite="kunit")
+    put(tmp_path, "6.6", "a  pass=6\n")
+    put(tmp_path, "6.12", "a  pass=12\n")
+    (tmp_path / "README.md").write_text("")
+    at = {series: load(tmp_path, series) for series in ("5.15", "6.1", "6.7", "6.12")}
+    assert at["5.15"].tables == {}
+    assert {key[0]: table.series for key, table in at["6.7"].tables.items()} == {"selftests": "6.6", "kunit": "6.1"}
+    newest = at["6.12"].entry(tid("a"))
+    assert newest is not None
+    assert newest.counts[S.PASS] == 12
+    assert at["6.1"].entry(tid("unknown")) is None
+    assert at["6.1"].table(TestId("fstests", "xfs", "generic/001")) is None
+
+
+def test_no_directory_is_an_empty_baseline_and_a_file_is_an_error(tmp_path: Path) -> None:
+    assert load(tmp_path / "none", "6.1") == Baseline("6.1")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="is not a directory"):
+        load(tmp_path / "file", "6.1")
+
+
+def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    put(tmp_path, "6.1", "")
+    module.file_of(tmp_path, "6.1", "selftests", "default").write_bytes(b"a \xff\n")
+    with pytest.raises(UserError, match=r"default\.txt is not UTF-8 text"):
+        load(tmp_path, "6.1")
+
+
+def test_accept_adds_counts_and_keeps_the_rest(tmp_path: Path) -> None:
+    put(tmp_path, "6.1", "# head\na  pass=2  10.0s  # bug 7\nb  pass=1\nd  fail=2\n")
+    outcomes = {
+        tid("a"): Outcome(S.FAIL, seconds=11.0),
+        tid("c"): Outcome(S.PASS, seconds=0.26),
+        tid("d"): Outcome(S.MISSING),
+    }
+    new = accept(load(tmp_path, "6.1"), outcomes)
+    (written,) = save(tmp_path, new)
+    expected = "# head\na  pass=2 fail=1  10.0s  # bug 7\nb  pass=1\nc  pass=1  0.3s\nd  fail=2\n"
+    assert written.read_text() == expected
+    assert load(tmp_path, "6.1") == new
+    assert save(tmp_path, new) == ()
+
+
+def test_replace_forgets_the_counts_of_what_ran() -> None:
+    old = Baseline("6.1", {("selftests", "default"): read("a  pass=9 fail=1  2.0s  # note\nb  pass=9\n")})
+    new = accept(old, {tid("a"): Outcome(S.PASS, seconds=60)}, mode=Mode.REPLACE)
+    assert format_table(new.tables["selftests", "default"]) == "a  pass=1  60.0s  # note\nb  pass=9\n"
+
+
+def test_a_new_series_begins_with_what_the_older_one_knew(tmp_path: Path) -> None:
+    put(tmp_path, "6.1", "# head\na  pass=9  # note\nb  fail=9\n")
+    save(tmp_path, accept(load(tmp_path, "6.6"), {tid("a"): Outcome(S.PASS, seconds=1)}))
+    assert module.file_of(tmp_path, "6.6", "selftests", "default").read_text() == (
+        "# head\na  pass=1  1.0s  # note\nb  fail=9\n"
+    )
+    assert module.file_of(tmp_path, "6.1", "selftests", "default").read_text().startswith("# head\na  pass=9")
+
+
+def test_what_was_only_read_of_an_older_series_is_not_written(tmp_path: Path) -> None:
+    put(tmp_path, "6.1", "a  pass=9\n")
+    assert save(tmp_path, load(tmp_path, "6.6")) == ()
+    assert not (tmp_path / "6.6").exists()
+
+
+@given(st.text(min_size=1, max_size=20), st.text(min_size=1, max_size=20))
+def test_no_name_leads_out_of_the_directory(suite: str, profile: str) -> None:
+    path = module.file_of(Path("/base"), "6.1", suite, profile)
+    assert len(path.parts) == 5
+    assert ".." not in path.parts
+
+
+def test_a_suite_with_a_strange_name_comes_back(tmp_path: Path) -> None:
+    test = TestId("../x y", ".hidden", "t")
+    save(tmp_path, accept(Baseline("6.1"), {test: Outcome(S.PASS)}))
+    assert load(tmp_path, "6.1").entry(test) == Entry(Counts({S.PASS: 1}), 0.0)
+
+
+def test_a_directory_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "6.1").write_text("in the way")
+    with pytest.raises(InfrastructureError, match="cannot be written"):
+        save(tmp_path, accept(Baseline("6.1"), {tid("a"): Outcome(S.PASS)}))
+
+
+def test_git_merges_what_two_people_accept(tmp_path: Path) -> None:
+    """Separate tests changed on separate branches merge without a conflict."""
+    texts = {
+        name: "".join(f"t{n:02}  {'fail=1' if n == changed else 'pass=1'}\n" for n in range(20))
+        for name, changed in (("ours", 3), ("base", None), ("theirs", 15))
+    }
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    merged = subprocess.run(
+        ["git", "merge-file", "-p", "ours", "base", "theirs"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    table = read(merged.stdout)
+    assert [name for name, entry in table.entries.items() if entry.counts.bad] == ["t03", "t15"]
