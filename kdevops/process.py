@@ -31,7 +31,7 @@ MAX_OUTPUT = 4 << 20
 """Bytes kept of each stream of a command; the beginning is dropped, because errors stand at the end."""
 MAX_LINE = 16 << 10
 """Bytes of one line handed to `on_line`; a longer one is cut."""
-_KILL_GRACE = 3.0
+_KILL_GRACE = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,8 +218,10 @@ async def _kill(process: asyncio.subprocess.Process) -> None:
         with contextlib.suppress(TimeoutError, asyncio.CancelledError):
             await asyncio.wait_for(process.wait(), _KILL_GRACE)
         os.killpg(process.pid, signal.SIGKILL)
-    with contextlib.suppress(asyncio.CancelledError):
-        await process.wait()
+    with contextlib.suppress(TimeoutError, asyncio.CancelledError):
+        await asyncio.wait_for(process.wait(), _KILL_GRACE)
+    # A descendant that made a group of its own may hold our pipes open; there is no public way to let go of them.
+    process._transport.close()  # type: ignore[attr-defined]
 
 
 @contextlib.contextmanager

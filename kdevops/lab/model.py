@@ -152,12 +152,20 @@ class Kunit(Model):
 
     options: tuple[Symbol, ...] = ("CONFIG_KUNIT_EXAMPLE_TEST=y",)
     suites: Strings = ()
-    timeout: float = Field(default=300, gt=0, description="seconds all of KUnit may take on an unaccelerated machine")
+    timeout: float = Field(default=300, gt=0, description="seconds all of KUnit may take on an accelerated guest; stretched when emulated")
+
+
+class Commands(Model):
+    """The lab's own tests: shell scripts by name, run in the guest. Exit code 0 passes, 4 skips, and KTAP is understood."""
+
+    tests: dict[str, str] = Field(min_length=1)
+    timeout: float = Field(default=60, gt=0, description="seconds a test may take on an accelerated guest; stretched when emulated")
 
 
 class Suites(Model):
     """What is run."""
 
+    commands: Commands | None = None
     selftests: Selftests | None = None
     kunit: Kunit | None = None
 

@@ -14,7 +14,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from kdevops.errors import CommandError, KdevopsError, UserError
+from kdevops.errors import CommandError, UserError
 from kdevops.paths import write_atomic
 from kdevops.process import run
 from kdevops.progress import Progress, Report, silent
@@ -70,22 +70,28 @@ async def _probe(kernel: Path | None, cache: Path, binary: str, wanted: str, rep
         why = obstacle or "KVM was not tried yet (that needs a kernel; the first run does it)"
         return Acceleration("tcg", why, _FACTOR_RANGE[0])
     report(Progress("acceleration", "a timed boot tells whether KVM works"))
-    accel = None if obstacle else await _try_kvm(binary, kernel)
-    if accel is None:
-        why = obstacle or f"KVM opens, but a kernel booted with it said nothing within {_KVM_DEADLINE:g} s"
-        seconds = await _boot(binary, kernel, Acceleration("tcg", why, 1.0), _TCG_DEADLINE)
+    if obstacle is None:
+        obstacle = await _trouble_with_kvm(binary, kernel)
+    if obstacle is None:
+        accel = Acceleration("kvm", "a kernel booted with KVM", 1.0)
+    else:
+        seconds, _ = await _boot(binary, kernel, Acceleration("tcg", obstacle, 1.0), _TCG_DEADLINE)
         if seconds is None:
-            return Acceleration("tcg", why, _FACTOR_RANGE[1])  # not cached: this kernel may be the one at fault
+            return Acceleration("tcg", obstacle, _FACTOR_RANGE[1])  # not cached: this kernel may be the one at fault
         low, high = _FACTOR_RANGE
-        accel = Acceleration("tcg", why, round(min(high, max(low, seconds / _ACCELERATED_SECONDS)), 1))
+        accel = Acceleration("tcg", obstacle, round(min(high, max(low, seconds / _ACCELERATED_SECONDS)), 1))
     write_atomic(record, json.dumps(asdict(accel)))
     report(Progress("acceleration", f"{accel.kind}: {accel.why}", done=True))
     return accel
 
 
-async def _try_kvm(binary: str, kernel: Path) -> Acceleration | None:
-    kvm = Acceleration("kvm", "a kernel booted with KVM", 1.0)
-    return kvm if await _boot(binary, kernel, kvm, _KVM_DEADLINE) is not None else None
+async def _trouble_with_kvm(binary: str, kernel: Path) -> str | None:
+    seconds, complaint = await _boot(binary, kernel, Acceleration("kvm", "", 1.0), _KVM_DEADLINE)
+    if seconds is not None:
+        return None
+    if complaint:
+        return f"KVM opens, but QEMU fails with it ({complaint})"
+    return f"KVM opens, but a kernel booted with it said nothing within {_KVM_DEADLINE:g} s"
 
 
 def _obstacle() -> str | None:
@@ -102,8 +108,8 @@ async def _identity(binary: str, obstacle: str | None) -> str:
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16]
 
 
-async def _boot(binary: str, kernel: Path, accel: Acceleration, deadline: float) -> float | None:
-    """Seconds until the kernel gave up for want of a root; None when it was not heard of within `deadline`."""
+async def _boot(binary: str, kernel: Path, accel: Acceleration, deadline: float) -> tuple[float | None, str]:
+    """Seconds until the kernel gave up for want of a root, None when it was never heard of; and what QEMU complained of first."""
     arch = architecture()
     argv = [
         *(binary, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"),
@@ -118,11 +124,7 @@ async def _boot(binary: str, kernel: Path, accel: Acceleration, deadline: float)
 
     started = time.monotonic()
     try:
-        await run(argv, timeout=deadline, check=False, on_line=listen)
+        done = await run(argv, timeout=deadline, check=False, on_line=listen)
     except CommandError as error:
-        if error.returncode is None and not heard:
-            return None
-        return deadline if heard else None
-    except KdevopsError:
-        return None
-    return time.monotonic() - started if heard else None
+        return (deadline if heard else None), "" if error.returncode is None else error.message
+    return (time.monotonic() - started if heard else None), "".join(done.stderr.strip().splitlines()[:1])

@@ -1,0 +1,32 @@
+"""One lab, one command at a time: a lock that the kernel gives back when its holder dies."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from kdevops.errors import UserError
+
+
+@contextlib.contextmanager
+def lab_lock(directory: Path, lab: str, verb: str) -> Iterator[None]:
+    """Hold the lab for `verb`. Raises UserError, naming who holds it, when another command does."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(descriptor, 200).decode(errors="replace") or "another command"
+            raise UserError(
+                f"lab {lab} is in use by {holder}",
+                hint="wait for it or stop it; a copy of the lab file with another name is another lab",
+            ) from None
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"`kdevops {verb}`, process {os.getpid()}".encode())
+        yield
+    finally:
+        os.close(descriptor)

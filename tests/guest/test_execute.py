@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from local_guest import local_target
+
+from kdevops.errors import LostGuestError
+from kdevops.guest.execute import Execution, Transcript, execute
+
+
+def run(
+    script: str, *, timeout: float = 30, grace: float = 30, alive: Callable[[], bool] = lambda: True
+) -> tuple[Execution, list[str]]:
+    transcript = Transcript()
+    work = execute(
+        local_target(), ["sh", "-c", script], "/", timeout=timeout, grace=grace, alive=alive, transcript=transcript
+    )
+    return asyncio.run(work), transcript.lines()
+
+
+def test_exit_code_and_both_streams() -> None:
+    execution, lines = run("echo out; echo err >&2; exit 3")
+    assert execution.returncode == 3
+    assert sorted(line for line in lines if line) == ["err", "out"]
+
+
+def test_exit_code_255_of_a_test_is_not_a_lost_guest() -> None:
+    assert run("exit 255")[0].returncode == 255
+
+
+def test_output_without_a_final_newline_is_whole() -> None:
+    assert "tail" in run("printf tail")[1]
+
+
+def test_a_test_past_its_deadline_is_stopped_in_the_guest() -> None:
+    execution, lines = run("echo begun; sleep 600", timeout=1)
+    assert execution.returncode is None
+    assert not execution.silent
+    assert "begun" in lines
+
+
+def test_a_guest_that_does_not_even_report_the_deadline_is_silent(tmp_path: Path) -> None:
+    # The test stops the wrapper above timeout(1), so nobody is left in the guest to say anything.
+    script = "kill -STOP $(awk '{print $4}' /proc/$PPID/stat); sleep 600"
+    execution, _ = run(script, timeout=1, grace=1)
+    assert execution.silent
+
+
+def test_daemons_left_behind_do_not_hold_up_the_result() -> None:
+    execution, lines = run("sleep 60 & echo done")
+    assert execution.returncode == 0
+    assert execution.seconds < 30
+    assert "done" in lines
+
+
+def test_a_dying_guest_is_noticed_at_once() -> None:
+    with pytest.raises(LostGuestError, match="died"):
+        answers = iter([True, True, True])
+        run("sleep 600", alive=lambda: next(answers, False))
+
+
+def test_a_broken_connection_is_a_lost_guest() -> None:
+    with pytest.raises(LostGuestError):
+        run("kill -KILL $(awk '{print $4}' /proc/$PPID/stat)", timeout=2, grace=2)
+
+
+def test_a_test_cannot_forge_the_report() -> None:
+    execution, lines = run("echo kdevops-0000000000000000 0 0; exit 1")
+    assert execution.returncode == 1
+    assert "kdevops-0000000000000000 0 0" in lines
+
+
+@pytest.mark.parametrize("script", ["head -c 64M /dev/zero", "yes 0123456789abcdef | head -c 16M"])
+def test_a_flood_is_bounded(script: str) -> None:
+    execution, lines = run(script, timeout=120)
+    assert execution.returncode == 0
+    assert sum(map(len, lines)) + len(lines) <= (4 << 20) + 1000
+
+
+@given(st.lists(st.text(max_size=200_000), max_size=60))
+def test_transcript_keeps_head_and_tail_and_counts_the_rest(lines: list[str]) -> None:
+    transcript = Transcript()
+    for line in lines:
+        transcript.add(line)
+    kept = transcript.lines()
+    if not transcript.dropped:
+        assert kept == lines
+        return
+    gap = next(index for index, line in enumerate(kept) if line == f"[kdevops: {transcript.dropped} lines left out here]")
+    assert kept[:gap] == lines[:gap]
+    after = kept[gap + 1 :]
+    assert after == lines[len(lines) - len(after) :]
+    assert gap + transcript.dropped + len(after) == len(lines)

@@ -1,0 +1,114 @@
+"""A guest that is this machine's shell: real processes and the real runner, with nothing booted."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kdevops.errors import BootError
+from kdevops.guest.execute import Execution
+from kdevops.guest.ssh import SshTarget
+from kdevops.providers.base import GuestStatus
+from kdevops.results.model import Outcome, Status, TestId
+from kdevops.suites.base import PlannedTest
+
+
+@dataclass(frozen=True, slots=True)
+class LocalTarget(SshTarget):
+    """Runs what it is given right here, quoted exactly as ssh would get it."""
+
+    def argv(self, command: Sequence[str] = (), *, tty: bool = False) -> list[str]:
+        return ["sh", "-c", shlex.join(command)]
+
+
+def local_target(name: str = "guest-1") -> LocalTarget:
+    nowhere = Path("/nonexistent")
+    return LocalTarget(name, "127.0.0.1", 22, "root", nowhere, nowhere)
+
+
+@dataclass
+class LocalGuest:
+    """`alive` is said by the file `up`; a test kills the guest by removing it."""
+
+    provider: LocalProvider
+    name: str
+    stay: bool = False
+
+    @property
+    def ssh(self) -> SshTarget:
+        return local_target(self.name)
+
+    @property
+    def directory(self) -> Path:
+        return self.provider.directory / self.name
+
+    @property
+    def console(self) -> Path:
+        return self.directory / "console.log"
+
+    def alive(self) -> bool:
+        return (self.directory / "up").exists()
+
+    async def reset(self, extra_cmdline: Sequence[str] = ()) -> None:
+        await self.provider.up(self.name, fresh=True)
+
+    async def down(self) -> None:
+        (self.directory / "up").unlink(missing_ok=True)
+
+
+@dataclass
+class LocalProvider:
+    directory: Path
+    refuse: int = 0
+    """How many boots fail before one succeeds."""
+    boots: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
+    factor: float = 1.0
+
+    async def up(
+        self, name: str, *, extra_cmdline: Sequence[str] = (), stay: bool = False, fresh: bool = False
+    ) -> LocalGuest:
+        self.boots.append((name, tuple(extra_cmdline)))
+        guest = LocalGuest(self, name, stay)
+        guest.directory.mkdir(parents=True, exist_ok=True)
+        if self.refuse:
+            self.refuse -= 1
+            raise BootError(f"guest {name}: no answer", log=guest.console)
+        (guest.directory / "up").touch()
+        return guest
+
+    async def attach(self, name: str) -> LocalGuest | None:
+        guest = LocalGuest(self, name)
+        return guest if guest.alive() else None
+
+    def status(self) -> tuple[GuestStatus, ...]:
+        return ()
+
+    async def down(self) -> None:
+        return None
+
+
+@dataclass(frozen=True)
+class ShellSuite:
+    """Tests that are shell scripts."""
+
+    scripts: Mapping[str, str]
+    timeout: float = 30.0
+    name: str = "shell"
+    payload: Path | None = None
+    remote: str = "/nonexistent"
+    record: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def tests(self) -> tuple[PlannedTest, ...]:
+        return tuple(PlannedTest(TestId(self.name, "default", name), self.timeout) for name in self.scripts)
+
+    def command(self, test: PlannedTest) -> tuple[tuple[str, ...], str]:
+        return ("sh", "-c", self.scripts[test.id.name]), "/"
+
+    def outcome(self, test: PlannedTest, execution: Execution, lines: Sequence[str]) -> Outcome:
+        if execution.returncode is None:
+            return Outcome(Status.HANG, execution.seconds, "stopped at its deadline")
+        status = {0: Status.PASS, 4: Status.SKIP}.get(execution.returncode, Status.FAIL)
+        return Outcome(status, execution.seconds, f"exit code {execution.returncode}" if status is Status.FAIL else "")
