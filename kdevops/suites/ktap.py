@@ -37,6 +37,8 @@ MAX_DEPTH = 16
 """Levels of nesting; KUnit and kselftest use four at most."""
 _DIAGNOSTICS = 16
 _UNNAMED = "(unnamed)"
+_ABOVE: Depth = (0, -1)
+"""The depth of a top level that the log itself does not show."""
 # How KUnit and the kselftest harness begin the line that tells which expectation was not met.
 _TELLING = re.compile(r"EXPECTATION FAILED|ASSERTION FAILED|Expected ")
 
@@ -150,15 +152,25 @@ class Parser:
     def _version(self, line: Version) -> None:
         if not line.known:
             self._note(f"unknown version: {line.text}")
-        level = self._at(line.depth)
+        level = self._begin(line.depth)
         if level.count or level.plan is not None:  # a script that runs several programs, one after the other
             self._end(level)
             level.restart()
 
     def _header(self, line: Header) -> None:
-        level = self._at(line.depth)
+        level = self._begin(line.depth)
         if not level.count:
             level.name = line.name
+
+    def _begin(self, depth: Depth) -> _Level:
+        """The level at `depth` for a new account; the result line of a named one that was under way there got lost."""
+        level = self._at(depth)
+        if level.name and level.count and depth > (0, 0):
+            if len(self._levels) == 1:
+                self._levels.insert(0, _Level(_ABOVE))
+            self._orphan()
+            level = self._at(depth)
+        return level
 
     def _plan(self, line: Plan) -> None:
         level = self._at(line.depth)
@@ -207,10 +219,10 @@ class Parser:
         return self._levels[-1]
 
     def _in_flight(self) -> list[str]:
-        """The names of the levels that wait for their parent's result; the top has none, unless it was itself nested."""
+        """The names of the levels that wait for their parent's result; the top has none, unless it was nested."""
         top = self._levels[0]
         if top.name and (top.depth > (0, 0) or top.missing):
-            self._levels.insert(0, _Level((0, -1)))
+            self._levels.insert(0, _Level(_ABOVE))
         return [level.name or _UNNAMED for level in self._levels[1:]]
 
     def _orphan(self) -> None:

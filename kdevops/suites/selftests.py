@@ -1,0 +1,82 @@
+"""The suite `selftests`: kselftest, built on the controller, one test at a time in the guest."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kdevops.errors import UserError
+from kdevops.guest.execute import Execution
+from kdevops.lab.model import Selftests
+from kdevops.progress import Report
+from kdevops.results.model import Outcome
+from kdevops.suites.base import KernelBuild, KernelOptions, PlannedTest
+from kdevops.suites.selftests_build import build
+from kdevops.suites.selftests_list import SUITE, InstalledTest, choose, kernel_options, plan
+from kdevops.suites.selftests_outcome import outcome
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedSelftests:
+    """kselftest, built and listed. `digest` is that of the payload: equal payloads need not be sent twice."""
+
+    chosen: tuple[InstalledTest, ...]
+    tests: tuple[PlannedTest, ...]
+    payload: Path
+    digest: str
+    troubles: Mapping[str, str]
+
+    name = SUITE
+
+    @property
+    def remote(self) -> str:
+        """The guest directory of the installation."""
+        return f"/var/lib/kdevops/selftests-{self.digest[:16]}"
+
+    @property
+    def record(self) -> Mapping[str, str]:
+        """The payload's hash, and what of the chosen targets did not build."""
+        return {"payload": self.digest, **{f"trouble {target}": text for target, text in self.troubles.items()}}
+
+    def command(self, test: PlannedTest) -> tuple[tuple[str, ...], str]:
+        """The test's argv, and the guest directory it runs in: its target's, as kselftest's own runner does it."""
+        installed = next(one for one in self.chosen if one.id == test.id)
+        return installed.argv, f"{self.remote}/{installed.target}"
+
+    def outcome(self, test: PlannedTest, execution: Execution, lines: Sequence[str]) -> Outcome:  # noqa: ARG002
+        """How the test ended; every kselftest speaks for itself, so `test` is not asked."""
+        return outcome(execution, lines)
+
+
+@dataclass(frozen=True, slots=True)
+class SelftestsSuite:
+    """kselftest as the lab file asks for it."""
+
+    lab: Selftests
+
+    name = SUITE
+
+    def kernel_options(self, tree: Path | None) -> KernelOptions:
+        """What the targets' own config files ask for. Raises UserError for an unknown target, or without a tree."""
+        return kernel_options(_need(tree), self.lab.targets)
+
+    async def prepare(self, kernel: KernelBuild, *, cache: Path, report: Report) -> PreparedSelftests:
+        """Build the targets. Raises UserError for one that does not build, and for names that fit no test."""
+        tree = _need(kernel.tree)
+        # One build directory a tree, kept: the next change of this tree costs an incremental make.
+        place = hashlib.sha256(str(tree.resolve()).encode()).hexdigest()[:16]
+        build_dir = cache / "selftests" / f"objects-{place}"
+        built = await build(tree, build_dir, self.lab.targets, cache=cache, key=kernel.key, report=report)
+        chosen = choose(built.tests, self.lab)
+        return PreparedSelftests(chosen, plan(chosen, self.lab), built.payload, built.digest, built.troubles)
+
+
+def _need(tree: Path | None) -> Path:
+    if tree is None:
+        raise UserError(
+            "suites.selftests needs the kernel's source, and a prebuilt kernel has none",
+            hint="give kernel.source as path, tarball, git or package, or leave selftests out",
+        )
+    return tree

@@ -1,0 +1,233 @@
+"""Build kselftest on the controller: out of the source tree, a target at a time, into a tar archive for the guests."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+import tarfile
+import tempfile
+import time
+from asyncio import sleep, to_thread
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from kdevops.errors import UserError
+from kdevops.paths import fsync_dir
+from kdevops.process import run
+from kdevops.progress import Progress, Report
+from kdevops.suites.selftests_list import InstalledTest, check_targets, directory, read_list
+
+STEP = "selftests build"
+_MANIFEST = "manifest.json"
+_PAYLOAD = "payload.tar"
+_MAKE_TIMEOUT = 3600.0
+"""Seconds for one target; bpf, the slowest, needs minutes."""
+# What gcc, clang, ld and cpp say when they fail; make's own lines only tell that something did.
+_ERROR = re.compile(
+    r"(?:\berror: |: fatal error: |undefined reference to|ld: cannot find |: No such file or directory$)"
+)
+_MAKE_ERROR = re.compile(r"make(?:\[\d+\])?: \*\*\* (?!.*Waiting for)")
+# Our own caller may be a Makefile, whose variables would change how this make behaves.
+_ENVIRONMENT = {"MAKEFLAGS": "", "MFLAGS": "", "MAKELEVEL": "0", "KBUILD_OUTPUT": "", "LC_ALL": "C"}
+
+
+@dataclass(frozen=True, slots=True)
+class SelftestsBuild:
+    """Selftests that are ready for a guest. `payload` is a plain tar of the installation, `digest` its sha256.
+
+    `troubles` maps a target to the first error of a part of it that did not build, though tests of it did.
+    """
+
+    payload: Path
+    digest: str
+    tests: tuple[InstalledTest, ...]
+    troubles: Mapping[str, str] = field(default_factory=dict)
+
+
+async def build(
+    tree: Path, build_dir: Path, targets: Sequence[str], *, cache: Path, key: str, report: Report
+) -> SelftestsBuild:
+    """Build `targets` of `tree`; the result stays in `cache` under `key` (which names the tree's content) and the targets.
+
+    `build_dir` keeps objects for the next time; it must not be shared by different trees. The tree itself is only read
+    (by us and by most targets; bpf's own Makefile leaves generated headers in its source directory).
+
+    Raises UserError for an unknown target and for one that gives no test, with the compiler's first error.
+    """
+    check_targets(tree, targets)
+    name = hashlib.sha256(json.dumps([key, sorted(set(targets))]).encode()).hexdigest()[:32]
+    done = cache / "selftests" / name
+    if found := _load(done):
+        report(Progress(STEP, "already built", fraction=1.0, done=True))
+        return found
+    done.parent.mkdir(parents=True, exist_ok=True)
+    build_dir.mkdir(parents=True, exist_ok=True)
+    async with _locked(build_dir / ".lock", report):
+        with tempfile.TemporaryDirectory(dir=done.parent, prefix=".new-") as temporary:
+            work = Path(temporary)
+            install = work / "install"
+            troubles = await _make(tree, build_dir, sorted(set(targets)), install, report)
+            report(Progress(STEP, "packing", fraction=0.95))
+            await to_thread(_pack, work, install, troubles)
+            _publish(work, done)
+    report(Progress(STEP, f"{len(set(targets))} targets", fraction=1.0, done=True))
+    built = _load(done)
+    assert built
+    return built
+
+
+async def _make(
+    tree: Path, build_dir: Path, targets: Sequence[str], install: Path, report: Report
+) -> Mapping[str, str]:
+    """Make and install; what did not build, by target. `install/kselftest-list.txt` lists the tests of all targets."""
+    jobs = f"-j{len(os.sched_getaffinity(0))}"
+    log = build_dir / "kselftest.log"
+    log.unlink(missing_ok=True)
+    report(Progress(STEP, "kernel headers", fraction=0.0))
+    hint = "the tree may have been built in place: run make mrproper in it, or use a fresh copy"
+    headers = ["make", "-s", "-C", str(tree), f"O={build_dir}", jobs, "headers"]
+    await run(headers, env=_ENVIRONMENT, timeout=_MAKE_TIMEOUT, log_to=log, hint=hint)
+    await to_thread(_forget_stale_objects, tree, build_dir, targets)
+    listed: list[str] = []
+    troubles: dict[str, str] = {}
+    for number, target in enumerate(targets):
+        report(Progress(STEP, target, fraction=0.1 + 0.85 * number / len(targets)))
+        lines = _Errors()
+        argv = [
+            "make", "-C", str(directory(tree)), f"O={build_dir}", jobs, f"TARGETS={target}", "SKIP_TARGETS=",
+            f"KSFT_INSTALL_PATH={install}", f"INSTALL_PATH={install}", "install",
+        ]  # fmt: skip
+        done = await run(argv, env=_ENVIRONMENT, timeout=_MAKE_TIMEOUT, check=False, on_line=lines.feed, log_to=log)
+        tests = _tests_of(install, target) if done.returncode == 0 else []
+        if not tests:
+            why = lines.first or "its Makefile lists no test"
+            raise UserError(
+                f"suites.selftests.targets: {target} gives no test: {why}",
+                hint=f"install what it needs to build, or leave {target} out",
+                log=log,
+            )
+        if lines.first:
+            troubles[target] = lines.first
+        listed += tests
+    (install / "kselftest-list.txt").write_text("".join(f"{line}\n" for line in listed))
+    return troubles
+
+
+class _Errors:
+    """Finds the first error in the output of a make."""
+
+    def __init__(self) -> None:
+        self._compiler = ""
+        self._make = ""
+
+    def feed(self, line: str) -> None:
+        if not self._compiler and _ERROR.search(line):
+            self._compiler = line.strip()[:300]
+        elif not self._make and _MAKE_ERROR.match(line):
+            self._make = line.strip()[:300]
+
+    @property
+    def first(self) -> str:
+        """The compiler's first error, or make's; "" when make did not give up on anything."""
+        return (self._compiler or self._make) if self._make else ""
+
+
+def _tests_of(install: Path, target: str) -> list[str]:
+    """The lines that the install of one target left in the list; each install begins the list anew."""
+    path = install / "kselftest-list.txt"
+    lines = path.read_text(errors="replace").splitlines() if path.is_file() else []
+    return [line for line in lines if line.startswith(f"{target}:")]
+
+
+def _forget_stale_objects(tree: Path, build_dir: Path, targets: Iterable[str]) -> None:
+    """Remove old objects when a header changed: kselftest's makefiles do not track headers.
+
+    What is looked at is the installed uapi headers, tools/include, what stands beside lib.mk, and the targets' sources.
+    """
+    top = directory(tree)
+    digest = hashlib.sha256()
+    roots = [build_dir / "usr/include", tree / "tools/include", *(top / target for target in sorted(targets))]
+    files = [path for path in sorted(top.iterdir()) if path.is_file()]
+    for path in (*files, *(path for root in roots for path in _files(root))):
+        digest.update(f"{path}\0".encode())
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    stamp = build_dir / "kselftest.stamp"
+    if not stamp.is_file() or stamp.read_text() != digest.hexdigest():
+        shutil.rmtree(build_dir / "kselftest", ignore_errors=True)
+        stamp.write_text(digest.hexdigest())
+
+
+def _files(root: Path) -> Iterator[Path]:
+    for parent, directories, names in os.walk(root):
+        directories.sort()
+        yield from (path for name in sorted(names) if (path := Path(parent, name)).is_file())
+
+
+def _pack(work: Path, install: Path, troubles: Mapping[str, str]) -> None:
+    """Turn the installation into payload and manifest. The same content gives the same archive."""
+    tests = read_list(install)
+    with (work / _PAYLOAD).open("wb") as file:
+        with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as archive:
+            archive.add(install, arcname=".", filter=_anonymous)
+        file.flush()
+        os.fsync(file.fileno())
+    with (work / _PAYLOAD).open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    manifest = {"digest": digest, "tests": [asdict(test) for test in tests], "troubles": dict(troubles)}
+    with (work / _MANIFEST).open("w") as out:
+        json.dump(manifest, out, indent=1)
+        out.flush()
+        os.fsync(out.fileno())
+    shutil.rmtree(install)
+
+
+def _anonymous(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    member.uid = member.gid = member.mtime = 0
+    member.uname = member.gname = ""
+    return member
+
+
+def _publish(work: Path, done: Path) -> None:
+    # The temporary directory's own cleanup must find a directory, so its content moves, not itself.
+    ready = work / "ready"
+    ready.mkdir()
+    for name in (_PAYLOAD, _MANIFEST):
+        (work / name).rename(ready / name)
+    fsync_dir(ready)
+    if done.exists():  # half of what an older version left, or the same, built elsewhere meanwhile
+        shutil.rmtree(done)
+    ready.rename(done)
+    fsync_dir(done.parent)
+
+
+def _load(done: Path) -> SelftestsBuild | None:
+    try:
+        manifest = json.loads((done / _MANIFEST).read_text())
+        tests = tuple(InstalledTest(**{**test, "argv": tuple(test["argv"])}) for test in manifest["tests"])
+        found = SelftestsBuild(done / _PAYLOAD, manifest["digest"], tests, manifest["troubles"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return found if found.payload.is_file() else None
+
+
+@contextlib.asynccontextmanager
+async def _locked(path: Path, report: Report) -> AsyncIterator[None]:
+    """One builder at a time in a build directory; the kernel drops the lock with its holder, however that ends."""
+    with path.open("w") as file:
+        started = time.monotonic()
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                waited = time.monotonic() - started
+                report(Progress(STEP, f"another build of this tree is under way ({waited:.0f} s)"))
+                await sleep(1)
+        yield
