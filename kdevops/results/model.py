@@ -45,8 +45,8 @@ class Subtest:
 class Outcome:
     """How one test ended. `seconds` is wall time in the guest; `reason` says why it was not a pass, in a line.
 
-    `output` names the file with what the test printed, below the run's directory; `oops` is the kernel's report of a
-    crash. `subtests_cut` counts subtests that were too many to keep.
+    `output` names the file with what the test printed, below the run's directory; `oops` is the kernel's report of its
+    own trouble, the line that names it first. `subtests_cut` counts subtests that were too many to keep.
     """
 
     status: Status

@@ -1,0 +1,75 @@
+"""A run as JUnit XML, for CI systems. Crash, hang and missing are errors; a known failure is still a failure here."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET  # only written, never read
+
+from kdevops.results.model import Outcome, Status
+from kdevops.results.store import Run
+from kdevops.results.text import clean
+from kdevops.results.verdict import Judged, RunVerdict
+
+_ELEMENTS = {
+    Status.FAIL: "failure",
+    Status.SKIP: "skipped",
+    Status.CRASH: "error",
+    Status.HANG: "error",
+    Status.MISSING: "error",
+}
+# Characters that `clean` lets pass, because they have no category that harms a terminal, and XML 1.0 does not (§2.2).
+_NOT_XML = re.compile("[\ufffe\uffff]")
+
+
+def junit(run: Run, verdict: RunVerdict) -> str:
+    """One `testsuite` for each suite and profile; every planned test is a `testcase` with its verdict as a property."""
+    suites: dict[str, list[Judged]] = {}
+    for each in verdict.tests:
+        suites.setdefault(f"{each.test.suite}/{each.test.profile}", []).append(each)
+    root = ET.Element("testsuites", {"name": f"{run.lab} run {run.id}", **_totals(list(verdict.tests))})
+    for name, tests in suites.items():
+        suite = ET.SubElement(root, "testsuite", {"name": _text(name), "timestamp": run.created, **_totals(tests)})
+        for each in tests:
+            _testcase(suite, name, each)
+    ET.indent(root)
+    return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _testcase(suite: ET.Element, classname: str, judged: Judged) -> None:
+    outcome = judged.outcome
+    case = ET.SubElement(
+        suite,
+        "testcase",
+        {"name": _text(judged.test.name), "classname": _text(classname), "time": f"{outcome.seconds:.3f}"},
+    )
+    properties = ET.SubElement(case, "properties")
+    facts = {"verdict": judged.verdict.value, "guest": outcome.guest, "output": outcome.output}
+    for name, value in facts.items():
+        if value:
+            ET.SubElement(properties, "property", {"name": name, "value": _text(value)})
+    if tag := _ELEMENTS.get(outcome.status):
+        element = ET.SubElement(case, tag, {"message": _text(outcome.reason) or outcome.status.value})
+        if tag != "skipped":
+            element.set("type", outcome.status.value)
+            element.text = _details(outcome)
+
+
+def _details(outcome: Outcome) -> str:
+    bad = [f"{each.name}: {each.status} {each.reason}" for each in outcome.subtests if each.status in _ELEMENTS]
+    lines = [line for line in bad if line] + ([outcome.oops] if outcome.oops else [])
+    return _NOT_XML.sub("", clean("\n".join(lines), lines=True))
+
+
+def _totals(tests: list[Judged]) -> dict[str, str]:
+    tags = [_ELEMENTS.get(each.outcome.status, "") for each in tests]
+    return {
+        "tests": str(len(tests)),
+        "failures": str(tags.count("failure")),
+        "errors": str(tags.count("error")),
+        "skipped": str(tags.count("skipped")),
+        "time": f"{sum(each.outcome.seconds for each in tests):.3f}",
+    }
+
+
+def _text(text: str) -> str:
+    return _NOT_XML.sub("", clean(text))

@@ -1,0 +1,41 @@
+"""A run as KTAP, version 1 (Documentation/dev-tools/ktap.rst of every kernel tree)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kdevops.results.model import Outcome, Status
+from kdevops.results.text import clean
+from kdevops.results.verdict import RunVerdict
+
+_DIRECTIVES = {Status.SKIP: "SKIP", Status.HANG: "TIMEOUT", Status.CRASH: "ERROR", Status.MISSING: "ERROR"}
+
+
+def ktap(verdict: RunVerdict) -> str:
+    """Every planned test as one test line, its subtests nested before it."""
+    lines = ["KTAP version 1", f"1..{len(verdict.tests)}"]
+    for number, judged in enumerate(verdict.tests, start=1):
+        lines += _nested(judged.outcome)
+        lines += _lines(number, str(judged.test), judged.outcome.status, judged.outcome.reason)
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _nested(outcome: Outcome) -> Iterator[str]:
+    if not outcome.subtests:
+        return
+    yield "  KTAP version 1"
+    yield f"  1..{len(outcome.subtests)}"
+    for number, each in enumerate(outcome.subtests, start=1):
+        yield from (f"  {line}" for line in _lines(number, each.name, each.status, each.reason))
+    if outcome.subtests_cut:
+        yield f"  # {outcome.subtests_cut} more subtests were not kept"
+
+
+def _lines(number: int, name: str, status: Status, reason: str) -> Iterator[str]:
+    reason, directive = clean(reason), _DIRECTIVES.get(status, "")
+    # What a guest says stands behind a directive of ours or on a line of its own: it must not become a directive.
+    if reason and not directive and status is not Status.PASS:
+        yield f"# {reason}"
+    result = "ok" if status in {Status.PASS, Status.SKIP} else "not ok"
+    line = f"{result} {number} {clean(name).replace('#', '_')}"
+    yield f"{line} # {directive} {reason}".rstrip() if directive else line

@@ -1,0 +1,211 @@
+"""The end of a run, for a terminal, for a mail and for a program."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from kdevops.report import words
+from kdevops.results.model import Counts, Outcome, Status
+from kdevops.results.store import JSON, Run
+from kdevops.results.text import clean
+from kdevops.results.verdict import Judged, RunVerdict
+
+STYLES = {
+    Status.PASS: "green",
+    Status.FAIL: "red",
+    Status.SKIP: "yellow",
+    Status.CRASH: "bold red",
+    Status.HANG: "bold red",
+    Status.MISSING: "bold magenta",
+}
+_HEADLINE_STYLES = {0: "bold green", 1: "bold red", 4: "bold magenta"}
+_MAX_TESTS = 25
+"""Tests told in full in each group; the rest is counted."""
+_MAX_REASONS = 10
+_MAX_SUBTESTS = 5
+
+
+def summary(run: Run, verdict: RunVerdict, *, kernel: str = "", directory: Path | None = None) -> RenderableType:
+    """All there is to say at the end of a run, the verdict first.
+
+    `kernel` is the release that ran. `directory` is the run's, which the names of output files are relative to.
+    """
+    return Group(*_parts(run, verdict, kernel, directory))
+
+
+def summary_text(
+    run: Run, verdict: RunVerdict, *, kernel: str = "", directory: Path | None = None, width: int = 80
+) -> str:
+    """The same as plain text without any escape sequence, lines of at most `width` columns."""
+    console = Console(file=io.StringIO(), width=width, color_system=None, force_terminal=False, legacy_windows=False)
+    with console.capture() as capture:
+        console.print(summary(run, verdict, kernel=kernel, directory=directory))
+    return "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())
+
+
+def summary_json(run: Run, verdict: RunVerdict, *, kernel: str = "", directory: Path | None = None) -> dict[str, JSON]:
+    """The same for a program; every planned test is in it. `was` counts statuses, null when unknown."""
+    return {
+        "run": run.id,
+        "lab": run.lab,
+        "state": run.state.value,
+        "created": run.created,
+        "ended": run.ended,
+        "kernel": clean(kernel),
+        "directory": str(directory) if directory else None,
+        "verdict": words.headline(run, verdict),
+        "exit_code": int(verdict.exit_code),
+        "complete": verdict.complete,
+        **_json_counts(verdict.counts),
+        "suites": [
+            {
+                "suite": suite,
+                "profile": profile,
+                "baseline": verdict.compared.get((suite, profile)),
+                **_json_counts(counts),
+            }
+            for (suite, profile), counts in _by_suite(verdict).items()
+        ],
+        "tests": [_json_test(each) for each in verdict.tests],
+    }
+
+
+def oops_title(oops: str) -> str:
+    """The line of a kernel's report that names it."""
+    return next((line for line in map(clean, oops.splitlines()) if line), "")
+
+
+def _parts(run: Run, verdict: RunVerdict, kernel: str, directory: Path | None) -> Iterator[RenderableType]:
+    yield Text(words.headline(run, verdict), style=_HEADLINE_STYLES[verdict.exit_code])
+    yield Text(f"run {run.id} of lab {run.lab}" + (f", kernel {clean(kernel)}" if kernel else ""))
+    yield Text(words.comparison(verdict))
+    yield Text()
+    yield _table(verdict)
+    if asides := words.asides(verdict):
+        yield Text()
+        yield from map(Text, asides)
+    for group in words.groups(verdict):
+        yield Text()
+        yield Text(f"{group.title} ({len(group.tests)})", style="bold")
+        for judged in group.tests[:_MAX_TESTS]:
+            yield from _test(judged, words.has_baseline(verdict, judged))
+        if len(group.tests) > _MAX_TESTS:
+            yield _indented(Text(f"and {len(group.tests) - _MAX_TESTS} more: kdevops results {run.id}"))
+    for status, title in ((Status.MISSING, "No result"), (Status.SKIP, "Skipped")):
+        yield from _reasons(verdict, status, title)
+    yield from _ending(run, verdict, directory)
+
+
+def _table(verdict: RunVerdict) -> Table:
+    table = Table(box=None, padding=(0, 0, 0, 1), pad_edge=False)
+    table.add_column("suite", overflow="fold")
+    table.add_column("planned", justify="right", no_wrap=True)
+    for number, status in enumerate(Status):
+        table.add_column(f"{'+' if number else '='} {status}", justify="right", no_wrap=True)
+    rows = {"/".join(key): counts for key, counts in _by_suite(verdict).items()}
+    if len(rows) != 1:
+        rows["all"] = verdict.counts
+    for name, counts in rows.items():
+        cells = [Text(str(counts[status]), style=STYLES[status] if counts[status] else "") for status in Status]
+        table.add_row(Text(clean(name)), str(counts.total), *cells)
+    return table
+
+
+def _test(judged: Judged, has_baseline: bool) -> Iterator[RenderableType]:
+    outcome = judged.outcome
+    yield _indented(Text(clean(str(judged.test))))
+    line = Text()
+    if has_baseline:
+        line.append(f"was {words.told(judged.before.counts)}; now " if judged.before else "not in the baseline; now ")
+    line.append(outcome.status.value, STYLES[outcome.status])
+    if words.is_bad(judged):
+        line.append(f" after {outcome.seconds:.1f} s" + (f" on {clean(outcome.guest)}" if outcome.guest else ""))
+    yield _indented(line, 4)
+    details = {"": outcome.reason, "kernel: ": oops_title(outcome.oops)}
+    if details["kernel: "] == clean(outcome.reason):
+        del details["kernel: "]
+    details["failed: "] = _failed_subtests(outcome)
+    if judged.before:
+        details["note: "] = judged.before.note
+    if words.is_bad(judged) or outcome.oops:
+        details["output: "] = outcome.output
+    for label, text in details.items():
+        if text:
+            yield _indented(Text(label + clean(text), overflow="fold"), 4)
+
+
+def _failed_subtests(outcome: Outcome) -> str:
+    names = [each.name for each in outcome.subtests if each.status in words.BAD]
+    more = f" and {len(names) - _MAX_SUBTESTS} more" if len(names) > _MAX_SUBTESTS else ""
+    return ", ".join(names[:_MAX_SUBTESTS]) + more
+
+
+def _reasons(verdict: RunVerdict, status: Status, title: str) -> Iterator[RenderableType]:
+    reasons = words.by_reason(verdict, status)
+    if not reasons:
+        return
+    yield Text()
+    yield Text(f"{title} ({verdict.counts[status]})", style="bold")
+    grid = Table.grid(padding=(0, 0, 0, 2))
+    grid.add_column(justify="right", min_width=3)
+    grid.add_column(overflow="fold")
+    for reason, number in reasons[:_MAX_REASONS]:
+        grid.add_row(str(number), Text(reason))
+    if rest := reasons[_MAX_REASONS:]:
+        grid.add_row(str(sum(number for _, number in rest)), f"for {words.many(len(rest), 'other reason')}")
+    yield Padding(grid, (0, 0, 0, 2))
+
+
+def _ending(run: Run, verdict: RunVerdict, directory: Path | None) -> Iterator[RenderableType]:
+    if directory:
+        yield Text()
+        yield Text(f"Output of the tests is below {directory}", overflow="fold")
+    if steps := words.next_steps(run, verdict):
+        yield Text()
+        yield Text("Next", style="bold")
+        grid = Table.grid(padding=(0, 0, 0, 2))
+        grid.add_column(no_wrap=True)
+        grid.add_column(overflow="fold")
+        for purpose, command in steps:
+            grid.add_row(purpose, Text(command, style="cyan"))
+        yield Padding(grid, (0, 0, 0, 2))
+
+
+def _indented(text: Text, columns: int = 2) -> Padding:
+    return Padding(text, (0, 0, 0, columns), expand=False)
+
+
+def _by_suite(verdict: RunVerdict) -> dict[tuple[str, str], Counts]:
+    statuses: dict[tuple[str, str], list[Status]] = {}
+    for each in verdict.tests:
+        statuses.setdefault((each.test.suite, each.test.profile), []).append(each.outcome.status)
+    return {key: Counts.of(values) for key, values in sorted(statuses.items())}
+
+
+def _json_counts(counts: Counts) -> dict[str, JSON]:
+    return {"planned": counts.total, "counts": {status.value: counts[status] for status in Status}}
+
+
+def _json_test(judged: Judged) -> dict[str, JSON]:
+    outcome, before = judged.outcome, judged.before
+    return {
+        "suite": judged.test.suite,
+        "profile": judged.test.profile,
+        "name": judged.test.name,
+        "verdict": judged.verdict.value,
+        "status": outcome.status.value,
+        "was": {status.value: number for status, number in before.counts.counts.items()} if before else None,
+        "note": clean(before.note) if before else "",
+        "seconds": outcome.seconds,
+        "reason": clean(outcome.reason),
+        "guest": clean(outcome.guest),
+        "output": clean(outcome.output),
+        "oops": oops_title(outcome.oops),
+    }

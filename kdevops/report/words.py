@@ -1,0 +1,138 @@
+"""What a run's verdict is in words, and what of it is worth telling: shared by every report for people."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from dataclasses import dataclass
+
+from kdevops.errors import ExitCode
+from kdevops.results.model import Counts, RunState, Status
+from kdevops.results.store import Run
+from kdevops.results.text import clean
+from kdevops.results.verdict import Judged, RunVerdict, Verdict
+
+BAD = frozenset({Status.FAIL, Status.CRASH, Status.HANG})
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Tests that are told of one by one, under a title."""
+
+    title: str
+    tests: tuple[Judged, ...]
+
+
+def many(number: int, noun: str) -> str:
+    """ "1 test", "2 tests"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def told(counts: Counts) -> str:
+    """Counts as in "12 pass, 1 fail"."""
+    return ", ".join(f"{counts[status]} {status}" for status in Status if counts[status])
+
+
+def headline(run: Run, verdict: RunVerdict) -> str:
+    """The verdict in one line."""
+    counts, planned = verdict.counts, many(verdict.counts.total, "test")
+    gone = f"{counts[Status.MISSING]} of {planned} {'has' if counts[Status.MISSING] == 1 else 'have'} no result"
+    if verdict.exit_code is ExitCode.REGRESSION:
+        return f"Regression: {_gating(verdict)}{'' if verdict.complete else f'; {gone}'}"
+    if not verdict.ran:
+        return f"Nothing ran: {planned} planned, {told(counts) or 'none'}"
+    if not verdict.complete:
+        word = "Interrupted" if run.state is RunState.INTERRUPTED else "Incomplete"
+        return f"{word}: {gone}; nothing regressed in the others"
+    if not any(verdict.compared.values()):
+        return f"No baseline yet for these {planned}: {told(counts)}"
+    return f"Nothing regressed in {planned}: {told(counts)}"
+
+
+def groups(verdict: RunVerdict) -> tuple[Group, ...]:
+    """Tests that differ from the baseline, worst first; empty groups are left out. Missing ones are told by reason."""
+    new_failures = [each for each in verdict.of(Verdict.NEW) if is_bad(each)]
+    as_expected = [
+        each for each in verdict.of(Verdict.OK, Verdict.NEW, Verdict.KNOWN_FAILURE) if each not in new_failures
+    ]
+    complaints = [each for each in as_expected if each.outcome.oops and each.outcome.status is not Status.CRASH]
+    found = (
+        Group("Regressed", verdict.of(Verdict.REGRESSED)),
+        Group("New and failing", tuple(each for each in new_failures if each.gates)),
+        Group("Failing, with no baseline to compare with", tuple(each for each in new_failures if not each.gates)),
+        Group("Suspect: failing, as it did before now and then", verdict.of(Verdict.SUSPECT)),
+        Group("The kernel complained while these ran", tuple(complaints)),
+        Group("Skipped now", verdict.of(Verdict.SKIPPED_NOW)),
+        Group("Fixed", verdict.of(Verdict.FIXED)),
+    )
+    return tuple(group for group in found if group.tests)
+
+
+def by_reason(verdict: RunVerdict, status: Status) -> list[tuple[str, int]]:
+    """Why tests ended with this status and how many each, the most frequent first."""
+    reasons = Counter(
+        clean(each.outcome.reason) or "no reason given" for each in verdict.tests if each.outcome.status is status
+    )
+    return sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
+
+
+def asides(verdict: RunVerdict) -> list[str]:
+    """What needs no line of its own, counted."""
+    lines = []
+    if known := verdict.of(Verdict.KNOWN_FAILURE):
+        lines.append(f"Known failures: {told(Counts.of(each.outcome.status for each in known))}")
+    if new := [each for each in verdict.of(Verdict.NEW) if not is_bad(each) and has_baseline(verdict, each)]:
+        lines.append(f"Not in the baseline: {told(Counts.of(each.outcome.status for each in new))}")
+    return lines
+
+
+def comparison(verdict: RunVerdict) -> str:
+    """What the run was compared with: "compared with the baseline of 6.1"."""
+    parts = []
+    for series in sorted({series for series in verdict.compared.values() if series}):
+        fallback = "" if series == verdict.series else f" (none for {verdict.series} yet)"
+        parts.append(f"the baseline of {series}{fallback}")
+    without = ["/".join(key) for key, series in sorted(verdict.compared.items()) if series is None]
+    if not parts:
+        return f"no baseline for {verdict.series} or an older series"
+    text = f"compared with {' and '.join(parts)}"
+    return f"{text}; none for {', '.join(clean(name) for name in without)}" if without else text
+
+
+def next_steps(run: Run, verdict: RunVerdict) -> list[tuple[str, str]]:
+    """Commands worth typing now, each after what it does."""
+    steps: list[tuple[str, str]] = []
+    shown = [each for group in groups(verdict) for each in group.tests if is_bad(each)]
+    if shown:
+        steps.append(("see why", f"kdevops results {run.id} --test {_argument(shown[0])}"))
+    if run.state in {RunState.PLANNED, RunState.RUNNING, RunState.INTERRUPTED}:
+        steps.append(("go on", "kdevops resume"))
+    elif not verdict.complete:
+        steps.append(("run again", f"kdevops rerun {run.id}"))
+    differs = verdict.of(Verdict.NEW, Verdict.FIXED, Verdict.REGRESSED, Verdict.SUSPECT, Verdict.SKIPPED_NOW)
+    if differs and verdict.ran:
+        steps.append(("accept", f"kdevops baseline accept {run.id}"))
+    return steps
+
+
+def has_baseline(verdict: RunVerdict, judged: Judged) -> bool:
+    """Whether anything is known of the test's suite and profile."""
+    return verdict.compared.get((judged.test.suite, judged.test.profile)) is not None
+
+
+def is_bad(judged: Judged) -> bool:
+    """A fail, a crash or a hang."""
+    return judged.outcome.status in BAD
+
+
+def _argument(judged: Judged) -> str:
+    return shlex.quote(clean(str(judged.test)))
+
+
+def _gating(verdict: RunVerdict) -> str:
+    regressed = len(verdict.of(Verdict.REGRESSED))
+    new = sum(each.gates for each in verdict.of(Verdict.NEW))
+    parts = [f"{many(regressed, 'test')} got worse"] if regressed else []
+    if new:
+        parts.append(f"{many(new, 'new test')} {'fails' if new == 1 else 'fail'}")
+    return ", ".join(parts)
