@@ -1,0 +1,204 @@
+"""The one door to Ansible: runs a playbook that ships with us, tells its tasks as progress, and its failures in prose."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
+
+from kdevops.errors import InfrastructureError
+from kdevops.paths import data_dir
+from kdevops.progress import Progress, Report
+
+_THIS_MACHINE = "localhost,"
+_FORKS = 16
+_CANCEL_POLL = 0.5
+"""Seconds until a cancelled play notices; ansible-runner's own is 5."""
+_MESSAGE_LIMIT = 400
+_PASSWORD_PROMPT = r"^BECOME password:\s*$"  # noqa: S105 - what Ansible asks, not a password
+
+
+@dataclass(frozen=True, slots=True)
+class PlayResult:
+    """A play that succeeded: how many tasks were ok and changed on each host. `seconds` is wall time."""
+
+    ok: Mapping[str, int]
+    changed: Mapping[str, int]
+    seconds: float
+
+
+async def play(
+    playbook: str,
+    *,
+    inventory: Path | None,
+    report: Report,
+    log: Path,
+    timeout: float,
+    extravars: Mapping[str, Any] | None = None,
+    become_password: str | None = None,
+) -> PlayResult:
+    """Run the shipped `playbook` ("controller.yml") on `inventory`, None for this machine; `timeout` is in seconds.
+
+    Everything that Ansible prints is appended to `log`. `extravars` stand on a command line: no secrets there. The
+    password goes to Ansible's prompt and nowhere else.
+
+    Raises InfrastructureError with host, task and the module's message.
+    """
+    path = data_dir("playbooks") / playbook
+    loop = asyncio.get_running_loop()
+    watcher = _Watcher(lambda news: _tell(loop, report, news), path.stem)
+    stop = threading.Event()
+    started = time.monotonic()
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="kdevops-ansible-") as private, log.open("a") as sink:
+        watcher.sink = sink
+        arguments = _arguments(path, Path(private), inventory, timeout, extravars or {}, become_password)
+        job = asyncio.create_task(asyncio.to_thread(_run, arguments, watcher, stop))
+        try:
+            status = await asyncio.shield(job)
+        except asyncio.CancelledError:
+            stop.set()
+            await asyncio.wait({job})
+            raise
+    if status == "successful" and watcher.ok:
+        report(Progress(watcher.step, f"{sum(watcher.changed.values())} changed", fraction=1.0, done=True))
+        return PlayResult(watcher.ok, watcher.changed, time.monotonic() - started)
+    raise InfrastructureError(watcher.explain(path.name, status, timeout), hint=watcher.hint(), log=log)
+
+
+def _arguments(
+    playbook: Path,
+    private: Path,
+    inventory: Path | None,
+    timeout: float,
+    extravars: Mapping[str, Any],
+    become_password: str | None,
+) -> dict[str, Any]:
+    (private / "env").mkdir()
+    (private / "env/settings").write_text(json.dumps({"pexpect_timeout": _CANCEL_POLL}))
+    (private / "ansible.cfg").touch()
+    words = {"inventory": str(inventory)} if inventory else {"cmdline": f"--inventory {_THIS_MACHINE}"}
+    if become_password is not None:
+        words["cmdline"] = f"{words.get('cmdline', '')} --ask-become-pass".strip()
+    return {
+        **words,
+        "private_data_dir": str(private),
+        "playbook": str(playbook),
+        "extravars": dict(extravars),
+        "passwords": {_PASSWORD_PROMPT: become_password} if become_password is not None else None,
+        "suppress_env_files": True,  # or the password would be written to a file
+        "envvars": _environment(private),
+        "timeout": max(1, round(timeout)),
+        "forks": _FORKS,
+        "quiet": True,
+    }
+
+
+def _environment(private: Path) -> dict[str, str]:
+    """What Ansible sees: our roles, our own tools first, and nothing of a configuration that happens to lie around."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    if shutil.which("ansible-playbook", path=path) is None:
+        raise InfrastructureError("ansible-playbook is not installed", hint="install kdevops with its dependencies: pip install kdevops")
+    return {
+        "PATH": path,
+        "LC_ALL": "C.UTF-8",  # Ansible refuses any other encoding
+        "ANSIBLE_CONFIG": str(private / "ansible.cfg"),
+        "ANSIBLE_ROLES_PATH": str(data_dir("roles")),
+        "ANSIBLE_LOCAL_TEMP": str(private / "tmp"),
+        "ANSIBLE_NOCOLOR": "1",
+    }
+
+
+def _run(arguments: dict[str, Any], watcher: _Watcher, stop: threading.Event) -> str:
+    import ansible_runner
+
+    runner = ansible_runner.run(event_handler=watcher.see, cancel_callback=stop.is_set, **arguments)
+    return str(runner.status)
+
+
+def _tell(loop: asyncio.AbstractEventLoop, report: Report, news: Progress) -> None:
+    with contextlib.suppress(RuntimeError):  # the loop closed while the last task of a cancelled play ended
+        loop.call_soon_threadsafe(report, news)
+
+
+@dataclass
+class _Watcher:
+    """Sees ansible-runner's events, in its thread."""
+
+    report: Report
+    playbook: str
+    sink: TextIO | None = None
+    ok: dict[str, int] = field(default_factory=dict)
+    changed: dict[str, int] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
+    unreachable: list[str] = field(default_factory=list)
+    tail: deque[str] = field(default_factory=lambda: deque(maxlen=20))
+
+    @property
+    def step(self) -> str:
+        return f"ansible {self.playbook}"
+
+    def see(self, event: dict[str, Any]) -> bool:
+        """Take one event in; False tells ansible-runner not to keep it."""
+        if text := str(event.get("stdout") or ""):
+            self.tail.extend(text.splitlines())
+            assert self.sink
+            self.sink.write(f"{text}\n")
+            self.sink.flush()
+        data = event.get("event_data") or {}
+        match event.get("event"):
+            case "playbook_on_task_start":
+                self.report(Progress(self.step, _printable(str(data.get("task", "")))))
+            case "runner_on_failed" if not data.get("ignore_errors"):
+                self.failures.append(f"{data.get('host')}, task “{data.get('task')}”: {_module_message(data.get('res') or {})}")
+            case "runner_on_unreachable":
+                self.unreachable.append(f"{data.get('host')} cannot be reached: {_module_message(data.get('res') or {})}")
+            case "playbook_on_stats":
+                self.ok, self.changed = dict(data.get("ok") or {}), dict(data.get("changed") or {})
+        return False
+
+    def explain(self, playbook: str, status: str, timeout: float) -> str:
+        """Why the play is no success, in a sentence for each host."""
+        if reasons := self.unreachable + self.failures:
+            return f"playbook {playbook} failed on " + "; ".join(_printable(reason) for reason in reasons)
+        if status == "timeout":
+            return f"playbook {playbook} did not finish within {timeout:g} s and was stopped"
+        if status == "successful":
+            return f"playbook {playbook} found no host to work on"
+        return f"playbook {playbook} could not be run: {_printable(next(self._complaints(), 'Ansible said nothing'))}"
+
+    def hint(self) -> str | None:
+        """What to try."""
+        return "see whether the guest is up: kdevops status" if self.unreachable else None
+
+    def _complaints(self) -> Iterator[str]:
+        yield from (line for line in self.tail if "ERROR" in line)
+        yield from (line for line in reversed(self.tail) if line.strip())
+
+
+def _module_message(result: Mapping[str, Any]) -> str:
+    """What a module said of its failure; the item that failed when it was a loop, the command's own words when it ran one."""
+    failed = next((item for item in result.get("results") or () if isinstance(item, dict) and item.get("failed")), result)
+    words = str(failed.get("msg") or "")
+    if words in {"", "non-zero return code", "MODULE FAILURE"}:
+        said = [str(failed.get(stream) or "").strip() for stream in ("stderr", "module_stderr", "stdout", "module_stdout")]
+        words = next((text.splitlines()[-1] for text in said if text), words or "no message")
+        if "rc" in failed:
+            words += f" (exit code {failed['rc']})"
+    return words
+
+
+def _printable(text: str) -> str:
+    line = "".join(character if character.isprintable() else " " for character in text)
+    return line if len(line) <= _MESSAGE_LIMIT else line[: _MESSAGE_LIMIT - 1] + "…"

@@ -1,0 +1,52 @@
+"""The inventory of a lab, made for the front end's plays and for anybody's plain `ansible-playbook -i`."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import yaml
+
+from kdevops.guest.ssh import SshTarget
+from kdevops.lab.model import Lab
+
+_DEV = "-dev"
+
+
+def render(lab: Lab, hosts: Sequence[SshTarget], variables: Mapping[str, Any] | None = None) -> str:
+    """The inventory as YAML: groups `baseline`, `dev` (hosts named `<name>-dev`) and one per suite that the lab runs.
+
+    The connection is the runner's own: its key, its pinned host key and, where there is one, its kept-open socket.
+    `variables` are for all hosts.
+    """
+    names = [host.name for host in hosts]
+    groups = {
+        "baseline": [name for name in names if not name.endswith(_DEV)],
+        "dev": [name for name in names if name.endswith(_DEV)],
+        **{suite: names for suite, wanted in lab.suites if wanted is not None},
+    }
+    shared = {
+        "ansible_pipelining": True,
+        "ansible_python_interpreter": "/usr/bin/python3",  # looking for one costs a round trip per guest
+        "kdevops_lab": lab.name,
+        **(variables or {}),
+    }
+    inventory = {
+        "all": {
+            "vars": shared,
+            "hosts": {host.name: _connection(host) for host in hosts},
+            "children": {group: {"hosts": dict.fromkeys(members, None)} for group, members in groups.items()},
+        }
+    }
+    return "---\n" + yaml.safe_dump(inventory, sort_keys=False, default_flow_style=False, width=1000)
+
+
+def _connection(host: SshTarget) -> dict[str, Any]:
+    options = host.argv()[1:-1]  # all that stands between "ssh" and the address
+    return {
+        "ansible_host": host.host,
+        "ansible_port": host.port,
+        "ansible_user": host.user,
+        "ansible_ssh_args": shlex.join(options),
+    }

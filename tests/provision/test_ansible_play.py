@@ -1,0 +1,131 @@
+"""The door to Ansible, with the real ansible-playbook on small playbooks."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kdevops.errors import InfrastructureError
+from kdevops.progress import Progress
+from kdevops.provision import ansible
+
+LOCAL = """
+- hosts: all
+  gather_facts: false
+  connection: local
+  vars:
+    ansible_python_interpreter: "{{ ansible_playbook_python }}"
+  tasks:
+"""
+
+
+@pytest.fixture
+def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for kind in ("playbooks", "roles"):
+        (tmp_path / kind).mkdir()
+    monkeypatch.setattr(ansible, "data_dir", lambda kind: tmp_path / kind)
+    return tmp_path
+
+
+def play(shipped: Path, text: str, news: list[Progress] | None = None, **options: Any) -> ansible.PlayResult:
+    (shipped / "playbooks/x.yml").write_text(text)
+    options = {"inventory": None, "timeout": 60, "log": shipped / "logs/x.log", **options}
+
+    async def run() -> ansible.PlayResult:
+        return await ansible.play("x.yml", report=(news if news is not None else []).append, **options)
+
+    return asyncio.run(run())
+
+
+def test_success_tells_tasks_and_counts(shipped: Path) -> None:
+    (shipped / "roles/greet/tasks").mkdir(parents=True)
+    (shipped / "roles/greet/tasks/main.yml").write_text("- name: Say it\n  ansible.builtin.command: echo {{ word }}\n")
+    news: list[Progress] = []
+    result = play(shipped, f"{LOCAL}    - ansible.builtin.include_role: {{name: greet}}\n", news, extravars={"word": ["a b", 1]})
+    assert result.changed == {"localhost": 1}
+    assert any("Say it" in piece.detail for piece in news)
+    assert news[-1].done
+    assert "changed: [localhost]" in (shipped / "logs/x.log").read_text()
+
+
+def test_a_failed_command_is_told_by_host_task_and_its_last_words(shipped: Path) -> None:
+    with pytest.raises(InfrastructureError) as caught:
+        play(shipped, LOCAL + "    - name: Break it\n      ansible.builtin.command: ls /nonexistent\n")
+    assert "localhost, task “Break it”: ls: cannot access '/nonexistent'" in caught.value.message
+    assert "exit code 2" in caught.value.message
+    assert caught.value.log == shipped / "logs/x.log"
+
+
+def test_a_failed_item_of_a_loop_speaks_for_it(shipped: Path) -> None:
+    task = "    - ansible.builtin.fail: {msg: 'item {{ item }} is \\x1b[31mbad'}\n      loop: [1, 2]\n"
+    with pytest.raises(InfrastructureError, match="item 1 is") as caught:
+        play(shipped, LOCAL + task.replace("'", '"'))
+    assert caught.value.message.isprintable()
+
+
+def test_what_a_role_ignores_is_no_failure(shipped: Path) -> None:
+    task = "    - ansible.builtin.command: 'false'\n      ignore_errors: true\n"
+    assert play(shipped, LOCAL + task).ok == {"localhost": 1}
+
+
+def test_unreachable_is_told_apart(shipped: Path) -> None:
+    inventory = shipped / "inventory.yml"
+    inventory.write_text("all: {hosts: {gone: {ansible_host: 127.0.0.1, ansible_port: 1, ansible_connection: ssh}}}")
+    playbook = "- hosts: all\n  gather_facts: false\n  tasks:\n    - ansible.builtin.ping:\n"
+    with pytest.raises(InfrastructureError, match="gone cannot be reached") as caught:
+        play(shipped, playbook, inventory=inventory)
+    assert "kdevops status" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("playbook", "message"),
+    [
+        ("- hosts: nobody\n  tasks: []\n", "no host to work on"),
+        ("- hosts: [\n", "could not be run: .*[Yy][Aa][Mm][Ll]"),
+    ],
+)
+def test_nothing_done_is_never_success(shipped: Path, playbook: str, message: str) -> None:
+    with pytest.raises(InfrastructureError, match=message):
+        play(shipped, playbook)
+
+
+def test_deadline(shipped: Path) -> None:
+    with pytest.raises(InfrastructureError, match="did not finish within 1 s"):
+        play(shipped, LOCAL + "    - ansible.builtin.command: sleep 600\n", timeout=1)
+
+
+def test_cancelling_stops_it_and_cleans_up(shipped: Path) -> None:
+    started = shipped / "started"
+    task = f"    - ansible.builtin.shell: touch {started}; exec sleep 600\n"
+    (shipped / "playbooks/x.yml").write_text(LOCAL + task)
+
+    async def run() -> None:
+        job = asyncio.create_task(
+            ansible.play("x.yml", inventory=None, report=lambda _: None, log=shipped / "log", timeout=60)
+        )
+        while not started.exists():
+            await asyncio.sleep(0.05)
+        job.cancel()
+        await job
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(run())
+
+
+def test_the_password_goes_to_the_prompt_and_is_nowhere_on_disk(shipped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (shipped / "bin").mkdir()
+    sudo = shipped / "bin/sudo"
+    seen = shipped / "seen"
+    # Reads the password as sudo does and keeps its length only; the command is the word after the options.
+    sudo.write_text(
+        '#!/bin/sh\nwhile [ $# -gt 0 ]; do case $1 in -p) printf %s "$2" >&2; shift 2;; -u) shift 2;; -*) shift;; *) break;; esac; done\n'
+        f'IFS= read -r word; printf %s "${{#word}}" >{seen}; exec "$@"\n'
+    )
+    sudo.chmod(0o755)
+    monkeypatch.setenv("PATH", str(shipped / "bin"), prepend=":")
+    play(shipped, LOCAL + "    - ansible.builtin.raw: 'true'\n      become: true\n      become_user: nobody\n", become_password="hush-hush-7")
+    assert seen.read_text() == "11"
+    assert not [path for path in shipped.rglob("*") if path.is_file() and b"hush-hush-7" in path.read_bytes()]

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kdevops.guest.ssh import SshTarget
+from kdevops.lab.model import Lab
+from kdevops.provision.inventory import render
+
+LAB = Lab.model_validate({"name": "demo", "suites": {"selftests": {"targets": ["futex"]}, "kunit": {}}})
+
+
+def target(name: str = "demo-1", port: int = 2222) -> SshTarget:
+    return SshTarget(name, "127.0.0.1", port, "root", Path("/lab/key"), Path("/lab/known hosts"), Path("/run/kd/c"))
+
+
+def test_groups_and_variables_as_ansible_reads_them(tmp_path: Path) -> None:
+    path = tmp_path / "inventory.yml"
+    path.write_text(render(LAB, [target(), target("demo-1-dev", 2223)], {"kdevops_lab_file": "/lab/lab.yaml"}))
+    tool = Path(sys.executable).parent / "ansible-inventory"
+    listed = json.loads(subprocess.run([tool, "-i", path, "--list"], check=True, capture_output=True).stdout)
+    assert listed["baseline"]["hosts"] == ["demo-1"]
+    assert listed["dev"]["hosts"] == ["demo-1-dev"]
+    assert listed["selftests"]["hosts"] == listed["kunit"]["hosts"] == ["demo-1", "demo-1-dev"]
+    host = listed["_meta"]["hostvars"]["demo-1"]
+    assert (host["ansible_host"], host["ansible_port"], host["ansible_user"]) == ("127.0.0.1", 2222, "root")
+    assert host["ansible_pipelining"] is True
+    assert host["kdevops_lab_file"] == "/lab/lab.yaml"
+
+
+def test_a_suite_that_is_not_run_has_no_group() -> None:
+    lab = Lab.model_validate({"name": "demo", "suites": {"kunit": {}}})
+    assert set(yaml.safe_load(render(lab, [target()]))["all"]["children"]) == {"baseline", "dev", "kunit"}
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_categories=("C",)), min_size=1, max_size=30))
+def test_whatever_stands_in_a_path_reaches_ssh_as_one_word(name: str) -> None:
+    host = replace(target(), key=Path("/") / name)
+    arguments = yaml.safe_load(render(LAB, [host]))["all"]["hosts"]["demo-1"]["ansible_ssh_args"]
+    assert ["ssh", *shlex.split(arguments), "127.0.0.1"] == host.argv()
