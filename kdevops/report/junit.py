@@ -32,7 +32,8 @@ def junit(run: Run, verdict: RunVerdict) -> str:
         for each in tests:
             _testcase(suite, name, each)
     ET.indent(root)
-    return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+    document: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return f"{document.decode()}\n"
 
 
 def _testcase(suite: ET.Element, classname: str, judged: Judged) -> None:
@@ -52,11 +53,13 @@ def _testcase(suite: ET.Element, classname: str, judged: Judged) -> None:
         if tag != "skipped":
             element.set("type", outcome.status.value)
             element.text = _details(outcome)
+    elif outcome.oops:
+        ET.SubElement(case, "system-err").text = _details(outcome)
 
 
 def _details(outcome: Outcome) -> str:
-    bad = [f"{each.name}: {each.status} {each.reason}" for each in outcome.subtests if each.status in _ELEMENTS]
-    lines = [line for line in bad if line] + ([outcome.oops] if outcome.oops else [])
+    lines = [f"{each.name}: {each.status} {each.reason}" for each in outcome.subtests if each.status in _ELEMENTS]
+    lines += [outcome.oops] if outcome.oops else []
     return _NOT_XML.sub("", clean("\n".join(lines), lines=True))
 
 

@@ -33,9 +33,9 @@ def _nested(outcome: Outcome) -> Iterator[str]:
 
 def _lines(number: int, name: str, status: Status, reason: str) -> Iterator[str]:
     reason, directive = clean(reason), _DIRECTIVES.get(status, "")
-    # What a guest says stands behind a directive of ours or on a line of its own: it must not become a directive.
+    # What a guest says stands behind a word of ours: it must become neither a directive nor a result.
     if reason and not directive and status is not Status.PASS:
-        yield f"# {reason}"
+        yield f"# reason: {reason}"
     result = "ok" if status in {Status.PASS, Status.SKIP} else "not ok"
     line = f"{result} {number} {clean(name).replace('#', '_')}"
     yield f"{line} # {directive} {reason}".rstrip() if directive else line

@@ -30,8 +30,8 @@ _MAX_ROWS = 16
 """Guests shown one by one; a terminal is not higher than its user's patience."""
 _REFRESHES = 2
 """Pictures a second."""
-_EVERY_FRACTION = 0.1
 _EVERY_SECONDS = 30.0
+"""A step is told on a line at every tenth of it, and at least this often when there is news."""
 
 
 class Display:
@@ -46,7 +46,7 @@ class Display:
         self._console = console or Console(highlight=False)
         self._clock = clock
         self._lock = threading.RLock()  # rich draws from a thread of its own
-        self._told: dict[str, tuple[float, float]] = {}
+        self._told: dict[str, tuple[int, float]] = {}
         self._broken = False
         self._live: Live | None = None
         if self._console.is_terminal and not self._console.is_dumb_terminal:
@@ -117,16 +117,16 @@ class Display:
         return line
 
     def _progress_line(self, event: Progress) -> Text | None:
-        now, fraction = self._clock(), event.fraction or 0.0
-        told_fraction, told_at = self._told.get(event.step, (-1.0, -_EVERY_SECONDS))
-        news = fraction - told_fraction >= _EVERY_FRACTION or now - told_at >= _EVERY_SECONDS
+        now, tenth = self._clock(), int((event.fraction or 0.0) * 10 + 1e-9)
+        told_tenth, told_at = self._told.get(event.step, (-1, now))
+        news = tenth > told_tenth or now - told_at >= _EVERY_SECONDS
         detail = f": {clean(event.detail)}" if event.detail else ""
         if event.done:
             self._told.pop(event.step, None)
             return Text(f"{clean(event.step)}: done{detail}")
         if self._live or not news:
             return None
-        self._told[event.step] = (fraction, now)
+        self._told[event.step] = (tenth, now)
         percent = "" if event.fraction is None else f" {event.fraction:.0%}"
         eta = "" if event.eta is None else f", {duration(event.eta)} left"
         return Text(f"{clean(event.step)}{percent}{eta}{detail}")

@@ -142,7 +142,9 @@ def _test(judged: Judged, has_baseline: bool) -> Iterator[RenderableType]:
 
 
 def _failed_subtests(outcome: Outcome) -> str:
-    names = [each.name for each in outcome.subtests if each.status in words.BAD]
+    bad = [each.name for each in outcome.subtests if each.status not in {Status.PASS, Status.SKIP}]
+    parents = {name.rpartition(" / ")[0] for name in bad}  # fail because of what is below them
+    names = [name for name in bad if name not in parents]
     more = f" and {len(names) - _MAX_SUBTESTS} more" if len(names) > _MAX_SUBTESTS else ""
     return ", ".join(names[:_MAX_SUBTESTS]) + more
 

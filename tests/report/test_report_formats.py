@@ -1,0 +1,72 @@
+import xml.etree.ElementTree as ET
+
+from hypothesis import given
+from hypothesis import strategies as st
+from report_samples import BASELINE, PLANNED, RUN, S, tid, verdict
+
+from kdevops.report.junit import junit
+from kdevops.report.ktap import ktap
+from kdevops.results.model import Outcome, Status, Subtest, TestId
+from kdevops.results.verdict import judge_run
+from kdevops.suites.ktap import parse
+
+hostile = st.text(max_size=40) | st.sampled_from(
+    ["ok 1 x", "# SKIP", "1..0", "Bail out!", "]]>", "\ufffe\uffff", "  ok 2 y"]
+)
+
+
+def test_junit_counts_and_tells() -> None:
+    root = ET.fromstring(junit(RUN, verdict()).encode())
+    assert {key: root.attrib[key] for key in ("tests", "failures", "errors", "skipped")} == {
+        "tests": "11",
+        "failures": "3",
+        "errors": "3",
+        "skipped": "2",
+    }
+    assert [suite.attrib["name"] for suite in root] == ["selftests/default", "kunit/default"]
+    crash = root.find(".//testcase[@name='futex:run.sh']/error")
+    assert crash is not None
+    assert crash.text is not None
+    assert crash.text.startswith("BUG: kernel NULL pointer dereference")
+    assert root.find(".//testcase[@name='timers:posix']/properties/property[@value='fixed']") is not None
+    assert root.find(".//testcase[@name='splice:short']/error[@type='missing']") is not None
+    complaint = root.find(".//testcase[@name='size:get_size']/system-err")
+    assert complaint is not None
+    assert complaint.text == "WARNING: CPU: 0 PID: 12 at fs/inode.c:12\n"
+    assert {case.attrib["name"] for case in root.iter("testcase")} == {test.name for test in PLANNED}
+
+
+@given(hostile, st.sampled_from(list(Status)))
+def test_junit_is_well_formed_whatever_a_guest_says(said: str, status: Status) -> None:
+    test = TestId("s", "p", said)
+    outcome = Outcome(status, reason=said, guest=said, output=said, oops=said, subtests=(Subtest(said, S.FAIL, said),))
+    root = ET.fromstring(junit(RUN, judge_run([test], {test: outcome}, BASELINE)).encode())
+    assert root.attrib["tests"] == "1"
+
+
+def test_ktap_is_read_back_by_our_own_parser() -> None:
+    text = ktap(verdict())
+    assert text.startswith("KTAP version 1\n1..11\n")
+    account = parse(text.splitlines())
+    assert account is not None
+    assert account.problems == ()
+    assert [result.name for result in account.results] == [str(test) for test in PLANNED]
+    bad = {result.name for result in account.results if result.status not in {S.PASS, S.SKIP}}
+    assert bad == {str(each.test) for each in verdict().tests if each.outcome.status not in {S.PASS, S.SKIP}}
+    (example,) = (result for result in account.results if result.name == "kunit/default/example")
+    assert [(child.name, child.status) for child in example.children] == [("simple", S.PASS), ("mark _ SKIP", S.FAIL)]
+
+
+@given(hostile, st.sampled_from(list(Status)))
+def test_no_word_of_a_guest_becomes_a_result(said: str, status: Status) -> None:
+    outcome = Outcome(status, reason=said)
+    account = parse(ktap(judge_run([tid("x")], {tid("x"): outcome}, BASELINE)).splitlines())
+    assert account is not None
+    (result,) = account.results
+    ended_well = {S.PASS: S.PASS, S.SKIP: S.SKIP}
+    assert ended_well.get(result.status) == ended_well.get(status)
+
+
+def test_subtests_that_were_not_kept_are_counted() -> None:
+    outcome = Outcome(S.PASS, subtests=(Subtest("a", S.PASS),), subtests_cut=7)
+    assert "  # 7 more subtests were not kept\n" in ktap(judge_run([tid("x")], {tid("x"): outcome}, BASELINE))

@@ -1,0 +1,181 @@
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from report_samples import BASELINE, PLANNED, RUN, S, tid, verdict
+from rich.console import Console
+
+from kdevops.report.summary import summary, summary_json, summary_text
+from kdevops.report.words import headline
+from kdevops.results.baseline import Baseline
+from kdevops.results.model import Outcome, RunState, Status, Subtest
+from kdevops.results.verdict import judge_run
+
+EXPECTED = """\
+Regression: 1 test got worse, 1 new test fails; 1 of 11 tests has no result
+run 12 of lab demo, kernel 6.6.12+
+compared with the baseline of 6.1 (none for 6.6 yet); none for kunit/default
+
+suite             planned = pass + fail + skip + crash + hang + missing
+kunit/default           1      0      1      0       0      0         0
+selftests/default      10      3      2      2       1      1         1
+all                    11      3      3      2       1      1         1
+
+Known failures: 1 fail
+Not in the baseline: 1 pass
+
+Regressed (1)
+  selftests/default/futex:run.sh
+    was 12 pass; now crash after 3.2 s on demo-1
+    Kernel panic - not syncing: sysrq triggered crash
+    kernel: BUG: kernel NULL pointer dereference, address: 0000000000000008
+    note: https://bugzilla.kernel.org/show_bug.cgi?id=1
+    output: selftests/default/futex:run.sh.log
+
+New and failing (1)
+  selftests/default/new:hangs
+    not in the baseline; now hang after 600.0 s on demo-1
+    the guest stopped answering [/red]
+
+Failing, with no baseline to compare with (1)
+  kunit/default/example
+    fail after 0.1 s
+    1 of 2 cases failed
+    failed: mark # SKIP
+
+Suspect: failing, as it did before now and then (1)
+  selftests/default/mqueue:open
+    was 12 pass, 2 fail; now fail after 1.0 s on demo-2
+    exit code 1
+    output: selftests/default/mqueue:open.log
+
+The kernel complained while these ran (1)
+  selftests/default/size:get_size
+    was 9 pass; now pass
+    kernel: WARNING: CPU: 0 PID: 12 at fs/inode.c:12
+
+Skipped now (1)
+  selftests/default/sync:skips
+    was 3 pass; now skip
+    CONFIG_SYNC is not set
+
+Fixed (1)
+  selftests/default/timers:posix
+    was 3 fail; now pass
+
+No result (1)
+    1  no result yet
+
+Skipped (2)
+    1  CONFIG_SYNC is not set
+    1  no zram device
+
+Output of the tests is below /var/lib/kdevops/runs/12
+
+Next
+  see why    kdevops results 12 --test selftests/default/futex:run.sh
+  run again  kdevops rerun 12
+  accept     kdevops baseline accept 12
+"""
+WHERE = Path("/var/lib/kdevops/runs/12")
+
+
+def test_the_whole_summary_at_80_columns() -> None:
+    assert summary_text(RUN, verdict(), kernel="6.6.12+", directory=WHERE) == EXPECTED
+
+
+def test_a_terminal_gets_the_same_words_in_colour() -> None:
+    console = Console(record=True, width=80, force_terminal=True, color_system="standard", file=io.StringIO())
+    console.print(summary(RUN, verdict(), kernel="6.6.12+", directory=WHERE))
+    coloured = console.export_text(styles=True, clear=False)
+    plain = "".join(f"{line.rstrip()}\n" for line in console.export_text().splitlines())
+    assert plain == EXPECTED
+    assert coloured.startswith("\x1b[1;31mRegression")
+
+
+def test_no_color_is_obeyed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    Console(width=80, force_terminal=True).print(summary(RUN, verdict()))
+    assert "\x1b[3" not in capsys.readouterr().out
+
+
+def statuses(*given: Status, known: bool = True) -> str:
+    planned = [tid(name) for name in list(BASELINE.tables["selftests", "default"].entries)[: len(given)]]
+    outcomes = {test: Outcome(status) for test, status in zip(planned, given, strict=True)}
+    return headline(RUN, judge_run(planned, outcomes, BASELINE if known else Baseline("6.1")))
+
+
+def test_headlines() -> None:
+    assert statuses(S.PASS, S.PASS) == "Nothing regressed in 2 tests: 2 pass"
+    assert statuses(S.PASS, S.PASS, S.FAIL) == "Nothing regressed in 3 tests: 2 pass, 1 fail"
+    assert statuses(S.FAIL) == "Regression: 1 test got worse"
+    assert statuses(S.PASS, S.MISSING) == "Incomplete: 1 of 2 tests has no result; nothing regressed in the others"
+    assert statuses(S.SKIP, S.SKIP) == "Nothing ran: 2 tests planned, 2 skip"
+    assert statuses(S.MISSING, S.MISSING) == "Nothing ran: 2 tests planned, 2 missing"
+    assert statuses(S.PASS, S.FAIL, known=False) == "No baseline yet for these 2 tests: 1 pass, 1 fail"
+
+
+def test_an_interrupted_run_says_how_to_go_on() -> None:
+    interrupted = replace(RUN, state=RunState.INTERRUPTED)
+    text = summary_text(interrupted, judge_run(PLANNED, {tid("size:get_size"): Outcome(S.PASS)}, BASELINE))
+    assert text.startswith("Interrupted: 10 of 11 tests have no result")
+    assert "kdevops resume" in text
+
+
+def test_many_failures_are_counted_and_not_all_told() -> None:
+    planned = [tid(f"t{number}") for number in range(100)]
+    text = summary_text(RUN, judge_run(planned, {test: Outcome(S.FAIL) for test in planned}, BASELINE))
+    assert "New and failing (100)" in text
+    assert "and 75 more: kdevops results 12" in text
+    assert len(text.splitlines()) < 100
+
+
+def test_skips_are_grouped_by_reason() -> None:
+    planned = [tid(f"t{number}") for number in range(40)]
+    outcomes = {test: Outcome(S.SKIP, reason=f"reason {max(0, n - 20)}") for n, test in enumerate(planned)}
+    lines = summary_text(RUN, judge_run(planned, outcomes, BASELINE)).splitlines()
+    at = lines.index("Skipped (40)")
+    assert lines[at + 1] == "   21  reason 0"
+    assert lines[at + 11] == "   10  for 10 other reasons"
+
+
+def test_only_the_subtests_that_fail_by_themselves_are_named() -> None:
+    subtests = (
+        Subtest("a / b / c", S.FAIL),
+        Subtest("a / b", S.FAIL),
+        Subtest("a", S.FAIL),
+        Subtest("d", S.MISSING),
+        Subtest("e", S.PASS),
+        *(Subtest(f"f{n}", S.FAIL) for n in range(5)),
+    )
+    text = summary_text(RUN, judge_run([tid("x")], {tid("x"): Outcome(S.FAIL, subtests=subtests)}, BASELINE))
+    assert "failed: a / b / c, d, f0, f1, f2 and 2 more\n" in text
+
+
+@given(st.text(max_size=200), st.sampled_from([S.FAIL, S.CRASH, S.SKIP]))
+def test_nothing_a_guest_says_breaks_the_page(said: str, status: Status) -> None:
+    outcome = Outcome(status, reason=said, guest=said, output=said, oops=said, subtests=(Subtest(said, S.FAIL),))
+    text = summary_text(RUN, judge_run([tid("x")], {tid("x"): outcome}, BASELINE))
+    assert text.splitlines()[2].startswith("compared with")
+    assert "\x1b" not in text
+    text.encode()
+
+
+def test_json_has_every_test_and_adds_up() -> None:
+    data = json.loads(json.dumps(summary_json(RUN, verdict(), kernel="6.6.12+", directory=WHERE)))
+    assert (data["run"], data["exit_code"], data["complete"], data["state"]) == (12, 1, False, "incomplete")
+    assert data["planned"] == len(PLANNED) == sum(data["counts"].values()) == len(data["tests"])
+    assert [suite["baseline"] for suite in data["suites"]] == [None, "6.1"]
+    first = data["tests"][0]
+    assert (first["name"], first["verdict"], first["status"], first["was"]) == (
+        "futex:run.sh",
+        "regressed",
+        "crash",
+        {"pass": 12},
+    )
+    assert first["oops"] == "BUG: kernel NULL pointer dereference, address: 0000000000000008"
+    assert data["tests"][-1]["status"] == "missing"
