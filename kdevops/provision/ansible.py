@@ -1,4 +1,4 @@
-"""The one door to Ansible: runs a playbook that ships with us, tells its tasks as progress, and its failures in prose."""
+"""The one door to Ansible: runs a playbook that ships with us, tells tasks as progress and failures in prose."""
 
 from __future__ import annotations
 
@@ -109,7 +109,9 @@ def _environment(private: Path) -> dict[str, str]:
     """What Ansible sees: our roles, our own tools first, and nothing of a configuration that happens to lie around."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     if shutil.which("ansible-playbook", path=path) is None:
-        raise InfrastructureError("ansible-playbook is not installed", hint="install kdevops with its dependencies: pip install kdevops")
+        raise InfrastructureError(
+            "ansible-playbook is not installed", hint="install kdevops with its dependencies: pip install kdevops"
+        )
     return {
         "PATH": path,
         "LC_ALL": "C.UTF-8",  # Ansible refuses any other encoding
@@ -161,9 +163,13 @@ class _Watcher:
             case "playbook_on_task_start":
                 self.report(Progress(self.step, _printable(str(data.get("task", "")))))
             case "runner_on_failed" if not data.get("ignore_errors"):
-                self.failures.append(f"{data.get('host')}, task “{data.get('task')}”: {_module_message(data.get('res') or {})}")
+                self.failures.append(
+                    f"{data.get('host')}, task “{data.get('task')}”: {_module_message(data.get('res') or {})}"
+                )
             case "runner_on_unreachable":
-                self.unreachable.append(f"{data.get('host')} cannot be reached: {_module_message(data.get('res') or {})}")
+                self.unreachable.append(
+                    f"{data.get('host')} cannot be reached: {_module_message(data.get('res') or {})}"
+                )
             case "playbook_on_stats":
                 self.ok, self.changed = dict(data.get("ok") or {}), dict(data.get("changed") or {})
         return False
@@ -188,11 +194,15 @@ class _Watcher:
 
 
 def _module_message(result: Mapping[str, Any]) -> str:
-    """What a module said of its failure; the item that failed when it was a loop, the command's own words when it ran one."""
-    failed = next((item for item in result.get("results") or () if isinstance(item, dict) and item.get("failed")), result)
+    """What a module said of its failure: of a loop the item that failed, of a command its own last words."""
+    failed = next(
+        (item for item in result.get("results") or () if isinstance(item, dict) and item.get("failed")), result
+    )
     words = str(failed.get("msg") or "")
     if words in {"", "non-zero return code", "MODULE FAILURE"}:
-        said = [str(failed.get(stream) or "").strip() for stream in ("stderr", "module_stderr", "stdout", "module_stdout")]
+        said = [
+            str(failed.get(stream) or "").strip() for stream in ("stderr", "module_stderr", "stdout", "module_stdout")
+        ]
         words = next((text.splitlines()[-1] for text in said if text), words or "no message")
         if "rc" in failed:
             words += f" (exit code {failed['rc']})"

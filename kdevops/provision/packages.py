@@ -49,7 +49,9 @@ class PackageManager:
 def needs(family: str, release: str) -> tuple[Need, ...]:
     """All that is needed, on a distribution `family` (process.distribution_family) and `release` ("bookworm")."""
     table = json.loads((data_dir("roles") / "controller/vars/commands.json").read_text())
-    commands = [Need(name, packages.get(family) or "", command=True) for name, packages in table["controller_commands"].items()]
+    commands = [
+        Need(name, packages.get(family) or "", command=True) for name, packages in table["controller_commands"].items()
+    ]
     libraries = [Need(name, packages.get(family) or "") for name, packages in table["controller_libraries"].items()]
     sources = [Need(name, name) for name in table["controller_releases"].get(release, ())]
     return (*commands, *libraries, *sources)
@@ -118,7 +120,9 @@ async def install(*, report: Report, log: Path, ask_password: Callable[[], str] 
 def _ask(ask_password: Callable[[], str] | None, needed: tuple[Need, ...]) -> str:
     if ask_password is None or shutil.which("sudo") is None:
         obstacle = "sudo asks for a password and there is no terminal" if shutil.which("sudo") else "there is no sudo"
-        raise InfrastructureError(f"packages are missing, and {obstacle}", hint=f"as root, run: {install_command(needed)}")
+        raise InfrastructureError(
+            f"packages are missing, and {obstacle}", hint=f"as root, run: {install_command(needed)}"
+        )
     return ask_password()
 
 

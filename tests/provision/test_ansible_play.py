@@ -44,7 +44,9 @@ def test_success_tells_tasks_and_counts(shipped: Path) -> None:
     (shipped / "roles/greet/tasks").mkdir(parents=True)
     (shipped / "roles/greet/tasks/main.yml").write_text("- name: Say it\n  ansible.builtin.command: echo {{ word }}\n")
     news: list[Progress] = []
-    result = play(shipped, f"{LOCAL}    - ansible.builtin.include_role: {{name: greet}}\n", news, extravars={"word": ["a b", 1]})
+    result = play(
+        shipped, f"{LOCAL}    - ansible.builtin.include_role: {{name: greet}}\n", news, extravars={"word": ["a b", 1]}
+    )
     assert result.changed == {"localhost": 1}
     assert any("Say it" in piece.detail for piece in news)
     assert news[-1].done
@@ -97,17 +99,15 @@ def test_deadline(shipped: Path) -> None:
         play(shipped, LOCAL + "    - ansible.builtin.command: sleep 600\n", timeout=1)
 
 
-def test_cancelling_stops_it_and_cleans_up(shipped: Path) -> None:
-    started = shipped / "started"
-    task = f"    - ansible.builtin.shell: touch {started}; exec sleep 600\n"
-    (shipped / "playbooks/x.yml").write_text(LOCAL + task)
+def test_cancelling_stops_it(shipped: Path) -> None:
+    (shipped / "playbooks/x.yml").write_text(LOCAL + "    - ansible.builtin.command: sleep 600\n")
 
     async def run() -> None:
+        begun = asyncio.Event()
         job = asyncio.create_task(
-            ansible.play("x.yml", inventory=None, report=lambda _: None, log=shipped / "log", timeout=60)
+            ansible.play("x.yml", inventory=None, report=lambda _: begun.set(), log=shipped / "log", timeout=60)
         )
-        while not started.exists():
-            await asyncio.sleep(0.05)
+        await begun.wait()
         job.cancel()
         await job
 
@@ -121,11 +121,16 @@ def test_the_password_goes_to_the_prompt_and_is_nowhere_on_disk(shipped: Path, m
     seen = shipped / "seen"
     # Reads the password as sudo does and keeps its length only; the command is the word after the options.
     sudo.write_text(
-        '#!/bin/sh\nwhile [ $# -gt 0 ]; do case $1 in -p) printf %s "$2" >&2; shift 2;; -u) shift 2;; -*) shift;; *) break;; esac; done\n'
+        "#!/bin/sh\nwhile [ $# -gt 0 ]; do\n"
+        'case $1 in -p) printf %s "$2" >&2; shift 2;; -u) shift 2;; -*) shift;; *) break;; esac\ndone\n'
         f'IFS= read -r word; printf %s "${{#word}}" >{seen}; exec "$@"\n'
     )
     sudo.chmod(0o755)
     monkeypatch.setenv("PATH", str(shipped / "bin"), prepend=":")
-    play(shipped, LOCAL + "    - ansible.builtin.raw: 'true'\n      become: true\n      become_user: nobody\n", become_password="hush-hush-7")
+    play(
+        shipped,
+        LOCAL + "    - ansible.builtin.raw: 'true'\n      become: true\n      become_user: nobody\n",
+        become_password="hush-hush-7",
+    )
     assert seen.read_text() == "11"
     assert not [path for path in shipped.rglob("*") if path.is_file() and b"hush-hush-7" in path.read_bytes()]

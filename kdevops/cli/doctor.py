@@ -1,0 +1,100 @@
+"""`kdevops doctor`: what this machine has, what it lacks, and the command that mends it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from kdevops.errors import ExitCode
+from kdevops.paths import cache_dir, state_dir
+
+if TYPE_CHECKING:
+    from kdevops.progress import Progress
+    from kdevops.provision.doctor_checks import Acceleration, Check
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+@click.option("--install", is_flag=True, help="Install what is missing first, asking for sudo's password if need be.")
+@click.option("--packages", "packages_only", is_flag=True, help="Look at packages only, which takes no time.")
+def doctor(*, as_json: bool, install: bool, packages_only: bool) -> None:
+    """Say whether this machine can build kernels and run guests, and what to do where it cannot.
+
+    Exits with 0 when all that is needed is here, with 3 otherwise.
+    """
+    checks = asyncio.run(_examine(install=install, packages_only=packages_only, probe=_probe))
+    if as_json:
+        click.echo(json.dumps({"ok": _healthy(checks), "checks": [asdict(check) for check in checks]}, indent=2))
+    elif not (packages_only and _healthy(checks)):
+        click.echo("\n".join(_lines(checks)))
+    sys.exit(ExitCode.OK if _healthy(checks) else ExitCode.INFRASTRUCTURE)
+
+
+async def _examine(*, install: bool, packages_only: bool, probe: Callable[[], Awaitable[Acceleration]]) -> list[Check]:
+    from kdevops.provision import doctor_checks, packages
+
+    missing = await packages.missing()
+    if install and missing:
+        ask = _ask_password if sys.stdin.isatty() else None
+        await packages.install(report=_tell, log=state_dir() / "logs/doctor-install.log", ask_password=ask)
+        missing = await packages.missing()
+    checks = doctor_checks.check_packages(missing)
+    if packages_only:
+        return checks
+    return [
+        *checks,
+        await doctor_checks.check_namespaces(),
+        doctor_checks.check_disk(),
+        doctor_checks.check_memory(),
+        doctor_checks.check_kvm_device(),
+        await doctor_checks.check_acceleration(probe),
+    ]
+
+
+async def _probe() -> Acceleration:
+    from kdevops.providers.acceleration import probe
+
+    return await probe(_some_kernel(), cache=cache_dir(), report=_tell)
+
+
+def _some_kernel() -> Path | None:
+    """A kernel to try KVM with, of the host's own; it need not find a root, only speak."""
+    kernels = sorted(Path("/boot").glob("vmlinuz*"))
+    return next((path for path in kernels if _readable(path)), None)
+
+
+def _readable(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return bool(file.read(1))
+    except OSError:
+        return False
+
+
+def _ask_password() -> str:
+    return str(
+        click.prompt("sudo password, to install packages", hide_input=True, default="", show_default=False, err=True)
+    )
+
+
+def _tell(news: Progress) -> None:
+    click.echo(f"{news.step}: {news.detail}", err=True)
+
+
+def _healthy(checks: list[Check]) -> bool:
+    return all(check.ok for check in checks if check.needed)
+
+
+def _lines(checks: list[Check]) -> list[str]:
+    words = {(True, True): "ok", (True, False): "ok", (False, True): "MISSING", (False, False): "note"}
+    width = max(len(check.name) for check in checks)
+    lines = [f"{words[check.ok, check.needed]:8}{check.name:{width}}  {check.detail}" for check in checks]
+    mends = dict.fromkeys(check.mend for check in checks if check.mend and not check.ok)
+    return [*lines, *(["", "To mend it:"] if mends else []), *(f"  {mend}" for mend in mends)]

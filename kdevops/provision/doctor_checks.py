@@ -1,0 +1,163 @@
+"""What `kdevops doctor` looks at on this machine, each as one line with the command that mends it."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from kdevops.errors import CommandError, KdevopsError
+from kdevops.paths import cache_dir
+from kdevops.process import run
+from kdevops.provision.packages import Need, install_command, needs, this_distribution
+
+_GIB = 1 << 30
+_DISK_NEEDED = 8 * _GIB
+"""Bytes for one kernel tree unpacked (1.4 GiB), its objects, a guest image and the guests' overlays."""
+_MEMORY_NEEDED = 3 * _GIB
+"""Bytes for one default guest (2 GiB) beside a compiler or two."""
+_SUBORDINATE_IDS = 65536
+"""User ids a Debian tree may use; what useradd(8) gives a user by default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One finding. `mend` is a command (or ""), `needed` whether kdevops can do without it."""
+
+    name: str
+    ok: bool
+    detail: str
+    mend: str = ""
+    needed: bool = True
+
+
+class Acceleration(Protocol):
+    """What is read of the provider's probe: "kvm" or "tcg", the reason, and what to multiply timeouts with."""
+
+    @property
+    def kind(self) -> str:
+        """The kind."""
+
+    @property
+    def why(self) -> str:
+        """The reason, a sentence."""
+
+    @property
+    def factor(self) -> float:
+        """The factor."""
+
+
+def check_packages(missing: Iterable[Need]) -> list[Check]:
+    """One line for each need that is missing, or one for all when none is."""
+    absent = tuple(missing)
+    if not absent:
+        return [
+            Check("packages", ok=True, detail=f"all {len(needs(*this_distribution()))} commands and libraries are here")
+        ]
+    mend = "kdevops doctor --install" if install_command(absent) else ""
+    return [
+        Check(need.name, ok=False, detail=f"missing, package {need.package} brings it", mend=mend)
+        if need.package
+        else Check(
+            need.name, ok=False, detail="missing, and this distribution has no package that we know", needed=False
+        )
+        for need in absent
+    ]
+
+
+async def check_namespaces(subuid: Path = Path("/etc/subuid"), subgid: Path = Path("/etc/subgid")) -> Check:
+    """Whether this user may make a guest image: user namespaces, and subordinate ids to fill them with."""
+    name = "user namespaces"
+    if os.geteuid() == 0:
+        return Check(name, ok=True, detail="not needed by root")
+    user = pwd.getpwuid(os.geteuid()).pw_name
+    try:
+        await run(["unshare", "--user", "--map-root-user", "true"], timeout=30)
+    except CommandError as error:
+        return Check(name, ok=False, detail=error.message, mend=_namespace_switch())
+    if not all(_has_range(path, user) for path in (subuid, subgid)):
+        mend = f"sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {user}"
+        return Check(
+            name, ok=False, detail=f"{user} has no range of subordinate ids in {subuid} and {subgid}", mend=mend
+        )
+    return Check(name, ok=True, detail=f"usable, with subordinate ids for {user}")
+
+
+def _namespace_switch() -> str:
+    """The sysctl that keeps a plain user from making namespaces, on the distributions that have one."""
+    switches = {
+        "kernel.unprivileged_userns_clone": "1",  # Debian's patch
+        "kernel.apparmor_restrict_unprivileged_userns": "0",  # Ubuntu from 23.10
+        "user.max_user_namespaces": "15000",  # RHEL 7's default was 0
+    }
+    there = (name for name in switches if Path("/proc/sys", *name.split(".")).exists())
+    return " && ".join(f"sudo sysctl {name}={switches[name]}" for name in there)
+
+
+def _has_range(path: Path, user: str) -> bool:
+    """Whether subuid(5) gives `user`, by name or number, enough ids."""
+    try:
+        lines = [line.strip().split(":") for line in path.read_text(errors="replace").splitlines()]
+    except OSError:
+        return False
+    wanted = {user, str(os.geteuid())}
+    counts = [int(line[2]) for line in lines if len(line) == 3 and line[0] in wanted and line[2].isdecimal()]
+    return any(count >= _SUBORDINATE_IDS for count in counts)
+
+
+def check_disk(directory: Path | None = None) -> Check:
+    """Room where kernels and images are made."""
+    directory = directory or cache_dir()
+    there = next(path for path in (directory, *directory.parents) if path.exists())
+    free = shutil.disk_usage(there).free
+    mend = f"free some space in {there}, or set KDEVOPS_CACHE to a directory on a bigger disk"
+    return _enough("disk space", free, _DISK_NEEDED, f"free in {there}", mend)
+
+
+def check_memory(meminfo: Path = Path("/proc/meminfo")) -> Check:
+    """Memory for guests, from proc_meminfo(5)'s MemAvailable."""
+    fields = dict(line.split(":", 1) for line in meminfo.read_text().splitlines() if ":" in line)
+    available = int(fields["MemAvailable"].split()[0]) * 1024
+    return _enough(
+        "memory",
+        available,
+        _MEMORY_NEEDED,
+        "available",
+        "ask for smaller guests: --set guests.memory=1GiB",
+        needed=False,
+    )
+
+
+def _enough(name: str, have: int, want: int, what: str, mend: str, *, needed: bool = True) -> Check:
+    detail = f"{have / _GIB:.1f} GiB {what}"
+    if have >= want:
+        return Check(name, ok=True, detail=detail)
+    return Check(name, ok=False, detail=f"{detail}, {want / _GIB:.0f} GiB are needed", mend=mend, needed=needed)
+
+
+def check_kvm_device(device: Path = Path("/dev/kvm")) -> Check:
+    """Whether KVM's device may be opened; whether it works is another question, `check_acceleration`'s."""
+    name = str(device)
+    if not device.exists():
+        detail = "not there: no hardware virtualisation, switched off in the firmware, or not passed on to this machine"
+        return Check(name, ok=False, detail=detail, needed=False)
+    if not os.access(device, os.R_OK | os.W_OK):
+        mend = f"sudo usermod --append --groups kvm {pwd.getpwuid(os.geteuid()).pw_name}, then log in again"
+        return Check(name, ok=False, detail="there, but this user may not open it", mend=mend, needed=False)
+    return Check(name, ok=True, detail="there, and may be opened")
+
+
+async def check_acceleration(probe: Callable[[], Awaitable[Acceleration]]) -> Check:
+    """What guests really run with, as `probe` found out by booting one."""
+    try:
+        found = await probe()
+    except KdevopsError as error:
+        return Check("acceleration", ok=False, detail=error.message, mend=error.hint or "")
+    detail = f"{found.kind}: {found.why}"
+    if found.kind != "kvm":
+        detail += f"; guests are emulated, timeouts stretched {found.factor:g} times"
+    return Check("acceleration", ok=True, detail=detail)

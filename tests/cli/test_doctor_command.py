@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from kdevops.cli import doctor as module
+from kdevops.errors import InfrastructureError
+from kdevops.provision import packages
+from kdevops.provision.packages import Need
+
+QEMU = Need("qemu-img", "qemu-utils", command=True)
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> list[Need]:
+    """What is missing; installing empties it."""
+    missing: list[Need] = []
+
+    async def ask() -> tuple[Need, ...]:
+        return tuple(missing)
+
+    async def install(**_: object) -> None:
+        missing.clear()
+
+    async def probe() -> object:
+        raise InfrastructureError("QEMU does not start", hint="mend QEMU")
+
+    monkeypatch.setattr(packages, "missing", ask)
+    monkeypatch.setattr(packages, "install", install)
+    monkeypatch.setattr(module, "_probe", probe)
+    return missing
+
+
+def test_missing_packages_exit_3_and_name_the_mending_command(machine: list[Need]) -> None:
+    machine.append(QEMU)
+    result = CliRunner().invoke(module.doctor, ["--packages"])
+    assert result.exit_code == 3
+    assert "MISSING qemu-img  missing, package qemu-utils brings it" in result.output
+    assert result.output.endswith("To mend it:\n  kdevops doctor --install\n")
+
+
+def test_install_mends_it(machine: list[Need]) -> None:
+    machine.append(QEMU)
+    result = CliRunner().invoke(module.doctor, ["--packages", "--install"])
+    assert (result.exit_code, result.output) == (0, "")
+
+
+def test_json_has_every_finding(machine: list[Need]) -> None:
+    result = CliRunner().invoke(module.doctor, ["--json"])
+    told = json.loads(result.stdout)
+    names = [check["name"] for check in told["checks"]]
+    assert names == ["packages", "user namespaces", "disk space", "memory", "/dev/kvm", "acceleration"]
+    assert told["ok"] is False
+    assert told["checks"][-1]["mend"] == "mend QEMU"
+    assert result.exit_code == 3
+
+
+def test_nothing_heavy_is_imported_to_show_the_help() -> None:
+    code = "import sys, kdevops.cli.doctor; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+    assert not {"yaml", "ansible_runner", "pydantic", "rich"} & set(loaded)
+
+
+def test_a_kernel_that_may_not_be_read_is_no_kernel(tmp_path: Path) -> None:
+    assert not module._readable(tmp_path / "none")
+    (tmp_path / "vmlinuz").write_bytes(b"x")
+    assert module._readable(tmp_path / "vmlinuz")
