@@ -1,0 +1,1 @@
+"""lab.yaml: the typed model, and the way from a file to it."""

@@ -8,24 +8,27 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(|[KMGT])(i?B)?", re.IGNORECASE)
+_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,15})?)\s*(|[KMGT])(i?B)?", re.IGNORECASE)
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+MAX_SIZE = 1 << 60
+"""Bytes; QEMU and the file systems end near there too."""
 _NAME = re.compile(r"[a-z]([a-z0-9-]{0,30}[a-z0-9])?")
 
 
 def parse_size(value: object) -> int:
     """Bytes from a number or a text such as "4GiB" or "512M"; units are powers of 1024, as QEMU has them."""
-    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
-        return value
     match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
-    if not match or float(match[1]) <= 0:
+    size = int(float(match[1]) * _UNITS[match[2].upper()]) if match else value
+    if not isinstance(size, int) or isinstance(size, bool) or not 0 < size <= MAX_SIZE:
         raise ValueError("a size such as 512MiB or 4GiB is needed")
-    return int(float(match[1]) * _UNITS[match[2].upper()])
+    return size
 
 
 def _check_name(value: str) -> str:
     if not _NAME.fullmatch(value):
-        raise ValueError("a name is lower-case letters, digits and dashes, begins with a letter, and has at most 32 characters")
+        raise ValueError(
+            "a name is lower-case letters, digits and dashes, begins with a letter, and has at most 32 characters"
+        )
     return value
 
 
@@ -35,22 +38,36 @@ def _check_sha256(value: str) -> str:
     return value
 
 
-def _as_list(value: object) -> object:
-    return [value] if isinstance(value, str) else value
+def _as_tuple(value: object) -> object:
+    return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
+
+
+def _as_paths(value: object) -> object:
+    values = _as_tuple(value)
+    if not isinstance(values, tuple):
+        return values
+    return tuple(Path(each) if isinstance(each, str) else each for each in values)
 
 
 Size = Annotated[int, BeforeValidator(parse_size, json_schema_input_type=int | str)]
 Name = Annotated[str, AfterValidator(_check_name)]
 Sha256 = Annotated[str, AfterValidator(_check_sha256)]
-Strings = Annotated[tuple[str, ...], BeforeValidator(_as_list, json_schema_input_type=str | list[str])]
-Symbol = Annotated[str, Field(pattern=r"^(CONFIG_)?[A-Za-z0-9_]+=(y|m|n|-?[0-9]+|0x[0-9a-fA-F]+|\"[^\"\n]*\")$")]
+Strings = Annotated[tuple[str, ...], BeforeValidator(_as_tuple, json_schema_input_type=str | list[str])]
+Paths = Annotated[tuple[Path, ...], BeforeValidator(_as_paths, json_schema_input_type=str | list[str])]
+Symbol = Annotated[
+    str,
+    Field(
+        pattern=r"^(CONFIG_)?[A-Za-z0-9_]+=(y|m|n|-?[0-9]+|0x[0-9a-fA-F]+|\"[^\"\n]*\")$",
+        description="an option as it stands in a .config, such as CONFIG_KUNIT=y",
+    ),
+]
 """One kernel option as it stands in a .config: `CONFIG_KUNIT=y`."""
 
 
 class Model(BaseModel):
     """What every part of the lab file has in common: frozen, and no unknown field passes."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Disk(Model):
@@ -116,9 +133,10 @@ class Source(Model):
 
 
 class Config(Model):
-    """The kernel's configuration: a base (lean, defconfig, distro, or a file), named fragments or files, single options.
+    """The kernel's configuration: a base (lean, defconfig, distro, a file), fragments (names, files), single options.
 
-    An option in `optional` may be dropped by Kconfig; every other one that does not survive stops the build.
+    What has a slash or a dot in it is a file. An option in `optional` may be dropped by Kconfig; every other one that
+    does not survive stops the build.
     """
 
     base: str = "lean"
@@ -131,7 +149,7 @@ class Kernel(Model):
     """What is built and booted."""
 
     source: Source = Source(package="linux-source-6.1")
-    patches: tuple[Path, ...] = ()
+    patches: Paths = ()
     config: Config = Config()
     compiler: Literal["gcc", "clang"] = "gcc"
     jobs: int | None = Field(default=None, ge=1)
@@ -139,12 +157,14 @@ class Kernel(Model):
 
 
 class Selftests(Model):
-    """kselftest: `targets` are directories below tools/testing/selftests; `tests` narrows to `target:test`, `skip` leaves out."""
+    """kselftest: `targets` are directories of tools/testing/selftests; `tests` narrows to `target:test`, `skip` drops."""
 
     targets: Annotated[Strings, Field(min_length=1)]
     tests: Strings = ()
     skip: Strings = ()
-    timeout: float | None = Field(default=None, gt=0, description="seconds a test may take; default: the tree's own settings")
+    timeout: float | None = Field(
+        default=None, gt=0, description="seconds a test may take; default: the tree's own settings"
+    )
 
 
 class Kunit(Model):
@@ -152,14 +172,18 @@ class Kunit(Model):
 
     options: tuple[Symbol, ...] = ("CONFIG_KUNIT_EXAMPLE_TEST=y",)
     suites: Strings = ()
-    timeout: float = Field(default=300, gt=0, description="seconds all of KUnit may take on an accelerated guest; stretched when emulated")
+    timeout: float = Field(
+        default=300, gt=0, description="seconds all of KUnit may take on an accelerated guest; stretched when emulated"
+    )
 
 
 class Commands(Model):
-    """The lab's own tests: shell scripts by name, run in the guest. Exit code 0 passes, 4 skips, and KTAP is understood."""
+    """The lab's own tests: shell scripts by name, run in the guest. Exit 0 passes, 4 skips, and KTAP is understood."""
 
     tests: dict[str, str] = Field(min_length=1)
-    timeout: float = Field(default=60, gt=0, description="seconds a test may take on an accelerated guest; stretched when emulated")
+    timeout: float = Field(
+        default=60, gt=0, description="seconds a test may take on an accelerated guest; stretched when emulated"
+    )
 
 
 class Suites(Model):
@@ -176,11 +200,16 @@ class Qemu(Model):
     type: Literal["qemu"] = "qemu"
     accel: Literal["auto", "kvm", "tcg"] = "auto"
     network: Literal["isolated", "outgoing"] = Field(
-        default="isolated", description="isolated: nothing but our ssh gets in or out; outgoing: guests reach what this machine reaches"
+        default="isolated",
+        description="isolated: nothing but our ssh gets in or out; outgoing: guests reach what this machine reaches",
     )
     binary: str | None = None
-    ssh_port: int | None = Field(default=None, ge=1024, le=65535, description="the first guest's; default: any free port")
-    boot_timeout: float = Field(default=60, gt=0, description="seconds to ssh when accelerated; stretched when emulated")
+    ssh_port: int | None = Field(
+        default=None, ge=1024, le=65535, description="the first guest's; default: any free port"
+    )
+    boot_timeout: float = Field(
+        default=60, gt=0, description="seconds to ssh when accelerated; stretched when emulated"
+    )
 
 
 class Lab(Model):
@@ -191,7 +220,9 @@ class Lab(Model):
     guests: Guests = Guests()
     kernel: Kernel = Kernel()
     suites: Suites = Suites()
-    baseline: Path | None = Field(default=None, description="directory of stored baselines; default: baselines/ beside the lab file")
+    baseline: Path | None = Field(
+        default=None, description="directory of stored baselines; default: baselines/ beside the lab file"
+    )
 
     def guest_names(self) -> tuple[str, ...]:
         """The names of the guests, `<lab>-1` and on."""
@@ -200,4 +231,8 @@ class Lab(Model):
 
 def lab_schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of lab.yaml."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "kdevops lab", **Lab.model_json_schema()}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "kdevops lab",
+        **Lab.model_json_schema(),
+    }

@@ -1,0 +1,77 @@
+"""The files a lab speaks of: made absolute, and looked for, before anything starts."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+
+from kdevops.lab.document import Document, Loc, Problem
+
+
+def _always(_: str) -> bool:
+    return True
+
+
+def _is_local(value: str) -> bool:
+    """Neither a URL nor git's `host:path`."""
+    return ":" not in value
+
+
+def is_config_file(value: str) -> bool:
+    """Whether a configuration base or fragment is a file: names of ours have neither a slash nor a dot."""
+    return "/" in value or "." in value or value.startswith("~")
+
+
+_FILES: tuple[tuple[Loc, Callable[[str], bool]], ...] = (
+    (("guests", "image", "path"), _always),
+    (("kernel", "source", "path"), _always),
+    (("kernel", "source", "prebuilt"), _always),
+    (("kernel", "source", "tarball"), _is_local),
+    (("kernel", "source", "git"), _is_local),
+    (("kernel", "patches"), _always),
+    (("kernel", "config", "base"), is_config_file),
+    (("kernel", "config", "fragments"), is_config_file),
+)
+_MAY_COME: Loc = ("baseline",)
+"""`baseline accept` makes it."""
+
+
+def resolve_paths(document: Document) -> list[Problem]:
+    """Make every path in `document` absolute, in place; tell of those where nothing is.
+
+    A relative path starts from the directory of the lab file, or, given with `--set`, from the current one; `~` is the
+    home directory. What is no text is left to the validation of types.
+    """
+    problems = []
+    for loc, is_file in _FILES:
+        for where, value in _texts(document.value, loc):
+            if not is_file(value):
+                continue
+            path = _replace(document, where, value)
+            if not value or not os.path.exists(path):  # noqa: PTH110 - Path.exists raises for names that are too long
+                problems.append(
+                    Problem(document.place(where), where, f"there is nothing at {path if value else repr(value)}")
+                )
+    for where, value in _texts(document.value, _MAY_COME):
+        _replace(document, where, value)
+    return problems
+
+
+def _texts(value: object, loc: Loc) -> Iterator[tuple[Loc, str]]:
+    for step in loc:
+        value = value.get(str(step)) if isinstance(value, dict) else None
+    if isinstance(value, str):
+        yield loc, value
+    elif isinstance(value, list):
+        yield from (((*loc, index), item) for index, item in enumerate(value) if isinstance(item, str))
+
+
+def _replace(document: Document, loc: Loc, value: str) -> str:
+    base = document.place(loc).base
+    path = os.path.normpath(base / re.sub(r"^~(?=/|$)", lambda _: os.path.expanduser("~"), value))  # noqa: PTH111 - never raises
+    holder: object = document.value
+    for step in loc[:-1]:
+        holder = holder[step]  # type: ignore[index]
+    holder[loc[-1]] = path  # type: ignore[index]
+    return path

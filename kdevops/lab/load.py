@@ -1,0 +1,92 @@
+"""From lab.yaml to a Lab, or to every reason why not, each with file, line and field."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from kdevops.errors import UserError
+from kdevops.lab.document import MAX_BYTES, Document, Place, parse
+from kdevops.lab.explain import explain
+from kdevops.lab.files import resolve_paths
+from kdevops.lab.model import Lab, lab_schema
+from kdevops.lab.override import apply
+from kdevops.paths import data_dir
+
+MAX_SHOWN = 20
+"""Problems told at once; the rest is counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedLab:
+    """A lab that holds: every path in it is absolute and was there.
+
+    `path` is the lab file, absolute. `digest` is the sha256 (hex) of the effective lab, with
+    overrides and defaults.
+    """
+
+    lab: Lab
+    path: Path
+    digest: str
+
+    @property
+    def baseline(self) -> Path:
+        """The directory of stored baselines.
+
+        That which the lab names, else `baselines/` beside the lab file, or the shipped one for a shipped lab.
+        """
+        if self.lab.baseline:
+            return self.lab.baseline
+        return data_dir("baselines") if self.path.parent == data_dir("labs") else self.path.parent / "baselines"
+
+
+def load_lab(path: Path, overrides: Iterable[str] = ()) -> LoadedLab:
+    """Read the lab file at `path`, with `overrides` ("guests.count=1") put over it in their order.
+
+    Raises UserError with one line per problem: `labs/x.yaml:12:3: guests.cpu: no such field; did you mean cpus?`
+    """
+    absolute = path.absolute()
+    document = parse(_read(path), lambda line, column: Place(str(path), line, column, absolute.parent))
+    for assignment in overrides:
+        apply(document, assignment)
+    problems = [*document.problems, *resolve_paths(document)]
+    try:
+        lab = _validate(document)
+    except ValidationError as error:
+        told = {problem.loc for problem in problems}
+        problems += [each for each in explain(error, document, lab_schema()) if each.loc not in told]
+    else:
+        if not problems:
+            return LoadedLab(lab, absolute, hashlib.sha256(lab.model_dump_json().encode()).hexdigest())
+    lines = [str(problem) for problem in sorted(problems)]
+    rest = [f"and {len(lines) - MAX_SHOWN} more problems"] if len(lines) > MAX_SHOWN else []
+    raise UserError(
+        "\n".join(lines[:MAX_SHOWN] + rest), hint="kdevops lab schema prints every field that a lab may have"
+    )
+
+
+def _validate(document: Document) -> Lab:
+    # As JSON, because only there strict means what it does in YAML: text may be a path, a list a tuple, "2" no number.
+    return Lab.model_validate_json(json.dumps(document.value), strict=True)
+
+
+def _read(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such lab file", hint="kdevops lab init writes one to begin with") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    if len(data) > MAX_BYTES:
+        raise UserError(f"{path}: larger than {MAX_BYTES >> 20} MiB: this is no lab file")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise UserError(f"{path}:{line}: not UTF-8 text (byte 0x{data[error.start]:02x})") from None

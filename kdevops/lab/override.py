@@ -1,0 +1,80 @@
+"""`--set guests.disks.0.size=1GiB`: one field of a lab given on the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kdevops.errors import UserError
+from kdevops.lab.document import MAX_BYTES, MAX_DEPTH, Document, Loc, Place, Problem, parse
+
+
+def apply(document: Document, assignment: str) -> None:
+    """Change `document` by `KEY=VALUE`: KEY is field names and list indices joined with dots, VALUE is YAML.
+
+    What is missing on the way is made; the index after a list's last entry appends; null (or nothing) takes the field
+    away, so that its default counts. Relative paths in VALUE start from the current directory. What is wrong with
+    the assignment becomes a problem of the document.
+    """
+    shown = assignment if len(assignment) <= 80 else assignment[:77] + "..."
+    place = Place(f"--set {shown}", 0, 0, Path.cwd())
+    key, equals, text = assignment.partition("=")
+    parts = key.split(".")
+    if not equals or not all(parts) or len(parts) > MAX_DEPTH or len(text) > MAX_BYTES:
+        document.problems.append(Problem(place, (), "write KEY=VALUE, as in guests.count=2"))
+        return
+    try:
+        given = parse(text, lambda _line, _column: place, null_ok=True)
+        document.value = _put(document.value, parts, given.value)
+    except UserError as error:
+        document.problems.append(Problem(place, (), error.message.removeprefix(f"{place}: ")))
+        return
+    loc = _typed(document.value, parts)
+    shifted = loc if given.value is not None else loc[:-1]  # taking one entry of a list away moves those after it
+    for known in [known for known in document.places if len(known) > len(shifted) and known[: len(shifted)] == shifted]:
+        del document.places[known]
+    for depth in range(1, len(loc)):
+        document.places.setdefault(loc[:depth], place)
+    if given.value is not None:
+        document.places.update({loc + below: place for below in given.places})
+    document.problems = [problem for problem in document.problems if problem.loc[: len(loc)] != loc]
+    document.problems += [Problem(problem.place, loc + problem.loc, problem.text) for problem in given.problems]
+
+
+def _put(old: object, parts: list[str], value: object) -> object:
+    """`old` with `value` at the way `parts`; None takes away. Raises UserError where there is no such way."""
+    if not parts:
+        return value
+    part, *rest = parts
+    if old is None and value is not None:
+        old = [] if part == "0" else {}
+    if isinstance(old, list):
+        return _put_item(old, part, rest, value)
+    if not isinstance(old, dict):
+        raise UserError(f"{part}: there are no fields below {'nothing' if old is None else 'a plain value'}")
+    if value is None and part not in old:
+        raise UserError(f"{part}: it is not there, so it cannot be taken away")
+    if value is None and not rest:
+        return {key: kept for key, kept in old.items() if key != part}
+    return {**old, part: _put(old.get(part), rest, value)}
+
+
+def _put_item(old: list[object], part: str, rest: list[str], value: object) -> list[object]:
+    index = int(part) if part.isascii() and part.isdecimal() and len(part) < 9 else -1
+    limit = len(old) - (value is None)
+    if not 0 <= index <= limit:
+        raise UserError(f"{part}: the list has {len(old)} entries, so an index from 0 to {max(limit, 0)} is needed")
+    if value is None and not rest:
+        return old[:index] + old[index + 1 :]
+    return [*old[:index], _put(old[index] if index < len(old) else None, rest, value), *old[index + 1 :]]
+
+
+def _typed(value: object, parts: list[str]) -> Loc:
+    """`parts` with the list indices as numbers."""
+    loc: Loc = ()
+    for part in parts:
+        if isinstance(value, list):
+            index = int(part)
+            loc, value = (*loc, index), value[index] if index < len(value) else None
+        else:
+            loc, value = (*loc, part), value.get(part) if isinstance(value, dict) else None
+    return loc
