@@ -51,13 +51,23 @@ class Account:
 
     @property
     def subtests(self) -> tuple[Subtest, ...]:
-        """Every result, children before their parent, as the log has them."""
-        return tuple(_flatten(self.results, ()))
+        """All results, as the log has them: children before their parent."""
+        return subtests_of(self.results)
 
     @property
     def failures(self) -> tuple[Subtest, ...]:
-        """The results that failed by themselves, not only because something below them did."""
-        return tuple(_flatten(self.results, (), failures_only=True))
+        """What failed by itself."""
+        return failures_of(self.results)
+
+
+def subtests_of(results: Iterable[Result]) -> tuple[Subtest, ...]:
+    """Every result, children before their parent."""
+    return tuple(_flatten(results, ()))
+
+
+def failures_of(results: Iterable[Result]) -> tuple[Subtest, ...]:
+    """The results that failed by themselves, not only because something below them did."""
+    return tuple(_flatten(results, (), failures_only=True))
 
 
 def summarize(results: Iterable[Result], *, faulty: bool) -> tuple[Status, str]:

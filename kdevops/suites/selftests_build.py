@@ -53,7 +53,7 @@ class SelftestsBuild:
 async def build(
     tree: Path, build_dir: Path, targets: Sequence[str], *, cache: Path, key: str, report: Report
 ) -> SelftestsBuild:
-    """Build `targets` of `tree`; the result stays in `cache` under `key` (which names the tree's content) and the targets.
+    """Build `targets` of `tree`; the result stays in `cache` under `key` (it names the tree's content) and the targets.
 
     `build_dir` keeps objects for the next time; it must not be shared by different trees. The tree itself is only read
     (by us and by most targets; bpf's own Makefile leaves generated headers in its source directory).

@@ -1,0 +1,1 @@
+"""Reading what a kernel says when it is in trouble."""

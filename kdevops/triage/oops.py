@@ -29,7 +29,7 @@ class Oops:
 
 
 def find_oops(lines: Iterable[str]) -> Oops | None:
-    """The worst report in `lines`, the first of equals, so that a cause goes before its panic; None when all is well."""
+    """The worst report in `lines`, the first of equals, so a cause goes before its panic; None when all is well."""
     watch = ConsoleWatch()
     for line in lines:
         watch.feed(line)

@@ -28,7 +28,7 @@ class Pattern:
 
 _W, _S, _V, _F = Severity.WARNING, Severity.STALL, Severity.VIOLATION, Severity.FATAL
 
-# Of those that fit at the same column the first is taken, so the special stand before the general ("BUG: KASAN:", "BUG:").
+# Of those that fit at the same column the first is taken, so the special stand before the general.
 PATTERNS = (
     Pattern("panic", _F, r"Kernel panic - not syncing: ", "kernel/panic.c"),
     Pattern("kasan", _V, r"BUG: KASAN: ", "mm/kasan/report.c"),

@@ -1,0 +1,117 @@
+"""The suite `kunit`: KUnit suites that are built into the kernel and run while it boots."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kdevops.errors import UserError
+from kdevops.guest.ssh import SshTarget
+from kdevops.lab.model import Kunit
+from kdevops.progress import Report
+from kdevops.results.model import Outcome, Status, TestId
+from kdevops.suites.base import KernelBuild, KernelOptions, PlannedTest
+from kdevops.suites.kunit_elf import suites_builtin
+from kdevops.suites.kunit_filter import matching, pattern_for
+from kdevops.suites.kunit_results import outcome_from_debugfs, outcomes_from_console
+from kdevops.suites.selftests_list import nearest
+
+SUITE = "kunit"
+# KTAP is printed at level 6 (info), which `quiet` keeps from the console; and all of it must fit into the kernel's log.
+_AUDIBLE = ("loglevel=7", "log_buf_len=4M", "kunit.enable=1")
+_RESULTS = 'd=/sys/kernel/debug; [ -e "$d/kunit" ] || mount -t debugfs none "$d"; cat "$d/kunit/$1/results"'
+
+
+def kernel_options(lab: Kunit) -> KernelOptions:
+    """KUnit itself, its results in debugfs, and the lab's own test options."""
+    asked = dict(option.removeprefix("CONFIG_").split("=", 1) for option in lab.options)
+    return KernelOptions(required={"KUNIT": "y", "KUNIT_DEBUGFS": "y", **asked})
+
+
+def choose(suites: Sequence[str], lab: Kunit) -> tuple[str, ...]:
+    """The suites that the lab wants, by name or glob. Raises UserError for one that fits none, and without any."""
+    if not suites:
+        raise UserError(
+            "suites.kunit: the kernel has no KUnit suite built in",
+            hint="name the tests' options in suites.kunit.options, such as CONFIG_KUNIT_EXAMPLE_TEST=y",
+        )
+    for pattern in lab.suites:
+        if not fnmatch.filter(suites, pattern):
+            raise UserError(f"suites.kunit.suites: there is no suite {pattern!r}{nearest(pattern, suites)}")
+    wanted = lab.suites or ("*",)
+    return tuple(suite for suite in suites if any(fnmatch.fnmatchcase(suite, pattern) for pattern in wanted))
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedKunit:
+    """The suites to be run, of those `known` to be in the kernel."""
+
+    known: tuple[str, ...]
+    tests: tuple[PlannedTest, ...]
+    record: Mapping[str, str]
+
+    name = SUITE
+
+    def cmdline(self, tests: Sequence[TestId]) -> tuple[str, ...]:
+        """Kernel parameters of a boot that runs the first of `tests`, as many others as can be, and nothing else."""
+        pattern = self._pattern(tests)
+        filtered = (f"kunit.filter_glob={pattern}",) if pattern is not None else ()
+        return (*_AUDIBLE, *filtered) if tests else filtered
+
+    async def collect(
+        self, tests: Sequence[TestId], console: Sequence[str], ssh: SshTarget | None, *, timeout: float
+    ) -> Mapping[TestId, Outcome]:
+        """How `tests` ended in a boot with their `cmdline`: from a live guest's log, else from a dead one's console.
+
+        Absent are those that the boot was not asked to run and, where it died, those that it never reached.
+        """
+        if ssh is None:
+            return outcomes_from_console(console, tests).outcomes
+        pattern = self._pattern(tests)
+        asked = [test for test in tests if matching(pattern, [test.name])]
+        log = (await ssh.run(["dmesg"], timeout=timeout)).stdout.splitlines()
+        told = outcomes_from_console(log, asked)
+        # A kernel that came up did not die in a suite: the log only lost its end.
+        outcomes = {test: outcome for test, outcome in told.outcomes.items() if test != told.in_flight}
+        for test in asked:
+            if test not in outcomes:
+                # With a filter, 6.1 runs copies of the suites and frees them: their debugfs files must not be read.
+                found = await _from_debugfs(ssh, test.name, timeout) if pattern is None else None
+                outcomes[test] = found or Outcome(Status.MISSING, reason="the kernel came up without a result of it")
+        return outcomes
+
+    def _pattern(self, tests: Sequence[TestId]) -> str | None:
+        return pattern_for([test.name for test in tests], self.known)
+
+
+@dataclass(frozen=True, slots=True)
+class KunitSuite:
+    """KUnit as the lab file asks for it."""
+
+    lab: Kunit
+
+    name = SUITE
+
+    def kernel_options(self, tree: Path | None) -> KernelOptions:  # noqa: ARG002
+        """KUnit and the lab's test options, whatever the tree."""
+        return kernel_options(self.lab)
+
+    async def prepare(self, kernel: KernelBuild, *, cache: Path, report: Report) -> PreparedKunit:  # noqa: ARG002
+        """Read the suites from vmlinux. Raises UserError without one, and for names that fit no suite."""
+        if kernel.vmlinux is None:
+            raise UserError(
+                "suites.kunit needs the kernel's vmlinux to know its suites, and a prebuilt kernel has none",
+                hint="build the kernel here, or leave kunit out",
+            )
+        known = suites_builtin(kernel.vmlinux)
+        tests = tuple(
+            PlannedTest(TestId(SUITE, "default", suite), self.lab.timeout) for suite in choose(known, self.lab)
+        )
+        return PreparedKunit(known, tests, {"options": " ".join(self.lab.options)})
+
+
+async def _from_debugfs(ssh: SshTarget, suite: str, timeout: float) -> Outcome | None:
+    said = await ssh.run(["sh", "-c", _RESULTS, "kunit", suite], timeout=timeout, check=False)
+    return outcome_from_debugfs(said.stdout)

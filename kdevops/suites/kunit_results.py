@@ -1,0 +1,71 @@
+"""KUnit's results: from a kernel log (or a console, which may end in the middle), or from a suite's file in debugfs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from kdevops.results.model import Outcome, Status, TestId
+from kdevops.suites.ktap import parse
+from kdevops.suites.ktap_account import Account, Result, failures_of, subtests_of
+from kdevops.suites.ktap_grammar import shorten
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleOutcomes:
+    """What a log tells. `in_flight` had begun when the log ended, and its outcome is a crash; `not_run` never began."""
+
+    outcomes: Mapping[TestId, Outcome]
+    in_flight: TestId | None
+    not_run: tuple[TestId, ...]
+
+
+def outcomes_from_console(lines: Iterable[str], planned: Sequence[TestId]) -> ConsoleOutcomes:
+    """An outcome for every planned suite that the log speaks of; the name of a planned id is the suite's.
+
+    A suite that began, but whose end got lost while others went on, counts as not run: the log cannot tell.
+    """
+    account = parse(lines) or Account(Status.SKIP)
+    ended = {result.name: result for result in account.results if result.status is not Status.MISSING}
+    outcomes = {test: outcome_of(ended[test.name]) for test in planned if test.name in ended}
+    flying = account.in_flight.split(" / ")[0]
+    in_flight = next((test for test in planned if test.name == flying), None)
+    if in_flight:
+        outcomes[in_flight] = _crash(account, flying)
+    return ConsoleOutcomes(outcomes, in_flight, tuple(test for test in planned if test not in outcomes))
+
+
+def outcome_from_debugfs(text: str) -> Outcome | None:
+    """What /sys/kernel/debug/kunit/<suite>/results says; None when the suite has not run."""
+    account = parse(text.splitlines())
+    return outcome_of(account.results[-1]) if account and account.results else None
+
+
+def outcome_of(result: Result) -> Outcome:
+    """One suite's result line, with its cases as subtests."""
+    subtests = subtests_of(result.children)
+    if result.status is Status.PASS and all(leaf.status is Status.SKIP for leaf in result.leaves()):
+        return Outcome(Status.SKIP, reason=_skip_reason(result), subtests=subtests)
+    if result.status is Status.SKIP:
+        return Outcome(Status.SKIP, reason=result.reason or _skip_reason(result), subtests=subtests)
+    reason = "" if result.status is Status.PASS else _failure(result)
+    return Outcome(result.status, reason=reason, subtests=subtests)
+
+
+def _failure(result: Result) -> str:
+    failures = failures_of(result.children)
+    if not failures:
+        return result.reason or "the suite itself failed, in its set-up or tear-down"
+    more = f", and {len(failures) - 1} more" if len(failures) > 1 else ""
+    return shorten(f"{failures[0].name} failed{': ' if failures[0].reason else ''}{failures[0].reason}{more}")
+
+
+def _skip_reason(result: Result) -> str:
+    return next((leaf.reason for leaf in result.leaves() if leaf.reason), "every case was skipped")
+
+
+def _crash(account: Account, suite: str) -> Outcome:
+    children = next((result.children for result in reversed(account.results) if result.name == suite), ())
+    subtests = subtests_of(children)
+    last = f" after {subtests[-1].name}" if subtests else ""
+    return Outcome(Status.CRASH, reason=shorten(f"the kernel died in {account.in_flight}{last}"), subtests=subtests)
