@@ -139,7 +139,7 @@ class Display:
         # A terminal may do anything, and rich exits on a closed pipe; the store has it all, so the run goes on.
         except (Exception, SystemExit) as error:  # noqa: BLE001
             self._broken = True
-            log.warning("the display ended: %s", error)
+            log.warning("the display ended, the run goes on: %r", error)
 
 
 class _Picture(Live):

@@ -110,7 +110,7 @@ def next_steps(run: Run, verdict: RunVerdict) -> list[tuple[str, str]]:
     elif not verdict.complete:
         steps.append(("run again", f"kdevops rerun {run.id}"))
     differs = verdict.of(Verdict.NEW, Verdict.FIXED, Verdict.REGRESSED, Verdict.SUSPECT, Verdict.SKIPPED_NOW)
-    if differs and verdict.ran:
+    if differs and verdict.ran and verdict.complete:
         steps.append(("accept", f"kdevops baseline accept {run.id}"))
     return steps
 

@@ -64,6 +64,7 @@ _FIRST = (
         text TEXT NOT NULL
     ) STRICT""",
     "CREATE INDEX journal_by_run ON journal (run, id)",
+    "CREATE INDEX journal_by_test ON journal (planned)",
     *(
         f"CREATE TRIGGER {table}_no_{verb} BEFORE {verb} ON {table}"
         f" BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"

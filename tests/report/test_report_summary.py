@@ -79,7 +79,6 @@ Output of the tests is below /var/lib/kdevops/runs/12
 Next
   see why    kdevops results 12 --test selftests/default/futex:run.sh
   run again  kdevops rerun 12
-  accept     kdevops baseline accept 12
 """
 WHERE = Path("/var/lib/kdevops/runs/12")
 
@@ -124,6 +123,13 @@ def test_an_interrupted_run_says_how_to_go_on() -> None:
     text = summary_text(interrupted, judge_run(PLANNED, {tid("size:get_size"): Outcome(S.PASS)}, BASELINE))
     assert text.startswith("Interrupted: 10 of 11 tests have no result")
     assert "kdevops resume" in text
+
+
+def test_a_complete_run_that_differs_may_be_accepted() -> None:
+    fixed = judge_run([tid("timers:posix")], {tid("timers:posix"): Outcome(S.PASS)}, BASELINE)
+    assert "  accept  kdevops baseline accept 12\n" in summary_text(RUN, fixed)
+    as_before = judge_run([tid("size:get_size")], {tid("size:get_size"): Outcome(S.PASS)}, BASELINE)
+    assert "Next" not in summary_text(RUN, as_before)
 
 
 def test_many_failures_are_counted_and_not_all_told() -> None:
