@@ -63,6 +63,7 @@ def test_no_word_of_a_guest_becomes_a_result(said: str, status: Status) -> None:
     account = parse(ktap(judge_run([tid("x")], {tid("x"): outcome}, BASELINE)).splitlines())
     assert account is not None
     (result,) = account.results
+    assert result.children == ()
     ended_well = {S.PASS: S.PASS, S.SKIP: S.SKIP}
     assert ended_well.get(result.status) == ended_well.get(status)
 

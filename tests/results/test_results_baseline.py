@@ -2,7 +2,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kdevops.errors import InfrastructureError, UserError
@@ -192,10 +192,11 @@ def test_what_was_only_read_of_an_older_series_is_not_written(tmp_path: Path) ->
 
 
 @given(st.text(min_size=1, max_size=20), st.text(min_size=1, max_size=20))
+@example("..", "..")
 def test_no_name_leads_out_of_the_directory(suite: str, profile: str) -> None:
     path = module.file_of(Path("/base"), "6.1", suite, profile)
     assert len(path.parts) == 5
-    assert ".." not in path.parts
+    assert not any(part.startswith(".") for part in path.parts)
 
 
 def test_a_suite_with_a_strange_name_comes_back(tmp_path: Path) -> None:
