@@ -1,0 +1,123 @@
+"""Why Kconfig did not give what was asked for: the tree's own Kconfig files, read just enough to tell.
+
+Followed are `source`, `if` and `menu` with their dependencies, and `depends on`; expressions are shown, not evaluated.
+Format: Documentation/kbuild/kconfig-language.rst of every kernel tree.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_ENTRY = re.compile(r"(?:menu)?config\s+(\w+)")
+_DEPENDS = re.compile(r"depends\s+on\s+(.+)")
+_PROMPT = re.compile(r"(?:bool|tristate|int|hex|string|prompt)\s+[\"']")
+_SOURCE = re.compile(r"(?P<kind>o?r?source)\s+\"(?P<path>[^\"]+)\"")
+_NAME = re.compile(r"(!?)\s*\b([A-Za-z_]\w*)\b")
+_BLOCK_END = {"endif": "if", "endmenu": "menu", "endchoice": "choice"}
+_MAX_FILES = 5000
+
+
+@dataclass
+class Symbol:
+    """What the tree says of one symbol: whether a person may set it, and the expressions it depends on, all of them."""
+
+    prompt: bool = False
+    depends: list[str] = field(default_factory=list)
+
+
+def find_symbols(tree: Path, wanted: Collection[str], source_arch: str) -> dict[str, Symbol]:
+    """Those of `wanted` that the tree knows for this architecture (the directory below arch/)."""
+    reader = _Reader(tree, set(wanted), source_arch)
+    reader.read(tree / "Kconfig", [])
+    return reader.found
+
+
+def reason(symbol: Symbol | None, config: Mapping[str, str]) -> str:
+    """Why a symbol is not what was asked for, given the configuration that came out."""
+    if symbol is None:
+        return "no such symbol in this tree"
+    if symbol.depends:
+        expression = " && ".join(f"({one})" if "||" in one else one for one in symbol.depends)
+        off, on = [], []
+        for negated, name in _NAME.findall(expression):
+            enabled = config.get(name, "n") != "n"
+            if name not in {"y", "n", "m"} and enabled == bool(negated):
+                (on if enabled else off).append(name)
+        if off or on:
+            state = [f"{', '.join(dict.fromkeys(names))} {word}" for names, word in ((off, "off"), (on, "on")) if names]
+            return f"depends on {expression}; {' and '.join(state)} in the result"
+    if not symbol.prompt:
+        return "it cannot be set directly: only other options select it"
+    return "another option selects or excludes it"
+
+
+class _Reader:
+    def __init__(self, tree: Path, wanted: set[str], source_arch: str) -> None:
+        self.found: dict[str, Symbol] = {}
+        self._tree = tree
+        self._wanted = wanted
+        self._arch = source_arch
+        self._files = 0
+
+    def read(self, path: Path, outer: list[str]) -> None:
+        """Read one file; `outer` is what all of it depends on."""
+        self._files += 1
+        if self._files > _MAX_FILES or not path.is_file():
+            return
+        blocks: list[tuple[str, list[str]]] = [("file", list(outer))]
+        symbol: Symbol | None = None
+        in_block_head = False
+        for line in _lines(path):
+            if match := _ENTRY.fullmatch(line):
+                symbol, in_block_head = self._entry(match[1], [one for _, held in blocks for one in held]), False
+            elif match := _SOURCE.match(line):
+                self.read(self._resolve(path, match), [one for _, held in blocks for one in held])
+            elif match := re.match(r"if\s+(.+)", line):
+                blocks.append(("if", [match[1]]))
+                symbol, in_block_head = None, False
+            elif match := re.match(r"(menu|choice)\b", line):
+                blocks.append((match[1], []))
+                symbol, in_block_head = None, True
+            elif line in _BLOCK_END and len(blocks) > 1:
+                blocks.pop()
+                symbol, in_block_head = None, False
+            elif match := _DEPENDS.match(line):
+                if in_block_head:
+                    blocks[-1][1].append(match[1])
+                elif symbol:
+                    symbol.depends.append(match[1])
+            elif symbol and _PROMPT.match(line):
+                symbol.prompt = True
+            elif line.startswith("comment"):
+                symbol, in_block_head = None, False
+
+    def _entry(self, name: str, outer: list[str]) -> Symbol | None:
+        if name not in self._wanted:
+            return None
+        symbol = self.found.setdefault(name, Symbol())
+        symbol.depends += [one for one in outer if one not in symbol.depends]
+        return symbol
+
+    def _resolve(self, path: Path, match: re.Match[str]) -> Path:
+        name = re.sub(r"\$\(?(?:SRCARCH|ARCH)\)?", self._arch, match["path"])
+        return (path.parent if "rsource" in match["kind"] else self._tree) / name
+
+
+def _lines(path: Path) -> list[str]:
+    """Logical lines: continuations joined, comments and help texts (which are indented deeper than `help`) left out."""
+    found: list[str] = []
+    help_indent: int | None = None
+    for row in path.read_text(errors="replace").replace("\\\n", " ").splitlines():
+        text = row.strip()
+        if not text or text.startswith("#"):
+            continue
+        indent = len(row.expandtabs()) - len(row.expandtabs().lstrip())
+        if help_indent is not None and indent > help_indent:
+            continue
+        help_indent = indent if text in {"help", "---help---"} else None
+        if help_indent is None:
+            found.append(text.partition(" #")[0].rstrip())
+    return found

@@ -1,0 +1,58 @@
+"""A kernel tarball: a local file, or a URL with the SHA-256 of what it must deliver."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from kdevops.errors import UserError
+from kdevops.kernel.download import download
+from kdevops.kernel.files import digest_of, locked, remembered_sha256
+from kdevops.kernel.tree import Identity
+from kdevops.kernel.unpack import unpack
+from kdevops.progress import Report
+
+
+@dataclass(frozen=True, slots=True)
+class TarballSource:
+    """A tarball at `location`, a path or a URL."""
+
+    location: str
+    sha256: str | None
+    cache: Path
+    report: Report
+    in_place: bool = False
+
+    @property
+    def name(self) -> str:
+        """The location."""
+        return self.location
+
+    async def identify(self) -> Identity:
+        """By the tarball's SHA-256. Raises UserError when there is no such file or its SHA-256 is another."""
+        if "://" in self.location:
+            if not self.sha256:
+                raise UserError(f"the tarball {self.location} needs the sha256 of what it must deliver")
+            return Identity(digest_of(["tarball", self.sha256]))
+        path = Path(self.location)
+        if not path.is_file():
+            raise UserError(f"kernel tarball {path} {'is not a file' if path.exists() else 'does not exist'}")
+        found = remembered_sha256(path, self.cache)
+        if self.sha256 and found != self.sha256:
+            raise UserError(
+                f"kernel tarball {path} is not the one asked for: its sha256 is {found}, expected {self.sha256}"
+            )
+        return Identity(digest_of(["tarball", found]))
+
+    async def tree(self, identity: Identity) -> Path:
+        """The tarball's content, downloaded if need be."""
+        target = self.cache / "sources" / identity.key
+        if target.is_dir():
+            return target
+        if "://" not in self.location:
+            return await unpack(Path(self.location), target, self.report)
+        assert self.sha256  # `identify` was asked first
+        folder = self.cache / "downloads" / self.sha256
+        async with locked(folder.with_name(f"{folder.name}.lock"), report=self.report, step="kernel download"):
+            tarball = await download(self.location, self.sha256, folder, self.report)
+        return await unpack(tarball, target, self.report)

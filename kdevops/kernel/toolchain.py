@@ -1,0 +1,97 @@
+"""The compiler and its companions: which are here, which are missing, and what make is told about them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from kdevops.errors import InfrastructureError, UserError
+from kdevops.kernel.spec import Compiler
+from kdevops.process import install_hint, run
+
+_COMMANDS = {"gcc": ("gcc", "ld"), "clang": ("clang", "ld.lld", "llvm-ar")}
+_ALWAYS = ("make", "flex", "bison", "bc", "perl")
+_PATH = os.pathsep.join(
+    [os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"]
+)  # depmod is no user's command on Debian
+
+_COMMAND_FOR = {
+    "MODULES": "depmod", "DEBUG_INFO_BTF": "pahole", "KERNEL_LZ4": "lz4", "KERNEL_ZSTD": "zstd", "KERNEL_XZ": "xz",
+    "KERNEL_LZMA": "xz", "KERNEL_BZIP2": "bzip2", "IKHEADERS": "cpio",
+}  # fmt: skip
+_HEADER_FOR = {"OBJTOOL": "gelf.h", "STACK_VALIDATION": "gelf.h", "MODULE_SIG": "openssl/opensslv.h"}
+_HEADER_FOR |= {"SYSTEM_TRUSTED_KEYRING": "openssl/opensslv.h"}
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """A machine as the kernel names it: `arch` for ARCH=, `source` the directory below arch/."""
+
+    arch: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Toolchain:
+    """What compiles. `versions` are the first lines of what each tool says of itself; `ccache` is its path or None."""
+
+    compiler: Compiler
+    versions: Mapping[str, str]
+    ccache: str | None
+
+    def make_arguments(self) -> list[str]:
+        """Variables for make's command line, where they win over the environment and the tree."""
+        cached = f"{self.ccache} {self.compiler}" if self.ccache else self.compiler
+        llvm = ["LLVM=1"] if self.compiler == "clang" else []
+        return [*llvm, f"CC={cached}", f"HOSTCC={cached}", "CROSS_COMPILE="]
+
+
+def architecture(machine: str | None = None) -> Architecture:
+    """This machine's architecture. Raises UserError on one that has no lean configuration."""
+    machine = machine or platform.machine()
+    known = {"x86_64": Architecture("x86_64", "x86"), "aarch64": Architecture("arm64", "arm64")}
+    if machine not in known:
+        raise UserError(f"kernels are built for {' and '.join(known)} only, this machine is {machine}")
+    return known[machine]
+
+
+async def probe(compiler: Compiler) -> Toolchain:
+    """Ask every tool for its version. Raises InfrastructureError naming all that are missing and how to get them."""
+    commands = _COMMANDS[compiler]
+    require([*commands, *_ALWAYS])
+    said = await asyncio.gather(*(run([command, "--version"], timeout=30) for command in commands))
+    versions = {command: done.stdout.partition("\n")[0] for command, done in zip(commands, said, strict=True)}
+    return Toolchain(compiler, versions, shutil.which("ccache"))
+
+
+def require(commands: list[str]) -> None:
+    """Raise InfrastructureError naming every command that is not installed."""
+    if missing := [command for command in commands if not which(command)]:
+        hints = "\n".join(f"{command}: {install_hint(command)}" for command in missing)
+        raise InfrastructureError(f"needed to build a kernel and not installed: {', '.join(missing)}", hint=hints)
+
+
+async def require_for(config: Mapping[str, str], toolchain: Toolchain) -> None:
+    """Check what this configuration needs beyond the compiler: packers, depmod, headers of libelf and OpenSSL."""
+    enabled = {symbol for symbol, value in config.items() if value in {"y", "m"}}
+    require(sorted({command for symbol, command in _COMMAND_FOR.items() if symbol in enabled}))
+    missing = []
+    for header in sorted({header for symbol, header in _HEADER_FOR.items() if symbol in enabled}):
+        text = f"#include <{header}>\n".encode()
+        done = await run([toolchain.compiler, "-xc", "-fsyntax-only", "-"], stdin=text, check=False, timeout=30)
+        if done.returncode != 0:
+            missing.append(header)
+    if missing:
+        hints = "\n".join(f"{header}: {install_hint(header)}" for header in missing)
+        raise InfrastructureError(
+            f"headers that this configuration needs are missing: {', '.join(missing)}", hint=hints
+        )
+
+
+def which(command: str) -> str | None:
+    """The path of a command, also where only root has it on PATH (depmod)."""
+    return shutil.which(command, path=_PATH)

@@ -1,0 +1,76 @@
+"""What every kernel source has in common, and what makes a directory a kernel tree."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from kdevops.errors import UserError
+
+_VERSION = re.compile(r"^VERSION *=.*\n(?:.*\n)?PATCHLEVEL *=", re.MULTILINE)
+_NEEDED = ("Makefile", "Kconfig", "scripts")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The content of a source: `key` differs whenever the content does.
+
+    `commit` is the git commit, `diff_sha256` the SHA-256 of the difference between it and the content (None: no difference).
+    """
+
+    key: str
+    commit: str | None = None
+    diff_sha256: str | None = None
+
+
+class Source(Protocol):
+    """One kernel source. It is identified before it is fetched, so that an artifact already there is found at once."""
+
+    @property
+    def name(self) -> str:
+        """What a person calls it."""
+
+    @property
+    def in_place(self) -> bool:
+        """Whether `tree` is the user's own, which may change under us and is never written to."""
+
+    async def identify(self) -> Identity:
+        """The identity of the content as it is now."""
+
+    async def tree(self, identity: Identity) -> Path:
+        """A directory that holds this content, fetched and unpacked if need be."""
+
+
+def check_tree(path: Path) -> None:
+    """Raise UserError unless `path` is the top of a kernel source tree."""
+    if not path.is_dir():
+        raise UserError(
+            f"kernel source {path} is not a directory" if path.exists() else f"kernel source {path} does not exist"
+        )
+    if lacks := _lacks(path):
+        above = next((parent for parent in path.absolute().parents if not _lacks(parent)), None)
+        raise UserError(
+            f"{path} is not a kernel source tree: it has no {lacks}",
+            hint=f"its top is {above}: give that" if above else None,
+        )
+
+
+def check_clean(path: Path, arch: str, source_arch: str) -> None:
+    """Raise UserError when the tree has been built in place: the kernel refuses to build such a tree out of tree."""
+    for left in (".config", "include/config", f"arch/{source_arch}/include/generated"):
+        if (path / left).exists():
+            raise UserError(
+                f"{path} has been built in place ({left} is there), so it cannot be built outside of it",
+                hint=f"clean it, which also removes its .config: make -C {path} ARCH={arch} mrproper",
+            )
+
+
+def _lacks(path: Path) -> str | None:
+    """What makes `path` no kernel tree, None when it is one."""
+    for name in _NEEDED:
+        if not (path / name).exists():
+            return name
+    head = (path / "Makefile").read_text(errors="replace")[:4096]
+    return None if _VERSION.search(head) else "VERSION and PATCHLEVEL in its Makefile"
