@@ -71,3 +71,8 @@ def test_no_word_of_a_guest_becomes_a_result(said: str, status: Status) -> None:
 def test_subtests_that_were_not_kept_are_counted() -> None:
     outcome = Outcome(S.PASS, subtests=(Subtest("a", S.PASS),), subtests_cut=7)
     assert "  # 7 more subtests were not kept\n" in ktap(judge_run([tid("x")], {tid("x"): outcome}, BASELINE))
+
+
+def test_a_reason_that_looks_like_a_result_stands_behind_a_word_of_ours() -> None:
+    text = ktap(judge_run([tid("x")], {tid("x"): Outcome(S.FAIL, reason="ok 1 y")}, BASELINE))
+    assert text == "KTAP version 1\n1..1\n# reason: ok 1 y\nnot ok 1 selftests/default/x\n"
