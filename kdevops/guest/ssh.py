@@ -56,7 +56,7 @@ class SshTarget:
         """The ssh command line that runs `command` in the guest, or a login shell without one."""
         words = ["ssh", "-F", "none", "-p", str(self.port), "-l", self.user]
         for keyword, value in self.options():
-            words += ["-o", f"{keyword}={_quote_option(value)}"]
+            words += ["-o", f"{keyword}={quote_option(value)}"]
         words += ["-t"] if tty else (["-T"] if command else [])
         words.append(self.host)
         return [*words, "--", shlex.join(command)] if command else words
@@ -100,7 +100,7 @@ class SshTarget:
         self.control.unlink(missing_ok=True)
 
 
-def _quote_option(value: str) -> str:
+def quote_option(value: str) -> str:
     """ssh parses -o values as configuration lines: blanks need quotes, and % introduces tokens."""
     return '"' + value.replace("%", "%%") + '"' if set(value) & set(" %\t") else value
 

@@ -157,7 +157,7 @@ class Kernel(Model):
 
 
 class Selftests(Model):
-    """kselftest: `targets` are directories of tools/testing/selftests; `tests` narrows to `target:test`, `skip` drops."""
+    """kselftest: `targets` are directories of the tree's selftests; `tests` (target:test) narrows, `skip` drops."""
 
     targets: Annotated[Strings, Field(min_length=1)]
     tests: Strings = ()

@@ -1,0 +1,91 @@
+"""`kdevops lab`: write, check and show lab files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from kdevops.cli.options import (
+    DEFAULT_LAB,
+    Context,
+    common_options,
+    complete_template,
+    json_option,
+    lab_argument,
+    pass_context,
+    set_option,
+    templates,
+)
+from kdevops.errors import UserError
+
+
+@click.group()
+def lab() -> None:
+    """Write, check and show lab files."""
+
+
+@lab.command()
+@click.option("--template", default="demo", show_default=True, shell_complete=complete_template, help="Which one.")
+@click.argument("file", type=click.Path(path_type=Path), default=DEFAULT_LAB)
+@common_options
+def init(template: str, file: Path) -> None:
+    """Write a lab to begin with to FILE (lab.yaml), from a template. Nothing is ever overwritten."""
+    from kdevops.lab.explain import nearest
+    from kdevops.paths import write_atomic
+
+    known = templates()
+    if template not in known:
+        raise UserError(f"there is no template {template}{nearest(template, known)}")
+    if file.exists() or file.is_symlink():
+        raise UserError(
+            f"{file} is there already", hint=f"name another file: kdevops lab init --template {template} FILE"
+        )
+    write_atomic(file, known[template].read_bytes())
+    click.echo(f"{file} written; look through it, then: kdevops run" + ("" if file == DEFAULT_LAB else f" {file}"))
+
+
+@lab.command()
+@lab_argument
+@set_option
+@json_option
+@common_options
+@pass_context
+def validate(context: Context) -> None:
+    """Check LAB: every field, and that the files it names are there."""
+    loaded = context.lab()
+    effective = loaded.lab
+    source = effective.kernel.source.model_dump(mode="json", exclude_none=True)
+    origin = " ".join(f"{kind} {value}" for kind, value in source.items())
+    suites = effective.suites.model_dump(exclude_none=True)
+    guests = f"{effective.guests.count} guest{'s' if effective.guests.count > 1 else ''}"
+    size = f"{effective.guests.cpus} CPU, {effective.guests.memory / (1 << 30):.3g} GiB each"
+    line = (
+        f"OK: lab {effective.name}, {guests} ({size}), kernel from {origin}, "
+        f"suites: {', '.join(suites) or 'none, so there is nothing to run'}"
+    )
+    context.emit({"path": str(loaded.path), "name": effective.name, "digest": loaded.digest}, [line])
+
+
+@lab.command()
+@common_options
+def schema() -> None:
+    """Print the JSON Schema of lab files, for editors and other programs."""
+    from kdevops.lab.model import lab_schema
+
+    click.echo(json.dumps(lab_schema(), indent=2))
+
+
+@lab.command()
+@lab_argument
+@set_option
+@json_option
+@common_options
+@pass_context
+def show(context: Context) -> None:
+    """Print LAB as it counts: with --set, defaults and absolute paths. What is printed is a lab file itself."""
+    import yaml
+
+    effective = context.lab().lab.model_dump(mode="json", exclude_none=True)
+    context.emit(effective, [yaml.safe_dump(effective, sort_keys=False, allow_unicode=True).rstrip()])

@@ -1,0 +1,54 @@
+"""`kdevops ssh-config`: make plain ssh know the guests, and undo it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from kdevops.cli.options import Context, common_options, json_option, pass_context
+from kdevops.guest import sshconfig
+from kdevops.paths import state_dir
+
+
+@click.command()
+@click.option("--install", "action", flag_value="install", help="Add one Include line to ~/.ssh/config.")
+@click.option("--uninstall", "action", flag_value="uninstall", help="Take that line out again.")
+@click.option("--show", "action", flag_value="show", help="Print what ssh is told of the guests.")
+@json_option
+@common_options
+@pass_context
+def ssh_config(context: Context, action: str | None) -> None:
+    """Make plain `ssh GUEST` (and scp, rsync, editors) work, by one Include line in ~/.ssh/config."""
+    config, state = Path.home() / ".ssh/config", state_dir()
+    if action == "install":
+        changed = sshconfig.install(config, state)
+        said = "now knows the guests: ssh GUEST works" if changed else "knew the guests already"
+    elif action == "uninstall":
+        changed = sshconfig.uninstall(config)
+        said = "is as it was before" if changed else "held nothing of ours"
+    elif action == "show":
+        known = sshconfig.guests(state)
+        files = sorted(set(known.values()))
+        _show(context, config, state, known, files)
+        return
+    else:
+        raise click.UsageError("give one of --install, --uninstall, --show")
+    context.emit({"file": str(config), "changed": changed}, [f"{config} {said}"])
+
+
+def _show(context: Context, config: Path, state: Path, known: dict[str, Path], files: list[Path]) -> None:
+    installed = sshconfig.is_installed(config, state)
+    context.emit(
+        {
+            "file": str(config),
+            "installed": installed,
+            "include": sshconfig.include_line(state),
+            "guests": {name: str(path) for name, path in known.items()},
+        },
+        [
+            f"# {config} {'holds' if installed else 'does not hold'} the line",
+            f"# {sshconfig.include_line(state)}",
+            *[path.read_text().rstrip() for path in files],
+        ],
+    )
