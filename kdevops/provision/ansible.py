@@ -98,14 +98,14 @@ def _arguments(
         "extravars": dict(extravars),
         "passwords": {_PASSWORD_PROMPT: become_password} if become_password is not None else None,
         "suppress_env_files": True,  # or the password would be written to a file
-        "envvars": _environment(private),
+        "envvars": environment(private),
         "timeout": max(1, round(timeout)),
         "forks": _FORKS,
         "quiet": True,
     }
 
 
-def _environment(private: Path) -> dict[str, str]:
+def environment(private: Path) -> dict[str, str]:
     """What Ansible sees: our roles, our own tools first, and nothing of a configuration that happens to lie around."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     if shutil.which("ansible-playbook", path=path) is None:
