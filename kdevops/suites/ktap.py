@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from kdevops.guest import printk
 from kdevops.results.model import Status
-from kdevops.suites.ktap_account import BAD, Account, Result, summarize
+from kdevops.suites.ktap_account import BAD, Account, Result, first_skip_reason, summarize
 from kdevops.suites.ktap_grammar import (
     Bail,
     Depth,
@@ -126,15 +126,14 @@ class Parser:
         if self._dropped:
             text = f"only {MAX_RESULTS} results were kept; {self._dropped_failures} of the other {self._dropped} failed"
             (self._fault if self._dropped_failures else self._note)(text)
-        status, why = summarize(root.results, faulty=bool(self._faults))
         return Account(
-            status,
+            Status.FAIL if self._faults else summarize(root.results),
             tuple(root.results),
             tuple(self._faults),
             tuple(self._notes),
             in_flight=" / ".join(flight),
             dropped=self._dropped,
-            skip_reason=self._skip_reason or why,
+            skip_reason=self._skip_reason or first_skip_reason(root.results),
         )
 
     def _belongs(self, line: Version | Header | Plan | ResultLine | Bail) -> bool:

@@ -34,6 +34,7 @@ class Account:
     `faults` are what makes the account a failure whatever its results say (planned tests without a result, bail out);
     `notes` are oddities that do not (numbers out of order). `in_flight` is the path of the test that was begun and
     never ended, "" when all ended. `dropped` results came after the parser's limit and were only counted.
+    `skip_reason` is the first reason given for anything that was skipped.
     """
 
     status: Status
@@ -70,14 +71,19 @@ def failures_of(results: Iterable[Result]) -> tuple[Subtest, ...]:
     return tuple(_flatten(results, (), failures_only=True))
 
 
-def summarize(results: Iterable[Result], *, faulty: bool) -> tuple[Status, str]:
-    """The status of an account, and why nothing ran when it is SKIP."""
-    leaves = [leaf for result in results for leaf in result.leaves()]
-    if faulty or any(_is_bad(result) for result in results):
-        return Status.FAIL, ""
-    if any(leaf.status is Status.PASS for leaf in leaves):
-        return Status.PASS, ""
-    return Status.SKIP, next((leaf.reason for leaf in leaves if leaf.reason), "")
+def summarize(results: Iterable[Result]) -> Status:
+    """FAIL when anything failed, else PASS when any result with nothing below it passed, else SKIP."""
+    results = tuple(results)
+    if any(_is_bad(result) for result in results):
+        return Status.FAIL
+    passed = any(leaf.status is Status.PASS for result in results for leaf in result.leaves())
+    return Status.PASS if passed else Status.SKIP
+
+
+def first_skip_reason(results: Iterable[Result]) -> str:
+    """The first reason given for a skip, "" when none was."""
+    leaves = (leaf for result in results for leaf in result.leaves())
+    return next((leaf.reason for leaf in leaves if leaf.status is Status.SKIP and leaf.reason), "")
 
 
 def _is_bad(result: Result) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from kdevops.results.model import Outcome, Status, TestId
 from kdevops.suites.ktap import parse
-from kdevops.suites.ktap_account import Account, Result, failures_of, subtests_of
+from kdevops.suites.ktap_account import Account, Result, failures_of, first_skip_reason, subtests_of
 from kdevops.suites.ktap_grammar import shorten
 
 
@@ -44,10 +44,11 @@ def outcome_from_debugfs(text: str) -> Outcome | None:
 def outcome_of(result: Result) -> Outcome:
     """One suite's result line, with its cases as subtests."""
     subtests = subtests_of(result.children)
+    skipped = first_skip_reason([result]) or "every case was skipped"
     if result.status is Status.PASS and all(leaf.status is Status.SKIP for leaf in result.leaves()):
-        return Outcome(Status.SKIP, reason=_skip_reason(result), subtests=subtests)
+        return Outcome(Status.SKIP, reason=skipped, subtests=subtests)
     if result.status is Status.SKIP:
-        return Outcome(Status.SKIP, reason=result.reason or _skip_reason(result), subtests=subtests)
+        return Outcome(Status.SKIP, reason=result.reason or skipped, subtests=subtests)
     reason = "" if result.status is Status.PASS else _failure(result)
     return Outcome(result.status, reason=reason, subtests=subtests)
 
@@ -58,10 +59,6 @@ def _failure(result: Result) -> str:
         return result.reason or "the suite itself failed, in its set-up or tear-down"
     more = f", and {len(failures) - 1} more" if len(failures) > 1 else ""
     return shorten(f"{failures[0].name} failed{': ' if failures[0].reason else ''}{failures[0].reason}{more}")
-
-
-def _skip_reason(result: Result) -> str:
-    return next((leaf.reason for leaf in result.leaves() if leaf.reason), "every case was skipped")
 
 
 def _crash(account: Account, suite: str) -> Outcome:

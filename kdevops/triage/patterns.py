@@ -40,30 +40,29 @@ PATTERNS = (
     Pattern("hard lockup", _S, r"Watchdog detected hard LOCKUP", "kernel/watchdog_hld.c"),
     Pattern("workqueue lockup", _S, r"BUG: workqueue lockup", "kernel/workqueue.c"),
     Pattern("bug", _F, r"kernel BUG at ", "lib/bug.c"),
-    # x86 before and since 5.1, then arm64 and most others.
+    # x86, two for x86 as it is now, then arm64 and most others.
     Pattern("oops", _F, r"BUG: unable to handle ", "arch/x86/mm/fault.c"),
     Pattern("oops", _F, r"BUG: kernel NULL pointer dereference", "arch/x86/mm/fault.c"),
     Pattern("oops", _F, r"Unable to handle kernel ", "arch/arm64/mm/fault.c"),
     Pattern("oops", _F, r"Internal error: ", "arch/arm64/kernel/traps.c"),
-    Pattern(
-        "oops",
-        _F,
-        r"\b(?:Oops|general protection fault|double fault|invalid opcode)\b.*\[#\d+\]",
-        "arch/x86/kernel/dumpstack.c",
-    ),
-    Pattern("oops", _F, r"(?:divide error|stack segment|general protection fault)[:,]", "arch/x86/kernel/traps.c"),
-    Pattern("oops", _F, r"kernel stack overflow|stack guard page was hit", "arch/x86/kernel/traps.c"),
+    # A program's own trap is printed without the colon ("trap invalid opcode ip:…"), and is no affair of the kernel's.
+    Pattern("oops", _F, r"Oops: \w", "arch/x86/kernel/dumpstack.c"),
+    Pattern("oops", _F, r"general protection fault[:,] ", "arch/x86/kernel/traps.c"),
+    Pattern("oops", _F, r"invalid opcode: \d", "arch/x86/kernel/traps.c"),
+    Pattern("oops", _F, r"divide error: \d", "arch/x86/kernel/traps.c"),
+    Pattern("oops", _F, r"double fault: \d", "arch/x86/kernel/traps.c"),
+    Pattern("oops", _F, r"BUG: .{1,40} stack guard page was hit", "arch/x86/kernel/traps.c"),
     Pattern("bug", _V, r"BUG: \S", "mm/memory.c, kernel/sched/core.c, kernel/locking/spinlock_debug.c, …"),
     Pattern(
         "lockdep",
         _V,
-        r"WARNING: (?:possible|inconsistent|bad unlock|suspicious RCU|held lock)",
+        r"WARNING: (?:possible|inconsistent|bad unlock|bad contention|suspicious RCU|held lock)",
         "kernel/locking/lockdep.c",
     ),
     Pattern(
         "lockdep",
         _V,
-        r"WARNING: (?:lock held when|Nested lock was not|.*-safe -> .*-unsafe)",
+        r"WARNING: (?:lock held when|Nested lock|chain_key|.* still has locks held|.*-safe -> .*-unsafe)",
         "kernel/locking/lockdep.c",
     ),
     Pattern(
@@ -77,12 +76,17 @@ PATTERNS = (
     Pattern("out of memory", _W, r"Out of memory: Killed process ", "mm/oom_kill.c"),
 )
 
-_ANY = re.compile("|".join(f"(?P<p{number}>{pattern.regex})" for number, pattern in enumerate(PATTERNS)))
+_COMPILED = tuple((pattern, re.compile(pattern.regex)) for pattern in PATTERNS)
+_REACH = 512
+"""Characters of a line in which a report may begin: behind a stray time stamp or a prompt, but not anywhere."""
 
 
 def find(text: str) -> tuple[Pattern, int] | None:
     """The report that this line begins, and the column at which it does; None for any other line."""
-    match = _ANY.search(text)
-    if not match or not match.lastgroup:
+    text = text[:_REACH]
+    # One search a pattern is several times faster than one alternation of all, since each begins with a literal.
+    found = [(match.start(), number) for number, (_, regex) in enumerate(_COMPILED) if (match := regex.search(text))]
+    if not found:
         return None
-    return PATTERNS[int(match.lastgroup[1:])], match.start()
+    column, number = min(found)
+    return PATTERNS[number], column
