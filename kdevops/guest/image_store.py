@@ -1,0 +1,84 @@
+"""Where images stand in the cache: one maker at a time, nothing half-made under a final name, leftovers swept."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+from kdevops.errors import InfrastructureError
+from kdevops.guest.image_base import STEP
+from kdevops.paths import fsync_dir
+from kdevops.progress import Progress, Report
+
+_POLL = 0.2
+
+
+@contextlib.asynccontextmanager
+async def making(store: Path, key: str, report: Report) -> AsyncIterator[Path]:
+    """Hold the right to make `key` and give an empty directory to make it in, which is removed at the end.
+
+    Waits while another process makes the same image, so look again whether it is there. What makers that were killed
+    left behind is swept first: their locks died with them.
+    """
+    store.mkdir(parents=True, exist_ok=True)
+    with (store / f".{key}.lock").open("w") as lock:
+        while not _try_lock(lock.fileno()):
+            report(Progress(STEP, "waiting for another kdevops that makes the same image"))
+            await asyncio.sleep(_POLL)
+        _sweep(store, key)
+        work = store / f".{key}.new"
+        with told_when_full(work):
+            work.mkdir()
+        try:
+            yield work
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def publish(work: Path, store: Path, names: list[str]) -> None:
+    """Move finished files to their place, durably and in this order: whoever finds the last one finds all."""
+    for name in names:
+        path = work / name
+        path.chmod(0o444)
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        path.replace(store / name)
+    fsync_dir(store)
+
+
+@contextlib.contextmanager
+def told_when_full(directory: Path, needed: str = "") -> Iterator[None]:
+    """Turn "no space left" of our own writes to `directory` into an InfrastructureError."""
+    try:
+        yield
+    except OSError as error:
+        raise InfrastructureError(f"cannot write the image to {directory}: {error.strerror}", hint=needed or None) from error
+
+
+def free_space(path: Path) -> str:
+    """The free space of the file system that holds `path`, for a message: "37 MiB free in /tmp"."""
+    return f"{shutil.disk_usage(path).free >> 20} MiB free in {path}"
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _sweep(store: Path, mine: str) -> None:
+    for leftover in store.glob(".*.new"):
+        key = leftover.name.removeprefix(".").removesuffix(".new")
+        with (store / f".{key}.lock").open("w") as lock:
+            if key == mine or _try_lock(lock.fileno()):
+                shutil.rmtree(leftover, ignore_errors=True)
