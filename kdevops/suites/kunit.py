@@ -55,7 +55,7 @@ class PreparedKunit:
     name = SUITE
 
     def cmdline(self, tests: Sequence[TestId]) -> tuple[str, ...]:
-        """Kernel parameters of a boot that runs the first of `tests`, as many others as can be, and nothing else."""
+        """Kernel parameters of a boot that runs as many of `tests` as one pattern can name, one at least, and no other."""
         pattern = self._pattern(tests)
         filtered = (f"kunit.filter_glob={pattern}",) if pattern is not None else ()
         return (*_AUDIBLE, *filtered) if tests else filtered

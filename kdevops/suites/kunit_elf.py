@@ -11,7 +11,7 @@ from __future__ import annotations
 import gzip
 import lzma
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -36,7 +36,7 @@ def suites_builtin(vmlinux: Path) -> tuple[str, ...]:
     Raises UserError for a file that is no ELF image.
     """
     with vmlinux.open("rb") as file:
-        return _unique(_builtin(_open(file, vmlinux)))
+        return _names(file, vmlinux, _builtin)
 
 
 def suites_in_module(module: Path) -> tuple[str, ...]:
@@ -52,17 +52,19 @@ def suites_in_module_data(name: str, data: bytes) -> tuple[str, ...]:
     data = _unpack(name, data)
     if _SECTION.encode() not in data and _SECTIONS[1].encode() not in data:
         return ()
-    return _unique(_in_module(_open(BytesIO(data), name)))
+    return _names(BytesIO(data), name, _in_module)
 
 
-def _open(file: BinaryIO, name: Path | str) -> Any:
-    from elftools.common.exceptions import ELFError
+def _names(file: BinaryIO, name: Path | str, extract: Callable[[Any], Iterable[str]]) -> tuple[str, ...]:
     from elftools.elf.elffile import ELFFile
 
     try:
-        return ELFFile(file)
-    except (ELFError, OSError, ValueError) as error:
-        raise UserError(f"{name} is not an ELF file: {error}", hint="an uncompressed vmlinux is needed") from None
+        found = [text for text in extract(ELFFile(file)) if text and text.isprintable()]
+    except Exception as error:
+        raise UserError(
+            f"{name} cannot be read as an ELF file: {error}", hint="is it a whole, plain vmlinux?"
+        ) from error
+    return tuple(dict.fromkeys(found))
 
 
 def _builtin(elf: Any) -> Iterator[str]:
@@ -128,10 +130,6 @@ def _word(elf: Any) -> str:
 
 def _text(data: bytes) -> str:
     return data.split(b"\0", 1)[0].decode("ascii", errors="replace")
-
-
-def _unique(names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name for name in names if name and name.isprintable()))
 
 
 def _unpack(name: str, data: bytes) -> bytes:

@@ -17,7 +17,10 @@ _SPECIAL = re.compile(r"[^A-Za-z0-9_-]")
 
 
 def pattern_for(wanted: Sequence[str], known: Collection[str]) -> str | None:
-    """The pattern that runs as many `wanted` suites as one can, and no other of the `known`; None: needs no filter."""
+    """The pattern that runs as many `wanted` suites as can be, and no other `known` one; None where none is needed.
+
+    It runs one of them at least, so that boot after boot comes to an end.
+    """
     if not wanted:
         return NOTHING
     if set(known) <= set(wanted):
