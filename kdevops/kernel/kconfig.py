@@ -9,14 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 _ENTRY = re.compile(r"(?:menu)?config\s+(\w+)")
 _DEPENDS = re.compile(r"depends\s+on\s+(.+)")
 _PROMPT = re.compile(r"(?:bool|tristate|int|hex|string|prompt)\s+[\"']")
 _SOURCE = re.compile(r"(?P<kind>o?r?source)\s+\"(?P<path>[^\"]+)\"")
-_NAME = re.compile(r"(!?)\s*\b([A-Za-z_]\w*)\b")
-_BLOCK_END = {"endif": "if", "endmenu": "menu", "endchoice": "choice"}
+_NEGATED_GROUP = re.compile(r"!\s*\([^()]*\)")
+_NAME = re.compile(r"(!?)\s*\(?\b([A-Za-z_]\w*)\b")
+_BLOCK = re.compile(r"(?:menu|choice)\b.*|if\s+(?P<condition>.+)")
+_BLOCK_ENDS = {"endif", "endmenu", "endchoice"}
 _MAX_FILES = 5000
 
 
@@ -41,8 +44,11 @@ def reason(symbol: Symbol | None, config: Mapping[str, str]) -> str:
         return "no such symbol in this tree"
     if symbol.depends:
         expression = " && ".join(f"({one})" if "||" in one else one for one in symbol.depends)
-        off, on = [], []
-        for negated, name in _NAME.findall(expression):
+        off: list[str] = []
+        on: list[str] = []
+        for negated, name in _NAME.findall(
+            _NEGATED_GROUP.sub(lambda group: group[0].replace("||", "|| !"), expression)
+        ):
             enabled = config.get(name, "n") != "n"
             if name not in {"y", "n", "m"} and enabled == bool(negated):
                 (on if enabled else off).append(name)
@@ -67,32 +73,27 @@ class _Reader:
         self._files += 1
         if self._files > _MAX_FILES or not path.is_file():
             return
-        blocks: list[tuple[str, list[str]]] = [("file", list(outer))]
+        blocks: list[list[str]] = [list(outer)]
+        depends: list[str] = []  # where a `depends on` belongs that comes now
         symbol: Symbol | None = None
-        in_block_head = False
         for line in _lines(path):
             if match := _ENTRY.fullmatch(line):
-                symbol, in_block_head = self._entry(match[1], [one for _, held in blocks for one in held]), False
+                symbol = self._entry(match[1], [*chain(*blocks)])
+                depends = symbol.depends if symbol else []
             elif match := _SOURCE.match(line):
-                self.read(self._resolve(path, match), [one for _, held in blocks for one in held])
-            elif match := re.match(r"if\s+(.+)", line):
-                blocks.append(("if", [match[1]]))
-                symbol, in_block_head = None, False
-            elif match := re.match(r"(menu|choice)\b", line):
-                blocks.append((match[1], []))
-                symbol, in_block_head = None, True
-            elif line in _BLOCK_END and len(blocks) > 1:
+                self.read(self._resolve(path, match), [*chain(*blocks)])
+            elif match := _BLOCK.fullmatch(line):
+                blocks.append([match["condition"]] if match["condition"] else [])
+                symbol, depends = None, blocks[-1]
+            elif line in _BLOCK_ENDS and len(blocks) > 1:
                 blocks.pop()
-                symbol, in_block_head = None, False
+                symbol, depends = None, []
             elif match := _DEPENDS.match(line):
-                if in_block_head:
-                    blocks[-1][1].append(match[1])
-                elif symbol:
-                    symbol.depends.append(match[1])
+                depends.append(match[1])
             elif symbol and _PROMPT.match(line):
                 symbol.prompt = True
             elif line.startswith("comment"):
-                symbol, in_block_head = None, False
+                symbol, depends = None, []
 
     def _entry(self, name: str, outer: list[str]) -> Symbol | None:
         if name not in self._wanted:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kdevops.errors import InfrastructureError, UserError
+from kdevops.kernel.files import digest_of
 from kdevops.kernel.spec import Compiler
 from kdevops.process import install_hint, run
 
@@ -42,6 +43,11 @@ class Toolchain:
     compiler: Compiler
     versions: Mapping[str, str]
     ccache: str | None
+
+    @property
+    def key(self) -> str:
+        """Differs whenever the code that is generated could."""
+        return digest_of([self.compiler, dict(self.versions)])
 
     def make_arguments(self) -> list[str]:
         """Variables for make's command line, where they win over the environment and the tree."""

@@ -1,0 +1,77 @@
+"""A built kernel: what it is, where its files are, and how it was made. A directory that appears whole or not at all."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kdevops.errors import InfrastructureError
+from kdevops.paths import write_atomic
+
+_FILE = "artifact.json"
+_INSIDE = ("image", "config", "vmlinux", "modules")
+_OUTSIDE = ("source", "build_directory")
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """One built kernel.
+
+    `image` is what a boot loader or QEMU takes; `build_id` (hex) equals that in /sys/kernel/notes once it runs; `modules` is
+    a tar of lib/modules/<release> with modules.dep, None when nothing is built as a module. `source` and `build_directory`
+    belong to the build, not to the artifact: a later build of a changed source uses them again. `record` is what a rerun
+    needs: source, toolchain, patches, warnings, seconds.
+    """
+
+    key: str
+    directory: Path
+    image: Path
+    release: str
+    build_id: str | None
+    config: Path | None = None
+    vmlinux: Path | None = None
+    modules: Path | None = None
+    source: Path | None = None
+    build_directory: Path | None = None
+    record: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """The artifact as a JSON object; what is inside of its directory is named relative to it."""
+        data = {entry.name: getattr(self, entry.name) for entry in dataclasses.fields(self)}
+        for name in _INSIDE:
+            data[name] = data[name] and _below(data[name], self.directory)
+        return json.dumps(data, indent=2, sort_keys=True, default=str)
+
+    def save(self, folder: Path | None = None) -> None:
+        """Write artifact.json into `folder`, where the artifact is being made; default: its own directory."""
+        write_atomic((folder or self.directory) / _FILE, self.to_json() + "\n")
+
+    @classmethod
+    def load(cls, directory: Path) -> Artifact | None:
+        """The artifact in `directory`, None when there is none. Raises InfrastructureError when it is damaged."""
+        path = directory / _FILE
+        if not path.is_file():
+            return None
+        try:
+            data = json.loads(path.read_text())
+            for name in _INSIDE:
+                data[name] = data[name] and directory / data[name]
+            for name in _OUTSIDE:
+                data[name] = data[name] and Path(data[name])
+            found = cls(**{**data, "directory": directory})
+        except (ValueError, TypeError, KeyError) as error:
+            raise InfrastructureError(
+                f"{path} is damaged: {error}", hint=f"remove {directory}, it will be built again"
+            ) from error
+        if not found.image.is_file():
+            raise InfrastructureError(f"{found.image} is gone", hint=f"remove {directory}, it will be built again")
+        return found
+
+
+def _below(path: Path, directory: Path) -> str:
+    """A path inside of the directory by its name from there (the artifact may be moved), another one in full."""
+    return str(path.relative_to(directory)) if path.is_relative_to(directory) else str(path.absolute())

@@ -1,0 +1,64 @@
+"""A kernel that somebody else built: an image file to boot."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from kdevops.errors import UserError
+from kdevops.kernel.artifact import Artifact
+from kdevops.kernel.elf import read_build_id
+from kdevops.kernel.files import digest_of, remembered_sha256
+
+_SETUP_MAGIC = b"HdrS"
+_ARM64_MAGIC = b"ARM\x64"
+_BANNER = re.compile(rb"Linux version ([\w.+~-]{1,64}) ")
+_GZIP = b"\x1f\x8b"
+
+
+def prebuilt(image: Path, cache: Path) -> Artifact:
+    """The artifact for the image at `image`, used where it is.
+
+    Its build id is known when it lies in a build tree, from the vmlinux it was made of. Raises UserError when it is no
+    kernel that can be booted.
+    """
+    if not image.is_file():
+        raise UserError(f"prebuilt kernel {image} {'is not a file' if image.exists() else 'does not exist'}")
+    image = image.absolute()
+    release = _release(image)
+    vmlinux = _vmlinux(image)
+    sha256 = remembered_sha256(image, cache)
+    return Artifact(
+        key=digest_of(["prebuilt", sha256]),
+        directory=image.parent,
+        image=image,
+        release=release,
+        build_id=read_build_id(vmlinux) if vmlinux else None,
+        vmlinux=vmlinux,
+        record={"prebuilt": str(image), "sha256": sha256},
+    )
+
+
+def _release(image: Path) -> str:
+    """What `uname -r` will say, from the image's header (x86: Documentation/arch/x86/boot.rst, field kernel_version)."""
+    with image.open("rb") as file:
+        head = file.read(64 << 10)
+        if head[0x202:0x206] == _SETUP_MAGIC:
+            at = int.from_bytes(head[0x20E:0x210], "little") + 0x200
+            words = head[at : at + 128].partition(b"\0")[0].decode("ascii", "replace").split()
+            return words[0] if words else "unknown"
+        if head[0x38:0x3C] == _ARM64_MAGIC:
+            match = _BANNER.search(head + file.read(256 << 20))
+            return match[1].decode() if match else "unknown"
+    if head.startswith(_GZIP):
+        return "unknown"
+    hint = "give arch/x86/boot/bzImage, not vmlinux" if head.startswith(b"\x7fELF") else None
+    raise UserError(f"prebuilt kernel {image} is no bootable kernel image (bzImage, Image or Image.gz)", hint=hint)
+
+
+def _vmlinux(image: Path) -> Path | None:
+    """The vmlinux at the top of the build tree in which `image` is arch/<arch>/boot/<image>, unless it is a newer one."""
+    if image.parent.name != "boot" or image.parents[2].name != "arch":
+        return None
+    found = image.parents[3] / "vmlinux"
+    return found if found.is_file() and found.stat().st_mtime <= image.stat().st_mtime else None
