@@ -10,7 +10,7 @@ from pathlib import Path
 def _xdg(variable: str, fallback: str) -> Path:
     value = os.environ.get(variable, "")
     # The XDG base directory specification says that a relative value must be ignored.
-    base = Path(value) if os.path.isabs(value) else Path.home() / fallback
+    base = Path(value) if Path(value).is_absolute() else Path.home() / fallback
     return base / "kdevops"
 
 
@@ -27,7 +27,7 @@ def cache_dir() -> Path:
 
 
 def data_dir(kind: str) -> Path:
-    """The shipped directory `kind` (playbooks, roles, labs, baselines, …): beside the package in a checkout, else inside the wheel."""
+    """The shipped directory `kind` (playbooks, roles, labs, …): beside the package in a checkout, else in the wheel."""
     package = Path(__file__).parent
     checkout = package.parent / kind
     if checkout.is_dir() and (package.parent / "pyproject.toml").is_file():
@@ -41,8 +41,10 @@ def socket_dir() -> Path:
     Raises OSError where the directory cannot be made or belongs to somebody else.
     """
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-    base = Path(runtime) if os.path.isabs(runtime) and len(runtime) < 40 and os.access(runtime, os.W_OK) else None
-    path = base / "kdevops" if base else Path(tempfile.gettempdir()) / f"kdevops-{os.getuid()}"
+    base = Path(runtime) if Path(runtime).is_absolute() and len(runtime) < 40 and os.access(runtime, os.W_OK) else None
+    temporary = tempfile.gettempdir()
+    fallback = Path(temporary if len(temporary) < 40 else "/tmp") / f"kdevops-{os.getuid()}"  # noqa: S108 - checked below
+    path = base / "kdevops" if base else fallback
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     owner = path.lstat()
     if owner.st_uid != os.getuid() or owner.st_mode & 0o077:

@@ -1,8 +1,8 @@
 """The one door for subprocesses.
 
-Every command is an argv list. It is logged with its duration, its output is streamed and bounded, its whole process group
-is killed at its deadline or when the caller is cancelled, and what went wrong is told in prose. A guard process kills what
-is left should the controller itself be killed.
+Every command is an argv list. It is logged with its duration, its output is streamed and bounded, its whole process
+group is killed at its deadline or when the caller is cancelled, and what went wrong is told in prose. A guard process
+kills what is left should the controller itself be killed.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ import contextlib
 import json
 import logging
 import os
+import re
 import shlex
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -31,7 +32,10 @@ MAX_OUTPUT = 4 << 20
 """Bytes kept of each stream of a command; the beginning is dropped, because errors stand at the end."""
 MAX_LINE = 16 << 10
 """Bytes of one line handed to `on_line`; a longer one is cut."""
+MAX_LOG = 256 << 20
+"""Bytes of each stream copied to `log_to`; what a guest says must not fill the disk."""
 _KILL_GRACE = 1.0
+_MAX_SAID = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,32 +64,34 @@ async def run(
     """Run `argv` to its end and return what it said.
 
     `env` is added to our own environment. `stdin` is bytes, or an open file that is streamed. `timeout` is in seconds.
-    `on_line` sees every line of both streams as it comes. `log_to` gets everything, appended.
+    `on_line` sees every line of both streams as it comes. `log_to` gets both too, appended, up to MAX_LOG each.
 
-    Raises CommandError when the command is not found, runs out of time, dies of a signal, or (with `check`) fails.
+    Raises CommandError when the command is not found, runs out of time, or (with `check`) fails or dies of a signal.
     """
     words = tuple(os.fspath(word) for word in argv)
     started = time.monotonic()
     with contextlib.ExitStack() as stack:
         sink = stack.enter_context(_log_file(log_to, words)) if log_to else None
+        guard = _guard()  # started before the command, so that the command goes unguarded for a moment only
         process = await _spawn(words, cwd, env, stdin)
-        stack.enter_context(_guarded(process.pid))
+        stack.enter_context(guard.watching(process.pid))
         out, err = _Stream(on_line, sink), _Stream(on_line, sink)
+        work = [
+            asyncio.ensure_future(out.drain(process.stdout)),
+            asyncio.ensure_future(err.drain(process.stderr)),
+            asyncio.ensure_future(_feed(process.stdin, stdin if isinstance(stdin, bytes) else None)),
+        ]
         try:
-            async with asyncio.timeout(timeout):
-                await asyncio.gather(
-                    out.drain(process.stdout),
-                    err.drain(process.stderr),
-                    _feed(process.stdin, stdin if isinstance(stdin, bytes) else None),
-                )
+            async with asyncio.timeout(timeout) as deadline:
+                await asyncio.gather(*work)
                 returncode = await process.wait()
-        except TimeoutError:
-            await _kill(process)
+        except BaseException as error:
+            await _to_the_end(_stop(process, work))
+            if not (isinstance(error, TimeoutError) and deadline.expired()):
+                raise
             message = f"{_name(words)} did not finish within {timeout:g} s and was stopped"
-            raise CommandError(message, argv=words, returncode=None, output=err.text() or out.text(), hint=hint, log=log_to) from None
-        except BaseException:
-            await _kill(process)
-            raise
+            output = err.text() or out.text()
+            raise CommandError(message, argv=words, returncode=None, output=output, hint=hint, log=log_to) from None
     done = Completed(words, returncode, out.text(), err.text(), time.monotonic() - started)
     log.debug("%s: %d in %.2f s", shlex.join(words), returncode, done.seconds)
     if check and returncode != 0:
@@ -93,7 +99,9 @@ async def run(
     return done
 
 
-def run_sync(argv: Sequence[str | os.PathLike[str]], *, timeout: float = 30.0, env: Mapping[str, str] | None = None) -> Completed:
+def run_sync(
+    argv: Sequence[str | os.PathLike[str]], *, timeout: float = 30.0, env: Mapping[str, str] | None = None
+) -> Completed:
     """`run` for a short question (a version, a path) asked outside of any event loop; never fails on the exit code."""
     return asyncio.run(run(argv, timeout=timeout, env=env, check=False))
 
@@ -103,7 +111,7 @@ def failure(done: Completed, *, hint: str | None = None, log_path: Path | None =
     said = (done.stderr.strip() or done.stdout.strip()).splitlines()
     message = f"{_name(done.argv)} {describe_exit(done.returncode)}"
     if said:
-        message += f": {said[-1].strip()}"
+        message += f": {said[-1].strip()[:_MAX_SAID]}"
     output = done.stderr.strip() or done.stdout.strip()
     return CommandError(message, argv=done.argv, returncode=done.returncode, output=output, hint=hint, log=log_path)
 
@@ -124,7 +132,12 @@ def install_hint(command: str) -> str:
     with contextlib.suppress(OSError, ValueError, KeyError):
         table = json.loads((data_dir("roles") / "controller/vars/commands.json").read_text())["controller_commands"]
         family = distribution_family()
-        installer = {"debian": "apt-get install", "redhat": "dnf install", "suse": "zypper install", "archlinux": "pacman -S"}[family]
+        installer = {
+            "debian": "apt-get install",
+            "redhat": "dnf install",
+            "suse": "zypper install",
+            "archlinux": "pacman -S",
+        }[family]
         return f"install it: {installer} {table[command][family]} (or everything at once: kdevops doctor --install)"
     return "install it with your distribution's package manager, or everything at once: kdevops doctor --install"
 
@@ -152,6 +165,7 @@ class _Stream:
         self._line = bytearray()
         self._on_line = on_line
         self._sink = sink
+        self._log_room = MAX_LOG
 
     async def drain(self, stream: asyncio.StreamReader | None) -> None:
         assert stream is not None
@@ -159,12 +173,18 @@ class _Stream:
             self._kept += chunk
             if len(self._kept) > 2 * MAX_OUTPUT:
                 del self._kept[:-MAX_OUTPUT]
-            if self._sink:
-                self._sink.write(chunk)
+            if self._sink and self._log_room:
+                self._copy(chunk, self._sink)
             if self._on_line:
                 self._split(chunk)
         if self._line and self._on_line:
             self._on_line(self._line.decode(errors="replace"))
+
+    def _copy(self, chunk: bytes, sink: BinaryIO) -> None:
+        part = chunk[: self._log_room]
+        self._log_room -= len(part)
+        sink.write(part if self._log_room else part + b"\n[the log is cut here]\n")
+        sink.flush()  # a log is read while the command runs
 
     def _split(self, chunk: bytes) -> None:
         assert self._on_line
@@ -195,11 +215,14 @@ async def _spawn(
     except FileNotFoundError as error:
         if cwd and not cwd.is_dir():
             raise InfrastructureError(f"directory {cwd} is gone, cannot run {_name(words)} there") from error
-        raise CommandError(f"{words[0]} is not installed", argv=words, returncode=None, hint=install_hint(words[0])) from error
+        raise CommandError(
+            f"{words[0]} is not installed", argv=words, returncode=None, hint=install_hint(words[0])
+        ) from error
     except PermissionError as error:
         raise CommandError(f"{words[0]} may not be executed by this user", argv=words, returncode=None) from error
-    except OSError as error:
-        raise CommandError(f"{words[0]} could not be started: {error.strerror}", argv=words, returncode=None) from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL byte or broken text in a word
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise CommandError(f"{words[0]} could not be started: {reason}", argv=words, returncode=None) from error
 
 
 async def _feed(pipe: asyncio.StreamWriter | None, data: bytes | None) -> None:
@@ -211,9 +234,30 @@ async def _feed(pipe: asyncio.StreamWriter | None, data: bytes | None) -> None:
     pipe.close()
 
 
+async def _to_the_end(work: Coroutine[None, None, None]) -> None:
+    """Await `work` even when cancelled meanwhile; the cancellation is raised when it is done."""
+    task = asyncio.ensure_future(work)
+    cancelled = None
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled:
+        raise cancelled
+
+
+async def _stop(process: asyncio.subprocess.Process, work: Sequence[asyncio.Future[None]]) -> None:
+    """End what reads and feeds the command, so that nothing touches the log any more; then end the command."""
+    for each in work:
+        each.cancel()
+    await asyncio.gather(*work, return_exceptions=True)
+    await _kill(process)
+
+
 async def _kill(process: asyncio.subprocess.Process) -> None:
-    """SIGTERM to the group, then SIGKILL; the group is gone when this returns, even when the caller is cancelled again."""
-    with contextlib.suppress(ProcessLookupError):
+    """SIGTERM to the group, then SIGKILL. Returns even when the group cannot be killed (another user's, or stuck)."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGTERM)
         with contextlib.suppress(TimeoutError, asyncio.CancelledError):
             await asyncio.wait_for(process.wait(), _KILL_GRACE)
@@ -221,24 +265,17 @@ async def _kill(process: asyncio.subprocess.Process) -> None:
     with contextlib.suppress(TimeoutError, asyncio.CancelledError):
         await asyncio.wait_for(process.wait(), _KILL_GRACE)
     # A descendant that made a group of its own may hold our pipes open; there is no public way to let go of them.
-    process._transport.close()  # type: ignore[attr-defined]
+    with contextlib.suppress(PermissionError):
+        process._transport.close()  # type: ignore[attr-defined]
 
 
 @contextlib.contextmanager
-def _log_file(path: Path, words: tuple[str, ...]):  # type: ignore[no-untyped-def]
+def _log_file(path: Path, words: tuple[str, ...]) -> Iterator[BinaryIO]:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab", buffering=0) as file:
-        file.write(f"$ {shlex.join(words)}\n".encode())
+    with path.open("ab") as file:
+        file.write(f"$ {shlex.join(words)}\n".encode(errors="replace"))
+        file.flush()
         yield file
-
-
-@contextlib.contextmanager
-def _guarded(group: int):  # type: ignore[no-untyped-def]
-    _guard().tell(f"+{group}")
-    try:
-        yield
-    finally:
-        _guard().tell(f"-{group}")
 
 
 class _Guard:
@@ -247,10 +284,23 @@ class _Guard:
     def __init__(self) -> None:
         self.owner = os.getpid()
         self._process = subprocess.Popen(
-            [sys.executable, "-ISE", "-c", _GUARD], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True, bufsize=0
+            [sys.executable, "-ISE", "-c", _GUARD],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+            bufsize=0,
         )
 
-    def tell(self, line: str) -> None:
+    @contextlib.contextmanager
+    def watching(self, group: int) -> Iterator[None]:
+        """Have the process group `group` killed should we die in this context."""
+        self._tell(f"+{group}")
+        try:
+            yield
+        finally:
+            self._tell(f"-{group}")
+
+    def _tell(self, line: str) -> None:
         assert self._process.stdin
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.write(f"{line}\n".encode())
@@ -278,4 +328,6 @@ def _guard() -> _Guard:
 
 
 def _name(words: tuple[str, ...]) -> str:
-    return " ".join([Path(words[0]).name, *[word for word in words[1:3] if not word.startswith("-")]][:2])
+    """The command and, where it looks like one, its verb: "git clone", "make"."""
+    verb = words[1:2] if re.fullmatch(r"[a-z][a-z-]*", "".join(words[1:2])) else ()
+    return " ".join([Path(words[0]).name, *verb])

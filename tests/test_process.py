@@ -1,0 +1,320 @@
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+import tracemalloc
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kdevops import process
+from kdevops.errors import CommandError, InfrastructureError
+from kdevops.process import MAX_LINE, MAX_OUTPUT, Completed, describe_exit, failure, run, run_sync
+
+TREE = 'trap "" TERM; sleep 300 & echo $! > "$1"; {then}'
+"""A shell with a child; the child's process id goes to a file. The trap is inherited, so only SIGKILL ends either."""
+
+
+def sh(script: str, *args: object) -> list[str]:
+    return ["sh", "-c", script, "sh", *map(str, args)]
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; a zombie that nobody has waited for yet does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def gone(pid: int, within: float = 10.0) -> bool:
+    end = time.monotonic() + within
+    while alive(pid) and time.monotonic() < end:
+        time.sleep(0.01)
+    return not alive(pid)
+
+
+async def start(argv: list[str], timeout: float | None = None) -> asyncio.Task[Completed]:
+    """Run a command, and wait until it has said something."""
+    said = asyncio.Event()
+    task = asyncio.create_task(run(argv, timeout=timeout, on_line=lambda _: said.set()))
+    await said.wait()
+    return task
+
+
+def test_what_a_command_says_comes_back() -> None:
+    done = asyncio.run(run(sh("echo out; echo err >&2; cat"), stdin=b"in"))
+    assert (done.stdout, done.stderr, done.returncode) == ("out\nin", "err\n", 0)
+
+
+def test_a_file_is_streamed_to_stdin(tmp_path: Path) -> None:
+    (tmp_path / "in").write_bytes(b"x" * 1_000_000)
+    with (tmp_path / "in").open("rb") as file:
+        assert asyncio.run(run(["wc", "-c"], stdin=file)).stdout.strip() == "1000000"
+
+
+def test_a_command_that_reads_nothing_may_be_fed() -> None:
+    assert asyncio.run(run(["true"], stdin=b"x" * 1_000_000)).returncode == 0
+
+
+def test_env_is_added_to_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OURS", "1")
+    assert run_sync(sh('echo "$OURS$THEIRS"'), env={"THEIRS": "2"}).stdout == "12\n"
+
+
+def test_a_failure_tells_the_last_line() -> None:
+    with pytest.raises(CommandError) as caught:
+        asyncio.run(run(sh("echo first >&2; echo last >&2; exit 7"), hint="do this"))
+    assert caught.value.message == "sh failed with exit code 7: last"
+    assert (caught.value.returncode, caught.value.output, caught.value.hint) == (7, "first\nlast", "do this")
+
+
+def test_a_failure_stays_short_whatever_was_said() -> None:
+    error = failure(Completed(("x",), 1, "", "y" * 100_000, 0.0))
+    assert len(error.message) < 400
+
+
+@pytest.mark.parametrize(
+    ("code", "prose"),
+    [
+        (2, "failed with exit code 2"),
+        (-15, "was killed by SIGTERM"),
+        (-9, "was killed by SIGKILL (out of memory?)"),
+        (-63, "was killed by signal 63"),
+    ],
+)
+def test_exit_codes_in_words(code: int, prose: str) -> None:
+    assert describe_exit(code) == prose
+
+
+def test_a_signal_is_told_in_prose() -> None:
+    with pytest.raises(CommandError, match="sh was killed by SIGSEGV"):
+        asyncio.run(run(sh("kill -SEGV $$")))
+
+
+def test_an_unknown_command_comes_with_a_way_to_get_it() -> None:
+    with pytest.raises(CommandError, match="no-such-tool is not installed") as caught:
+        asyncio.run(run(["no-such-tool", "--version"]))
+    assert "doctor --install" in (caught.value.hint or "")
+
+
+def test_the_hint_names_the_package_of_this_distribution(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    table = tmp_path / "controller/vars/commands.json"
+    table.parent.mkdir(parents=True)
+    table.write_text(json.dumps({"controller_commands": {"qemu-img": {"debian": "qemu-utils"}}}))
+    monkeypatch.setattr(process, "data_dir", lambda _: tmp_path)
+    monkeypatch.setattr(process, "distribution_family", lambda: "debian")
+    assert process.install_hint("qemu-img").startswith("install it: apt-get install qemu-utils ")
+    assert "package manager" in process.install_hint("bison")
+
+
+@pytest.mark.parametrize(
+    ("text", "family"),
+    [
+        ("ID=debian\n", "debian"),
+        ('ID=linuxmint\nID_LIKE="ubuntu debian"\n', "debian"),
+        ('ID="rocky"\nID_LIKE="rhel centos fedora"\n', "redhat"),
+        ('ID="opensuse-leap"\nID_LIKE="suse opensuse"\n', "suse"),
+        ("ID=arch\n", "archlinux"),
+        ("ID=plan9\n", "unknown"),
+        ("", "unknown"),
+    ],
+)
+def test_distribution_families(tmp_path: Path, text: str, family: str) -> None:
+    path = tmp_path / "os-release"
+    path.write_text(text)
+    assert process.distribution_family(path) == family
+
+
+def test_what_may_not_be_executed_says_so(tmp_path: Path) -> None:
+    (tmp_path / "tool").write_text("")
+    with pytest.raises(CommandError, match="may not be executed"):
+        asyncio.run(run([tmp_path / "tool"]))
+
+
+@pytest.mark.parametrize("word", ["a\0b", "\ud800"])
+def test_a_word_that_no_command_line_can_hold_is_an_error_in_prose(word: str) -> None:
+    with pytest.raises(CommandError, match="could not be started"):
+        asyncio.run(run(["echo", word]))
+
+
+def test_a_directory_that_is_gone_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InfrastructureError, match=r"directory .*nowhere is gone"):
+        asyncio.run(run(["true"], cwd=tmp_path / "nowhere"))
+
+
+def test_the_deadline_ends_grandchildren_too(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match=r"sh did not finish within 0\.5 s and was stopped") as caught:
+        asyncio.run(run(sh(TREE.format(then="echo said; wait"), tmp_path / "pid"), timeout=0.5))
+    assert caught.value.returncode is None
+    assert caught.value.output == "said\n"
+    assert gone(int((tmp_path / "pid").read_text()))
+
+
+def test_the_deadline_holds_when_the_command_has_ended_but_its_child_holds_the_pipe(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="did not finish"):
+        asyncio.run(run(sh(TREE.format(then="exit 0"), tmp_path / "pid"), timeout=0.5))
+    assert gone(int((tmp_path / "pid").read_text()))
+
+
+def test_cancellation_ends_the_whole_group(tmp_path: Path) -> None:
+    async def cancel() -> None:
+        task = await start(sh(TREE.format(then="echo started; wait"), tmp_path / "pid"))
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        assert task.cancelled()
+
+    asyncio.run(cancel())
+    assert gone(int((tmp_path / "pid").read_text()))
+
+
+def test_a_cancellation_while_the_command_is_stopped_is_not_lost(monkeypatch, tmp_path: Path) -> None:
+    real = os.killpg
+
+    async def cancel_late() -> None:
+        stopping = asyncio.Event()
+
+        def note(group: int, number: int) -> None:
+            stopping.set()
+            real(group, number)
+
+        monkeypatch.setattr(os, "killpg", note)
+        task = await start(sh(TREE.format(then="echo started; wait"), tmp_path / "pid"), timeout=1)
+        await stopping.wait()  # the deadline has passed, and the group ignores SIGTERM
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError, CommandError):
+            await task
+        assert task.cancelled()
+
+    asyncio.run(cancel_late())
+    assert gone(int((tmp_path / "pid").read_text()))
+
+
+def test_a_command_of_another_user_does_not_hold_us_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.killpg
+    groups = []
+
+    def refuse(group: int, number: int) -> None:
+        groups.append(group)
+        raise PermissionError
+
+    monkeypatch.setattr(process, "_KILL_GRACE", 0.1)
+    monkeypatch.setattr(os, "killpg", refuse)
+    with pytest.raises(CommandError, match="did not finish"):
+        asyncio.run(run(["sleep", "300"], timeout=0.1))
+    with contextlib.suppress(ProcessLookupError):
+        real(groups[0], signal.SIGKILL)
+
+
+def test_a_timeout_error_that_is_not_ours_passes_through() -> None:
+    def time_out(_: str) -> None:
+        raise TimeoutError("somebody else's")
+
+    with pytest.raises(TimeoutError, match="somebody else's"):
+        asyncio.run(run(["echo", "x"], on_line=time_out))
+
+
+def test_a_listener_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
+    troubles: list[dict[str, object]] = []
+
+    async def fail() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: troubles.append(context))
+        await run(sh("yes & yes >&2"), on_line=lambda _: 1 / 0, log_to=tmp_path / "log")  # type: ignore[arg-type,return-value]
+
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(fail())
+    assert troubles == []
+
+
+def test_memory_stays_bounded_and_the_end_is_kept() -> None:
+    tracemalloc.start()
+    try:
+        done = asyncio.run(run(sh("head -c 64M /dev/zero; echo end")))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(done.stdout) == MAX_OUTPUT
+    assert done.stdout.endswith("\0end\n")
+    assert peak < 12 * MAX_OUTPUT  # the end, while it is kept, cut and decoded; not the 64 MiB
+
+
+def test_binary_garbage_is_text() -> None:
+    lines: list[str] = []
+    done = asyncio.run(run(sh(r"printf '\377\000\033[31m\n\200rest'"), on_line=lines.append))
+    assert done.stdout == "\ufffd\0\x1b[31m\n\ufffdrest"
+    assert lines == ["\ufffd\0\x1b[31m", "\ufffdrest"]
+
+
+def test_a_line_without_end_is_cut() -> None:
+    lines: list[str] = []
+    asyncio.run(run(sh("head -c 1M /dev/zero | tr '\\0' a; echo; echo b"), on_line=lines.append))
+    assert lines == ["a" * MAX_LINE, "b"]
+
+
+@given(st.binary(max_size=300), st.lists(st.integers(1, 50), max_size=20))
+def test_lines_do_not_depend_on_how_the_stream_is_cut(data: bytes, cuts: list[int]) -> None:
+    async def lines_of(chunks: list[bytes]) -> list[str]:
+        reader = asyncio.StreamReader()
+        lines: list[str] = []
+        stream = process._Stream(lines.append, None)
+        draining = asyncio.ensure_future(stream.drain(reader))
+        for chunk in chunks:
+            reader.feed_data(chunk)
+            await asyncio.sleep(0)
+        reader.feed_eof()
+        await draining
+        assert stream.text() == data.decode(errors="replace")
+        return lines
+
+    chunks, rest = [], data
+    for cut in cuts:
+        chunks.append(rest[:cut])
+        rest = rest[cut:]
+    assert asyncio.run(lines_of([*chunks, rest])) == asyncio.run(lines_of([data]))
+
+
+def test_the_log_gets_the_command_and_both_streams(tmp_path: Path) -> None:
+    log = tmp_path / "logs/x.log"
+    with pytest.raises(CommandError) as caught:
+        asyncio.run(run(sh("echo out; echo err >&2; exit 1"), log_to=log))
+    asyncio.run(run(["echo", "two words"], log_to=log))
+    lines = log.read_text().splitlines()
+    assert caught.value.log == log
+    assert lines[0].startswith("$ sh -c ")
+    assert sorted(lines[1:3]) == ["err", "out"]
+    assert lines[3:] == ["$ echo 'two words'", "two words"]
+
+
+def test_the_log_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "MAX_LOG", 100_000)
+    asyncio.run(run(["head", "-c", "1M", "/dev/zero"], log_to=tmp_path / "log"))
+    assert (tmp_path / "log").stat().st_size < 101_000
+    assert (tmp_path / "log").read_text().endswith("\n[the log is cut here]\n")
+
+
+def test_every_command_is_logged_with_its_duration(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG, "kdevops.process"):
+        run_sync(["echo", "two words"])
+    assert "echo 'two words': 0 in " in caplog.text
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_nothing_outlives_a_controller_that_is_killed(tmp_path: Path, number: int) -> None:
+    script = "import asyncio, sys; from kdevops.process import run; asyncio.run(run(sys.argv[1:], on_line=print))"
+    tree = sh(TREE.format(then="echo started; wait"), tmp_path / "pid")
+    argv = [sys.executable, "-u", "-c", script, *tree]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as controller:
+        assert controller.stdout
+        assert controller.stdout.readline() == "started\n"
+        pid = int((tmp_path / "pid").read_text())
+        assert alive(pid)
+        controller.send_signal(number)
+    assert gone(pid)
