@@ -14,7 +14,8 @@ from kdevops.progress import Report
 from kdevops.results.model import Outcome, Status, TestId
 from kdevops.suites.base import KernelBuild, KernelOptions, PlannedTest
 from kdevops.suites.kunit_elf import suites_builtin
-from kdevops.suites.kunit_filter import matching, pattern_for
+from kdevops.suites.kunit_filter import fitting, matching, pattern_for
+from kdevops.suites.kunit_modules import modules_with_suites
 from kdevops.suites.kunit_results import outcome_from_debugfs, outcomes_from_console
 from kdevops.suites.selftests_list import nearest
 
@@ -30,33 +31,46 @@ def kernel_options(lab: Kunit) -> KernelOptions:
     return KernelOptions(required={"KUNIT": "y", "KUNIT_DEBUGFS": "y", **asked})
 
 
-def choose(suites: Sequence[str], lab: Kunit) -> tuple[str, ...]:
-    """The suites that the lab wants, by name or glob. Raises UserError for one that fits none, and without any."""
+def choose(builtin: Sequence[str], modular: Sequence[str], lab: Kunit) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The suites that the lab wants, by name or glob: of the built-in ones, and of those in modules.
+
+    Raises UserError for a name that fits none, without any, and for a mixture that no boot can be told to run.
+    """
+    suites = (*builtin, *modular)
     if not suites:
         raise UserError(
-            "suites.kunit: the kernel has no KUnit suite built in",
+            "suites.kunit: the kernel has no KUnit suite",
             hint="name the tests' options in suites.kunit.options, such as CONFIG_KUNIT_EXAMPLE_TEST=y",
         )
     for pattern in lab.suites:
         if not fnmatch.filter(suites, pattern):
             raise UserError(f"suites.kunit.suites: there is no suite {pattern!r}{nearest(pattern, suites)}")
-    wanted = lab.suites or ("*",)
-    return tuple(suite for suite in suites if any(fnmatch.fnmatchcase(suite, pattern) for pattern in wanted))
+    loaded = fitting(modular, lab)
+    left_out = set(loaded) - set(matching(pattern_for(loaded, suites), loaded))
+    if builtin and left_out:
+        raise UserError(
+            f"suites.kunit: no filter keeps the built-in suites quiet and lets modules run {', '.join(sorted(left_out))}",
+            hint="build all of suites.kunit.options in (=y), or none of them",
+        )
+    return fitting(builtin, lab), loaded
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedKunit:
-    """The suites to be run, of those `known` to be in the kernel."""
+    """The suites to be run, of those `known` to be built in. `modular` are those to be run from modules, later."""
 
     known: tuple[str, ...]
     tests: tuple[PlannedTest, ...]
     record: Mapping[str, str]
+    modular: tuple[str, ...] = ()
 
     name = SUITE
 
     def cmdline(self, tests: Sequence[TestId]) -> tuple[str, ...]:
-        """Kernel parameters of a boot that runs as many of `tests` as one pattern can name, one at least, and no other."""
+        """Kernel parameters of a boot that runs what one pattern can name of `tests`, one at least, and no other."""
         pattern = self._pattern(tests)
+        if not tests and self.modular:  # newer kernels filter modules too
+            pattern = pattern_for(self.modular, (*self.known, *self.modular))
         filtered = (f"kunit.filter_glob={pattern}",) if pattern is not None else ()
         return (*_AUDIBLE, *filtered) if tests else filtered
 
@@ -106,10 +120,9 @@ class KunitSuite:
                 hint="build the kernel here, or leave kunit out",
             )
         known = suites_builtin(kernel.vmlinux)
-        tests = tuple(
-            PlannedTest(TestId(SUITE, "default", suite), self.lab.timeout) for suite in choose(known, self.lab)
-        )
-        return PreparedKunit(known, tests, {"options": " ".join(self.lab.options)})
+        chosen, modular = choose(known, tuple(modules_with_suites(kernel.modules)), self.lab)
+        tests = tuple(PlannedTest(TestId(SUITE, "default", suite), self.lab.timeout) for suite in chosen)
+        return PreparedKunit(known, tests, {"options": " ".join(self.lab.options)}, modular)
 
 
 async def _from_debugfs(ssh: SshTarget, suite: str, timeout: float) -> Outcome | None:

@@ -11,6 +11,8 @@ import fnmatch
 import re
 from collections.abc import Collection, Iterator, Sequence
 
+from kdevops.lab.model import Kunit
+
 NOTHING = "kdevops-runs-nothing"
 """No suite has this name. `kunit.enable=0` would do from 6.1 on, but it would also silence modules for good."""
 _SPECIAL = re.compile(r"[^A-Za-z0-9_-]")
@@ -21,7 +23,7 @@ def pattern_for(wanted: Sequence[str], known: Collection[str]) -> str | None:
 
     It runs one of them at least, so that boot after boot comes to an end.
     """
-    if not wanted:
+    if not wanted and known:
         return NOTHING
     if set(known) <= set(wanted):
         return None
@@ -39,6 +41,12 @@ def matching(pattern: str | None, names: Collection[str]) -> tuple[str, ...]:
     """The `names` that a boot with this pattern runs."""
     # fnmatch and glob_match agree on all that we make: literals, ?, [!x] and a trailing *.
     return tuple(name for name in names if pattern is None or fnmatch.fnmatchcase(name, pattern))
+
+
+def fitting(suites: Sequence[str], lab: Kunit) -> tuple[str, ...]:
+    """Those of `suites` that the lab wants, by name or glob; all without a wish."""
+    wanted = lab.suites or ("*",)
+    return tuple(suite for suite in suites if any(fnmatch.fnmatchcase(suite, pattern) for pattern in wanted))
 
 
 def _candidates(wanted: Sequence[str]) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """KUnit: which suites a boot is told to run, and what became of them."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -62,12 +62,17 @@ def test_kernel_options():
 
 
 def test_choose():
-    assert choose(KNOWN, Kunit()) == KNOWN
-    assert choose(KNOWN, Kunit(suites=["beta*", "alpha"])) == ("alpha", "beta_one", "beta_two")
+    assert choose(KNOWN, (), Kunit()) == (KNOWN, ())
+    assert choose(KNOWN[:3], KNOWN[3:], Kunit(suites=["beta*", "gamma*"])) == (KNOWN[1:3], KNOWN[3:4])
     with pytest.raises(UserError, match=r"no suite 'alpah'; did you mean alpha\?"):
-        choose(KNOWN, Kunit(suites=["alpah"]))
-    with pytest.raises(UserError, match="no KUnit suite built in"):
-        choose((), Kunit())
+        choose(KNOWN, (), Kunit(suites=["alpah"]))
+    with pytest.raises(UserError, match="has no KUnit suite"):
+        choose((), (), Kunit())
+
+
+def test_choose_refuses_a_mixture_that_no_boot_can_run():
+    with pytest.raises(UserError, match="lets modules run beta_two"):
+        choose(("beta_one", "gamma"), ("alpha", "beta_two"), Kunit())
 
 
 @pytest.mark.parametrize(
@@ -168,6 +173,11 @@ def test_cmdline():
     assert "kunit.filter_glob=alpha" in prepared().cmdline(ids("alpha"))
     assert "kunit.enable=1" in prepared().cmdline(ids(*KNOWN))
     assert not any("filter" in word for word in prepared().cmdline(ids(*KNOWN)))
+
+
+def test_a_quiet_boot_does_not_silence_modules():
+    assert replace(prepared(), modular=("zeta_one", "zeta_two")).cmdline(()) == ("kunit.filter_glob=z*",)
+    assert prepared(()).cmdline(()) == ()
 
 
 def test_collect_from_a_dead_guest():

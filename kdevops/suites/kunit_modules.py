@@ -1,0 +1,95 @@
+"""The suite `kunit-modules`: KUnit suites that are in modules, each run by loading its module in the guest."""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from kdevops.guest.execute import Execution
+from kdevops.lab.model import Kunit
+from kdevops.progress import Report
+from kdevops.results.model import Outcome, Status, TestId
+from kdevops.suites.base import KernelBuild, KernelOptions, PlannedTest
+from kdevops.suites.kunit_elf import MAX_MODULE, suites_in_module_data
+from kdevops.suites.kunit_filter import fitting
+from kdevops.suites.kunit_results import outcome_from_debugfs
+from kdevops.suites.selftests_outcome import outcome as judge
+
+SUITE = "kunit-modules"
+# $1 module, $2 suite. A module that is there already was loaded by something else, or for another suite of it.
+_SCRIPT = """
+d=/sys/kernel/debug
+[ -e "$d/kunit" ] || mount -t debugfs none "$d" || exit
+modprobe -q -r "$1"
+modprobe "$1" || exit
+cat "$d/kunit/$2/results"
+"""
+
+
+def modules_with_suites(archive: Path | None) -> dict[str, str]:
+    """Suite → module name, of the modules in a tar archive; {} without one.
+
+    Raises UserError for a module that cannot be read.
+    """
+    found: dict[str, str] = {}
+    if archive is None:
+        return found
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            name = Path(member.name).name
+            if not member.isfile() or ".ko" not in name or member.size > MAX_MODULE:
+                continue
+            file = tar.extractfile(member)
+            assert file
+            found |= dict.fromkeys(suites_in_module_data(name, file.read()), name.partition(".ko")[0])
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedKunitModules:
+    """Suites and the module that each is in."""
+
+    modules: Mapping[str, str]
+    tests: tuple[PlannedTest, ...]
+    record: Mapping[str, str]
+
+    name = SUITE
+    payload = None
+    remote = "/"
+
+    def command(self, test: PlannedTest) -> tuple[tuple[str, ...], str]:
+        """Load the suite's module, and print what it says in debugfs."""
+        return ("sh", "-c", _SCRIPT, "kunit", self.modules[test.id.name], test.id.name), self.remote
+
+    def outcome(self, test: PlannedTest, execution: Execution, lines: Sequence[str]) -> Outcome:  # noqa: ARG002
+        """What debugfs says of the suite; a module that did not load, or took too long, is judged by its exit code."""
+        told = outcome_from_debugfs("\n".join(lines)) if execution.returncode == 0 else None
+        if told:
+            return replace(told, seconds=execution.seconds)
+        if execution.returncode == 0:
+            return Outcome(Status.FAIL, execution.seconds, "the module was loaded, but its suite has no results")
+        return judge(execution, lines)
+
+
+@dataclass(frozen=True, slots=True)
+class KunitModulesSuite:
+    """Those of the lab's KUnit suites that are in modules."""
+
+    lab: Kunit
+
+    name = SUITE
+
+    def kernel_options(self, tree: Path | None) -> KernelOptions:  # noqa: ARG002
+        """Nothing but what the suite `kunit` asks for."""
+        return KernelOptions()
+
+    async def prepare(self, kernel: KernelBuild, *, cache: Path, report: Report) -> PreparedKunitModules:  # noqa: ARG002
+        """Find the suites in the kernel's modules; there may be none. Raises UserError for an unreadable module."""
+        modules = modules_with_suites(kernel.modules)
+        tests = tuple(
+            PlannedTest(TestId(SUITE, "default", suite), self.lab.timeout)
+            for suite in fitting(tuple(modules), self.lab)
+        )
+        return PreparedKunitModules(modules, tests, {"options": " ".join(self.lab.options)})
