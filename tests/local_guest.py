@@ -78,7 +78,7 @@ class LocalProvider:
         (guest.directory / "up").touch()
         return guest
 
-    async def attach(self, name: str) -> LocalGuest | None:
+    def attach(self, name: str) -> LocalGuest | None:
         guest = LocalGuest(self, name)
         return guest if guest.alive() else None
 

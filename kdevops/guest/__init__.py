@@ -1,0 +1,1 @@
+"""One live guest seen from the controller: image, ssh, console, health."""

@@ -38,7 +38,7 @@ def end_of(path: Path) -> int:
 
 
 async def follow(path: Path, offset: int = 0) -> AsyncIterator[str]:
-    """Every line of the console from `offset` on, as it comes, for ever; a rotated file is followed into its successor."""
+    """Every line of the console from `offset` on, as it comes, for ever; a rotated file's successor is followed."""
     rest = b""
     inode = None
     while True:

@@ -1,4 +1,4 @@
-"""One test command in a guest: with a deadline in the guest, one outside it, and output that cannot grow without bound."""
+"""One test command in a guest: a deadline in the guest, one outside it, and output that is bounded."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from kdevops.errors import CommandError, LostGuestError
 from kdevops.guest.ssh import SshTarget
@@ -16,7 +17,7 @@ _SIDE = 2 << 20
 _TIMEOUT_CODE = 124
 """What timeout(1) answers when it had to end the command."""
 _DRAIN = 2.0
-"""Seconds for the last output to arrive after the command's end: daemons it left behind may hold its stdout open for ever."""
+"""Seconds for the last output to arrive after the command's end: daemons it left may hold its stdout open for ever."""
 
 # $1 nonce, $2 seconds, $3 directory, then the test. The last line tells its exit code and the kernel's taint flags.
 _WRAPPER = """
@@ -103,7 +104,7 @@ async def execute(
         if not line.startswith(nonce):
             transcript.add(line)
         elif not reported.done():
-            code, taint = (line.split()[1:3] + ["", ""])[:2]
+            code, taint = [*line.split()[1:3], "", ""][:2]
             reported.set_result((int(code) if code.isdecimal() else 255, int(taint) if taint.isdecimal() else 0))
 
     command = ["sh", "-c", _WRAPPER, "kdevops", nonce, f"{timeout:.0f}", directory, *argv]
@@ -111,7 +112,8 @@ async def execute(
     session = asyncio.create_task(ssh.run(command, timeout=timeout + grace, check=False, on_line=listen))
     death = asyncio.create_task(_death(alive))
     try:
-        await asyncio.wait({session, death, reported}, return_when=asyncio.FIRST_COMPLETED)
+        waiting: set[asyncio.Future[Any]] = {session, death, reported}
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         seconds = time.monotonic() - started
         if not reported.done() and not death.done():
             return await _without_report(session, reported, ssh, seconds)
@@ -149,5 +151,5 @@ def _execution(report: tuple[int, int], seconds: float, timeout: float) -> Execu
 
 async def _death(alive: Callable[[], bool]) -> None:
     with contextlib.suppress(asyncio.CancelledError):
-        while alive():
+        while alive():  # noqa: ASYNC110 - the guest's death is a lock's release, which nobody can be told of
             await asyncio.sleep(0.2)

@@ -46,7 +46,12 @@ class Acceleration:
 
 
 async def probe(
-    kernel: Path | None, *, cache: Path, binary: str = "qemu-system-x86_64", wanted: str = "auto", report: Report = silent
+    kernel: Path | None,
+    *,
+    cache: Path,
+    binary: str = "qemu-system-x86_64",
+    wanted: str = "auto",
+    report: Report = silent,
 ) -> Acceleration:
     """Find out by a timed boot of `kernel` (no root needed: it may panic, it only has to speak); the answer is cached.
 

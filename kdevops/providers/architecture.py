@@ -30,4 +30,6 @@ def architecture(machine: str | None = None) -> Architecture:
         return ARCHITECTURES[name]
     except KeyError:
         known = ", ".join(ARCHITECTURES)
-        raise UserError(f"the embedded provider knows no {name} machines (it knows {known})", hint="use another provider") from None
+        raise UserError(
+            f"the embedded provider knows no {name} machines (it knows {known})", hint="use another provider"
+        ) from None

@@ -69,13 +69,15 @@ class Provider(Protocol):
     def factor(self) -> float:
         """How much slower than real hardware guests are."""
 
-    async def up(self, name: str, *, extra_cmdline: Sequence[str] = (), stay: bool = False, fresh: bool = False) -> Guest:
+    async def up(
+        self, name: str, *, extra_cmdline: Sequence[str] = (), stay: bool = False, fresh: bool = False
+    ) -> Guest:
         """Bring one guest up, or return it at once when it is there and healthy. Raises BootError.
 
         Unless it is told to `stay`, a guest dies with this process. `fresh` forces a new boot.
         """
 
-    async def attach(self, name: str) -> Guest | None:
+    def attach(self, name: str) -> Guest | None:
         """The guest if it runs, whatever it booted; None otherwise."""
 
     def status(self) -> tuple[GuestStatus, ...]:

@@ -16,6 +16,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from kdevops.errors import BootError, InfrastructureError, KdevopsError, UserError
 from kdevops.guest import console as console_file
@@ -94,7 +95,9 @@ class QemuProvider:
         """Keys and pinned host keys of every guest."""
         await ensure_keys(self.directory, self.lab.guest_names())
 
-    async def up(self, name: str, *, extra_cmdline: Sequence[str] = (), stay: bool = False, fresh: bool = False) -> QemuGuest:
+    async def up(
+        self, name: str, *, extra_cmdline: Sequence[str] = (), stay: bool = False, fresh: bool = False
+    ) -> QemuGuest:
         """Bring a guest up, or return it at once when it runs just this and answers. Raises BootError, UserError."""
         if not fresh and (guest := await self._healthy(name, extra_cmdline)):
             return guest
@@ -109,7 +112,7 @@ class QemuProvider:
                 raise BootError(f"guest {name}: no free port was found for ssh in {_PORT_TRIES} tries")
         raise AssertionError
 
-    async def attach(self, name: str) -> QemuGuest | None:
+    def attach(self, name: str) -> QemuGuest | None:
         """The guest if it runs, whatever it booted."""
         facts = self._facts(name)
         if self.keeper_pid(name) is None or not facts:
@@ -121,6 +124,14 @@ class QemuProvider:
         there = {path.name for path in self.directory.guest("x").parent.glob("*") if self.keeper_pid(path.name)}
         names = [*self.lab.guest_names(), *sorted(there - set(self.lab.guest_names()))]
         return tuple(self._status(name) for name in names)
+
+    def command_lines(self) -> dict[str, list[str]]:
+        """The QEMU command line with which each guest was last started, for the record."""
+        lines = {}
+        for name in self.lab.guest_names():
+            with contextlib.suppress(OSError, ValueError, KeyError):
+                lines[name] = json.loads((self.directory.guest(name) / "keeper.json").read_text())["argv"]
+        return lines
 
     async def down(self) -> None:
         """Stop every guest of this lab, also such as an interrupted command left."""
@@ -168,7 +179,7 @@ class QemuProvider:
         return self.lab.provider
 
     async def _healthy(self, name: str, extra_cmdline: Sequence[str]) -> QemuGuest | None:
-        guest = await self.attach(name)
+        guest = self.attach(name)
         if guest is None or self._facts(name).get("boots") != self._boots(tuple(extra_cmdline)):
             return None
         try:
@@ -183,7 +194,13 @@ class QemuProvider:
         argv = await self._prepare(name, port, extra_cmdline)
         offset = console_file.end_of(directory / "console.log")
         keeper = self._start_keeper(name, argv, stay=stay)
-        facts = {"port": port, "stay": stay, "boots": self._boots(extra_cmdline), "argv": argv, "kernel": self._booted.key}
+        facts = {
+            "port": port,
+            "stay": stay,
+            "boots": self._boots(extra_cmdline),
+            "argv": argv,
+            "kernel": self._booted.key,
+        }
         write_atomic(directory / "boot.json", json.dumps(facts))
         deadline = self._qemu.boot_timeout * self.factor
         guest = self._guest(name, port, stay=stay)
@@ -220,9 +237,19 @@ class QemuProvider:
         ]
         guests = self.lab.guests
         qmp_socket = self._socket(name, "qmp")
-        machine = Machine(name, guests.cpus, guests.memory, tuple(disks), port, qmp_socket, self._qemu.network == "outgoing")
+        machine = Machine(
+            name, guests.cpus, guests.memory, tuple(disks), port, qmp_socket, self._qemu.network == "outgoing"
+        )
         init = (f"init={self.image.init}",) if self.image.init else ()
-        append = (f"root={self.image.root}", "rw", *init, *_PANIC, *self._booted.cmdline, *self.lab.kernel.cmdline, *extra_cmdline)
+        append = (
+            f"root={self.image.root}",
+            "rw",
+            *init,
+            *_PANIC,
+            *self._booted.cmdline,
+            *self.lab.kernel.cmdline,
+            *extra_cmdline,
+        )
         return command_line(machine, self._booted, self.accel, append=append, binary=self._qemu.binary)
 
     async def _extra_disks(self, directory: Path) -> list[DiskFile]:
@@ -295,11 +322,11 @@ class QemuProvider:
     def _boots(self, extra_cmdline: tuple[str, ...]) -> str:
         """What makes a running guest the one that is asked for."""
         assert self.image
-        facts = [self._booted.key, self._booted.cmdline, extra_cmdline, self.image.key, self.accel.kind]
+        facts: list[object] = [self._booted.key, self._booted.cmdline, extra_cmdline, self.image.key, self.accel.kind]
         facts += [self.lab.kernel.cmdline, self.lab.guests.model_dump(mode="json"), self._qemu.model_dump(mode="json")]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
-    def _facts(self, name: str) -> dict[str, object]:
+    def _facts(self, name: str) -> dict[str, Any]:
         try:
             facts = json.loads((self.directory.guest(name) / "boot.json").read_text())
         except (OSError, ValueError):
@@ -318,7 +345,9 @@ class QemuProvider:
         if self.keeper_pid(name) is None:
             return GuestStatus(name, "stopped")
         console = self.directory.guest(name) / "console.log"
-        return GuestStatus(name, "running", "127.0.0.1", int(str(facts.get("port", 0))), str(console), str(facts.get("kernel", "")))
+        return GuestStatus(
+            name, "running", "127.0.0.1", int(str(facts.get("port", 0))), str(console), str(facts.get("kernel", ""))
+        )
 
 
 def _last_lines(path: Path) -> str:

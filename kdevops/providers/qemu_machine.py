@@ -34,7 +34,9 @@ class Machine:
     outgoing: bool = False
 
 
-def command_line(machine: Machine, kernel: BootKernel, accel: Acceleration, *, append: Sequence[str], binary: str | None = None) -> list[str]:
+def command_line(
+    machine: Machine, kernel: BootKernel, accel: Acceleration, *, append: Sequence[str], binary: str | None = None
+) -> list[str]:
     """QEMU's argv: serial console on stdio, no device that is not asked for, guests confined by seccomp."""
     arch = architecture()
     words = [

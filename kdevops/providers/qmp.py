@@ -9,7 +9,9 @@ from pathlib import Path
 from kdevops.errors import InfrastructureError
 
 
-async def execute(socket: Path, command: str, arguments: dict[str, object] | None = None, *, timeout: float = 10.0) -> object:
+async def execute(
+    socket: Path, command: str, arguments: dict[str, object] | None = None, *, timeout: float = 10.0
+) -> object:
     """Send one command to the QEMU behind `socket` and return its answer.
 
     Raises InfrastructureError when QEMU is gone, refuses the command or does not answer within `timeout` seconds.

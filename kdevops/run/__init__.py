@@ -1,0 +1,1 @@
+"""Plan, lease, runner, session: suites driven over guests."""

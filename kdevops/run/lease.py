@@ -48,12 +48,9 @@ class Job:
     guest_suites: Mapping[str, GuestSuite]
     boot_suites: Mapping[str, BootSuite]
     emit: Callable[[RunEvent], None]
+    quiet_cmdline: tuple[str, ...] = ()
     build_id: str | None = None
     modules: Path | None = None
-
-    def quiet_cmdline(self) -> tuple[str, ...]:
-        """Kernel parameters of a boot in which no boot suite runs."""
-        return tuple(word for suite in self.boot_suites.values() for word in suite.cmdline(()))
 
     def end(self, test: TestId, outcome: Outcome) -> None:
         """A test's fate: into the store, then told."""
@@ -93,7 +90,7 @@ class Lease:
 
     async def give_back(self, *, keep: bool) -> None:
         """End the guest unless it is to be kept, by our caller's wish or because it was up to stay."""
-        guest = self._guest or await self.job.provider.attach(self.name)
+        guest = self._guest or self.job.provider.attach(self.name)
         if guest and not keep and not guest.stay:
             await guest.down()
             self.job.emit(GuestChanged(self.name, "down"))
@@ -121,7 +118,9 @@ class Lease:
         for suite in job.guest_suites.values():
             if suite.payload:
                 await _install(guest, suite, suite.payload, timeout=transfer)
-        self._taint = int((await guest.ssh.run(["cat", "/proc/sys/kernel/tainted"], timeout=timeout)).stdout.strip() or 0)
+        self._taint = int(
+            (await guest.ssh.run(["cat", "/proc/sys/kernel/tainted"], timeout=timeout)).stdout.strip() or 0
+        )
         self._boot_failures = 0
         self._guest = guest
         job.emit(GuestChanged(self.name, "ready"))
@@ -129,7 +128,7 @@ class Lease:
 
     async def _in_guest(self, work: Work) -> Work | None:
         job = self.job
-        guest = self._guest or await self._ready(job.quiet_cmdline(), fresh=work.lost > 0)
+        guest = self._guest or await self._ready(job.quiet_cmdline, fresh=work.lost > 0)
         suite = job.guest_suites[work.suite]
         for test in work.tests:
             job.store.started(job.run, test, self.name)
@@ -171,7 +170,9 @@ class Lease:
         output = self._keep_output(test.id, transcript)
         return replace(outcome, guest=self.name, output=output), healthy
 
-    async def _lost(self, guest: Guest, error: InfrastructureError, offset: int, seconds: float, *, last: bool) -> Outcome:
+    async def _lost(
+        self, guest: Guest, error: InfrastructureError, offset: int, seconds: float, *, last: bool
+    ) -> Outcome:
         """Tell a crash from a hang from mere trouble, after the guest was lost under a test."""
         alive = guest.alive()
         lines = console.read_since(guest.console, offset)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from kdevops.guest.execute import Execution
 from kdevops.guest.ssh import SshTarget
@@ -83,6 +83,7 @@ class GuestSuite(PreparedSuite, Protocol):
         """How the test ended, from what it answered and printed."""
 
 
+@runtime_checkable
 class BootSuite(PreparedSuite, Protocol):
     """A suite whose tests run while the kernel boots."""
 

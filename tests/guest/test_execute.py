@@ -91,7 +91,9 @@ def test_transcript_keeps_head_and_tail_and_counts_the_rest(lines: list[str]) ->
     if not transcript.dropped:
         assert kept == lines
         return
-    gap = next(index for index, line in enumerate(kept) if line == f"[kdevops: {transcript.dropped} lines left out here]")
+    gap = next(
+        index for index, line in enumerate(kept) if line == f"[kdevops: {transcript.dropped} lines left out here]"
+    )
     assert kept[:gap] == lines[:gap]
     after = kept[gap + 1 :]
     assert after == lines[len(lines) - len(after) :]

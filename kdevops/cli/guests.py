@@ -1,0 +1,152 @@
+"""`kdevops up`, `down`, `status`, `ssh`, `console`: guests by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from kdevops.cli.options import (
+    Context,
+    common_options,
+    guest_argument,
+    json_option,
+    lab_argument,
+    pass_context,
+    set_option,
+)
+from kdevops.errors import InfrastructureError
+
+if TYPE_CHECKING:
+    from kdevops.providers.base import GuestStatus
+
+
+@click.command()
+@lab_argument
+@set_option
+@json_option
+@common_options
+@pass_context
+def up(context: Context) -> None:
+    """Bring the guests of LAB up with its kernel, to stay until `kdevops down`."""
+    from rich.console import Console
+
+    from kdevops.report.live import Display
+    from kdevops.run import hand
+    from kdevops.run.places import Places
+
+    loaded = context.lab()
+
+    async def main() -> tuple[GuestStatus, ...]:
+        with Display(Console(stderr=True, highlight=False)) as display:
+            return await hand.up(loaded.lab, Places.default(), display.handle)
+
+    _tell(context, asyncio.run(main()))
+
+
+@click.command()
+@lab_argument
+@set_option
+@json_option
+@common_options
+@pass_context
+def down(context: Context) -> None:
+    """Stop every guest of LAB, also such as an interrupted command left behind."""
+    from kdevops.run import hand
+    from kdevops.run.places import Places
+
+    _tell(context, asyncio.run(hand.down(context.lab().lab, Places.default())))
+
+
+@click.command()
+@lab_argument
+@set_option
+@json_option
+@common_options
+@pass_context
+def status(context: Context) -> None:
+    """Show the guests of LAB: whether they run, where their ssh and console are."""
+    from kdevops.run import hand
+    from kdevops.run.places import Places
+
+    _tell(context, hand.status(context.lab().lab, Places.default()))
+
+
+@click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@common_options
+@guest_argument
+@click.argument("command", nargs=-1)
+def ssh(guest: str, command: tuple[str, ...]) -> None:
+    """Log in to GUEST, or run COMMAND there.
+
+    One word is a shell command line, several are a program and its arguments.
+    """
+    from kdevops.guest.sshconfig import find_guest
+    from kdevops.paths import state_dir
+
+    config = find_guest(state_dir(), guest)
+    words = ["ssh", "-F", str(config), guest]
+    if command:
+        words += ["--", command[0] if len(command) == 1 else shlex.join(command)]
+    sys.stdout.flush()
+    try:
+        os.execvp(words[0], words)  # noqa: S606 - replaces us: the terminal and the exit code are ssh's
+    except OSError as error:
+        raise InfrastructureError(f"ssh could not be started: {error.strerror}") from error
+
+
+@click.command()
+@guest_argument
+@click.option(
+    "-n", "--lines", type=click.IntRange(min=0), default=100, show_default=True, help="How many of the last lines."
+)
+@click.option("-f", "--follow", is_flag=True, help="Go on with what comes, until Ctrl-C.")
+@click.option("-i", "--interactive", is_flag=True, help="Type into the console; Ctrl-] leaves it.")
+@common_options
+def console(guest: str, *, lines: int, follow: bool, interactive: bool) -> None:
+    """Show what GUEST printed on its serial console, with the time of each line."""
+    from kdevops.guest.sshconfig import find_guest
+    from kdevops.paths import state_dir
+    from kdevops.results.text import clean
+
+    path = find_guest(state_dir(), guest).parent / "guests" / guest / "console.log"
+    if interactive:
+        from kdevops.providers.console_attach import attach
+
+        attach(path.parent / "keeper.json", guest)
+        return
+    for line in _last_lines(path, lines):
+        click.echo(clean(line))
+    if follow:
+        asyncio.run(_follow(path))
+
+
+def _last_lines(path: Path, count: int) -> list[str]:
+    try:
+        text = path.read_bytes()[-(1 << 20) :].decode(errors="replace")
+    except FileNotFoundError:
+        return []
+    return text.splitlines()[-count:] if count else []
+
+
+async def _follow(path: Path) -> None:
+    from kdevops.guest.console import end_of, follow
+    from kdevops.results.text import clean
+
+    async for line in follow(path, end_of(path)):
+        click.echo(clean(line))
+
+
+def _tell(context: Context, guests: tuple[GuestStatus, ...]) -> None:
+    width = max((len(guest.name) for guest in guests), default=0)
+    lines = [
+        f"{guest.name:{width}}  {guest.state}" + (f"  ssh {guest.address}:{guest.port}" if guest.port else "")
+        for guest in guests
+    ]
+    context.emit([asdict(guest) for guest in guests], lines)

@@ -1,0 +1,64 @@
+"""`kdevops kernel`: build a lab's kernel, and show what was built."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import click
+
+from kdevops.cli.options import Context, common_options, json_option, lab_argument, pass_context, set_option
+
+if TYPE_CHECKING:
+    from kdevops.kernel.artifact import Artifact
+
+
+@click.group()
+def kernel() -> None:
+    """Build and show kernels."""
+
+
+@kernel.command()
+@lab_argument
+@set_option
+@json_option
+@common_options
+@pass_context
+def build(context: Context) -> None:
+    """Build the kernel of LAB, with what its suites need in it; at once when it is there already."""
+    from rich.console import Console
+
+    from kdevops.report.live import Display
+    from kdevops.run.build import build_kernel
+    from kdevops.run.places import Places
+    from kdevops.suites.registry import suites_of
+
+    lab = context.lab().lab
+
+    async def main() -> Artifact:
+        with Display(Console(stderr=True, highlight=False)) as display:
+            return await build_kernel(lab, suites_of(lab), Places.default(), display.handle)
+
+    _tell(context, [asyncio.run(main())])
+
+
+@kernel.command()
+@json_option
+@common_options
+@pass_context
+def show(context: Context) -> None:
+    """List the kernels in the cache, newest first."""
+    from kdevops.kernel.artifact import artifacts
+    from kdevops.paths import cache_dir
+
+    _tell(context, artifacts(cache_dir()))
+
+
+def _tell(context: Context, found: list[Artifact]) -> None:
+    data = [
+        {"key": each.key, "release": each.release, "build_id": each.build_id, "image": str(each.image)}
+        | {"config": str(each.config), "record": each.record}
+        for each in found
+    ]
+    lines = [f"{each.release}  build id {(each.build_id or 'unknown')[:12]}  {each.image}" for each in found]
+    context.emit(data, lines or ["no kernel built yet"])

@@ -1,0 +1,109 @@
+"""`kdevops run`, `resume`, `rerun`: from a lab to a verdict."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+import click
+
+from kdevops.cli.options import Context, common_options, json_option, lab_argument, pass_context, set_option
+from kdevops.errors import ExitCode, UserError
+
+if TYPE_CHECKING:
+    from kdevops.report.live import Display
+    from kdevops.run.session import Ended
+
+_keep = click.option("--keep", is_flag=True, help="Leave the guests up afterwards.")
+
+
+@click.command()
+@lab_argument
+@set_option
+@_keep
+@json_option
+@common_options
+@pass_context
+def run(context: Context, *, keep: bool) -> int:
+    """Run the tests of LAB and say what regressed; image, kernel and guests are made first where they are not there."""
+    from kdevops.run import session
+    from kdevops.run.places import Places
+
+    loaded = context.lab()
+    return _watch(context, lambda display: session.start(loaded, Places.default(), display, keep=keep))
+
+
+@click.command()
+@click.argument("number", metavar="[RUN]", type=int, required=False)
+@_keep
+@json_option
+@common_options
+@pass_context
+def resume(context: Context, number: int | None, *, keep: bool) -> int:
+    """Go on with RUN (default: the last that was interrupted); what is finished stays finished."""
+    from kdevops.run import session
+    from kdevops.run.places import Places
+
+    chosen = number if number is not None else _last_open()
+    return _watch(context, lambda display: session.resume(chosen, Places.default(), display, keep=keep))
+
+
+@click.command()
+@click.argument("number", metavar="RUN", type=int)
+@_keep
+@json_option
+@common_options
+@pass_context
+def rerun(context: Context, number: int, *, keep: bool) -> int:
+    """Do RUN again as it was: the same lab, kernel and tests."""
+    from kdevops.run import session
+    from kdevops.run.places import Places
+
+    return _watch(context, lambda display: session.rerun(number, Places.default(), display, keep=keep))
+
+
+def _last_open() -> int:
+    from kdevops.paths import state_dir
+    from kdevops.results.store import Store
+
+    with Store(state_dir()) as store:
+        for each in store.runs():
+            if each.ended is None:
+                return each.id
+    raise UserError("there is no interrupted run to go on with", hint="list the runs with: kdevops results")
+
+
+def _watch(context: Context, work: Callable[[Display], Awaitable[Ended]]) -> int:
+    """Do `work` under the live display and print its summary; progress goes to stderr, so that stdout is the result."""
+    from rich.console import Console
+
+    from kdevops.report.live import Display
+
+    async def main() -> Ended:
+        with Display(Console(stderr=True, highlight=False)) as display:
+            return await work(display)
+
+    ended = asyncio.run(main())
+    _tell(context, ended)
+    code = ended.verdict.exit_code
+    if ended.trouble and code is ExitCode.INCOMPLETE and not ended.verdict.ran:
+        raise ended.trouble
+    return code
+
+
+def _tell(context: Context, ended: Ended) -> None:
+    import json
+
+    from rich.console import Console
+
+    from kdevops.report.summary import summary, summary_json
+    from kdevops.run.places import Places
+    from kdevops.run.session import kernel_release
+
+    directory = Places.default().run(ended.run.id)
+    release = kernel_release(ended.run)
+    if context.json:
+        click.echo(json.dumps(summary_json(ended.run, ended.verdict, kernel=release, directory=directory), indent=2))
+    else:
+        Console(highlight=False).print(summary(ended.run, ended.verdict, kernel=release, directory=directory))

@@ -1,0 +1,59 @@
+"""A person at a guest's serial console."""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import socket
+import sys
+import termios
+import tty
+from pathlib import Path
+
+from kdevops.errors import InfrastructureError, UserError
+
+_LEAVE = b"\x1d"
+"""Ctrl-], as telnet and virsh have it."""
+
+
+def attach(keeper_config: Path, guest: str) -> None:
+    """Connect this terminal with the console until Ctrl-] or the guest's end.
+
+    Raises UserError without a terminal, InfrastructureError when the guest does not run.
+    """
+    if not sys.stdin.isatty():
+        raise UserError("an interactive console needs a terminal", hint=f"to read it: kdevops console {guest}")
+    try:
+        path = str(json.loads(keeper_config.read_text())["console_socket"])
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(path)
+            print(f"connected to {guest}, Ctrl-] leaves", file=sys.stderr)
+            _carry(connection)
+    except (OSError, ValueError, KeyError) as error:
+        raise InfrastructureError(f"guest {guest} has no live console", hint="see: kdevops status") from error
+
+
+def _carry(connection: socket.socket) -> None:
+    terminal = sys.stdin.fileno()
+    before = termios.tcgetattr(terminal)
+    tty.setraw(terminal)
+    try:
+        with selectors.DefaultSelector() as selector:
+            selector.register(terminal, selectors.EVENT_READ)
+            selector.register(connection, selectors.EVENT_READ)
+            while True:
+                for key, _ in selector.select():
+                    if key.fd == terminal:
+                        typed = os.read(terminal, 4096)
+                        if not typed or _LEAVE in typed:
+                            return
+                        connection.sendall(typed)
+                    else:
+                        said = connection.recv(1 << 16)
+                        if not said:
+                            return
+                        os.write(sys.stdout.fileno(), said)
+    finally:
+        termios.tcsetattr(terminal, termios.TCSADRAIN, before)
+        print(file=sys.stderr)

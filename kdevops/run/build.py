@@ -1,0 +1,94 @@
+"""Everything of a lab that is built before a guest is needed: the kernel and its suites, and beside them the image."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from kdevops.errors import KdevopsError, UserError
+from kdevops.guest.image import BaseImage, ensure_image
+from kdevops.kernel.artifact import Artifact
+from kdevops.kernel.build import build as build_kernel_of
+from kdevops.kernel.source import open_source
+from kdevops.kernel.spec import Asked, BuildSpec
+from kdevops.kernel.toolchain import architecture
+from kdevops.lab.model import Lab
+from kdevops.progress import Report
+from kdevops.run.kernel_spec import spec_of
+from kdevops.run.places import Places
+from kdevops.suites.base import BootSuite, KernelBuild, PreparedSuite, Suite
+from kdevops.suites.registry import suites_of
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What a run needs of its lab."""
+
+    artifact: Artifact
+    image: BaseImage
+    suites: tuple[PreparedSuite, ...]
+
+    @property
+    def quiet_cmdline(self) -> tuple[str, ...]:
+        """Kernel parameters of a boot in which no boot suite runs."""
+        return tuple(word for suite in self.suites if isinstance(suite, BootSuite) for word in suite.cmdline(()))
+
+
+async def build(lab: Lab, places: Places, report: Report) -> Built:
+    """Kernel, suites and image, as much at once as can be; what is there already costs nothing.
+
+    Raises UserError for what the lab asks for and cannot be, InfrastructureError for what this machine cannot do.
+    """
+    suites = suites_of(lab)
+    try:
+        async with asyncio.TaskGroup() as group:
+            image = group.create_task(build_image(lab, places, report))
+            kernel = group.create_task(_kernel_and_suites(lab, suites, places, report))
+    except* KdevopsError as errors:
+        raise first_error(errors) from None
+    artifact, prepared = kernel.result()
+    return Built(artifact, image.result(), prepared)
+
+
+async def build_image(lab: Lab, places: Places, report: Report) -> BaseImage:
+    """The image the lab's guests start from."""
+    return await ensure_image(lab.guests.image, cache=places.cache, report=report)
+
+
+async def build_kernel(lab: Lab, suites: Sequence[Suite], places: Places, report: Report) -> Artifact:
+    """The lab's kernel with what its suites need built in."""
+    return await build_kernel_of(await kernel_spec(lab, suites, places, report), cache=places.cache, report=report)
+
+
+async def kernel_spec(lab: Lab, suites: Sequence[Suite], places: Places, report: Report) -> BuildSpec:
+    """What is to be built, with what each suite asks of the configuration; for that the source is fetched."""
+    spec = spec_of(lab.kernel)
+    tree = None if spec.source.kind == "prebuilt" else await _source_tree(spec, places.cache, report)
+    asked = []
+    for suite in suites:
+        options = suite.kernel_options(tree)
+        asked.append(Asked(f"suite {suite.name}", options.required, options.optional))
+    return replace(spec, asked=tuple(asked))
+
+
+async def _source_tree(spec: BuildSpec, cache: Path, report: Report) -> Path:
+    source = open_source(spec.source, architecture(), cache, report)
+    return await source.tree(await source.identify())
+
+
+async def _kernel_and_suites(
+    lab: Lab, suites: Sequence[Suite], places: Places, report: Report
+) -> tuple[Artifact, tuple[PreparedSuite, ...]]:
+    artifact = await build_kernel(lab, suites, places, report)
+    kernel = KernelBuild(artifact.key, artifact.source, artifact.build_directory, artifact.vmlinux, artifact.modules)
+    return artifact, tuple([await suite.prepare(kernel, cache=places.cache, report=report) for suite in suites])
+
+
+def first_error(errors: BaseExceptionGroup[KdevopsError]) -> KdevopsError:
+    """What the user can mend is told before what the machine did."""
+    flat: list[KdevopsError] = []
+    for error in errors.exceptions:
+        flat += [first_error(error)] if isinstance(error, BaseExceptionGroup) else [error]
+    return next((error for error in flat if isinstance(error, UserError)), flat[0])

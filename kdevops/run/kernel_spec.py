@@ -1,0 +1,25 @@
+"""The kernel of a lab file as the kernel room takes it."""
+
+from __future__ import annotations
+
+from kdevops.kernel.spec import BuildSpec, ConfigSpec, SourceKind, SourceSpec
+from kdevops.lab.model import Kernel, Source
+
+_KINDS: tuple[SourceKind, ...] = ("path", "tarball", "git", "package", "prebuilt")
+
+
+def spec_of(kernel: Kernel) -> BuildSpec:
+    """What lab.yaml asks for, without what suites need on top of it."""
+    config = kernel.config
+    return BuildSpec(
+        source=_source(kernel.source),
+        patches=tuple(map(str, kernel.patches)),
+        config=ConfigSpec(config.base, config.fragments, config.options, config.optional),
+        compiler=kernel.compiler,
+        jobs=kernel.jobs,
+    )
+
+
+def _source(source: Source) -> SourceSpec:
+    kind = next(kind for kind in _KINDS if getattr(source, kind))  # the model sees to it that there is exactly one
+    return SourceSpec(kind, str(getattr(source, kind)), source.ref, source.sha256)

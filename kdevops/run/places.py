@@ -1,0 +1,29 @@
+"""Where a lab's things are kept: names of directories below the state and the cache, in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from kdevops.paths import cache_dir, state_dir
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """`state` holds what must survive, `cache` what can be made again."""
+
+    state: Path
+    cache: Path
+
+    @classmethod
+    def default(cls) -> Places:
+        """The user's own."""
+        return cls(state_dir(), cache_dir())
+
+    def lab(self, name: str) -> Path:
+        """The lab's directory: keys, guests, inventory, ssh configuration, lock."""
+        return self.state / "labs" / name
+
+    def run(self, run_id: int) -> Path:
+        """What a run's tests printed."""
+        return self.state / "runs" / str(run_id)

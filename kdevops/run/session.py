@@ -1,0 +1,187 @@
+"""From a lab to a verdict: whatever is still undone is done, in this order, as much of it at once as can be."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import kdevops
+from kdevops.errors import InfrastructureError, UserError
+from kdevops.lab.load import LoadedLab
+from kdevops.lab.model import Lab
+from kdevops.progress import Progress
+from kdevops.results import baseline
+from kdevops.results.events import GuestChanged, Note, RunEvent
+from kdevops.results.model import Outcome, TestId
+from kdevops.results.store import JSON, PlannedRow, Run, Store
+from kdevops.results.verdict import RunVerdict, judge_run
+from kdevops.run.build import Built, build
+from kdevops.run.guests import provider_for
+from kdevops.run.hand import write_access
+from kdevops.run.lease import Job
+from kdevops.run.lock import lab_lock
+from kdevops.run.places import Places
+from kdevops.run.runner import drive
+from kdevops.run.work import WorkQueue, divide
+from kdevops.suites.base import BootSuite, GuestSuite
+
+
+class Watcher(Protocol):
+    """Whoever looks on."""
+
+    def handle(self, event: RunEvent | Progress) -> None:
+        """Take news."""
+
+    def plan(self, rows: Sequence[PlannedRow], done: Mapping[TestId, Outcome] | None = None) -> None:
+        """Take the plan, and what is already done of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A run that came to its end. `trouble` is the last error of a guest that was given up."""
+
+    run: Run
+    verdict: RunVerdict
+    trouble: InfrastructureError | None = None
+
+
+async def start(loaded: LoadedLab, places: Places, watcher: Watcher, *, keep: bool = False) -> Ended:
+    """Prepare, plan, run and judge. Raises KdevopsError for whatever keeps the run from starting."""
+    lab = loaded.lab
+    with lab_lock(places.lab(lab.name), lab.name, "run"), Store(places.state) as store:
+        built = await build(lab, places, watcher.handle)
+        run_id = store.create_run(lab.name, _plan(built, store, lab), _record(loaded, built))
+        return await _go(run_id, lab, built, places, store, watcher, keep=keep)
+
+
+async def resume(run_id: int, places: Places, watcher: Watcher, *, keep: bool = False) -> Ended:
+    """Go on with an interrupted run: finished tests stay finished, the others are run.
+
+    Raises UserError when the run has ended, or when what would be tested now is not what it began with.
+    """
+    with Store(places.state) as store:
+        run = store.run(run_id)
+        lab = lab_of(run)
+        with lab_lock(places.lab(lab.name), lab.name, "resume"):
+            if run.ended:
+                raise UserError(
+                    f"run {run_id} has ended ({run.state})", hint=f"do the same again: kdevops rerun {run_id}"
+                )
+            built = await build(lab, places, watcher.handle)
+            _check_same(run, built)
+            return await _go(run_id, lab, built, places, store, watcher, keep=keep)
+
+
+async def rerun(run_id: int, places: Places, watcher: Watcher, *, keep: bool = False) -> Ended:
+    """Do an earlier run again with the lab it had. Raises UserError when its kernel cannot be had any more."""
+    with Store(places.state) as store:
+        run = store.run(run_id)
+        lab = lab_of(run)
+        with lab_lock(places.lab(lab.name), lab.name, "rerun"):
+            built = await build(lab, places, watcher.handle)
+            _check_same(run, built)
+            record = {**run.record, **_facts(built), "rerun_of": run_id}
+            new = store.create_run(lab.name, _plan(built, store, lab), record)
+            return await _go(new, lab, built, places, store, watcher, keep=keep)
+
+
+def judge(store: Store, run: Run) -> RunVerdict:
+    """Compare a stored run with the baseline as it is now. Raises UserError for a baseline that cannot be read."""
+    planned = [row.id for row in store.plan(run.id)]
+    known = baseline.load(Path(run.record["baseline"]), baseline.series_of(kernel_release(run)))
+    return judge_run(planned, store.outcomes(run.id), known)
+
+
+def kernel_release(run: Run) -> str:
+    """The release of the kernel that a run tests."""
+    return str(run.record["kernel"]["release"])
+
+
+def lab_of(run: Run) -> Lab:
+    """The lab a run was made from, as it was then. Raises UserError when this version cannot read it."""
+    try:
+        return Lab.model_validate(run.record["lab"])
+    except ValueError as error:
+        raise UserError(f"the lab of run {run.id} cannot be read by this version of kdevops: {error}") from error
+
+
+async def _go(
+    run_id: int, lab: Lab, built: Built, places: Places, store: Store, watcher: Watcher, *, keep: bool
+) -> Ended:
+    provider = await provider_for(lab, places, built.artifact, built.image, watcher.handle)
+    boot_suites = {suite.name: suite for suite in built.suites if isinstance(suite, BootSuite)}
+    guest_suites: dict[str, GuestSuite] = {suite.name: suite for suite in built.suites if suite.name not in boot_suites}  # type: ignore[misc]
+    rows, done = store.plan(run_id), store.outcomes(run_id)
+    watcher.plan(rows, done)
+    left = [row for row in rows if row.id not in done]
+
+    def tell(event: RunEvent) -> None:
+        if isinstance(event, GuestChanged) and event.state == "ready":
+            write_access(lab, places, provider)
+        watcher.handle(event)
+
+    job = Job(
+        run=run_id,
+        directory=places.run(run_id),
+        provider=provider,
+        store=store,
+        queue=WorkQueue.of(divide(left, frozenset(boot_suites))),
+        tests={test.id: test for suite in built.suites for test in suite.tests},
+        guest_suites=guest_suites,
+        boot_suites=boot_suites,
+        emit=tell,
+        quiet_cmdline=built.quiet_cmdline,
+        build_id=built.artifact.build_id,
+        modules=built.artifact.modules,
+    )
+    accel = provider.accel
+    watcher.handle(Note(f"run {run_id}: {len(left)} tests; guests use {accel.kind}: {accel.why}"))
+    store.update_record(run_id, {"acceleration": accel.kind, "guests": provider.command_lines()})
+    drained = await drive(job, lab.guest_names(), keep=keep)
+    store.update_record(run_id, {"guests": provider.command_lines()})
+    run = store.run(run_id)
+    return Ended(run, judge(store, run), drained.errors[-1] if drained.errors else None)
+
+
+def _plan(built: Built, store: Store, lab: Lab) -> list[PlannedRow]:
+    if not built.suites:
+        raise UserError(
+            "the lab has no suites, so there is nothing to run", hint="add some below `suites:` in the lab file"
+        )
+    tests = [test for suite in built.suites for test in suite.tests]
+    history = store.history(lab.name, [test.id for test in tests])
+    return [PlannedRow(test.id, test.timeout, history.get(test.id, test.expected)) for test in tests]
+
+
+def _record(loaded: LoadedLab, built: Built) -> dict[str, JSON]:
+    """What it takes to do the run again."""
+    return {
+        "kdevops": kdevops.__version__,
+        "host": {"machine": platform.machine(), "kernel": platform.release(), "python": platform.python_version()},
+        "lab": loaded.lab.model_dump(mode="json"),
+        "lab_file": str(loaded.path),
+        "baseline": str(loaded.baseline),
+        **_facts(built),
+    }
+
+
+def _facts(built: Built) -> dict[str, JSON]:
+    artifact = built.artifact
+    kernel: dict[str, Any] = {"key": artifact.key, "release": artifact.release, "build_id": artifact.build_id}
+    return {
+        "kernel": {**kernel, **artifact.record},
+        "image": {"key": built.image.key, **built.image.record},
+        "suites": {suite.name: dict(suite.record) for suite in built.suites},
+    }
+
+
+def _check_same(run: Run, built: Built) -> None:
+    now, then = built.artifact.key, run.record["kernel"]["key"]
+    if now != then:
+        raise UserError(
+            f"the kernel that would be tested now is not the one of run {run.id}: its source or configuration has changed",
+            hint="put the source back as it was, or begin a new run: kdevops run",
+        )
