@@ -72,6 +72,12 @@ class Artifact:
         return found
 
 
+def artifacts(cache: Path) -> list[Artifact]:
+    """Every kernel below `cache`, the newest first."""
+    directories = sorted((cache / "kernels").glob("*/"), key=lambda path: path.stat().st_mtime, reverse=True)
+    return [found for directory in directories if (found := Artifact.load(directory))]
+
+
 def _below(path: Path, directory: Path) -> str:
     """A path inside of the directory by its name from there (the artifact may be moved), another one in full."""
     return str(path.relative_to(directory)) if path.is_relative_to(directory) else str(path.absolute())

@@ -13,7 +13,7 @@ from typing import Any
 from kdevops.errors import UserError
 from kdevops.kernel import recovery
 from kdevops.kernel.artifact import Artifact
-from kdevops.kernel.config import ConfigPlan, configure, is_fresh, plan_config
+from kdevops.kernel.config import ConfigPlan, configure, is_fresh, mark_fresh, plan_config
 from kdevops.kernel.elf import read_build_id
 from kdevops.kernel.files import digest_of, locked, published
 from kdevops.kernel.make import Make
@@ -132,14 +132,12 @@ class _Job:
 
     async def _configure(self, make: Make, home: Path) -> list[str]:
         note = home / "config-warnings"
-        if is_fresh(self.plan, make.output) and note.is_file():
+        if is_fresh(self.plan, make.tree, make.output) and note.is_file():
             return note.read_text().splitlines()
         self.report(Progress("kernel config", self.spec.config.base))
-        stamp = make.output / ".kdevops-config"
-        stamp.unlink(missing_ok=True)
         warnings = await configure(self.plan, make, self.architecture)
         write_atomic(note, "".join(f"{warning}\n" for warning in warnings))
-        write_atomic(stamp, self.plan.key)
+        mark_fresh(self.plan, make.output)
         return warnings
 
     async def _check_unchanged(self, identity: Identity) -> None:

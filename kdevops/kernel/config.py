@@ -17,10 +17,12 @@ from kdevops.kernel.make import Make
 from kdevops.kernel.options import Request, format_config, merge, parse_config, parse_fragment, satisfies
 from kdevops.kernel.spec import BuildSpec, ConfigSpec
 from kdevops.kernel.toolchain import Architecture
+from kdevops.paths import write_atomic
 
 _CONFIGS = files("kdevops.kernel").joinpath("configs")
 FRAGMENTS = ("debug", "fault-injection", "kasan", "lockdep", "xfs")
 _BASES = ("lean", "defconfig", "distro")
+_STAMP = ".kdevops-config"
 _MAX_BYTES = 4 << 20
 _MAX_NAMED = 20
 
@@ -106,22 +108,26 @@ def check(plan: ConfigPlan, found: Mapping[str, str], tree: Path, architecture: 
     return [*plan.warnings, *map(told, lost)]
 
 
-def is_fresh(plan: ConfigPlan, output: Path) -> bool:
-    """Whether the .config of a build directory is what this plan gives and no Kconfig file changed since.
+def is_fresh(plan: ConfigPlan, tree: Path, output: Path) -> bool:
+    """Whether the .config of a build directory is what this plan gives, and no Kconfig file changed since `mark_fresh`.
 
-    The files are those that Kconfig itself noted down as read (include/config/auto.conf.cmd).
+    The files are those that Kconfig itself noted down as read, as "deps_config := ..." in include/config/auto.conf.cmd.
     """
-    stamp, noted = output / ".kdevops-config", output / "include/config/auto.conf.cmd"
+    stamp, noted = output / _STAMP, output / "include/config/auto.conf.cmd"
     try:
         if stamp.read_text() != plan.key:
             return False
         made = stamp.stat().st_mtime_ns
-        words = noted.read_text().replace("\\\n", " ").split()
-        return all(
-            Path(word).stat().st_mtime_ns <= made for word in words if "Kconfig" in word and word.startswith("/")
-        )
+        _, _, rest = noted.read_text().replace("\\\n", " ").partition("deps_config :=")
+        names = rest.partition("\n")[0].split()
+        return bool(names) and all((tree / name).stat().st_mtime_ns <= made for name in names)
     except OSError:
         return False
+
+
+def mark_fresh(plan: ConfigPlan, output: Path) -> None:
+    """Note that the .config of a build directory is what `plan` gives."""
+    write_atomic(output / _STAMP, plan.key)
 
 
 def _chosen(config: ConfigSpec) -> list[Request]:
