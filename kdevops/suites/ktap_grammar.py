@@ -28,6 +28,8 @@ _LINE = re.compile(
 )
 _DIRECTIVE = re.compile(r"(?:^|\s)#\s*(SKIP(?:PED)?|TODO|XFAIL|TIMEOUT|ERROR)\b[\s:]*(.*)", re.IGNORECASE)
 _REMARK = re.compile(r"(?:^|\s)#\s+(.*)")
+_TOTALS = re.compile(r"\bTotals: (?:\w+:\d{1,9} ?)+")
+_COUNT = re.compile(r"(pass|fail|xfail|xpass|skip|error):(\d{1,9})")
 _SKIP_WORD = re.compile(r"SKIP\S*\s*", re.IGNORECASE)
 
 
@@ -113,6 +115,12 @@ def as_diagnostic(text: str) -> Diagnostic | None:
     """A line that begins with `#`, whatever else it may look like."""
     stripped = text.lstrip()
     return Diagnostic(shorten(stripped.lstrip("#"))) if stripped.startswith("#") else None
+
+
+def totals(diagnostic: str) -> dict[str, int] | None:
+    """The counts of `# Totals: pass:3 fail:0 xfail:0 xpass:0 skip:0 error:0`, which kselftest.h and KUnit print last."""
+    found = _TOTALS.search(diagnostic)
+    return {word: int(number) for word, number in _COUNT.findall(found[0])} if found else None
 
 
 def shorten(text: str) -> str:

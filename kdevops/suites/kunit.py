@@ -49,7 +49,7 @@ def choose(builtin: Sequence[str], modular: Sequence[str], lab: Kunit) -> tuple[
     left_out = set(loaded) - set(matching(pattern_for(loaded, suites), loaded))
     if builtin and left_out:
         raise UserError(
-            f"suites.kunit: no filter keeps the built-in suites quiet and lets modules run {', '.join(sorted(left_out))}",
+            f"suites.kunit: no filter silences the built-in suites and lets modules run {', '.join(sorted(left_out))}",
             hint="build all of suites.kunit.options in (=y), or none of them",
         )
     return fitting(builtin, lab), loaded
@@ -108,11 +108,11 @@ class KunitSuite:
 
     name = SUITE
 
-    def kernel_options(self, tree: Path | None) -> KernelOptions:  # noqa: ARG002
+    def kernel_options(self, tree: Path | None) -> KernelOptions:
         """KUnit and the lab's test options, whatever the tree."""
         return kernel_options(self.lab)
 
-    async def prepare(self, kernel: KernelBuild, *, cache: Path, report: Report) -> PreparedKunit:  # noqa: ARG002
+    async def prepare(self, kernel: KernelBuild, *, cache: Path, report: Report) -> PreparedKunit:
         """Read the suites from vmlinux. Raises UserError without one, and for names that fit no suite."""
         if kernel.vmlinux is None:
             raise UserError(

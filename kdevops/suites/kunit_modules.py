@@ -63,7 +63,7 @@ class PreparedKunitModules:
         """Load the suite's module, and print what it says in debugfs."""
         return ("sh", "-c", _SCRIPT, "kunit", self.modules[test.id.name], test.id.name), self.remote
 
-    def outcome(self, test: PlannedTest, execution: Execution, lines: Sequence[str]) -> Outcome:  # noqa: ARG002
+    def outcome(self, test: PlannedTest, execution: Execution, lines: Sequence[str]) -> Outcome:
         """What debugfs says of the suite; a module that did not load, or took too long, is judged by its exit code."""
         told = outcome_from_debugfs("\n".join(lines)) if execution.returncode == 0 else None
         if told:
@@ -81,11 +81,11 @@ class KunitModulesSuite:
 
     name = SUITE
 
-    def kernel_options(self, tree: Path | None) -> KernelOptions:  # noqa: ARG002
+    def kernel_options(self, tree: Path | None) -> KernelOptions:
         """Nothing but what the suite `kunit` asks for."""
         return KernelOptions()
 
-    async def prepare(self, kernel: KernelBuild, *, cache: Path, report: Report) -> PreparedKunitModules:  # noqa: ARG002
+    async def prepare(self, kernel: KernelBuild, *, cache: Path, report: Report) -> PreparedKunitModules:
         """Find the suites in the kernel's modules; there may be none. Raises UserError for an unreadable module."""
         modules = modules_with_suites(kernel.modules)
         tests = tuple(

@@ -45,7 +45,7 @@ class PreparedSelftests:
         installed = next(one for one in self.chosen if one.id == test.id)
         return installed.argv, f"{self.remote}/{installed.target}"
 
-    def outcome(self, test: PlannedTest, execution: Execution, lines: Sequence[str]) -> Outcome:  # noqa: ARG002
+    def outcome(self, test: PlannedTest, execution: Execution, lines: Sequence[str]) -> Outcome:
         """How the test ended; every kselftest speaks for itself, so `test` is not asked."""
         return outcome(execution, lines)
 

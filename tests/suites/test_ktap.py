@@ -81,10 +81,34 @@ def test_planned_tests_without_result_are_a_failure():
     assert not account.failures
 
 
-def test_more_results_than_planned_are_a_failure():
+def test_more_results_than_planned_are_noted():
     account = read("KTAP version 1\n1..1\nok 1 a\nok 2 b")
+    assert account.status is PASS
+    assert account.notes == ("the top level: 2 results where 1 were planned",)
+
+
+def test_line_printed_twice_by_a_fork_counts_once():
+    account = read("TAP version 13\n1..2\nok 1 a\nok 1 a\nok 2 b")
+    assert flat(account) == [("a", PASS), ("b", PASS)]
+    assert account.notes == ("the top level: the line of number 1 came twice",)
+    assert read("TAP version 13\n1..2\nok 1 a\nok 1 a").status is FAIL
+
+
+TOTALS = "# Totals: pass:{} fail:{} xfail:0 xpass:0 skip:0 error:0"
+
+
+def test_totals_account_for_tests_without_result_lines():
+    account = read("TAP version 13\n1..3\nPASS: as expected\n" + TOTALS.format(3, 0))
+    assert account.status is PASS
+    assert account.notes == ("the top level: 3 tests stand in its totals, but gave no result",)
+    assert read("TAP version 13\n1..3\n" + TOTALS.format(2, 0)).status is FAIL
+
+
+def test_failures_that_only_the_totals_tell_are_failures():
+    account = read("TAP version 13\n1..3\n" + TOTALS.format(2, 1))
     assert account.status is FAIL
-    assert account.faults == ("the top level: 2 results where 1 were planned",)
+    assert account.faults == ("the top level: its totals count 1 failures, but no result tells of them",)
+    assert not read("TAP version 13\n1..1\nnot ok 1 a\n" + TOTALS.format(0, 1)).faults
 
 
 def test_number_left_out_is_a_missing_test():
@@ -254,7 +278,7 @@ def test_memory_is_bounded(monkeypatch):
     parser = ktap.Parser()
     parser.feed("KTAP version 1")
     for number in range(1, 100):
-        parser.feed(f"not ok 1 {'x' * 10_000}{number}")
+        parser.feed(f"not ok 1 {number}{'x' * 10_000}")
         parser.feed("# " + "y" * 100_000)
     account = parser.finish()
     assert len(account.subtests) == 10
