@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 from collections.abc import Mapping
@@ -81,3 +82,13 @@ def artifacts(cache: Path) -> list[Artifact]:
 def _below(path: Path, directory: Path) -> str:
     """A path inside of the directory by its name from there (the artifact may be moved), another one in full."""
     return str(path.relative_to(directory)) if path.is_relative_to(directory) else str(path.absolute())
+
+
+def artifacts(cache: Path) -> list[Artifact]:
+    """Every whole kernel in the cache, the newest first."""
+    notes = sorted((cache / "kernels").glob(f"[!.]*/{_FILE}"), key=lambda note: note.stat().st_mtime, reverse=True)
+    found = []
+    for note in notes:
+        with contextlib.suppress(InfrastructureError):  # a damaged one is told when it is asked for
+            found.append(Artifact.load(note.parent))
+    return [one for one in found if one]

@@ -38,7 +38,7 @@ class PathSource:
                 pass
         return Identity(digest_of(["manifest", str(self.path.absolute()), manifest_of(self.path)]))
 
-    async def tree(self, identity: Identity) -> Path:  # noqa: ARG002 - the content is where it is
+    async def tree(self, identity: Identity) -> Path:
         """The path itself."""
         return self.path.absolute()
 

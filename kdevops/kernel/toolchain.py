@@ -24,8 +24,15 @@ _COMMAND_FOR = {
     "MODULES": "depmod", "DEBUG_INFO_BTF": "pahole", "KERNEL_LZ4": "lz4", "KERNEL_ZSTD": "zstd", "KERNEL_XZ": "xz",
     "KERNEL_LZMA": "xz", "KERNEL_BZIP2": "bzip2", "IKHEADERS": "cpio",
 }  # fmt: skip
-_HEADER_FOR = {"OBJTOOL": "gelf.h", "STACK_VALIDATION": "gelf.h", "MODULE_SIG": "openssl/opensslv.h"}
-_HEADER_FOR |= {"SYSTEM_TRUSTED_KEYRING": "openssl/opensslv.h"}
+# Option → the header it is compiled with, and the library that has it.
+_LIBELF = ("gelf.h", "libelf")
+_OPENSSL = ("openssl/opensslv.h", "openssl")
+_HEADER_FOR = {
+    "OBJTOOL": _LIBELF,
+    "STACK_VALIDATION": _LIBELF,
+    "MODULE_SIG": _OPENSSL,
+    "SYSTEM_TRUSTED_KEYRING": _OPENSSL,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +93,15 @@ async def require_for(config: Mapping[str, str], toolchain: Toolchain) -> None:
     enabled = {symbol for symbol, value in config.items() if value in {"y", "m"}}
     require(sorted({command for symbol, command in _COMMAND_FOR.items() if symbol in enabled}))
     missing = []
-    for header in sorted({header for symbol, header in _HEADER_FOR.items() if symbol in enabled}):
+    for header, library in sorted({_HEADER_FOR[symbol] for symbol in enabled & _HEADER_FOR.keys()}):
         text = f"#include <{header}>\n".encode()
         done = await run([toolchain.compiler, "-xc", "-fsyntax-only", "-"], stdin=text, check=False, timeout=30)
         if done.returncode != 0:
-            missing.append(header)
+            missing.append(library)
     if missing:
-        hints = "\n".join(f"{header}: {install_hint(header)}" for header in missing)
-        raise InfrastructureError(
-            f"headers that this configuration needs are missing: {', '.join(missing)}", hint=hints
-        )
+        hints = "\n".join(f"{library}: {install_hint(library)}" for library in missing)
+        message = f"this configuration needs the development files of {' and '.join(missing)}, which are not installed"
+        raise InfrastructureError(message, hint=hints)
 
 
 def which(command: str) -> str | None:

@@ -59,7 +59,15 @@ def make_tree(
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
         file.chmod(0o755 if text.startswith("#!") else 0o644)
-    line = "return oops;" if compile_error else "int unused;" if warning else "toy_missing();" if undefined_reference else ""
+    line = (
+        "return oops;"
+        if compile_error
+        else "int unused;"
+        if warning
+        else "toy_missing();"
+        if undefined_reference
+        else ""
+    )
     _replace(path / "fs/toyfs.c", "/* fault */", line)
     _replace(path / "drivers/toymod.c", "/* fault */", "toy_missing();" if modpost_error else "")
     if kconfig_error:

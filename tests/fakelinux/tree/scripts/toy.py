@@ -40,9 +40,15 @@ def resolve(options, asked):
         if option["type"] == "bool" and value == "m":
             value = "y"
         result[name] = value
-    while lost := [name for name, one in options.items() if result[name] != "n" and any(result.get(d) == "n" for d in one["depends"])]:
+
+    def unmet(name):
+        return result[name] != "n" and any(result.get(other) == "n" for other in options[name]["depends"])
+
+    while lost := [name for name in options if unmet(name)]:
         result |= dict.fromkeys(lost, "n")
-    return {name: value for name, value in result.items() if value != "n" or options[name]["type"] in ("bool", "tristate")}
+    return {
+        name: value for name, value in result.items() if value != "n" or options[name]["type"] in ("bool", "tristate")
+    }
 
 
 def make_config(target, config, output):
@@ -55,9 +61,12 @@ def make_config(target, config, output):
     if target == "tinyconfig":
         asked = dict.fromkeys(options, "n")
     result = resolve(options, asked)
-    lines = [f"# CONFIG_{name} is not set" if value == "n" else f"CONFIG_{name}={value}" for name, value in result.items()]
+    lines = [
+        f"# CONFIG_{name} is not set" if value == "n" else f"CONFIG_{name}={value}" for name, value in result.items()
+    ]
     config.write_text("".join(f"{line}\n" for line in lines))
-    (output / "include/config/auto.conf.cmd").write_text("deps_config := \\\n" + "".join(f"\t{name} \\\n" for name in seen) + "\n")
+    listed = "".join(f"\t{name} \\\n" for name in seen)
+    (output / "include/config/auto.conf.cmd").write_text(f"deps_config := \\\n{listed}\n")
 
 
 def make_image(vmlinux, image, release, arch):
