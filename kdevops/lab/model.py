@@ -42,18 +42,11 @@ def _as_tuple(value: object) -> object:
     return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
 
 
-def _as_paths(value: object) -> object:
-    values = _as_tuple(value)
-    if not isinstance(values, tuple):
-        return values
-    return tuple(Path(each) if isinstance(each, str) else each for each in values)
-
-
 Size = Annotated[int, BeforeValidator(parse_size, json_schema_input_type=int | str)]
 Name = Annotated[str, AfterValidator(_check_name)]
 Sha256 = Annotated[str, AfterValidator(_check_sha256)]
 Strings = Annotated[tuple[str, ...], BeforeValidator(_as_tuple, json_schema_input_type=str | list[str])]
-Paths = Annotated[tuple[Path, ...], BeforeValidator(_as_paths, json_schema_input_type=str | list[str])]
+Paths = Annotated[tuple[Path, ...], BeforeValidator(_as_tuple, json_schema_input_type=str | list[str])]
 Symbol = Annotated[
     str,
     Field(

@@ -15,7 +15,7 @@ def apply(document: Document, assignment: str) -> None:
     away, so that its default counts. Relative paths in VALUE start from the current directory. What is wrong with
     the assignment becomes a problem of the document.
     """
-    shown = assignment if len(assignment) <= 80 else assignment[:77] + "..."
+    shown = " ".join(assignment[:80].split()) + ("..." if len(assignment) > 80 else "")
     place = Place(f"--set {shown}", 0, 0, Path.cwd())
     key, equals, text = assignment.partition("=")
     parts = key.split(".")

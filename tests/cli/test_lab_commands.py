@@ -1,0 +1,83 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from kdevops.__main__ import main
+from kdevops.lab.load import load_lab
+
+
+@pytest.fixture(autouse=True)
+def _somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("KDEVOPS_LAB", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+
+
+def test_init_writes_a_lab_that_holds(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["lab", "init"]) == 0
+    assert load_lab(Path("lab.yaml")).lab.name == "demo"
+    assert main(["lab", "init", "--template", "patch", "other.yaml"]) == 0
+    assert load_lab(Path("other.yaml")).lab.kernel.source.path == Path.cwd()
+
+
+@pytest.mark.parametrize("kind", ["file", "dangling"])
+def test_init_never_overwrites(capsys: pytest.CaptureFixture[str], kind: str) -> None:
+    if kind == "file":
+        Path("lab.yaml").write_text("mine")
+    else:
+        Path("lab.yaml").symlink_to("nowhere")
+    assert main(["lab", "init"]) == 2
+    assert "lab.yaml is there already" in capsys.readouterr().err
+    assert not Path("nowhere").exists()
+    assert kind != "file" or Path("lab.yaml").read_text() == "mine"
+
+
+def test_init_knows_its_templates(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["lab", "init", "--template", "dmeo"]) == 2
+    assert "there is no template dmeo; did you mean demo?" in capsys.readouterr().err
+
+
+def test_validate_says_what_it_found(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["lab", "init"])
+    capsys.readouterr()
+    assert main(["lab", "validate"]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith("OK: lab demo, 2 guests (1 CPU, 1 GiB each), kernel from package linux-source-6.1, suites: ")
+    assert main(["lab", "validate", "lab.yaml", "--set", "guests.count=1", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["digest"] == load_lab(Path("lab.yaml"), ["guests.count=1"]).digest
+
+
+def test_validate_fails_with_every_line(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("lab.yaml").write_text("name: x\ncpu: 1\nkernal: {}\n")
+    assert main(["lab", "validate", "--json"]) == 2
+    told = capsys.readouterr()
+    assert told.err.splitlines()[1] == "lab.yaml:3:1: kernal: no such field; did you mean kernel?"
+    assert "lab.yaml:2:1" in json.loads(told.out)["error"]["message"]
+
+
+@pytest.mark.parametrize("option", [[], ["--json"]])
+def test_show_prints_the_effective_lab(capsys: pytest.CaptureFixture[str], option: list[str]) -> None:
+    main(["lab", "init"])
+    capsys.readouterr()
+    assert main(["lab", "show", "--set", "guests.cpus=3", *option]) == 0
+    Path("shown.yaml").write_text(capsys.readouterr().out)
+    assert load_lab(Path("shown.yaml")).digest == load_lab(Path("lab.yaml"), ["guests.cpus=3"]).digest
+
+
+def test_the_schema_is_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["lab", "schema"]) == 0
+    assert json.loads(capsys.readouterr().out)["properties"]["guests"]
+
+
+def test_ssh_config_is_added_and_taken_away(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    config = tmp_path / "home/.ssh/config"
+    assert main(["ssh-config"]) == 2
+    assert main(["ssh-config", "--install"]) == 0
+    assert config.read_text().count("Include") == 1
+    capsys.readouterr()
+    assert main(["ssh-config", "--show", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["installed"] is True
+    assert main(["ssh-config", "--uninstall", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"file": str(config), "changed": True}
+    assert not config.exists()

@@ -1,0 +1,328 @@
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from kdevops.errors import UserError
+from kdevops.lab import document
+from kdevops.lab.load import LoadedLab, load_lab
+from kdevops.lab.model import Lab, lab_schema
+from kdevops.paths import data_dir
+
+
+@pytest.fixture
+def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Write a lab and load it by its short name, as somebody in its directory would."""
+    monkeypatch.chdir(tmp_path)
+
+    def load(text: str, *overrides: str) -> LoadedLab:
+        Path("x.yaml").write_text(text)
+        return load_lab(Path("x.yaml"), overrides)
+
+    return load
+
+
+@pytest.fixture
+def problems(lab):
+    """What is wrong with a lab, line by line."""
+
+    def told(text: str, *overrides: str) -> list[str]:
+        with pytest.raises(UserError) as caught:
+            lab(text, *overrides)
+        return caught.value.message.splitlines()
+
+    return told
+
+
+def test_a_lab_of_one_line_is_a_lab(lab) -> None:
+    loaded = lab("name: x\n")
+    assert loaded.lab == Lab(name="x")
+    assert loaded.path == Path("x.yaml").absolute()
+
+
+def test_the_digest_tells_what_counts_and_nothing_else(lab) -> None:
+    one = lab("name: x\nguests: {count: 1}\n").digest
+    assert lab("# said differently\nguests:\n  count: 1\nname: x\n").digest == one
+    assert lab("name: x\nguests: {count: 2}\n", "guests.count=1").digest == one
+    assert lab("name: x\nguests: {count: 2}\n").digest != one
+
+
+@pytest.mark.parametrize("path", sorted(data_dir("labs").glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_shipped_labs_hold(path: Path) -> None:
+    loaded = load_lab(path)
+    assert loaded.baseline == data_dir("baselines")
+
+
+def test_everything_wrong_is_told_at_once_and_in_order(problems) -> None:
+    text = """\
+nme: x
+guests:
+  cpu: 3
+  memory: 2XB
+  disks: [{size: 1GiB}, {size: 1GiB, count: 0}]
+  image: {path: nope.img}
+provider: {type: vagrnt, accel: kmv}
+kernel:
+  source: {path: ., package: a}
+  patches: fix.patch
+  config: {options: [KUNIT]}
+suites:
+  kunit:
+  selftests: {targets: []}
+"""
+    here = Path.cwd()
+    assert (
+        "\n".join(problems(text))
+        == f"""\
+x.yaml:1:1: name: is missing
+x.yaml:1:1: nme: no such field; did you mean name?
+x.yaml:3:3: guests.cpu: no such field; did you mean cpus?
+x.yaml:4:3: guests.memory: a size such as 512MiB or 4GiB is needed, found text '2XB'
+x.yaml:5:38: guests.disks.1.count: at least 1 is needed, found number 0
+x.yaml:6:11: guests.image.path: there is nothing at {here}/nope.img
+x.yaml:7:12: provider.type: text 'vagrnt' is not known here; there are qemu
+x.yaml:7:26: provider.accel: text 'kmv' is not known here; there are auto, kvm, tcg; did you mean kvm?
+x.yaml:9:3: kernel.source: exactly one of path, tarball, git, package, prebuilt is needed, found path and package
+x.yaml:10:3: kernel.patches: there is nothing at {here}/fix.patch
+x.yaml:11:22: kernel.config.options.0: text 'KUNIT' does not fit: \
+an option as it stands in a .config, such as CONFIG_KUNIT=y
+x.yaml:13:3: suites.kunit: nothing stands here; give it a value ({{}} for the defaults of a section) or leave it out
+x.yaml:14:15: suites.selftests.targets: a list of 1 or more entries is needed, found an empty list"""
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("name: x\nname: y\n", "x.yaml:2:1: name: is given twice, first in line 1"),
+        ("name: 5\n", "1:1: name: text (in quotes, if it looks like a number) is needed, found number 5"),
+        ("name: X\n", "1:1: name: a name is lower-case letters"),
+        ("name: x\nguests: {count: yes}\n", "2:10: guests.count: a whole number is needed, found true (YAML reads"),
+        ("name: x\nguests: {count: '2'}\n", "2:10: guests.count: a whole number is needed, found text '2'"),
+        ("name: x\nguests: 2\n", "2:1: guests: a section with fields is needed, found number 2"),
+        ("- name: x\n", "x.yaml:1:1: a section with fields is needed, found a list"),
+        ("", "x.yaml:1:1: name: is missing"),
+        ("name: x\nsuites: {kunit: {timeout: .inf}}\n", "2:18: suites.kunit.timeout: a finite number is needed"),
+        ("name: x\nguests: {memory: 99999999999999999999}\n", "2:10: guests.memory: a size such as"),
+        ("name: !python/object:os.system x\n", "1:1: name: the tag !python/object:os.system has no meaning here"),
+        ("name: !!int x\n", "1:1: name: 'x' is no int"),
+        ("name: x\n? [a]\n: 1\n", "2:3: a key must be a word, found a list or a mapping"),
+        ('name: "x\\e[31m"\n', "1:1: name: holds a control character"),
+        ("name: x\nguests:\n\tcount: 2\n", "3:1: not valid YAML: a tab; indent with spaces"),
+        ("name: x\nguests: {count: 2\n", "not valid YAML: did not find expected ',' or '}'"),
+        ("name: x\n--- \nname: y\n", "2:1: not valid YAML: but found another document"),
+        ("name: *x\n", "1:7: not valid YAML: found undefined alias"),
+        ("name: &x [*x]\n", "this is no lab file"),
+        ("[" * 100_000, "this is no lab file"),
+        ("a: &a [1,1,1,1,1,1,1,1,1]\n" + "".join(
+            f"{b}: &{b} [{','.join(['*' + a] * 9)}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)
+        ), "this is no lab file"),
+    ],
+)  # fmt: skip
+def test_each_mistake_is_told_with_its_place(problems, text: str, line: str) -> None:
+    assert line in "\n".join(problems(text))
+
+
+def test_a_flood_of_problems_is_cut(problems) -> None:
+    lines = problems("".join(f"field{number}: 1\n" for number in range(500)))
+    assert len(lines) == 21
+    assert lines[-1] == "and 481 more problems"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"name: \xff\n", "x.yaml:1: not UTF-8 text (byte 0xff)"),
+        (b"name: \x01\n", "not valid YAML: it holds control characters"),
+        (b"#" * (document.MAX_BYTES + 1), "larger than 1 MiB"),
+    ],
+)
+def test_what_is_no_text_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "x.yaml").write_bytes(content)
+    with pytest.raises(UserError) as caught:
+        load_lab(tmp_path / "x.yaml")
+    assert message in caught.value.message
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no such lab file") as caught:
+        load_lab(tmp_path / "x.yaml")
+    assert "lab init" in (caught.value.hint or "")
+    with pytest.raises(UserError, match="cannot be read: Is a directory"):
+        load_lab(tmp_path)
+
+
+def test_paths_start_from_the_lab_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for name in ("labs/tree/x", "labs/a.patch", "labs/my.config", "home/b.patch", "elsewhere/bzImage"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "labs/x.yaml").write_text(
+        "name: x\nbaseline: known\n"
+        "kernel: {source: {path: tree}, patches: [a.patch, ~/b.patch], config: {base: my.config, fragments: [xfs]}}\n"
+    )
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    kernel = load_lab(Path("../labs/x.yaml")).lab.kernel
+    assert kernel.source.path == tmp_path / "labs/tree"
+    assert kernel.patches == (tmp_path / "labs/a.patch", tmp_path / "home/b.patch")
+    assert (kernel.config.base, kernel.config.fragments) == (str(tmp_path / "labs/my.config"), ("xfs",))
+    assert load_lab(Path("../labs/x.yaml")).baseline == tmp_path / "labs/known"
+    overrides = ["kernel.source.path=null", "kernel.source.prebuilt=bzImage"]
+    source = load_lab(Path("../labs/x.yaml"), overrides).lab.kernel.source
+    assert source.prebuilt == tmp_path / "elsewhere/bzImage", "given on the command line: from where that was typed"
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("{tarball: linux.tar.xz}", "kernel.source.tarball: there is nothing at"),
+        ("{git: ../linux}", "kernel.source.git: there is nothing at"),
+        ("{path: ''}", "kernel.source.path: there is nothing at ''"),
+        ("{path: " + "x" * 5000 + "}", "kernel.source.path: there is nothing at"),
+    ],
+)
+def test_sources_that_are_not_there(problems, source: str, found: str) -> None:
+    assert found in "\n".join(problems(f"name: x\nkernel: {{source: {source}}}\n"))
+
+
+@pytest.mark.parametrize("git", ["https://example.org/linux.git", "git@example.org:linux.git"])
+def test_sources_elsewhere_are_not_looked_for(lab, git: str) -> None:
+    assert lab(f"name: x\nkernel: {{source: {{git: '{git}'}}}}\n").lab.kernel.source.git == git
+
+
+def test_overrides_reach_every_field(lab) -> None:
+    text = "name: x\nguests: {disks: [{size: 1GiB}]}\nsuites: {kunit: {}}\n"
+    loaded = lab(
+        text,
+        "guests.count=3",
+        "guests.disks.0.count=2",
+        "guests.disks.1.size=2GiB",
+        "kernel.cmdline=[quiet, console=ttyS0]",
+        "suites.selftests.targets.0=futex",
+        "suites.kunit=null",
+    ).lab
+    assert loaded.guests.count == 3
+    assert [(disk.size, disk.count) for disk in loaded.guests.disks] == [(1 << 30, 2), (2 << 30, 1)]
+    assert loaded.kernel.cmdline == ("quiet", "console=ttyS0")
+    assert loaded.suites.selftests
+    assert loaded.suites.selftests.targets == ("futex",)
+    assert loaded.suites.kunit is None
+    assert lab(text, "guests.disks.0=").lab.guests.disks == ()
+
+
+@pytest.mark.parametrize(
+    ("assignment", "line"),
+    [
+        ("guests.cpu=2", "--set guests.cpu=2: guests.cpu: no such field; did you mean cpus?"),
+        ("guests.count=many", "--set guests.count=many: guests.count: a whole number is needed, found text 'many'"),
+        ("guests.count", "--set guests.count: write KEY=VALUE, as in guests.count=2"),
+        ("guests..count=1", "--set guests..count=1: write KEY=VALUE, as in guests.count=2"),
+        ("guests.disks.3.size=1", "--set guests.disks.3.size=1: 3: there are no fields below a plain value"),
+        ("name.x=1", "--set name.x=1: x: there are no fields below a plain value"),
+        ("gests=null", "--set gests=null: gests: it is not there, so it cannot be taken away"),
+        ("kernel.patches=[", "--set kernel.patches=[: not valid YAML: did not find expected node content"),
+        ("kernel.jobs={a: null}", "--set kernel.jobs={a: null}: kernel.jobs.a: nothing stands here"),
+    ],
+)
+def test_a_wrong_override_is_told_as_such(problems, assignment: str, line: str) -> None:
+    assert any(told.startswith(line) for told in problems("name: x\nguests: {disks: 1GiB}\n", assignment))
+
+
+def test_an_override_mends_what_the_file_has_wrong(lab) -> None:
+    assert lab("name: x\nguests: {count: }\n", "guests.count=2").lab.guests.count == 2
+    assert lab("name: x\nguests: many\n", "guests={count: 2}").lab.guests.count == 2
+
+
+def outcome(path: Path, assignments: Iterable[str] = ()) -> str:
+    """What loading ends in; anything but a lab or a UserError passes through and fails the test."""
+    try:
+        load_lab(path, assignments)
+    except UserError as error:
+        return error.message
+    return "a lab"
+
+
+WORDS = ["name", "guests", "count", "kernel", "suites", "kunit", "disks", "size", "source", "path", "1", "x", "1GiB"]
+SYNTAX = [
+    *WORDS,
+    ": ",
+    ":\n  ",
+    "\n",
+    "- ",
+    "[",
+    "]",
+    "{",
+    "}",
+    ",",
+    "'",
+    '"',
+    "|",
+    "&a ",
+    "*a",
+    "!!int ",
+    "\t",
+    "#",
+    "<<",
+]
+ANY_TEXT = st.one_of(st.text(max_size=80), st.lists(st.sampled_from(SYNTAX), max_size=25).map("".join))
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(text=ANY_TEXT)
+def test_any_text_is_a_lab_or_an_error_in_prose(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_bytes(text.encode(errors="surrogatepass"))
+    said = outcome(path)
+    assert said.startswith(f"{path}:") or said == "a lab"
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    assignments=st.lists(
+        st.one_of(
+            ANY_TEXT,
+            st.tuples(
+                st.lists(st.sampled_from([*WORDS, "0", "9" * 5000]), min_size=1, max_size=4).map(".".join),
+                st.just("="),
+                ANY_TEXT,
+            ).map("".join),
+        ),
+        max_size=3,
+    )
+)
+def test_any_override_is_applied_or_an_error_in_prose(tmp_path: Path, assignments: list[str]) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text("name: x\nguests: {disks: [{size: 1GiB}]}\n")
+    said = outcome(path, assignments)
+    assert said.startswith(("--set ", f"{path}:")) or said == "a lab"
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(before=st.integers(0, 30), after=st.integers(0, 3), indent=st.integers(1, 8))
+def test_the_line_and_column_are_those_of_the_field(tmp_path: Path, before: int, after: int, indent: int) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text("# a comment\n" * before + "name: x\nguests:\n" + "\n" * after + " " * indent + "cpu: 1\n")
+    with pytest.raises(UserError) as caught:
+        load_lab(path)
+    assert caught.value.message.startswith(f"{path}:{before + after + 3}:{indent + 1}: guests.cpu: ")
+
+
+def test_what_the_effective_lab_prints_is_the_same_lab(lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = lab(
+        "name: x\nguests: {count: 2, memory: 1.5GiB, disks: [{size: 3G}]}\nkernel: {source: {path: .}}\n"
+        "suites: {kunit: {}, selftests: {targets: futex}}\n"
+    )
+    path = tmp_path / "again.yaml"
+    path.write_text(yaml.safe_dump(loaded.lab.model_dump(mode="json", exclude_none=True)))
+    monkeypatch.chdir("/")
+    assert load_lab(path).digest == loaded.digest
+
+
+def test_the_schema_knows_the_shipped_labs() -> None:
+    validator = pytest.importorskip("jsonschema").Draft202012Validator(lab_schema())
+    for path in data_dir("labs").glob("*.yaml"):
+        assert list(validator.iter_errors(yaml.safe_load(path.read_text()))) == []
+    assert list(validator.iter_errors({"name": "x", "guests": {"cpu": 1}})) != []
