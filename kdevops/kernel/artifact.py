@@ -74,17 +74,6 @@ class Artifact:
 
 
 def artifacts(cache: Path) -> list[Artifact]:
-    """Every kernel below `cache`, the newest first."""
-    directories = sorted((cache / "kernels").glob("*/"), key=lambda path: path.stat().st_mtime, reverse=True)
-    return [found for directory in directories if (found := Artifact.load(directory))]
-
-
-def _below(path: Path, directory: Path) -> str:
-    """A path inside of the directory by its name from there (the artifact may be moved), another one in full."""
-    return str(path.relative_to(directory)) if path.is_relative_to(directory) else str(path.absolute())
-
-
-def artifacts(cache: Path) -> list[Artifact]:
     """Every whole kernel in the cache, the newest first."""
     notes = sorted((cache / "kernels").glob(f"[!.]*/{_FILE}"), key=lambda note: note.stat().st_mtime, reverse=True)
     found = []
@@ -92,3 +81,8 @@ def artifacts(cache: Path) -> list[Artifact]:
         with contextlib.suppress(InfrastructureError):  # a damaged one is told when it is asked for
             found.append(Artifact.load(note.parent))
     return [one for one in found if one]
+
+
+def _below(path: Path, directory: Path) -> str:
+    """A path inside of the directory by its name from there (the artifact may be moved), another one in full."""
+    return str(path.relative_to(directory)) if path.is_relative_to(directory) else str(path.absolute())

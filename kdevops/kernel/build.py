@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -157,7 +158,7 @@ class _Job:
             "patches": [{"name": patch.name, "sha256": patch.sha256} for patch in self.patches],
             "toolchain": dict(self.toolchain.versions),
             "ccache": self.toolchain.ccache is not None,
-            "spec": self.spec.to_json(),
+            "spec": dataclasses.asdict(self.spec),
             "warnings": warnings,
             "seconds": round(seconds, 1),
         }

@@ -20,7 +20,7 @@ _NEGATED_GROUP = re.compile(r"!\s*\([^()]*\)")
 _NAME = re.compile(r"(!?)\s*\(?\b([A-Za-z_]\w*)\b")
 _BLOCK = re.compile(r"(?:menu|choice)\b.*|if\s+(?P<condition>.+)")
 _BLOCK_ENDS = {"endif", "endmenu", "endchoice"}
-_MAX_FILES = 5000
+_MAX_DEPTH = 50  # of files that source each other; the kernel has 8
 
 
 @dataclass
@@ -66,13 +66,13 @@ class _Reader:
         self._tree = tree
         self._wanted = wanted
         self._arch = source_arch
-        self._files = 0
+        self._depth = 0
 
     def read(self, path: Path, outer: list[str]) -> None:
         """Read one file; `outer` is what all of it depends on."""
-        self._files += 1
-        if self._files > _MAX_FILES or not path.is_file():
+        if self._depth > _MAX_DEPTH or not path.is_file():
             return
+        self._depth += 1
         blocks: list[list[str]] = [list(outer)]
         depends: list[str] = []  # where a `depends on` belongs that comes now
         symbol: Symbol | None = None
@@ -94,6 +94,7 @@ class _Reader:
                 symbol.prompt = True
             elif line.startswith("comment"):
                 symbol, depends = None, []
+        self._depth -= 1
 
     def _entry(self, name: str, outer: list[str]) -> Symbol | None:
         if name not in self._wanted:
@@ -120,5 +121,5 @@ def _lines(path: Path) -> list[str]:
             continue
         help_indent = indent if text in {"help", "---help---"} else None
         if help_indent is None:
-            found.append(text.partition(" #")[0].rstrip())
+            found.append(" ".join(text.partition(" #")[0].split()))
     return found
