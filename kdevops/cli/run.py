@@ -21,17 +21,20 @@ _keep = click.option("--keep", is_flag=True, help="Leave the guests up afterward
 @click.command()
 @lab_argument
 @set_option
+@click.option(
+    "--only", metavar="GLOB", multiple=True, help="Only tests that fit: selftests/*, futex:*, … May be repeated."
+)
 @_keep
 @json_option
 @common_options
 @pass_context
-def run(context: Context, *, keep: bool) -> int:
+def run(context: Context, *, only: tuple[str, ...], keep: bool) -> int:
     """Run the tests of LAB and say what regressed; image, kernel and guests are made first where they are not there."""
     from kdevops.run import session
     from kdevops.run.places import Places
 
     loaded = context.lab()
-    return _watch(context, lambda display: session.start(loaded, Places.default(), display, keep=keep))
+    return _watch(context, lambda display: session.start(loaded, Places.default(), display, only=only, keep=keep))
 
 
 @click.command()

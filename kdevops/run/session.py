@@ -5,11 +5,13 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Protocol
 
 import kdevops
 from kdevops.errors import InfrastructureError, UserError
+from kdevops.lab.explain import nearest
 from kdevops.lab.load import LoadedLab
 from kdevops.lab.model import Lab
 from kdevops.progress import Progress
@@ -48,12 +50,18 @@ class Ended:
     trouble: InfrastructureError | None = None
 
 
-async def start(loaded: LoadedLab, places: Places, watcher: Watcher, *, keep: bool = False) -> Ended:
-    """Prepare, plan, run and judge. Raises KdevopsError for whatever keeps the run from starting."""
+async def start(
+    loaded: LoadedLab, places: Places, watcher: Watcher, *, only: Sequence[str] = (), keep: bool = False
+) -> Ended:
+    """Prepare, plan, run and judge; `only` narrows the plan to tests whose `suite/profile/name`, or the end of it, fits a glob.
+
+    Raises KdevopsError for whatever keeps the run from starting.
+    """
     lab = loaded.lab
     with lab_lock(places.lab(lab.name), lab.name, "run"), Store(places.state) as store:
         built = await build(lab, places, watcher.handle)
-        run_id = store.create_run(lab.name, _plan(built, store, lab), _record(loaded, built))
+        rows = narrowed(_plan(built, store, lab), only)
+        run_id = store.create_run(lab.name, rows, _record(loaded, built))
         return await _go(run_id, lab, built, places, store, watcher, keep=keep)
 
 
@@ -84,8 +92,26 @@ async def rerun(run_id: int, places: Places, watcher: Watcher, *, keep: bool = F
             built = await build(lab, places, watcher.handle)
             _check_same(run, built)
             record = {**run.record, **_facts(built), "rerun_of": run_id}
-            new = store.create_run(lab.name, _plan(built, store, lab), record)
+            before = {row.id for row in store.plan(run_id)}
+            new = store.create_run(lab.name, [row for row in _plan(built, store, lab) if row.id in before], record)
             return await _go(new, lab, built, places, store, watcher, keep=keep)
+
+
+def narrowed(rows: Sequence[PlannedRow], patterns: Sequence[str]) -> list[PlannedRow]:
+    """The rows that one of the globs fits, all of them without any. Raises UserError for a glob that fits none."""
+    chosen: set[TestId] = set()
+    for pattern in patterns:
+        fitting = [row.id for row in rows if any(fnmatchcase(str(row.id)[at:], pattern) for at in _starts(row.id))]
+        if not fitting:
+            names = {name for row in rows for name in (str(row.id), row.id.name, row.id.suite)}
+            raise UserError(f"--only {pattern}: no planned test fits{nearest(pattern, names)}")
+        chosen.update(fitting)
+    return [row for row in rows if row.id in chosen or not patterns]
+
+
+def _starts(test: TestId) -> tuple[int, int, int]:
+    """Where in a test's full name a glob may begin: at the suite, the profile or the name."""
+    return 0, len(test.suite) + 1, len(test.suite) + len(test.profile) + 2
 
 
 def judge(store: Store, run: Run) -> RunVerdict:

@@ -59,8 +59,8 @@ def test_daemons_left_behind_do_not_hold_up_the_result() -> None:
 
 
 def test_a_dying_guest_is_noticed_at_once() -> None:
+    answers = iter([True, True, True])
     with pytest.raises(LostGuestError, match="died"):
-        answers = iter([True, True, True])
         run("sleep 600", alive=lambda: next(answers, False))
 
 

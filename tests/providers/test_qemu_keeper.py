@@ -104,7 +104,7 @@ def test_console_socket_carries_both_ways(tmp_path: Path) -> None:
 
 def test_a_second_keeper_of_the_same_guest_is_refused(tmp_path: Path) -> None:
     keeper = start(tmp_path, "print('up', flush=True); input()")
-    wait_until(lambda: (tmp_path / "console.log").exists())
+    wait_until((tmp_path / "console.log").exists)
     assert start(tmp_path, "print('other')").wait(20) == 1
     keeper.terminate()
     keeper.wait(20)

@@ -42,7 +42,10 @@ def test_outgoing_network_is_asked_for() -> None:
 def test_disks_are_told_apart_by_serial() -> None:
     disks = (DiskFile(Path("/a"), "kd-root", "qcow2"), DiskFile(Path("/b"), "kd-0", read_only=True))
     words = argv(disks=disks)
-    assert [option.rpartition("serial=")[2] for option in after(words, "-device") if "serial=" in option] == ["kd-root", "kd-0"]
+    assert [option.rpartition("serial=")[2] for option in after(words, "-device") if "serial=" in option] == [
+        "kd-root",
+        "kd-0",
+    ]
     assert ["readonly=on" in option for option in after(words, "-drive")] == [False, True]
 
 

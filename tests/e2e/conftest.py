@@ -1,0 +1,125 @@
+"""Real guests, a real kernel: everything here goes through the command line, as its users do.
+
+The kernel and the image are built once, by whichever test comes first, into a cache that outlives the tests (KDEVOPS_CACHE,
+default: the user's own); state is a new directory for each test.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+LABS = REPOSITORY / "labs"
+BUILD_SECONDS = 3600
+RUN_SECONDS = 1200
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.e2e)
+
+
+@dataclass
+class Answer:
+    """What a command answered."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def data(self) -> Any:
+        return json.loads(self.stdout)
+
+    def statuses(self) -> dict[str, str]:
+        return {each["test"].split("/", 2)[2]: each["status"] for each in self.data["tests"]}
+
+
+@dataclass
+class Kdevops:
+    """The command `kdevops` with a state directory of its own."""
+
+    state: Path
+    started: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    def start(self, *arguments: str | Path, cwd: Path | None = None) -> subprocess.Popen[str]:
+        argv = [sys.executable, "-m", "kdevops", *map(str, arguments)]
+        environment = {**os.environ, "KDEVOPS_STATE": str(self.state), "NO_COLOR": "1"}
+        process = subprocess.Popen(
+            argv, cwd=cwd or REPOSITORY, env=environment, text=True, errors="replace",
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+        )  # fmt: skip
+        self.started.append(process)
+        return process
+
+    def __call__(
+        self, *arguments: str | Path, timeout: float = RUN_SECONDS, cwd: Path | None = None, check: int | None = None
+    ) -> Answer:
+        process = self.start(*arguments, cwd=cwd)
+        stdout, stderr = process.communicate(timeout=timeout)
+        answer = Answer(process.returncode, stdout, stderr)
+        assert "Traceback" not in stderr, stderr
+        if check is not None:
+            assert answer.code == check, f"{arguments} answered {answer.code}\n{stderr[-4000:]}\n{stdout[-2000:]}"
+        return answer
+
+    def clean_up(self) -> None:
+        for process in self.started:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        wait_until(lambda: not guests_of(self.state), "guests outlived the test's commands", seconds=60)
+
+
+@pytest.fixture
+def kdevops(tmp_path: Path) -> Iterator[Kdevops]:
+    command = Kdevops(tmp_path / "state")
+    yield command
+    for lab in (command.state / "labs").glob("*"):
+        lab_file = tmp_path / f"{lab.name}-down.yaml"
+        lab_file.write_text(f"name: {lab.name}\n")
+        command("down", lab_file)
+    command.clean_up()
+
+
+@pytest.fixture
+def write_lab(tmp_path: Path) -> Callable[..., Path]:
+    """Make a lab that shares the demo's kernel and runs shell scripts as its tests."""
+
+    def write(scripts: Mapping[str, str], *, name: str = "e2e", timeout: float = 60, more: Sequence[str] = ()) -> Path:
+        import yaml
+
+        lab = yaml.safe_load((LABS / "demo.yaml").read_text())
+        lab["name"] = name
+        lab["kernel"]["config"]["options"] = [*lab["kernel"]["config"].get("options", []), *more]
+        lab["suites"]["commands"] = {"tests": dict(scripts), "timeout": timeout}
+        path = tmp_path / f"{name}.yaml"
+        path.write_text(yaml.safe_dump(lab))
+        return path
+
+    return write
+
+
+def guests_of(state: Path) -> list[str]:
+    """The QEMU processes whose guests belong to a state directory."""
+    found = subprocess.run(["pgrep", "-af", str(state)], capture_output=True, text=True, check=False).stdout
+    return [line for line in found.splitlines() if "qemu" in line and "pgrep" not in line]
+
+
+def wait_until(condition: Callable[[], object], message: str, *, seconds: float = 300) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, message
+        time.sleep(0.2)
