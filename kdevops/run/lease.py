@@ -203,6 +203,7 @@ class Lease:
             job.store.started(job.run, test, self.name)
             job.emit(TestStarted(test, self.name))
         timeout = _COMMAND * job.provider.factor
+        oops = ""
         died = False
         try:
             guest = await self._ready(suite.cmdline(work.tests), fresh=True)
@@ -212,10 +213,11 @@ class Lease:
             outcomes = await suite.collect(work.tests, lines, None, timeout=timeout)
             if not outcomes:
                 raise  # the kernel did not get as far as the tests: nothing is known of them
-            died = True
+            died, oops = True, _oops_text(lines)
             job.emit(Note(f"{self.name} died while {work.suite} ran at boot: {error.message}"))
         for test, outcome in outcomes.items():
-            job.end(test, replace(outcome, guest=self.name))
+            crashed = outcome.status is Status.CRASH
+            job.end(test, replace(outcome, guest=self.name, oops=outcome.oops or (oops if crashed else "")))
         if died:
             self._guest = None
         left = tuple(test for test in work.tests if test not in outcomes)

@@ -6,6 +6,7 @@ from kdevops.lab.model import Lab
 from kdevops.suites.base import Suite
 from kdevops.suites.commands import CommandsSuite
 from kdevops.suites.kunit import KunitSuite
+from kdevops.suites.kunit_modules import KunitModulesSuite
 from kdevops.suites.selftests import SelftestsSuite
 
 
@@ -15,7 +16,7 @@ def suites_of(lab: Lab) -> tuple[Suite, ...]:
     if lab.suites.commands:
         suites.append(CommandsSuite(lab.suites.commands))
     if lab.suites.kunit:
-        suites.append(KunitSuite(lab.suites.kunit))
+        suites += [KunitSuite(lab.suites.kunit), KunitModulesSuite(lab.suites.kunit)]
     if lab.suites.selftests:
         suites.append(SelftestsSuite(lab.suites.selftests))
     return tuple(suites)

@@ -1,0 +1,158 @@
+"""`make bench`: how we compare with doing it by hand, as ratios within one run on one machine.
+
+Absolute seconds are printed for orientation only; machines differ, ratios less so. Nothing here is asserted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[2]
+LAB = REPOSITORY / "labs/demo.yaml"
+ROUNDS = 5
+ONE_GUEST = ("--set", "guests.count=1")
+TEST = "size:get_size"
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory(prefix="kdevops-bench-") as directory:
+        os.environ["KDEVOPS_STATE"] = directory
+        print("preparing: image, kernel, selftests", flush=True)
+        kdevops("run", LAB, *ONE_GUEST, "--only", TEST)
+        start_of_the_program()
+        second_build()
+        second_up()
+        boot_against_virtme()
+        with tempfile.TemporaryDirectory(prefix="kdevops-bench-tree-") as tree:
+            inner_loop(Path(tree))
+
+
+def start_of_the_program() -> None:
+    bare = [timed(lambda: call([sys.executable, "-c", "pass"])) for _ in range(2 * ROUNDS)]
+    ours = [timed(lambda: kdevops("--version")) for _ in range(2 * ROUNDS)]
+    tell("kdevops --version : python -c pass", ours, bare)
+
+
+def second_build() -> None:
+    ours = [timed(lambda: kdevops("kernel", "build", LAB)) for _ in range(ROUNDS)]
+    version = [timed(lambda: kdevops("--version")) for _ in range(ROUNDS)]
+    tell("kernel build without change : --version", ours, version)
+
+
+def second_up() -> None:
+    first = [timed(lambda: kdevops("up", LAB, *ONE_GUEST))]
+    again = [timed(lambda: kdevops("up", LAB, *ONE_GUEST)) for _ in range(ROUNDS)]
+    kdevops("down", LAB, *ONE_GUEST)
+    tell("second up : first up", again, first)
+
+
+def boot_against_virtme() -> None:
+    """Process start to the first command done in the guest, the same kernel, neither accelerated."""
+    vng = shutil.which("vng", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    if vng is None:
+        print("boot against virtme-ng: SKIPPED, vng is not installed")
+        return
+    image = json.loads(kdevops("kernel", "build", LAB, "--json"))[0]["image"]
+
+    def ours() -> None:
+        kdevops("up", LAB, *ONE_GUEST, "--set", "provider.accel=tcg")
+        kdevops("ssh", "demo-1", "true")
+
+    def theirs() -> None:
+        call([vng, "--disable-kvm", "--run", image, "--memory", "1G", "--cpus", "1", "--", "true"])
+
+    mine, other = [], []
+    for _ in range(ROUNDS):
+        mine.append(timed(ours))
+        kdevops("down", LAB, *ONE_GUEST)
+        other.append(timed(theirs))
+    tell("start to first command : virtme-ng", mine, other)
+
+
+def inner_loop(place: Path) -> None:
+    """A line changed in a built tree, to the verdict of one selftest; against make, a boot and the test by hand."""
+    artifact = Path(json.loads(kdevops("kernel", "build", LAB, "--json"))[0]["image"]).parent
+    source = json.loads((artifact / "artifact.json").read_text())["source"]
+    tree = place / "linux"
+    call(["cp", "-a", "--reflink=auto", source, str(tree)])
+    lab = place / "bench.yaml"
+    lab.write_text(
+        LAB.read_text().replace("package: linux-source-6.1", f"path: {tree}").replace("name: demo", "name: bench")
+    )
+    kdevops("run", lab, *ONE_GUEST, "--only", TEST)
+    ours = [timed(lambda: (change(tree), kdevops("run", lab, *ONE_GUEST, "--only", TEST))) for _ in range(3)]
+    facts = json.loads(kdevops("kernel", "show", "--json"))[0]
+    objects = build_directory(Path(facts["image"]).parent)
+    (objects / "by-hand").mkdir(exist_ok=True)
+    hand = [timed(lambda: by_hand(tree, objects)) for _ in range(3)]
+    tell("one-line change to verdict : by hand", ours, hand)
+
+
+def by_hand(tree: Path, objects: Path) -> None:
+    """What somebody would do who has the best script for it: make, the same QEMU command line, ssh until it answers."""
+    change(tree)
+    jobs = f"-j{os.cpu_count()}"
+    call(["make", "-s", "-C", str(tree), f"O={objects}", jobs, "CC=ccache gcc", "HOSTCC=ccache gcc", "LOCALVERSION="])
+    call(["make", "-s", "-C", str(tree / "tools/testing/selftests/size"), f"OUTPUT={objects}/by-hand"])
+    lab = Path(os.environ["KDEVOPS_STATE"], "labs/bench")
+    argv = json.loads((lab / "guests/bench-1/keeper.json").read_text())["argv"]
+    argv[argv.index("-kernel") + 1] = str(objects / "arch/x86/boot/bzImage")
+    overlay = lab / "guests/bench-1/root.qcow2"
+    image = next(Path(os.environ.get("KDEVOPS_CACHE", Path.home() / ".cache/kdevops"), "images").glob("*.raw"))
+    call(["qemu-img", "create", "-q", "-f", "qcow2", "-b", str(image), "-F", "raw", str(overlay)])
+    ssh = ["ssh", "-F", str(lab / "ssh_config"), "bench-1"]
+    guest = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    try:
+        while subprocess.run([*ssh, "true"], capture_output=True, check=False).returncode != 0:
+            time.sleep(0.1)
+        program = (objects / "by-hand/get_size").read_bytes()
+        command = "cat > /tmp/get_size && chmod +x /tmp/get_size && /tmp/get_size"
+        subprocess.run([*ssh, command], input=program, capture_output=True, check=True)
+    finally:
+        guest.kill()
+        guest.wait()
+        subprocess.run([*ssh, "-O", "exit"], capture_output=True, check=False)
+
+
+def build_directory(artifact: Path) -> Path:
+    return Path(json.loads((artifact / "artifact.json").read_text())["build_directory"])
+
+
+def change(tree: Path) -> None:
+    path = tree / "init/version.c"
+    path.write_text(path.read_text() + f"\n/* {time.time_ns()} */\n")
+
+
+def kdevops(*arguments: str | Path) -> str:
+    return call([sys.executable, "-m", "kdevops", *map(str, arguments)])
+
+
+def call(argv: list[str]) -> str:
+    done = subprocess.run(argv, cwd=REPOSITORY, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(argv)} answered {done.returncode}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
+    return done.stdout
+
+
+def timed(work: Callable[[], object]) -> float:
+    started = time.monotonic()
+    work()
+    return time.monotonic() - started
+
+
+def tell(what: str, ours: list[float], other: list[float]) -> None:
+    mine, theirs = statistics.median(ours), statistics.median(other)
+    spread = f"{min(ours):.2f}-{max(ours):.2f} s against {min(other):.2f}-{max(other):.2f} s"
+    print(f"{what:42} {mine / theirs:6.2f}   (medians {mine:.2f} s and {theirs:.2f} s; {spread})", flush=True)
+
+
+main()
