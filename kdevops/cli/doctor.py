@@ -65,8 +65,10 @@ async def _probe() -> Acceleration:
 
 
 def _some_kernel() -> Path | None:
-    """A kernel to try KVM with, of the host's own; it need not find a root, only speak."""
-    kernels = sorted(Path("/boot").glob("vmlinuz*"))
+    """A kernel to try KVM with: one we built, else one of the host's own; it need not find a root, only speak."""
+    from kdevops.kernel.artifact import artifacts
+
+    kernels = [*(built.image for built in artifacts(cache_dir())), *sorted(Path("/boot").glob("vmlinuz*"))]
     return next((path for path in kernels if _readable(path)), None)
 
 

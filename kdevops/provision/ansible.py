@@ -26,6 +26,8 @@ _FORKS = 16
 _CANCEL_POLL = 0.5
 """Seconds until a cancelled play notices; ansible-runner's own is 5."""
 _MESSAGE_LIMIT = 400
+_SAYS_NOTHING = ("non-zero return code", "MODULE FAILURE", "Module result deserialization failed")
+"""Beginnings of messages of Ansible's own, beside which the module's output says what happened."""
 _PASSWORD_PROMPT = r"^BECOME password:\s*$"  # noqa: S105 - what Ansible asks, not a password
 
 
@@ -199,14 +201,20 @@ def _module_message(result: Mapping[str, Any]) -> str:
         (item for item in result.get("results") or () if isinstance(item, dict) and item.get("failed")), result
     )
     words = str(failed.get("msg") or "")
-    if words in {"", "non-zero return code", "MODULE FAILURE"}:
+    if words.startswith(_SAYS_NOTHING) or not words:
         said = [
             str(failed.get(stream) or "").strip() for stream in ("stderr", "module_stderr", "stdout", "module_stdout")
         ]
-        words = next((text.splitlines()[-1] for text in said if text), words or "no message")
+        words = next((_gist(text) for text in said if text), words or "no message")
         if "rc" in failed:
             words += f" (exit code {failed['rc']})"
     return words
+
+
+def _gist(text: str) -> str:
+    """The line that tells the error: the one marked so (our own programs do), else the last."""
+    lines = text.splitlines()
+    return next((line.removeprefix("error: ") for line in lines if line.startswith("error: ")), lines[-1])
 
 
 def _printable(text: str) -> str:

@@ -28,6 +28,7 @@ def render(lab: Lab, hosts: Sequence[SshTarget], variables: Mapping[str, Any] | 
     }
     shared = {
         "ansible_pipelining": True,
+        "ansible_ssh_transfer_method": "piped",  # a minimal guest has no sftp server
         "ansible_python_interpreter": "/usr/bin/python3",  # looking for one costs a round trip per guest
         "kdevops_lab": lab.name,
         **(variables or {}),

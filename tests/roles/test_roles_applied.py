@@ -1,0 +1,85 @@
+"""Roles applied to this machine, with what they would change put into a temporary directory."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakelinux import make_tree
+
+from kdevops.errors import InfrastructureError
+from kdevops.progress import silent
+from kdevops.provision.ansible import PlayResult, play
+
+
+def apply(playbook: str, tmp_path: Path, variables: dict[str, Any], inventory: Path | None = None) -> PlayResult:
+    log = tmp_path / "ansible.log"
+    return asyncio.run(play(playbook, inventory=inventory, extravars=variables, report=silent, log=log, timeout=120))
+
+
+def package_manager(tmp_path: Path, query: str) -> dict[str, list[str]]:
+    """Variables for the role `controller` with a package manager that only writes down what it is told."""
+    note = ["sh", "-c", f'echo "$@" >>{tmp_path}/done', "sh"]
+    return {
+        "controller_query": ["sh", "-c", query, "sh"],
+        "controller_refresh": [*note, "refresh"],
+        "controller_install": [*note, "install"],
+    }
+
+
+def test_controller_does_nothing_when_all_is_there(tmp_path: Path) -> None:
+    result = apply("controller.yml", tmp_path, package_manager(tmp_path, "for p; do echo installed; done"))
+    assert result.changed == {}
+    assert not (tmp_path / "done").exists()
+
+
+def test_controller_installs_when_something_is_missing(tmp_path: Path) -> None:
+    # Not as root: the role would ask sudo, which is not what is tested here.
+    variables = package_manager(tmp_path, "echo installed; echo config-files") | {"ansible_become": False}
+    assert apply("controller.yml", tmp_path, variables).changed == {"localhost": 1}
+    refresh, install = (tmp_path / "done").read_text().splitlines()
+    assert refresh.startswith("refresh")
+    assert {"git", "make", "rsync"} <= set(install.split()[1:])
+
+
+@pytest.fixture
+def guest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An inventory with one host, which is this machine."""
+    monkeypatch.setenv("KDEVOPS_CACHE", str(tmp_path / "cache"))
+    path = tmp_path / "inventory.yml"
+    path.write_text("all: {hosts: {toy: {ansible_connection: local}}}\n")
+    monkeypatch.setenv("ANSIBLE_PYTHON_INTERPRETER", sys.executable)
+    return path
+
+
+def build_spec(tree: Path) -> dict[str, Any]:
+    return {"source": {"kind": "path", "location": str(tree)}, "config": {"options": ["CONFIG_TOYFS=y"]}}
+
+
+def test_bootlinux_builds_once(tmp_path: Path, guest: Path) -> None:
+    variables = {
+        "bootlinux_spec": build_spec(make_tree(tmp_path / "linux")),
+        "bootlinux_build_on": "builder",
+        "bootlinux_builder": "toy",
+        "bootlinux_directory": str(tmp_path / "kernels"),
+        "bootlinux_direct_boot": True,
+    }
+    assert apply("bootlinux.yml", tmp_path, variables, guest).changed["toy"] > 0
+    assert apply("bootlinux.yml", tmp_path, variables, guest).changed == {}
+
+
+def test_bootlinux_tells_the_compilers_error(tmp_path: Path, guest: Path) -> None:
+    tree = make_tree(tmp_path / "linux", compile_error=True)
+    variables = {"bootlinux_spec": build_spec(tree), "bootlinux_direct_boot": True}
+    with pytest.raises(InfrastructureError, match=r"task “Build it”.*fs/toyfs\.c:6"):
+        apply("bootlinux.yml", tmp_path, variables, guest)
+
+
+def test_selftests_never_run_nothing(tmp_path: Path) -> None:
+    inventory = tmp_path / "inventory.yml"
+    inventory.write_text("all: {children: {selftests: {hosts: {toy: {ansible_connection: local}}}}}\n")
+    with pytest.raises(InfrastructureError, match="give the lab file"):
+        apply("selftests.yml", tmp_path, {}, inventory)
