@@ -37,11 +37,11 @@ COMPLETE_VARIABLE = "_KDEVOPS_COMPLETE"
 class LazyGroup(click.Group):
     """A group whose commands are imported when they are called, so that `--version` and `--help` need none of them."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+    def list_commands(self, ctx: click.Context) -> list[str]:
         """The verbs, in the order in which they are used."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import a verb's module; None for an unknown verb."""
         if cmd_name not in COMMANDS:
             return None
@@ -59,7 +59,7 @@ class LazyGroup(click.Group):
             ctx.fail(f"no such command: {args[0]}" + (f"; did you mean {close[0]}?" if close else ""))
         return super().resolve_command(ctx, args)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the verbs from the table."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
