@@ -7,6 +7,9 @@ SUBMAKE := $(MAKE) --no-print-directory
 # An environment whose Python was upgraded away is made anew.
 $(shell test ! -e $(VENV) || $(BIN)/python -c "" 2>/dev/null || rm -f $(VENV)/.run $(VENV)/.dev)
 
+# Ansible refuses any other encoding, and compilers speak the language that we read.
+export LC_ALL := C.UTF-8
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint unit e2e bench setup setup-dev packages lock
 
