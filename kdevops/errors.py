@@ -65,7 +65,13 @@ class BootError(InfrastructureError):
     """A guest did not come up. `console` is the end of what it printed; all of it stands in `log` from `console_offset` on."""
 
     def __init__(
-        self, message: str, *, console: str = "", console_offset: int = 0, hint: str | None = None, log: Path | None = None
+        self,
+        message: str,
+        *,
+        console: str = "",
+        console_offset: int = 0,
+        hint: str | None = None,
+        log: Path | None = None,
     ) -> None:
         super().__init__(message, hint=hint, log=log)
         self.console = console
