@@ -22,6 +22,7 @@ from kdevops.paths import write_atomic
 _CONFIGS = files("kdevops.kernel").joinpath("configs")
 FRAGMENTS = ("debug", "fault-injection", "kasan", "lockdep", "xfs")
 _BASES = ("lean", "defconfig", "distro")
+_DISTRO_CONFIGS = (Path(f"/boot/config-{os.uname().release}"), Path("/proc/config.gz"))
 _STAMP = ".kdevops-config"
 _MAX_BYTES = 4 << 20
 _MAX_NAMED = 20
@@ -160,7 +161,7 @@ def _base_file(name: str) -> str:
 
 
 def _distro_config() -> str:
-    for path in (Path(f"/boot/config-{os.uname().release}"), Path("/proc/config.gz")):
+    for path in _DISTRO_CONFIGS:
         if path.is_file():
             return _read(path)
     raise UserError(
