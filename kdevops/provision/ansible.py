@@ -127,7 +127,10 @@ def environment(private: Path) -> dict[str, str]:
 def _run(arguments: dict[str, Any], watcher: _Watcher, stop: threading.Event) -> str:
     import ansible_runner
 
-    runner = ansible_runner.run(event_handler=watcher.see, cancel_callback=stop.is_set, **arguments)
+    try:
+        runner = ansible_runner.run(event_handler=watcher.see, cancel_callback=stop.is_set, **arguments)
+    except OSError as error:  # no pseudo-terminal, no process, no space
+        raise InfrastructureError(f"Ansible could not be run: {error.strerror or error}") from error
     return str(runner.status)
 
 

@@ -99,6 +99,15 @@ def test_deadline(shipped: Path) -> None:
         play(shipped, LOCAL + "    - ansible.builtin.command: sleep 600\n", timeout=1)
 
 
+def test_a_machine_that_cannot_run_it_is_told(shipped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(19, "out of pty devices")
+
+    monkeypatch.setattr("pexpect.spawn", refuse)
+    with pytest.raises(InfrastructureError, match="out of pty devices"):
+        play(shipped, LOCAL + "    - ansible.builtin.ping:\n")
+
+
 def test_cancelling_stops_it(shipped: Path) -> None:
     (shipped / "playbooks/x.yml").write_text(LOCAL + "    - ansible.builtin.command: sleep 600\n")
 
