@@ -120,6 +120,9 @@ def _tell(error: KdevopsError, *, as_json: bool) -> int:
     from kdevops.results.text import clean
 
     click.secho(clean(error.message, 20_000, lines=True), err=True, fg="red")
+    if console := getattr(error, "console", ""):
+        click.echo("the end of its console:", err=True)
+        click.echo("\n".join(f"  | {clean(line)}" for line in console.splitlines()), err=True)
     if error.hint:
         click.echo(f"hint: {clean(error.hint, 2000, lines=True)}", err=True)
     if error.log:

@@ -98,7 +98,7 @@ def serve(qemu: subprocess.Popen[bytes], console: ConsoleFile, server: socket.so
                     qemu.stdin.write(typed)
                 else:
                     selector.unregister(key.fileobj)
-                    clients.discard(key.fileobj)  # type: ignore[arg-type]
+                    clients.discard(key.fileobj)
                     key.fileobj.close()  # type: ignore[union-attr]
             elif key.data == "qemu":
                 data = os.read(qemu.stdout.fileno(), 1 << 16)
