@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -30,7 +30,6 @@ class GuestStatus:
     port: int = 0
     console: str = ""
     kernel: str = ""
-    details: dict[str, str] = field(default_factory=dict)
 
 
 class Guest(Protocol):

@@ -90,7 +90,7 @@ async def make_overlay(path: Path, backing: Path, backing_format: str) -> None:
     await run(["qemu-img", "create", "-q", "-f", "qcow2", "-b", backing, "-F", backing_format, path], timeout=60)
 
 
-async def make_disk(path: Path, size: int) -> None:
+def make_disk(path: Path, size: int) -> None:
     """An empty sparse disk of `size` bytes, kept when it is there already."""
     if path.exists() and path.stat().st_size == size:
         return

@@ -1,0 +1,140 @@
+"""One guest's QEMU seen from the controller: started through its keeper, found again, stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kdevops.errors import InfrastructureError
+from kdevops.paths import socket_dir, write_atomic
+from kdevops.process import install_hint
+from kdevops.providers import qemu_keeper, qmp
+from kdevops.providers.architecture import architecture
+
+_CONSOLE_LIMIT = 16 << 20
+_POLL = 0.02
+
+
+@dataclass
+class QemuProcess:
+    """The QEMU of the guest whose files are in `directory`; made anew at any time from what is on disk."""
+
+    directory: Path
+    _keeper: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+    """Ours, when this process started it. It holds the lifeline of a guest that is not to stay, so it is kept."""
+
+    @property
+    def console(self) -> Path:
+        """The recorded serial console."""
+        return self.directory / "console.log"
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What was noted when the guest was started; empty for a guest that was stopped."""
+        try:
+            facts = json.loads((self.directory / "boot.json").read_text())
+        except (OSError, ValueError):
+            return {}
+        return facts if isinstance(facts, dict) else {}
+
+    @property
+    def command_line(self) -> list[str] | None:
+        """QEMU's argv at the last start."""
+        try:
+            argv: list[str] = json.loads((self.directory / "keeper.json").read_text())["argv"]
+        except (OSError, ValueError, KeyError):
+            return None
+        return argv
+
+    def socket(self, kind: str) -> Path:
+        """The path of one of the guest's sockets ("qmp", "console", "ssh"), short enough for the kernel."""
+        return socket_dir() / f"{hashlib.sha256(str(self.directory).encode()).hexdigest()[:12]}.{kind}"
+
+    def pid(self) -> int | None:
+        """The keeper's process id, None when the guest does not run: the keeper holds a lock as long as it lives."""
+        try:
+            descriptor = os.open(self.directory / "keeper.lock", os.O_RDONLY)
+        except OSError:
+            return None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return int(os.read(descriptor, 32) or 0) or None
+        finally:
+            os.close(descriptor)
+        return None
+
+    def ended(self) -> bool:
+        """Whether the keeper that we started is gone."""
+        return self._keeper is None or self._keeper.poll() is not None
+
+    def start(self, argv: list[str], facts: dict[str, Any], *, stay: bool) -> None:
+        """Start QEMU and note `facts`. Unless it is to `stay`, it ends with this process. Raises InfrastructureError."""
+        if shutil.which(argv[0]) is None:
+            raise InfrastructureError(f"{argv[0]} is not installed", hint=install_hint(architecture().binary))
+        config = {
+            "argv": argv,
+            "directory": str(self.directory),
+            "console_socket": str(self.socket("console")),
+            "limit": _CONSOLE_LIMIT,
+            "lifeline": not stay,
+        }
+        for stale in ("exit.json", "qemu.log"):
+            (self.directory / stale).unlink(missing_ok=True)
+        write_atomic(self.directory / "keeper.json", json.dumps(config))
+        write_atomic(self.directory / "boot.json", json.dumps({**facts, "stay": stay}))
+        # The lifeline is the write end of the keeper's stdin: held by this process, and closed by the kernel with it.
+        with (self.directory / "qemu.log").open("ab") as log:
+            self._keeper = subprocess.Popen(
+                [sys.executable, "-ISE", qemu_keeper.__file__, self.directory / "keeper.json"],
+                stdin=subprocess.DEVNULL if stay else subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    async def stop(self) -> None:
+        """Ask QEMU to end, then insist. The root overlay goes, the other disks stay. Raises InfrastructureError."""
+        if self.pid():
+            with contextlib.suppress(InfrastructureError):
+                await qmp.execute(self.socket("qmp"), "quit", timeout=5)
+        elif self._keeper:
+            self._keeper.terminate()  # it may not have taken its lock yet
+        for action in (signal.SIGTERM, signal.SIGKILL):
+            if await self._gone(5):
+                break
+            if pid := self.pid():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, action)
+        if not await self._gone(10):
+            raise InfrastructureError(
+                f"guest {self.directory.name} could not be stopped", log=self.directory / "qemu.log"
+            )
+        self._keeper = None
+        for leftover in ("root.qcow2", "boot.json"):
+            (self.directory / leftover).unlink(missing_ok=True)
+
+    def complaint(self) -> str:
+        """The end of what QEMU said of itself."""
+        try:
+            return (self.directory / "qemu.log").read_bytes()[-4096:].decode(errors="replace").strip()
+        except OSError:
+            return ""
+
+    async def _gone(self, seconds: float) -> bool:
+        for _ in range(int(seconds / _POLL)):
+            if self.pid() is None and self.ended():
+                return True
+            await asyncio.sleep(_POLL)
+        return False
