@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import dataclasses
+import json
 import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -50,7 +49,8 @@ async def build(spec: BuildSpec, *, cache: Path, report: Report = silent) -> Art
     source = open_source(spec.source, machine, cache, report)
     patches = load_patches(spec.patches)
     plan = plan_config(spec, machine)
-    toolchain, identity = await asyncio.gather(probe(spec.compiler), source.identify())
+    toolchain = await probe(spec.compiler)
+    identity = await source.identify()
     job = _Job(spec, cache, report, machine, source, patches, plan, toolchain)
     found = Artifact.load(job.artifact_directory(identity))
     if found is None:
@@ -158,7 +158,7 @@ class _Job:
             "patches": [{"name": patch.name, "sha256": patch.sha256} for patch in self.patches],
             "toolchain": dict(self.toolchain.versions),
             "ccache": self.toolchain.ccache is not None,
-            "spec": dataclasses.asdict(self.spec),
+            "spec": json.loads(self.spec.to_json()),
             "warnings": warnings,
             "seconds": round(seconds, 1),
         }

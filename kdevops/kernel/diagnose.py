@@ -20,6 +20,7 @@ _COMPILER = re.compile(r"(?P<file>[^\s:]+):(?P<line>\d+):(?:\d+:)? (?:fatal )?er
 _ASSEMBLER = re.compile(r"(?P<file>[^\s:]+):(?P<line>\d+): Error: (?P<what>.+)")
 _KCONFIG = re.compile(r"(?P<file>[^\s:]*Kconfig[^\s:]*):(?P<line>\d+):(?!\s*warning)\s*(?P<what>.+)")
 _LINKER = re.compile(r"(?:\S*ld(?:\.\w+)?: )?(?P<where>\S+?):?(?:\(\S+\))?: (?P<what>undefined reference to .+)")
+_LINKED = re.compile(r"(?:\S*ld(?:\.\w+)?: )?(?P<object>\S+\.[oa]): in function .+")
 _LLD = re.compile(r"ld\.lld: error: (?P<what>.+)")
 _MODPOST = re.compile(r"ERROR: modpost: (?P<what>.+)")
 _NO_RULE = re.compile(r"make(?:\[\d+\])?: \*\*\* (?P<what>No rule to make target .+?)\.?(?:\s+Stop\.)?")
@@ -37,6 +38,7 @@ class Diagnosis:
         self._precise: str | None = None
         self._vague: str | None = None
         self._last = ""
+        self._object = ""
 
     def feed(self, line: str) -> None:
         """Look at one line."""
@@ -66,8 +68,11 @@ class Diagnosis:
         for pattern in (_COMPILER, _ASSEMBLER, _KCONFIG):
             if match := pattern.match(line):
                 return f"{self._short(match['file'])}:{match['line']}: {match['what']}"
-        if match := _LINKER.match(line):
-            return f"{self._short(match['where'])}: {match['what']}"
+        if match := _LINKED.fullmatch(line):
+            self._object = match["object"]
+        elif match := _LINKER.match(line):
+            where = match["where"]  # a bare file name when there is no debug information: the object's path says more
+            return f"{self._short(where if '/' in where else self._object or where)}: {match['what']}"
         if match := _LLD.match(line) or _MODPOST.match(line):
             return match["what"]
         return None

@@ -13,9 +13,9 @@ from kdevops.progress import Progress, Report
 
 STEP = "kernel build"
 _STEP_LINE = re.compile(r"  (?P<what>[A-Z][A-Z0-9_+-]*)(?: \[M\])? +(?P<target>\S+)")
-_LINES_PER_OPTION = 2.6
+# The lean configuration of 6.1: 1,003 options on, 2,518 lines.
+_LINES_PER_OPTION = 2.2
 _LINES_AT_LEAST = 300
-"""Measured on the lean configuration of 6.1: see `estimate`."""
 _SETTLED = 3.0
 _INTERVAL = 0.2
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import platform
 import shutil
@@ -76,8 +75,9 @@ async def probe(compiler: Compiler) -> Toolchain:
     """Ask every tool for its version. Raises InfrastructureError naming all that are missing and how to get them."""
     commands = _COMMANDS[compiler]
     require([*commands, *_ALWAYS])
-    said = await asyncio.gather(*(run([command, "--version"], timeout=30) for command in commands))
-    versions = {command: done.stdout.partition("\n")[0] for command, done in zip(commands, said, strict=True)}
+    versions = {}
+    for command in commands:
+        versions[command] = (await run([command, "--version"], timeout=30)).stdout.partition("\n")[0]
     return Toolchain(compiler, versions, shutil.which("ccache"))
 
 

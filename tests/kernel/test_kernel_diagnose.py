@@ -31,7 +31,7 @@ def diagnose(text: str, returncode: int | None = 2) -> KdevopsError:
         ("arch/x86/a.S:7: Error: no such instruction: `foo'", "arch/x86/a.S:7: no such instruction: `foo'"),
         (
             "ld: fs/a.o: in function `f':\na.c:(.text+0x5): undefined reference to `g'",
-            "a.c: undefined reference to `g'",
+            "fs/a.o: undefined reference to `g'",
         ),
         ("/usr/bin/ld: /out/obj/fs/a.o:(.text+0x5): undefined reference to `g'", "fs/a.o: undefined reference to `g'"),
         ("ld.lld: error: undefined symbol: g\n>>> referenced by a.c:3", "undefined symbol: g"),
