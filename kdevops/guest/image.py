@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kdevops.errors import UserError
 from kdevops.guest.image_base import BaseImage
 from kdevops.guest.image_debian import debian_image
+from kdevops.guest.image_ready import image_from_file, image_from_url
 from kdevops.lab.model import Image
 from kdevops.progress import Report, silent
 
@@ -19,6 +19,8 @@ async def ensure_image(image: Image, *, cache: Path, report: Report = silent, la
     What is made or downloaded stays below `cache`/images. `lab_dir` is where a relative `image.path` begins.
     Raises UserError for what the lab file can mend, InfrastructureError for the rest.
     """
-    if image.path or image.url:
-        raise UserError("image.path and image.url are not supported")
+    if image.path:
+        return await image_from_file(image.path, cache=cache, report=report, lab_dir=lab_dir)
+    if image.url and image.sha256:
+        return await image_from_url(image.url, image.sha256, cache=cache, report=report)
     return await debian_image(image, cache=cache, report=report)

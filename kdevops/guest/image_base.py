@@ -9,14 +9,18 @@ from typing import Any, Literal
 
 STEP = "image"
 """The name of our steps in `Progress`."""
+INIT = "/sbin/kdevops-init"
+"""The `init=` of the images that we make."""
+MARK = "kdevops image, init: "
+"""How the boot sector of an image that we made begins; the name of its init follows."""
 
 
 @dataclass(frozen=True, slots=True)
 class BaseImage:
     """A whole disk that is never written to: guests write to copy-on-write overlays of it.
 
-    `key` names its content. `root` and `init` are the kernel parameters of these names; without `init` the kernel finds
-    its own. `record` is what a run must remember of the image, as JSON values.
+    `key` names its content, or the recipe it was made by. `root` and `init` are the kernel parameters of these names;
+    without `init` the kernel finds its own. `record` is what a run must remember of the image, as JSON values.
     """
 
     path: Path

@@ -4,29 +4,25 @@ from __future__ import annotations
 
 import getpass
 import hashlib
-import io
 import json
 import os
 import platform
+import re
 import shutil
-import tarfile
-from collections.abc import Mapping
+import tempfile
 from pathlib import Path
-from typing import Any
 
 from kdevops.errors import CommandError, InfrastructureError, UserError
-from kdevops.guest.image_base import STEP, BaseImage
-from kdevops.guest.image_disk import full, make_disk, partuuid, tool_path
+from kdevops.guest.image_base import INIT, MARK, STEP, BaseImage
+from kdevops.guest.image_disk import make_disk, partuuid, tool_path
 from kdevops.guest.image_mirror import host_sources
-from kdevops.guest.image_store import making, publish
+from kdevops.guest.image_own import own_files
+from kdevops.guest.image_store import full, making, publish
 from kdevops.lab.model import Image
 from kdevops.paths import write_atomic
 from kdevops.process import install_hint, run
 from kdevops.progress import Progress, Report
 
-DATA = Path(__file__).parent / "data"
-INIT = "/sbin/kdevops-init"
-MARK = "kdevops image, init: "
 _PACKAGES = (
     "bash", "busybox-static", "e2fsprogs", "iproute2", "kmod", "openssh-server", "procps", "util-linux",
     "python3", "python3-apt",  # Ansible's modules need the whole standard library, and apt's bindings
@@ -34,27 +30,14 @@ _PACKAGES = (
 _SYSTEMD = ("dbus", "systemd", "systemd-sysv", "udev")
 _LEFT_OUT = ("doc", "info", "lintian", "locale", "man")
 """Directories below /usr/share that no test reads."""
+ID_TABLES = (Path("/etc/subuid"), Path("/etc/subgid"))
 _TIMEOUT = 3600.0
 # What mmdebstrap says while it works, and how far it is then (measured on two machines).
 _STAGES = {
     "apt-get update": 0.02, "downloading packages": 0.2, "extracting archives": 0.4, "installing essential": 0.45,
     "installing remaining": 0.55, "cleaning package lists": 0.85, "creating tarball": 0.9,
 }  # fmt: skip
-# Where our files go; "data" names are files of ours, "->" is a symbolic link.
-_FILES = {
-    "usr/sbin/kdevops-init": "init",
-    "usr/lib/kdevops/seed.sh": "seed.sh",
-    "usr/lib/kdevops/seed-unit": "seed-unit",
-    "usr/lib/kdevops/power": "power",
-    "etc/ssh/sshd_config.d/kdevops.conf": "sshd.conf",
-}
-_EXECUTABLE = {"init", "power", "seed-unit"}
-_POWER = ("halt", "poweroff", "reboot", "shutdown")
-# Work at times of its own is noise in a test; a login prompt is noise on the console.
-_MASKED = (
-    "apt-daily-upgrade.timer", "apt-daily.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "e2scrub_reap.service",
-    "fstrim.timer", "getty@tty1.service", "serial-getty@.service", "systemd-timesyncd.service",
-)  # fmt: skip
+_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9]+)?(=[A-Za-z0-9.+~:-]+)?")
 
 
 async def debian_image(image: Image, *, cache: Path, report: Report) -> BaseImage:
@@ -62,6 +45,9 @@ async def debian_image(image: Image, *, cache: Path, report: Report) -> BaseImag
 
     Raises UserError for packages or a suite that the mirror does not have, InfrastructureError for all else.
     """
+    for name in image.packages:
+        if not _PACKAGE.fullmatch(name):
+            raise UserError(f"image.packages: {name!r} is no name of a Debian package")
     key = recipe_key(image)
     store = cache / "images"
     made = _load(image, store, key)
@@ -72,21 +58,19 @@ async def debian_image(image: Image, *, cache: Path, report: Report) -> BaseImag
                 await _make(image, key, work, store, report)
                 made = _load(image, store, key)
     assert made
-    report(Progress(STEP, f"{image.suite}, {made.record['packages_count']} packages", fraction=1.0, done=True))
+    report(Progress(STEP, f"{image.suite}, {len(made.record['packages'])} packages", fraction=1.0, done=True))
     return made
 
 
 def recipe_key(image: Image) -> str:
     """A hash of everything that decides what is in the image; the host's mirror does not."""
-    own = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(DATA.iterdir()) if path.is_file()}
-    recipe = [
-        platform.machine(), image.suite, image.mirror, sorted(_packages(image)), image.size, image.init, own, _LEFT_OUT, _MASKED,
-    ]  # fmt: skip
+    own = hashlib.sha256(own_files(systemd=image.init == "systemd")).hexdigest()
+    recipe = [platform.machine(), image.suite, image.mirror, _packages(image), image.size, image.init, own, _LEFT_OUT]
     return hashlib.sha256(json.dumps(recipe).encode()).hexdigest()[:32]
 
 
-def _packages(image: Image) -> set[str]:
-    return {*_PACKAGES, *(_SYSTEMD if image.init == "systemd" else ()), *image.packages}
+def _packages(image: Image) -> list[str]:
+    return sorted({*_PACKAGES, *(_SYSTEMD if image.init == "systemd" else ()), *image.packages})
 
 
 def _load(image: Image, store: Path, key: str) -> BaseImage | None:
@@ -109,13 +93,16 @@ async def _make(image: Image, key: str, work: Path, store: Path, report: Report)
     await _bootstrap(image, root, log, report)
     report(Progress(STEP, "making the disk", fraction=0.92))
     own = work / "own.tar"
-    write_own_files(own, systemd=image.init == "systemd")
+    own.write_bytes(own_files(systemd=image.init == "systemd"))
     disk = work / f"{key}.raw"
     mark = f"{MARK}{image.init}\n".encode()
     await make_disk(disk, [root, own], size=image.size, signature=_signature(key), mark=mark, log=log)
-    packages = installed_packages(work / "tree/var/lib/dpkg/status")
+    packages = installed_packages((work / "tree/var/lib/dpkg/status").read_text(errors="replace"))
+    with root.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    # The same recipe gives other contents when Debian moves on; `sha256` is of the archive of this image's files.
     record = {
-        "kind": "debian", "suite": image.suite, "init": image.init, "key": key, "packages_count": len(packages), "packages": packages,
+        "kind": "debian", "suite": image.suite, "init": image.init, "key": key, "sha256": digest, "packages": packages,
     }  # fmt: skip
     write_atomic(work / f"{key}.json", json.dumps(record, indent=1))
     shutil.copyfile(work / "tree/usr/bin/busybox", work / f"{key}.busybox")
@@ -127,16 +114,16 @@ async def _bootstrap(image: Image, target: Path, log: Path, report: Report) -> N
     sources = [image.mirror] if image.mirror else host_sources(image.suite)
     options = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in _LEFT_OUT]
     argv = [
-        "mmdebstrap", "--variant=minbase", f"--mode={mode}", "--format=tar", f"--include={','.join(sorted(_packages(image)))}",
+        "mmdebstrap", "--variant=minbase", f"--mode={mode}", "--format=tar", f"--include={','.join(_packages(image))}",
         '--aptopt=APT::Install-Recommends "false"', '--aptopt=Acquire::Languages "none"', "--aptopt=Acquire::Retries 3",
         *options, "--dpkgopt=force-unsafe-io",
         # Keys that everybody has are no keys: every guest gets its own from its seed.
         '--customize-hook=rm -f "$1"/etc/ssh/ssh_host_*',
-        image.suite, os.fspath(target), *sources,
+        "--", image.suite, os.fspath(target), *sources,
     ]  # fmt: skip
     # A user namespace may not enter our private directories; as root, what a killed mmdebstrap leaves is swept with ours.
-    place = {"TMPDIR": str(target.parent)} if os.geteuid() == 0 else {}
-    target.parent.chmod(0o755)
+    place = target.parent if os.geteuid() == 0 else Path(tempfile.gettempdir())
+    environment = {"LC_ALL": "C.UTF-8", "PATH": tool_path(), "TMPDIR": str(place)}
 
     def watch(line: str) -> None:
         for words, fraction in _STAGES.items():
@@ -145,9 +132,9 @@ async def _bootstrap(image: Image, target: Path, log: Path, report: Report) -> N
 
     report(Progress(STEP, f"making Debian {image.suite}", fraction=0.0))
     try:
-        await run(argv, env={"LC_ALL": "C.UTF-8", "PATH": tool_path(), **place}, timeout=_TIMEOUT, on_line=watch, log_to=log)
+        await run(argv, env=environment, timeout=_TIMEOUT, on_line=watch, log_to=log)
     except CommandError as error:
-        raise _explained(error, image, target.parent, log) from error
+        raise _explained(error, image, place, log) from error
 
 
 async def _mode() -> str:
@@ -156,9 +143,11 @@ async def _mode() -> str:
         done = await run(["unshare", "--mount", "--pid", "--fork", "true"], timeout=30, check=False)
         return "unshare" if done.returncode == 0 else "root"
     if not shutil.which("newuidmap", path=tool_path()):
-        raise InfrastructureError("an image cannot be made without root: newuidmap is not installed", hint=install_hint("newuidmap"))
+        raise InfrastructureError(
+            "an image cannot be made without root: newuidmap is not installed", hint=install_hint("newuidmap")
+        )
     user = getpass.getuser()
-    for table in (Path("/etc/subuid"), Path("/etc/subgid")):
+    for table in ID_TABLES:
         names = {line.partition(":")[0] for line in table.read_text().splitlines()} if table.is_file() else set()
         if not {user, str(os.getuid())} & names:
             raise InfrastructureError(
@@ -181,51 +170,27 @@ def _explained(error: CommandError, image: Image, where: Path, log: Path) -> Use
         return full(where, log)
     unknown = sorted(line.removeprefix("E: ") for line in lines if line.startswith("E: Unable to locate package"))
     if unknown:
-        return UserError(f"image.packages: {unknown[0]} in Debian {image.suite}", hint="check the name at image.packages", log=log)
+        return UserError(
+            f"image.packages: {unknown[0]} in Debian {image.suite}", hint="check the name at image.packages", log=log
+        )
     if any("does not have a Release file" in line for line in lines):
         return UserError(
-            f"the mirror has no Debian {image.suite}", hint="check image.suite and image.mirror in the lab file", log=log
+            f"the mirror has no Debian {image.suite}",
+            hint="check image.suite and image.mirror in the lab file",
+            log=log,
         )
     # mmdebstrap's own last line only says that apt failed.
     said = next((line for line in lines if line.startswith("E: ") and not line.startswith("E: apt-get")), "")
-    return InfrastructureError(f"the guest image could not be made: {said.removeprefix('E: ') or error.message}", hint=error.hint, log=log)
+    return InfrastructureError(
+        f"the guest image could not be made: {said.removeprefix('E: ') or error.message}", hint=error.hint, log=log
+    )
 
 
-def write_own_files(path: Path, *, systemd: bool) -> None:
-    """The tar of what we add to Debian."""
-    with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as archive:
-        for name, source in _FILES.items():
-            _add(archive, name, (DATA / source).read_bytes(), 0o755 if source in _EXECUTABLE else 0o644)
-        if not systemd:
-            for name in _POWER:
-                _link(archive, f"usr/sbin/{name}", "../lib/kdevops/power")
-            return
-        unit = "kdevops-seed.service"
-        _add(archive, f"usr/lib/systemd/system/{unit}", (DATA / unit).read_bytes(), 0o644)
-        _link(archive, f"etc/systemd/system/sysinit.target.wants/{unit}", f"/usr/lib/systemd/system/{unit}")
-        # Interfaces keep the kernel's names: a rename would race with the seed's network.
-        _link(archive, "etc/systemd/network/99-default.link", "/dev/null")
-        for name in _MASKED:
-            _link(archive, f"etc/systemd/system/{name}", "/dev/null")
-
-
-def _add(archive: tarfile.TarFile, name: str, content: bytes, mode: int) -> None:
-    entry = tarfile.TarInfo(name)
-    entry.size, entry.mode = len(content), mode
-    archive.addfile(entry, io.BytesIO(content))
-
-
-def _link(archive: tarfile.TarFile, name: str, target: str) -> None:
-    entry = tarfile.TarInfo(name)
-    entry.type, entry.linkname, entry.mode = tarfile.SYMTYPE, target, 0o777
-    archive.addfile(entry)
-
-
-def installed_packages(status: Path) -> Mapping[str, Any]:
+def installed_packages(status: str) -> dict[str, str]:
     """Versions by package, from dpkg's status file (deb822 paragraphs)."""
     versions: dict[str, str] = {}
     name = ""
-    for line in status.read_text(errors="replace").splitlines():
+    for line in status.splitlines():
         field, _, value = line.partition(": ")
         if field == "Package":
             name = value

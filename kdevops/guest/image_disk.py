@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kdevops.errors import CommandError, InfrastructureError, UserError
-from kdevops.guest.image_store import free_space
+from kdevops.guest.image_store import full
 from kdevops.process import run
 
 SECTOR = 512
 _START = 1 << 20
 """Where the partition begins, in bytes: what partitioning tools have aligned to since 2010."""
+_SMALLEST = 64 << 20
 # Fixed, so that neither a newer mke2fs nor a distribution's mke2fs.conf puts in what an older kernel cannot mount.
 _FEATURES = (
     "none,has_journal,ext_attr,resize_inode,dir_index,filetype,extent,flex_bg,sparse_super,large_file,huge_file,"
@@ -39,14 +40,19 @@ async def make_disk(disk: Path, archives: Sequence[Path], *, size: int, signatur
 
     Raises UserError when the files do not fit into `size`, InfrastructureError when the disk is full.
     """
+    if size < _SMALLEST:
+        raise _too_small(size)
     tree = disk.parent / "tree"
     tree.mkdir()
     with disk.open("wb") as file:
         file.truncate(size)
-    shell = ["sh", "-ec", _FILL, "sh", tree, disk, str((size - _START) // 1024), *archives]
-    argv = shell if os.geteuid() == 0 else ["fakeroot", "--", *shell]
+    blocks = str((size - _START) // 1024)
+    argv: list[str | os.PathLike[str]] = ["sh", "-ec", _FILL, "sh", tree, disk, blocks, *archives]
+    if os.geteuid() != 0:
+        argv = ["fakeroot", "--", *argv]
+    environment = {"FEATURES": _FEATURES, "OFFSET": str(_START), "LC_ALL": "C", "PATH": tool_path()}
     try:
-        await run(argv, env={"FEATURES": _FEATURES, "OFFSET": str(_START), "LC_ALL": "C", "PATH": tool_path()}, timeout=_TIMEOUT, log_to=log)
+        await run(argv, env=environment, timeout=_TIMEOUT, log_to=log)
     except CommandError as error:
         raise _explained(error, disk, size) from error
     with disk.open("r+b") as file:
@@ -74,18 +80,13 @@ def tool_path() -> str:
 def _explained(error: CommandError, disk: Path, size: int) -> UserError | InfrastructureError:
     if "No space left on device" in error.output:
         return full(disk.parent, error.log)
-    if "Could not allocate" in error.output or "not enough space" in error.output.lower():
-        return UserError(
-            f"the files of the image do not fit into {size >> 20} MiB", hint="raise image.size in the lab file, or ask for fewer packages"
-        )
+    if "Could not allocate" in error.output:
+        return _too_small(size)
     return error
 
 
-def full(where: Path, log: Path | None = None) -> InfrastructureError:
-    """The error for a disk that ran full while an image was made."""
-    return InfrastructureError(
-        f"the disk ran full while the guest image was made: {free_space(where)}",
-        hint="an image with the default packages needs 700 MiB there while it is made, and 250 MiB afterwards; "
-        "make room, or put the cache elsewhere with KDEVOPS_CACHE",
-        log=log,
+def _too_small(size: int) -> UserError:
+    return UserError(
+        f"the files of the image do not fit into {size >> 20} MiB",
+        hint="raise image.size in the lab file, or ask for fewer packages",
     )

@@ -73,7 +73,9 @@ def parse_lines(text: str) -> Iterator[Source]:
         match = _ONE_LINE.fullmatch(line.partition("#")[0].strip())
         if match:
             options = dict(option.partition("=")[::2] for option in (match["options"] or "").split())
-            yield Source(match["uri"], match["suite"], tuple(match["components"].split()), _keyring(options.get("signed-by", "")))
+            yield Source(
+                match["uri"], match["suite"], tuple(match["components"].split()), _keyring(options.get("signed-by", ""))
+            )
 
 
 def parse_deb822(text: str) -> Iterator[Source]:
@@ -81,11 +83,16 @@ def parse_deb822(text: str) -> Iterator[Source]:
     kept = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
     for paragraph in re.split(r"\n\s*\n", kept):
         fields = email.parser.HeaderParser().parsestr(paragraph.lstrip("\n"))
-        if "deb" not in fields.get("Types", "").split() or fields.get("Enabled", "yes").strip().lower() in {"no", "false"}:
+        if "deb" not in fields.get("Types", "").split() or fields.get("Enabled", "yes").strip().lower() in {
+            "no",
+            "false",
+        }:
             continue
         for uri in fields.get("URIs", "").split():
             for suite in fields.get("Suites", "").split():
-                yield Source(uri, suite, tuple(fields.get("Components", "").split()), _keyring(fields.get("Signed-By", "")))
+                yield Source(
+                    uri, suite, tuple(fields.get("Components", "").split()), _keyring(fields.get("Signed-By", ""))
+                )
 
 
 def _keyring(value: str) -> str:

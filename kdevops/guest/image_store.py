@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import os
 import shutil
@@ -25,19 +26,19 @@ async def making(store: Path, key: str, report: Report) -> AsyncIterator[Path]:
     Waits while another process makes the same image, so look again whether it is there. What makers that were killed
     left behind is swept first: their locks died with them.
     """
-    store.mkdir(parents=True, exist_ok=True)
-    with (store / f".{key}.lock").open("w") as lock:
-        while not _try_lock(lock.fileno()):
-            report(Progress(STEP, "waiting for another kdevops that makes the same image"))
-            await asyncio.sleep(_POLL)
-        _sweep(store, key)
-        work = store / f".{key}.new"
-        with told_when_full(work):
-            work.mkdir()
-        try:
-            yield work
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
+    with _told(store):
+        store.mkdir(parents=True, exist_ok=True)
+        with (store / f".{key}.lock").open("w") as lock:
+            while not _try_lock(lock.fileno()):
+                report(Progress(STEP, "waiting for another kdevops that makes the same image"))
+                await asyncio.sleep(_POLL)
+            _sweep(store, key)
+            work = store / f".{key}.new"
+            try:
+                work.mkdir()
+                yield work
+            finally:
+                shutil.rmtree(work, ignore_errors=True)
 
 
 def publish(work: Path, store: Path, names: list[str]) -> None:
@@ -54,18 +55,24 @@ def publish(work: Path, store: Path, names: list[str]) -> None:
     fsync_dir(store)
 
 
+def full(where: Path, log: Path | None = None) -> InfrastructureError:
+    """The error for a disk that ran full while an image was made."""
+    return InfrastructureError(
+        f"the disk ran full while the guest image was made: {shutil.disk_usage(where).free >> 20} MiB are free in {where}",
+        hint="an image with the default packages needs 700 MiB while it is made, and 250 MiB afterwards: make room, or put "
+        "the cache elsewhere with KDEVOPS_CACHE",
+        log=log,
+    )
+
+
 @contextlib.contextmanager
-def told_when_full(directory: Path, needed: str = "") -> Iterator[None]:
-    """Turn "no space left" of our own writes to `directory` into an InfrastructureError."""
+def _told(store: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise InfrastructureError(f"cannot write the image to {directory}: {error.strerror}", hint=needed or None) from error
-
-
-def free_space(path: Path) -> str:
-    """The free space of the file system that holds `path`, for a message: "37 MiB free in /tmp"."""
-    return f"{shutil.disk_usage(path).free >> 20} MiB free in {path}"
+        if error.errno == errno.ENOSPC:
+            raise full(store) from error
+        raise InfrastructureError(f"cannot write the image cache {store}: {error.strerror}") from error
 
 
 def _try_lock(descriptor: int) -> bool:
