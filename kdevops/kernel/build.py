@@ -143,7 +143,7 @@ class _Job:
 
     async def _check_unchanged(self, identity: Identity) -> None:
         """An artifact must not get the key of a source that was edited while it was compiled."""
-        if self.source.in_place and await self.source.identify() != identity:
+        if self.source.in_place and (await self.source.identify()).key != identity.key:
             raise UserError(
                 f"{self.source.name} was changed while it was being built",
                 hint="run it again: only what changed is compiled",

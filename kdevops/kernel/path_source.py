@@ -16,7 +16,7 @@ from kdevops.process import run
 
 @dataclass(frozen=True, slots=True)
 class PathSource:
-    """The tree at `path`. Raises UserError from `identify` when it is no kernel tree, or one that was built in place."""
+    """The tree at `path`, an absolute one. Raises UserError from `identify` when it is no kernel tree, or one that was built in place."""
 
     path: Path
     architecture: Architecture
@@ -36,11 +36,11 @@ class PathSource:
                 return await _identify_git(self.path)
             except CommandError:  # no commit yet, or a tree of somebody else that git will not look at
                 pass
-        return Identity(digest_of(["manifest", str(self.path.absolute()), manifest_of(self.path)]))
+        return Identity(digest_of(["manifest", str(self.path), manifest_of(self.path)]))
 
     async def tree(self, identity: Identity) -> Path:
         """The path itself."""
-        return self.path.absolute()
+        return self.path
 
 
 async def _identify_git(path: Path) -> Identity:

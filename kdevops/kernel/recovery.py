@@ -1,7 +1,7 @@
 """After a build was killed: remove what make would take for finished and is not.
 
-Kbuild writes `.<target>.cmd` when a target's command is done, and the compiler's `.<target>.d` exists only while it is
-compiled (scripts/Kbuild.include, cmd_and_fixdep). So a target that is newer than its .cmd, or has a .d, was in the making.
+Kbuild writes `.<target>.cmd` when a target's command is done, after the compiler's `.<target>.d` (scripts/Kbuild.include,
+cmd_and_fixdep). So a target that is newer than its .cmd, or has a .d that is, was in the making.
 """
 
 from __future__ import annotations
@@ -34,22 +34,24 @@ def mend(output: Path) -> None:
                 continue
             target = here / name[1:].removesuffix(".cmd").removesuffix(".d")
             note = here / f".{target.name}.cmd"
-            if name.endswith(".d"):
+            if name.endswith(".d") and not _finished(here / name, note):
                 _remove(here / name, target, note)
             elif name.endswith(".cmd") and not _finished(target, note):
                 _remove(target, note)
 
 
-def _finished(target: Path, note: Path) -> bool:
+def _finished(path: Path, note: Path) -> bool:
+    """Whether the note of a target is whole, and later than what the target's command wrote to `path`."""
+    if not path.exists():
+        return True  # a note without a target makes nobody believe anything
     try:
         written = note.stat()
         with note.open("rb") as file:
             file.seek(max(0, written.st_size - 1))
-            if file.read() != b"\n":
-                return False
-        return target.stat().st_mtime_ns <= written.st_mtime_ns
+            whole = file.read() == b"\n"
     except FileNotFoundError:
-        return True  # a note without a target makes nobody believe anything
+        return False
+    return whole and path.stat().st_mtime_ns <= written.st_mtime_ns
 
 
 def _remove(*paths: Path) -> None:

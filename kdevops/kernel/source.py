@@ -19,11 +19,14 @@ def open_source(spec: SourceSpec, architecture: Architecture, cache: Path, repor
     """The source that `spec` names; nothing is looked at yet. Raises UserError for `prebuilt`, which has no source."""
     match spec.kind:
         case "path":
-            return PathSource(Path(spec.location), architecture)
+            return PathSource(Path(spec.location).absolute(), architecture)
         case "tarball":
             return TarballSource(spec.location, spec.sha256, cache, report)
         case "git":
-            return GitSource(spec.location, spec.ref or "HEAD", cache, report)
+            local = Path(spec.location)
+            return GitSource(
+                str(local.absolute()) if local.is_dir() else spec.location, spec.ref or "HEAD", cache, report
+            )
         case "package":
             return PackageSource(spec.location, cache, report)
         case "prebuilt":

@@ -24,9 +24,14 @@ def test_only_what_was_in_the_making_is_removed(tmp_path: Path) -> None:
     made(deep, "compiling.o", target=10, note=20)
     made(deep, "gone.o", target=None, note=20)
     (deep / ".compiling.o.d").touch()
+    made(deep, "tool.o", target=10, note=20)
+    (deep / ".tool.o.d").touch()  # the build system of tools/ keeps these
+    os.utime(deep / ".tool.o.d", ns=(15, 15))
     (deep / "plain.h").touch()
     recovery.mend(tmp_path)
-    assert sorted(path.name for path in deep.iterdir()) == [".done.o.cmd", ".gone.o.cmd", "done.o", "plain.h"]
+    assert sorted(path.name for path in deep.iterdir()) == [
+        ".done.o.cmd", ".gone.o.cmd", ".tool.o.cmd", ".tool.o.d", "done.o", "plain.h", "tool.o",
+    ]  # fmt: skip
 
 
 def test_a_build_that_ended_is_not_mended(tmp_path: Path) -> None:
