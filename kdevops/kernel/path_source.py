@@ -16,7 +16,7 @@ from kdevops.process import run
 
 @dataclass(frozen=True, slots=True)
 class PathSource:
-    """The tree at `path`, an absolute one. Raises UserError from `identify` when it is no kernel tree, or one that was built in place."""
+    """The tree at the absolute `path`. Its `identify` raises UserError for no kernel tree, or one built in place."""
 
     path: Path
     architecture: Architecture
