@@ -29,3 +29,9 @@ class BaseImage:
     root: str
     init: str | None = None
     record: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def busybox(self) -> Path | None:
+        """A static busybox of the guest's machine, for an initramfs; only an image that we made has one."""
+        path = self.path.with_suffix(".busybox")
+        return path if path.is_file() else None

@@ -9,7 +9,6 @@ import os
 import platform
 import re
 import shutil
-import tempfile
 from pathlib import Path
 
 from kdevops.errors import CommandError, InfrastructureError, UserError
@@ -17,7 +16,7 @@ from kdevops.guest.image_base import INIT, MARK, STEP, BaseImage
 from kdevops.guest.image_disk import make_disk, partuuid, tool_path
 from kdevops.guest.image_mirror import host_sources
 from kdevops.guest.image_own import own_files
-from kdevops.guest.image_store import full, making, publish
+from kdevops.guest.image_store import full, making, publish, scratch
 from kdevops.lab.model import Image
 from kdevops.paths import write_atomic
 from kdevops.process import install_hint, run
@@ -121,9 +120,6 @@ async def _bootstrap(image: Image, target: Path, log: Path, report: Report) -> N
         '--customize-hook=rm -f "$1"/etc/ssh/ssh_host_*',
         "--", image.suite, os.fspath(target), *sources,
     ]  # fmt: skip
-    # A user namespace may not enter our private directories; as root, what a killed mmdebstrap leaves is swept with ours.
-    place = target.parent if os.geteuid() == 0 else Path(tempfile.gettempdir())
-    environment = {"LC_ALL": "C.UTF-8", "PATH": tool_path(), "TMPDIR": str(place)}
 
     def watch(line: str) -> None:
         for words, fraction in _STAGES.items():
@@ -131,10 +127,12 @@ async def _bootstrap(image: Image, target: Path, log: Path, report: Report) -> N
                 report(Progress(STEP, line.removeprefix("I: ").rstrip(".").strip(), fraction))
 
     report(Progress(STEP, f"making Debian {image.suite}", fraction=0.0))
-    try:
-        await run(argv, env=environment, timeout=_TIMEOUT, on_line=watch, log_to=log)
-    except CommandError as error:
-        raise _explained(error, image, place, log) from error
+    with scratch(target.parent) as place:
+        environment = {"LC_ALL": "C.UTF-8", "PATH": tool_path(), "TMPDIR": str(place)}
+        try:
+            await run(argv, env=environment, timeout=_TIMEOUT, on_line=watch, log_to=log)
+        except CommandError as error:
+            raise _explained(error, image, place, log) from error
 
 
 async def _mode() -> str:
@@ -167,7 +165,7 @@ async def _mode() -> str:
 def _explained(error: CommandError, image: Image, where: Path, log: Path) -> UserError | InfrastructureError:
     lines = [line.strip() for line in error.output.splitlines()]
     if "No space left on device" in error.output or "enough free space" in error.output:
-        return full(where, log)
+        return full(where, log.parent, log=log)
     unknown = sorted(line.removeprefix("E: ") for line in lines if line.startswith("E: Unable to locate package"))
     if unknown:
         return UserError(

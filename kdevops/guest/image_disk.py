@@ -79,7 +79,7 @@ def tool_path() -> str:
 
 def _explained(error: CommandError, disk: Path, size: int) -> UserError | InfrastructureError:
     if "No space left on device" in error.output:
-        return full(disk.parent, error.log)
+        return full(disk.parent, log=error.log)
     if "Could not allocate" in error.output:
         return _too_small(size)
     return error

@@ -7,7 +7,9 @@ import contextlib
 import errno
 import fcntl
 import os
+import re
 import shutil
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from kdevops.guest.image_base import STEP
 from kdevops.paths import fsync_dir
 from kdevops.progress import Progress, Report
 
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - only for names that nobody can foresee
 _POLL = 0.2
 
 
@@ -35,8 +38,9 @@ async def making(store: Path, key: str, report: Report) -> AsyncIterator[Path]:
             _sweep(store, key)
             work = store / f".{key}.new"
             try:
-                work.mkdir()
-                yield work
+                with _told(store):  # before the directory goes, and its room is free again
+                    work.mkdir()
+                    yield work
             finally:
                 shutil.rmtree(work, ignore_errors=True)
 
@@ -55,10 +59,29 @@ def publish(work: Path, store: Path, names: list[str]) -> None:
     fsync_dir(store)
 
 
-def full(where: Path, log: Path | None = None) -> InfrastructureError:
-    """The error for a disk that ran full while an image was made."""
+@contextlib.contextmanager
+def scratch(work: Path) -> Iterator[Path]:
+    """A directory for mmdebstrap's tree: in memory where there is plenty, which halves the time on a slow disk.
+
+    Only as root. Without, it is the usual directory for temporary files: a user namespace may not enter our private
+    ones, and what a killed mmdebstrap leaves belongs to the users of the image, so that we could not sweep it.
+    """
+    if os.geteuid() != 0:
+        yield Path(tempfile.gettempdir())
+    elif not _plenty_of_memory():
+        yield work
+    else:
+        with tempfile.TemporaryDirectory(
+            dir=SHARED_MEMORY, prefix=_scratch_name(work), ignore_cleanup_errors=True
+        ) as path:
+            yield Path(path)
+
+
+def full(*places: Path, log: Path | None = None) -> InfrastructureError:
+    """The error for a disk that ran full while an image was made, in the fullest of `places`."""
+    free, where = min((shutil.disk_usage(place).free, place) for place in places)
     return InfrastructureError(
-        f"the disk ran full while the guest image was made: {shutil.disk_usage(where).free >> 20} MiB are free in {where}",
+        f"the disk ran full while the guest image was made: {free >> 20} MiB are free in {where}",
         hint="an image with the default packages needs 700 MiB while it is made, and 250 MiB afterwards: make room, or put "
         "the cache elsewhere with KDEVOPS_CACHE",
         log=log,
@@ -88,4 +111,18 @@ def _sweep(store: Path, mine: str) -> None:
         key = leftover.name.removeprefix(".").removesuffix(".new")
         with (store / f".{key}.lock").open("w") as lock:
             if key == mine or _try_lock(lock.fileno()):
-                shutil.rmtree(leftover, ignore_errors=True)
+                for path in (*SHARED_MEMORY.glob(f"{_scratch_name(leftover)}*"), leftover):
+                    shutil.rmtree(path, ignore_errors=True)
+
+
+def _scratch_name(work: Path) -> str:
+    return f"kdevops{work.name}-"
+
+
+def _plenty_of_memory() -> bool:
+    try:
+        free = shutil.disk_usage(SHARED_MEMORY).free
+        available = re.search(r"^MemAvailable: +(\d+) kB$", Path("/proc/meminfo").read_text(), re.MULTILINE)
+    except OSError:
+        return False
+    return free >= 2 << 30 and available is not None and int(available[1]) >= 4 << 20

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from kdevops.errors import InfrastructureError, UserError
-from kdevops.guest import image_debian
+from kdevops.guest import image_debian, image_store
 from kdevops.guest.image import BaseImage, ensure_image
 from kdevops.guest.image_disk import tool_path
 from kdevops.lab.model import Image
@@ -49,6 +49,9 @@ class Bench:
         self.bin = tmp_path / "bin"
         self.bin.mkdir()
         self.news: list[Progress] = []
+        self.memory = tmp_path / "shm"
+        self.memory.mkdir()
+        monkeypatch.setattr(image_store, "SHARED_MEMORY", self.memory)
         monkeypatch.setenv("PATH", f"{self.bin}:{tool_path()}")
         self.mmdebstrap()
 
@@ -64,7 +67,7 @@ class Bench:
         return len(self.calls.read_text().splitlines()) if self.calls.exists() else 0
 
     def leftovers(self) -> list[Path]:
-        return list((self.cache / "images").glob(".*.new")) if self.cache.exists() else []
+        return [*self.memory.iterdir(), *(self.cache / "images").glob(".*.new")]
 
 
 async def _unshare() -> str:
@@ -87,7 +90,8 @@ def test_an_image_is_made_once(bench: Bench) -> None:
     assert image.record["packages"] == {"apt": "2.6.1", "bash": "5.2"}
     assert len(image.record["sha256"]) == 64
     assert image.path.stat().st_mode & 0o777 == 0o444
-    assert image.path.with_suffix(".busybox").read_text() == "static\n"
+    assert image.busybox
+    assert image.busybox.read_text() == "static\n"
     assert bench.ensure() == image
     assert bench.made() == 1
     assert not bench.leftovers()
@@ -134,8 +138,10 @@ def test_sigkill_leaves_nothing_that_is_taken_for_whole(bench: Bench) -> None:
     script = f"""
         import asyncio
         from pathlib import Path
+        from kdevops.guest import image_store
         from kdevops.guest.image import ensure_image
         from kdevops.lab.model import Image
+        image_store.SHARED_MEMORY = Path({str(bench.memory)!r})
         asyncio.run(ensure_image(Image(size=64 << 20), cache=Path({str(bench.cache)!r})))
     """
     process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)])

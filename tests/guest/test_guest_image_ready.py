@@ -60,6 +60,7 @@ def test_a_raw_file_is_used_where_it_stands(tmp_path: Path) -> None:
     assert (image.format, image.root, image.init) == ("raw", "PARTUUID=0000cafe-01", None)
     assert image.record["sha256"] == SHA256
     assert image.key == SHA256[:32]
+    assert image.busybox is None
 
 
 def test_changed_content_changes_the_key(tmp_path: Path) -> None:
