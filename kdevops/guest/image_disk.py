@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import struct
 from collections.abc import Sequence
 from pathlib import Path
 
 from kdevops.errors import CommandError, InfrastructureError, UserError
 from kdevops.guest.image_store import full
-from kdevops.process import run
+from kdevops.process import install_hint, run
 
 SECTOR = 512
 _START = 1 << 20
@@ -42,6 +43,8 @@ async def make_disk(disk: Path, archives: Sequence[Path], *, size: int, signatur
     """
     if size < _SMALLEST:
         raise _too_small(size)
+    if not shutil.which("mkfs.ext4", path=tool_path()):
+        raise InfrastructureError("mkfs.ext4 is not installed", hint=install_hint("mkfs.ext4"))
     tree = disk.parent / "tree"
     tree.mkdir()
     with disk.open("wb") as file:

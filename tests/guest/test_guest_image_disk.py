@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from kdevops.errors import InfrastructureError, UserError
+from kdevops.guest import image_disk
 from kdevops.guest.image_disk import make_disk, tool_path
 from kdevops.guest.image_own import own_files
 
@@ -87,6 +88,13 @@ def test_a_full_disk_is_told_with_what_is_needed(tmp_path: Path, monkeypatch: py
         make(tmp_path, archive(tmp_path / "1.tar", {"a": b""}))
     assert "700 MiB" in str(caught.value.hint)
     assert caught.value.log == tmp_path / "log"
+
+
+def test_mkfs_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(image_disk, "tool_path", lambda: str(tmp_path))
+    with pytest.raises(InfrastructureError, match=r"mkfs\.ext4 is not installed") as caught:
+        make(tmp_path)
+    assert "install" in str(caught.value.hint)
 
 
 def test_our_own_files_are_the_same_bytes_every_time() -> None:
