@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 import fcntl
+import hashlib
 import os
 import re
 import shutil
@@ -116,7 +117,8 @@ def _sweep(store: Path, mine: str) -> None:
 
 
 def _scratch_name(work: Path) -> str:
-    return f"kdevops{work.name}-"
+    # With the path, because another cache may have the same key in the making, under a lock of its own.
+    return f"kdevops-{hashlib.sha256(os.fsencode(work.absolute())).hexdigest()[:32]}-"
 
 
 def _plenty_of_memory() -> bool:

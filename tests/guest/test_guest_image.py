@@ -30,7 +30,7 @@ echo "$@" >>{{calls}}
 while [ "$1" != -- ]; do shift; done
 target=$3
 {{extra}}
-tree=$(mktemp -d)
+tree=$(mktemp -d) || exit 1
 mkdir -p $tree/var/lib/dpkg $tree/usr/bin $tree/usr/sbin
 printf '{STATUS.encode("unicode_escape").decode()}' >$tree/var/lib/dpkg/status
 echo static >$tree/usr/bin/busybox
@@ -130,6 +130,17 @@ def test_two_labs_that_want_the_same_image_wait_for_each_other(bench: Bench) -> 
     assert first == second
     assert bench.made() == 1
     assert any("waiting" in news.detail for news in bench.news)
+
+
+def test_another_cache_is_left_alone(bench: Bench, tmp_path: Path) -> None:
+    bench.mmdebstrap("sleep 0.3")
+
+    async def both() -> None:
+        caches = (tmp_path / "one", tmp_path / "two")
+        await asyncio.gather(*(ensure_image(SMALL, cache=cache) for cache in caches))
+
+    asyncio.run(both())
+    assert bench.made() == 2
 
 
 def test_sigkill_leaves_nothing_that_is_taken_for_whole(bench: Bench) -> None:
