@@ -17,6 +17,7 @@ import pytest
 from kdevops.errors import InfrastructureError, UserError
 from kdevops.guest import image_debian, image_store
 from kdevops.guest.image import BaseImage, ensure_image
+from kdevops.guest.image_debian import recipe_key
 from kdevops.guest.image_disk import tool_path
 from kdevops.lab.model import Image
 from kdevops.progress import Progress
@@ -132,12 +133,16 @@ def test_two_labs_that_want_the_same_image_wait_for_each_other(bench: Bench) -> 
     assert any("waiting" in news.detail for news in bench.news)
 
 
-def test_another_cache_is_left_alone(bench: Bench, tmp_path: Path) -> None:
+def test_sweeping_leaves_the_work_of_another_cache_alone(bench: Bench, tmp_path: Path) -> None:
     bench.mmdebstrap("sleep 0.3")
+    caches = (tmp_path / "one", tmp_path / "two")
+    (caches[1] / "images" / f".{recipe_key(SMALL)}.new").mkdir(parents=True)
 
     async def both() -> None:
-        caches = (tmp_path / "one", tmp_path / "two")
-        await asyncio.gather(*(ensure_image(SMALL, cache=cache) for cache in caches))
+        first = asyncio.create_task(ensure_image(SMALL, cache=caches[0]))
+        while not bench.calls.exists():  # noqa: ASYNC110 - another process makes it
+            await asyncio.sleep(0.01)
+        await asyncio.gather(first, ensure_image(SMALL, cache=caches[1]))
 
     asyncio.run(both())
     assert bench.made() == 2
