@@ -6,12 +6,20 @@ from kdevops.errors import InfrastructureError
 from kdevops.guest.ssh import SshTarget
 
 
-async def prove_kernel(ssh: SshTarget, build_id: str, *, timeout: float) -> None:
-    """Raise InfrastructureError unless the guest's running kernel carries this GNU build id (hex digits)."""
-    done = await ssh.run(["od", "-An", "-v", "-tx1", "/sys/kernel/notes"], timeout=timeout)
-    if build_id not in done.stdout.replace(" ", "").replace("\n", ""):
-        release = (await ssh.run(["uname", "-rv"], timeout=timeout)).stdout.strip()
-        raise InfrastructureError(
-            f"guest {ssh.name} runs another kernel ({release}) than the one that was built (build id {build_id[:12]})",
-            hint="boot it anew: kdevops down, then up",
-        )
+async def prove_kernel(ssh: SshTarget, build_id: str | None, release: str, *, timeout: float) -> None:
+    """Raise InfrastructureError unless the guest runs the kernel with this GNU build id (hex digits).
+
+    For a kernel of which no build id is known, its release must do.
+    """
+    if build_id:
+        notes = (await ssh.run(["od", "-An", "-v", "-tx1", "/sys/kernel/notes"], timeout=timeout)).stdout
+        if build_id in "".join(notes.split()):
+            return
+    running = (await ssh.run(["uname", "-r"], timeout=timeout)).stdout.strip()
+    if build_id is None and running == release:
+        return
+    built = f"{release}, build id {build_id[:12]}" if build_id else release
+    raise InfrastructureError(
+        f"guest {ssh.name} runs another kernel ({running}) than the one it was given ({built})",
+        hint="boot it anew: kdevops down, then up",
+    )

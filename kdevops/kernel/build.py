@@ -14,6 +14,7 @@ from kdevops.errors import UserError
 from kdevops.kernel import recovery
 from kdevops.kernel.artifact import Artifact
 from kdevops.kernel.config import ConfigPlan, configure, is_fresh, mark_fresh, plan_config
+from kdevops.kernel.distribution import distribution_kernel
 from kdevops.kernel.elf import read_build_id
 from kdevops.kernel.files import digest_of, locked, published
 from kdevops.kernel.make import Make
@@ -45,6 +46,8 @@ async def build(spec: BuildSpec, *, cache: Path, report: Report = silent) -> Art
     cache = cache.absolute()
     if spec.source.kind == "prebuilt":
         return prebuilt(Path(spec.source.location), cache)
+    if spec.source.is_distribution_kernel:
+        return await distribution_kernel(spec.source.location, cache, report)
     machine = architecture()
     source = open_source(spec.source, machine, cache, report)
     patches = load_patches(spec.patches)

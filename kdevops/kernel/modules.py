@@ -24,14 +24,19 @@ async def pack_modules(make: Make, release: str, target: Path, scratch: Path) ->
         shutil.rmtree(scratch)
         return None
     with tarfile.open(target, "w") as tar:
-        for path in sorted(tree.rglob("*")):
-            entry = tar.gettarinfo(path, arcname=str(path.relative_to(scratch)))
-            entry.uid = entry.gid = entry.mtime = 0
-            entry.uname = entry.gname = "root"
-            if path.is_file():
-                with path.open("rb") as file:
-                    tar.addfile(entry, file)
-            else:
-                tar.addfile(entry)
+        pack_tree(scratch, tree, tar)
     shutil.rmtree(scratch)
     return target
+
+
+def pack_tree(root: Path, tree: Path, tar: tarfile.TarFile) -> None:
+    """Add all below `tree`, named from `root`, as root's and without times."""
+    for path in sorted(tree.rglob("*")):
+        entry = tar.gettarinfo(path, arcname=str(path.relative_to(root)))
+        entry.uid = entry.gid = entry.mtime = 0
+        entry.uname = entry.gname = "root"
+        if path.is_file():
+            with path.open("rb") as file:
+                tar.addfile(entry, file)
+        else:
+            tar.addfile(entry)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from kdevops.errors import CommandError, InfrastructureError, UserError
+from kdevops.errors import InfrastructureError, UserError
+from kdevops.kernel import apt
 from kdevops.kernel.files import digest_of, locked, published, remembered_sha256
 from kdevops.kernel.tree import Identity
 from kdevops.kernel.unpack import unpack
-from kdevops.process import run
 from kdevops.progress import Progress, Report
 
 INSTALLED = Path("/usr/src")
@@ -46,12 +45,8 @@ class PackageSource:
             )
         if (tarball := self._installed()).is_file():
             return Identity(digest_of(["tarball", remembered_sha256(tarball, self.cache)]))
-        if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
-            raise UserError(
-                f"{self.package} is a package of Debian and Ubuntu, and this machine has no apt",
-                hint="use source: {git: …, ref: …}, {tarball: …} or {path: …} instead",
-            )
-        return Identity(digest_of(["package", await self._offered()]))
+        apt.require_apt(self.package)
+        return Identity(digest_of(["package", await apt.offered(self.package, "linux-source-")]))
 
     async def tree(self, identity: Identity) -> Path:
         """The package's tarball, unpacked."""
@@ -71,32 +66,9 @@ class PackageSource:
     def _installed(self) -> Path:
         return INSTALLED / f"{self.package}.tar.xz"
 
-    async def _offered(self) -> str:
-        """The SHA-256 of the package that `apt-get download` would fetch; apt verifies it."""
-        done = await run(
-            ["apt-cache", "show", "--no-all-versions", self.package], env={"LC_ALL": "C"}, check=False, timeout=60
-        )
-        if found := re.search(r"^SHA256: ([0-9a-f]{64})$", done.stdout, re.MULTILINE):
-            return found[1]
-        names = (await run(["apt-cache", "pkgnames", "linux-source-"], check=False, timeout=60)).stdout.split()
-        known = [name for name in names if _NAME.fullmatch(name)]
-        near = difflib.get_close_matches(self.package, known, n=3, cutoff=0.0)
-        hint = (
-            f"it has {', '.join(near)}"
-            if near
-            else "it knows no linux-source package at all: run apt-get update, or enable its archive"
-        )
-        raise UserError(f"apt knows no package {self.package}", hint=hint)
-
     async def _fetch(self, into: Path) -> None:
-        try:
-            await run(["apt-get", "download", self.package], cwd=into, env={"LC_ALL": "C"}, timeout=1800)
-        except CommandError as error:
-            raise InfrastructureError(
-                f"apt could not download {self.package}: {error.message}", hint="run apt-get update, then try again"
-            ) from error
-        package = next(into.glob("*.deb"))
-        await run(["dpkg-deb", "-x", package, into / "files"], timeout=600)
+        package = await apt.download(self.package, into)
+        await apt.extract(package, into / "files")
         tarball = next((into / "files/usr/src").glob("linux-source-*.tar.*"), None)
         if tarball is None:
             raise InfrastructureError(f"{package.name} holds no usr/src/linux-source-*.tar.*")

@@ -13,6 +13,8 @@ from kdevops.errors import UserError
 
 SourceKind = Literal["path", "tarball", "git", "package", "prebuilt"]
 Compiler = Literal["gcc", "clang"]
+DISTRIBUTION_KERNEL = "linux-image-"
+"""How the packages of Debian's own kernels begin; every other package is one of sources."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,16 @@ class SourceSpec:
     location: str
     ref: str | None = None
     sha256: str | None = None
+
+    @property
+    def is_distribution_kernel(self) -> bool:
+        """Whether this is a package with a built kernel."""
+        return self.kind == "package" and self.location.startswith(DISTRIBUTION_KERNEL)
+
+    @property
+    def is_built(self) -> bool:
+        """Whether there is nothing to build, and so no source."""
+        return self.kind == "prebuilt" or self.is_distribution_kernel
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ class ConsoleFile:
         self._fresh_line = True
 
     def write(self, data: bytes) -> None:
+        """Record what the guest said."""
         data = data.translate(None, _CONTROL)
         if not data:
             return

@@ -16,9 +16,10 @@ from kdevops.kernel.spec import Asked, BuildSpec
 from kdevops.kernel.toolchain import architecture
 from kdevops.lab.model import Lab
 from kdevops.progress import Report
+from kdevops.run.furnish import Furniture
 from kdevops.run.kernel_spec import spec_of
 from kdevops.run.places import Places
-from kdevops.suites.base import BootSuite, KernelBuild, PreparedSuite, Suite
+from kdevops.suites.base import BootSuite, GuestSuite, KernelBuild, PreparedSuite, Suite
 from kdevops.suites.registry import suites_of
 
 
@@ -31,9 +32,24 @@ class Built:
     suites: tuple[PreparedSuite, ...]
 
     @property
+    def guest_suites(self) -> tuple[GuestSuite, ...]:
+        """Those whose tests are commands in a running guest."""
+        return tuple(suite for suite in self.suites if isinstance(suite, GuestSuite))
+
+    @property
+    def boot_suites(self) -> tuple[BootSuite, ...]:
+        """Those whose tests run while the kernel boots."""
+        return tuple(suite for suite in self.suites if isinstance(suite, BootSuite))
+
+    @property
+    def furniture(self) -> Furniture:
+        """What every guest is given."""
+        return Furniture(self.artifact.release, self.artifact.build_id, self.artifact.modules, self.guest_suites)
+
+    @property
     def quiet_cmdline(self) -> tuple[str, ...]:
         """Kernel parameters of a boot in which no boot suite runs."""
-        return tuple(word for suite in self.suites if isinstance(suite, BootSuite) for word in suite.cmdline(()))
+        return tuple(word for suite in self.boot_suites for word in suite.cmdline(()))
 
 
 async def build(lab: Lab, places: Places, report: Report) -> Built:
@@ -65,7 +81,7 @@ async def build_kernel(lab: Lab, suites: Sequence[Suite], places: Places, report
 async def kernel_spec(lab: Lab, suites: Sequence[Suite], places: Places, report: Report) -> BuildSpec:
     """What is to be built, with what each suite asks of the configuration; for that the source is fetched."""
     spec = spec_of(lab.kernel)
-    tree = None if spec.source.kind == "prebuilt" else await _source_tree(spec, places.cache, report)
+    tree = None if spec.source.is_built else await _source_tree(spec, places.cache, report)
     asked = []
     for suite in suites:
         options = suite.kernel_options(tree)

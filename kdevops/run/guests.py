@@ -13,6 +13,7 @@ from kdevops.providers.architecture import architecture
 from kdevops.providers.base import BootKernel
 from kdevops.providers.guest_files import LabDirectory
 from kdevops.providers.qemu import QemuProvider
+from kdevops.run.initrd import initrd_for
 from kdevops.run.places import Places
 
 
@@ -24,7 +25,7 @@ def attached(lab: Lab, places: Places) -> QemuProvider:
 async def provider_for(lab: Lab, places: Places, artifact: Artifact, image: BaseImage, report: Report) -> QemuProvider:
     """The provider that boots this kernel on this image. Raises UserError when the lab insists on KVM and KVM does not work."""
     accel = await probe_acceleration(lab, places, artifact.image, report)
-    initrd = None
+    initrd = await initrd_for(artifact, image, places.cache)
     provider = QemuProvider(
         lab, LabDirectory(places.lab(lab.name)), accel, image, BootKernel(artifact.image, artifact.key, initrd=initrd)
     )

@@ -6,7 +6,6 @@ import asyncio
 
 from kdevops.errors import KdevopsError
 from kdevops.guest import sshconfig
-from kdevops.guest.identity import prove_kernel
 from kdevops.lab.model import Lab
 from kdevops.paths import write_atomic
 from kdevops.progress import Progress, Report
@@ -58,6 +57,5 @@ def write_access(lab: Lab, places: Places, provider: Provider) -> None:
 async def _up(provider: QemuProvider, name: str, built: Built, report: Report) -> None:
     report(Progress(f"guest {name}", "booting"))
     guest = await provider.up(name, extra_cmdline=built.quiet_cmdline, stay=True)
-    if built.artifact.build_id:
-        await prove_kernel(guest.ssh, built.artifact.build_id, timeout=30 * provider.factor)
+    await built.furniture.bring(guest.ssh, provider.factor)
     report(Progress(f"guest {name}", "ready", done=True))

@@ -11,13 +11,13 @@ from pathlib import Path
 from kdevops.errors import BootError, CommandError, InfrastructureError, LostGuestError
 from kdevops.guest import console
 from kdevops.guest.execute import Execution, Transcript, execute
-from kdevops.guest.identity import prove_kernel
 from kdevops.paths import write_atomic
 from kdevops.providers.base import Guest, Provider
 from kdevops.results.events import GuestChanged, Note, RunEvent, TestEnded, TestStarted
 from kdevops.results.model import Outcome, Status, TestId
 from kdevops.results.store import Store
 from kdevops.results.text import clean
+from kdevops.run.furnish import Furniture
 from kdevops.run.work import Work, WorkQueue
 from kdevops.suites.base import BootSuite, GuestSuite, PlannedTest
 from kdevops.triage.oops import find_oops
@@ -29,7 +29,6 @@ MAX_BOOT_FAILURES = 2
 _GRACE = 10.0
 """Accelerated seconds past a test's deadline in which the guest must say that it stopped the test."""
 _COMMAND = 30.0
-_TRANSFER = 120.0
 _BOOT_CONSOLE = 8 << 20
 # include/linux/panic.h of every kernel tree: machine check, bad page, die, warn, soft lockup.
 _UNHEALTHY_TAINT = 1 << 4 | 1 << 5 | 1 << 7 | 1 << 9 | 1 << 14
@@ -37,7 +36,7 @@ _UNHEALTHY_TAINT = 1 << 4 | 1 << 5 | 1 << 7 | 1 << 9 | 1 << 14
 
 @dataclass(frozen=True)
 class Job:
-    """What all leases of a run have in common. `build_id` is None for a kernel that cannot be told by one."""
+    """What all leases of a run have in common."""
 
     run: int
     directory: Path
@@ -48,9 +47,8 @@ class Job:
     guest_suites: Mapping[str, GuestSuite]
     boot_suites: Mapping[str, BootSuite]
     emit: Callable[[RunEvent], None]
+    furniture: Furniture
     quiet_cmdline: tuple[str, ...] = ()
-    build_id: str | None = None
-    modules: Path | None = None
 
     def end(self, test: TestId, outcome: Outcome) -> None:
         """A test's fate: into the store, then told."""
@@ -109,18 +107,9 @@ class Lease:
         job = self.job
         job.emit(GuestChanged(self.name, "booting"))
         guest = await job.provider.up(self.name, extra_cmdline=extra, fresh=fresh)
-        timeout = _COMMAND * job.provider.factor
-        if job.build_id:
-            await prove_kernel(guest.ssh, job.build_id, timeout=timeout)
-        transfer = _TRANSFER * job.provider.factor
-        if job.modules:
-            await guest.ssh.push_tar(job.modules, "/", timeout=transfer)
-        for suite in job.guest_suites.values():
-            if suite.payload:
-                await _install(guest, suite, suite.payload, timeout=transfer)
-        self._taint = int(
-            (await guest.ssh.run(["cat", "/proc/sys/kernel/tainted"], timeout=timeout)).stdout.strip() or 0
-        )
+        await job.furniture.bring(guest.ssh, job.provider.factor)
+        taint = await guest.ssh.run(["cat", "/proc/sys/kernel/tainted"], timeout=_COMMAND * job.provider.factor)
+        self._taint = int(taint.stdout.strip() or 0)
         self._boot_failures = 0
         self._guest = guest
         job.emit(GuestChanged(self.name, "ready"))
@@ -228,14 +217,6 @@ def _told(suite: GuestSuite, test: PlannedTest, execution: Execution, transcript
     if execution.silent:
         return Outcome(Status.HANG, execution.seconds, "the guest did not answer past the test's deadline")
     return suite.outcome(test, execution, transcript.lines())
-
-
-async def _install(guest: Guest, suite: GuestSuite, payload: Path, *, timeout: float) -> None:
-    marker = f"{suite.remote}/.complete"
-    if (await guest.ssh.run(["test", "-e", marker], timeout=timeout, check=False)).returncode == 0:
-        return
-    await guest.ssh.push_tar(payload, suite.remote, timeout=timeout)
-    await guest.ssh.run(["touch", marker], timeout=timeout)
 
 
 def _oops_text(lines: list[str]) -> str:

@@ -28,7 +28,6 @@ from kdevops.run.lock import lab_lock
 from kdevops.run.places import Places
 from kdevops.run.runner import drive
 from kdevops.run.work import WorkQueue, divide
-from kdevops.suites.base import BootSuite, GuestSuite
 
 
 class Watcher(Protocol):
@@ -138,8 +137,7 @@ async def _go(
     run_id: int, lab: Lab, built: Built, places: Places, store: Store, watcher: Watcher, *, keep: bool
 ) -> Ended:
     provider = await provider_for(lab, places, built.artifact, built.image, watcher.handle)
-    boot_suites = {suite.name: suite for suite in built.suites if isinstance(suite, BootSuite)}
-    guest_suites: dict[str, GuestSuite] = {suite.name: suite for suite in built.suites if suite.name not in boot_suites}  # type: ignore[misc]
+    boot_suites = {suite.name: suite for suite in built.boot_suites}
     rows, done = store.plan(run_id), store.outcomes(run_id)
     watcher.plan(rows, done)
     left = [row for row in rows if row.id not in done]
@@ -156,12 +154,11 @@ async def _go(
         store=store,
         queue=WorkQueue.of(divide(left, frozenset(boot_suites))),
         tests={test.id: test for suite in built.suites for test in suite.tests},
-        guest_suites=guest_suites,
+        guest_suites={suite.name: suite for suite in built.guest_suites},
         boot_suites=boot_suites,
         emit=tell,
         quiet_cmdline=built.quiet_cmdline,
-        build_id=built.artifact.build_id,
-        modules=built.artifact.modules,
+        furniture=built.furniture,
     )
     accel = provider.accel
     watcher.handle(Note(f"run {run_id}: {len(left)} tests; guests use {accel.kind}: {accel.why}"))

@@ -65,6 +65,7 @@ class PreparedSuite(Protocol):
         """What it takes to prepare the same again: commits, hashes, versions."""
 
 
+@runtime_checkable
 class GuestSuite(PreparedSuite, Protocol):
     """A suite whose tests are commands in a running guest."""
 

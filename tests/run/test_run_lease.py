@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import platform
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from local_guest import LocalProvider, ShellSuite
 from kdevops.results.events import RunEvent
 from kdevops.results.model import Outcome, RunState, Status, TestId
 from kdevops.results.store import PlannedRow, Store
+from kdevops.run.furnish import Furniture
 from kdevops.run.lease import Job
 from kdevops.run.runner import Drained, drive
 from kdevops.run.work import WorkQueue, divide
@@ -41,6 +43,7 @@ class Bench:
             guest_suites={"shell": suite},
             boot_suites={},
             emit=self.events.append,
+            furniture=Furniture(platform.release()),
         )
         return asyncio.run(drive(job, [f"g{n}" for n in range(guests)], keep=False))
 
@@ -134,7 +137,7 @@ def test_cancelled_runs_are_interrupted_and_can_go_on(bench: Bench) -> None:
     run_id = bench.store.create_run("lab", rows, {})
     job = Job(
         run_id, bench.path / "run", bench.provider, bench.store, WorkQueue.of(divide(rows, frozenset())),
-        {test.id: test for test in suite.tests}, {"shell": suite}, {}, bench.events.append,
+        {test.id: test for test in suite.tests}, {"shell": suite}, {}, bench.events.append, Furniture(platform.release()),
     )  # fmt: skip
 
     async def main() -> None:
