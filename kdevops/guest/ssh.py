@@ -96,7 +96,9 @@ class SshTarget:
         """End the kept connection, so that a guest that was reset is not asked over a dead one."""
         if self.control is None or not self.control.exists():
             return
-        await run(["ssh", "-F", "none", "-O", "exit", "-o", f"ControlPath={self.control}", self.host], timeout=10, check=False)
+        await run(
+            ["ssh", "-F", "none", "-O", "exit", "-o", f"ControlPath={self.control}", self.host], timeout=10, check=False
+        )
         self.control.unlink(missing_ok=True)
 
 

@@ -31,9 +31,9 @@ from kdevops.providers.qemu_machine import DiskFile, Machine, command_line
 from kdevops.providers.qemu_process import QemuProcess
 
 _PORT_TRIES = 5
-_ALWAYS = ("loglevel=5", "oops=panic", "panic=-1")
+_ALWAYS = ("loglevel=5", "oops=panic", "panic=-1", "random.trust_cpu=on")
 """Warnings and worse on the console. An oops ends the guest at once, and with -no-reboot its QEMU: nothing runs on in a
-kernel that is already broken."""
+kernel that is already broken. sshd does not wait a second for entropy."""
 
 
 @dataclass(frozen=True, slots=True)

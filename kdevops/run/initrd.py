@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import tarfile
 import tempfile
 from pathlib import Path
 
 from kdevops.guest.image import BaseImage
 from kdevops.guest.initramfs import write_initramfs
 from kdevops.kernel.artifact import Artifact
+from kdevops.process import run
 
 
 async def initrd_for(artifact: Artifact, image: BaseImage, cache: Path) -> Path | None:
@@ -23,11 +23,12 @@ async def initrd_for(artifact: Artifact, image: BaseImage, cache: Path) -> Path 
     path, needless = cache / "initramfs" / f"{name}.cpio", cache / "initramfs" / f"{name}.none"
     if path.exists() or needless.exists():
         return path if path.exists() else None
+    if image.busybox is None:
+        return None  # an image that is not ours may bring what it needs; if it does not, the boot says so
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".new-") as scratch:
-        with tarfile.open(artifact.modules) as tar:
-            tar.extractall(scratch, filter="data")
-        if await write_initramfs(path, Path(scratch), artifact.release, busybox=image.path.with_suffix(".busybox")):
+        await run(["tar", "-x", "-C", scratch, "-f", artifact.modules], timeout=600)
+        if await write_initramfs(path, Path(scratch), artifact.release, busybox=image.busybox):
             return path
     needless.touch()
     return None

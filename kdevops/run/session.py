@@ -59,7 +59,7 @@ async def start(
     lab = loaded.lab
     with lab_lock(places.lab(lab.name), lab.name, "run"), Store(places.state) as store:
         built = await build(lab, places, watcher.handle)
-        rows = narrowed(_plan(built, store, lab), only)
+        rows = narrowed(_plan(built, store, lab, loaded.baseline), only)
         run_id = store.create_run(lab.name, rows, _record(loaded, built))
         return await _go(run_id, lab, built, places, store, watcher, keep=keep)
 
@@ -92,7 +92,11 @@ async def rerun(run_id: int, places: Places, watcher: Watcher, *, keep: bool = F
             _check_same(run, built)
             record = {**run.record, **_facts(built), "rerun_of": run_id}
             before = {row.id for row in store.plan(run_id)}
-            new = store.create_run(lab.name, [row for row in _plan(built, store, lab) if row.id in before], record)
+            new = store.create_run(
+                lab.name,
+                [row for row in _plan(built, store, lab, Path(run.record["baseline"])) if row.id in before],
+                record,
+            )
             return await _go(new, lab, built, places, store, watcher, keep=keep)
 
 
@@ -169,14 +173,21 @@ async def _go(
     return Ended(run, judge(store, run), drained.errors[-1] if drained.errors else None)
 
 
-def _plan(built: Built, store: Store, lab: Lab) -> list[PlannedRow]:
+def _plan(built: Built, store: Store, lab: Lab, baselines: Path) -> list[PlannedRow]:
+    """Every test of every suite, with the seconds it took before: here, else for whoever wrote the baseline."""
     if not built.suites:
         raise UserError(
             "the lab has no suites, so there is nothing to run", hint="add some below `suites:` in the lab file"
         )
     tests = [test for suite in built.suites for test in suite.tests]
     history = store.history(lab.name, [test.id for test in tests])
-    return [PlannedRow(test.id, test.timeout, history.get(test.id, test.expected)) for test in tests]
+    known = baseline.load(baselines, baseline.series_of(built.artifact.release))
+    rows = []
+    for test in tests:
+        entry = known.entry(test.id)
+        usual = entry.seconds if entry else None
+        rows.append(PlannedRow(test.id, test.timeout, history.get(test.id, test.expected or usual)))
+    return rows
 
 
 def _record(loaded: LoadedLab, built: Built) -> dict[str, JSON]:
