@@ -17,7 +17,11 @@ def test_the_stamp_is_taken_off_and_nothing_else() -> None:
     assert strip_prefix(f"{STAMP}") == ""
 
 
-@given(st.text(alphabet=st.characters(exclude_characters="\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029", exclude_categories=["Cs"])))
+@given(
+    st.text(
+        alphabet=st.characters(exclude_characters="\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029", exclude_categories=["Cs"])
+    )
+)
 def test_any_stamped_line_comes_back(text: str) -> None:
     assert strip_prefix(STAMP + text) == text
 
