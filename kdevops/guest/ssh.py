@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from kdevops.errors import CommandError, LostGuestError
+from kdevops.errors import CommandError, InfrastructureError, LostGuestError
 from kdevops.process import Completed, run
 
 _LOST = 255
@@ -85,6 +85,15 @@ class SshTarget:
             message = f"{command[0]} in guest {self.name} failed with exit code {done.returncode}: {''.join(said)}"
             raise CommandError(message, argv=tuple(command), returncode=done.returncode, output=done.stderr, log=log_to)
         return done
+
+    async def answers(self, *, timeout: float) -> bool:
+        """Whether the guest carries out a command within `timeout` seconds, over a new connection if need be."""
+        await self.disconnect()
+        with contextlib.suppress(InfrastructureError):
+            if await wait_for_banner(self.host, self.port, timeout=timeout, gone=lambda: False):
+                await self.run(["true"], timeout=timeout)
+                return True
+        return False
 
     async def push_tar(self, archive: Path, directory: str, *, timeout: float) -> None:
         """Unpack a local tar archive (any compression tar knows by itself is refused: plain tar) into a guest directory."""

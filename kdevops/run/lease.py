@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import time
 from collections.abc import Callable, Mapping
@@ -28,6 +29,7 @@ MAX_BOOT_FAILURES = 2
 """Boots in a row that may fail before a guest is given up."""
 _GRACE = 10.0
 """Accelerated seconds past a test's deadline in which the guest must say that it stopped the test."""
+_LAST_WORDS = 3.0
 _COMMAND = 30.0
 _BOOT_CONSOLE = 8 << 20
 # include/linux/panic.h of every kernel tree: machine check, bad page, die, warn, soft lockup.
@@ -163,20 +165,19 @@ class Lease:
         self, guest: Guest, error: InfrastructureError, offset: int, seconds: float, *, last: bool
     ) -> Outcome:
         """Tell a crash from a hang from mere trouble, after the guest was lost under a test."""
-        alive = guest.alive()
+        factor = self.job.provider.factor
+        alive = await _outlives(guest, _LAST_WORDS)
         lines = console.read_since(guest.console, offset)
         oops = find_oops(lines)
         if oops and oops.fatal:
             return Outcome(Status.CRASH, seconds, oops.title, oops=oops.text)
-        if not alive and last:
-            return Outcome(Status.CRASH, seconds, f"the machine ended without a word, {MAX_LOST + 1} times in a row")
-        if not alive:
-            raise error  # once may be the host's doing; a fresh guest will tell
-        try:
-            await guest.ssh.run(["true"], timeout=_GRACE * self.job.provider.factor)
-        except InfrastructureError:
+        if alive and not await guest.ssh.answers(timeout=_GRACE * factor):
             return Outcome(Status.HANG, seconds, "the guest stopped answering", oops=_oops_text(lines))
-        raise error
+        if not last:
+            raise error  # once may be the host's doing; a fresh guest will tell
+        if alive:
+            return Outcome(Status.HANG, seconds, f"the connection broke {MAX_LOST + 1} times in a row while it ran")
+        return Outcome(Status.CRASH, seconds, f"the machine ended without a word {MAX_LOST + 1} times in a row")
 
     def _keep_output(self, test: TestId, transcript: Transcript) -> str:
         """The test's output as a file below the run's directory; the file's name, relative to it."""
@@ -211,6 +212,14 @@ class Lease:
             self._guest = None
         left = tuple(test for test in work.tests if test not in outcomes)
         return replace(work, tests=left) if left else None
+
+
+async def _outlives(guest: Guest, seconds: float) -> bool:
+    """Whether the guest is still there in a moment: connections break before the machine is seen to be gone."""
+    end = time.monotonic() + seconds
+    while guest.alive() and time.monotonic() < end:  # noqa: ASYNC110 - nobody can tell us of a guest's death
+        await asyncio.sleep(0.1)
+    return guest.alive()
 
 
 def _told(suite: GuestSuite, test: PlannedTest, execution: Execution, transcript: Transcript) -> Outcome:

@@ -44,7 +44,7 @@ class Answer:
         return json.loads(self.stdout)
 
     def statuses(self) -> dict[str, str]:
-        return {each["test"].split("/", 2)[2]: each["status"] for each in self.data["tests"]}
+        return {each["name"]: each["status"] for each in self.data["tests"]}
 
 
 @dataclass
