@@ -53,10 +53,11 @@ def test_guests_reach_nothing_of_this_machine(kdevops: Kdevops, lab: Path) -> No
     with socket.create_server(("127.0.0.1", 0)) as server:
         kdevops("up", lab, "--set", "guests.count=1", check=0)
         port = server.getsockname()[1]
-        probe = f"import socket; socket.create_connection(('10.0.2.2', {port}), 5)"
-        answer = kdevops("ssh", "hand-1", "python3", "-c", probe)
-    assert answer.code == 1
-    assert "TimeoutError" in answer.stderr or "refused" in answer.stderr or "unreachable" in answer.stderr.lower()
+        connect = f"import socket; socket.create_connection(('10.0.2.2', {port}), 5)"
+        said = kdevops(
+            "ssh", "hand-1", f'python3 -c "{connect}" 2>/dev/null && echo open || echo closed', check=0
+        ).stdout
+    assert said.strip() == "closed"
 
 
 def test_runs_use_guests_that_are_up_and_leave_them_up(kdevops: Kdevops, lab: Path) -> None:
