@@ -30,10 +30,11 @@ if TYPE_CHECKING:
 @click.command()
 @lab_argument
 @set_option
+@click.option("--play", "plays", metavar="NAME", multiple=True, help="Then run this playbook on them: devconfig, …")
 @json_option
 @common_options
 @pass_context
-def up(context: Context) -> None:
+def up(context: Context, *, plays: tuple[str, ...]) -> None:
     """Bring the guests of LAB up with its kernel, to stay until `kdevops down`."""
     from rich.console import Console
 
@@ -45,7 +46,7 @@ def up(context: Context) -> None:
 
     async def main() -> tuple[GuestStatus, ...]:
         with Display(Console(stderr=True, highlight=False)) as display:
-            return await hand.up(loaded.lab, Places.default(), display.handle)
+            return await hand.up(loaded.lab, Places.default(), display.handle, lab_file=loaded.path, plays=plays)
 
     _tell(context, asyncio.run(main()))
 

@@ -37,6 +37,8 @@ def headline(run: Run, verdict: RunVerdict) -> str:
     """The verdict in one line."""
     counts, planned = verdict.counts, many(verdict.counts.total, "test")
     gone = f"{counts[Status.MISSING]} of {planned} {'has' if counts[Status.MISSING] == 1 else 'have'} no result"
+    if verdict.exit_code is ExitCode.REGRESSION and not any(verdict.compared.values()):
+        return f"{many(counts.bad, 'test')} of {counts.total} went wrong, and no baseline says that this is known: {told(counts)}"
     if verdict.exit_code is ExitCode.REGRESSION:
         return f"Regression: {_gating(verdict)}{'' if verdict.complete else f'; {gone}'}"
     if not verdict.ran:
@@ -58,8 +60,11 @@ def groups(verdict: RunVerdict) -> tuple[Group, ...]:
     complaints = [each for each in as_expected if each.outcome.oops and each.outcome.status is not Status.CRASH]
     found = (
         Group("Regressed", verdict.of(Verdict.REGRESSED)),
-        Group("New and failing", tuple(each for each in new_failures if each.gates)),
-        Group("Failing, with no baseline to compare with", tuple(each for each in new_failures if not each.gates)),
+        Group("New and failing", tuple(each for each in new_failures if has_baseline(verdict, each))),
+        Group(
+            "Failing, with no baseline to compare with",
+            tuple(each for each in new_failures if not has_baseline(verdict, each)),
+        ),
         Group("Suspect: failing, as it did before now and then", verdict.of(Verdict.SUSPECT)),
         Group("The kernel complained while these ran", tuple(complaints)),
         Group("Skipped now", verdict.of(Verdict.SKIPPED_NOW)),

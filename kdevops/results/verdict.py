@@ -18,9 +18,9 @@ once, else a skip, else missing. The cells that can be argued about:
 - A test that passed and failed before and fails now is `suspect`: shown, but no regression: it may be the old flake.
 - A skip where skips are known is `ok`. Where they are not it is `skipped-now`: shown, because coverage was lost, but no
   regression, because the kernel did nothing wrong; a run in which nothing at all ran is not green (see `exit_code`).
-- What nobody knows is `new`, also where it fails, for there is nothing to have regressed from. Whether a new failure
-  makes the run red depends on its surroundings: where its suite and profile have a baseline it does, because a test
-  that somebody adds has to work; where they have none it does not, else every first run would be red and say nothing.
+- What nobody knows is `new`, also where it fails, for there is nothing to have regressed from. But a failure that is
+  not known makes the run red all the same, with or without a baseline: a script that asks only for the exit code must
+  never take it for good. `baseline accept` is how one says that it is known.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ def _judge_test(test: TestId, outcome: Outcome | None, baseline: Baseline) -> Ju
     before = baseline.entry(test)
     now = Counts.of([outcome.status])
     verdict = judge(before.counts if before else None, now)
-    new_failure = verdict is Verdict.NEW and now.bad > 0 and baseline.table(test) is not None
+    new_failure = verdict is Verdict.NEW and now.bad > 0
     return Judged(test, outcome, before, verdict, gates=verdict is Verdict.REGRESSED or new_failure)
 
 

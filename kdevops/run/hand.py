@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from pathlib import Path
 
-from kdevops.errors import KdevopsError
+from kdevops.errors import KdevopsError, UserError
 from kdevops.guest import sshconfig
+from kdevops.lab.explain import nearest
 from kdevops.lab.model import Lab
-from kdevops.paths import write_atomic
+from kdevops.paths import data_dir, write_atomic
 from kdevops.progress import Progress, Report
 from kdevops.providers.base import GuestStatus, Provider
 from kdevops.providers.qemu import QemuProvider
-from kdevops.provision import inventory
+from kdevops.provision import ansible, inventory
 from kdevops.run.build import Built, build, first_error
 from kdevops.run.guests import attached, provider_for
 from kdevops.run.lock import lab_lock
 from kdevops.run.places import Places
 
+_PLAY_SECONDS = 7200.0
+"""A kernel may be compiled in a play."""
 
-async def up(lab: Lab, places: Places, report: Report) -> tuple[GuestStatus, ...]:
-    """Bring all guests up, to stay, in parallel. Raises KdevopsError."""
+
+async def up(
+    lab: Lab, places: Places, report: Report, *, lab_file: Path | None = None, plays: Sequence[str] = ()
+) -> tuple[GuestStatus, ...]:
+    """Bring all guests up, to stay, in parallel; then run these playbooks of ours on them. Raises KdevopsError."""
     with lab_lock(places.lab(lab.name), lab.name, "up"):
         built = await build(lab, places, report)
         provider = await provider_for(lab, places, built.artifact, built.image, report)
@@ -29,7 +37,8 @@ async def up(lab: Lab, places: Places, report: Report) -> tuple[GuestStatus, ...
                     group.create_task(_up(provider, name, built, report))
         except* KdevopsError as errors:
             raise first_error(errors) from None
-        write_access(lab, places, provider)
+        write_access(lab, places, provider, built, lab_file)
+        await _play(lab, places, plays, report)
         return provider.status()
 
 
@@ -46,12 +55,30 @@ def status(lab: Lab, places: Places) -> tuple[GuestStatus, ...]:
     return attached(lab, places).status()
 
 
-def write_access(lab: Lab, places: Places, provider: Provider) -> None:
+def write_access(lab: Lab, places: Places, provider: Provider, built: Built, lab_file: Path | None) -> None:
     """The lab's ssh configuration and inventory, for people and for plain ansible-playbook."""
     running = [provider.attach(name) for name in lab.guest_names()]
     targets = [guest.ssh for guest in running if guest]
+    variables: dict[str, object] = {
+        "kdevops_lab_file": str(lab_file) if lab_file else "",
+        "bootlinux_direct_boot": True,
+    }
+    if spec := built.artifact.record.get("spec"):
+        variables["bootlinux_spec"] = spec
     write_atomic(sshconfig.config_path(places.state, lab.name), sshconfig.render(targets), mode=0o600)
-    write_atomic(places.lab(lab.name) / "inventory.yaml", inventory.render(lab, targets), mode=0o600)
+    write_atomic(places.inventory(lab.name), inventory.render(lab, targets, variables), mode=0o600)
+
+
+async def _play(lab: Lab, places: Places, names: Sequence[str], report: Report) -> None:
+    known = sorted(path.stem for path in data_dir("playbooks").glob("*.yml") if path.stem != "controller")
+    for name in names:
+        if name not in known:
+            raise UserError(f"there is no playbook {name}{nearest(name, known)}")
+    for name in names:
+        log = places.lab(lab.name) / f"play-{name}.log"
+        await ansible.play(
+            f"{name}.yml", inventory=places.inventory(lab.name), report=report, log=log, timeout=_PLAY_SECONDS
+        )
 
 
 async def _up(provider: QemuProvider, name: str, built: Built, report: Report) -> None:

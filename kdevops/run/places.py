@@ -24,6 +24,10 @@ class Places:
         """The lab's directory: keys, guests, inventory, ssh configuration, lock."""
         return self.state / "labs" / name
 
+    def inventory(self, name: str) -> Path:
+        """The lab's Ansible inventory."""
+        return self.lab(name) / "inventory.yaml"
+
     def run(self, run_id: int) -> Path:
         """What a run's tests printed."""
         return self.state / "runs" / str(run_id)

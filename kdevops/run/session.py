@@ -142,13 +142,14 @@ async def _go(
 ) -> Ended:
     provider = await provider_for(lab, places, built.artifact, built.image, watcher.handle)
     boot_suites = {suite.name: suite for suite in built.boot_suites}
+    lab_file = Path(store.run(run_id).record["lab_file"])
     rows, done = store.plan(run_id), store.outcomes(run_id)
     watcher.plan(rows, done)
     left = [row for row in rows if row.id not in done]
 
     def tell(event: RunEvent) -> None:
         if isinstance(event, GuestChanged) and event.state == "ready":
-            write_access(lab, places, provider)
+            write_access(lab, places, provider, built, lab_file)
         watcher.handle(event)
 
     job = Job(

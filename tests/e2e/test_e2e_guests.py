@@ -87,12 +87,19 @@ def test_plain_ansible_configures_guests_and_changes_nothing_twice(kdevops: Kdev
     inventory = kdevops.state / "labs/hand/inventory.yaml"
     playbook = shutil.which("ansible-playbook", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     assert playbook
-    for changed in (None, 0):
+    for name, changed in (("devconfig", None), ("devconfig", 0), ("bootlinux", None), ("bootlinux", 0)):
         played = subprocess.run(
-            [playbook, "-i", inventory, REPOSITORY / "playbooks/devconfig.yml"],
+            [playbook, "-i", inventory, REPOSITORY / f"playbooks/{name}.yml"],
             capture_output=True, text=True, timeout=900, check=False, cwd=REPOSITORY,
         )  # fmt: skip
         assert played.returncode == 0, played.stdout + played.stderr
         recap = dict(re.findall(r"^(hand-\d)\s*:.*changed=(\d+)", played.stdout, re.MULTILINE))
         assert set(recap) == {"hand-1", "hand-2"}
         assert changed is None or set(recap.values()) == {"0"}
+
+
+def test_a_playbook_through_the_front_end(kdevops: Kdevops, lab: Path) -> None:
+    assert kdevops("up", lab, "--set", "guests.count=1", "--play", "devconfg").code == 2
+    done = kdevops("up", lab, "--set", "guests.count=1", "--play", "devconfig", check=0)
+    assert "devconfig" in done.stderr
+    assert kdevops("ssh", "hand-1", "cat", "/proc/sys/kernel/sysrq", check=0).stdout.strip() == "1"

@@ -16,7 +16,7 @@ from kdevops.results.model import Outcome, RunState, Status, Subtest
 from kdevops.results.verdict import judge_run
 
 EXPECTED = """\
-Regression: 1 test got worse, 1 new test fails; 1 of 11 tests has no result
+Regression: 1 test got worse, 2 new tests fail; 1 of 11 tests has no result
 run 12 of lab demo, kernel 6.6.12+
 compared with the baseline of 6.1 (none for 6.6 yet); none for kunit/default
 
@@ -115,7 +115,9 @@ def test_headlines() -> None:
     assert statuses(S.PASS, S.MISSING) == "Incomplete: 1 of 2 tests has no result; nothing regressed in the others"
     assert statuses(S.SKIP, S.SKIP) == "Nothing ran: 2 tests planned, 2 skip"
     assert statuses(S.MISSING, S.MISSING) == "Nothing ran: 2 tests planned, 2 missing"
-    assert statuses(S.PASS, S.FAIL, known=False) == "No baseline yet for these 2 tests: 1 pass, 1 fail"
+    assert statuses(S.PASS, S.FAIL, known=False) == (
+        "1 test of 2 went wrong, and no baseline says that this is known: 1 pass, 1 fail"
+    )
 
 
 def test_an_interrupted_run_says_how_to_go_on() -> None:

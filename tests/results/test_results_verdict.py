@@ -93,7 +93,7 @@ def run(statuses: dict[str, Status], known: dict[str, Counts] | None) -> RunVerd
         ({"a": S.SKIP}, {"a": SKIPS}, ExitCode.INCOMPLETE),
         ({"a": S.SKIP}, None, ExitCode.INCOMPLETE),
         ({}, None, ExitCode.INCOMPLETE),
-        ({"a": S.FAIL, "b": S.PASS}, None, ExitCode.OK),
+        ({"a": S.FAIL, "b": S.PASS}, None, ExitCode.REGRESSION),
         ({"a": S.PASS, "b": S.FAIL}, {"a": PASSES}, ExitCode.REGRESSION),
         ({"a": S.PASS, "b": S.PASS}, {"a": PASSES}, ExitCode.OK),
         ({"a": S.PASS, "b": S.SKIP}, {"a": PASSES, "b": PASSES}, ExitCode.OK),
@@ -103,11 +103,11 @@ def test_exit_codes(statuses: dict[str, Status], known: dict[str, Counts] | None
     assert run(statuses, known).exit_code is code
 
 
-def test_only_the_baseline_of_the_same_suite_makes_a_new_failure_gate() -> None:
-    baseline = Baseline("6.1", {("kunit", "default"): Table("6.1", {"x": Entry(PASSES)})})
-    planned = [tid("x", "kunit"), tid("a"), tid("y", "kunit")]
+def test_a_failure_that_nobody_knows_gates_with_and_without_a_baseline_of_its_suite() -> None:
+    baseline = Baseline("6.1", {("kunit", "default"): Table("6.1", {"x": Entry(PASSES), "z": Entry(FAILS)})})
+    planned = [tid("x", "kunit"), tid("a"), tid("y", "kunit"), tid("z", "kunit")]
     verdict = judge_run(planned, {test: Outcome(S.FAIL) for test in planned}, baseline)
-    assert [each.gates for each in verdict.tests] == [True, False, True]
+    assert [each.gates for each in verdict.tests] == [True, True, True, False]
     assert verdict.compared == {("kunit", "default"): "6.1", ("selftests", "default"): None}
 
 
