@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import shlex
 import shutil
 import sys
 import tempfile
@@ -110,12 +111,18 @@ def _arguments(
 def environment(private: Path) -> dict[str, str]:
     """What Ansible sees: our roles, our own tools first, and nothing of a configuration that happens to lie around."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
-    if shutil.which("ansible-playbook", path=path) is None:
+    playbook = shutil.which("ansible-playbook", path=path)
+    if playbook is None:
         raise InfrastructureError(
             "ansible-playbook is not installed", hint="install kdevops with its dependencies: pip install kdevops"
         )
+    mortal = private / "bin/ansible-playbook"
+    mortal.parent.mkdir()
+    # Ends when whoever called it is killed; that its terminal is gone does not end it.
+    mortal.write_text(f'#!/bin/sh\nexec setpriv --pdeathsig TERM -- {shlex.quote(playbook)} "$@"\n')
+    mortal.chmod(0o700)
     return {
-        "PATH": path,
+        "PATH": os.pathsep.join([str(mortal.parent), path]),
         "LC_ALL": "C.UTF-8",  # Ansible refuses any other encoding
         "ANSIBLE_CONFIG": str(private / "ansible.cfg"),
         "ANSIBLE_ROLES_PATH": str(data_dir("roles")),

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +125,32 @@ def test_cancelling_stops_it(shipped: Path) -> None:
 
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(run())
+
+
+def test_a_killed_controller_leaves_no_play_behind(shipped: Path) -> None:
+    (shipped / "playbooks/x.yml").write_text(LOCAL + "    - ansible.builtin.command: sleep 600\n")
+    script = (
+        "import asyncio, sys; from pathlib import Path; from kdevops.provision import ansible\n"
+        "here = Path(sys.argv[1]); ansible.data_dir = lambda kind: here / kind\n"
+        "def report(_): print('begun', flush=True)\n"
+        "asyncio.run(ansible.play('x.yml', inventory=None, report=report, log=here / 'log', timeout=600))\n"
+    )
+    controller = subprocess.Popen([sys.executable, "-c", script, shipped], stdout=subprocess.PIPE, text=True)
+    assert controller.stdout
+    assert controller.stdout.readline() == "begun\n"
+    assert _processes(shipped)
+    controller.kill()
+    controller.wait()
+    end = time.monotonic() + 30
+    while left := _processes(shipped):
+        assert time.monotonic() < end, left
+        time.sleep(0.2)
+
+
+def _processes(shipped: Path) -> list[str]:
+    """The command lines of ansible-playbook, and of what it runs, that name our directory."""
+    said = subprocess.run(["pgrep", "-af", f"ansible-playbook.*{shipped}"], capture_output=True, text=True, check=False)
+    return said.stdout.splitlines()
 
 
 def test_the_password_goes_to_the_prompt_and_is_nowhere_on_disk(shipped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
