@@ -13,9 +13,8 @@ from kdevops.lab.model import Kunit
 from kdevops.progress import Report
 from kdevops.results.model import Outcome, Status, TestId
 from kdevops.suites.base import KernelBuild, KernelOptions, PlannedTest
-from kdevops.suites.kunit_elf import suites_builtin
 from kdevops.suites.kunit_filter import fitting, matching, pattern_for
-from kdevops.suites.kunit_modules import modules_with_suites
+from kdevops.suites.kunit_kernel import suites_of_kernel
 from kdevops.suites.kunit_results import outcome_from_debugfs, outcomes_from_console
 from kdevops.suites.selftests_list import nearest
 
@@ -119,8 +118,9 @@ class KunitSuite:
                 "suites.kunit needs the kernel's vmlinux to know its suites, and a prebuilt kernel has none",
                 hint="build the kernel here, or leave kunit out",
             )
-        known = suites_builtin(kernel.vmlinux)
-        chosen, modular = choose(known, tuple(modules_with_suites(kernel.modules)), self.lab)
+        kept = suites_of_kernel(kernel, cache)
+        known = kept.builtin
+        chosen, modular = choose(known, tuple(kept.modules), self.lab)
         tests = tuple(PlannedTest(TestId(SUITE, "default", suite), self.lab.timeout) for suite in chosen)
         return PreparedKunit(known, tests, {"options": " ".join(self.lab.options)}, modular)
 

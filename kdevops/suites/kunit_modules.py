@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,8 +11,8 @@ from kdevops.lab.model import Kunit
 from kdevops.progress import Report
 from kdevops.results.model import Outcome, Status, TestId
 from kdevops.suites.base import KernelBuild, KernelOptions, PlannedTest
-from kdevops.suites.kunit_elf import MAX_MODULE, suites_in_module_data
 from kdevops.suites.kunit_filter import fitting
+from kdevops.suites.kunit_kernel import suites_of_kernel
 from kdevops.suites.kunit_results import outcome_from_debugfs
 from kdevops.suites.selftests_outcome import outcome as judge
 
@@ -26,25 +25,6 @@ modprobe -q -r "$1"
 modprobe "$1" || exit
 cat "$d/kunit/$2/results"
 """
-
-
-def modules_with_suites(archive: Path | None) -> dict[str, str]:
-    """Suite → module name, of the modules in a tar archive; {} without one.
-
-    Raises UserError for a module that cannot be read.
-    """
-    found: dict[str, str] = {}
-    if archive is None:
-        return found
-    with tarfile.open(archive) as tar:
-        for member in tar:
-            name = Path(member.name).name
-            if not member.isfile() or ".ko" not in name or member.size > MAX_MODULE:
-                continue
-            file = tar.extractfile(member)
-            assert file
-            found |= dict.fromkeys(suites_in_module_data(name, file.read()), name.partition(".ko")[0])
-    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +67,7 @@ class KunitModulesSuite:
 
     async def prepare(self, kernel: KernelBuild, *, cache: Path, report: Report) -> PreparedKunitModules:
         """Find the suites in the kernel's modules; there may be none. Raises UserError for an unreadable module."""
-        modules = modules_with_suites(kernel.modules)
+        modules = suites_of_kernel(kernel, cache).modules
         tests = tuple(
             PlannedTest(TestId(SUITE, "default", suite), self.lab.timeout)
             for suite in fitting(tuple(modules), self.lab)

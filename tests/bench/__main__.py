@@ -26,6 +26,7 @@ TEST = "size:get_size"
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="kdevops-bench-") as directory:
         os.environ["KDEVOPS_STATE"] = directory
+        os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         print("preparing: image, kernel, selftests", flush=True)
         kdevops("run", LAB, *ONE_GUEST, "--only", TEST)
         start_of_the_program()
@@ -57,9 +58,11 @@ def second_up() -> None:
 
 def boot_against_virtme() -> None:
     """Process start to the first command done in the guest, the same kernel, neither accelerated."""
-    vng = shutil.which("vng", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-    if vng is None:
-        print("boot against virtme-ng: SKIPPED, vng is not installed")
+    vng = shutil.which("vng")
+    if vng is None or not Path("/usr/lib/systemd/systemd-udevd").exists():
+        print(
+            "start to first command : virtme-ng         SKIPPED, it needs vng, and udev on this machine to hear from its guest"
+        )
         return
     image = json.loads(kdevops("kernel", "build", LAB, "--json"))[0]["image"]
 
@@ -68,7 +71,10 @@ def boot_against_virtme() -> None:
         kdevops("ssh", "demo-1", "true")
 
     def theirs() -> None:
-        call([vng, "--disable-kvm", "--run", image, "--memory", "1G", "--cpus", "1", "--", "true"])
+        argv = [vng, "--disable-kvm", "--run", image, "--memory", "1G", "--cpus", "1", "--", "echo command done"]
+        said = call(argv)
+        if "command done" not in said:
+            sys.exit(f"virtme-ng did not run its command: {said[-2000:]}")
 
     mine, other = [], []
     for _ in range(ROUNDS):

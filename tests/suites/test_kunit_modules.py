@@ -12,7 +12,8 @@ from kdevops.lab.model import Kunit
 from kdevops.progress import silent
 from kdevops.results.model import Status
 from kdevops.suites.base import KernelBuild
-from kdevops.suites.kunit_modules import KunitModulesSuite, modules_with_suites
+from kdevops.suites.kunit_modules import KunitModulesSuite
+from kdevops.suites.kunit_modules_tar import modules_with_suites
 
 SOURCE = """
 struct kunit_suite { char name[256]; };
