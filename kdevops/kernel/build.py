@@ -62,6 +62,41 @@ async def build(spec: BuildSpec, *, cache: Path, report: Report = silent) -> Art
     return found
 
 
+async def source_tree(spec: BuildSpec, *, cache: Path, report: Report = silent) -> Path:
+    """The source that `spec` would build, patches applied: what it offers can be asked before anything is built.
+
+    Raises UserError for a kernel that has no source, and as `build` does for its source and patches.
+    """
+    source = open_source(spec.source, architecture(), cache.absolute(), report)
+    patches = load_patches(spec.patches)
+    identity = await source.identify()
+    async with AsyncExitStack() as held:
+        return await _tree(source, identity, spec, patches, cache.absolute(), report, held)
+
+
+async def _tree(
+    source: Source,
+    identity: Identity,
+    spec: BuildSpec,
+    patches: tuple[Patch, ...],
+    cache: Path,
+    report: Report,
+    held: AsyncExitStack,
+) -> Path:
+    """The source tree with its patches; `held` keeps a patched one from being changed by others."""
+    tree = await source.tree(identity)
+    if not patches:
+        return tree
+    slot = cache / "patched" / _tree_slot(source, identity, spec)
+    await held.enter_async_context(locked(slot.with_suffix(".lock"), report=report, step=STEP))
+    return await patched_tree(tree, identity, patches, slot, report)
+
+
+def _tree_slot(source: Source, identity: Identity, spec: BuildSpec) -> str:
+    """Names the source directory: a changing tree keeps its slot, so that its build directory goes on being used."""
+    return digest_of([source.name if source.in_place else identity.key, spec.patches])[:16]
+
+
 @dataclass(frozen=True, slots=True)
 class _Job:
     """Everything one build is made from, read and checked."""
@@ -80,15 +115,10 @@ class _Job:
         key = [_FORMAT, identity.key, patches, self.plan.key, self.toolchain.key, self.architecture.arch]
         return self.cache / "kernels" / digest_of(key)[:32]
 
-    def _tree_slot(self, identity: Identity) -> str:
-        """Names the source directory: a changing tree keeps its slot, so that its build directory goes on being used."""
-        origin = self.source.name if self.source.in_place else identity.key
-        return digest_of([origin, self.spec.patches])[:16]
-
     def _build_slot(self, identity: Identity) -> str:
         """Names the build directory. ccache and configuration are part of it: a change of these compiles everything again."""
         parts = [
-            self._tree_slot(identity),
+            _tree_slot(self.source, identity, self.spec),
             self.plan.key,
             self.toolchain.key,
             self.toolchain.ccache,
@@ -104,11 +134,7 @@ class _Job:
             directory = self.artifact_directory(identity)
             if found := Artifact.load(directory):
                 return found  # somebody else built it while we waited
-            tree = await self.source.tree(identity)
-            if self.patches:
-                slot = self.cache / "patched" / self._tree_slot(identity)
-                await held.enter_async_context(locked(slot.with_suffix(".lock"), report=self.report, step=STEP))
-                tree = await patched_tree(tree, identity, self.patches, slot, self.report)
+            tree = await _tree(self.source, identity, self.spec, self.patches, self.cache, self.report, held)
             make = self._make(tree, home)
             warnings = await self._compile(make, home)
             await self._check_unchanged(identity)

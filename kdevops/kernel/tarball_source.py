@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from kdevops.download import download
 from kdevops.errors import UserError
-from kdevops.kernel.download import download
-from kdevops.kernel.files import digest_of, locked, remembered_sha256
+from kdevops.kernel.files import digest_of, locked, published, remembered_sha256
 from kdevops.kernel.tree import Identity
 from kdevops.kernel.unpack import unpack
 from kdevops.progress import Report
+
+_MAX_BYTES = 4 << 30
+"""Ten times the biggest kernel tarball there is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,5 +58,15 @@ class TarballSource:
         assert self.sha256  # `identify` was asked first
         folder = self.cache / "downloads" / self.sha256
         async with locked(folder.with_name(f"{folder.name}.lock"), report=self.report, step="kernel download"):
-            tarball = await download(self.location, self.sha256, folder, self.report)
+            tarball = folder / (Path(urlsplit(self.location).path).name or "linux.tar")
+            if not tarball.is_file():
+                with published(folder) as temporary:
+                    await download(
+                        self.location,
+                        temporary / tarball.name,
+                        sha256=self.sha256,
+                        limit=_MAX_BYTES,
+                        step="kernel download",
+                        report=self.report,
+                    )
         return await unpack(tarball, target, self.report)

@@ -5,15 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from kdevops.errors import KdevopsError, UserError
 from kdevops.guest.image import BaseImage, ensure_image
 from kdevops.kernel.artifact import Artifact
 from kdevops.kernel.build import build as build_kernel_of
-from kdevops.kernel.source import open_source
+from kdevops.kernel.build import source_tree
 from kdevops.kernel.spec import Asked, BuildSpec
-from kdevops.kernel.toolchain import architecture
 from kdevops.lab.model import Lab
 from kdevops.progress import Report
 from kdevops.run.furnish import Furniture
@@ -81,17 +79,12 @@ async def build_kernel(lab: Lab, suites: Sequence[Suite], places: Places, report
 async def kernel_spec(lab: Lab, suites: Sequence[Suite], places: Places, report: Report) -> BuildSpec:
     """What is to be built, with what each suite asks of the configuration; for that the source is fetched."""
     spec = spec_of(lab.kernel)
-    tree = None if spec.source.is_built else await _source_tree(spec, places.cache, report)
+    tree = None if spec.source.is_built else await source_tree(spec, cache=places.cache, report=report)
     asked = []
     for suite in suites:
         options = suite.kernel_options(tree)
         asked.append(Asked(f"suite {suite.name}", options.required, options.optional))
     return replace(spec, asked=tuple(asked))
-
-
-async def _source_tree(spec: BuildSpec, cache: Path, report: Report) -> Path:
-    source = open_source(spec.source, architecture(), cache, report)
-    return await source.tree(await source.identify())
 
 
 async def _kernel_and_suites(
