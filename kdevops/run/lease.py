@@ -96,13 +96,15 @@ class Lease:
             self.job.emit(GuestChanged(self.name, "down"))
 
     def _lose(self, work: Work, error: InfrastructureError) -> None:
+        """Give the work back. A guest that did not get ready is this lease's failure; a guest lost later, the work's."""
         self.job.trouble(self.name, error.message)
         self.last_error = error
-        self._guest = None
-        if isinstance(error, BootError):
+        if self._guest is None:
             self._boot_failures += 1
-        if work.lost < MAX_LOST:
+            self.job.queue.put(work)
+        elif work.lost < MAX_LOST:
             self.job.queue.put(work.again())
+        self._guest = None
 
     async def _ready(self, extra: tuple[str, ...], *, fresh: bool) -> Guest:
         """A healthy guest with everything in it that tests need."""
@@ -195,6 +197,7 @@ class Lease:
         timeout = _COMMAND * job.provider.factor
         oops = ""
         died = False
+        self._guest = None
         try:
             guest = await self._ready(suite.cmdline(work.tests), fresh=True)
             outcomes = await suite.collect(work.tests, [], guest.ssh, timeout=timeout)

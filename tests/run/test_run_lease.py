@@ -28,6 +28,7 @@ class Bench:
     provider: LocalProvider
     events: list[RunEvent]
     run_id: int = 0
+    release: str = platform.release()
 
     def run(self, scripts: dict[str, str], *, guests: int = 1, timeout: float = 30) -> Drained:
         suite = ShellSuite(scripts, timeout)
@@ -43,7 +44,7 @@ class Bench:
             guest_suites={"shell": suite},
             boot_suites={},
             emit=self.events.append,
-            furniture=Furniture(platform.release()),
+            furniture=Furniture(self.release),
         )
         return asyncio.run(drive(job, [f"g{n}" for n in range(guests)], keep=False))
 
@@ -110,6 +111,14 @@ def test_no_boot_is_infrastructure_and_leaves_tests_missing(bench: Bench) -> Non
     assert drained.state is RunState.INCOMPLETE
     assert len(drained.errors) == 2
     assert set(bench.statuses().values()) == {Status.MISSING}
+
+
+def test_a_guest_that_never_gets_ready_is_given_up_after_two_boots(bench: Bench) -> None:
+    bench.release = "6.1.0-another"
+    drained = bench.run({f"t{n}": "true" for n in range(10)})
+    assert drained.state is RunState.INCOMPLETE
+    assert len(bench.provider.boots) == 2
+    assert "runs another kernel" in drained.errors[0].message
 
 
 def test_one_failed_boot_is_made_up_for(bench: Bench) -> None:
