@@ -156,12 +156,13 @@ class QemuProvider:
         process.start(argv, facts, stay=stay)
         deadline = self._qemu.boot_timeout * self.factor
         guest = self._guest(name, port, stay=stay)
+        refusal = ""
         try:
             if await wait_for_banner(guest.ssh.host, port, timeout=deadline, gone=process.ended):
                 await guest.ssh.run(["true"], timeout=deadline)
                 return True
-        except KdevopsError:
-            pass  # told below, with what the guest and QEMU said
+        except KdevopsError as error:
+            refusal = error.message
         except BaseException:
             await asyncio.shield(self.stop(name))
             raise
@@ -171,7 +172,8 @@ class QemuProvider:
         if ended and "Could not set up host forwarding rule" in complaint:
             return False
         spoken = "\n".join(console_file.read_since(process.console, offset)[-25:])
-        what = _why_not_booted(ended=ended, deadline=deadline, complaint=complaint, spoken=spoken)
+        silence = refusal or f"no answer over ssh within {deadline:.0f} s"
+        what = _why_not_booted(ended=ended, silence=silence, complaint=complaint, spoken=spoken)
         raise BootError(f"guest {name}: {what}", console=spoken, console_offset=offset, log=process.console)
 
     async def _prepare(self, name: str, port: int, extra_cmdline: tuple[str, ...]) -> list[str]:
@@ -249,7 +251,7 @@ def _port_taken(port: int) -> UserError:
     )
 
 
-def _why_not_booted(*, ended: bool, deadline: float, complaint: str, spoken: str) -> str:
+def _why_not_booted(*, ended: bool, silence: str, complaint: str, spoken: str) -> str:
     panic = next((line for line in spoken.splitlines() if "Kernel panic" in line), None)
     if panic:
         return f"the kernel panicked before ssh: {panic.partition('Kernel panic')[2].lstrip(' -:')}"
@@ -257,4 +259,4 @@ def _why_not_booted(*, ended: bool, deadline: float, complaint: str, spoken: str
         return f"QEMU ended at once: {complaint.splitlines()[-1] if complaint else 'it did not say why'}"
     if ended:
         return "the machine ended before ssh answered"
-    return f"no answer over ssh within {deadline:.0f} s"
+    return silence

@@ -26,9 +26,9 @@ class Work:
     boot: bool = False
     lost: int = 0
 
-    def again(self, tests: tuple[TestId, ...] | None = None) -> Work:
-        """The same after infrastructure trouble, or what is left of it."""
-        return replace(self, tests=tests or self.tests, lost=self.lost + 1)
+    def again(self) -> Work:
+        """The same after infrastructure trouble."""
+        return replace(self, lost=self.lost + 1)
 
 
 @dataclass
