@@ -22,7 +22,9 @@ _FIXED = {
     "KBUILD_BUILD_VERSION": "1",
 }
 # Settings of the caller's environment that would change the build behind the artifact key's back, or belong to another make.
-_CLEARED = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "KCFLAGS", "KCPPFLAGS", "KAFLAGS", "KBUILD_CFLAGS", "KBUILD_VERBOSE")
+_CLEARED = (
+    "MAKEFLAGS", "MAKELEVEL", "MFLAGS", "KCFLAGS", "KCPPFLAGS", "KAFLAGS", "KBUILD_CFLAGS", "KBUILD_VERBOSE", "LLVM_IAS",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

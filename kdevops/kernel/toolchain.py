@@ -13,7 +13,9 @@ from kdevops.kernel.files import digest_of
 from kdevops.kernel.spec import Compiler
 from kdevops.process import install_hint, run
 
-_COMMANDS = {"gcc": ("gcc", "ld"), "clang": ("clang", "ld.lld", "llvm-ar")}
+# What LLVM=1 means is in the kernel's top Makefile: every tool is LLVM's, none falls back to binutils.
+_LLVM = ("clang", "ld.lld", "llvm-ar", "llvm-nm", "llvm-objcopy", "llvm-objdump", "llvm-readelf", "llvm-strip")
+_COMMANDS = {"gcc": ("gcc", "ld"), "clang": _LLVM}
 _ALWAYS = ("make", "flex", "bison", "bc", "perl")
 _PATH = os.pathsep.join(
     [os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"]
@@ -58,8 +60,8 @@ class Toolchain:
     def make_arguments(self) -> list[str]:
         """Variables for make's command line, where they win over the environment and the tree."""
         cached = f"{self.ccache} {self.compiler}" if self.ccache else self.compiler
-        llvm = ["LLVM=1"] if self.compiler == "clang" else []
-        return [*llvm, f"CC={cached}", f"HOSTCC={cached}", "CROSS_COMPILE="]
+        llvm = f"LLVM={'1' if self.compiler == 'clang' else ''}"  # empty, it beats one in the caller's environment
+        return [llvm, f"CC={cached}", f"HOSTCC={cached}", "CROSS_COMPILE="]
 
 
 def architecture(machine: str | None = None) -> Architecture:

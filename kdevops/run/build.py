@@ -91,7 +91,14 @@ async def _kernel_and_suites(
     lab: Lab, suites: Sequence[Suite], places: Places, report: Report
 ) -> tuple[Artifact, tuple[PreparedSuite, ...]]:
     artifact = await build_kernel(lab, suites, places, report)
-    kernel = KernelBuild(artifact.key, artifact.source, artifact.build_directory, artifact.vmlinux, artifact.modules)
+    kernel = KernelBuild(
+        artifact.key,
+        artifact.source,
+        artifact.build_directory,
+        artifact.vmlinux,
+        artifact.modules,
+        lab.kernel.compiler,
+    )
     return artifact, tuple([await suite.prepare(kernel, cache=places.cache, report=report) for suite in suites])
 
 

@@ -138,6 +138,7 @@ class Lease:
         """Run one test; the flag says whether the guest can be used on. Raises LostGuestError for an unexplained loss."""
         factor = self.job.provider.factor
         argv, directory = suite.command(test)
+        assert test.timeout is not None  # the plan gave it one
         transcript = Transcript()
         offset = console.end_of(guest.console)
         started = time.monotonic()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,6 +21,7 @@ from kdevops.results.model import Outcome, TestId
 from kdevops.results.store import JSON, PlannedRow, Run, Store
 from kdevops.results.verdict import RunVerdict, judge_run
 from kdevops.run.build import Built, build
+from kdevops.run.deadline import deadline
 from kdevops.run.guests import provider_for
 from kdevops.run.hand import write_access
 from kdevops.run.lease import Job
@@ -28,6 +29,7 @@ from kdevops.run.lock import lab_lock
 from kdevops.run.places import Places
 from kdevops.run.runner import drive
 from kdevops.run.work import WorkQueue, divide
+from kdevops.suites.base import PlannedTest
 
 
 class Watcher(Protocol):
@@ -152,13 +154,14 @@ async def _go(
             write_access(lab, places, provider, built, lab_file)
         watcher.handle(event)
 
+    known = {test.id: test for suite in built.suites for test in suite.tests}
     job = Job(
         run=run_id,
         directory=places.run(run_id),
         provider=provider,
         store=store,
         queue=WorkQueue.of(divide(left, frozenset(boot_suites))),
-        tests={test.id: test for suite in built.suites for test in suite.tests},
+        tests={row.id: _as_planned(known[row.id], row) for row in left},
         guest_suites={suite.name: suite for suite in built.guest_suites},
         boot_suites=boot_suites,
         emit=tell,
@@ -174,6 +177,11 @@ async def _go(
     return Ended(run, judge(store, run), drained.errors[-1] if drained.errors else None)
 
 
+def _as_planned(test: PlannedTest, row: PlannedRow) -> PlannedTest:
+    """The test with the deadline that was stored: what is learnt of it later does not change a run that has begun."""
+    return replace(test, timeout=row.timeout, expected=row.expected)
+
+
 def _plan(built: Built, store: Store, lab: Lab, baselines: Path) -> list[PlannedRow]:
     """Every test of every suite, with the seconds it took before: here, else for whoever wrote the baseline."""
     if not built.suites:
@@ -186,8 +194,9 @@ def _plan(built: Built, store: Store, lab: Lab, baselines: Path) -> list[Planned
     rows = []
     for test in tests:
         entry = known.entry(test.id)
-        usual = entry.seconds if entry else None
-        rows.append(PlannedRow(test.id, test.timeout, history.get(test.id, test.expected or usual)))
+        usual = history.get(test.id, test.expected or (entry.seconds if entry else None))
+        timeout = deadline(usual, known=bool(test.known)) if test.timeout is None else test.timeout
+        rows.append(PlannedRow(test.id, timeout, usual))
     return rows
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 from kdevops.guest.execute import Execution
 from kdevops.guest.ssh import SshTarget
@@ -31,22 +31,33 @@ class KernelOptions:
 
 @dataclass(frozen=True, slots=True)
 class PlannedTest:
-    """One test that will be run. `timeout` is in seconds on an accelerated guest; `expected` seconds, None while unknown."""
+    """One test that will be run. `expected` seconds is None while unknown.
+
+    `timeout` is in seconds on an accelerated guest; None leaves it to what the test took before. Tests that share one of
+    `groups` are taken to be alike when nobody has seen one run. `known` says why the test is expected to fail; such
+    tests are run last.
+    """
 
     id: TestId
-    timeout: float
+    timeout: float | None
     expected: float | None = None
+    groups: tuple[str, ...] = ()
+    known: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class KernelBuild:
-    """What a suite may use of the kernel under test. `tree` is its source, `build` its build directory; both read only."""
+    """What a suite may use of the kernel under test. `tree` is its source, `build` its build directory; both read only.
+
+    `compiler` is what the lab chose for the kernel; what a suite builds of the kernel's tree is built with the same.
+    """
 
     key: str
     tree: Path | None
     build: Path | None
     vmlinux: Path | None
     modules: Path | None = None
+    compiler: Literal["gcc", "clang"] = "gcc"
 
 
 class PreparedSuite(Protocol):
@@ -82,6 +93,67 @@ class GuestSuite(PreparedSuite, Protocol):
 
     def outcome(self, test: PlannedTest, execution: Execution, lines: Sequence[str]) -> Outcome:
         """How the test ended, from what it answered and printed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """A harness began a test."""
+
+    test: TestId
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A harness told how a test ended."""
+
+    test: TestId
+    outcome: Outcome
+
+
+class Account(Protocol):
+    """Reads what a harness prints while it runs a chunk. Its memory is bounded."""
+
+    def feed(self, text: str) -> Sequence[Began | Told]:
+        """Take text as it comes, lines cut anywhere; give what it tells of tests, each end once and in order."""
+
+    def close(self) -> Sequence[Began | Told]:
+        """The harness has ended: what its last, unfinished line tells."""
+
+    @property
+    def complaint(self) -> str:
+        """In a line, why the harness would not run (mkfs refused, a device is missing); empty while it is content."""
+
+
+@runtime_checkable
+class ChunkSuite(PreparedSuite, Protocol):
+    """A suite with a harness of its own that runs any number of its tests at one go, all of one profile."""
+
+    @property
+    def payload(self) -> Path | None:
+        """A tar archive for the guest's `remote` directory."""
+
+    @property
+    def remote(self) -> str:
+        """Where in the guest the payload belongs; named by content, so that what is there is right."""
+
+    @property
+    def disk(self) -> Path | None:
+        """The same as an ext4 image, for guests that can be given a disk: nothing is sent then."""
+
+    def chunk_command(self, tests: Sequence[PlannedTest]) -> tuple[tuple[str, ...], str]:
+        """The argv that runs these tests in this order, and the guest directory it runs in."""
+
+    def account(self, tests: Sequence[PlannedTest]) -> Account:
+        """A reader of what that command prints."""
+
+    def keep_command(self, test: TestId, limit: int) -> tuple[str, ...]:
+        """The argv that writes what a test left behind to stdout, as a tar; files of more than `limit` bytes cut."""
+
+    def sweep_command(self) -> tuple[str, ...]:
+        """The argv that prints, a line each, why the guest should not be used on: what earlier tests left behind."""
+
+    def reconcile(self, directory: Path, told: Mapping[TestId, Outcome]) -> Sequence[str]:
+        """Where the harness's own record, kept below `directory`, contradicts what it told; a line each."""
 
 
 @runtime_checkable

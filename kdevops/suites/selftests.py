@@ -65,10 +65,12 @@ class SelftestsSuite:
     async def prepare(self, kernel: KernelBuild, *, cache: Path, report: Report) -> PreparedSelftests:
         """Build the targets. Raises UserError for one that does not build, and for names that fit no test."""
         tree = _need(kernel.tree)
-        # One build directory a tree, kept: the next change of this tree costs an incremental make.
-        place = hashlib.sha256(str(tree.resolve()).encode()).hexdigest()[:16]
+        # One build directory a tree and compiler, kept: the next change of this tree costs an incremental make.
+        place = hashlib.sha256(f"{tree.resolve()} {kernel.compiler}".encode()).hexdigest()[:16]
         build_dir = cache / "selftests" / f"objects-{place}"
-        built = await build(tree, build_dir, self.lab.targets, cache=cache, key=kernel.key, report=report)
+        built = await build(
+            tree, build_dir, self.lab.targets, cache=cache, key=kernel.key, report=report, compiler=kernel.compiler
+        )
         chosen = choose(built.tests, self.lab)
         return PreparedSelftests(chosen, plan(chosen, self.lab), built.payload, built.digest, built.troubles)
 

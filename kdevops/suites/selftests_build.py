@@ -16,6 +16,7 @@ from asyncio import sleep, to_thread
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from kdevops.errors import UserError
 from kdevops.paths import fsync_dir
@@ -26,6 +27,7 @@ from kdevops.suites.selftests_list import InstalledTest, check_targets, director
 STEP = "selftests build"
 _MANIFEST = "manifest.json"
 _PAYLOAD = "payload.tar"
+Compiler = Literal["gcc", "clang"]
 _MAKE_TIMEOUT = 3600.0
 """Seconds for one target; bpf, the slowest, needs minutes."""
 # What gcc, clang, ld and cpp say when they fail; make's own lines only tell that something did.
@@ -51,12 +53,20 @@ class SelftestsBuild:
 
 
 async def build(
-    tree: Path, build_dir: Path, targets: Sequence[str], *, cache: Path, key: str, report: Report
+    tree: Path,
+    build_dir: Path,
+    targets: Sequence[str],
+    *,
+    cache: Path,
+    key: str,
+    report: Report,
+    compiler: Compiler = "gcc",
 ) -> SelftestsBuild:
-    """Build `targets` of `tree`; the result stays in `cache` under `key` (it names the tree's content) and the targets.
+    """Build `targets` of `tree`; the result stays in `cache` under `key` and the targets.
 
-    `build_dir` keeps objects for the next time; it must not be shared by different trees. The tree itself is only read
-    (by us and by most targets; bpf's own Makefile leaves generated headers in its source directory).
+    `key` names the tree's content and the compiler. `build_dir` keeps objects for the next time; it must not be shared by
+    different trees or compilers. The tree itself is only read (by us and by most targets; bpf's own Makefile leaves
+    generated headers in its source directory).
 
     Raises UserError for an unknown target and for one that gives no test, with the compiler's first error.
     """
@@ -72,7 +82,7 @@ async def build(
         with tempfile.TemporaryDirectory(dir=done.parent, prefix=".new-") as temporary:
             work = Path(temporary)
             install = work / "install"
-            troubles = await _make(tree, build_dir, sorted(set(targets)), install, report)
+            troubles = await _make(tree, build_dir, sorted(set(targets)), install, compiler, report)
             report(Progress(STEP, "packing", fraction=0.95))
             await to_thread(_pack, work, install, troubles)
             _publish(work, done)
@@ -83,15 +93,17 @@ async def build(
 
 
 async def _make(
-    tree: Path, build_dir: Path, targets: Sequence[str], install: Path, report: Report
+    tree: Path, build_dir: Path, targets: Sequence[str], install: Path, compiler: Compiler, report: Report
 ) -> Mapping[str, str]:
     """Make and install; what did not build, by target. `install/kselftest-list.txt` lists the tests of all targets."""
     jobs = f"-j{len(os.sched_getaffinity(0))}"
+    # Only LLVM, no CC: lib.mk makes a compiler of it with the flags that go with it, which CC would displace.
+    llvm = f"LLVM={'1' if compiler == 'clang' else ''}"
     log = build_dir / "kselftest.log"
     log.unlink(missing_ok=True)
     report(Progress(STEP, "kernel headers", fraction=0.0))
     hint = "the tree may have been built in place: run make mrproper in it, or use a fresh copy"
-    headers = ["make", "-s", "-C", str(tree), f"O={build_dir}", jobs, "headers"]
+    headers = ["make", "-s", "-C", str(tree), f"O={build_dir}", jobs, llvm, "headers"]
     await run(headers, env=_ENVIRONMENT, timeout=_MAKE_TIMEOUT, log_to=log, hint=hint)
     await to_thread(_forget_stale_objects, tree, build_dir, targets)
     listed: list[str] = []
@@ -100,7 +112,7 @@ async def _make(
         report(Progress(STEP, target, fraction=0.1 + 0.85 * number / len(targets)))
         lines = _Errors()
         argv = [
-            "make", "-C", str(directory(tree)), f"O={build_dir}", jobs, f"TARGETS={target}", "SKIP_TARGETS=",
+            "make", "-C", str(directory(tree)), f"O={build_dir}", jobs, llvm, f"TARGETS={target}", "SKIP_TARGETS=",
             f"KSFT_INSTALL_PATH={install}", f"INSTALL_PATH={install}", "install",
         ]  # fmt: skip
         done = await run(argv, env=_ENVIRONMENT, timeout=_MAKE_TIMEOUT, check=False, on_line=lines.feed, log_to=log)

@@ -1,0 +1,63 @@
+"""What the fields of lab.yaml are made of: sizes, names, lists of words, and the model every part of it is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,15})?)\s*(|[KMGT])(i?B)?", re.IGNORECASE)
+_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+MAX_SIZE = 1 << 60
+"""Bytes; QEMU and the file systems end near there too."""
+_NAME = re.compile(r"[a-z]([a-z0-9-]{0,30}[a-z0-9])?")
+
+
+def parse_size(value: object) -> int:
+    """Bytes from a number or a text such as "4GiB" or "512M"; units are powers of 1024, as QEMU has them."""
+    match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
+    size = int(float(match[1]) * _UNITS[match[2].upper()]) if match else value
+    if not isinstance(size, int) or isinstance(size, bool) or not 0 < size <= MAX_SIZE:
+        raise ValueError("a size such as 512MiB or 4GiB is needed")
+    return size
+
+
+def _check_name(value: str) -> str:
+    if not _NAME.fullmatch(value):
+        raise ValueError(
+            "a name is lower-case letters, digits and dashes, begins with a letter, and has at most 32 characters"
+        )
+    return value
+
+
+def _check_sha256(value: str) -> str:
+    if not re.fullmatch(r"[0-9a-f]{64}", value):
+        raise ValueError("a sha256 is 64 hexadecimal digits")
+    return value
+
+
+def _as_tuple(value: object) -> object:
+    return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
+
+
+Size = Annotated[int, BeforeValidator(parse_size, json_schema_input_type=int | str)]
+Name = Annotated[str, AfterValidator(_check_name)]
+Sha256 = Annotated[str, AfterValidator(_check_sha256)]
+Strings = Annotated[tuple[str, ...], BeforeValidator(_as_tuple, json_schema_input_type=str | list[str])]
+Paths = Annotated[tuple[Path, ...], BeforeValidator(_as_tuple, json_schema_input_type=str | list[str])]
+Symbol = Annotated[
+    str,
+    Field(
+        pattern=r"^(CONFIG_)?[A-Za-z0-9_]+=(y|m|n|-?[0-9]+|0x[0-9a-fA-F]+|\"[^\"\n]*\")$",
+        description="an option as it stands in a .config, such as CONFIG_KUNIT=y",
+    ),
+]
+"""One kernel option as it stands in a .config: `CONFIG_KUNIT=y`."""
+
+
+class Model(BaseModel):
+    """What every part of the lab file has in common: frozen, and no unknown field passes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

@@ -1,0 +1,82 @@
+"""The part of lab.yaml that asks for fstests: which profiles, which tests, and what is known to fail."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from kdevops.lab.fields import Model, Paths, Strings, Symbol
+
+UPSTREAM = "https://git.kernel.org/pub/scm/fs/xfs/xfstests-dev.git"
+"""Where fstests is developed."""
+
+# No character of these means anything to the shell that fstests reads its configuration with.
+_OPTIONS = r"^[A-Za-z0-9_=,.:^/+@%<> -]*$"
+TestName = Annotated[str, Field(pattern=r"^[a-z0-9_]+/[A-Za-z0-9_*?\[\]-]+$", examples=["generic/001", "xfs/*"])]
+Group = Annotated[str, Field(pattern=r"^[a-z0-9_]+(/[a-z0-9_]+)?$", examples=["quick", "xfs/rw"])]
+ProfileName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$")]
+
+
+class FstestsSource(Model):
+    """Where fstests comes from: a git repository and a ref of it, or a tree that lies here already."""
+
+    git: str = UPSTREAM
+    ref: str | None = None
+    path: Path | None = None
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> FstestsSource:
+        if self.path and self.model_fields_set & {"git", "ref"}:
+            raise ValueError("give either path or git, not both")
+        return self
+
+
+class Needs(Model):
+    """What a profile cannot do without: oldest versions of the kernel and of tools by package, and kernel options."""
+
+    kernel: str | None = Field(default=None, pattern=r"^[0-9]+\.[0-9]+$", description="the oldest kernel series")
+    tools: dict[str, str] = Field(default={}, description="package: oldest version, as in xfsprogs: '6.5'")
+    options: tuple[Symbol, ...] = ()
+    page_size: int | None = Field(default=None, description="the smallest page, in bytes, without large folios")
+
+
+class Profile(Model):
+    """One way to make and mount a file system: a section of fstests' configuration."""
+
+    fs: Literal["xfs", "btrfs", "ext4", "tmpfs", "nfs", "cifs"]
+    mkfs: str = Field(default="", pattern=_OPTIONS)
+    mount: str = Field(default="", pattern=_OPTIONS)
+    devices: tuple[Literal["log", "rt"], ...] = ()
+    needs: Needs = Needs()
+    server: Literal["nfsd", "smbd"] | None = None
+
+
+class Fstests(Model):
+    """fstests: every chosen test is run with every profile.
+
+    `profiles` names profiles that are known (`kdevops lab profiles`) or defined in `define`. Without `groups` and
+    `tests`, the group auto is run. `exclude_groups` and `exclude` win over both.
+    """
+
+    profiles: Annotated[Strings, Field(min_length=1)]
+    define: dict[ProfileName, Profile] = Field(default={})
+    source: FstestsSource = FstestsSource()
+    groups: tuple[Group, ...] = ()
+    exclude_groups: tuple[Group, ...] = ()
+    tests: tuple[TestName, ...] = ()
+    exclude: tuple[TestName, ...] = ()
+    start_after: TestName | None = None
+    count: int = Field(default=1, ge=1, le=10_000, description="how often each test is run")
+    soak: float = Field(default=0, ge=0, description="seconds that tests of the group soak go on for")
+    known: Literal["run", "skip"] = Field(
+        default="run",
+        description="tests that an expunge list knows to fail: run last under short deadlines, or count as skipped",
+    )
+    expunges: Paths = Field(default=(), description="directories of expunge lists, each with a directory per kernel")
+    timeout: float | None = Field(
+        default=None,
+        gt=0,
+        description="seconds a test may take; default: ten times what it took before, an hour when unknown",
+    )

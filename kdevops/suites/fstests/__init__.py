@@ -1,0 +1,1 @@
+"""fstests: profiles, the choice of tests, the harness and what it leaves behind."""
