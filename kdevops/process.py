@@ -58,13 +58,14 @@ async def run(
     timeout: float | None = None,
     check: bool = True,
     on_line: Callable[[str], None] | None = None,
+    on_bytes: Callable[[bytes], None] | None = None,
     log_to: Path | None = None,
     hint: str | None = None,
 ) -> Completed:
     """Run `argv` to its end and return what it said.
 
     `env` is added to our own environment. `stdin` is bytes, or an open file that is streamed. `timeout` is in seconds.
-    `on_line` sees every line of both streams as it comes. `log_to` gets both too, appended, up to MAX_LOG each.
+    `on_line` sees every line of both streams as it comes, `on_bytes` all of stdout, cut anywhere. `log_to` gets both too, appended, up to MAX_LOG each.
 
     Raises CommandError when the command is not found, runs out of time, or (with `check`) fails or dies of a signal.
     """
@@ -75,7 +76,7 @@ async def run(
         guard = _guard()  # started before the command, so that the command goes unguarded for a moment only
         process = await _spawn(words, cwd, env, stdin)
         stack.enter_context(guard.watching(process.pid))
-        out, err = _Stream(on_line, sink), _Stream(on_line, sink)
+        out, err = _Stream(on_line, sink, on_bytes), _Stream(on_line, sink)
         work = [
             asyncio.ensure_future(out.drain(process.stdout)),
             asyncio.ensure_future(err.drain(process.stderr)),
@@ -127,19 +128,25 @@ def describe_exit(returncode: int) -> str:
     return f"was killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
 
 
-def install_hint(command: str) -> str:
-    """How to get `command` on this distribution; the names come from the role `controller`, which installs them too."""
+def install_hint(*needed: str) -> str:
+    """How to get commands or libraries on this distribution; the role `controller` has the names of their packages."""
+    everything = "everything at once: kdevops doctor --install"
+    installers = {
+        "debian": "apt-get install",
+        "redhat": "dnf install",
+        "suse": "zypper install",
+        "archlinux": "pacman -S",
+    }
+    family = distribution_family()
     with contextlib.suppress(OSError, ValueError, KeyError):
-        table = json.loads((data_dir("roles") / "controller/vars/commands.json").read_text())["controller_commands"]
-        family = distribution_family()
-        installer = {
-            "debian": "apt-get install",
-            "redhat": "dnf install",
-            "suse": "zypper install",
-            "archlinux": "pacman -S",
-        }[family]
-        return f"install it: {installer} {table[command][family]} (or everything at once: kdevops doctor --install)"
-    return "install it with your distribution's package manager, or everything at once: kdevops doctor --install"
+        table = json.loads((data_dir("roles") / "controller/vars/commands.json").read_text())
+        usual = {**table["controller_commands"], **table["controller_libraries"]}
+        known = {**usual, **table["controller_optional_commands"]}
+        packages = sorted({known[name][family] for name in needed if known[name][family]})
+        if packages:
+            hint = f"install {'it' if len(needed) == 1 else 'them'}: {installers[family]} {' '.join(packages)}"
+            return f"{hint} (or {everything})" if usual.keys() >= set(needed) else hint
+    return f"install it with your distribution's package manager, or {everything}"
 
 
 def distribution_family(os_release: Path = Path("/etc/os-release")) -> str:
@@ -160,10 +167,16 @@ def distribution_family(os_release: Path = Path("/etc/os-release")) -> str:
 class _Stream:
     """Drains one stream of a command: keeps its end, cuts it into lines, copies it to the log."""
 
-    def __init__(self, on_line: Callable[[str], None] | None, sink: BinaryIO | None) -> None:
+    def __init__(
+        self,
+        on_line: Callable[[str], None] | None,
+        sink: BinaryIO | None,
+        on_bytes: Callable[[bytes], None] | None = None,
+    ) -> None:
         self._kept = bytearray()
         self._line = bytearray()
         self._on_line = on_line
+        self._on_bytes = on_bytes
         self._sink = sink
         self._log_room = MAX_LOG
 
@@ -175,6 +188,8 @@ class _Stream:
                 del self._kept[:-MAX_OUTPUT]
             if self._sink and self._log_room:
                 self._copy(chunk, self._sink)
+            if self._on_bytes:
+                self._on_bytes(chunk)
             if self._on_line:
                 self._split(chunk)
         if self._line and self._on_line:

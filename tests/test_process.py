@@ -108,11 +108,23 @@ def test_an_unknown_command_comes_with_a_way_to_get_it() -> None:
 def test_the_hint_names_the_package_of_this_distribution(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     table = tmp_path / "controller/vars/commands.json"
     table.parent.mkdir(parents=True)
-    table.write_text(json.dumps({"controller_commands": {"qemu-img": {"debian": "qemu-utils"}}}))
+    names = {
+        "controller_commands": {"qemu-img": {"debian": "qemu-utils"}, "odd": {"debian": None}},
+        "controller_libraries": {"libelf": {"debian": "libelf-dev"}},
+        "controller_optional_commands": {"clang": {"debian": "clang"}, "ld.lld": {"debian": "lld"}},
+    }
+    table.write_text(json.dumps(names))
     monkeypatch.setattr(process, "data_dir", lambda _: tmp_path)
     monkeypatch.setattr(process, "distribution_family", lambda: "debian")
-    assert process.install_hint("qemu-img").startswith("install it: apt-get install qemu-utils ")
-    assert "package manager" in process.install_hint("bison")
+    everything = "(or everything at once: kdevops doctor --install)"
+    assert process.install_hint("qemu-img") == f"install it: apt-get install qemu-utils {everything}"
+    assert (
+        process.install_hint("qemu-img", "libelf")
+        == f"install them: apt-get install libelf-dev qemu-utils {everything}"
+    )
+    assert process.install_hint("ld.lld", "clang") == "install them: apt-get install clang lld"
+    for unknown in ("bison", "odd"):
+        assert "package manager" in process.install_hint(unknown)
 
 
 @pytest.mark.parametrize(

@@ -86,8 +86,8 @@ async def probe(compiler: Compiler) -> Toolchain:
 def require(commands: list[str]) -> None:
     """Raise InfrastructureError naming every command that is not installed."""
     if missing := [command for command in commands if not which(command)]:
-        hints = "\n".join(f"{command}: {install_hint(command)}" for command in missing)
-        raise InfrastructureError(f"needed to build a kernel and not installed: {', '.join(missing)}", hint=hints)
+        message = f"needed to build a kernel and not installed: {', '.join(missing)}"
+        raise InfrastructureError(message, hint=install_hint(*missing))
 
 
 async def require_for(config: Mapping[str, str], toolchain: Toolchain) -> None:
@@ -101,9 +101,8 @@ async def require_for(config: Mapping[str, str], toolchain: Toolchain) -> None:
         if done.returncode != 0:
             missing.append(library)
     if missing:
-        hints = "\n".join(f"{library}: {install_hint(library)}" for library in missing)
         message = f"this configuration needs the development files of {' and '.join(missing)}, which are not installed"
-        raise InfrastructureError(message, hint=hints)
+        raise InfrastructureError(message, hint=install_hint(*missing))
 
 
 def which(command: str) -> str | None:

@@ -13,12 +13,13 @@ import pytest
 from conftest import Builder
 from fakelinux import edit, make_tree
 
+from kdevops import process
 from kdevops.errors import InfrastructureError, UserError
 from kdevops.kernel import toolchain
 from kdevops.kernel.artifact import Artifact
 from kdevops.kernel.build import build
 from kdevops.kernel.elf import read_build_id
-from kdevops.kernel.spec import BuildSpec, ConfigSpec, SourceSpec
+from kdevops.kernel.spec import BuildSpec, Compiler, ConfigSpec, SourceSpec
 from kdevops.progress import Progress
 
 FULL = {"init/main.o", "fs/toyfs.o"}
@@ -188,10 +189,45 @@ def test_missing_tools_are_all_named_before_anything_is_done(
     monkeypatch.setattr(toolchain, "_PATH", str(tmp_path))
     with pytest.raises(InfrastructureError, match="not installed: flex, bison, bc") as caught:
         build_toy(toy)
-    assert "bison: install it" in str(caught.value.hint)
-    with pytest.raises(InfrastructureError, match="clang"):
-        build_toy(toy, compiler="clang")
+    assert "install them: " in str(caught.value.hint)
     assert not (cache / "builds").exists()
+
+
+def test_a_machine_without_clang_is_told_in_one_message(
+    toy: Path, cache: Path, build_toy: Builder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("make", "flex", "bison", "bc", "perl", "llvm-ar"):
+        (tmp_path / name).symlink_to(shutil.which(name) or "/none")
+    monkeypatch.setattr(toolchain, "_PATH", str(tmp_path))
+    monkeypatch.setattr(process, "distribution_family", lambda: "debian")
+    with pytest.raises(InfrastructureError, match=r"not installed: clang, ld\.lld, llvm-nm, ") as caught:
+        build_toy(toy, compiler="clang")
+    assert caught.value.hint == "install them: apt-get install clang lld llvm"
+    assert not (cache / "builds").exists()
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_the_tree_is_built_with_the_labs_compiler_whatever_the_caller_prefers(
+    toy: Path, build_toy: Builder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compiler: Compiler
+) -> None:
+    for name in toolchain._COMMANDS["clang"]:
+        real = shutil.which("gcc") if name == "clang" else "/bin/true"
+        (tmp_path / name).write_text(f'#!/bin/sh\n[ "$1" = --version ] && echo "{name} 99" && exit\nexec {real} "$@"\n')
+        (tmp_path / name).chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    monkeypatch.setenv("PATH", path)
+    monkeypatch.setenv("CCACHE_DISABLE", "1")  # it tells compilers by their names, and this clang is a gcc
+    monkeypatch.setattr(toolchain, "_PATH", path)
+    monkeypatch.setenv("LLVM", "-99")
+    makefile = toy / "Makefile"
+    makefile.write_text(makefile.read_text().replace("all: clean-source", "all: tell clean-source", 1))
+    with makefile.open("a") as file:
+        file.write("\ntell:\n\t@echo LLVM=[$(LLVM)] CC=$(lastword $(CC))\n")
+    artifact = build_toy(toy, compiler=compiler)
+    assert artifact.build_directory
+    said = (artifact.build_directory.parent / "make.log").read_text()
+    assert f"LLVM=[{'1' if compiler == 'clang' else ''}] CC={compiler}\n" in said
+    assert ("clang" in artifact.record["toolchain"]) == (compiler == "clang")
 
 
 def test_a_missing_header_is_found_before_make_stumbles(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,7 @@ def distribution(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     return monkeypatch
 
 
-@pytest.mark.parametrize("kind", ["controller_commands", "controller_libraries"])
+@pytest.mark.parametrize("kind", ["controller_commands", "controller_optional_commands", "controller_libraries"])
 def test_every_need_says_who_brings_it_for_every_family(kind: str) -> None:
     for name, brings in TABLE[kind].items():
         assert tuple(brings) == FAMILIES, name

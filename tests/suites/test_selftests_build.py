@@ -22,9 +22,10 @@ def tree(tmp_path):
     return make_tree(tmp_path / "linux")
 
 
-def do(tree, targets, *, key="k", report=silent):
+def do(tree, targets, *, key="k", report=silent, compiler="gcc"):
     base = tree.parent
-    return asyncio.run(build(tree, base / "objects", targets, cache=base / "cache", key=key, report=report))
+    cache = base / "cache"
+    return asyncio.run(build(tree, base / "objects", targets, cache=cache, key=key, report=report, compiler=compiler))
 
 
 def snapshot(tree):
@@ -97,6 +98,15 @@ def test_our_callers_make_variables_do_not_leak(tree, monkeypatch):
     monkeypatch.setitem(os.environ, "MAKEFLAGS", "n")
     monkeypatch.setitem(os.environ, "KBUILD_OUTPUT", "/nonexistent")
     assert do(tree, ["good"]).tests
+
+
+@pytest.mark.parametrize(("compiler", "llvm"), [("gcc", ""), ("clang", "1")])
+def test_the_labs_compiler_is_asked_for_whatever_the_caller_prefers(tree, monkeypatch, compiler, llvm):
+    monkeypatch.setitem(os.environ, "LLVM", "-99")
+    makefile = tree / "tools/testing/selftests/good/Makefile"
+    makefile.write_text(makefile.read_text() + "\ninstall: tell\ntell:\n\techo LLVM=[$(LLVM)]\n")
+    do(tree, ["good"], compiler=compiler)
+    assert f"\nLLVM=[{llvm}]\n" in (tree.parent / "objects/kselftest.log").read_text()
 
 
 def test_unknown_target(tree):
