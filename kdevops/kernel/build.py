@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from kdevops.errors import UserError
+from kdevops.files import digest_of, locked, published
 from kdevops.kernel import recovery
 from kdevops.kernel.artifact import Artifact
 from kdevops.kernel.config import ConfigPlan, configure, is_fresh, mark_fresh, plan_config
 from kdevops.kernel.distribution import distribution_kernel
 from kdevops.kernel.elf import read_build_id
-from kdevops.kernel.files import digest_of, locked, published
 from kdevops.kernel.make import Make
 from kdevops.kernel.meter import STEP, Meter
 from kdevops.kernel.modules import pack_modules

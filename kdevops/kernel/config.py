@@ -11,7 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from kdevops.errors import InfrastructureError, UserError
-from kdevops.kernel.files import digest_of
+from kdevops.files import digest_of
 from kdevops.kernel.kconfig import find_symbols, reason
 from kdevops.kernel.make import Make
 from kdevops.kernel.options import Request, format_config, merge, parse_config, parse_fragment, satisfies

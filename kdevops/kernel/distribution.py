@@ -6,9 +6,9 @@ import tarfile
 from pathlib import Path
 
 from kdevops.errors import UserError
+from kdevops.files import digest_of, locked, published
 from kdevops.kernel import apt
 from kdevops.kernel.artifact import Artifact
-from kdevops.kernel.files import digest_of, locked, published
 from kdevops.kernel.modules import pack_tree
 from kdevops.kernel.spec import DISTRIBUTION_KERNEL
 from kdevops.process import run

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kdevops.errors import InfrastructureError, UserError
+from kdevops.files import digest_of, locked, published, remembered_sha256
 from kdevops.kernel import apt
-from kdevops.kernel.files import digest_of, locked, published, remembered_sha256
 from kdevops.kernel.tree import Identity
 from kdevops.kernel.unpack import unpack
 from kdevops.progress import Progress, Report

@@ -13,7 +13,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from kdevops.kernel.files import digest_of, published
+from kdevops.files import digest_of, published
 from kdevops.kernel.patches import Patch, apply_patches
 from kdevops.kernel.tree import Identity
 from kdevops.paths import write_atomic

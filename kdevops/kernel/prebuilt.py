@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 from kdevops.errors import UserError
+from kdevops.files import digest_of, remembered_sha256
 from kdevops.kernel.artifact import Artifact
 from kdevops.kernel.elf import read_build_id
-from kdevops.kernel.files import digest_of, remembered_sha256
 
 _SETUP_MAGIC = b"HdrS"
 _ARM64_MAGIC = b"ARM\x64"

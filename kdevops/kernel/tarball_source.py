@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from kdevops.download import download
 from kdevops.errors import UserError
-from kdevops.kernel.files import digest_of, locked, published, remembered_sha256
+from kdevops.files import digest_of, locked, published, remembered_sha256
 from kdevops.kernel.tree import Identity
 from kdevops.kernel.unpack import unpack
 from kdevops.progress import Report

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kdevops.errors import InfrastructureError, UserError
-from kdevops.kernel.files import digest_of
+from kdevops.files import digest_of
 from kdevops.kernel.spec import Compiler
 from kdevops.process import install_hint, run
 

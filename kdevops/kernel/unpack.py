@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from kdevops.errors import CommandError, InfrastructureError, UserError
-from kdevops.kernel.files import locked, published
+from kdevops.files import locked, published
 from kdevops.kernel.tree import check_tree
 from kdevops.process import run
 from kdevops.progress import Progress, Report

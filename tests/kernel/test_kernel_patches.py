@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kdevops.errors import UserError
-from kdevops.kernel.files import manifest_of
+from kdevops.files import manifest_of
 from kdevops.kernel.patched import patched_tree
 from kdevops.kernel.patches import apply_patches, load_patches
 from kdevops.kernel.tree import Identity

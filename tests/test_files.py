@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kdevops.errors import InfrastructureError
-from kdevops.kernel.files import locked, manifest_of, published, remembered_sha256
+from kdevops.files import locked, manifest_of, published, remembered_sha256
 from kdevops.progress import Progress, silent
 
 
