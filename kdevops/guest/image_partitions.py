@@ -24,15 +24,19 @@ _FILE_SYSTEMS = ((1080, b"\x53\xef"), (0, b"XFSB"), (0x10040, b"_BHRfS_M"))
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """`root` names it to the kernel, `sectors` is its size, `certain` tells that it is marked as a root."""
+    """`root` names it to the kernel, `number` to people, `sectors` is its size, `certain` means: it is marked as a root.
+
+    `number` is None for a file system without partitions.
+    """
 
     root: str
+    number: int | None
     sectors: int
     certain: bool = False
 
 
-def root_of(head: bytes) -> str | None:
-    """The kernel's `root=` for a disk that begins with `head`: the marked root, or else the biggest Linux partition.
+def root_of(head: bytes) -> Partition | None:
+    """The root of a disk that begins with `head`: the partition that is marked as one, or else the biggest of Linux.
 
     None when there is no Linux partition. A disk that is one file system is `/dev/vda`: the root disk is always the first.
     """
@@ -44,9 +48,9 @@ def root_of(head: bytes) -> str | None:
     else:
         found = []
     if found:
-        return max(found, key=lambda partition: (partition.certain, partition.sectors)).root
+        return max(found, key=lambda partition: (partition.certain, partition.sectors))
     if any(head[offset : offset + len(magic)] == magic for offset, magic in _FILE_SYSTEMS):
-        return "/dev/vda"
+        return Partition("/dev/vda", None, 0)
     return None
 
 
@@ -61,7 +65,7 @@ def _gpt(head: bytes) -> Iterator[Partition]:
         kind, identity, first, last = struct.unpack_from("<16s16sQQ", head, offset)
         guid = uuid.UUID(bytes_le=kind)
         if guid in {_LINUX, wanted} and last >= first:
-            yield Partition(f"PARTUUID={uuid.UUID(bytes_le=identity)}", last - first + 1, guid == wanted)
+            yield Partition(f"PARTUUID={uuid.UUID(bytes_le=identity)}", index + 1, last - first + 1, guid == wanted)
 
 
 def _mbr(head: bytes) -> Iterator[Partition]:
@@ -70,4 +74,4 @@ def _mbr(head: bytes) -> Iterator[Partition]:
     for number in range(4):
         _, kind, _, _, sectors = struct.unpack_from("<B3xB3sII", head, 446 + 16 * number)
         if kind == 0x83 and sectors:
-            yield Partition(partuuid(signature, number + 1), sectors)
+            yield Partition(partuuid(signature, number + 1), number + 1, sectors)

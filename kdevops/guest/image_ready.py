@@ -75,9 +75,10 @@ async def _described(path: Path, sha256: str) -> BaseImage:
             f"{path} has no Linux partition and no Linux file system",
             hint="an image of a whole, installed disk is needed",
         )
-    ours = head.startswith(f"{MARK}kdevops\n".encode())
+    init = INIT if head.startswith(f"{MARK}kdevops\n".encode()) else None
+    ours = head.startswith(MARK.encode())
     record = {"kind": "ready", "name": path.name, "sha256": sha256}
-    return BaseImage(path, sha256[:32], kind, root, INIT if ours else None, record)
+    return BaseImage(path, sha256[:32], kind, root.root, init, record, root.number, ours)
 
 
 def image_format(path: Path) -> Literal["raw", "qcow2"]:

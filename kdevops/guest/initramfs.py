@@ -1,41 +1,95 @@
-"""A small initramfs for kernels whose drivers are modules, such as a distribution's own."""
+"""A small initramfs for kernels whose drivers are modules, such as a distribution's own, and for images that are not ours."""
 
 from __future__ import annotations
 
+import hashlib
 import lzma
+import shutil
 import stat
+import struct
 import tempfile
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from kdevops.errors import UserError
+from kdevops.errors import InfrastructureError, UserError
+from kdevops.guest.image_base import BaseImage
 from kdevops.guest.image_disk import tool_path
 from kdevops.paths import write_atomic
-from kdevops.process import run
+from kdevops.process import install_hint, run
 
-REQUIRED = ("virtio_pci", "virtio_blk", "virtio_net", "ext4")
+DRIVERS = ("virtio_pci", "virtio_blk", "virtio_net")
 """What a guest cannot do without, built in or as modules."""
+ROOTS = ("ext4", "xfs", "btrfs")
+"""The file systems of roots; images that we make have the first."""
 USEFUL = ("crc32c_generic", "crc32c_intel", "virtio_rng", "virtio_console")
 """What helps where it exists: ext4 asks for crc32c by a name that only modprobe resolves."""
-_INIT = Path(__file__).parent / "data" / "initramfs-init"
+GAVE_UP = "kdevops-initramfs: cannot go on: "
+"""How it says on the console why there will be no guest."""
+_DATA = Path(__file__).parent / "data"
+_FILES = {"init": "initramfs-init", "seed.sh": "seed.sh"}
+_FOREIGN = {name: name for name in ("foreign", "kdevops-sshd.service", "sshd.conf")}
+"""What an image that is not ours is brought."""
 _MAX_MODULE = 256 << 20
-_DIRECTORIES = ("bin", "dev", "proc", "root", "sys", "modules.d")
+_DIRECTORIES = ("bin", "dev", "etc", "proc", "root", "run", "sys", "modules.d")
+_PT_INTERP = 3
+
+Entry = tuple[str, int, bytes]
+"""Name, mode and content of a file in an archive."""
 
 
-async def write_initramfs(
-    path: Path,
-    modules_tree: Path,
-    release: str,
-    *,
-    busybox: Path,
-    wanted: Sequence[str] = REQUIRED,
-    useful: Sequence[str] = USEFUL,
-) -> bool:
-    """Write an initramfs that loads `wanted` and mounts the root; False, and nothing written, when all is built in.
+def write_initramfs(path: Path, image: BaseImage, *, busybox: Path, modules: Sequence[Entry]) -> None:
+    """Write the initramfs that loads `modules` in this order, and mounts the root of `image`; `busybox` is a static one."""
+    entries: list[Entry] = [(name, stat.S_IFDIR | 0o755, b"") for name in _DIRECTORIES]
+    entries.append(("bin/busybox", stat.S_IFREG | 0o755, busybox.read_bytes()))
+    for name, source in _files(image).items():
+        entries.append((name, stat.S_IFREG | 0o755, (_DATA / source).read_bytes()))
+    entries.append(("partition", stat.S_IFREG | 0o644, f"{image.partition or ''}\n".encode()))
+    entries.append(("modules", stat.S_IFREG | 0o644, "".join(f"/{name}\n" for name, _, _ in modules).encode()))
+    write_atomic(path, cpio([*entries, *modules]))
 
-    `modules_tree` holds lib/modules/`release`; its modules.dep is made by depmod where it is missing. `busybox` is a
-    static one. Of `useful` only what exists is taken.
+
+def recipe(image: BaseImage) -> str:
+    """A hash of what else than kernel and busybox decides about an image's initramfs."""
+    parts = [image.key, str(image.partition), *((_DATA / source).read_text() for source in _files(image).values())]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _files(image: BaseImage) -> dict[str, str]:
+    return _FILES if image.ours else _FILES | _FOREIGN
+
+
+def static_busybox() -> Path:
+    """This machine's busybox. Raises InfrastructureError when there is none, or one that needs libraries."""
+    found = shutil.which("busybox", path=tool_path())
+    if found is None:
+        raise InfrastructureError(
+            "busybox is not installed, with which an image that is not ours is prepared", hint=install_hint("busybox")
+        )
+    if not is_static(Path(found)):
+        raise InfrastructureError(f"{found} is not a static busybox", hint=install_hint("busybox"))
+    return Path(found)
+
+
+def is_static(path: Path) -> bool:
+    """Whether a 64-bit little-endian ELF program does without an interpreter that would load libraries (elf(5))."""
+    with path.open("rb") as file:
+        head = file.read(4096)
+    if len(head) < 64 or head[:6] != b"\x7fELF\x02\x01":
+        return False
+    (table,) = struct.unpack_from("<Q", head, 0x20)
+    size, count = struct.unpack_from("<HH", head, 0x36)
+    starts = range(table, table + size * count, size or 1)
+    return all(start + 4 <= len(head) and struct.unpack_from("<I", head, start) != (_PT_INTERP,) for start in starts)
+
+
+async def initramfs_modules(
+    modules_tree: Path, release: str, *, wanted: Sequence[str], useful: Sequence[str] = USEFUL
+) -> list[Entry]:
+    """The modules with which a guest reaches its disk, in the order to load them; none when all of that is built in.
+
+    `modules_tree` holds lib/modules/`release`; its modules.dep is made by depmod where it is missing. Of `useful` only what
+    exists is taken.
 
     Raises UserError for a module of `wanted` that this kernel does not have.
     """
@@ -48,17 +102,11 @@ async def write_initramfs(
     builtin_list = directory / "modules.builtin"
     builtin = {_name(line) for line in builtin_list.read_text().split()} if builtin_list.is_file() else set()
     order = load_order(dependencies, builtin, wanted, useful)
-    if not {_name(module) for module in order} & set(wanted):
-        return False
-    entries = [(name, stat.S_IFDIR | 0o755, b"") for name in _DIRECTORIES]
-    entries.append(("bin/busybox", stat.S_IFREG | 0o755, busybox.read_bytes()))
-    entries.append(("init", stat.S_IFREG | 0o755, _INIT.read_bytes()))
-    names = [f"modules.d/{_name(module)}.ko" for module in order]
-    entries.append(("modules", stat.S_IFREG | 0o644, "".join(f"/{name}\n" for name in names).encode()))
-    for name, module in zip(names, order, strict=True):
-        entries.append((name, stat.S_IFREG | 0o644, await _plain(directory / module)))
-    write_atomic(path, cpio(entries))
-    return True
+    if not {_name(module) for module in order} & {*wanted, *ROOTS}:
+        return []
+    return [
+        (f"modules.d/{_name(module)}.ko", stat.S_IFREG | 0o644, await _plain(directory / module)) for module in order
+    ]
 
 
 def parse_modules_dep(text: str) -> dict[str, tuple[str, ...]]:
@@ -91,7 +139,7 @@ def load_order(
     return list(order)
 
 
-def cpio(entries: Iterable[tuple[str, int, bytes]]) -> bytes:
+def cpio(entries: Iterable[Entry]) -> bytes:
     """An archive of (name, mode, content) in the format "newc" (Linux, driver-api/early-userspace/buffer-format).
 
     Everything belongs to root and has no time, so that the same content gives the same archive.

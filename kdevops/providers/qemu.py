@@ -13,10 +13,13 @@ from pathlib import Path
 from kdevops.errors import BootError, KdevopsError, UserError
 from kdevops.guest import console as console_file
 from kdevops.guest.image import BaseImage
+from kdevops.guest.initramfs import GAVE_UP
 from kdevops.guest.ssh import SshTarget, wait_for_banner
 from kdevops.lab.model import Lab, Qemu
+from kdevops.providers import qmp
 from kdevops.providers.acceleration import Acceleration
 from kdevops.providers.base import BootKernel, GuestStatus
+from kdevops.providers.console_attach import send_console
 from kdevops.providers.guest_files import (
     ROOT_SERIAL,
     SEED_SERIAL,
@@ -61,6 +64,13 @@ class QemuGuest:
     async def down(self) -> None:
         """Stop it."""
         await self.provider.stop(self.name)
+
+    async def sysrq(self, keys: str) -> None:
+        """A break on the serial line before each key, as Documentation/admin-guide/sysrq.rst has it."""
+        process = self.provider.process(self.name)
+        for key in keys:
+            await qmp.execute(process.socket("qmp"), "chardev-send-break", {"id": "console"})
+            await send_console(process.socket("console"), key)
 
 
 @dataclass(frozen=True)
@@ -196,9 +206,8 @@ class QemuProvider:
             self.process(name).socket("qmp"),
             outgoing=self._qemu.network == "outgoing",
         )
-        init = (f"init={self.image.init}",) if self.image.init else ()
         words = (*_ALWAYS, *self._booted.cmdline, *self.lab.kernel.cmdline, *extra_cmdline)
-        append = (f"root={self.image.root}", "rw", *init, *words)
+        append = (*self.image.cmdline, *words)
         return command_line(machine, self._booted, self.accel, append=append, binary=self._qemu.binary)
 
     def _extra_disks(self, directory: Path) -> list[DiskFile]:
@@ -252,6 +261,9 @@ def _port_taken(port: int) -> UserError:
 
 
 def _why_not_booted(*, ended: bool, silence: str, complaint: str, spoken: str) -> str:
+    for line in reversed(spoken.splitlines()):
+        if GAVE_UP in line:
+            return line.partition(GAVE_UP)[2]
     panic = next((line for line in spoken.splitlines() if "Kernel panic" in line), None)
     if panic:
         return f"the kernel panicked before ssh: {panic.partition('Kernel panic')[2].lstrip(' -:')}"

@@ -1,4 +1,4 @@
-"""The initramfs of a kernel whose disk drivers are modules; a kernel that boots without has none."""
+"""The initramfs of a kernel whose disk drivers are modules, or of an image that is not ours; other guests boot without."""
 
 from __future__ import annotations
 
@@ -6,29 +6,54 @@ import hashlib
 import tempfile
 from pathlib import Path
 
+from kdevops.errors import UserError
+from kdevops.guest import initramfs
 from kdevops.guest.image import BaseImage
-from kdevops.guest.initramfs import write_initramfs
 from kdevops.kernel.artifact import Artifact
+from kdevops.kernel.options import parse_config
 from kdevops.process import run
 
 
 async def initrd_for(artifact: Artifact, image: BaseImage, cache: Path) -> Path | None:
     """The initramfs this kernel needs on this image, None when it needs none; made once.
 
-    Raises UserError for a kernel that lacks a driver which a guest cannot do without.
+    Raises UserError for a kernel that lacks what a guest cannot do without, InfrastructureError without a static busybox.
     """
-    if artifact.modules is None:
+    if artifact.modules is None and image.ours:
         return None
-    name = hashlib.sha256(f"{artifact.key} {image.key}".encode()).hexdigest()[:32]
+    _check_config(artifact, image)
+    name = hashlib.sha256(f"{artifact.key} {initramfs.recipe(image)}".encode()).hexdigest()[:32]
     path, needless = cache / "initramfs" / f"{name}.cpio", cache / "initramfs" / f"{name}.none"
     if path.exists() or needless.exists():
         return path if path.exists() else None
-    if image.busybox is None:
-        return None  # an image that is not ours may bring what it needs; if it does not, the boot says so
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".new-") as scratch:
+    modules = await _modules(artifact, image, path.parent)
+    if image.ours and not modules:
+        needless.touch()
+        return None
+    initramfs.write_initramfs(path, image, busybox=image.busybox or initramfs.static_busybox(), modules=modules)
+    return path
+
+
+async def _modules(artifact: Artifact, image: BaseImage, scratch_parent: Path) -> list[initramfs.Entry]:
+    if artifact.modules is None:
+        return []
+    # Which file system the root of another image has is not known here; that kernel and image do not go together is seen
+    # when the root is mounted.
+    certain = initramfs.ROOTS[:1] if image.ours else ()
+    wanted = (*initramfs.DRIVERS, *certain)
+    useful = (*initramfs.USEFUL, *(() if image.ours else initramfs.ROOTS))
+    with tempfile.TemporaryDirectory(dir=scratch_parent, prefix=".new-") as scratch:
         await run(["tar", "-x", "-C", scratch, "-f", artifact.modules], timeout=600)
-        if await write_initramfs(path, Path(scratch), artifact.release, busybox=image.busybox):
-            return path
-    needless.touch()
-    return None
+        return await initramfs.initramfs_modules(Path(scratch), artifact.release, wanted=wanted, useful=useful)
+
+
+def _check_config(artifact: Artifact, image: BaseImage) -> None:
+    """Without its initramfs such a guest would boot, and let nobody in."""
+    if image.ours or artifact.config is None:
+        return
+    if parse_config(artifact.config.read_text()).get("BLK_DEV_INITRD") != "y":
+        raise UserError(
+            f"the image {image.path.name} is not one of ours: its guests need a kernel with CONFIG_BLK_DEV_INITRD",
+            hint="add CONFIG_BLK_DEV_INITRD=y to kernel.config.options",
+        )

@@ -29,6 +29,11 @@ def gpt(*partitions: tuple[uuid.UUID, uuid.UUID, int]) -> bytes:
     return protective + header.ljust(512, b"\0") + entries
 
 
+def name_of(head: bytes) -> tuple[str, int | None] | None:
+    root = root_of(head)
+    return (root.root, root.number) if root else None
+
+
 def identity(number: int) -> uuid.UUID:
     return uuid.UUID(int=number)
 
@@ -37,17 +42,17 @@ def identity(number: int) -> uuid.UUID:
 def test_our_own_disk_names_its_partition(signature: int, size: int, mark: bytes) -> None:
     record = boot_record(size, signature, mark)
     assert len(record) == 512
-    assert root_of(record) == partuuid(signature) == f"PARTUUID={signature:08x}-01"
+    assert name_of(record) == (partuuid(signature), 1) == (f"PARTUUID={signature:08x}-01", 1)
 
 
 def test_gpt_prefers_the_partition_marked_as_root_to_a_bigger_one() -> None:
     disk = gpt((EFI, identity(1), 9000), (LINUX, identity(2), 8000), (ROOT, identity(3), 100))
-    assert root_of(disk) == f"PARTUUID={identity(3)}"
+    assert name_of(disk) == (f"PARTUUID={identity(3)}", 3)
 
 
 def test_gpt_without_a_mark_gives_the_biggest_linux_partition() -> None:
     disk = gpt((LINUX, identity(1), 100), (LINUX, identity(2), 8000), (EFI, identity(3), 9000))
-    assert root_of(disk) == f"PARTUUID={identity(2)}"
+    assert name_of(disk) == (f"PARTUUID={identity(2)}", 2)
 
 
 def test_mbr_gives_the_biggest_linux_partition() -> None:
@@ -55,12 +60,12 @@ def test_mbr_gives_the_biggest_linux_partition() -> None:
     swap = struct.pack("<B3sB3sII", 0, b"", 0x82, b"", 4096, 9000)
     big = struct.pack("<B3sB3sII", 0, b"", 0x83, b"", 8192, 500)
     disk = bytes(440) + struct.pack("<IH", 0xABC, 0) + small + swap + big + bytes(16) + b"\x55\xaa"
-    assert root_of(disk) == "PARTUUID=00000abc-03"
+    assert name_of(disk) == ("PARTUUID=00000abc-03", 3)
 
 
 @pytest.mark.parametrize(("offset", "magic"), [(1080, b"\x53\xef"), (0, b"XFSB"), (65600, b"_BHRfS_M")])
 def test_a_file_system_without_partitions(offset: int, magic: bytes) -> None:
-    assert root_of(bytes(offset) + magic) == "/dev/vda"
+    assert name_of(bytes(offset) + magic) == ("/dev/vda", None)
 
 
 def test_nothing_for_linux() -> None:
@@ -73,4 +78,4 @@ def test_any_bytes_are_survived(head: bytes, as_gpt: bool) -> None:
     if as_gpt:
         head = bytes(510) + b"\x55\xaaEFI PART" + head
     root = root_of(head[:HEAD])
-    assert root is None or root.startswith(("PARTUUID=", "/dev/vda"))
+    assert root is None or root.root.startswith(("PARTUUID=", "/dev/vda"))

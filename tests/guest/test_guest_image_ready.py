@@ -61,6 +61,8 @@ def test_a_raw_file_is_used_where_it_stands(tmp_path: Path) -> None:
     assert image.record["sha256"] == SHA256
     assert image.key == SHA256[:32]
     assert image.busybox is None
+    assert not image.ours
+    assert {"systemd.mask=sshd.service", "fstab=no"} <= set(image.cmdline)
 
 
 def test_changed_content_changes_the_key(tmp_path: Path) -> None:
@@ -75,7 +77,9 @@ def test_an_image_that_we_made_elsewhere_knows_its_init(tmp_path: Path) -> None:
     for name, init in (("kdevops", "/sbin/kdevops-init"), ("systemd", None)):
         path = tmp_path / f"{name}.raw"
         path.write_bytes(boot_record(4 << 20, 1, f"kdevops image, init: {name}\n".encode()))
-        assert ensure(tmp_path, Image(path=path)).init == init
+        image = ensure(tmp_path, Image(path=path))
+        assert image.ours
+        assert image.cmdline == ("root=PARTUUID=00000001-01", "rw", *((f"init={init}",) if init else ()))
 
 
 def test_a_qcow2_image(tmp_path: Path) -> None:

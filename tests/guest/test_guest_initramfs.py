@@ -10,7 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdevops.errors import UserError
-from kdevops.guest.initramfs import cpio, load_order, parse_modules_dep, write_initramfs
+from kdevops.guest.image_base import BaseImage
+from kdevops.guest.initramfs import (
+    Entry,
+    cpio,
+    initramfs_modules,
+    is_static,
+    load_order,
+    parse_modules_dep,
+    recipe,
+    write_initramfs,
+)
 
 DEP = """\
 kernel/drivers/block/virtio_blk.ko.xz: kernel/drivers/virtio/virtio.ko kernel/drivers/virtio/virtio_ring.ko
@@ -91,18 +101,25 @@ def tree(tmp_path: Path, *, dep: str = DEP, builtin: str = "kernel/drivers/virti
         (directory / name).write_bytes(content)
     (directory / "modules.dep").write_text(dep)
     (directory / "modules.builtin").write_text(builtin)
-    (tmp_path / "busybox").write_bytes(b"static")
     return tmp_path / "tree"
 
 
-def write(tmp_path: Path, modules: Path, release: str = "6.1.0") -> bool:
-    work = write_initramfs(tmp_path / "initrd", modules, release, busybox=tmp_path / "busybox", wanted=WANTED)
-    return asyncio.run(work)
+def modules_of(modules: Path, release: str = "6.1.0") -> list[Entry]:
+    return asyncio.run(initramfs_modules(modules, release, wanted=WANTED))
+
+
+def image(*, partition: int | None = 1, ours: bool = True) -> BaseImage:
+    return BaseImage(Path("/x.raw"), "key", "raw", "PARTUUID=x-01", partition=partition, ours=ours)
+
+
+def written(tmp_path: Path, made_for: BaseImage, modules: list[Entry]) -> dict[str, tuple[int, bytes]]:
+    (tmp_path / "busybox").write_bytes(b"static")
+    write_initramfs(tmp_path / "initrd", made_for, busybox=tmp_path / "busybox", modules=modules)
+    return unpacked((tmp_path / "initrd").read_bytes())
 
 
 def test_modules_are_in_uncompressed_and_in_order(tmp_path: Path) -> None:
-    assert write(tmp_path, tree(tmp_path))
-    found = unpacked((tmp_path / "initrd").read_bytes())
+    found = written(tmp_path, image(), modules_of(tree(tmp_path)))
     order = found["modules"][1].decode().split()
     assert order == [f"/modules.d/{name}.ko" for name in ("virtio_ring", "virtio", "virtio_blk", "virtio_net", "ext4")]
     contents = [found[name.removeprefix("/")][1] for name in order]
@@ -111,25 +128,56 @@ def test_modules_are_in_uncompressed_and_in_order(tmp_path: Path) -> None:
     assert found["init"][1].startswith(b"#!/bin/busybox sh")
 
 
+@pytest.mark.parametrize(("partition", "content"), [(3, b"3\n"), (None, b"\n")])
+def test_the_roots_partition_is_told(tmp_path: Path, partition: int | None, content: bytes) -> None:
+    assert written(tmp_path, image(partition=partition), [])["partition"][1] == content
+
+
+def test_only_an_image_of_others_is_brought_an_sshd(tmp_path: Path) -> None:
+    brought = {"foreign", "kdevops-sshd.service", "sshd.conf"}
+    assert brought <= written(tmp_path, image(ours=False), []).keys()
+    assert not brought & written(tmp_path, image(), []).keys()
+
+
+def test_the_recipe_knows_what_is_in_it() -> None:
+    images = [image(), image(partition=2), image(partition=None), image(ours=False)]
+    assert len({recipe(each) for each in images}) == len(images)
+
+
 def test_a_module_compressed_with_zstd(tmp_path: Path) -> None:
     modules = tree(tmp_path, dep=DEP.replace("ext4.ko.gz", "ext4.ko.zst"))
     target = modules / "lib/modules/6.1.0/kernel/fs/ext4/ext4.ko.zst"
     subprocess.run(["zstd", "--quiet", "-", "-o", target], input=b"zstandard", check=True)
-    assert write(tmp_path, modules)
-    assert unpacked((tmp_path / "initrd").read_bytes())["modules.d/ext4.ko"][1] == b"zstandard"
+    assert {name: content for name, _, content in modules_of(modules)}["modules.d/ext4.ko"] == b"zstandard"
 
 
 def test_nothing_is_needed_when_all_is_built_in(tmp_path: Path) -> None:
     builtin = "".join(f"kernel/{name}.ko\n" for name in WANTED)
-    assert not write(tmp_path, tree(tmp_path, dep="", builtin=builtin))
-    assert not (tmp_path / "initrd").exists()
+    assert modules_of(tree(tmp_path, dep="", builtin=builtin)) == []
 
 
 def test_a_kernel_without_a_driver_that_guests_need(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="this kernel has no virtio_pci"):
-        write(tmp_path, tree(tmp_path, builtin=""))
+        modules_of(tree(tmp_path, builtin=""))
 
 
 def test_modules_of_another_release(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no modules of kernel 6\.2\.0"):
-        write(tmp_path, tree(tmp_path), release="6.2.0")
+        modules_of(tree(tmp_path), release="6.2.0")
+
+
+def test_static_programs_are_told_apart(tmp_path: Path) -> None:
+    (tmp_path / "main.c").write_text("int main(void) { return 0; }\n")
+    for name, options in (("static", ["-static"]), ("dynamic", [])):
+        subprocess.run(["gcc", *options, "-o", tmp_path / name, tmp_path / "main.c"], check=True)
+    assert is_static(tmp_path / "static")
+    assert not is_static(tmp_path / "dynamic")
+    assert not is_static(tmp_path / "main.c")
+
+
+@given(st.binary(max_size=200))
+def test_any_program_is_survived(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+    path = tmp_path_factory.getbasetemp() / "any-program"
+    for data in (content, b"\x7fELF\x02\x01" + content):
+        path.write_bytes(data)
+        is_static(path)
