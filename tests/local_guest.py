@@ -57,6 +57,10 @@ class LocalGuest:
     async def reset(self, extra_cmdline: Sequence[str] = ()) -> None:
         await self.provider.up(self.name, fresh=True)
 
+    async def sysrq(self, keys: str) -> None:
+        with self.console.open("a") as file:
+            file.write(f"sysrq: {keys}\n")
+
     async def down(self) -> None:
         (self.directory / "up").unlink(missing_ok=True)
 

@@ -60,6 +60,9 @@ class Guest(Protocol):
     async def down(self) -> None:
         """Stop it and give back what it used."""
 
+    async def sysrq(self, keys: str) -> None:
+        """Send these magic SysRq keys to its kernel over the console. Raises InfrastructureError where that cannot be."""
+
 
 class Provider(Protocol):
     """Gives guests. Timeouts elsewhere are stretched by `factor`, which is 1.0 where the CPU is not emulated."""

@@ -1,7 +1,8 @@
-"""A person at a guest's serial console."""
+"""Typing at a guest's serial console: a person, or the program itself."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import selectors
@@ -32,6 +33,18 @@ def attach(keeper_config: Path, guest: str) -> None:
             _carry(connection)
     except (OSError, ValueError, KeyError) as error:
         raise InfrastructureError(f"guest {guest} has no live console", hint="see: kdevops status") from error
+
+
+async def send_console(path: Path, keys: str) -> None:
+    """Type `keys` at the console behind the socket `path`. Raises InfrastructureError when the guest does not run."""
+    try:
+        _, writer = await asyncio.open_unix_connection(path)
+        writer.write(keys.encode())
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+    except OSError as error:
+        raise InfrastructureError(f"the console at {path} takes no keys: {error.strerror}") from error
 
 
 def _carry(connection: socket.socket) -> None:

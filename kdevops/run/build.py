@@ -17,7 +17,7 @@ from kdevops.progress import Report
 from kdevops.run.furnish import Furniture
 from kdevops.run.kernel_spec import spec_of
 from kdevops.run.places import Places
-from kdevops.suites.base import BootSuite, GuestSuite, KernelBuild, PreparedSuite, Suite
+from kdevops.suites.base import BootSuite, ChunkSuite, GuestSuite, KernelBuild, PreparedSuite, Suite
 from kdevops.suites.registry import suites_of
 
 
@@ -38,6 +38,11 @@ class Built:
     def boot_suites(self) -> tuple[BootSuite, ...]:
         """Those whose tests run while the kernel boots."""
         return tuple(suite for suite in self.suites if isinstance(suite, BootSuite))
+
+    @property
+    def chunk_suites(self) -> tuple[ChunkSuite, ...]:
+        """Those with a harness of their own."""
+        return tuple(suite for suite in self.suites if isinstance(suite, ChunkSuite))
 
     @property
     def furniture(self) -> Furniture:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from kdevops.errors import InfrastructureError, UserError
 from kdevops.results.model import RunState
-from kdevops.run.lease import Job, Lease
+from kdevops.run.job import Job
+from kdevops.run.lease import Lease
 
 
 @dataclass(frozen=True, slots=True)

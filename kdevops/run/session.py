@@ -24,11 +24,11 @@ from kdevops.run.build import Built, build
 from kdevops.run.deadline import deadline
 from kdevops.run.guests import provider_for
 from kdevops.run.hand import write_access
-from kdevops.run.lease import Job
+from kdevops.run.job import Job
 from kdevops.run.lock import lab_lock
 from kdevops.run.places import Places
 from kdevops.run.runner import drive
-from kdevops.run.work import WorkQueue, divide
+from kdevops.run.work import queue_of
 from kdevops.suites.base import PlannedTest
 
 
@@ -155,15 +155,20 @@ async def _go(
         watcher.handle(event)
 
     known = {test.id: test for suite in built.suites for test in suite.tests}
+    names = lab.guest_names()
+    chunk_suites = {suite.name: suite for suite in built.chunk_suites}
+    last = {row.id for row in left if known[row.id].known}
+    queue = queue_of(left, min(len(names), len(left)), boot_suites=boot_suites, chunk_suites=chunk_suites, last=last)
     job = Job(
         run=run_id,
         directory=places.run(run_id),
         provider=provider,
         store=store,
-        queue=WorkQueue.of(divide(left, frozenset(boot_suites))),
+        queue=queue,
         tests={row.id: _as_planned(known[row.id], row) for row in left},
         guest_suites={suite.name: suite for suite in built.guest_suites},
         boot_suites=boot_suites,
+        chunk_suites=chunk_suites,
         emit=tell,
         quiet_cmdline=built.quiet_cmdline,
         furniture=built.furniture,
@@ -171,7 +176,7 @@ async def _go(
     accel = provider.accel
     watcher.handle(Note(f"run {run_id}: {len(left)} tests; guests use {accel.kind}: {accel.why}"))
     store.update_record(run_id, {"acceleration": accel.kind, "guests": provider.command_lines()})
-    drained = await drive(job, lab.guest_names(), keep=keep)
+    drained = await drive(job, names, keep=keep)
     store.update_record(run_id, {"guests": provider.command_lines()})
     run = store.run(run_id)
     return Ended(run, judge(store, run), drained.errors[-1] if drained.errors else None)

@@ -1,9 +1,16 @@
-"""What is left to do, and who does it next: a pull queue, longest expected first."""
+"""What is left to do, and who does it next: a pull queue, longest expected first, in chunks that shrink.
+
+Tests that a harness runs many at a time wait in pools, one for each suite and profile. Whoever pulls gets the longest
+of them and as many more as make up a share of what is left; shares shrink with what is left, so that all guests end
+at about the same time (guided self-scheduling). Tests that are known to fail come last.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import bisect
 import heapq
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 
 from kdevops.results.model import TestId
@@ -11,13 +18,20 @@ from kdevops.results.store import PlannedRow
 
 UNKNOWN_SECONDS = 10.0
 """What a test is expected to take before anybody has seen it run."""
+SHARES = 2
+"""Into how many chunks a guest's part of what is left is cut."""
+LEAST_CHUNK = 10.0
+"""Expected seconds of a chunk below which starting the harness would cost more than an even end gains."""
+MAX_CHUNK = 200
+"""Tests of one chunk: their names are a command line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
     """What a guest is given at a time: tests of one suite. `boot` tests run while the guest boots, so they come first.
 
-    `lost` counts how often the guest was lost under it for reasons that are not the tests'.
+    `lost` counts how often the guest was lost under it for reasons that are not the tests'. `last` work waits for all
+    other.
     """
 
     suite: str
@@ -25,50 +39,135 @@ class Work:
     expected: float = UNKNOWN_SECONDS
     boot: bool = False
     lost: int = 0
+    last: bool = False
 
     def again(self) -> Work:
         """The same after infrastructure trouble."""
         return replace(self, lost=self.lost + 1)
 
+    @property
+    def rank(self) -> int:
+        """What goes before all work of a higher rank."""
+        return 0 if self.boot else 2 if self.last else 1
+
+
+@dataclass
+class _Pool:
+    """Tests of one suite and profile, the longest at the end."""
+
+    suite: str
+    rank: int
+    items: list[tuple[float, TestId]] = field(default_factory=list)
+
+    def cut(self, seconds: float) -> list[tuple[float, TestId]]:
+        """Take the longest tests, of `seconds` together but at least one; no test twice under its plain name."""
+        taken: list[tuple[float, TestId]] = []
+        names: set[str] = set()
+        again: list[tuple[float, TestId]] = []
+        total = 0.0
+        while self.items and len(taken) < MAX_CHUNK and (not taken or total + self.items[-1][0] <= seconds):
+            item = self.items.pop()
+            if item[1].plain.name in names:
+                again.append(item)
+                continue
+            taken.append(item)
+            names.add(item[1].plain.name)
+            total += item[0]
+        self.items += reversed(again)
+        return taken
+
 
 @dataclass
 class WorkQueue:
-    """Pulled from by every lease. Work that must be done again is put back and outlives whoever lost it."""
+    """Pulled from by every one of `guests` leases. Work that must be done again is put back and outlives whoever lost it."""
 
-    _heap: list[tuple[bool, float, int, Work]] = field(default_factory=list)
+    guests: int = 1
+    _heap: list[tuple[int, float, int, Work]] = field(default_factory=list)
+    _pools: dict[tuple[str, str, bool], _Pool] = field(default_factory=dict)
+    _pooled_seconds: float = 0.0
     _count: int = 0
-
-    @classmethod
-    def of(cls, work: Iterable[Work]) -> WorkQueue:
-        """A queue of all this work."""
-        queue = cls()
-        for each in work:
-            queue.put(each)
-        return queue
+    _busy: int = 0
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def put(self, work: Work) -> None:
-        """Add work, or give it back."""
+        """Add work, or give it back; it is pulled as it is."""
         self._count += 1
-        heapq.heappush(self._heap, (not work.boot, -work.expected, self._count, work))
+        heapq.heappush(self._heap, (work.rank, -work.expected, self._count, work))
+        self._changed.set()
+
+    def pool(self, test: TestId, expected: float | None, *, last: bool = False) -> None:
+        """Add a test that may share a chunk with others of its suite and profile, or give it back."""
+        seconds = UNKNOWN_SECONDS if expected is None else expected
+        pool = self._pools.setdefault((test.suite, test.profile, last), _Pool(test.suite, 2 if last else 1))
+        bisect.insort(pool.items, (seconds, test))
+        self._pooled_seconds += seconds
+        self._changed.set()
+
+    def drop(self, suite: str, profile: str) -> tuple[TestId, ...]:
+        """Take out every test of this suite and profile that waits in a pool."""
+        dropped: list[TestId] = []
+        for last in (False, True):
+            if pool := self._pools.pop((suite, profile, last), None):
+                dropped += [test for _, test in pool.items]
+                self._pooled_seconds -= sum(seconds for seconds, _ in pool.items)
+        return tuple(dropped)
 
     def pull(self) -> Work | None:
-        """The next piece, None when there is none."""
+        """The next piece, None when there is none just now."""
+        pools = [pool for pool in self._pools.values() if pool.items]
+        pool = min(pools, key=lambda each: (each.rank, -each.items[-1][0]), default=None)
+        if pool and (not self._heap or (pool.rank, -pool.items[-1][0]) < self._heap[0][:2]):
+            share = max(LEAST_CHUNK, self._pooled_seconds / (SHARES * max(1, self.guests)))
+            taken = pool.cut(share)
+            seconds = sum(each for each, _ in taken)
+            self._pooled_seconds -= seconds
+            return Work(pool.suite, tuple(test for _, test in taken), seconds, last=pool.rank == 2)
         return heapq.heappop(self._heap)[-1] if self._heap else None
 
+    async def take(self) -> Work | None:
+        """The next piece, waited for while others may still give some back; None when all is done.
+
+        Whoever takes work must call `done` when all that is left of it was given back.
+        """
+        while True:
+            self._changed.clear()
+            if work := self.pull():
+                self._busy += 1
+                return work
+            if not self._busy:
+                self._changed.set()
+                return None
+            await self._changed.wait()
+
+    def done(self) -> None:
+        """A piece that was taken is done with."""
+        self._busy -= 1
+        self._changed.set()
+
     def __len__(self) -> int:
-        return len(self._heap)
+        return len(self._heap) + sum(len(pool.items) for pool in self._pools.values())
 
 
-def divide(rows: Iterable[PlannedRow], boot_suites: frozenset[str]) -> list[Work]:
-    """Plan rows as work: all tests of a suite that runs at boot in one piece, of every other suite one by one."""
-    work: list[Work] = []
+def queue_of(
+    rows: Iterable[PlannedRow],
+    guests: int = 1,
+    *,
+    boot_suites: Collection[str] = (),
+    chunk_suites: Collection[str] = (),
+    last: Collection[TestId] = (),
+) -> WorkQueue:
+    """Plan rows as work: all tests of a suite that runs at boot in one piece, those with a harness pooled, others alone."""
+    queue = WorkQueue(guests)
     at_boot: dict[str, list[PlannedRow]] = {}
     for row in rows:
         if row.id.suite in boot_suites:
             at_boot.setdefault(row.id.suite, []).append(row)
+        elif row.id.suite in chunk_suites:
+            queue.pool(row.id, row.expected, last=row.id in last)
         else:
-            work.append(Work(row.id.suite, (row.id,), UNKNOWN_SECONDS if row.expected is None else row.expected))
+            seconds = UNKNOWN_SECONDS if row.expected is None else row.expected
+            queue.put(Work(row.id.suite, (row.id,), seconds, last=row.id in last))
     for suite, members in at_boot.items():
         expected = sum(row.expected or UNKNOWN_SECONDS for row in members)
-        work.append(Work(suite, tuple(row.id for row in members), expected, boot=True))
-    return work
+        queue.put(Work(suite, tuple(row.id for row in members), expected, boot=True))
+    return queue

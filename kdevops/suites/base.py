@@ -104,10 +104,11 @@ class Began:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A harness told how a test ended."""
+    """A harness told how a test ended; `text` is what it printed of it, bounded."""
 
     test: TestId
     outcome: Outcome
+    text: str = ""
 
 
 class Account(Protocol):
@@ -146,8 +147,11 @@ class ChunkSuite(PreparedSuite, Protocol):
     def account(self, tests: Sequence[PlannedTest]) -> Account:
         """A reader of what that command prints."""
 
-    def keep_command(self, test: TestId, limit: int) -> tuple[str, ...]:
-        """The argv that writes what a test left behind to stdout, as a tar; files of more than `limit` bytes cut."""
+    def keep_command(self, test: TestId | None, limit: int) -> tuple[str, ...]:
+        """The argv that writes what a test left behind to stdout, as a tar; files of more than `limit` bytes cut.
+
+        None asks for the harness's own record of the chunk.
+        """
 
     def sweep_command(self) -> tuple[str, ...]:
         """The argv that prints, a line each, why the guest should not be used on: what earlier tests left behind."""

@@ -25,7 +25,12 @@ class Oops:
     kind: str
     title: str
     text: str
-    fatal: bool
+    severity: Severity
+
+    @property
+    def fatal(self) -> bool:
+        """Whether the kernel panicked or oopsed."""
+        return self.severity is Severity.FATAL
 
 
 def find_oops(lines: Iterable[str]) -> Oops | None:
@@ -83,4 +88,4 @@ class ConsoleWatch:
         report = self._report
         if report is None:
             return None
-        return Oops(report.kind, report.title, "\n".join(report.lines), report.severity is Severity.FATAL)
+        return Oops(report.kind, report.title, "\n".join(report.lines), report.severity)

@@ -16,9 +16,9 @@ from kdevops.guest.ssh import SshTarget
 from kdevops.results.model import Outcome, RunState, Status, TestId
 from kdevops.results.store import PlannedRow, Store
 from kdevops.run.furnish import Furniture
-from kdevops.run.lease import Job
+from kdevops.run.job import Job
 from kdevops.run.runner import drive
-from kdevops.run.work import WorkQueue, divide
+from kdevops.run.work import queue_of
 from kdevops.suites.base import PlannedTest
 
 OLD = "[    1.000000] suite b of an earlier boot\n"
@@ -93,7 +93,7 @@ class Bench:
             directory=self.provider.directory,
             provider=self.provider,
             store=self.store,
-            queue=WorkQueue.of(divide(rows, frozenset({"boot"}))),
+            queue=queue_of(rows, boot_suites={"boot"}),
             tests={test.id: test for test in suite.tests},
             guest_suites={},
             boot_suites={"boot": suite},

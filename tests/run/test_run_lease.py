@@ -14,9 +14,9 @@ from kdevops.results.events import RunEvent
 from kdevops.results.model import Outcome, RunState, Status, TestId
 from kdevops.results.store import PlannedRow, Store
 from kdevops.run.furnish import Furniture
-from kdevops.run.lease import Job
+from kdevops.run.job import Job
 from kdevops.run.runner import Drained, drive
-from kdevops.run.work import WorkQueue, divide
+from kdevops.run.work import queue_of
 
 PANIC = "[   12.345678] Kernel panic - not syncing: sysrq triggered crash"
 
@@ -39,7 +39,7 @@ class Bench:
             directory=self.path / "run",
             provider=self.provider,
             store=self.store,
-            queue=WorkQueue.of(divide(rows, frozenset())),
+            queue=queue_of(rows),
             tests={test.id: test for test in suite.tests},
             guest_suites={"shell": suite},
             boot_suites={},
@@ -145,7 +145,7 @@ def test_cancelled_runs_are_interrupted_and_can_go_on(bench: Bench) -> None:
     rows = [PlannedRow(test.id, 30, expected) for test, expected in zip(suite.tests, (20.0, 10.0), strict=True)]
     run_id = bench.store.create_run("lab", rows, {})
     job = Job(
-        run_id, bench.path / "run", bench.provider, bench.store, WorkQueue.of(divide(rows, frozenset())),
+        run_id, bench.path / "run", bench.provider, bench.store, queue_of(rows),
         {test.id: test for test in suite.tests}, {"shell": suite}, {}, bench.events.append, Furniture(platform.release()),
     )  # fmt: skip
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from kdevops.results.model import TestId
 from kdevops.results.store import PlannedRow
-from kdevops.run.work import Work, WorkQueue, divide
+from kdevops.run.work import Work, queue_of
 
 ids = st.builds(TestId, st.sampled_from(["kunit", "selftests"]), st.just("default"), st.text(min_size=1, max_size=5))
 rows = st.lists(st.builds(PlannedRow, ids, st.just(10.0), st.none() | st.floats(0, 1000)), unique_by=lambda row: row.id)
@@ -13,7 +13,7 @@ rows = st.lists(st.builds(PlannedRow, ids, st.just(10.0), st.none() | st.floats(
 
 @given(rows)
 def test_every_planned_test_is_in_the_queue_exactly_once(plan: list[PlannedRow]) -> None:
-    queue = WorkQueue.of(divide(plan, frozenset({"kunit"})))
+    queue = queue_of(plan, boot_suites={"kunit"})
     seen: list[TestId] = []
     while work := queue.pull():
         seen += work.tests
@@ -22,7 +22,7 @@ def test_every_planned_test_is_in_the_queue_exactly_once(plan: list[PlannedRow])
 
 @given(rows)
 def test_boot_suites_come_first_then_the_longest(plan: list[PlannedRow]) -> None:
-    queue = WorkQueue.of(divide(plan, frozenset({"kunit"})))
+    queue = queue_of(plan, boot_suites={"kunit"})
     order: list[Work] = []
     while work := queue.pull():
         order.append(work)

@@ -1,0 +1,247 @@
+"""A harness at work in a guest: its tests are followed one by one as it tells of them, and survive its end."""
+
+from __future__ import annotations
+
+import asyncio
+import codecs
+import contextlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from kdevops.errors import CommandError, InfrastructureError, LostGuestError
+from kdevops.guest import console
+from kdevops.paths import write_atomic
+from kdevops.process import Completed
+from kdevops.providers.base import Guest
+from kdevops.results.model import Outcome, Status, TestId
+from kdevops.results.text import clean
+from kdevops.run.fate import fate, oops_text
+from kdevops.run.job import COMMAND, MAX_LOST, UNHEALTHY_TAINT, Job
+from kdevops.run.leftovers import Leftovers
+from kdevops.run.work import Work
+from kdevops.suites.base import Began, PlannedTest, Told
+from kdevops.triage.oops import find_oops
+from kdevops.triage.patterns import Severity
+
+IDLE = 300.0
+"""Accelerated seconds in which a harness that runs no test must say something: it starts, or makes a file system."""
+_POLL = 0.5
+_LAST_DEBUG = 5.0
+_MAX_CONSOLE = 1 << 20
+_WRAPPER = 'cd "$1" || exit 97; shift; exec "$@" </dev/null 2>&1'
+
+
+@dataclass(frozen=True, slots=True)
+class _Current:
+    """The test in flight: since when on our clock, and where its console begins."""
+
+    test: TestId
+    since: float
+    offset: int
+
+
+class Chunk:
+    """One go of a harness through the tests of `work`. `left` are those that have no status and were not given back yet."""
+
+    def __init__(self, job: Job, name: str, guest: Guest, work: Work, taint: int) -> None:
+        self._job, self._name, self._guest, self._work, self._taint = job, name, guest, work, taint
+        self._suite = job.chunk_suites[work.suite]
+        self.left: dict[TestId, PlannedTest] = {test: job.tests[test] for test in work.tests}
+        self._account = self._suite.account(tuple(self.left.values()))
+        self._told: dict[TestId, Outcome] = {}
+        self._begun: set[TestId] = set()
+        self._current: _Current | None = None
+        self._quiet_since = time.monotonic()
+        self._console_end = console.end_of(guest.console)
+        self._unfit = ""
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        self._leftovers = Leftovers(job, name, guest, self._suite)
+
+    async def run(self) -> str:
+        """Run the chunk; why the guest should not be used on, empty when it can be.
+
+        Raises InfrastructureError when the harness got nowhere; `left` is then still to be given back.
+        """
+        async with self._leftovers:
+            try:
+                ended = await self._listen()
+            except (LostGuestError, CommandError) as error:
+                return await self._lost(error)
+            if ended is None:
+                return await self._hung() if not self._unfit else self._give_back(self._unfit)
+            self._hear_all(self._account.close())
+            await self._leftovers.drained()
+            await self._leftovers.record(self._work, self._told)
+            self._explain_unfinished(ended)
+            return self._unfit or await self._sweep()
+
+    async def _listen(self) -> Completed | None:
+        """Follow the harness to its end; None when it hangs, or when the kernel said that nothing more can be trusted.
+
+        Raises LostGuestError when the guest dies or the connection breaks.
+        """
+        argv, directory = self._suite.chunk_command(tuple(self.left.values()))
+        factor = self._job.provider.factor
+        timeout = factor * sum((test.timeout or 0) + IDLE for test in self.left.values()) + factor * IDLE
+        session = asyncio.create_task(
+            self._guest.ssh.run(
+                ["sh", "-c", _WRAPPER, "kdevops", directory, *argv],
+                timeout=timeout,
+                check=False,
+                on_bytes=lambda data: self._hear_all(self._account.feed(self._decoder.decode(data))),
+            )
+        )
+        try:
+            while True:
+                await asyncio.wait({session}, timeout=_POLL)
+                if session.done():
+                    return session.result()
+                if not self._guest.alive():
+                    raise LostGuestError(f"guest {self._name} died")
+                if self._unfit or self._overdue():
+                    return None
+        finally:
+            session.cancel()
+            with contextlib.suppress(asyncio.CancelledError, InfrastructureError):
+                await session
+
+    def _overdue(self) -> bool:
+        factor = self._job.provider.factor
+        if self._current is None:
+            return time.monotonic() > self._quiet_since + IDLE * factor
+        timeout = self._job.tests[self._current.test].timeout
+        assert timeout is not None  # the plan gave it one
+        return time.monotonic() > self._current.since + timeout * factor
+
+    def _hear_all(self, events: Sequence[Began | Told]) -> None:
+        for event in events:
+            if isinstance(event, Began):
+                self._begin(event.test)
+            else:
+                self._begin(event.test)
+                self._finish(event.test, event.outcome, event.text)
+
+    def _begin(self, test: TestId) -> None:
+        if test in self._begun or test not in self.left:
+            return
+        self._begun.add(test)
+        self._current = _Current(test, time.monotonic(), self._console_end)
+        self._job.begin(test, self._name)
+
+    def _finish(self, test: TestId, outcome: Outcome, text: str = "") -> None:
+        """A test of this chunk has its status; what it printed, its console and what it left behind are kept with it."""
+        if self.left.pop(test, None) is None:
+            return
+        offset = self._current.offset if self._current else self._console_end
+        self._console_end = console.end_of(self._guest.console)
+        lines = console.read_since(self._guest.console, offset, _MAX_CONSOLE)
+        oops = find_oops(lines)
+        if oops and not outcome.oops:
+            outcome = replace(outcome, oops=oops.text)
+        if oops and oops.severity > Severity.WARNING:
+            self._unfit = self._unfit or oops.title
+        name = self._job.output_name(test)
+        write_atomic(self._job.directory / name, "".join(f"{clean(line, len(line))}\n" for line in text.splitlines()))
+        if lines and outcome.status is not Status.SKIP:
+            said = "".join(f"{clean(line, len(line))}\n" for line in lines)
+            write_atomic(self._job.directory / self._job.output_name(test, ".console"), said)
+        outcome = replace(outcome, guest=self._name, output=name)
+        self._told[test] = outcome
+        self._current = None
+        self._quiet_since = time.monotonic()
+        self._job.end(test, outcome)
+        self._leftovers.want(test)
+
+    def _give_back(self, why: str) -> str:
+        """What is left goes back to the pool it came from."""
+        for test, planned in self.left.items():
+            self._job.queue.pool(test, planned.expected, last=self._work.last)
+        self.left.clear()
+        return why
+
+    def _try_alone(self, test: TestId, why: str, last: Outcome) -> None:
+        """The test in flight is tried again by itself on a fresh guest, so that it, or nothing, is to blame."""
+        self._job.trouble(self._name, f"{test}: {why}")
+        if self._work.lost >= MAX_LOST:
+            self._finish(test, last)
+            return
+        planned = self.left.pop(test)
+        expected = planned.expected or 0.0
+        self._job.queue.put(replace(self._work.again(), tests=(test,), expected=expected))
+
+    async def _lost(self, error: InfrastructureError) -> str:
+        """The guest is gone, or the way to it."""
+        if self._current is None:
+            raise error
+        current = self._current
+        seconds = time.monotonic() - current.since
+        last = self._work.lost >= MAX_LOST
+        factor = self._job.provider.factor
+        try:
+            outcome = await fate(self._guest, error, current.offset, seconds, factor=factor, last=last)
+        except InfrastructureError:
+            self._try_alone(current.test, error.message, Outcome(Status.MISSING, reason=error.message))
+        else:
+            self._finish(current.test, outcome)
+        return self._give_back(error.message)
+
+    async def _hung(self) -> str:
+        """Past its deadline: let the kernel say who waits for what, keep what there is, have the guest reset."""
+        if self._current is None:
+            silence = IDLE * self._job.provider.factor
+            raise InfrastructureError(f"{self._work.suite} said nothing for {silence:.0f} s and ran no test")
+        current = self._current
+        seconds = time.monotonic() - current.since
+        await self._let_the_kernel_tell()
+        lines = console.read_since(self._guest.console, current.offset, _MAX_CONSOLE)
+        reason = f"not done after {seconds:.0f} s"
+        if usual := self._job.tests[current.test].expected:
+            reason += f"; it usually takes {usual:.0f} s"
+        self._finish(current.test, Outcome(Status.HANG, seconds, reason, oops=oops_text(lines)))
+        await self._leftovers.drained()
+        return self._give_back(f"{current.test.name} hung")
+
+    async def _let_the_kernel_tell(self) -> None:
+        """Blocked tasks, then all tasks, onto the console, waited for until it falls silent."""
+        with contextlib.suppress(InfrastructureError):
+            await self._guest.sysrq("8wt")
+        before = -1
+        for _ in range(20):
+            await asyncio.sleep(_LAST_DEBUG / 5)
+            if before == (before := console.end_of(self._guest.console)):
+                return
+
+    def _explain_unfinished(self, ended: Completed) -> None:
+        """The harness ended before it told of every test."""
+        if not self.left:
+            return
+        complaint = self._account.complaint
+        how = complaint or f"{self._work.suite} ended with exit code {ended.returncode}"
+        if self._current and not complaint:
+            times = f" {MAX_LOST + 1} times in a row" if self._work.lost else ""
+            reason = f"{how}{times} while it ran"
+            self._try_alone(self._current.test, f"{how} while it ran", Outcome(Status.FAIL, reason=reason))
+            self._unfit = self._give_back(how)
+            return
+        self._job.trouble(self._name, how)
+        self._unfit = how
+        if self._work.lost < (1 if complaint else MAX_LOST):
+            self._job.queue.put(replace(self._work.again(), tests=tuple(self.left)))
+            self.left.clear()
+            return
+        # It says the same on a fresh guest: nothing is known of these tests, and of none of their like.
+        profile = self._work.tests[0].profile
+        for test in (*self.left, *(self._job.queue.drop(self._work.suite, profile) if complaint else ())):
+            self._job.end(test, Outcome(Status.MISSING, reason=how))
+        self.left.clear()
+
+    async def _sweep(self) -> str:
+        """Ask the guest whether the tests left it fit for more."""
+        script = 'cat /proc/sys/kernel/tainted; exec "$@"'
+        command = ["sh", "-c", script, "kdevops", *self._suite.sweep_command()]
+        done = await self._guest.ssh.run(command, timeout=COMMAND * self._job.provider.factor, check=False)
+        taint, *reasons = done.stdout.splitlines() or ["0"]
+        if taint.isdecimal() and int(taint) & ~self._taint & UNHEALTHY_TAINT:
+            return f"the kernel is tainted ({taint})"
+        return clean(reasons[0], 200) if reasons else ""

@@ -1,0 +1,51 @@
+"""What became of a test under which the guest was lost: a crash, a hang, or trouble that is nobody's."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from kdevops.errors import InfrastructureError
+from kdevops.guest import console
+from kdevops.providers.base import Guest
+from kdevops.results.model import Outcome, Status
+from kdevops.run.job import GRACE, MAX_LOST
+from kdevops.triage.oops import find_oops
+
+_LAST_WORDS = 3.0
+"""Seconds in which a machine whose connection broke may be seen to be gone."""
+
+
+async def fate(
+    guest: Guest, error: InfrastructureError, offset: int, seconds: float, *, factor: float, last: bool
+) -> Outcome:
+    """How the test ended that ran when the guest was lost with `error`; its console is read from `offset` on.
+
+    Raises `error` where nothing explains the loss, unless this is the `last` try: then the test is what they had in common.
+    """
+    alive = await outlives(guest, _LAST_WORDS)
+    lines = console.read_since(guest.console, offset)
+    oops = find_oops(lines)
+    if oops and oops.fatal:
+        return Outcome(Status.CRASH, seconds, oops.title, oops=oops.text)
+    if alive and not await guest.ssh.answers(timeout=GRACE * factor):
+        return Outcome(Status.HANG, seconds, "the guest stopped answering", oops=oops.text if oops else "")
+    if not last:
+        raise error  # once may be the host's doing; a fresh guest will tell
+    if alive:
+        return Outcome(Status.HANG, seconds, f"the connection broke {MAX_LOST + 1} times in a row while it ran")
+    return Outcome(Status.CRASH, seconds, f"the machine ended without a word {MAX_LOST + 1} times in a row")
+
+
+async def outlives(guest: Guest, seconds: float) -> bool:
+    """Whether the guest is still there in a moment: connections break before the machine is seen to be gone."""
+    end = time.monotonic() + seconds
+    while guest.alive() and time.monotonic() < end:  # noqa: ASYNC110 - nobody can tell us of a guest's death
+        await asyncio.sleep(0.1)
+    return guest.alive()
+
+
+def oops_text(lines: list[str]) -> str:
+    """The kernel's report of its trouble among these console lines, empty when all is well."""
+    oops = find_oops(lines)
+    return oops.text if oops else ""

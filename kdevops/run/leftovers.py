@@ -1,0 +1,97 @@
+"""What tests leave behind in a guest, fetched while the next one runs: nothing is lost when that one takes the guest down."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from kdevops.errors import InfrastructureError
+from kdevops.guest.archive import unpack
+from kdevops.providers.base import Guest
+from kdevops.results.events import Note
+from kdevops.results.model import Outcome, TestId
+from kdevops.results.text import clean
+from kdevops.run.job import Job
+from kdevops.run.work import Work
+from kdevops.suites.base import ChunkSuite
+
+MAX_FILE = 1 << 20
+"""Bytes kept of one file."""
+MAX_ARCHIVE = 16 << 20
+_SECONDS = 60.0
+"""Accelerated seconds that fetching the files of one test may take."""
+
+
+class Leftovers:
+    """Fetches in the background, in order. A context manager; leaving it drops what was not fetched yet."""
+
+    def __init__(self, job: Job, name: str, guest: Guest, suite: ChunkSuite) -> None:
+        self._job, self._name, self._guest, self._suite = job, name, guest, suite
+        self._wanted: asyncio.Queue[TestId] = asyncio.Queue()
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._work_off())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._task
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+
+    def want(self, test: TestId) -> None:
+        """Have the files of this test fetched."""
+        self._wanted.put_nowait(test)
+
+    async def drained(self) -> None:
+        """Wait until everything wanted is here, or could not be had."""
+        await self._wanted.join()
+
+    async def record(self, work: Work, told: Mapping[TestId, Outcome]) -> None:
+        """Hold what the harness told against its own record; a disagreement is reported, never averaged."""
+        directory = self._job.directory / work.suite / work.tests[0].profile / ".record" / self._name
+        if await self._fetch(None, directory):
+            for line in self._suite.reconcile(directory, told):
+                self._job.trouble(self._name, line)
+
+    async def _work_off(self) -> None:
+        while True:
+            test = await self._wanted.get()
+            try:
+                await self._fetch(test, self._job.directory / test.suite / _where(test))
+            finally:
+                self._wanted.task_done()
+
+    async def _fetch(self, test: TestId | None, directory: Path) -> bool:
+        """Whether the files came; where they did not, it is noted, for no status hangs on them."""
+        timeout = _SECONDS * self._job.provider.factor
+        command = self._suite.keep_command(test, MAX_FILE)
+        self._job.directory.mkdir(parents=True, exist_ok=True)
+        try:
+            with tempfile.NamedTemporaryFile(dir=self._job.directory, prefix=".leftovers-") as file:
+
+                def keep(data: bytes) -> None:
+                    file.write(data[: max(0, MAX_ARCHIVE - file.tell())])
+
+                await self._guest.ssh.run(command, timeout=timeout, check=False, on_bytes=keep)
+                file.flush()
+                unpack(Path(file.name), directory, MAX_FILE)
+        except (InfrastructureError, OSError) as error:
+            what = str(test) if test else self._suite.name
+            self._job.emit(Note(f"{self._name}: what {what} left behind could not be fetched: {clean(str(error))}"))
+            return False
+        return True
+
+
+def _where(test: TestId) -> Path:
+    """The directory of a profile; a further repeat of a test has its own, because its files are named alike."""
+    _, _, repeat = test.name.partition("#")
+    return Path(test.profile, f"repeat-{int(repeat)}") if repeat.isdecimal() else Path(test.profile)
