@@ -51,7 +51,10 @@ def summary_text(
 
 
 def summary_json(run: Run, verdict: RunVerdict, *, kernel: str = "", directory: Path | None = None) -> dict[str, JSON]:
-    """The same for a program; every planned test is in it. `was` counts statuses, null when unknown."""
+    """The same for a program; every planned test is in it.
+
+    `was` counts statuses, null when unknown; `expunged` tests are known to fail from an expunge list alone.
+    """
     return {
         "run": run.id,
         "lab": run.lab,
@@ -122,9 +125,11 @@ def _test(judged: Judged, has_baseline: bool) -> Iterator[RenderableType]:
     outcome = judged.outcome
     yield _indented(Text(clean(str(judged.test))))
     line = Text()
-    if has_baseline:
-        line.append(f"was {words.told(judged.before.counts)}; now " if judged.before else "not in the baseline; now ")
+    if has_baseline or judged.before:
+        line.append(f"{words.was(judged.before)}; now ")
     line.append(outcome.status.value, STYLES[outcome.status])
+    if judged.now.total > 1:
+        line.append(f" ({words.told(judged.now)} of {judged.now.total})")
     if words.is_bad(judged):
         line.append(f" after {outcome.seconds:.1f} s" + (f" on {clean(outcome.guest)}" if outcome.guest else ""))
     yield _indented(line, 4)
@@ -203,7 +208,10 @@ def _json_test(judged: Judged) -> dict[str, JSON]:
         "name": judged.test.name,
         "verdict": judged.verdict.value,
         "status": outcome.status.value,
-        "was": {status.value: number for status, number in before.counts.counts.items()} if before else None,
+        "was": {status.value: n for status, n in before.counts.counts.items()}
+        if before and not before.expunged
+        else None,
+        "expunged": bool(before and before.expunged),
         "note": clean(before.note) if before else "",
         "seconds": outcome.seconds,
         "reason": clean(outcome.reason),

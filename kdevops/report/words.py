@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from kdevops.errors import ExitCode
+from kdevops.results.baseline import Entry
 from kdevops.results.model import Counts, RunState, Status
 from kdevops.results.store import Run
 from kdevops.results.text import clean
@@ -31,6 +32,13 @@ def many(number: int, noun: str) -> str:
 def told(counts: Counts) -> str:
     """Counts as in "12 pass, 1 fail"."""
     return ", ".join(f"{counts[status]} {status}" for status in Status if counts[status])
+
+
+def was(before: Entry | None) -> str:
+    """What is known of a test, for the line that says how it ended."""
+    if before is None:
+        return "not in the baseline"
+    return "known to fail" if before.expunged else f"was {told(before.counts)}"
 
 
 def headline(run: Run, verdict: RunVerdict) -> str:

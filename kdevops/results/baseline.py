@@ -15,10 +15,11 @@ like a conflict.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
+from statistics import median
 from urllib.parse import quote, unquote
 
 from kdevops.errors import InfrastructureError, UserError
@@ -35,15 +36,21 @@ _CONFLICT = re.compile(r"(<{7}|={7}|>{7}|\|{7})( |$)")
 _SERIES = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})(?![0-9])")
 _COUNTED = {status.value: status for status in Status if status is not Status.MISSING}
 _SAME_SECONDS = 0.25
+# An expunge list says that a test goes wrong here, not how; that it cannot run here either is no loss.
+_EXPUNGED = Counts({Status.FAIL: 1, Status.SKIP: 1, Status.CRASH: 1, Status.HANG: 1})
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is known of one test. `seconds` is what it usually takes, kept to a tenth, None while unknown."""
+    """What is known of one test. `seconds` is what it usually takes, kept to a tenth, None while unknown.
+
+    `expunged` says that only an expunge list knows it: `counts` is then what such a list stands for, not what was seen.
+    """
 
     counts: Counts
     seconds: float | None = None
     note: str = ""
+    expunged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +67,29 @@ class Baseline:
     """What is known for the kernel series `series`, by suite and profile.
 
     A suite and profile without a file for this series has the one of the nearest older series, which its table names.
+    `expunged` has the reasons of tests that are known to fail from elsewhere; a test's own entry goes before it, and it
+    is never written to a file.
     """
 
     series: str
     tables: Mapping[tuple[str, str], Table] = field(default_factory=dict)
+    expunged: Mapping[TestId, str] = field(default_factory=dict)
 
     def table(self, test: TestId) -> Table | None:
         """The table of a test's suite and profile, None when there is none."""
         return self.tables.get((test.suite, test.profile))
 
     def entry(self, test: TestId) -> Entry | None:
-        """What is known of a test, None for nothing."""
-        table = self.table(test)
-        return table.entries.get(test.name) if table else None
+        """What is known of a test, None for nothing. All repeats of a test have the entry of the test."""
+        test, table = test.plain, self.table(test)
+        if table and (entry := table.entries.get(test.name)):
+            return entry
+        note = self.expunged.get(test)
+        return None if note is None else Entry(_EXPUNGED, note=note, expunged=True)
+
+    def with_expunges(self, expunged: Mapping[TestId, str]) -> Baseline:
+        """This baseline with tests that expunge lists know to fail, each with the reason."""
+        return replace(self, expunged={**self.expunged, **expunged})
 
 
 class Mode(StrEnum):
@@ -148,19 +165,21 @@ def format_table(table: Table) -> str:
 def accept(baseline: Baseline, outcomes: Mapping[TestId, Outcome], *, mode: Mode = Mode.MERGE) -> Baseline:
     """The baseline that takes these outcomes for what is to be expected; `save` writes it.
 
-    Tests without an outcome keep their line, `missing` ones count as such, and notes stay. Where the table comes from
-    an older series, the new one begins with a copy of it, in which the tests that ran start counting afresh: what an
-    older kernel did is knowledge to begin with, not evidence about this one.
+    Tests without an outcome keep their line, `missing` ones count as such, and notes stay. The repeats of a test count
+    together, in its line. Where the table comes from an older series, the new one begins with a copy of it, in which the
+    tests that ran start counting afresh: what an older kernel did is knowledge to begin with, not evidence about this one.
     """
     tables = dict(baseline.tables)
+    ran: dict[TestId, list[Outcome]] = {}
     for test, outcome in outcomes.items():
-        if outcome.status is Status.MISSING:
-            continue
+        if outcome.status is not Status.MISSING:
+            ran.setdefault(test.plain, []).append(outcome)
+    for test, repeats in ran.items():
         key = (test.suite, test.profile)
         before = baseline.tables.get(key, Table(baseline.series))
         afresh = mode is Mode.REPLACE or before.series != baseline.series
         table = tables.get(key, before)
-        entry = _updated(before.entries.get(test.name), outcome, afresh=afresh)
+        entry = _updated(before.entries.get(test.name), repeats, afresh=afresh)
         tables[key] = Table(baseline.series, {**table.entries, test.name: entry}, table.header)
     return Baseline(baseline.series, tables)
 
@@ -257,18 +276,19 @@ def _format_entry(entry: Entry) -> str:
     return "  ".join(parts)
 
 
-def _updated(before: Entry | None, outcome: Outcome, *, afresh: bool) -> Entry:
-    now = Counts.of([outcome.status])
+def _updated(before: Entry | None, repeats: Sequence[Outcome], *, afresh: bool) -> Entry:
+    now = Counts.of(outcome.status for outcome in repeats)
     if before is None:
-        return Entry(now, _usual(None, outcome))
-    return replace(before, counts=now if afresh else before.counts + now, seconds=_usual(before.seconds, outcome))
+        return Entry(now, _usual(None, repeats))
+    return replace(before, counts=now if afresh else before.counts + now, seconds=_usual(before.seconds, repeats))
 
 
-def _usual(before: float | None, outcome: Outcome) -> float | None:
+def _usual(before: float | None, repeats: Sequence[Outcome]) -> float | None:
     """The old duration unless the new one is clearly another: noise must not change every line of a file."""
-    if outcome.status not in {Status.PASS, Status.FAIL}:
+    seconds = [outcome.seconds for outcome in repeats if outcome.status in {Status.PASS, Status.FAIL}]
+    if not seconds:
         return before
-    now = round(outcome.seconds, 1)
+    now = round(median(seconds), 1)
     if before is not None and abs(now - before) <= max(1.0, _SAME_SECONDS * before):
         return before
     return now

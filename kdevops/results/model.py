@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+# No test of these suites has a "#" in its own name; elsewhere "x#2" may be one.
+_REPEATING = frozenset({"fstests"})
+_REPEAT = re.compile(r"(?P<plain>.+)#(?:[2-9]|[1-9][0-9]+)", re.DOTALL | re.ASCII)
 
 
 class Status(StrEnum):
@@ -20,7 +25,10 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class TestId:
-    """One test: `selftests/default/futex:run.sh`. The profile is "default" for suites that have none."""
+    """One test: `selftests/default/futex:run.sh`. The profile is "default" for suites that have none.
+
+    A test that is planned several times is named `generic/001`, `generic/001#2`, `generic/001#3`.
+    """
 
     __test__ = False  # pytest: not a test class
 
@@ -30,6 +38,23 @@ class TestId:
 
     def __str__(self) -> str:
         return f"{self.suite}/{self.profile}/{self.name}"
+
+    def repeat(self, number: int) -> TestId:
+        """This test for the `number`th time, counted from 1, which is the test itself.
+
+        Raises ValueError for a suite that cannot run a test more than once in a run.
+        """
+        if number == 1:
+            return self
+        if number < 1 or self.suite not in _REPEATING:
+            raise ValueError(f"{self} cannot be run for the {number}th time")
+        return TestId(self.suite, self.profile, f"{self.name}#{number}")
+
+    @property
+    def plain(self) -> TestId:
+        """The test that this is a repeat of; itself when it is none."""
+        match = _REPEAT.fullmatch(self.name) if self.suite in _REPEATING else None
+        return TestId(self.suite, self.profile, match["plain"]) if match else self
 
 
 @dataclass(frozen=True, slots=True)

@@ -186,14 +186,16 @@ class Store:
     def ended(self, run_id: int, test: TestId, outcome: Outcome) -> None:
         """A test has its one and final status. Raises InfrastructureError when it already had one."""
         with database.transaction(self._connection, self.path):
-            planned = self._planned(run_id, test)
-            try:
-                self._write_outcome(planned, outcome)
-            except sqlite3.IntegrityError as error:
-                raise InfrastructureError(
-                    f"{test} already has a status in run {run_id}; a second one ({outcome.status}) is refused"
-                ) from error
-            self._note(run_id, Kind.ENDED, planned=planned, guest=outcome.guest, text=outcome.status)
+            self._end(run_id, test, outcome)
+
+    def left_out(self, run_id: int, reasons: Mapping[TestId, str]) -> None:
+        """These tests are skipped, each for its reason, without having been given to a guest; all in one transaction.
+
+        Raises InfrastructureError when one of them already has a status.
+        """
+        with database.transaction(self._connection, self.path):
+            for test, reason in reasons.items():
+                self._end(run_id, test, Outcome(Status.SKIP, reason=reason))
 
     def infrastructure(self, run_id: int, guest: str, text: str) -> None:
         """Trouble that says nothing about any test: no boot, no ssh, a full disk."""
@@ -285,9 +287,11 @@ class Store:
     def history(self, lab: str | None, tests: Iterable[TestId]) -> Mapping[TestId, float]:
         """Median seconds of these tests in the last runs (of one lab, or of all); the unknown are absent.
 
-        Only passes and fails count: skips end at once, and a crash or a hang says nothing of the next duration.
+        Only passes and fails count: skips end at once, and a crash or a hang says nothing of the next duration. The
+        repeats of a test count together.
         """
-        wanted = set(tests)
+        asked = {test: test.plain for test in tests}
+        wanted = set(asked.values())
         seconds: dict[TestId, list[float]] = defaultdict(list)
         for suite, profile, name, duration in self._query(
             "SELECT suite, profile, name, seconds FROM planned JOIN outcome ON outcome.planned = planned.id"
@@ -296,10 +300,11 @@ class Store:
             lab,
             HISTORY_RUNS,
         ):
-            test = TestId(suite, profile, name)
-            if test in wanted:
-                seconds[test].append(duration)
-        return {test: median(values) for test, values in seconds.items()}
+            plain = TestId(suite, profile, name).plain
+            if plain in wanted:
+                seconds[plain].append(duration)
+        usual = {plain: median(values) for plain, values in seconds.items()}
+        return {test: usual[plain] for test, plain in asked.items() if plain in usual}
 
     def _query(self, statement: str, *values: object) -> list[Any]:
         with database.explained(self.path):
@@ -319,6 +324,16 @@ class Store:
         if not rows:
             raise InfrastructureError(f"{test} is not in the plan of run {run_id}")
         return int(rows[0][0])
+
+    def _end(self, run_id: int, test: TestId, outcome: Outcome) -> None:
+        planned = self._planned(run_id, test)
+        try:
+            self._write_outcome(planned, outcome)
+        except sqlite3.IntegrityError as error:
+            raise InfrastructureError(
+                f"{test} already has a status in run {run_id}; a second one ({outcome.status}) is refused"
+            ) from error
+        self._note(run_id, Kind.ENDED, planned=planned, guest=outcome.guest, text=outcome.status)
 
     def _write_outcome(self, planned: int, outcome: Outcome) -> None:
         kept = _keep(outcome.subtests)

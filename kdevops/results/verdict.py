@@ -21,11 +21,14 @@ once, else a skip, else missing. The cells that can be argued about:
 - What nobody knows is `new`, also where it fails, for there is nothing to have regressed from. But a failure that is
   not known makes the run red all the same, with or without a baseline: a script that asks only for the exit code must
   never take it for good. `baseline accept` is how one says that it is known.
+- A test that was run several times has one table of counts and so one verdict, which each of its repeats has, whatever
+  its own status; only one without a result is `missing` all the same.
+- A test that was left out on purpose, because it is known to fail, is a `known-failure` though it was skipped.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -47,13 +50,20 @@ class Verdict(StrEnum):
     MISSING = "missing"
 
 
+_WORST = (Status.MISSING, Status.SKIP, Status.PASS, Status.FAIL, Status.HANG, Status.CRASH)
+
+
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One test of a run. `before` is None for a test nobody knows; `gates` says that it alone makes the run red."""
+    """One test of a run, or one of its repeats. `before` is None for a test nobody knows.
+
+    `now` counts how all repeats of the test ended. `gates` says that this one alone makes the run red.
+    """
 
     test: TestId
     outcome: Outcome
     before: Entry | None
+    now: Counts
     verdict: Verdict
     gates: bool
 
@@ -89,8 +99,13 @@ class RunVerdict:
         return ExitCode.OK if self.complete and self.ran else ExitCode.INCOMPLETE
 
     def of(self, *verdicts: Verdict) -> tuple[Judged, ...]:
-        """The tests with one of these verdicts, in the plan's order."""
-        return tuple(each for each in self.tests if each.verdict in verdicts)
+        """The tests with one of these verdicts, in the plan's order; of each test's repeats the one that ended worst."""
+        worst: dict[TestId, Judged] = {}
+        for each in self.tests:
+            if each.verdict in verdicts:
+                plain = each.test.plain
+                worst[plain] = max(worst.get(plain, each), each, key=lambda judged: _WORST.index(judged.outcome.status))
+        return tuple(worst.values())
 
 
 def judge(before: Counts | None, now: Counts) -> Verdict:
@@ -109,12 +124,25 @@ def judge(before: Counts | None, now: Counts) -> Verdict:
     return Verdict.MISSING
 
 
-def judge_run(planned: Sequence[TestId], outcomes: Mapping[TestId, Outcome], baseline: Baseline) -> RunVerdict:
+def judge_run(
+    planned: Sequence[TestId],
+    outcomes: Mapping[TestId, Outcome],
+    baseline: Baseline,
+    *,
+    left_out: Collection[TestId] = (),
+) -> RunVerdict:
     """Judge every planned test; one without an outcome yet is missing.
 
-    Raises InfrastructureError when the numbers do not add up: an outcome that nobody planned, a test planned twice.
+    `left_out` are tests that were not run because they are known to fail; their status is skip. Raises
+    InfrastructureError when the numbers do not add up: an outcome that nobody planned, a test planned twice.
     """
-    tests = tuple(_judge_test(test, outcomes.get(test), baseline) for test in planned)
+    statuses: dict[TestId, list[Status]] = {}
+    for test in planned:
+        statuses.setdefault(test.plain, []).append(outcomes[test].status if test in outcomes else Status.MISSING)
+    now = {plain: Counts.of(repeats) for plain, repeats in statuses.items()}
+    tests = tuple(
+        _judge_test(test, outcomes.get(test), now[test.plain], baseline, left_out=test in left_out) for test in planned
+    )
     tables = {(test.suite, test.profile): baseline.table(test) for test in planned}
     compared = {key: table.series if table else None for key, table in tables.items()}
     _check_sum(planned, outcomes, (each.outcome.status for each in tests))
@@ -130,13 +158,16 @@ def _judge_bad(before: Counts | None, now: Counts) -> Verdict:
     return Verdict.SUSPECT if before[Status.PASS] else Verdict.KNOWN_FAILURE
 
 
-def _judge_test(test: TestId, outcome: Outcome | None, baseline: Baseline) -> Judged:
+def _judge_test(test: TestId, outcome: Outcome | None, now: Counts, baseline: Baseline, *, left_out: bool) -> Judged:
     outcome = outcome or Outcome(Status.MISSING, reason="no result yet")
     before = baseline.entry(test)
-    now = Counts.of([outcome.status])
     verdict = judge(before.counts if before else None, now)
-    new_failure = verdict is Verdict.NEW and now.bad > 0
-    return Judged(test, outcome, before, verdict, gates=verdict is Verdict.REGRESSED or new_failure)
+    if outcome.status is Status.MISSING:
+        verdict = Verdict.MISSING
+    elif outcome.status is Status.SKIP and left_out:
+        verdict = Verdict.KNOWN_FAILURE
+    bad = Counts.of([outcome.status]).bad > 0
+    return Judged(test, outcome, before, now, verdict, gates=bad and verdict in {Verdict.REGRESSED, Verdict.NEW})
 
 
 def _check_sum(planned: Sequence[TestId], outcomes: Mapping[TestId, Outcome], statuses: Iterable[Status]) -> None:
