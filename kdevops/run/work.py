@@ -53,25 +53,26 @@ class Work:
 
 @dataclass
 class _Pool:
-    """Tests of one suite and profile, the longest at the end."""
+    """Tests of one suite and profile with their expected seconds, the longest at the end; of equals the first added."""
 
     suite: str
     rank: int
-    items: list[tuple[float, TestId]] = field(default_factory=list)
+    items: list[tuple[float, int, TestId]] = field(default_factory=list)
 
-    def cut(self, seconds: float) -> list[tuple[float, TestId]]:
+    def cut(self, seconds: float) -> list[tuple[float, int, TestId]]:
         """Take the longest tests, of `seconds` together but at least one; no test twice under its plain name."""
-        taken: list[tuple[float, TestId]] = []
+        taken: list[tuple[float, int, TestId]] = []
         names: set[str] = set()
-        again: list[tuple[float, TestId]] = []
+        again: list[tuple[float, int, TestId]] = []
         total = 0.0
         while self.items and len(taken) < MAX_CHUNK and (not taken or total + self.items[-1][0] <= seconds):
             item = self.items.pop()
-            if item[1].plain.name in names:
+            plain = item[2].plain.name
+            if plain in names:
                 again.append(item)
                 continue
             taken.append(item)
-            names.add(item[1].plain.name)
+            names.add(plain)
             total += item[0]
         self.items += reversed(again)
         return taken
@@ -99,7 +100,8 @@ class WorkQueue:
         """Add a test that may share a chunk with others of its suite and profile, or give it back."""
         seconds = UNKNOWN_SECONDS if expected is None else expected
         pool = self._pools.setdefault((test.suite, test.profile, last), _Pool(test.suite, 2 if last else 1))
-        bisect.insort(pool.items, (seconds, test))
+        self._count += 1
+        bisect.insort(pool.items, (seconds, -self._count, test))
         self._pooled_seconds += seconds
         self._changed.set()
 
@@ -108,8 +110,8 @@ class WorkQueue:
         dropped: list[TestId] = []
         for last in (False, True):
             if pool := self._pools.pop((suite, profile, last), None):
-                dropped += [test for _, test in pool.items]
-                self._pooled_seconds -= sum(seconds for seconds, _ in pool.items)
+                dropped += [item[2] for item in pool.items]
+                self._pooled_seconds -= sum(item[0] for item in pool.items)
         return tuple(dropped)
 
     def pull(self) -> Work | None:
@@ -119,9 +121,9 @@ class WorkQueue:
         if pool and (not self._heap or (pool.rank, -pool.items[-1][0]) < self._heap[0][:2]):
             share = max(LEAST_CHUNK, self._pooled_seconds / (SHARES * max(1, self.guests)))
             taken = pool.cut(share)
-            seconds = sum(each for each, _ in taken)
+            seconds = sum(item[0] for item in taken)
             self._pooled_seconds -= seconds
-            return Work(pool.suite, tuple(test for _, test in taken), seconds, last=pool.rank == 2)
+            return Work(pool.suite, tuple(item[2] for item in taken), seconds, last=pool.rank == 2)
         return heapq.heappop(self._heap)[-1] if self._heap else None
 
     async def take(self) -> Work | None:

@@ -1,0 +1,92 @@
+"""A toy harness for tests of the runner: it says when a test begins and how it ends, and each test is a shell script."""
+
+from __future__ import annotations
+
+import re
+import tarfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kdevops.results.model import Outcome, Status, TestId
+from kdevops.suites.base import Began, PlannedTest, Told
+
+_STATUS = {"0": Status.PASS, "1": Status.FAIL, "4": Status.SKIP}
+_HARNESS = """
+while [ $# -gt 1 ]; do
+    echo "begin $1"
+    ( eval "$2" )
+    echo "end $1 $?"
+    shift 2
+done
+"""
+
+
+class ToyAccount:
+    def __init__(self, profile: str) -> None:
+        self._profile, self._rest, self.complaint = profile, "", ""
+
+    def feed(self, text: str) -> Sequence[Began | Told]:
+        *lines, self._rest = (self._rest + text).split("\n")
+        events: list[Began | Told] = []
+        for line in lines:
+            if match := re.fullmatch(r"begin (\S+)", line):
+                events.append(Began(TestId("toy", self._profile, match[1])))
+            elif match := re.fullmatch(r"end (\S+) ([014])", line):
+                events.append(Told(TestId("toy", self._profile, match[1]), Outcome(_STATUS[match[2]]), line))
+            elif line.startswith("refused"):
+                self.complaint = line
+        return events
+
+    def close(self) -> Sequence[Began | Told]:
+        return []
+
+
+@dataclass(frozen=True)
+class ToySuite:
+    scripts: Mapping[str, str]
+    directory: Path
+    timeout: float = 30.0
+    profile: str = "default"
+    before: str = ""
+    sweep: str = "true"
+    name: str = "toy"
+    payload: Path | None = None
+    disk: Path | None = None
+    remote: str = "/nonexistent"
+    record: Mapping[str, str] = field(default_factory=dict)
+    known: frozenset[str] = frozenset()
+
+    @property
+    def tests(self) -> tuple[PlannedTest, ...]:
+        return tuple(
+            PlannedTest(TestId("toy", self.profile, name), self.timeout, known="bug" if name in self.known else "")
+            for name in self.scripts
+        )
+
+    def chunk_command(self, tests: Sequence[PlannedTest]) -> tuple[tuple[str, ...], str]:
+        words = [word for test in tests for word in (test.id.name, self.scripts[test.id.name])]
+        return ("sh", "-c", f"{self.before}\n{_HARNESS}", "toy", *words), "/"
+
+    def account(self, tests: Sequence[PlannedTest]) -> ToyAccount:
+        return ToyAccount(self.profile)
+
+    def keep_command(self, test: TestId | None, limit: int) -> tuple[str, ...]:
+        left = self.directory / (test.name if test else "record")
+        left.mkdir(parents=True, exist_ok=True)
+        return ("tar", "-c", "-C", str(left), "-f", "-", ".")
+
+    def sweep_command(self) -> tuple[str, ...]:
+        return ("sh", "-c", self.sweep)
+
+    def reconcile(self, directory: Path, told: Mapping[TestId, Outcome]) -> Sequence[str]:
+        return [path.read_text() for path in directory.glob("says-otherwise")]
+
+
+def archive_of(path: Path, names: Mapping[str, bytes]) -> Path:
+    with tarfile.open(path, "w") as tar:
+        for name, data in names.items():
+            source = path.with_name("member")
+            source.write_bytes(data)
+            tar.add(source, name)
+    return path
