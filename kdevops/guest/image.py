@@ -7,14 +7,22 @@ from pathlib import Path
 from kdevops.guest.image_base import BaseImage
 from kdevops.guest.image_debian import debian_image
 from kdevops.guest.image_ready import image_from_file, image_from_url
+from kdevops.guest.needs import NOTHING, GuestNeeds
 from kdevops.lab.model import Image
 from kdevops.progress import Report, silent
 
 __all__ = ["BaseImage", "ensure_image"]
 
 
-async def ensure_image(image: Image, *, cache: Path, report: Report = silent, lab_dir: Path | None = None) -> BaseImage:
-    """The image of `image`, ready to boot from.
+async def ensure_image(
+    image: Image,
+    needs: GuestNeeds = NOTHING,
+    *,
+    cache: Path,
+    report: Report = silent,
+    lab_dir: Path | None = None,
+) -> BaseImage:
+    """The image of `image`, ready to boot from, with what suites need in it where it is one that we make.
 
     What is made or downloaded stays below `cache`/images. `lab_dir` is where a relative `image.path` begins.
     Raises UserError for what the lab file can mend, InfrastructureError for the rest.
@@ -23,4 +31,4 @@ async def ensure_image(image: Image, *, cache: Path, report: Report = silent, la
         return await image_from_file(image.path, cache=cache, report=report, lab_dir=lab_dir)
     if image.url and image.sha256:
         return await image_from_url(image.url, image.sha256, cache=cache, report=report)
-    return await debian_image(image, cache=cache, report=report)
+    return await debian_image(image, needs, cache=cache, report=report)

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import getpass
 import hashlib
 import json
-import os
 import platform
 import re
+import shlex
 import shutil
 from pathlib import Path
 
 from kdevops.errors import CommandError, InfrastructureError, UserError
+from kdevops.guest.debian_tree import bootstrap, complaint
 from kdevops.guest.image_base import INIT, MARK, STEP, BaseImage
-from kdevops.guest.image_disk import make_disk, partuuid, tool_path
-from kdevops.guest.image_mirror import host_sources
+from kdevops.guest.image_disk import make_disk, partuuid
 from kdevops.guest.image_own import own_files
-from kdevops.guest.image_store import full, making, publish, scratch
+from kdevops.guest.image_store import making, publish
+from kdevops.guest.needs import GuestNeeds
 from kdevops.lab.model import Image
 from kdevops.paths import write_atomic
-from kdevops.process import install_hint, run
 from kdevops.progress import Progress, Report
 
 _PACKAGES = (
@@ -29,47 +28,51 @@ _PACKAGES = (
 _SYSTEMD = ("dbus", "systemd", "systemd-sysv", "udev")
 _LEFT_OUT = ("doc", "info", "lintian", "locale", "man")
 """Directories below /usr/share that no test reads."""
-ID_TABLES = (Path("/etc/subuid"), Path("/etc/subgid"))
-_TIMEOUT = 3600.0
+# Such a name as 123456-fsgqa is a bad one for useradd on some distributions.
+_USERADD = ("useradd", "--badname", "--create-home", "--user-group", "--shell", "/bin/bash", "--")
 # What mmdebstrap says while it works, and how far it is then (measured on two machines).
 _STAGES = {
     "apt-get update": 0.02, "downloading packages": 0.2, "extracting archives": 0.4, "installing essential": 0.45,
     "installing remaining": 0.55, "cleaning package lists": 0.85, "creating tarball": 0.9,
 }  # fmt: skip
+_UNKNOWN = "E: Unable to locate package "
 _PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9]+)?(=[A-Za-z0-9.+~:-]+)?")
 
 
-async def debian_image(image: Image, *, cache: Path, report: Report) -> BaseImage:
-    """Make the image of this recipe, or take it from the cache.
+async def debian_image(image: Image, needs: GuestNeeds, *, cache: Path, report: Report) -> BaseImage:
+    """Make the image of this recipe with what suites need in it, or take it from the cache.
 
     Raises UserError for packages or a suite that the mirror does not have, InfrastructureError for all else.
     """
     for name in image.packages:
         if not _PACKAGE.fullmatch(name):
             raise UserError(f"image.packages: {name!r} is no name of a Debian package")
-    key = recipe_key(image)
+    key = recipe_key(image, needs)
     store = cache / "images"
     made = _load(image, store, key)
     if not made:
         async with making(store, key, report) as work:
             made = _load(image, store, key)
             if not made:
-                await _make(image, key, work, store, report)
+                await _make(image, needs, key, work, store, report)
                 made = _load(image, store, key)
     assert made
     report(Progress(STEP, f"{image.suite}, {len(made.record['packages'])} packages", fraction=1.0, done=True))
     return made
 
 
-def recipe_key(image: Image) -> str:
+def recipe_key(image: Image, needs: GuestNeeds) -> str:
     """A hash of everything that decides what is in the image; the host's mirror does not."""
     own = hashlib.sha256(own_files(systemd=image.init == "systemd")).hexdigest()
-    recipe = [platform.machine(), image.suite, image.mirror, _packages(image), image.size, image.init, own, _LEFT_OUT]
+    packages = _packages(image, needs)
+    recipe = [platform.machine(), image.suite, image.mirror, packages, image.size, image.init, own, _LEFT_OUT]
+    if needs.users:
+        recipe += [needs.users, _USERADD]
     return hashlib.sha256(json.dumps(recipe).encode()).hexdigest()[:32]
 
 
-def _packages(image: Image) -> list[str]:
-    return sorted({*_PACKAGES, *(_SYSTEMD if image.init == "systemd" else ()), *image.packages})
+def _packages(image: Image, needs: GuestNeeds) -> list[str]:
+    return sorted({*_PACKAGES, *(_SYSTEMD if image.init == "systemd" else ()), *image.packages, *needs.packages})
 
 
 def _load(image: Image, store: Path, key: str) -> BaseImage | None:
@@ -85,11 +88,11 @@ def _signature(key: str) -> int:
     return int(key[:8], 16) or 1
 
 
-async def _make(image: Image, key: str, work: Path, store: Path, report: Report) -> None:
+async def _make(image: Image, needs: GuestNeeds, key: str, work: Path, store: Path, report: Report) -> None:
     log = store / f"{key}.log"
     log.unlink(missing_ok=True)
     root = work / "root.tar"
-    await _bootstrap(image, root, log, report)
+    await _bootstrap(image, needs, root, log, report)
     report(Progress(STEP, "making the disk", fraction=0.92))
     own = work / "own.tar"
     own.write_bytes(own_files(systemd=image.init == "systemd"))
@@ -108,68 +111,47 @@ async def _make(image: Image, key: str, work: Path, store: Path, report: Report)
     publish(work, store, [f"{key}.busybox", f"{key}.json", f"{key}.raw"])
 
 
-async def _bootstrap(image: Image, target: Path, log: Path, report: Report) -> None:
-    mode = await _mode()
-    sources = [image.mirror] if image.mirror else host_sources(image.suite)
-    options = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in _LEFT_OUT]
-    argv = [
-        "mmdebstrap", "--variant=minbase", f"--mode={mode}", "--format=tar", f"--include={','.join(_packages(image))}",
-        '--aptopt=APT::Install-Recommends "false"', '--aptopt=Acquire::Languages "none"', "--aptopt=Acquire::Retries 3",
-        *options, "--dpkgopt=force-unsafe-io",
-        # Keys that everybody has are no keys: every guest gets its own from its seed.
-        '--customize-hook=rm -f "$1"/etc/ssh/ssh_host_*',
-        "--", image.suite, os.fspath(target), *sources,
-    ]  # fmt: skip
-
+async def _bootstrap(image: Image, needs: GuestNeeds, target: Path, log: Path, report: Report) -> None:
     def watch(line: str) -> None:
         for words, fraction in _STAGES.items():
             if line.startswith("I: ") and words in line:
                 report(Progress(STEP, line.removeprefix("I: ").rstrip(".").strip(), fraction))
 
     report(Progress(STEP, f"making Debian {image.suite}", fraction=0.0))
-    with scratch(target.parent) as place:
-        environment = {"LC_ALL": "C.UTF-8", "PATH": tool_path(), "TMPDIR": str(place)}
-        try:
-            await run(argv, env=environment, timeout=_TIMEOUT, on_line=watch, log_to=log)
-        except CommandError as error:
-            raise _explained(error, image, place, log) from error
-
-
-async def _mode() -> str:
-    """How mmdebstrap shall become root: by namespaces where they may be had, else as the root that we are."""
-    if os.geteuid() == 0:
-        done = await run(["unshare", "--mount", "--pid", "--fork", "true"], timeout=30, check=False)
-        return "unshare" if done.returncode == 0 else "root"
-    if not shutil.which("newuidmap", path=tool_path()):
-        raise InfrastructureError(
-            "an image cannot be made without root: newuidmap is not installed", hint=install_hint("newuidmap")
+    try:
+        await bootstrap(
+            image.suite,
+            image.mirror,
+            _packages(image, needs),
+            target,
+            options=[f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in _LEFT_OUT],
+            hooks=[
+                # Keys that everybody has are no keys: every guest gets its own from its seed.
+                'rm -f "$1"/etc/ssh/ssh_host_*',
+                *(f'chroot "$1" {shlex.join([*_USERADD, name])}' for name in needs.users),
+            ],
+            work=target.parent,
+            on_line=watch,
+            log=log,
         )
-    user = getpass.getuser()
-    for table in ID_TABLES:
-        names = {line.partition(":")[0] for line in table.read_text().splitlines()} if table.is_file() else set()
-        if not {user, str(os.getuid())} & names:
-            raise InfrastructureError(
-                f"an image cannot be made without root: {table} gives {user} no range of ids",
-                hint=f"run as root: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {user}",
-            )
-    done = await run(["unshare", "--user", "true"], timeout=30, check=False)
-    if done.returncode != 0:
-        raise InfrastructureError(
-            "an image cannot be made without root: this machine does not let users make user namespaces",
-            hint="run as root: sysctl kernel.unprivileged_userns_clone=1 (Debian) or "
-            "kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu), or make the image as root",
-        )
-    return "unshare"
+    except CommandError as error:
+        raise _explained(error, image, needs, log) from error
 
 
-def _explained(error: CommandError, image: Image, where: Path, log: Path) -> UserError | InfrastructureError:
+def _explained(error: CommandError, image: Image, needs: GuestNeeds, log: Path) -> UserError | InfrastructureError:
     lines = [line.strip() for line in error.output.splitlines()]
-    if "No space left on device" in error.output or "enough free space" in error.output:
-        return full(where, log.parent, log=log)
-    unknown = sorted(line.removeprefix("E: ") for line in lines if line.startswith("E: Unable to locate package"))
+    unknown = sorted(line.removeprefix(_UNKNOWN) for line in lines if line.startswith(_UNKNOWN))
+    if unknown and unknown[0] in needs.packages:
+        return InfrastructureError(
+            f"the suites of this lab need the package {unknown[0]}, which Debian {image.suite} lacks",
+            hint="choose another image.suite, or a mirror that has it at image.mirror",
+            log=log,
+        )
     if unknown:
         return UserError(
-            f"image.packages: {unknown[0]} in Debian {image.suite}", hint="check the name at image.packages", log=log
+            f"image.packages: there is no package {unknown[0]} in Debian {image.suite}",
+            hint="check the name at image.packages",
+            log=log,
         )
     if any("does not have a Release file" in line for line in lines):
         return UserError(
@@ -177,11 +159,7 @@ def _explained(error: CommandError, image: Image, where: Path, log: Path) -> Use
             hint="check image.suite and image.mirror in the lab file",
             log=log,
         )
-    # mmdebstrap's own last line only says that apt failed.
-    said = next((line for line in lines if line.startswith("E: ") and not line.startswith("E: apt-get")), "")
-    return InfrastructureError(
-        f"the guest image could not be made: {said.removeprefix('E: ') or error.message}", hint=error.hint, log=log
-    )
+    return InfrastructureError(f"the guest image could not be made: {complaint(error)}", hint=error.hint, log=log)
 
 
 def installed_packages(status: str) -> dict[str, str]:

@@ -7,6 +7,7 @@ import shutil
 import struct
 from collections.abc import Sequence
 from pathlib import Path
+from uuid import UUID
 
 from kdevops.errors import CommandError, InfrastructureError, UserError
 from kdevops.guest.image_store import full
@@ -23,13 +24,17 @@ _FEATURES = (
 )
 # Under fakeroot the ownership that tar sets exists only within the session, so both commands run in one.
 _FILL = """
-tree=$1 disk=$2 blocks=$3; shift 3
-for archive; do
-    tar --extract --file "$archive" --directory "$tree" --numeric-owner --keep-directory-symlink
+tree=$1 disk=$2 blocks=$3 label=$4 options=$5; shift 5
+while [ "$1" != -- ]; do
+    tar --extract --file "$1" --directory "$tree" --numeric-owner --keep-directory-symlink
+    shift
 done
-exec mkfs.ext4 -q -F -O "$FEATURES" -J size=16 -m 0 -L kdevops-root -E "offset=$OFFSET,root_owner=0:0" \
+shift
+exec mkfs.ext4 -q -F -O "$FEATURES" -J size=16 -m 0 -L "$label" -E "root_owner=0:0$options" "$@" \
     -d "$tree" "$disk" "$blocks"k
 """
+_BIRTH = "1262304000"
+"""When every file system was made, in seconds since 1970, so that the same files give the same bytes."""
 _TIMEOUT = 1800.0
 
 
@@ -43,23 +48,41 @@ async def make_disk(disk: Path, archives: Sequence[Path], *, size: int, signatur
     """
     if size < _SMALLEST:
         raise _too_small(size)
+    await _fill(disk, archives, size, _START, "kdevops-root", log)
+    with disk.open("r+b") as file:
+        file.write(boot_record(size, signature, mark))
+
+
+async def make_volume(disk: Path, archive: Path, *, size: int, label: str, uuid: UUID, log: Path) -> None:
+    """Write a sparse image of `size` bytes that is one ext4 file system, with no partitions, of the files in `archive`.
+
+    The same `archive` and `uuid` give the same bytes. Raises UserError and InfrastructureError as `make_disk` does.
+    """
+    # A volume is for few big files, and what the kernel has to initialise on the first mount costs an emulated guest time.
+    await _fill(disk, [archive], size, 0, label, log, "-U", str(uuid), "-i", "65536", options=f",hash_seed={uuid}")
+
+
+async def _fill(
+    disk: Path, archives: Sequence[Path], size: int, start: int, label: str, log: Path, *words: str, options: str = ""
+) -> None:
+    """Make `disk`, with ext4 from `start` on; further `words` and extended `options` are mkfs.ext4's."""
     if not shutil.which("mkfs.ext4", path=tool_path()):
         raise InfrastructureError("mkfs.ext4 is not installed", hint=install_hint("mkfs.ext4"))
     tree = disk.parent / "tree"
     tree.mkdir()
     with disk.open("wb") as file:
         file.truncate(size)
-    blocks = str((size - _START) // 1024)
-    argv: list[str | os.PathLike[str]] = ["sh", "-ec", _FILL, "sh", tree, disk, blocks, *archives]
+    blocks = str((size - start) // 1024)
+    options = f",offset={start}{options}" if start else options
+    argv: list[str | os.PathLike[str]] = ["sh", "-ec", _FILL, "sh", tree, disk, blocks, label, options]
+    argv += [*archives, "--", *words]
     if os.geteuid() != 0:
         argv = ["fakeroot", "--", *argv]
-    environment = {"FEATURES": _FEATURES, "OFFSET": str(_START), "LC_ALL": "C", "PATH": tool_path()}
+    environment = {"FEATURES": _FEATURES, "LC_ALL": "C", "PATH": tool_path(), "E2FSPROGS_FAKE_TIME": _BIRTH}
     try:
         await run(argv, env=environment, timeout=_TIMEOUT, log_to=log)
     except CommandError as error:
         raise _explained(error, disk, size) from error
-    with disk.open("r+b") as file:
-        file.write(boot_record(size, signature, mark))
 
 
 def boot_record(size: int, signature: int, mark: bytes) -> bytes:

@@ -15,10 +15,11 @@ from pathlib import Path
 import pytest
 
 from kdevops.errors import InfrastructureError, UserError
-from kdevops.guest import image_debian, image_store
+from kdevops.guest import debian_tree, image_store
 from kdevops.guest.image import BaseImage, ensure_image
 from kdevops.guest.image_debian import recipe_key
 from kdevops.guest.image_disk import tool_path
+from kdevops.guest.needs import NOTHING, GuestNeeds
 from kdevops.lab.model import Image
 from kdevops.progress import Progress
 
@@ -61,8 +62,8 @@ class Bench:
         tool.write_text(MMDEBSTRAP.format(calls=self.calls, extra=extra))
         tool.chmod(0o755)
 
-    def ensure(self, image: Image = SMALL) -> BaseImage:
-        return asyncio.run(ensure_image(image, cache=self.cache, report=self.news.append))
+    def ensure(self, image: Image = SMALL, needs: GuestNeeds = NOTHING) -> BaseImage:
+        return asyncio.run(ensure_image(image, needs, cache=self.cache, report=self.news.append))
 
     def made(self) -> int:
         return len(self.calls.read_text().splitlines()) if self.calls.exists() else 0
@@ -78,7 +79,7 @@ async def _unshare() -> str:
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     if os.geteuid() != 0:
-        monkeypatch.setattr(image_debian, "_mode", _unshare)
+        monkeypatch.setattr(debian_tree, "_mode", _unshare)
     return Bench(tmp_path, monkeypatch)
 
 
@@ -114,6 +115,29 @@ def test_every_part_of_the_recipe_counts(bench: Bench, other: Image) -> None:
     assert bench.made() == 2
 
 
+def test_what_suites_need_is_in_the_image_and_in_its_key(bench: Bench) -> None:
+    packages = GuestNeeds(packages=("fio",))
+    both = GuestNeeds(("fio",), ("fsgqa", "123456-fsgqa"))
+    keys = {bench.ensure(SMALL, needs).key for needs in (NOTHING, packages, both)}
+    assert len(keys) == 3
+    assert bench.ensure(Image(size=64 << 20, packages=("fio",))).key == bench.ensure(SMALL, packages).key
+    call = bench.calls.read_text().splitlines()[-1]
+    assert ",fio," in call
+    for name in both.users:
+        assert (
+            f'--customize-hook=chroot "$1" useradd --badname --create-home --user-group --shell /bin/bash -- {name}'
+            in call
+        )
+
+
+def test_a_package_of_a_suite_that_debian_lacks(bench: Bench) -> None:
+    bench.mmdebstrap('echo "E: Unable to locate package dbench" >&2; exit 25')
+    with pytest.raises(
+        InfrastructureError, match="suites of this lab need the package dbench, which Debian bookworm lacks"
+    ):
+        bench.ensure(SMALL, GuestNeeds(packages=("dbench",)))
+
+
 def test_systemd_is_found_by_the_kernel_itself(bench: Bench) -> None:
     image = bench.ensure(Image(size=64 << 20, init="systemd"))
     assert image.init is None
@@ -136,7 +160,7 @@ def test_two_labs_that_want_the_same_image_wait_for_each_other(bench: Bench) -> 
 def test_sweeping_leaves_the_work_of_another_cache_alone(bench: Bench, tmp_path: Path) -> None:
     bench.mmdebstrap("sleep 0.3")
     caches = (tmp_path / "one", tmp_path / "two")
-    (caches[1] / "images" / f".{recipe_key(SMALL)}.new").mkdir(parents=True)
+    (caches[1] / "images" / f".{recipe_key(SMALL, NOTHING)}.new").mkdir(parents=True)
 
     async def both() -> None:
         first = asyncio.create_task(ensure_image(SMALL, cache=caches[0]))
@@ -180,7 +204,7 @@ def test_sigkill_leaves_nothing_that_is_taken_for_whole(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("said", "error", "message"),
     [
-        ("E: Unable to locate package fioo", UserError, "image.packages: Unable to locate package fioo"),
+        ("E: Unable to locate package fioo", UserError, "image.packages: there is no package fioo in Debian bookworm"),
         ("E: The repository 'x' does not have a Release file.", UserError, "no Debian bookworm"),
         ("tar: x: Cannot write: No space left on device", InfrastructureError, "disk ran full"),
         ("E: Failed to fetch http://x\nE: apt-get update failed", InfrastructureError, "Failed to fetch http://x"),
@@ -200,7 +224,7 @@ def test_mmdebstrap_missing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> No
     for tool in ("unshare", "true"):
         (bench.bin / tool).symlink_to(shutil.which(tool) or "")
     monkeypatch.setenv("PATH", str(bench.bin))
-    monkeypatch.setattr("kdevops.guest.image_debian.tool_path", lambda: str(bench.bin))
+    monkeypatch.setattr("kdevops.guest.debian_tree.tool_path", lambda: str(bench.bin))
     with pytest.raises(InfrastructureError, match="mmdebstrap is not installed") as caught:
         bench.ensure()
     assert "install" in str(caught.value.hint)
@@ -255,10 +279,10 @@ class TestWithoutRoot:
         self.bin.mkdir()
         self.tool("newuidmap")
         self.tool("unshare")
-        monkeypatch.setattr(image_debian.os, "geteuid", lambda: 1000)
-        monkeypatch.setattr(image_debian.getpass, "getuser", lambda: "someone")
-        monkeypatch.setattr(image_debian, "ID_TABLES", (self.table,))
-        monkeypatch.setattr(image_debian, "tool_path", lambda: str(self.bin))
+        monkeypatch.setattr(debian_tree.os, "geteuid", lambda: 1000)
+        monkeypatch.setattr(debian_tree.getpass, "getuser", lambda: "someone")
+        monkeypatch.setattr(debian_tree, "ID_TABLES", (self.table,))
+        monkeypatch.setattr(debian_tree, "tool_path", lambda: str(self.bin))
         monkeypatch.setenv("PATH", f"{self.bin}:{tool_path()}")
 
     def tool(self, name: str, exit_code: int = 0) -> None:
@@ -267,7 +291,7 @@ class TestWithoutRoot:
         path.chmod(0o755)
 
     def mode(self) -> str:
-        return asyncio.run(image_debian._mode())
+        return asyncio.run(debian_tree._mode())
 
     def test_all_is_there(self) -> None:
         assert self.mode() == "unshare"

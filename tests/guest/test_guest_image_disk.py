@@ -3,12 +3,13 @@ import io
 import subprocess
 import tarfile
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
 from kdevops.errors import InfrastructureError, UserError
 from kdevops.guest import image_disk
-from kdevops.guest.image_disk import make_disk, tool_path
+from kdevops.guest.image_disk import make_disk, make_volume, tool_path
 from kdevops.guest.image_own import own_files
 
 
@@ -103,3 +104,26 @@ def test_our_own_files_are_the_same_bytes_every_time() -> None:
         names = tar.getnames()
     assert "etc/systemd/system/sysinit.target.wants/kdevops-seed.service" in names
     assert "usr/sbin/poweroff" not in names
+
+
+def volume(place: Path, tar: Path) -> Path:
+    place.mkdir()
+    disk = place / "disk.raw"
+    uuid = UUID("01234567-89ab-cdef-0123-456789abcdef")
+    asyncio.run(make_volume(disk, tar, size=256 << 20, label="kd-suite", uuid=uuid, log=place / "log"))
+    return disk
+
+
+def test_a_volume_is_the_same_every_time_and_has_room(tmp_path: Path) -> None:
+    tar = archive(tmp_path / "suite.tar", {"check": b"run", "tests/generic/001": b"one"}, owner=4321)
+    first, second = volume(tmp_path / "a", tar), volume(tmp_path / "b", tar)
+    assert first.read_bytes() == second.read_bytes()
+    assert first.stat().st_blocks * 512 < 40 << 20, "the image is sparse"
+    argv = ["debugfs", "-R", "stat tests/generic/001", first]
+    environment = {"PATH": tool_path()}
+    assert "User:  4321" in subprocess.run(argv, env=environment, capture_output=True, text=True, check=True).stdout
+    facts = subprocess.run(
+        ["dumpe2fs", "-h", first], env=environment, capture_output=True, text=True, check=True
+    ).stdout
+    assert "01234567-89ab-cdef-0123-456789abcdef" in facts
+    assert "kd-suite" in facts

@@ -1,0 +1,91 @@
+"""A tree of Debian by mmdebstrap, as root or by namespaces; what is done in it is told by hooks."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from kdevops.errors import CommandError, InfrastructureError
+from kdevops.guest.image_disk import tool_path
+from kdevops.guest.image_mirror import host_sources
+from kdevops.guest.image_store import full, scratch
+from kdevops.process import install_hint, run
+
+ID_TABLES = (Path("/etc/subuid"), Path("/etc/subgid"))
+_TIMEOUT = 3600.0
+
+
+async def bootstrap(
+    suite: str,
+    mirror: str | None,
+    packages: Iterable[str],
+    target: Path | None,
+    *,
+    options: Sequence[str] = (),
+    hooks: Sequence[str] = (),
+    work: Path,
+    on_line: Callable[[str], None],
+    log: Path,
+) -> None:
+    """Unpack Debian `suite` with these packages, run the `hooks`, and write the tree as a tar archive to `target`.
+
+    Without a target the tree is dropped, once the hooks have run. Hooks are words of mmdebstrap(1)'s --customize-hook.
+    `work` is a directory for what is unpacked, where memory is scarce.
+
+    Raises CommandError with what mmdebstrap said, InfrastructureError when the disk is full or this user may not.
+    """
+    mode = await _mode()
+    sources = [mirror] if mirror else host_sources(suite)
+    argv = [
+        "mmdebstrap", "--variant=minbase", f"--mode={mode}", f"--format={'tar' if target else 'null'}",
+        f"--include={','.join(sorted(packages))}",
+        '--aptopt=APT::Install-Recommends "false"', '--aptopt=Acquire::Languages "none"', "--aptopt=Acquire::Retries 3",
+        *options, "--dpkgopt=force-unsafe-io",
+        *(f"--customize-hook={hook}" for hook in hooks),
+        "--", suite, os.fspath(target or "/dev/null"), *sources,
+    ]  # fmt: skip
+    with scratch(work) as place:
+        environment = {"LC_ALL": "C.UTF-8", "PATH": tool_path(), "TMPDIR": str(place)}
+        try:
+            await run(argv, env=environment, timeout=_TIMEOUT, on_line=on_line, log_to=log)
+        except CommandError as error:
+            if "No space left on device" in error.output or "enough free space" in error.output:
+                raise full(place, log.parent, log=log) from error
+            raise
+
+
+def complaint(error: CommandError) -> str:
+    """Why mmdebstrap failed, in its own words: its last line only says that apt did."""
+    lines = [line.strip() for line in error.output.splitlines()]
+    said = next((line for line in lines if line.startswith("E: ") and not line.startswith("E: apt-get")), "")
+    return said.removeprefix("E: ") or error.message
+
+
+async def _mode() -> str:
+    """How mmdebstrap shall become root: by namespaces where they may be had, else as the root that we are."""
+    if os.geteuid() == 0:
+        done = await run(["unshare", "--mount", "--pid", "--fork", "true"], timeout=30, check=False)
+        return "unshare" if done.returncode == 0 else "root"
+    if not shutil.which("newuidmap", path=tool_path()):
+        raise InfrastructureError(
+            "an image cannot be made without root: newuidmap is not installed", hint=install_hint("newuidmap")
+        )
+    user = getpass.getuser()
+    for table in ID_TABLES:
+        names = {line.partition(":")[0] for line in table.read_text().splitlines()} if table.is_file() else set()
+        if not {user, str(os.getuid())} & names:
+            raise InfrastructureError(
+                f"an image cannot be made without root: {table} gives {user} no range of ids",
+                hint=f"run as root: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {user}",
+            )
+    done = await run(["unshare", "--user", "true"], timeout=30, check=False)
+    if done.returncode != 0:
+        raise InfrastructureError(
+            "an image cannot be made without root: this machine does not let users make user namespaces",
+            hint="run as root: sysctl kernel.unprivileged_userns_clone=1 (Debian) or "
+            "kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu), or make the image as root",
+        )
+    return "unshare"
