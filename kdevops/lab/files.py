@@ -32,6 +32,10 @@ _FILES: tuple[tuple[Loc, Callable[[str], bool]], ...] = (
     (("kernel", "patches"), _always),
     (("kernel", "config", "base"), is_config_file),
     (("kernel", "config", "fragments"), is_config_file),
+    (("suites", "fstests", "source", "path"), _always),
+    (("suites", "fstests", "source", "git"), _is_local),
+    (("suites", "fstests", "profile_files"), _always),
+    (("suites", "fstests", "expunges"), _always),
 )
 _MAY_COME: Loc = ("baseline",)
 """`baseline accept` makes it."""

@@ -17,6 +17,9 @@ _OPTIONS = r"^[A-Za-z0-9_=,.:^/+@%<> -]*$"
 TestName = Annotated[str, Field(pattern=r"^[a-z0-9_]+/[A-Za-z0-9_*?\[\]-]+$", examples=["generic/001", "xfs/*"])]
 Group = Annotated[str, Field(pattern=r"^[a-z0-9_]+(/[a-z0-9_]+)?$", examples=["quick", "xfs/rw"])]
 ProfileName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$")]
+FileSystem = Literal["xfs", "btrfs", "ext4", "tmpfs", "nfs", "cifs"]
+_SERIES = r"^[0-9]{1,9}\.[0-9]{1,9}$"
+_VERSION = r"^[0-9]{1,9}(\.[0-9]{1,9})*$"
 
 
 class FstestsSource(Model):
@@ -34,23 +37,35 @@ class FstestsSource(Model):
 
 
 class Needs(Model):
-    """What a profile cannot do without: oldest versions of the kernel and of tools by package, and kernel options."""
+    """What a profile cannot do without.
 
-    kernel: str | None = Field(default=None, pattern=r"^[0-9]+\.[0-9]+$", description="the oldest kernel series")
-    tools: dict[str, str] = Field(default={}, description="package: oldest version, as in xfsprogs: '6.5'")
-    options: tuple[Symbol, ...] = ()
-    page_size: int | None = Field(default=None, description="the smallest page, in bytes, without large folios")
+    `page_size` is for blocks that must fit into a page; where the file system has learned to do without, that is from
+    the kernel `page_size_until` on.
+    """
+
+    kernel: str | None = Field(default=None, pattern=_SERIES, description="the oldest kernel series, as in '6.12'")
+    tools: dict[str, Annotated[str, Field(pattern=_VERSION)]] = Field(
+        default={}, description="Debian's package: oldest version, as in xfsprogs: '6.5'; '0' is any"
+    )
+    options: tuple[Symbol, ...] = Field(default=(), description="kernel options over those of the file system")
+    page_size: int | None = Field(default=None, gt=0, description="the smallest page, in bytes")
+    page_size_until: str | None = Field(
+        default=None, pattern=_SERIES, description="the kernel series from which on any page does"
+    )
+    zoned: bool = Field(default=False, description="disks that have zones, as in ZNS")
 
 
 class Profile(Model):
     """One way to make and mount a file system: a section of fstests' configuration."""
 
-    fs: Literal["xfs", "btrfs", "ext4", "tmpfs", "nfs", "cifs"]
-    mkfs: str = Field(default="", pattern=_OPTIONS)
-    mount: str = Field(default="", pattern=_OPTIONS)
-    devices: tuple[Literal["log", "rt"], ...] = ()
+    fs: FileSystem
+    mkfs: str = Field(default="", pattern=_OPTIONS, description="options of mkfs, for the test and the scratch disks")
+    mount: str = Field(default="", pattern=_OPTIONS, description="options of mount, as in -o noatime")
+    devices: tuple[Literal["log", "rt"], ...] = Field(
+        default=(), description="external devices of XFS: a log, a real-time volume"
+    )
     needs: Needs = Needs()
-    server: Literal["nfsd", "smbd"] | None = None
+    server: Literal["nfsd", "smbd"] | None = Field(default=None, description="the role of the guest that serves it")
 
 
 class Fstests(Model):
@@ -61,7 +76,8 @@ class Fstests(Model):
     """
 
     profiles: Annotated[Strings, Field(min_length=1)]
-    define: dict[ProfileName, Profile] = Field(default={})
+    define: dict[ProfileName, Profile] = Field(default={}, description="profiles of one's own, by name")
+    profile_files: Paths = Field(default=(), description="YAML files of more profiles, name: profile, as in define")
     source: FstestsSource = FstestsSource()
     groups: tuple[Group, ...] = ()
     exclude_groups: tuple[Group, ...] = ()

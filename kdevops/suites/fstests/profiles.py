@@ -1,0 +1,87 @@
+"""The profiles there are: ours, one data file a file system, and those a user brings."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Iterable, Mapping
+from importlib.resources import files
+from pathlib import Path
+from types import MappingProxyType
+
+from pydantic import TypeAdapter, ValidationError
+
+from kdevops.errors import UserError
+from kdevops.lab.document import MAX_BYTES, Place, parse
+from kdevops.lab.explain import explain
+from kdevops.lab.fstests import Fstests, Profile, ProfileName
+from kdevops.suites.selftests_list import nearest
+
+_DATA = files("kdevops.suites.fstests").joinpath("profiles")
+_TABLE = TypeAdapter(dict[ProfileName, Profile])
+RESERVED = "default"
+"""The section of fstests' configuration that every other one builds on; no profile can have its name."""
+
+
+@functools.cache
+def load_profiles() -> Mapping[str, Profile]:
+    """The profiles that come with the program, by name, in the order of their files."""
+    table: dict[str, Profile] = {}
+    for path in sorted(_DATA.iterdir(), key=lambda path: path.name):
+        table |= _parse(path.read_text(), path.name)
+    return MappingProxyType(table)
+
+
+def profiles_of(fstests: Fstests) -> dict[str, Profile]:
+    """What the lab chose, by name, in its order.
+
+    Raises UserError for an unknown name, with the nearest ones; for a profile file that does not hold; and for a
+    profile that takes a name which is taken, because results are kept by that name.
+    """
+    table = dict(load_profiles())
+    for path in fstests.profile_files:
+        _add(table, _parse(_read(path), str(path)), str(path))
+    _add(table, fstests.define, "suites.fstests.define")
+    unknown = [f"{name!r}{nearest(name, list(table))}" for name in fstests.profiles if name not in table]
+    if unknown:
+        raise UserError(
+            "suites.fstests.profiles: there is no profile " + ", and none ".join(unknown),
+            hint="kdevops lab profiles lists them; suites.fstests.define makes new ones",
+        )
+    return {name: table[name] for name in fstests.profiles}
+
+
+def _add(table: dict[str, Profile], more: Mapping[str, Profile], where: str) -> None:
+    for name in more:
+        if name == RESERVED:
+            raise UserError(f"{where}: no profile can be called {name}: fstests keeps that section for itself")
+        if name in table:
+            raise UserError(f"{where}: there is a profile {name} already", hint="give yours another name")
+    table.update(more)
+
+
+def _read(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise UserError(f"{path}: larger than {MAX_BYTES >> 20} MiB: this is no file of profiles")
+        return data.decode("utf-8-sig")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{path}: not UTF-8 text") from None
+
+
+def _parse(text: str, name: str) -> dict[str, Profile]:
+    document = parse(text, lambda line, column: Place(name, line, column, Path()))
+    problems: Iterable[object] = document.problems
+    if not document.problems:
+        try:
+            # As JSON, because only there strict means what it does in YAML: "2" is no number.
+            return _TABLE.validate_json(json.dumps(document.value), strict=True)
+        except ValidationError as error:
+            problems = sorted(explain(error, document, _TABLE.json_schema()))
+    raise UserError(
+        "\n".join(map(str, problems)), hint="a file of profiles is a mapping of names to fs, mkfs, mount, needs, …"
+    )

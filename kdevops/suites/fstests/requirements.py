@@ -1,0 +1,132 @@
+"""Why a profile cannot run here, and what the kernel must be built with so that it can."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterable, Mapping
+from importlib.resources import files
+
+import yaml
+from pydantic import TypeAdapter
+
+from kdevops.lab.fields import Model, Symbol
+from kdevops.lab.fstests import Profile
+from kdevops.suites.base import KernelOptions
+
+_RELEASE = re.compile(r"([0-9]{1,9})\.([0-9]{1,9})")
+_VERSION = re.compile(r"v?([0-9]{1,9}(?:\.[0-9]{1,9})*)(~?)")
+_RANK = {"n": 0, "m": 1, "y": 2}
+
+
+class _Options(Model):
+    """A row of kernel-options.yaml."""
+
+    required: tuple[Symbol, ...]
+    optional: tuple[Symbol, ...] = ()
+
+
+def kernel_options(profiles: Mapping[str, Profile]) -> KernelOptions:
+    """What fstests, the file systems of `profiles` and the profiles themselves want.
+
+    What one requires is required, whoever else would do without it; of "m" and "y", "y" serves both.
+    """
+    table = _table()
+    rows = [table["fstests"], *(table[fs] for fs in dict.fromkeys(profile.fs for profile in profiles.values()))]
+    required = _merge([row.required for row in rows] + [profile.needs.options for profile in profiles.values()])
+    optional = _merge(row.optional for row in rows)
+    return KernelOptions(required, {symbol: value for symbol, value in optional.items() if symbol not in required})
+
+
+def refusals(
+    name: str,
+    profile: Profile,
+    *,
+    kernel_release: str,
+    tools: Mapping[str, str] | None,
+    page_size: int = 4096,
+    zoned: bool = False,
+    config: Mapping[str, str] | None = None,
+) -> list[str]:
+    """Why the profile `name` cannot run in a guest, a sentence each; empty where it can.
+
+    `kernel_release` is `uname -r`. `tools` is package → version as dpkg tells it, None where nobody looked yet; so is
+    `config`, the kernel's: symbol without CONFIG_ → value. `page_size` is in bytes; `zoned` says whether its disks are.
+    """
+    needs = profile.needs
+    kernel = _series(kernel_release)
+    found = []
+    if needs.kernel and kernel < _series(needs.kernel):
+        found.append(f"needs kernel {needs.kernel} or newer, this is {kernel_release}")
+    if needs.page_size and page_size < needs.page_size:
+        until = needs.page_size_until
+        if until is None:
+            found.append(f"needs pages of {needs.page_size} bytes on any kernel, they have {page_size}")
+        elif kernel < _series(until):
+            found.append(
+                f"needs kernel {until} or newer, or pages of {needs.page_size} bytes: "
+                f"this is {kernel_release} with {page_size}"
+            )
+    if needs.zoned and not zoned:
+        found.append("needs disks with zones (ZNS), these have none: it would test what btrfs_simple tests")
+    if tools is not None:
+        found += [why for package, oldest in needs.tools.items() if (why := _tool(package, oldest, tools.get(package)))]
+    if config is not None:
+        wanted = _merge([_table()[profile.fs].required, needs.options])
+        found += [
+            f"needs a kernel with CONFIG_{symbol}={value}, this has {config.get(symbol, 'n')}"
+            for symbol, value in wanted.items()
+            if value != "n" and config.get(symbol, "n") == "n"
+        ]
+    return [f"{name}: {why}" for why in found]
+
+
+def is_at_least(version: str, oldest: str) -> bool:
+    """Whether a package's version, as dpkg tells it, is `oldest` or newer; the upstream parts are compared.
+
+    Epoch, Debian's revision and what follows the numbers ("+dfsg") do not count, but "~" does: 6.5~rc1 is before 6.5.
+    A version without a number is older than any.
+    """
+    upstream = version.partition(":")[2] or version
+    match = _VERSION.match(upstream)
+    if not match:
+        return False
+    numbers, wanted = _numbers(match[1]), _numbers(oldest)
+    return numbers > wanted or (numbers == wanted and not match[2])
+
+
+def _tool(package: str, oldest: str, version: str | None) -> str:
+    if version is None:
+        return f"needs the package {package}, which is not installed"
+    if is_at_least(version, oldest):
+        return ""
+    return f"needs {package} {oldest} or newer, this is {version}"
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """The numbers, without zeros at the end: 6.5.0 is 6.5."""
+    numbers = [int(number) for number in version.split(".")]
+    while numbers and not numbers[-1]:
+        numbers.pop()
+    return tuple(numbers)
+
+
+def _series(release: str) -> tuple[int, int]:
+    match = _RELEASE.match(release)
+    return (int(match[1]), int(match[2])) if match else (0, 0)
+
+
+def _merge(rows: Iterable[Iterable[str]]) -> dict[str, str]:
+    merged: dict[str, str] = {}
+    for row in rows:
+        for option in row:
+            symbol, _, value = option.removeprefix("CONFIG_").partition("=")
+            if _RANK.get(value, 3) >= _RANK.get(merged.get(symbol, "n"), 3):
+                merged[symbol] = value
+    return merged
+
+
+@functools.cache
+def _table() -> dict[str, _Options]:
+    text = files("kdevops.suites.fstests").joinpath("kernel-options.yaml").read_text()
+    return TypeAdapter(dict[str, _Options]).validate_python(yaml.safe_load(text))
