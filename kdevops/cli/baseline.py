@@ -121,6 +121,7 @@ def _accepted(run: Run, *, replace: bool) -> tuple[Path, Baseline, Baseline]:
     from kdevops.results.baseline import Mode, series_of
     from kdevops.results.baseline import accept as accepted
     from kdevops.results.store import Store
+    from kdevops.run.known import left_out
     from kdevops.run.session import kernel_release
 
     if not run.ended:
@@ -129,4 +130,6 @@ def _accepted(run: Run, *, replace: bool) -> tuple[Path, Baseline, Baseline]:
     before = _load(directory, series_of(kernel_release(run)))
     with Store(state_dir()) as store:
         outcomes = store.outcomes(run.id)
+    skipped = left_out(run, outcomes)  # by us: that says nothing about the tests
+    outcomes = {test: outcome for test, outcome in outcomes.items() if test not in skipped}
     return directory, before, accepted(before, outcomes, mode=Mode.REPLACE if replace else Mode.MERGE)

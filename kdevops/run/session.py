@@ -22,9 +22,11 @@ from kdevops.results.store import JSON, PlannedRow, Run, Store
 from kdevops.results.verdict import RunVerdict, judge_run
 from kdevops.run.build import Built, build
 from kdevops.run.deadline import deadline
+from kdevops.run.expected import expected_seconds
 from kdevops.run.guests import provider_for
 from kdevops.run.hand import write_access
 from kdevops.run.job import Job
+from kdevops.run.known import expunged, known_record, leave_out, left_out
 from kdevops.run.lock import lab_lock
 from kdevops.run.places import Places
 from kdevops.run.runner import drive
@@ -92,7 +94,7 @@ async def rerun(run_id: int, places: Places, watcher: Watcher, *, keep: bool = F
         with lab_lock(places.lab(lab.name), lab.name, "rerun"):
             built = await build(lab, places, watcher.handle)
             _check_same(run, built)
-            record = {**run.record, **_facts(built), "rerun_of": run_id}
+            record = {**run.record, **_facts(lab, built), "rerun_of": run_id}
             before = {row.id for row in store.plan(run_id)}
             new = store.create_run(
                 lab.name,
@@ -123,7 +125,9 @@ def judge(store: Store, run: Run) -> RunVerdict:
     """Compare a stored run with the baseline as it is now. Raises UserError for a baseline that cannot be read."""
     planned = [row.id for row in store.plan(run.id)]
     known = baseline.load(Path(run.record["baseline"]), baseline.series_of(kernel_release(run)))
-    return judge_run(planned, store.outcomes(run.id), known)
+    return judge_run(
+        planned, store.outcomes(run.id), known.with_expunges(expunged(run)), left_out=left_out(run, planned)
+    )
 
 
 def kernel_release(run: Run) -> str:
@@ -144,7 +148,9 @@ async def _go(
 ) -> Ended:
     provider = await provider_for(lab, places, built.artifact, built.image, watcher.handle)
     boot_suites = {suite.name: suite for suite in built.boot_suites}
-    lab_file = Path(store.run(run_id).record["lab_file"])
+    run = store.run(run_id)
+    lab_file = Path(run.record["lab_file"])
+    leave_out(store, run)
     rows, done = store.plan(run_id), store.outcomes(run_id)
     watcher.plan(rows, done)
     left = [row for row in rows if row.id not in done]
@@ -196,13 +202,18 @@ def _plan(built: Built, store: Store, lab: Lab, baselines: Path) -> list[Planned
     tests = [test for suite in built.suites for test in suite.tests]
     history = store.history(lab.name, [test.id for test in tests])
     known = baseline.load(baselines, baseline.series_of(built.artifact.release))
-    rows = []
+    usual: dict[TestId, float] = {}
     for test in tests:
         entry = known.entry(test.id)
-        usual = history.get(test.id, test.expected or (entry.seconds if entry else None))
-        timeout = deadline(usual, known=bool(test.known)) if test.timeout is None else test.timeout
-        rows.append(PlannedRow(test.id, timeout, usual))
-    return rows
+        seconds = history.get(test.id, test.expected or (entry.seconds if entry else None))
+        if seconds is not None:
+            usual[test.id] = seconds
+    expected = expected_seconds(tests, usual)
+    return [PlannedRow(test.id, _deadline(test, usual.get(test.id)), expected.get(test.id)) for test in tests]
+
+
+def _deadline(test: PlannedTest, usual: float | None) -> float:
+    return deadline(usual, known=bool(test.known)) if test.timeout is None else test.timeout
 
 
 def _record(loaded: LoadedLab, built: Built) -> dict[str, JSON]:
@@ -213,17 +224,18 @@ def _record(loaded: LoadedLab, built: Built) -> dict[str, JSON]:
         "lab": loaded.lab.model_dump(mode="json"),
         "lab_file": str(loaded.path),
         "baseline": str(loaded.baseline),
-        **_facts(built),
+        **_facts(loaded.lab, built),
     }
 
 
-def _facts(built: Built) -> dict[str, JSON]:
+def _facts(lab: Lab, built: Built) -> dict[str, JSON]:
     artifact = built.artifact
     kernel: dict[str, Any] = {"key": artifact.key, "release": artifact.release, "build_id": artifact.build_id}
     return {
         "kernel": {**kernel, **artifact.record},
         "image": {"key": built.image.key, **built.image.record},
         "suites": {suite.name: dict(suite.record) for suite in built.suites},
+        **known_record(lab, built.suites),
     }
 
 

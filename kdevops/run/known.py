@@ -1,0 +1,48 @@
+"""Tests that are known to fail from elsewhere: in the record of a run, left out of it, and when it is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from kdevops.lab.model import Lab
+from kdevops.results.model import TestId
+from kdevops.results.store import JSON, Run, Store
+from kdevops.suites.base import PreparedSuite
+
+_KEY = "known"
+"""Of a run's record: `{"tests": {suite: {profile: {test: why}}}, "left_out": [suite]}`."""
+
+
+def known_record(lab: Lab, suites: Iterable[PreparedSuite]) -> dict[str, JSON]:
+    """The part of a run's record that `expunged` and `left_out` read."""
+    tests: dict[str, dict[str, dict[str, JSON]]] = {}
+    for suite in suites:
+        for test in suite.tests:
+            if test.known:
+                plain = test.id.plain
+                tests.setdefault(plain.suite, {}).setdefault(plain.profile, {})[plain.name] = test.known
+    skipping = ["fstests"] if lab.suites.fstests and lab.suites.fstests.known == "skip" else []
+    return {_KEY: {"tests": tests, "left_out": skipping}}
+
+
+def expunged(run: Run) -> Mapping[TestId, str]:
+    """The tests that were known to fail when the run was planned, under their plain names, each with the reason."""
+    return {
+        TestId(suite, profile, name): why
+        for suite, profiles in run.record.get(_KEY, {}).get("tests", {}).items()
+        for profile, tests in profiles.items()
+        for name, why in tests.items()
+    }
+
+
+def left_out(run: Run, planned: Iterable[TestId]) -> frozenset[TestId]:
+    """Those of the planned tests that are not run, because they are known to fail and the lab wants them skipped."""
+    suites, known = run.record.get(_KEY, {}).get("left_out", []), expunged(run)
+    return frozenset(test for test in planned if test.suite in suites and test.plain in known)
+
+
+def leave_out(store: Store, run: Run) -> None:
+    """End those tests of the run that are to be left out and have no status yet."""
+    known = expunged(run)
+    skipped = sorted(left_out(run, store.pending(run.id)))
+    store.left_out(run.id, {test: f"known failure: {known[test.plain]}" for test in skipped})
