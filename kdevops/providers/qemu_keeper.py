@@ -3,6 +3,7 @@
 Run as `python -ISE qemu_keeper.py CONFIG` with the standard library alone, so that it starts in milliseconds. CONFIG is JSON:
 `argv` (QEMU with its serial port on stdio), `directory`, `console_socket`, `limit` (bytes of one console file).
 With a pipe as standard input it ends when that closes, that is: when whoever started it is gone. QEMU in turn dies with it.
+A machine whose kernel says that it halted is ended, too: QEMU itself does not take that for an end.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import selectors
 import signal
 import socket
@@ -18,6 +20,14 @@ import sys
 import time
 from pathlib import Path
 
+# kernel/reboot.c: the last that a kernel prints before it stops its processors for ever. QEMU would run on, to no end.
+_HALTED = re.compile(
+    rb"^(?:\[ {0,8}\d{1,12}\.\d{1,9}\](?:\[ {0,12}[TC]\d{1,10}\])? )?"
+    rb"reboot: (?:System halted|Power off not available: System halted instead)\r?$",
+    re.MULTILINE,
+)
+_HALT_REACH = 128
+"""Bytes of an unfinished line that are kept to be read with the rest of it: such a message is shorter."""
 # What could drive a terminal: everything below blank but tab and newline, DEL, and the C1 controls are not printable text.
 _CONTROL = bytes(set(range(32)) - {9, 10} | {127})
 
@@ -46,6 +56,19 @@ class ConsoleFile:
             self._file.close()
             self._path.replace(self._path.with_name(self._path.name + ".old"))
             self._file = self._path.open("ab", buffering=0)
+
+
+class HaltWatch:
+    """Tells from the bytes of a console, however they are cut, that the kernel has halted the machine."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def halted(self, data: bytes) -> bool:
+        """Whether this part of the console ends a line that says so."""
+        lines, newline, rest = (self._rest + data).rpartition(b"\n")
+        self._rest = rest[:_HALT_REACH]
+        return bool(newline) and _HALTED.search(lines) is not None
 
 
 def start(argv: list[str], directory: Path) -> subprocess.Popen[bytes]:
@@ -83,6 +106,7 @@ def serve(qemu: subprocess.Popen[bytes], console: ConsoleFile, server: socket.so
     if lifeline:
         selector.register(sys.stdin.fileno(), selectors.EVENT_READ, "lifeline")
     clients: set[socket.socket] = set()
+    watch = HaltWatch()
     while True:
         for key, _ in selector.select():
             if key.data == "lifeline" and not os.read(0, 1):
@@ -108,6 +132,8 @@ def serve(qemu: subprocess.Popen[bytes], console: ConsoleFile, server: socket.so
                 console.write(data)
                 for client in clients:
                     _send(client, data)
+                if watch.halted(data):
+                    qemu.kill()
 
 
 def _receive(client: object) -> bytes:

@@ -10,6 +10,7 @@ from kdevops.guest import console
 from kdevops.providers.base import Guest
 from kdevops.results.model import Outcome, Status
 from kdevops.run.job import GRACE, MAX_LOST
+from kdevops.triage.farewell import find_farewell
 from kdevops.triage.oops import find_oops
 
 _LAST_WORDS = 3.0
@@ -34,7 +35,9 @@ async def fate(
         raise error  # once may be the host's doing; a fresh guest will tell
     if alive:
         return Outcome(Status.HANG, seconds, f"the connection broke {MAX_LOST + 1} times in a row while it ran")
-    return Outcome(Status.CRASH, seconds, f"the machine ended without a word {MAX_LOST + 1} times in a row")
+    farewell = find_farewell(lines)
+    said = f"was ended from inside ({farewell})" if farewell else "ended without a word"
+    return Outcome(Status.CRASH, seconds, f"the machine {said} {MAX_LOST + 1} times in a row")
 
 
 async def outlives(guest: Guest, seconds: float) -> bool:

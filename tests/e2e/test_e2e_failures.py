@@ -43,16 +43,19 @@ def test_panic_oops_deadline_flood_and_reset(kdevops: Kdevops, write_lab: WriteL
         "floods": "head -c 8M /dev/zero | tr '\\0' 'x' | fold -w 200",
         "escapes": "printf '\\033[2J\\033]0;owned\\007\\377\\376'; head -c 20000 /dev/urandom",
         "resets": "echo b > /proc/sysrq-trigger; sleep 60",
+        "halts": "busybox halt -f; sleep 60",
         "kills-sshd": "pkill -KILL sshd; sleep 1",
     }
     lab = write_lab(scripts, timeout=4)
     ran = kdevops("run", lab, *ONLY, "--json")
     assert ran.statuses() == {
         "passes": "pass", "fails": "fail", "skips": "skip", "speaks-ktap": "pass", "lies": "fail", "panics": "crash",
-        "overruns": "hang", "floods": "pass", "escapes": "pass", "resets": "crash", "kills-sshd": "hang",
+        "overruns": "hang", "floods": "pass", "escapes": "pass", "resets": "crash", "halts": "crash", "kills-sshd": "hang",
     }  # fmt: skip
     tests = {each["name"]: each for each in ran.data["tests"]}
     assert "sysrq" in tests["panics"]["oops"].lower()
+    assert "System halted" in tests["halts"]["reason"]
+    assert "Resetting" in tests["resets"]["reason"]
     directory = Path(ran.data["directory"])
     assert "before" in (directory / tests["overruns"]["output"]).read_text()
     assert (directory / tests["floods"]["output"]).stat().st_size < 5 << 20

@@ -105,6 +105,31 @@ def test_console_socket_carries_both_ways(tmp_path: Path) -> None:
     assert not (tmp_path / "c.sock").exists()
 
 
+@pytest.mark.parametrize(
+    ("said", "ends"),
+    [
+        ("[    9.876543] reboot: System halted\r\n", True),
+        ("[    9.876543][  T123] reboot: Power off not available: System halted instead\n", True),
+        ("reboot: System halted\n", True),  # without CONFIG_PRINTK_TIME
+        ("[    9.876543] reboot: Restarting system\n", False),  # QEMU ends by itself
+        ("a test says: reboot: System halted\n", False),
+        ("[    9.876543] reboot: System halted, said the test\n", False),
+    ],
+)
+def test_a_halted_machine_is_ended_however_its_words_arrive(said: str, ends: bool) -> None:
+    data = b"[    1.000000] before\n" + said.encode() + b"after\n"
+    for pieces in ([data], [data[at : at + 1] for at in range(len(data))]):
+        watch = qemu_keeper.HaltWatch()
+        assert any(watch.halted(piece) for piece in pieces) is ends
+
+
+def test_a_machine_that_halts_does_not_run_on(tmp_path: Path) -> None:
+    keeper = start(tmp_path, "import time; print('[ 9.87] reboot: System halted', flush=True); time.sleep(600)")
+    assert keeper.wait(20) == 0
+    assert json.loads((tmp_path / "exit.json").read_text()) == {"returncode": -signal.SIGKILL}
+    assert read_since(tmp_path / "console.log", 0) == ["[ 9.87] reboot: System halted"]
+
+
 def test_a_second_keeper_of_the_same_guest_is_refused(tmp_path: Path) -> None:
     keeper = start(tmp_path, "print('up', flush=True); input()")
     wait_until((tmp_path / "console.log").exists)

@@ -99,6 +99,13 @@ def test_a_guest_that_always_goes_without_a_word_is_a_crash(bench: Bench) -> Non
     assert bench.statuses() == {"killer": Status.CRASH, "other": Status.PASS}
 
 
+def test_a_guest_that_always_halts_is_a_crash_that_says_so(bench: Bench) -> None:
+    guest = bench.provider.directory / "g0"
+    bench.run({"halts": f"echo '[    9.876543] reboot: System halted' >> {guest}/console.log; rm {guest}/up; sleep 60"})
+    assert bench.statuses() == {"halts": Status.CRASH}
+    assert bench.outcome("halts").reason == "the machine was ended from inside (reboot: System halted) 3 times in a row"
+
+
 def test_a_test_past_its_deadline_hangs_and_the_guest_is_used_on(bench: Bench) -> None:
     bench.run({"slow": "sleep 600", "other": "true"}, timeout=1)
     assert bench.statuses() == {"slow": Status.HANG, "other": Status.PASS}
