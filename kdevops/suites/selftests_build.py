@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import hashlib
 import json
 import os
-import re
 import shutil
-import tarfile
 import tempfile
-import time
-from asyncio import sleep, to_thread
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from asyncio import to_thread
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from kdevops.errors import UserError
+from kdevops.files import locked, sha256_of
 from kdevops.paths import fsync_dir
 from kdevops.process import run
 from kdevops.progress import Progress, Report
+from kdevops.suites.make import ENVIRONMENT, Errors
+from kdevops.suites.pack import pack
 from kdevops.suites.selftests_list import InstalledTest, check_targets, directory, read_list
 
 STEP = "selftests build"
@@ -30,13 +28,6 @@ _PAYLOAD = "payload.tar"
 Compiler = Literal["gcc", "clang"]
 _MAKE_TIMEOUT = 3600.0
 """Seconds for one target; bpf, the slowest, needs minutes."""
-# What gcc, clang, ld and cpp say when they fail; make's own lines only tell that something did.
-_ERROR = re.compile(
-    r"(?:\berror: |: fatal error: |undefined reference to|ld: cannot find |: No such file or directory$)"
-)
-_MAKE_ERROR = re.compile(r"make(?:\[\d+\])?: \*\*\* (?!.*Waiting for)")
-# Our own caller may be a Makefile, whose variables would change how this make behaves.
-_ENVIRONMENT = {"MAKEFLAGS": "", "MFLAGS": "", "MAKELEVEL": "0", "KBUILD_OUTPUT": "", "LC_ALL": "C"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +69,7 @@ async def build(
         return found
     done.parent.mkdir(parents=True, exist_ok=True)
     build_dir.mkdir(parents=True, exist_ok=True)
-    async with _locked(build_dir / ".lock", report):
+    async with locked(build_dir / ".lock", report=report, step=STEP):
         with tempfile.TemporaryDirectory(dir=done.parent, prefix=".new-") as temporary:
             work = Path(temporary)
             install = work / "install"
@@ -104,18 +95,18 @@ async def _make(
     report(Progress(STEP, "kernel headers", fraction=0.0))
     hint = "the tree may have been built in place: run make mrproper in it, or use a fresh copy"
     headers = ["make", "-s", "-C", str(tree), f"O={build_dir}", jobs, llvm, "headers"]
-    await run(headers, env=_ENVIRONMENT, timeout=_MAKE_TIMEOUT, log_to=log, hint=hint)
+    await run(headers, env=ENVIRONMENT, timeout=_MAKE_TIMEOUT, log_to=log, hint=hint)
     await to_thread(_forget_stale_objects, tree, build_dir, targets)
     listed: list[str] = []
     troubles: dict[str, str] = {}
     for number, target in enumerate(targets):
         report(Progress(STEP, target, fraction=0.1 + 0.85 * number / len(targets)))
-        lines = _Errors()
+        lines = Errors()
         argv = [
             "make", "-C", str(directory(tree)), f"O={build_dir}", jobs, llvm, f"TARGETS={target}", "SKIP_TARGETS=",
             f"KSFT_INSTALL_PATH={install}", f"INSTALL_PATH={install}", "install",
         ]  # fmt: skip
-        done = await run(argv, env=_ENVIRONMENT, timeout=_MAKE_TIMEOUT, check=False, on_line=lines.feed, log_to=log)
+        done = await run(argv, env=ENVIRONMENT, timeout=_MAKE_TIMEOUT, check=False, on_line=lines.feed, log_to=log)
         tests = _tests_of(install, target) if done.returncode == 0 else []
         if not tests:
             why = lines.first or "its Makefile lists no test"
@@ -129,25 +120,6 @@ async def _make(
         listed += tests
     (install / "kselftest-list.txt").write_text("".join(f"{line}\n" for line in listed))
     return troubles
-
-
-class _Errors:
-    """Finds the first error in the output of a make."""
-
-    def __init__(self) -> None:
-        self._compiler = ""
-        self._make = ""
-
-    def feed(self, line: str) -> None:
-        if not self._compiler and _ERROR.search(line):
-            self._compiler = line.strip()[:300]
-        elif not self._make and _MAKE_ERROR.match(line):
-            self._make = line.strip()[:300]
-
-    @property
-    def first(self) -> str:
-        """The compiler's first error, or make's; "" when make did not give up on anything."""
-        return (self._compiler or self._make) if self._make else ""
 
 
 def _tests_of(install: Path, target: str) -> list[str]:
@@ -185,25 +157,14 @@ def _files(root: Path) -> Iterator[Path]:
 def _pack(work: Path, install: Path, troubles: Mapping[str, str]) -> None:
     """Turn the installation into payload and manifest. The same content gives the same archive."""
     tests = read_list(install)
-    with (work / _PAYLOAD).open("wb") as file:
-        with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as archive:
-            archive.add(install, arcname=".", filter=_anonymous)
-        file.flush()
-        os.fsync(file.fileno())
-    with (work / _PAYLOAD).open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    pack(install, work / _PAYLOAD)
+    digest = sha256_of(work / _PAYLOAD)
     manifest = {"digest": digest, "tests": [asdict(test) for test in tests], "troubles": dict(troubles)}
     with (work / _MANIFEST).open("w") as out:
         json.dump(manifest, out, indent=1)
         out.flush()
         os.fsync(out.fileno())
     shutil.rmtree(install)
-
-
-def _anonymous(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    member.uid = member.gid = member.mtime = 0
-    member.uname = member.gname = ""
-    return member
 
 
 def _publish(work: Path, done: Path) -> None:
@@ -227,19 +188,3 @@ def _load(done: Path) -> SelftestsBuild | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return found if found.payload.is_file() else None
-
-
-@contextlib.asynccontextmanager
-async def _locked(path: Path, report: Report) -> AsyncIterator[None]:
-    """One builder at a time in a build directory; the kernel drops the lock with its holder, however that ends."""
-    with path.open("w") as file:
-        started = time.monotonic()
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                waited = time.monotonic() - started
-                report(Progress(STEP, f"another build of this tree is under way ({waited:.0f} s)"))
-                await sleep(1)
-        yield
