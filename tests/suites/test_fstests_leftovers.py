@@ -1,0 +1,190 @@
+"""What tests leave behind: the shell scripts are run here, against directories of ours."""
+
+import io
+import subprocess
+import tarfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from kdevops.suites.fstests import leftovers
+from kdevops.suites.fstests.leftovers import MAX_FILES, keep_command, record_command, sweep_command, unpack
+
+LIMIT = 1000
+
+
+def run(argv: tuple[str, ...], archive: Path) -> subprocess.CompletedProcess[bytes]:
+    with archive.open("wb") as file:
+        return subprocess.run(argv, stdout=file, stderr=subprocess.PIPE, check=False)
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    directory = tmp_path / "results of $(host)'s" / "xfs_crc"
+    for name, text in {
+        "generic/001.full": "all",
+        "generic/001.out.bad": "bad\n",
+        "generic/001.core.1234": "core",
+        "generic/0010.full": "of another test",
+        "check.time": "generic/001 5\n",
+        "check.log": "Ran: generic/001\n",
+        "result.xml": "<testsuite/>",
+    }.items():
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
+        (directory / name).write_text(text)
+    (directory / "generic/001.dmesg").symlink_to("/etc/passwd")
+    (directory / "generic/001.d").mkdir()
+    return directory
+
+
+def test_the_files_of_one_test_and_only_they(results: Path, tmp_path: Path) -> None:
+    archive, kept = tmp_path / "tar", tmp_path / "kept"
+    done = run(keep_command(str(results), "generic/001", LIMIT), archive)
+    assert (done.returncode, done.stderr) == (0, b"")
+    expected = [Path("generic") / name for name in ("001.core.1234", "001.full", "001.out.bad")]
+    assert list(unpack(archive, kept, LIMIT)) == expected
+    assert [path.read_text() for path in sorted((kept / "generic").iterdir())] == ["core", "all", "bad\n"]
+
+
+def test_a_file_of_gibibytes_is_cut_and_says_so_and_the_original_is_not_touched(results: Path, tmp_path: Path) -> None:
+    full = results / "generic/001.full"
+    with full.open("r+b") as file:
+        file.truncate(5 << 30)
+    archive, kept = tmp_path / "tar", tmp_path / "kept"
+    done = run(keep_command(str(results), "generic/001", LIMIT), archive)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert archive.stat().st_size < 64 << 10
+    unpack(archive, kept, LIMIT)
+    assert full.stat().st_size == 5 << 30
+    text = (kept / "generic/001.full").read_bytes()
+    assert text == b"all".ljust(LIMIT, b"\0") + b"\n[kdevops: the first 1000 bytes of 5368709120]\n"
+    assert (kept / "generic/001.out.bad").read_text() == "bad\n"
+
+
+def test_a_test_that_left_nothing_gives_an_empty_archive(results: Path, tmp_path: Path) -> None:
+    archive = tmp_path / "tar"
+    assert run(keep_command(str(results), "generic/404", LIMIT), archive).returncode == 0
+    assert unpack(archive, tmp_path / "kept", LIMIT) == ()
+
+
+def test_a_directory_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    assert run(keep_command(str(tmp_path / "no"), "generic/001", LIMIT), tmp_path / "tar").returncode != 0
+
+
+def test_not_more_than_some_files(results: Path, tmp_path: Path) -> None:
+    for number in range(3 * MAX_FILES):
+        (results / f"generic/001.core.{number}").write_text("")
+    archive = tmp_path / "tar"
+    run(keep_command(str(results), "generic/001", LIMIT), archive)
+    kept = unpack(archive, tmp_path / "kept", LIMIT)
+    assert MAX_FILES - 2 <= len(kept) <= MAX_FILES
+    assert Path("generic/001.out.bad") in kept
+
+
+def test_the_record_of_a_section(results: Path, tmp_path: Path) -> None:
+    (results / "check.log").unlink()
+    archive = tmp_path / "tar"
+    assert run(record_command(str(results), LIMIT), archive).returncode == 0
+    assert unpack(archive, tmp_path / "kept", LIMIT) == (Path("check.time"), Path("result.xml"))
+
+
+def write_tar(path: Path, *members: tuple[str, bytes, str]) -> Path:
+    with tarfile.open(path, "w") as tar:
+        for name, kind, content in members:
+            member = tarfile.TarInfo(name)
+            member.type = kind
+            member.linkname = "/etc/passwd" if kind in {tarfile.SYMTYPE, tarfile.LNKTYPE} else ""
+            member.mode = 0o6777
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content.encode()))
+    return path
+
+
+def test_nothing_leaves_the_directory_and_only_plain_files_are_taken(tmp_path: Path) -> None:
+    regular = tarfile.REGTYPE
+    archive = write_tar(
+        tmp_path / "tar",
+        ("../escape", regular, "x"),
+        ("/escape", regular, "x"),
+        ("a/../../escape", regular, "x"),
+        ("generic/001.link", tarfile.SYMTYPE, ""),
+        ("generic/001.hard", tarfile.LNKTYPE, ""),
+        ("generic/001.fifo", tarfile.FIFOTYPE, ""),
+        ("generic/001.dev", tarfile.CHRTYPE, ""),
+        ("generic/001.\x1b[2J", regular, "x"),
+        (".bashrc", regular, "x"),
+        ("generic/001.long", regular, "x" * (LIMIT + 200)),
+        ("generic", tarfile.DIRTYPE, ""),
+        ("generic/001.full", regular, "fine"),
+        ("generic/001.full/below", regular, "x"),
+        ("generic", regular, "x"),
+    )
+    before = set(tmp_path.rglob("*"))
+    assert unpack(archive, tmp_path / "kept", LIMIT) == (Path("generic/001.full"),)
+    new = set(tmp_path.rglob("*")) - before
+    assert new == {tmp_path / "kept", tmp_path / "kept/generic", tmp_path / "kept/generic/001.full"}
+    assert (tmp_path / "kept/generic/001.full").stat().st_mode & 0o7777 == 0o644
+
+
+def test_of_an_archive_that_ends_too_early_the_whole_files_are_taken(tmp_path: Path) -> None:
+    archive = write_tar(
+        tmp_path / "tar", ("a.full", tarfile.REGTYPE, "a" * 600), ("b.full", tarfile.REGTYPE, "b" * 600)
+    )
+    archive.write_bytes(archive.read_bytes()[: 512 + 1024 + 512 + 100])
+    assert unpack(archive, tmp_path / "kept", LIMIT) == (Path("a.full"),)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@given(st.binary(max_size=3000), st.integers(0, 2000), st.booleans())
+def test_garbage_is_no_archive(tmp_path: Path, garbage: bytes, at: int, mixed: bool) -> None:
+    archive = write_tar(tmp_path / "tar", ("a.full", tarfile.REGTYPE, "a" * 600), ("b.full", tarfile.REGTYPE, "b"))
+    whole = archive.read_bytes()
+    archive.write_bytes(whole[:at] + garbage + whole[at + len(garbage) :] if mixed else garbage)
+    for path in unpack(archive, tmp_path / "kept", LIMIT):
+        assert (tmp_path / "kept" / path).is_file()
+
+
+def sweep(note: Path, *usual: str) -> list[str]:
+    done = subprocess.run(sweep_command(str(note), usual), capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    return done.stdout.splitlines()
+
+
+@pytest.fixture
+def roomy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leftovers, "ROOT_FREE_PERCENT", 0)
+    monkeypatch.setattr(leftovers, "ROOT_FREE_MIB", 0)
+
+
+@pytest.mark.usefixtures("roomy")
+def test_what_was_there_at_first_is_not_left_behind(tmp_path: Path) -> None:
+    note = tmp_path / "note"
+    assert sweep(note) == []
+    assert " on /\n" in note.read_text()
+    assert sweep(note) == []
+
+
+@pytest.mark.usefixtures("roomy")
+def test_what_came_is_told_but_for_what_is_usual(tmp_path: Path) -> None:
+    note = tmp_path / "note"
+    sweep(note)
+    root = next(line for line in note.read_text().splitlines() if line.endswith(" on /"))
+    note.write_text(
+        "\n".join(line for line in note.read_text().splitlines() if line != root) + "\nleft mounted: x on y\n"
+    )
+    assert sweep(note) == [root]
+    assert sweep(note, "/mnt/test", "/") == []
+
+
+def test_a_full_root_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leftovers, "ROOT_FREE_MIB", 1 << 40)
+    (told,) = sweep(tmp_path / "note")
+    assert told.startswith("the root file system is full: ")
+
+
+@pytest.mark.usefixtures("roomy")
+def test_a_note_that_cannot_be_written_is_told() -> None:
+    done = subprocess.run(sweep_command("/proc/note", []), capture_output=True, text=True, check=True)
+    assert done.stdout == "the root file system takes no file\n"
