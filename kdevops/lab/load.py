@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+import os
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,7 +54,7 @@ def load_lab(path: Path, overrides: Iterable[str] = ()) -> LoadedLab:
     """
     absolute = path.absolute()
     document = parse(_read(path), lambda line, column: Place(str(path), line, column, absolute.parent))
-    for assignment in overrides:
+    for assignment in (*_arguments(document.value, os.environ), *overrides):
         apply(document, assignment)
     problems = [*document.problems, *resolve_paths(document)]
     try:
@@ -68,6 +70,15 @@ def load_lab(path: Path, overrides: Iterable[str] = ()) -> LoadedLab:
     raise UserError(
         "\n".join(lines[:MAX_SHOWN] + rest), hint="kdevops lab schema prints every field that a lab may have"
     )
+
+
+def _arguments(value: object, environment: Mapping[str, str]) -> list[str]:
+    """kselftest's KSELFTEST_<TEST>_ARGS as overrides, for a lab with selftests: what is in the lab is kept with its runs."""
+    suites = value.get("suites") if isinstance(value, dict) else None
+    if not isinstance(suites, dict) or not isinstance(suites.get("selftests"), dict):
+        return []
+    found = ((re.fullmatch(r"KSELFTEST_([A-Z0-9_]+)_ARGS", name), text) for name, text in sorted(environment.items()))
+    return [f"suites.selftests.args.{name[1]}={json.dumps(text)}" for name, text in found if name]
 
 
 def _validate(document: Document) -> Lab:

@@ -106,6 +106,11 @@ class Selftests(Model):
     timeout: float | None = Field(
         default=None, gt=0, description="seconds a test may take; default: the tree's own settings"
     )
+    args: dict[str, str] = Field(
+        default={},
+        description="arguments of a test by its name, rtctest or cpu-on-off-test.sh; also from the environment, "
+        "where kselftest looks for them: KSELFTEST_RTCTEST_ARGS, KSELFTEST_CPU_ON_OFF_TEST_SH_ARGS",
+    )
 
 
 class Kunit(Model):

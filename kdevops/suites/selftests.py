@@ -13,6 +13,7 @@ from kdevops.lab.model import Selftests
 from kdevops.progress import Report
 from kdevops.results.model import Outcome
 from kdevops.suites.base import KernelBuild, KernelOptions, PlannedTest
+from kdevops.suites.selftests_args import with_arguments
 from kdevops.suites.selftests_build import build
 from kdevops.suites.selftests_list import SUITE, InstalledTest, choose, kernel_options, plan
 from kdevops.suites.selftests_outcome import outcome
@@ -71,7 +72,7 @@ class SelftestsSuite:
         built = await build(
             tree, build_dir, self.lab.targets, cache=cache, key=kernel.key, report=report, compiler=kernel.compiler
         )
-        chosen = choose(built.tests, self.lab)
+        chosen = choose(with_arguments(built.tests, self.lab.args), self.lab)
         return PreparedSelftests(chosen, plan(chosen, self.lab), built.payload, built.digest, built.troubles)
 
 

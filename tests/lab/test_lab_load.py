@@ -231,6 +231,17 @@ def test_a_wrong_override_is_told_as_such(problems, assignment: str, line: str) 
     assert any(told.startswith(line) for told in problems("name: x\nguests: {disks: 1GiB}\n", assignment))
 
 
+def test_arguments_of_selftests_come_from_the_environment_too(lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KSELFTEST_RTCTEST_ARGS", '/dev/rtc1 # "x": [1')
+    monkeypatch.setenv("KSELFTEST_RUN_SH_ARGS", "-a")
+    monkeypatch.setenv("KSELFTEST_ARGS", "of no test")
+    text = "name: x\nsuites: {selftests: {targets: [rtc], args: {other: '-b'}}}\n"
+    loaded = lab(text, "suites.selftests.args.RUN_SH=-c").lab
+    assert loaded.suites.selftests
+    assert loaded.suites.selftests.args == {"other": "-b", "RTCTEST": '/dev/rtc1 # "x": [1', "RUN_SH": "-c"}
+    assert lab("name: x\n").lab == Lab(name="x"), "a lab without selftests stays without"
+
+
 def test_an_override_mends_what_the_file_has_wrong(lab) -> None:
     assert lab("name: x\nguests: {count: }\n", "guests.count=2").lab.guests.count == 2
     assert lab("name: x\nguests: many\n", "guests={count: 2}").lab.guests.count == 2

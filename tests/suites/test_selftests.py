@@ -23,13 +23,13 @@ def test_a_prebuilt_kernel_has_no_selftests():
 @pytest.mark.skipif(not (shutil.which("make") and shutil.which("cc")), reason="make and a C compiler are needed")
 def test_prepare_plans_and_says_how_to_run(tmp_path):
     tree = make_tree(tmp_path / "linux")
-    suite = SelftestsSuite(Selftests(targets=["good"], tests=["good:script.sh"]))
+    suite = SelftestsSuite(Selftests(targets=["good"], tests=["good:script.sh"], args={"script.sh": "-v 2"}))
     assert suite.kernel_options(tree).required["BETA"] == "y"
     kernel = KernelBuild("key", tree, None, None)
     prepared = asyncio.run(suite.prepare(kernel, cache=tmp_path / "cache", report=silent))
     (test,) = prepared.tests
     assert str(test.id) == "selftests/default/good:script.sh"
-    assert prepared.command(test) == (("/bin/sh", "-e", "./script.sh"), f"{prepared.remote}/good")
+    assert prepared.command(test) == (("/bin/sh", "-e", "./script.sh", "-v", "2"), f"{prepared.remote}/good")
     assert prepared.digest[:16] in prepared.remote
     assert prepared.record["payload"] == prepared.digest
     assert prepared.outcome(test, Execution(0, 1.0), []).status is Status.PASS
