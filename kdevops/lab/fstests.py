@@ -15,7 +15,7 @@ UPSTREAM = "https://git.kernel.org/pub/scm/fs/xfs/xfstests-dev.git"
 # No character of these means anything to the shell that fstests reads its configuration with.
 _OPTIONS = r"^[A-Za-z0-9_=,.:^/+@%<> -]*$"
 TestName = Annotated[str, Field(pattern=r"^[a-z0-9_]+/[A-Za-z0-9_*?\[\]-]+$", examples=["generic/001", "xfs/*"])]
-Group = Annotated[str, Field(pattern=r"^[a-z0-9_]+(/[a-z0-9_]+)?$", examples=["quick", "xfs/rw"])]
+Group = Annotated[str, Field(pattern=r"^[a-z0-9_][a-z0-9_-]*(/[a-z0-9_][a-z0-9_-]*)?$", examples=["quick", "xfs/rw"])]
 ProfileName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$")]
 FileSystem = Literal["xfs", "btrfs", "ext4", "tmpfs", "nfs", "cifs"]
 _SERIES = r"^[0-9]{1,9}\.[0-9]{1,9}$"
