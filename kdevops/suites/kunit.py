@@ -118,7 +118,7 @@ class KunitSuite:
                 "suites.kunit needs the kernel's vmlinux to know its suites, and a prebuilt kernel has none",
                 hint="build the kernel here, or leave kunit out",
             )
-        kept = suites_of_kernel(kernel, cache)
+        kept = await suites_of_kernel(kernel, cache)
         known = kept.builtin
         chosen, modular = choose(known, tuple(kept.modules), self.lab)
         tests = tuple(PlannedTest(TestId(SUITE, "default", suite), self.lab.timeout) for suite in chosen)

@@ -143,7 +143,7 @@ def _unpack(name: str, data: bytes) -> bytes:
     if not name.endswith(".ko"):
         raise UserError(
             f"{name} is packed in a way that cannot be read here",
-            hint="set CONFIG_MODULE_COMPRESS_NONE=y (or gzip, or xz)",
+            hint="set CONFIG_MODULE_COMPRESS_NONE=y, or choose gzip, xz or zstd",
         )
     return data
 

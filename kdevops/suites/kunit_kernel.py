@@ -23,10 +23,11 @@ class KernelSuites:
     modules: Mapping[str, str]
 
 
-def suites_of_kernel(kernel: KernelBuild, cache: Path) -> KernelSuites:
+async def suites_of_kernel(kernel: KernelBuild, cache: Path) -> KernelSuites:
     """Read the kernel's suites, or what was read of the same kernel before.
 
-    Nothing is known to be built into a kernel without vmlinux. Raises UserError for a module that cannot be read.
+    Nothing is known to be built into a kernel without vmlinux. Raises UserError for a module that cannot be read, and
+    InfrastructureError where what unpacks it is missing.
     """
     note = cache / "kunit" / f"{kernel.key}-{_FORMAT}.json"
     try:
@@ -34,6 +35,6 @@ def suites_of_kernel(kernel: KernelBuild, cache: Path) -> KernelSuites:
         return KernelSuites(tuple(kept["builtin"]), dict(kept["modules"]))
     except (OSError, ValueError, KeyError, TypeError):
         builtin = suites_builtin(kernel.vmlinux) if kernel.vmlinux else ()
-        found = KernelSuites(builtin, modules_with_suites(kernel.modules))
+        found = KernelSuites(builtin, await modules_with_suites(kernel.modules))
     write_atomic(note, json.dumps(asdict(found)))
     return found

@@ -67,7 +67,7 @@ class KunitModulesSuite:
 
     async def prepare(self, kernel: KernelBuild, *, cache: Path, report: Report) -> PreparedKunitModules:
         """Find the suites in the kernel's modules; there may be none. Raises UserError for an unreadable module."""
-        modules = suites_of_kernel(kernel, cache).modules
+        modules = (await suites_of_kernel(kernel, cache)).modules
         tests = tuple(
             PlannedTest(TestId(SUITE, "default", suite), self.lab.timeout)
             for suite in fitting(tuple(modules), self.lab)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 import tarfile
 from pathlib import Path
 
+from kdevops.errors import InfrastructureError, UserError
+from kdevops.process import install_hint, run
 from kdevops.suites.kunit_elf import MAX_MODULE, suites_in_module_data
 
+_UNPACK_TIMEOUT = 60.0
 
-def modules_with_suites(archive: Path | None) -> dict[str, str]:
+
+async def modules_with_suites(archive: Path | None) -> dict[str, str]:
     """Suite → module name, of the modules in a tar archive; {} without one.
 
-    Raises UserError for a module that cannot be read.
+    Raises UserError for a module that cannot be read, InfrastructureError for one that only a missing zstd could unpack.
     """
     found: dict[str, str] = {}
     if archive is None:
@@ -23,5 +28,29 @@ def modules_with_suites(archive: Path | None) -> dict[str, str]:
                 continue
             file = tar.extractfile(member)
             assert file
-            found |= dict.fromkeys(suites_in_module_data(name, file.read()), name.partition(".ko")[0])
+            data = file.read()
+            if name.endswith(".ko.zst"):
+                data = await _unzstd(name, data)
+                name = name.removesuffix(".zst")
+            found |= dict.fromkeys(suites_in_module_data(name, data), name.partition(".ko")[0])
     return found
+
+
+async def _unzstd(name: str, packed: bytes) -> bytes:
+    """A module that zstd packed; Python's library has no zstd before 3.14."""
+    if shutil.which("zstd") is None:
+        hint = f"{install_hint('zstd')}, or set CONFIG_MODULE_COMPRESS_NONE=y"
+        raise InfrastructureError(f"{name} is packed with zstd, which is not installed here", hint=hint)
+    data = bytearray()
+
+    def keep(chunk: bytes) -> None:
+        if len(data) <= MAX_MODULE:
+            data.extend(chunk)
+
+    command = ["zstd", "--decompress", "--stdout", "--quiet"]
+    done = await run(command, stdin=packed, check=False, timeout=_UNPACK_TIMEOUT, on_bytes=keep)
+    if done.returncode != 0:
+        raise UserError(f"{name} cannot be unpacked: {done.stderr.strip()[:200]}")
+    if len(data) > MAX_MODULE:
+        raise UserError(f"{name} unpacks to more than {MAX_MODULE >> 20} MiB")
+    return bytes(data)

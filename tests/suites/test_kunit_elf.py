@@ -84,7 +84,7 @@ def test_packed_module(built, ending, pack):
 
 def test_module_packed_otherwise():
     with pytest.raises(UserError, match="packed in a way"):
-        suites_in_module_data("module.ko.zst", b"\x28\xb5\x2f\xfd")
+        suites_in_module_data("module.ko.lz4", b"\x04\x22\x4d\x18")
 
 
 def test_module_that_unpacks_to_too_much(monkeypatch):

@@ -7,6 +7,8 @@ import tarfile
 
 import pytest
 
+from kdevops import process
+from kdevops.errors import InfrastructureError, UserError
 from kdevops.guest.execute import Execution
 from kdevops.lab.model import Kunit
 from kdevops.progress import silent
@@ -48,8 +50,44 @@ def prepare(archive, **lab):
 
 
 def test_suites_are_found_with_their_module(archive):
-    assert modules_with_suites(archive) == {"alpha": "my-test", "beta": "my-test"}
-    assert modules_with_suites(None) == {}
+    assert asyncio.run(modules_with_suites(archive)) == {"alpha": "my-test", "beta": "my-test"}
+    assert asyncio.run(modules_with_suites(None)) == {}
+
+
+@pytest.fixture
+def packed(archive, tmp_path):
+    """The archive with its module packed by zstd."""
+    if not shutil.which("zstd"):
+        pytest.skip("zstd is needed")
+    with tarfile.open(archive) as tar:
+        tar.extract("lib/modules/6.1/kernel/lib/my-test.ko", tmp_path, filter="data")
+    subprocess.run(["zstd", "-q", "--rm", "-r", "lib"], cwd=tmp_path, check=True)
+    with tarfile.open(tmp_path / "packed.tar", "w") as tar:
+        tar.add(tmp_path / "lib", "lib")
+    return tmp_path / "packed.tar"
+
+
+def test_modules_packed_by_zstd(packed):
+    assert asyncio.run(modules_with_suites(packed)) == {"alpha": "my-test", "beta": "my-test"}
+
+
+def test_a_missing_zstd_is_named_with_its_package(packed, monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    monkeypatch.setattr(process, "distribution_family", lambda: "suse")
+    with pytest.raises(InfrastructureError, match=r"my-test\.ko\.zst is packed with zstd, which is not") as caught:
+        asyncio.run(modules_with_suites(packed))
+    assert caught.value.hint == "install it: zypper install zstd, or set CONFIG_MODULE_COMPRESS_NONE=y"
+
+
+def test_a_damaged_module_and_one_that_is_too_much_are_refused(packed, tmp_path, monkeypatch):
+    (tmp_path / "bad.ko.zst").write_bytes(b"garbage")
+    with tarfile.open(tmp_path / "bad.tar", "w") as tar:
+        tar.add(tmp_path / "bad.ko.zst", "bad.ko.zst")
+    with pytest.raises(UserError, match=r"bad\.ko\.zst cannot be unpacked: .+"):
+        asyncio.run(modules_with_suites(tmp_path / "bad.tar"))
+    monkeypatch.setattr("kdevops.suites.kunit_modules_tar.MAX_MODULE", 1000)
+    with pytest.raises(UserError, match="unpacks to more than"):
+        asyncio.run(modules_with_suites(packed))
 
 
 def test_plan_and_command(archive):
