@@ -89,3 +89,29 @@ def show(context: Context) -> None:
 
     effective = context.lab().lab.model_dump(mode="json", exclude_none=True)
     context.emit(effective, [yaml.safe_dump(effective, sort_keys=False, allow_unicode=True).rstrip()])
+
+
+@lab.command()
+@click.argument("fs", required=False)
+@json_option
+@common_options
+@pass_context
+def profiles(context: Context, fs: str | None) -> None:
+    """List the profiles of fstests: how each makes and mounts its file system (of FS only), and what it needs."""
+    from kdevops.lab.explain import nearest
+    from kdevops.suites.fstests.profiles import load_profiles
+    from kdevops.suites.fstests.requirements import demands
+
+    known = load_profiles()
+    systems = {profile.fs for profile in known.values()}
+    if fs and fs not in systems:
+        raise UserError(f"there are no profiles of {fs}{nearest(fs, systems)}")
+    chosen = {name: profile for name, profile in known.items() if fs in {None, profile.fs}}
+    lines = []
+    for name, profile in chosen.items():
+        made = [f"{tool} {options}" for tool, options in (("mkfs", profile.mkfs), ("mount", profile.mount)) if options]
+        lines.append(f"{name:<30} {'; '.join(made) or 'as it comes'}")
+        if needed := demands(profile):
+            lines.append(f"{'':<30} needs {', '.join(needed)}")
+    data = {name: profile.model_dump(mode="json", exclude_defaults=True) for name, profile in chosen.items()}
+    context.emit(data, lines)

@@ -81,6 +81,20 @@ def refusals(
     return [f"{name}: {why}" for why in found]
 
 
+def demands(profile: Profile) -> list[str]:
+    """What the profile needs, a few words each: devices, a server, versions, kernel options."""
+    needs = profile.needs
+    found = [f"{device} devices" for device in profile.devices]
+    found += [f"a server ({profile.server})"] if profile.server else []
+    found += [f"kernel {needs.kernel}"] if needs.kernel else []
+    found += [package if oldest == "0" else f"{package} {oldest}" for package, oldest in needs.tools.items()]
+    if needs.page_size:
+        until = f" before kernel {needs.page_size_until}" if needs.page_size_until else ""
+        found.append(f"pages of {needs.page_size >> 10} KiB{until}")
+    found += ["zoned disks"] if needs.zoned else []
+    return found + [f"CONFIG_{option.removeprefix('CONFIG_')}" for option in needs.options]
+
+
 def is_at_least(version: str, oldest: str) -> bool:
     """Whether a package's version, as dpkg tells it, is `oldest` or newer; the upstream parts are compared.
 

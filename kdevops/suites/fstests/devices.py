@@ -1,0 +1,121 @@
+"""Which of a guest's disks is what to fstests: the test and scratch file systems, logs, real-time volumes, the write log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from kdevops.errors import UserError
+from kdevops.lab.fstests import FileSystem, Profile
+from kdevops.lab.model import Guests
+
+POOL = 5
+"""Disks in btrfs's scratch pool: of the tests that say how many they need, all but two are content with that."""
+SMALLEST = 1 << 30
+"""Bytes. mkfs.xfs 6.1 refuses less than 300 MiB, and less than 600 MiB with 64 KiB blocks or a stripe."""
+WANTED = 10_000_000_000
+"""Bytes; fstests' README: "should be at least 10GB"."""
+LOG_SIZES = (64 << 20, 2_136_997_888)
+"""Bytes, smallest and largest: mkfs.xfs makes a log of all of the device, and of no other one (measured with 6.1)."""
+
+_ON_DISK: frozenset[FileSystem] = frozenset({"xfs", "btrfs", "ext4"})
+_SUGGESTED = {"log": "1GiB"}
+
+
+@dataclass(frozen=True, slots=True)
+class Devices:
+    """Paths of block devices in the guest. `log` and `rt` are empty, or one for scratch and one for test."""
+
+    test: str | None = None
+    scratch: tuple[str, ...] = ()
+    log: tuple[str, ...] = ()
+    rt: tuple[str, ...] = ()
+    logwrites: str | None = None
+
+
+def disk_sizes(guests: Guests) -> tuple[int, ...]:
+    """Bytes of each extra disk, in the order of lab.yaml, which is that of their serials."""
+    return tuple(disk.size for disk in guests.disks for _ in range(disk.count))
+
+
+def assign(profiles: Mapping[str, Profile], sizes: Sequence[int]) -> Devices:
+    """Give every disk its use: test, scratch, log, rt, logwrites, in this order; what no profile needs is left out.
+
+    `sizes` are bytes, by serial. Raises UserError where disks are missing or too small, saying what to write.
+    """
+    uses = _uses(profiles.values())
+    if len(uses) > len(sizes):
+        raise UserError(
+            f"suites.fstests needs {len(uses)} disks in each guest ({_counted(uses)}) for {_names(profiles)}, "
+            f"the lab has {len(sizes)}",
+            hint=_hint(uses),
+        )
+    wrong = [
+        text for number, (use, size) in enumerate(zip(uses, sizes, strict=False)) if (text := _fit(number, use, size))
+    ]
+    if wrong:
+        raise UserError("guests.disks, as suites.fstests uses them: " + "; ".join(wrong), hint=_hint(uses))
+    by_use = {use: tuple(_path(number) for number, each in enumerate(uses) if each == use) for use in uses}
+    spare = _path(len(uses)) if uses and len(sizes) > len(uses) else None
+    test = by_use.get("test", (None,))[0]
+    return Devices(test, by_use.get("scratch", ()), by_use.get("log", ()), by_use.get("rt", ()), spare)
+
+
+def advice(profiles: Mapping[str, Profile], sizes: Sequence[int]) -> list[str]:
+    """What will make tests skip though everything runs, a sentence each: small disks, unequal ones, no write log."""
+    uses = _uses(profiles.values())
+    found = []
+    pairs = list(zip(uses, sizes, strict=False))
+    if small := [size for use, size in pairs if use in {"test", "scratch"} and size < WANTED]:
+        found.append(f"the smallest test or scratch disk has {_shown(min(small))}: fstests wants 10 GB, or tests skip")
+    if len({size for use, size in pairs if use == "scratch"}) > 1:
+        found.append("the scratch disks differ in size: tests of several equal disks will skip")
+    if uses and len(sizes) == len(uses):
+        found.append("no disk is left for the log of writes: tests that replay it will skip")
+    return found
+
+
+def _uses(profiles: Iterable[Profile]) -> list[str]:
+    on_disk = [profile for profile in profiles if profile.fs in _ON_DISK]
+    if not on_disk:
+        return []
+    pool = POOL if any(profile.fs == "btrfs" for profile in on_disk) else 1
+    external = {device for profile in on_disk for device in profile.devices}
+    # Test and scratch file system are mounted at the same time, and both are made the profile's way.
+    return ["test", *["scratch"] * pool, *[use for use in ("log", "rt") for _ in range(2) if use in external]]
+
+
+def _fit(number: int, use: str, size: int) -> str:
+    smallest, largest = LOG_SIZES if use == "log" else (SMALLEST, None)
+    if size < smallest:
+        return f"disk {number} ({use}) has {_shown(size)}, {_shown(smallest)} is the least"
+    if largest is not None and size > largest:
+        return f"disk {number} ({use}) has {_shown(size)}, mkfs.xfs takes at most {largest} bytes as a log"
+    return ""
+
+
+def _hint(uses: Sequence[str]) -> str:
+    """The disks to write; those of another size begin an entry of their own."""
+    rows = [(size, len(list(same))) for size, same in groupby(_SUGGESTED.get(use, "20GiB") for use in uses)]
+    disks = ", ".join(f"{{size: {size}, count: {count}}}" for size, count in rows)
+    return (
+        f"write guests: {{disks: [{disks}]}}; the files of disks are sparse. One more, for the log of writes, is of use"
+    )
+
+
+def _counted(uses: Sequence[str]) -> str:
+    return ", ".join(f"{len(list(same))} {use}" for use, same in groupby(uses))
+
+
+def _names(profiles: Mapping[str, Profile]) -> str:
+    names = [name for name, profile in profiles.items() if profile.fs in _ON_DISK]
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more profiles" if len(names) > 3 else "")
+
+
+def _shown(size: int) -> str:
+    return f"{size / (1 << 30):.3g} GiB" if size >= 1 << 30 else f"{size / (1 << 20):.3g} MiB"
+
+
+def _path(number: int) -> str:
+    return f"/dev/disk/by-id/virtio-kd-{number}"

@@ -1,0 +1,129 @@
+"""The configuration that fstests' `check` reads: a `[default]` section, and one for each profile.
+
+One file a file system, because a section adds to the variables of `[default]` and cannot take any away: a scratch pool
+beside a scratch device stops `check`, and a file system that differs from the one before has its test device made anew,
+which nothing can do for tmpfs. Give `check` one file and one section: `HOST_OPTIONS=FILE ./check -s PROFILE …`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+
+from kdevops.lab.fstests import FileSystem, Profile
+from kdevops.suites.fstests.devices import Devices
+
+TEST_DIR = "/media/test"
+SCRATCH_MNT = "/media/scratch"
+EXPORTS = ("/export/test", "/export/scratch")
+"""What the server of an nfs profile exports."""
+SHARES = ("test", "scratch")
+"""What the server of a cifs profile shares."""
+
+# As upstream has it, by guest and kernel. The one value that is code: it is ours, and `check` evaluates it.
+_RESULTS = 'RESULT_BASE="$PWD/results/$HOST/$(uname -r)"'
+_TMPFS_SIZE = "1G"  # fstests' own choice where nothing is said
+_PLAIN = re.compile(r"[A-Za-z0-9_.,:/+@%^=-]+( [A-Za-z0-9_.,:/+@%^=-]+)*")
+_LITERAL = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.,:/+@%^-")
+
+
+def local_configs(
+    profiles: Mapping[str, Profile],
+    devices: Devices,
+    *,
+    server_address: str = "",
+    results: str | None = None,
+    soak: float = 0,
+    test_dir: str = TEST_DIR,
+    scratch_mnt: str = SCRATCH_MNT,
+) -> dict[FileSystem, str]:
+    """The text of a configuration for each file system among `profiles`.
+
+    `server_address` is that of the guest which serves nfs or cifs. `results` is a guest directory, by default `results/`
+    in fstests' own, by guest and kernel. `soak` is in seconds.
+    """
+    texts: dict[FileSystem, str] = {}
+    for fs in dict.fromkeys(profile.fs for profile in profiles.values()):
+        common = {
+            "FSTYP": fs,
+            **_places(fs, devices, server_address),
+            "TEST_DIR": test_dir,
+            "SCRATCH_MNT": scratch_mnt,
+            "CANON_DEVS": "yes",
+            # mkfs.tmpfs does not exist: the test file system of a fresh mount is fresh.
+            "RECREATE_TEST_DEV": "false" if fs == "tmpfs" else "true",
+            "KEEP_DMESG": "yes",
+        }
+        if soak:
+            common["SOAK_DURATION"] = str(math.ceil(soak))
+        if results is not None:
+            common["RESULT_BASE"] = results
+        lines = ["[default]", *_settings(common), *([_RESULTS] if results is None else [])]
+        for name, profile in profiles.items():
+            if profile.fs == fs:
+                lines += ["", f"[{name}]", *_settings(_section(profile, devices))]
+        texts[fs] = "".join(f"{line}\n" for line in lines)
+    return texts
+
+
+def setting(name: str, value: str) -> str:
+    """A line that gives `name` just this value, in a file with sections as in one that bash sources.
+
+    `check` rewrites every line of a section with sed (cuts it at `#`, strips blanks around any `=`, puts what has no quote
+    inside into double quotes) and hands the rest, split at blanks and globbed, to eval. So only what comes through that as
+    it is stands there as it is; of everything else each byte that could mean something is an escape of bash's $'...'.
+    Raises ValueError for a NUL, which no variable can hold.
+    """
+    if "\0" in value:
+        raise ValueError(f"{name}: a value cannot hold a NUL")
+    if not value or (_PLAIN.fullmatch(value) and "= " not in value and " =" not in value):
+        return f'{name}="{value}"'
+    text = "".join(chr(byte) if byte in _LITERAL else f"\\x{byte:02x}" for byte in value.encode())
+    return f"export {name}=$'{text}'"
+
+
+def _settings(values: Mapping[str, str]) -> Iterator[str]:
+    return (setting(name, value) for name, value in values.items())
+
+
+def _places(fs: FileSystem, devices: Devices, server: str) -> dict[str, str]:
+    """Where the test and the scratch file system are."""
+    match fs:
+        case "tmpfs":
+            return {"TEST_DEV": "tmpfs_test", "SCRATCH_DEV": "tmpfs_scratch"}
+        case "nfs" | "cifs":
+            if not server:
+                raise ValueError(f"{fs} needs the address of its server")
+            host = f"[{server}]" if ":" in server and fs == "nfs" else server
+            names = [f"{host}:{path}" for path in EXPORTS] if fs == "nfs" else [f"//{host}/{share}" for share in SHARES]
+            return {"TEST_DEV": names[0], "SCRATCH_DEV": names[1]}
+    if devices.test is None or not devices.scratch:
+        raise ValueError(f"{fs} needs disks for the test and the scratch file system")
+    places = {"TEST_DEV": devices.test}
+    if fs == "btrfs":
+        places["SCRATCH_DEV_POOL"] = " ".join(devices.scratch)
+    else:
+        places["SCRATCH_DEV"] = devices.scratch[0]
+    if devices.logwrites:
+        places["LOGWRITES_DEV"] = devices.logwrites
+    return places
+
+
+def _section(profile: Profile, devices: Devices) -> dict[str, str]:
+    """Everything that can differ between profiles, so that no section takes anything from the one before."""
+    mount = profile.mount
+    if profile.fs == "tmpfs" and "size=" not in mount:
+        mount = f"-o size={_TMPFS_SIZE} {mount}".strip()
+    section = {"MKFS_OPTIONS": profile.mkfs, "MOUNT_OPTIONS": mount, "TEST_FS_MOUNT_OPTS": mount}
+    if profile.fs == "xfs":
+        log = devices.log if "log" in profile.devices else ("", "")
+        rt = devices.rt if "rt" in profile.devices else ("", "")
+        section |= {
+            "USE_EXTERNAL": "yes" if profile.devices else "no",
+            "SCRATCH_LOGDEV": log[0],
+            "TEST_LOGDEV": log[1],
+            "SCRATCH_RTDEV": rt[0],
+            "TEST_RTDEV": rt[1],
+        }
+    return section
