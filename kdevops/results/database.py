@@ -104,7 +104,13 @@ def connect(path: Path) -> sqlite3.Connection:
 
 @contextlib.contextmanager
 def transaction(connection: sqlite3.Connection, path: Path) -> Iterator[sqlite3.Connection]:
-    """A write transaction: all of it is durable at the end of the block, or nothing of it ever was."""
+    """A write transaction: all of it is durable at the end of the block, or nothing of it ever was.
+
+    Within another it is a part of that one, which decides for both.
+    """
+    if connection.in_transaction:
+        yield connection
+        return
     with explained(path):
         connection.execute("BEGIN IMMEDIATE")
         try:

@@ -127,6 +127,15 @@ class Store:
             self._note(run_id, Kind.CREATED, text=f"{len(plan)} tests planned")
         return run_id
 
+    def add_finished(self, lab: str, outcomes: Mapping[TestId, Outcome], record: Mapping[str, JSON]) -> int:
+        """Store a run that happened elsewhere, all of it or nothing, and return its number. Raises as `create_run`."""
+        with database.transaction(self._connection, self.path):
+            run_id = self.create_run(lab, [PlannedRow(test, 0.0) for test in outcomes], record)
+            for test, outcome in outcomes.items():
+                self.ended(run_id, test, outcome)
+            self.finish(run_id)
+        return run_id
+
     def run(self, run_id: int) -> Run:
         """The run with this number. Raises UserError when there is none."""
         rows = self._query("SELECT id, lab, state, created, ended, record FROM run WHERE id = ?", run_id)

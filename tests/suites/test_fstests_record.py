@@ -98,6 +98,20 @@ def test_the_record_is_read(section: Path) -> None:
     assert [record.runs[-1].status(f"generic/00{n}") for n in (1, 2, 3)] == [PASS, SKIP, FAIL]
 
 
+def test_an_interrupted_test_has_not_passed(section: Path) -> None:
+    (section / "check.log").write_text("Ran: generic/001 generic/002 \nInterrupted!\nPassed all 2 tests\n")
+    (run,) = read_record(section).runs
+    assert [run.status("generic/001"), run.status("generic/002")] == [PASS, Status.MISSING]
+
+
+def test_a_report_that_was_not_the_last_one_is_not_finished(section: Path) -> None:
+    (section / "result.xml").write_text(XML.replace('time="19"', 'time=""'))
+    report = read_report(section / "result.xml")
+    assert report is not None
+    assert not report.finished
+    assert not report.trouble
+
+
 def test_no_contradiction(section: Path) -> None:
     assert reconcile(section, told()) == []
 
@@ -143,7 +157,7 @@ def test_an_older_log_says_nothing_of_this_run(section: Path) -> None:
 
 
 def test_a_failure_that_the_log_lacks(section: Path) -> None:
-    (section / "check.log").write_text(LOG.replace("Failures: generic/003\n", ""))
+    (section / "check.log").write_text(LOG.replace("Interrupted!\n", "").replace("Failures: generic/003\n", ""))
     assert reconcile(section, told()) == ["generic/003: check printed fail, and check.log says pass"]
 
 

@@ -24,18 +24,21 @@ _RECORDED = (Status.PASS, Status.FAIL, Status.SKIP)
 
 @dataclass(frozen=True, slots=True)
 class LoggedRun:
-    """One run of `check`, by its paragraph in `check.log`. Whatever ran and neither failed nor was skipped passed."""
+    """One run of `check`, by its paragraph in `check.log`. `interrupted` is the test that was running when it was ended."""
 
     kernel: str
     ran: frozenset[str]
     skipped: frozenset[str]
     failed: frozenset[str]
+    interrupted: str = ""
 
     def status(self, name: str) -> Status:
-        """How a test of this run ended."""
+        """How a test of this run ended: what ran and neither failed nor was skipped passed."""
         if name in self.failed:
             return Status.FAIL
-        return Status.SKIP if name in self.skipped else Status.PASS
+        if name in self.skipped:
+            return Status.SKIP
+        return Status.MISSING if name == self.interrupted else Status.PASS
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,19 +121,22 @@ def _read_times(path: Path) -> dict[str, int]:
 
 def _read_log(path: Path) -> tuple[LoggedRun, ...]:
     runs: list[LoggedRun] = []
-    kernel = ""
-    lists: dict[str, frozenset[str]] = {}
+    kernel, interrupted = "", False
+    lists: dict[str, list[str]] = {}
     for line in _lines(path):
         word, _, rest = line.partition(":")
         if word == "Kernel version":
             kernel = clean(rest, 100)
         elif word in {"Ran", "Not run", "Failures"}:
-            lists[word] = frozenset(clean(rest).split())
+            lists[word] = clean(rest).split()
+        elif line.startswith("Interrupted!"):
+            interrupted = True
         elif line.startswith(("Failed ", "Passed all ")):
-            empty: frozenset[str] = frozenset()
-            if ran := lists.get("Ran", empty):
-                runs.append(LoggedRun(kernel, ran, lists.get("Not run", empty), lists.get("Failures", empty)))
-            lists, kernel = {}, ""
+            ran, skipped, failed = (lists.get(name, []) for name in ("Ran", "Not run", "Failures"))
+            if ran:
+                last = ran[-1] if interrupted else ""
+                runs.append(LoggedRun(kernel, frozenset(ran), frozenset(skipped), frozenset(failed), last))
+            lists, kernel, interrupted = {}, "", False
     return tuple(runs)
 
 

@@ -39,11 +39,15 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A report: its tests in order, what it says of machine and configuration, and in a line what is wrong with it."""
+    """A report: its tests in order, what it says of machine and configuration, and in a line what is wrong with it.
+
+    `finished` says that it was written at the end of `check`; newer trees write it before each test too.
+    """
 
     cases: tuple[Case, ...] = ()
     properties: Mapping[str, str] = field(default_factory=dict)
     trouble: str = ""
+    finished: bool = True
 
 
 def read_report(path: Path) -> Report | None:
@@ -65,7 +69,7 @@ def read_report(path: Path) -> Report | None:
         return None
     except (ParseError, ValueError, LookupError) as error:
         trouble = f"cannot be read to its end: {clean(str(error), MAX_REASON)}"
-    return Report(tuple(target.cases), target.properties, trouble)
+    return Report(tuple(target.cases), target.properties, trouble, target.finished and not trouble)
 
 
 class _Target:
@@ -74,6 +78,7 @@ class _Target:
     def __init__(self) -> None:
         self.cases: list[Case] = []
         self.properties: dict[str, str] = {}
+        self.finished = False
         self._case: Case | None = None
 
     def doctype(self, *_: str | None) -> None:
@@ -83,6 +88,8 @@ class _Target:
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         """An element begins."""
         message = attributes.get("message", "")
+        if tag == "testsuite":
+            self.finished = attributes.get("time") != ""
         if tag == "property" and len(self.properties) < _MAX_PROPERTIES:
             self.properties[clean(attributes.get("name", ""), 80)] = clean(attributes.get("value", ""), MAX_REASON)
         elif tag == "testcase":
