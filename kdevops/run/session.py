@@ -5,13 +5,11 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Protocol
 
 import kdevops
 from kdevops.errors import InfrastructureError, UserError
-from kdevops.lab.explain import nearest
 from kdevops.lab.load import LoadedLab
 from kdevops.lab.model import Lab
 from kdevops.progress import Progress
@@ -28,6 +26,7 @@ from kdevops.run.hand import write_access
 from kdevops.run.job import Job
 from kdevops.run.known import expunged, known_record, leave_out, left_out
 from kdevops.run.lock import lab_lock
+from kdevops.run.narrow import among, gone_wrong, narrowed, told
 from kdevops.run.places import Places
 from kdevops.run.runner import drive
 from kdevops.run.work import queue_of
@@ -54,17 +53,31 @@ class Ended:
 
 
 async def start(
-    loaded: LoadedLab, places: Places, watcher: Watcher, *, only: Sequence[str] = (), keep: bool = False
+    loaded: LoadedLab,
+    places: Places,
+    watcher: Watcher,
+    *,
+    only: Sequence[str] = (),
+    failures_of: int | None = None,
+    keep: bool = False,
 ) -> Ended:
-    """Prepare, plan, run and judge; `only` narrows the plan to tests whose `suite/profile/name`, or the end of it, fits a glob.
+    """Prepare, plan, run and judge.
 
-    Raises KdevopsError for whatever keeps the run from starting.
+    `only` narrows the plan to tests whose `suite/profile/name`, or the end of it, fits a glob; `failures_of` to those
+    that went wrong in an earlier run. Raises KdevopsError for whatever keeps the run from starting.
     """
     lab = loaded.lab
     with lab_lock(places.lab(lab.name), lab.name, "run"), Store(places.state) as store:
+        failed = gone_wrong(store, failures_of) if failures_of is not None else None
         built = await build(lab, places, watcher.handle)
         rows = narrowed(_plan(built, store, lab, loaded.baseline), only)
-        run_id = store.create_run(lab.name, rows, _record(loaded, built))
+        record = _record(loaded, built)
+        if failed is not None:
+            rows, absent = among(rows, failed)
+            record["failures_of"] = failures_of
+            if absent:
+                watcher.handle(Note(f"went wrong in run {failures_of} and not planned now: {told(absent)}"))
+        run_id = store.create_run(lab.name, rows, record)
         return await _go(run_id, lab, built, places, store, watcher, keep=keep)
 
 
@@ -102,23 +115,6 @@ async def rerun(run_id: int, places: Places, watcher: Watcher, *, keep: bool = F
                 record,
             )
             return await _go(new, lab, built, places, store, watcher, keep=keep)
-
-
-def narrowed(rows: Sequence[PlannedRow], patterns: Sequence[str]) -> list[PlannedRow]:
-    """The rows that one of the globs fits, all of them without any. Raises UserError for a glob that fits none."""
-    chosen: set[TestId] = set()
-    for pattern in patterns:
-        fitting = [row.id for row in rows if any(fnmatchcase(str(row.id)[at:], pattern) for at in _starts(row.id))]
-        if not fitting:
-            names = {name for row in rows for name in (str(row.id), row.id.name, row.id.suite)}
-            raise UserError(f"--only {pattern}: no planned test fits{nearest(pattern, names)}")
-        chosen.update(fitting)
-    return [row for row in rows if row.id in chosen or not patterns]
-
-
-def _starts(test: TestId) -> tuple[int, int, int]:
-    """Where in a test's full name a glob may begin: at the suite, the profile or the name."""
-    return 0, len(test.suite) + 1, len(test.suite) + len(test.profile) + 2
 
 
 def judge(store: Store, run: Run) -> RunVerdict:
