@@ -22,12 +22,13 @@ _PATH = os.pathsep.join(
 )  # depmod is no user's command on Debian
 
 _COMMAND_FOR = {
-    "MODULES": "depmod", "DEBUG_INFO_BTF": "pahole", "KERNEL_LZ4": "lz4", "KERNEL_ZSTD": "zstd", "KERNEL_XZ": "xz",
-    "KERNEL_LZMA": "xz", "KERNEL_BZIP2": "bzip2", "IKHEADERS": "cpio",
+    "MODULES": "depmod", "MODULE_COMPRESS_XZ": "xz", "MODULE_COMPRESS_ZSTD": "zstd", "MODULE_SIG": "openssl",
+    "DEBUG_INFO_BTF": "pahole", "IKHEADERS": "cpio", "KERNEL_BZIP2": "bzip2", "KERNEL_LZ4": "lz4", "KERNEL_LZMA": "xz",
+    "KERNEL_LZO": "lzop", "KERNEL_XZ": "xz", "KERNEL_ZSTD": "zstd",
 }  # fmt: skip
 # Option → the header it is compiled with, and the library that has it.
 _LIBELF = ("gelf.h", "libelf")
-_OPENSSL = ("openssl/opensslv.h", "openssl")
+_OPENSSL = ("openssl/opensslv.h", "libssl")
 _HEADER_FOR = {
     "OBJTOOL": _LIBELF,
     "STACK_VALIDATION": _LIBELF,

@@ -34,6 +34,11 @@ def test_every_need_says_who_brings_it_for_every_family(kind: str) -> None:
         assert all(package is None or package == package.strip() != "" for package in brings.values()), name
 
 
+def test_no_name_stands_for_two_things() -> None:
+    names = [name for kind in ("commands", "optional_commands", "libraries") for name in TABLE[f"controller_{kind}"]]
+    assert sorted(names) == sorted(set(names)), "a hint would name the package of the other"
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_family_can_ask_refresh_and_install(family: str) -> None:
     words = yaml.safe_load((data_dir("roles") / f"controller/vars/{family}.yml").read_text())
