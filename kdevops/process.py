@@ -36,6 +36,12 @@ MAX_LOG = 256 << 20
 """Bytes of each stream copied to `log_to`; what a guest says must not fill the disk."""
 _KILL_GRACE = 1.0
 _MAX_SAID = 300
+_INSTALLERS = {
+    "debian": "apt-get install",
+    "redhat": "dnf install",
+    "suse": "zypper install",
+    "archlinux": "pacman -S",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +137,6 @@ def describe_exit(returncode: int) -> str:
 def install_hint(*needed: str) -> str:
     """How to get commands or libraries on this distribution; the role `controller` has the names of their packages."""
     everything = "everything at once: kdevops doctor --install"
-    installers = {
-        "debian": "apt-get install",
-        "redhat": "dnf install",
-        "suse": "zypper install",
-        "archlinux": "pacman -S",
-    }
     family = distribution_family()
     with contextlib.suppress(OSError, ValueError, KeyError):
         table = json.loads((data_dir("roles") / "controller/vars/commands.json").read_text())
@@ -144,9 +144,14 @@ def install_hint(*needed: str) -> str:
         known = {**usual, **table["controller_optional_commands"]}
         packages = sorted({known[name][family] for name in needed if known[name][family]})
         if packages:
-            hint = f"install {'it' if len(needed) == 1 else 'them'}: {installers[family]} {' '.join(packages)}"
+            hint = f"install {'it' if len(needed) == 1 else 'them'}: {installation(packages)}"
             return f"{hint} (or {everything})" if usual.keys() >= set(needed) else hint
     return f"install it with your distribution's package manager, or {everything}"
+
+
+def installation(packages: Sequence[str]) -> str:
+    """The command that installs these packages on this distribution. Raises KeyError on one that we do not know."""
+    return f"{_INSTALLERS[distribution_family()]} {' '.join(packages)}"
 
 
 def distribution_family(os_release: Path = Path("/etc/os-release")) -> str:

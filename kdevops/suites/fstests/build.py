@@ -1,0 +1,151 @@
+"""Build fstests once, for any number of guests: as a tar archive to send, and as a disk to hand over."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from asyncio import to_thread
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from kdevops.errors import CommandError, InfrastructureError, KdevopsError, UserError
+from kdevops.files import digest_of, locked, published, sha256_of
+from kdevops.guest.debian_tree import complaint
+from kdevops.guest.image_disk import make_volume
+from kdevops.lab.fstests import FstestsSource
+from kdevops.lab.model import Image
+from kdevops.paths import write_atomic
+from kdevops.process import describe_exit
+from kdevops.progress import Progress, Report
+from kdevops.suites.fstests.place import Here, Place, choose
+from kdevops.suites.fstests.source import FstestsTree, copy, fetch
+from kdevops.suites.make import Errors
+from kdevops.suites.pack import pack
+
+STEP = "fstests build"
+LABEL = "kd-fstests"
+_DISK_SIZE = 4 << 30
+"""Bytes of the disk image: sparse, with room for the results of a chunk and for the big files of what went wrong."""
+_TAR, _DISK, _DIGEST = "payload.tar", "disk.raw", "payload.sha256"
+_LAYOUT = 1
+"""To be raised when what is made of the same source changes."""
+# What only the next make would want.
+_LEFT_OUT = ("*.o", "*.lo", "*.a", "*.la", ".libs", ".dep", ".ltdep", "autom4te.cache", "config.log")
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltFstests:
+    """fstests, ready for guests. `directory` is the built tree, to be read only; `tar` and `disk` hold the same.
+
+    `disk` is a raw image of one ext4 file system. `digest` is the tar's SHA-256. `key` is of the source and of what it was
+    built with; `record` tells both.
+    """
+
+    directory: Path
+    commit: str | None
+    key: str
+    digest: str
+    tar: Path
+    disk: Path
+    record: Mapping[str, str]
+
+
+async def build(source: FstestsSource, image: Image, *, cache: Path, report: Report) -> BuiltFstests:
+    """Fetch and build fstests for guests of this image, or take it from the cache.
+
+    Raises UserError for a source that cannot be had, is no fstests, or does not build (with the first error);
+    InfrastructureError for what this machine lacks.
+    """
+    tree = await fetch(source, cache=cache, report=report)
+    place = await choose(image) if tree.compiles else Here("make alone")
+    key = digest_of([_LAYOUT, tree.key, place.key])[:32]
+    done = cache / "fstests" / key
+    digest = _digest_of(done)
+    if not digest:
+        async with locked(cache / "fstests" / f"{key}.lock", report=report, step=STEP):
+            digest = _digest_of(done)
+            if not digest:
+                with published(done) as work:
+                    digest = await _make(tree, place, key, work, done.with_suffix(".log"), report)
+    origin = {"path": str(source.path)} if source.path else {"git": source.git, "ref": source.ref or "HEAD"}
+    facts = {"commit": tree.commit or "", "diff_sha256": tree.diff_sha256 or "", "built_in": place.name}
+    record = {**origin, **facts, "payload": digest}
+    built = BuiltFstests(done / "fstests", tree.commit, key, digest, done / _TAR, done / _DISK, record)
+    report(Progress(STEP, f"{(built.commit or 'a tree without commit')[:12]}, built in {place.name}", 1.0, done=True))
+    return built
+
+
+async def _make(tree: FstestsTree, place: Place, key: str, work: Path, log: Path, report: Report) -> str:
+    """Fill `work` with tree, archive, disk, and, last, the digest of the archive, which is given back."""
+    log.unlink(missing_ok=True)
+    directory = work / "fstests"
+    report(Progress(STEP, f"in {place.name}", fraction=0.0))
+    await copy(tree, directory)
+    errors = Errors()
+    watch = _watcher(directory, report)
+
+    def on_line(line: str) -> None:
+        errors.feed(line)
+        watch(line)
+
+    try:
+        await place.make(directory, log=log, on_line=on_line)
+    except CommandError as error:
+        raise _explained(error, errors.first, log) from error
+    report(Progress(STEP, "packing", fraction=0.95))
+    await to_thread(_strip, directory)
+    await to_thread(pack, directory, work / _TAR)
+    with tempfile.TemporaryDirectory(dir=work) as volume:
+        disk = Path(volume) / _DISK
+        await make_volume(disk, work / _TAR, size=_DISK_SIZE, label=LABEL, uuid=UUID(key), log=log)
+        disk.chmod(0o444)
+        disk.rename(work / _DISK)
+    digest = await to_thread(sha256_of, work / _TAR)
+    write_atomic(work / _DIGEST, digest)
+    return digest
+
+
+def _digest_of(done: Path) -> str | None:
+    """The digest of what was built here; None unless all of it is there."""
+    whole = all((done / name).exists() for name in ("fstests", _TAR, _DISK, _DIGEST))
+    return (done / _DIGEST).read_text() if whole else None
+
+
+def _watcher(tree: Path, report: Report) -> Callable[[str], None]:
+    """Tells progress from make's lines: `[CC] fsstress` for each program of about as many C files."""
+    total = max(1, sum(1 for _ in tree.rglob("*.c")))
+    count = 0
+
+    def watch(line: str) -> None:
+        nonlocal count
+        if line.startswith("I: ") and "hook" not in line:  # mmdebstrap's, but for what it is told to do by us
+            report(Progress(STEP, line.removeprefix("I: ").rstrip("."), fraction=0.0))
+        elif "[CC]" in line:
+            count += 1
+            report(Progress(STEP, line.rsplit(maxsplit=1)[-1], fraction=min(0.9, 0.1 + 0.8 * count / total)))
+
+    return watch
+
+
+def _explained(error: CommandError, first: str, log: Path) -> KdevopsError:
+    if "No space left on device" in error.output:
+        return InfrastructureError("fstests could not be built: the disk is full", log=log)
+    if error.returncode is None:
+        return InfrastructureError(error.message, hint=error.hint, log=log)
+    if error.returncode < 0:
+        return InfrastructureError(f"{error.argv[0]} {describe_exit(error.returncode)}", log=log)
+    if first:
+        return UserError(f"fstests does not build: {first}", log=log)
+    return InfrastructureError(f"fstests could not be built: {complaint(error)}", hint=error.hint, log=log)
+
+
+def _strip(tree: Path) -> None:
+    """Remove what only another make would read."""
+    for pattern in _LEFT_OUT:
+        for path in tree.rglob(pattern):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)

@@ -1,0 +1,49 @@
+"""What fstests needs, in a guest and to be built. The role `fstests` holds the lists, and applies them to other guests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from kdevops.guest.needs import GuestNeeds
+from kdevops.paths import data_dir
+
+
+@dataclass(frozen=True, slots=True)
+class BuildNeeds:
+    """What fstests is built with: commands and C headers, each with the package of one distribution that brings it."""
+
+    commands: Mapping[str, str]
+    headers: Mapping[str, str]
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """All of the packages, sorted."""
+        return tuple(sorted({*self.commands.values(), *self.headers.values()} - {""}))
+
+
+def guest_needs(file_systems: Iterable[str] = (), family: str = "debian") -> GuestNeeds:
+    """What a guest of this distribution family needs for fstests; `file_systems` are those of the chosen profiles."""
+    variables = _variables(family)
+    special = variables["fstests_file_system_packages"]
+    packages = {*variables["fstests_guest_packages"], *(name for fs in file_systems for name in special.get(fs, ()))}
+    return GuestNeeds(tuple(sorted(packages)), tuple(_variables("main")["fstests_users"]))
+
+
+def build_needs(family: str) -> BuildNeeds:
+    """What a distribution family builds fstests with; a family that we do not know has Debian's headers, and no packages."""
+    try:
+        variables = _variables(family)
+    except FileNotFoundError:
+        variables = _variables("debian")
+        for kind in ("fstests_build_commands", "fstests_build_headers"):
+            variables[kind] = dict.fromkeys(variables[kind], "")
+    return BuildNeeds(variables["fstests_build_commands"], variables["fstests_build_headers"])
+
+
+def _variables(name: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((data_dir("roles") / f"fstests/vars/{name}.yml").read_text())
+    return loaded

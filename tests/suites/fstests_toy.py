@@ -1,0 +1,48 @@
+"""A toy fstests: enough of its shape to be fetched, built and packed, in a moment."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+MAKEFILE = """\
+default: src/toy
+src/toy: src/toy.c
+\t@echo "    [CC]    toy"
+\t@$(CC) -c -o src/toy.o $<
+\t@$(CC) -o $@ src/toy.o
+"""
+FILES = {
+    "Makefile": MAKEFILE,
+    ".gitignore": "*.o\n/src/toy\n/local.config\n",
+    "check": "#!/bin/bash\n",
+    "src/toy.c": "int main(void) { return 0; }\n",
+    "tests/generic/001": "#! /bin/bash\n",
+    "tests/generic/001.out": "QA output created by 001\n",
+}
+
+
+def make_tree(path: Path, changes: Mapping[str, str] = MappingProxyType({})) -> Path:
+    """A tree of FILES, with these changed or added."""
+    for name, content in {**FILES, **changes}.items():
+        file = path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(content)
+    (path / "check").chmod(0o755)
+    return path
+
+
+def commit(path: Path) -> str:
+    """Make the tree a git repository, or commit what has changed in it."""
+    if not (path / ".git").exists():
+        git(path, "init", "--quiet", "--initial-branch=master")
+    git(path, "add", "--all")
+    git(path, "-c", "user.name=toy", "-c", "user.email=toy@example.org", "commit", "--quiet", "-m", "toy")
+    return git(path, "rev-parse", "HEAD")
+
+
+def git(path: Path, *words: str) -> str:
+    """What git says."""
+    return subprocess.run(["git", "-C", path, *words], check=True, capture_output=True, text=True).stdout.strip()
