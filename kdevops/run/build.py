@@ -103,6 +103,7 @@ async def _kernel_and_suites(
         artifact.vmlinux,
         artifact.modules,
         lab.kernel.compiler,
+        artifact.release,
     )
     return artifact, tuple([await suite.prepare(kernel, cache=places.cache, report=report) for suite in suites])
 

@@ -16,7 +16,7 @@ from kdevops.process import Completed
 from kdevops.providers.base import Guest
 from kdevops.results.model import Outcome, Status, TestId
 from kdevops.results.text import clean
-from kdevops.run.fate import fate, oops_text
+from kdevops.run.fate import LAST_WORDS, fate, oops_text, outlives
 from kdevops.run.job import COMMAND, MAX_LOST, UNHEALTHY_TAINT, Job
 from kdevops.run.leftovers import Leftovers
 from kdevops.run.work import Work
@@ -53,7 +53,7 @@ class Chunk:
         self._begun: set[TestId] = set()
         self._current: _Current | None = None
         self._quiet_since = time.monotonic()
-        self._console_end = console.end_of(guest.console)
+        self._console_start = self._console_end = console.end_of(guest.console)
         self._unfit = ""
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._leftovers = Leftovers(job, name, guest, self._suite)
@@ -64,6 +64,8 @@ class Chunk:
         Raises InfrastructureError when the harness got nowhere; `left` is then still to be given back.
         """
         async with self._leftovers:
+            if unfit := await self._sweep():
+                raise InfrastructureError(f"guest {self._name} is not fit for tests: {unfit}")
             try:
                 ended = await self._listen()
             except (LostGuestError, CommandError) as error:
@@ -178,8 +180,12 @@ class Chunk:
         seconds = time.monotonic() - current.since
         last = self._work.lost >= MAX_LOST
         factor = self._job.provider.factor
+        await outlives(self._guest, LAST_WORDS)
+        # A kernel dies once: its last words may have overtaken what the harness said of the test before.
+        oops = find_oops(console.read_since(self._guest.console, self._console_start, _MAX_CONSOLE))
+        offset = self._console_start if oops and oops.fatal else current.offset
         try:
-            outcome = await fate(self._guest, error, current.offset, seconds, factor=factor, last=last)
+            outcome = await fate(self._guest, error, offset, seconds, factor=factor, last=last)
         except InfrastructureError:
             self._try_alone(current.test, error.message, Outcome(Status.MISSING, reason=error.message))
         else:

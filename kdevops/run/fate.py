@@ -13,7 +13,7 @@ from kdevops.run.job import GRACE, MAX_LOST
 from kdevops.triage.farewell import find_farewell
 from kdevops.triage.oops import find_oops
 
-_LAST_WORDS = 3.0
+LAST_WORDS = 3.0
 """Seconds in which a machine whose connection broke may be seen to be gone."""
 
 
@@ -24,7 +24,7 @@ async def fate(
 
     Raises `error` where nothing explains the loss, unless this is the `last` try: then the test is what they had in common.
     """
-    alive = await outlives(guest, _LAST_WORDS)
+    alive = await outlives(guest, LAST_WORDS)
     lines = console.read_since(guest.console, offset)
     oops = find_oops(lines)
     if oops and oops.fatal:

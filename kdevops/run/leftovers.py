@@ -58,7 +58,7 @@ class Leftovers:
     async def record(self, work: Work, told: Mapping[TestId, Outcome]) -> None:
         """Hold what the harness told against its own record; a disagreement is reported, never averaged."""
         directory = self._job.directory / work.suite / work.tests[0].profile / ".record" / self._name
-        if await self._fetch(None, directory):
+        if await self._fetch(None, work.tests[0].profile, directory):
             for line in self._suite.reconcile(directory, told):
                 self._job.trouble(self._name, line)
 
@@ -66,14 +66,14 @@ class Leftovers:
         while True:
             test = await self._wanted.get()
             try:
-                await self._fetch(test, self._job.directory / test.suite / _where(test))
+                await self._fetch(test, test.profile, self._job.directory / test.suite / _where(test))
             finally:
                 self._wanted.task_done()
 
-    async def _fetch(self, test: TestId | None, directory: Path) -> bool:
+    async def _fetch(self, test: TestId | None, profile: str, directory: Path) -> bool:
         """Whether the files came; where they did not, it is noted, for no status hangs on them."""
         timeout = _SECONDS * self._job.provider.factor
-        command = self._suite.keep_command(test, MAX_FILE)
+        command = self._suite.keep_command(test, profile, MAX_FILE)
         self._job.directory.mkdir(parents=True, exist_ok=True)
         try:
             with tempfile.NamedTemporaryFile(dir=self._job.directory, prefix=".leftovers-") as file:

@@ -50,6 +50,7 @@ class KernelBuild:
     """What a suite may use of the kernel under test. `tree` is its source, `build` its build directory; both read only.
 
     `compiler` is what the lab chose for the kernel; what a suite builds of the kernel's tree is built with the same.
+    `release` is what `uname -r` will say.
     """
 
     key: str
@@ -58,6 +59,7 @@ class KernelBuild:
     vmlinux: Path | None
     modules: Path | None = None
     compiler: Literal["gcc", "clang"] = "gcc"
+    release: str = ""
 
 
 class PreparedSuite(Protocol):
@@ -147,14 +149,17 @@ class ChunkSuite(PreparedSuite, Protocol):
     def account(self, tests: Sequence[PlannedTest]) -> Account:
         """A reader of what that command prints."""
 
-    def keep_command(self, test: TestId | None, limit: int) -> tuple[str, ...]:
+    def keep_command(self, test: TestId | None, profile: str, limit: int) -> tuple[str, ...]:
         """The argv that writes what a test left behind to stdout, as a tar; files of more than `limit` bytes cut.
 
-        None asks for the harness's own record of the chunk.
+        None asks for the harness's own record of the profile.
         """
 
     def sweep_command(self) -> tuple[str, ...]:
-        """The argv that prints, a line each, why the guest should not be used on: what earlier tests left behind."""
+        """The argv that prints, a line each, why the guest should not be used on: what earlier tests left behind.
+
+        It is run before each chunk too, for what is there at first is the guest's own.
+        """
 
     def reconcile(self, directory: Path, told: Mapping[TestId, Outcome]) -> Sequence[str]:
         """Where the harness's own record, kept below `directory`, contradicts what it told; a line each."""

@@ -71,7 +71,7 @@ class ToySuite:
     def account(self, tests: Sequence[PlannedTest]) -> ToyAccount:
         return ToyAccount(self.profile)
 
-    def keep_command(self, test: TestId | None, limit: int) -> tuple[str, ...]:
+    def keep_command(self, test: TestId | None, profile: str, limit: int) -> tuple[str, ...]:
         left = self.directory / (test.name if test else "record")
         left.mkdir(parents=True, exist_ok=True)
         return ("tar", "-c", "-C", str(left), "-f", "-", ".")

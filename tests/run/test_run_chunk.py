@@ -167,8 +167,15 @@ def test_a_mere_warning_is_kept_and_the_chunk_goes_on(bench: Bench) -> None:
 
 
 def test_what_a_sweep_finds_ends_the_guest(bench: Bench) -> None:
-    bench.run({f"t{n}": "true" for n in range(2)}, sweep="echo a loop device is left", seconds=100)
+    left = f"{bench.path}/loop0"
+    sweep = f"test ! -e {left} || {{ rm {left}; echo a loop device is left; }}"
+    bench.run({f"t{n}": f"touch {left}" for n in range(2)}, sweep=sweep, seconds=100)
     assert len(bench.provider.boots) == 2
+
+
+def test_a_guest_that_is_unfit_from_the_start_is_infrastructure(bench: Bench) -> None:
+    assert bench.run({"a": "true"}, sweep="echo the root file system is full").state is RunState.INCOMPLETE
+    assert "is not fit for tests: the root file system is full" in bench.troubles()[0]
 
 
 def test_what_a_test_leaves_behind_is_kept_even_when_the_next_one_crashes(bench: Bench) -> None:
