@@ -22,6 +22,7 @@ _KCONFIG = re.compile(r"(?P<file>[^\s:]*Kconfig[^\s:]*):(?P<line>\d+):(?!\s*warn
 _LINKER = re.compile(r"(?:\S*ld(?:\.\w+)?: )?(?P<where>\S+?):?(?:\(\S+\))?: (?P<what>undefined reference to .+)")
 _LINKED = re.compile(r"(?:\S*ld(?:\.\w+)?: )?(?P<object>\S+\.[oa]): in function .+")
 _LLD = re.compile(r"ld\.lld: error: (?P<what>.+)")
+_LLD_WHERE = re.compile(r">>>\s+(?P<object>\S+\.o):\(")  # two lines below what it says of an undefined symbol
 _MODPOST = re.compile(r"ERROR: modpost: (?P<what>.+)")
 _NO_RULE = re.compile(r"make(?:\[\d+\])?: \*\*\* (?P<what>No rule to make target .+?)\.?(?:\s+Stop\.)?")
 _OTHER = re.compile(r"(?:\S+: )?(?:fatal )?(?:error|ERROR|Error): (?P<what>.+)")
@@ -39,6 +40,7 @@ class Diagnosis:
         self._vague: str | None = None
         self._last = ""
         self._object = ""
+        self._homeless = False
 
     def feed(self, line: str) -> None:
         """Look at one line."""
@@ -49,6 +51,10 @@ class Diagnosis:
             self._machine = next((told for pattern, told in _MACHINE if pattern.search(line)), None)
         if self._precise is None:
             self._precise = self._read(line)
+            self._homeless = self._precise is not None and _LLD.match(line) is not None
+        elif self._homeless and (match := _LLD_WHERE.match(line)):
+            self._precise = f"{self._short(match['object'])}: {self._precise}"
+            self._homeless = False
         if self._vague is None and (match := _OTHER.match(line) or _NO_RULE.fullmatch(line)):
             self._vague = match["what"]
         if not _OF_MAKE.match(line):

@@ -34,7 +34,13 @@ def diagnose(text: str, returncode: int | None = 2) -> KdevopsError:
             "fs/a.o: undefined reference to `g'",
         ),
         ("/usr/bin/ld: /out/obj/fs/a.o:(.text+0x5): undefined reference to `g'", "fs/a.o: undefined reference to `g'"),
-        ("ld.lld: error: undefined symbol: g\n>>> referenced by a.c:3", "undefined symbol: g"),
+        ("ld.lld: error: undefined symbol: g\n>>> referenced by a.c:3", ": undefined symbol: g"),
+        (
+            "ld.lld: error: undefined symbol: g\n>>> referenced by a.c:3 (/src/linux/fs/a.c:3)\n"
+            ">>>               fs/a.o:(f) in archive vmlinux.a\n>>>               fs/b.o:(f) in archive vmlinux.a",
+            ": fs/a.o: undefined symbol: g",
+        ),
+        ("ld.lld: error: cannot open x.lds: gone\nfs/a.c:1:1: error: later", ": cannot open x.lds: gone"),
         ('ERROR: modpost: "g" [drivers/a.ko] undefined!', '"g" [drivers/a.ko] undefined!'),
         ("fs/Kconfig:3: syntax error\nfs/Kconfig:2: invalid statement", "fs/Kconfig:3: syntax error"),
         ('Kconfig:3:warning: strange\nmm/Kconfig:9: unknown statement "x"', 'mm/Kconfig:9: unknown statement "x"'),
