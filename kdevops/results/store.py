@@ -11,6 +11,7 @@ import math
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -127,14 +128,9 @@ class Store:
             self._note(run_id, Kind.CREATED, text=f"{len(plan)} tests planned")
         return run_id
 
-    def add_finished(self, lab: str, outcomes: Mapping[TestId, Outcome], record: Mapping[str, JSON]) -> int:
-        """Store a run that happened elsewhere, all of it or nothing, and return its number. Raises as `create_run`."""
-        with database.transaction(self._connection, self.path):
-            run_id = self.create_run(lab, [PlannedRow(test, 0.0) for test in outcomes], record)
-            for test, outcome in outcomes.items():
-                self.ended(run_id, test, outcome)
-            self.finish(run_id)
-        return run_id
+    def together(self) -> AbstractContextManager[object]:
+        """All that is written within the block is one transaction."""
+        return database.transaction(self._connection, self.path)
 
     def run(self, run_id: int) -> Run:
         """The run with this number. Raises UserError when there is none."""

@@ -50,28 +50,22 @@ def test_runs_are_listed_newest_first(db: Store) -> None:
     assert db.latest("z") is None
 
 
-def test_a_run_from_elsewhere_is_stored_whole(db: Store) -> None:
-    outcomes = {tid("b"): Outcome(Status.PASS, 2.0), tid("a"): Outcome(Status.FAIL, reason="no")}
-    run_id = db.add_finished("imported", outcomes, {"imported": {}})
-    assert (db.run(run_id).state, db.run(run_id).lab) == (RunState.COMPLETE, "imported")
-    assert db.run(run_id).ended is not None
-    assert list(db.outcomes(run_id).items()) == list(outcomes.items())
-    cut = db.add_finished("imported", {**outcomes, tid("c"): Outcome(Status.MISSING)}, {})
-    assert db.run(cut).state is RunState.INCOMPLETE
+def test_what_is_written_together_is_kept_together_or_not_at_all(db: Store, tmp_path: Path) -> None:
+    with db.together():
+        run_id = db.create_run("demo", rows("a"), {})
+        db.ended(run_id, tid("a"), Outcome(Status.PASS))
+        with Store(tmp_path) as other:
+            assert other.runs() == ()
+        db.finish(run_id)
+    assert db.run(run_id).state is RunState.COMPLETE
 
+    def fail_halfway() -> None:
+        with db.together():
+            db.ended(db.create_run("demo", rows("a"), {}), tid("b"), Outcome(Status.PASS))
 
-def test_of_a_run_from_elsewhere_that_cannot_be_stored_nothing_stays(
-    db: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*_: object) -> None:
-        raise InfrastructureError("the disk is full")
-
-    monkeypatch.setattr(db, "finish", refuse)
-    with pytest.raises(InfrastructureError):
-        db.add_finished("imported", {tid("a"): Outcome(Status.PASS)}, {})
-    assert db.runs() == ()
-    with pytest.raises(UserError, match="no test to run"):
-        db.add_finished("imported", {}, {})
+    with pytest.raises(InfrastructureError, match="not in the plan"):
+        fail_halfway()
+    assert [run.id for run in db.runs()] == [run_id]
 
 
 @pytest.mark.parametrize(
