@@ -36,8 +36,7 @@ def diagnose(text: str, returncode: int | None = 2) -> KdevopsError:
         ("/usr/bin/ld: /out/obj/fs/a.o:(.text+0x5): undefined reference to `g'", "fs/a.o: undefined reference to `g'"),
         ("ld.lld: error: undefined symbol: g\n>>> referenced by a.c:3", ": undefined symbol: g"),
         (
-            "ld.lld: error: undefined symbol: g\n>>> referenced by a.c:3 (/src/linux/fs/a.c:3)\n"
-            ">>>               fs/a.o:(f) in archive vmlinux.a\n>>>               fs/b.o:(f) in archive vmlinux.a",
+            "ld.lld: error: undefined symbol: g\n>>> referenced by a.c:3\n>>>      fs/a.o:(f) in archive x.a\n>>>  fs/b.o:(f)",
             ": fs/a.o: undefined symbol: g",
         ),
         ("ld.lld: error: cannot open x.lds: gone\nfs/a.c:1:1: error: later", ": cannot open x.lds: gone"),
