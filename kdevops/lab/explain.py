@@ -117,9 +117,15 @@ def _at(loc: Loc, schema: dict[str, Any]) -> list[dict[str, Any]]:
     """The schema nodes that may stand at `loc`."""
     nodes = [*_alternatives(schema, schema)]
     for step in loc:
-        below = [node.get("items") if isinstance(step, int) else node.get("properties", {}).get(step) for node in nodes]
+        below = [node.get("items") if isinstance(step, int) else _property(node, step) for node in nodes]
         nodes = [each for node in below if node for each in _alternatives(node, schema)]
     return nodes
+
+
+def _property(node: dict[str, Any], name: str) -> Any:
+    """The schema of a field, or that of every value of a table whose keys are names that the user makes."""
+    values = [*node.get("patternProperties", {}).values(), node.get("additionalProperties")]
+    return node.get("properties", {}).get(name) or values[0]
 
 
 def _alternatives(node: dict[str, Any], schema: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -114,7 +114,7 @@ def _names(profiles: Mapping[str, Profile]) -> str:
 
 
 def _shown(size: int) -> str:
-    return f"{size / (1 << 30):.3g} GiB" if size >= 1 << 30 else f"{size / (1 << 20):.3g} MiB"
+    return f"{size / (1 << 30):.3g} GiB" if size >= 1 << 30 else f"{size >> 20} MiB"
 
 
 def _path(number: int) -> str:
