@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from kdevops.cli.choice import Choice, choice_options, chosen
 from kdevops.cli.options import Context, common_options, json_option, lab_argument, pass_context, set_option
 from kdevops.errors import ExitCode, UserError
 
@@ -20,21 +21,45 @@ _keep = click.option("--keep", is_flag=True, help="Leave the guests up afterward
 
 @click.command()
 @lab_argument
+@click.argument("names", metavar="[TEST]...", nargs=-1)
 @set_option
+@choice_options
 @click.option(
     "--only", metavar="GLOB", multiple=True, help="Only tests that fit: selftests/*, futex:*, … May be repeated."
 )
+@click.option("--failures-of", metavar="RUN", type=int, help="Only tests that went wrong or missing in RUN.")
 @_keep
 @json_option
 @common_options
 @pass_context
-def run(context: Context, *, only: tuple[str, ...], keep: bool) -> int:
-    """Run the tests of LAB and say what regressed; image, kernel and guests are made first where they are not there."""
+def run(
+    context: Context,
+    /,
+    *,
+    names: tuple[str, ...],
+    only: tuple[str, ...],
+    failures_of: int | None,
+    keep: bool,
+    **fields: Any,
+) -> int:
+    """Run the tests of LAB and say what regressed; image, kernel and guests are made first where they are not there.
+
+    TEST names tests to run instead of all: generic/001 or xfs/* of fstests, or, as with --only, what fits their names.
+    """
     from kdevops.run import session
     from kdevops.run.places import Places
 
-    loaded = context.lab()
-    return _watch(context, lambda display: session.start(loaded, Places.default(), display, only=only, keep=keep))
+    if names and only:
+        raise UserError(
+            f"{names[0]} and --only {only[0]}: both say which tests to run", hint="give all of them as TEST"
+        )
+    loaded, globs = chosen(context, Choice(**fields), names)
+    return _watch(
+        context,
+        lambda display: session.start(
+            loaded, Places.default(), display, only=globs or only, failures_of=failures_of, keep=keep
+        ),
+    )
 
 
 @click.command()

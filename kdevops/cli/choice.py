@@ -1,0 +1,122 @@
+"""The options of `kdevops run` that choose tests of fstests, named as its users know them.
+
+Each stands for a field of `suites.fstests` and goes over the lab file as `--set` does. What `-g` and TEST choose takes the
+place of what the lab chooses; `-x` excludes more than the lab does.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from kdevops.errors import UserError
+
+if TYPE_CHECKING:
+    from kdevops.cli.options import Context
+    from kdevops.lab.fstests import Fstests
+    from kdevops.lab.load import LoadedLab
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+_DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)([smhdw]?)", re.ASCII)
+# What the lab file takes for a test of fstests; names of other suites may look like it behind their suite or profile.
+_TEST = re.compile(r"[a-z0-9_]+/[A-Za-z0-9_*?\[\]-]+", re.ASCII)
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the command line says of fstests, but for the names of tests. None and empty leave the lab as it is."""
+
+    groups: tuple[str, ...] = ()
+    exclude_groups: tuple[str, ...] = ()
+    start_after: str | None = None
+    count: int | None = None
+    soak: float | None = None
+    known: str | None = None
+
+    @property
+    def options(self) -> list[str]:
+        """The options that were given."""
+        return [option for name, option in _OPTIONS.items() if getattr(self, name) not in {None, ()}]
+
+    def assignments(self, tests: Sequence[str], lab: Fstests) -> list[str]:
+        """The same, and these tests, as `--set` has it."""
+        fields: dict[str, object] = {}
+        if tests or self.groups:
+            fields |= {"tests": tests, "groups": self.groups}
+        if self.exclude_groups:
+            fields["exclude_groups"] = [*lab.exclude_groups, *self.exclude_groups]
+        for name in ("start_after", "count", "soak", "known"):
+            if (value := getattr(self, name)) is not None:
+                fields[name] = value
+        return [f"suites.fstests.{name}={json.dumps(value)}" for name, value in fields.items()]
+
+
+_OPTIONS = {
+    "groups": "-g",
+    "exclude_groups": "-x",
+    "start_after": "--start-after",
+    "count": "--count",
+    "soak": "--soak",
+    "known": "--known",
+}
+
+
+def choice_options(function: _Function) -> _Function:
+    """The options of fstests; a parameter for each field of Choice."""
+    group: dict[str, Any] = {"metavar": "GROUP[,…]", "multiple": True, "callback": _split}
+    for option in (
+        click.option("--known", type=click.Choice(["run", "skip"]), help="What to do with tests known to fail."),
+        click.option(
+            "--soak", callback=_seconds, metavar="DURATION", help="How long fstests' soak tests go on: 5m, 1h."
+        ),
+        click.option("--count", type=click.IntRange(1, 10_000), metavar="N", help="Run each test of fstests N times."),
+        click.option("--start-after", metavar="TEST", help="Only those tests of fstests that come after this one."),
+        click.option("-x", "exclude_groups", help="No test of this group of fstests.", **group),
+        click.option("-g", "groups", help="Tests of this group of fstests: quick, xfs/rw. May be repeated.", **group),
+    ):
+        function = option(function)
+    return function
+
+
+def chosen(context: Context, choice: Choice, names: Sequence[str]) -> tuple[LoadedLab, list[str]]:
+    """The lab with the choice put over it, and globs of the tests to which `names` narrow its plan; none for all.
+
+    Of `names`, those that look like tests of fstests (generic/001, xfs/*) are chosen in a lab that has fstests. Raises
+    UserError for options of fstests in a lab without.
+    """
+    loaded = context.lab()
+    lab = loaded.lab.suites.fstests
+    if lab is None:
+        if choice.options:
+            raise UserError(
+                f"{choice.options[0]} is for fstests, and {loaded.path} does not have it below suites",
+                hint="tests of other suites are chosen by name: kdevops run LAB TEST",
+            )
+        return loaded, list(names)
+    elsewhere = {"default", *type(loaded.lab.suites).model_fields}
+    tests = [name for name in names if _TEST.fullmatch(name) and name.partition("/")[0] not in elsewhere]
+    globs = [name for name in names if name not in tests]
+    if names and (tests or choice.groups):
+        globs.append("fstests/*")
+    context.overrides = (*context.overrides, *choice.assignments(tests, lab))
+    return context.lab(), globs
+
+
+def _split(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(word for value in values for word in value.split(",") if word)
+
+
+def _seconds(_: click.Context, __: click.Parameter, value: str | None) -> float | None:
+    """Seconds of 90s, 5m or 1h; units as in the SOAK_DURATION of fstests."""
+    if value is None:
+        return None
+    match = _DURATION.fullmatch(value)
+    if not match:
+        raise click.BadParameter(f"{value!r} is no duration such as 90s, 5m or 1h")
+    return float(match[1]) * _SECONDS[match[2]]
