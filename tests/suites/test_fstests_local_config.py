@@ -94,12 +94,23 @@ def test_a_value_arrives_unchanged_in_a_file_that_bash_sources(value):
 
 
 def test_no_value_becomes_code_or_file_names(tmp_path):
-    for name in ("IT=a", "a", "b"):
+    there = ["IT=$'a'", "IT=$'ab'", "IT=a", "a", "b"]  # what a pattern that got through would find
+    for name in there:
         (tmp_path / name).touch()
-    for value in ("$(touch pwned)", "`touch pwned`", "; touch pwned;", "'; touch pwned; '", "*", "?", "[ab]", "{a,b}"):
+    for value in (
+        "$(touch pwned)",
+        "`touch pwned`",
+        "; touch pwned;",
+        "'; touch pwned; '",
+        "*",
+        "?",
+        "[ab]",
+        "{a,b}",
+        "a*",
+    ):
         text = f"[default]\n{setting('IT', value)}\n"
         assert variables(text, "default", cwd=tmp_path)["IT"] == value.encode()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["IT=a", "a", "b"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(there)
 
 
 def test_what_is_plain_stays_readable():
