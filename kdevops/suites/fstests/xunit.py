@@ -23,7 +23,8 @@ MAX_SIZE = 64 << 20
 MAX_CASES = 100_000
 _CHUNK = 1 << 16
 _MAX_PROPERTIES = 200
-_NAME = re.compile(r"(?:[A-Za-z0-9_.-]{1,64}/)?\d{3,9}[A-Za-z0-9_-]{0,128}")
+TEST_NAME = re.compile(r"(?:[A-Za-z0-9_-]{1,64}/)?\d{3,9}[A-Za-z0-9_-]{0,128}")
+"""A test in a record: `generic/001`, and before 2013 `001`."""
 _SECONDS = re.compile(r"\d{1,9}")
 
 
@@ -95,7 +96,7 @@ class _Target:
         elif tag == "testcase":
             name, time = attributes.get("name", ""), attributes.get("time", "")
             seconds = int(time) if _SECONDS.fullmatch(time) else 0
-            self._case = Case(name, Status.PASS, seconds) if _NAME.fullmatch(name) else None
+            self._case = Case(name, Status.PASS, seconds) if TEST_NAME.fullmatch(name) else None
         elif self._case and tag == "skipped":
             self._case = Case(self._case.name, Status.SKIP, self._case.seconds, clean(message, MAX_REASON))
         elif self._case and tag == "failure":

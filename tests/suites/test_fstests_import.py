@@ -1,0 +1,220 @@
+"""Results of others: what fstests leaves, and what upstream kdevops keeps of it."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from kdevops.errors import UserError
+from kdevops.results.model import Outcome, RunState, Status, TestId
+from kdevops.results.store import Kind, Store
+from kdevops.results.text import clean
+from kdevops.suites.fstests import importing
+from kdevops.suites.fstests.archive import find_sections
+from kdevops.suites.fstests.importing import import_results
+
+PASS, FAIL, SKIP, MISSING = Status.PASS, Status.FAIL, Status.SKIP, Status.MISSING
+
+LOG = """
+Kernel version: 6.1.192
+Sat Nov 21 03:00:00 UTC 2026
+Ran: generic/001 generic/002 generic/003 generic/004
+Not run: generic/002
+Failures: generic/003 generic/004
+Failed 2 of 4 tests
+"""
+XML = """\
+<testsuite name="xfstests" failures="1" skipped="1" tests="3" time="19">
+<properties><property name="SECTION" value="xfs_crc"/><property name="PLATFORM" value="Linux/x86_64 h 6.1.192-test #1"/>
+</properties>
+<testcase classname="xfstests.xfs_crc" name="generic/001" time="5"/>
+<testcase classname="xfstests.xfs_crc" name="generic/002" time="1"><skipped message="no feature"/></testcase>
+<testcase classname="xfstests.xfs_crc" name="generic/003" time="7"><failure message="- output mismatch (see x)"/></testcase>
+</testsuite>
+"""
+OUTCOMES = {
+    "generic/001": Outcome(PASS, 5.0),
+    "generic/002": Outcome(SKIP, 0.0, "no feature"),
+    "generic/003": Outcome(FAIL, 0.0, "output mismatch"),
+    "generic/004": Outcome(FAIL, 0.0, "something found in dmesg"),
+    "generic/009": Outcome(PASS, 3.0),
+}
+
+
+def write(directory: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return directory
+
+
+def section(directory: Path, **changes: str) -> Path:
+    """A section as an old tree leaves it, without a report."""
+    files = {
+        "check.log": LOG,
+        "check.time": "generic/001 5\ngeneric/009 3\ngeneric/004 12\n",
+        "generic/001.full": "all is well",
+        "generic/002.notrun": "no feature\nreally\n",
+        "generic/003.out.bad": "QA output created by 003\nbad\n",
+        "generic/003.full": "more",
+        "generic/004.dmesg": "WARNING: CPU: 0\n",
+    }
+    return write(directory, files | {name.replace("_", "."): text for name, text in changes.items()})
+
+
+@pytest.fixture
+def store(tmp_path: Path):
+    with Store(tmp_path / "state") as opened:
+        yield opened
+
+
+def take(store: Store, directory: Path, kernel: str = "") -> list[importing.Imported]:
+    runs = store.path.parent / "runs"
+    baseline = store.path.parent / "baselines"
+    return import_results(
+        directory, store, lambda run: runs / str(run), lab="imported", kernel=kernel, baseline=baseline
+    )
+
+
+def test_a_section_without_a_report(tmp_path: Path) -> None:
+    (found,) = find_sections(section(tmp_path / "xfs_crc"))
+    assert (found.profile, found.kernel, found.notes) == ("xfs_crc", "6.1.192", ())
+    assert found.outcomes == OUTCOMES
+
+
+def test_the_report_says_more_than_the_log(tmp_path: Path) -> None:
+    (found,) = find_sections(section(tmp_path / "somewhere", result_xml=XML))
+    assert (found.profile, found.kernel, found.notes) == ("xfs_crc", "6.1.192-test", ())
+    assert found.outcomes == OUTCOMES | {
+        "generic/002": Outcome(SKIP, 1.0, "no feature"),
+        "generic/003": Outcome(FAIL, 7.0, "output mismatch"),
+    }
+
+
+def test_files_and_seconds_alone_are_enough(tmp_path: Path) -> None:
+    section(tmp_path / "6.1.192/xfs_crc", check_log="")
+    (found,) = find_sections(tmp_path)
+    assert found.kernel == "6.1.192"
+    assert {name: outcome.status for name, outcome in found.outcomes.items()} == {
+        "generic/001": PASS,
+        "generic/002": SKIP,
+        "generic/003": FAIL,
+        "generic/004": PASS,
+        "generic/009": PASS,
+    }
+
+
+def test_result_base_with_sections(tmp_path: Path) -> None:
+    base = write(tmp_path / "results", {"check.log": LOG, "check.time": "generic/001 5\n"})
+    section(base / "xfs_crc")
+    section(base / "xfs_reflink")
+    assert [found.profile for found in find_sections(base)] == ["xfs_crc", "xfs_reflink"]
+
+
+@pytest.mark.parametrize("name", ["results", "results/host/6.1.192"])
+def test_result_base_without_sections(tmp_path: Path, name: str) -> None:
+    (found,) = find_sections(section(tmp_path / name))
+    assert found.profile == "default"
+
+
+def test_an_interrupted_test_is_missing(tmp_path: Path, store: Store) -> None:
+    log = "Kernel version: 6.1.192\nRan: generic/001 generic/005\nInterrupted!\nPassed all 2 tests\n"
+    (done,) = take(store, section(tmp_path / "xfs_crc", check_log=log))
+    assert store.outcomes(done.run)[TestId("fstests", "xfs_crc", "generic/005")].status is MISSING
+    assert store.run(done.run).state is RunState.INCOMPLETE
+
+
+def test_what_contradicts_itself_is_told(tmp_path: Path, store: Store) -> None:
+    log = LOG.replace("Not run: generic/002\n", "").replace("Failures: generic/003 ", "Failures: ")
+    xml = XML.replace('time="19"', 'time=""')
+    files = {"generic/001.out.bad": "bad\n"}
+    (done,) = take(store, write(section(tmp_path / "xfs_crc", check_log=log, result_xml=xml), files))
+    assert done.notes == (
+        "xfs_crc: check did not come to its end; which test was running then is not known",
+        "xfs_crc: generic/002: result.xml says skip, and check.log says pass",
+        "xfs_crc: generic/003: result.xml says fail, and check.log says pass",
+        "xfs_crc: generic/001: it is recorded as passed, and there is its .out.bad",
+    )
+    kept = [entry.text for entry in store.journal(done.run) if entry.kind is Kind.INFRASTRUCTURE]
+    assert kept == list(done.notes)
+
+
+def test_repetitions_have_names_of_their_own(tmp_path: Path) -> None:
+    again = '<testcase name="generic/001" time="6"><failure message="no qualified output"/></testcase></testsuite>'
+    (found,) = find_sections(section(tmp_path / "xfs_crc", result_xml=XML.replace("</testsuite>", again)))
+    assert found.outcomes["generic/001#2"] == Outcome(FAIL, 6.0, "no qualified output")
+
+
+def test_a_tree_of_kernels_becomes_a_run_for_each(tmp_path: Path, store: Store) -> None:
+    for kernel in ("6.1.11+", "6.6.0-rc1"):
+        log = LOG.replace("Kernel version: 6.1.192\n", "")
+        for profile in ("xfs_crc", "xfs_reflink"):
+            section(tmp_path / "tree" / kernel / profile, check_log=log)
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "tree").rglob("*")}
+    done = take(store, tmp_path / "tree")
+    assert [(each.kernel, each.profiles) for each in done] == [
+        ("6.1.11+", ("xfs_crc", "xfs_reflink")),
+        ("6.6.0-rc1", ("xfs_crc", "xfs_reflink")),
+    ]
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "tree").rglob("*")} == before
+    run = store.run(done[0].run)
+    assert (run.lab, run.state, run.record["kernel"]) == ("imported", RunState.COMPLETE, {"release": "6.1.11+"})
+    assert run.record["imported"]["sections"]["xfs_crc"] == str(tmp_path / "tree/6.1.11+/xfs_crc")
+    assert done[0].counts[FAIL] == 4
+    outcomes = {test.name: each for test, each in store.outcomes(run.id).items() if test.profile == "xfs_crc"}
+    assert outcomes["generic/003"].output == "fstests/xfs_crc/generic/003.out.bad"
+    kept = store.path.parent / "runs" / str(run.id)
+    assert (kept / outcomes["generic/003"].output).read_text().endswith("bad\n")
+    assert (kept / "fstests/xfs_crc/generic/003.full").read_text() == "more"
+    assert not (kept / "fstests/xfs_crc/generic/001.full").exists()
+    assert [path.name for path in kept.parent.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_huge_output_is_cut(tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importing, "MAX_FILE", 10)
+    (done,) = take(store, section(tmp_path / "xfs_crc"))
+    kept = store.path.parent / "runs" / str(done.run) / "fstests/xfs_crc/generic/003.out.bad"
+    assert kept.read_text() == "QA output \n[kdevops: the first 10 bytes of 29]\n"
+
+
+def test_refused(tmp_path: Path, store: Store) -> None:
+    with pytest.raises(UserError, match="is not a directory"):
+        take(store, tmp_path / "no")
+    with pytest.raises(UserError, match="there are no results of fstests in"):
+        take(store, write(tmp_path / "empty", {"notes.txt": "", "check.log": "nothing"}))
+    with pytest.raises(UserError, match="nothing says which kernel ran in") as error:
+        take(store, section(tmp_path / "tree/xfs_crc", check_log=""))
+    assert "--kernel" in str(error.value.hint)
+    with pytest.raises(UserError, match="this is no kernel release"):
+        take(store, tmp_path / "tree", "../../etc")
+    section(tmp_path / "two/a/xfs_crc")
+    section(tmp_path / "two/b/xfs_crc")
+    with pytest.raises(UserError, match="are both results of xfs_crc on 6"):
+        take(store, tmp_path / "two")
+    assert store.runs() == ()
+    assert [each.kernel for each in take(store, tmp_path / "tree", "6.1.9")] == ["6.1.9"]
+
+
+def test_links_are_not_followed(tmp_path: Path) -> None:
+    directory = section(tmp_path / "xfs_crc")
+    (directory / "generic/005.out.bad").symlink_to("/etc/passwd")
+    (directory / "xfs").symlink_to("/")
+    (found,) = find_sections(directory)
+    assert found.outcomes == OUTCOMES
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["check.log", "check.time", "result.xml", "generic/002.notrun"]), st.binary(max_size=200)
+    )
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+def test_garbage_is_read_or_refused(tmp_path: Path, files: dict[str, bytes]) -> None:
+    directory = section(tmp_path / "xfs_crc", result_xml=XML)
+    for name, data in files.items():
+        (directory / name).write_bytes(data)
+    (found,) = find_sections(directory, "6.1.192")
+    assert found.outcomes["generic/003"].status is FAIL
+    assert all(clean(outcome.reason) == outcome.reason for outcome in found.outcomes.values())
