@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from kdevops.guest.ssh import SshTarget
 
@@ -18,6 +18,18 @@ class BootKernel:
     key: str
     cmdline: tuple[str, ...] = ()
     initrd: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PayloadDisk:
+    """A file system that guests are lent, each to write to as it likes until its next boot; `path` itself stays as it is.
+
+    A guest finds it by `serial`, of 20 bytes at most: /dev/disk/by-id/virtio-<serial>. `path` is named by content.
+    """
+
+    serial: str
+    path: Path
+    format: Literal["raw", "qcow2"] = "raw"
 
 
 @dataclass(frozen=True, slots=True)

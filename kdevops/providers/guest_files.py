@@ -10,6 +10,8 @@ from pathlib import Path
 from kdevops.guest.ssh import SshTarget
 from kdevops.paths import write_atomic
 from kdevops.process import run
+from kdevops.providers.base import PayloadDisk
+from kdevops.providers.qemu_machine import DiskFile
 
 SEED_SERIAL = "kd-seed"
 ROOT_SERIAL = "kd-root"
@@ -85,9 +87,16 @@ def write_seed(lab: LabDirectory, name: str) -> Path:
 
 
 async def make_overlay(path: Path, backing: Path, backing_format: str) -> None:
-    """A fresh copy-on-write root over an image that is never written to."""
+    """A fresh copy-on-write disk over an image that is never written to."""
     path.unlink(missing_ok=True)
     await run(["qemu-img", "create", "-q", "-f", "qcow2", "-b", backing, "-F", backing_format, path], timeout=60)
+
+
+async def lend(payload: PayloadDisk, directory: Path) -> DiskFile:
+    """The payload as a disk of the guest whose files are in `directory`."""
+    overlay = directory / f"{payload.serial}.qcow2"
+    await make_overlay(overlay, payload.path, payload.format)
+    return DiskFile(overlay, payload.serial, "qcow2")
 
 
 def make_disk(path: Path, size: int) -> None:

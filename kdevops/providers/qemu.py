@@ -18,13 +18,14 @@ from kdevops.guest.ssh import SshTarget, wait_for_banner
 from kdevops.lab.model import Lab, Qemu
 from kdevops.providers import qmp
 from kdevops.providers.acceleration import Acceleration
-from kdevops.providers.base import BootKernel, GuestStatus
+from kdevops.providers.base import BootKernel, GuestStatus, PayloadDisk
 from kdevops.providers.console_attach import send_console
 from kdevops.providers.guest_files import (
     ROOT_SERIAL,
     SEED_SERIAL,
     LabDirectory,
     ensure_keys,
+    lend,
     make_disk,
     make_overlay,
     ssh_target,
@@ -82,6 +83,7 @@ class QemuProvider:
     accel: Acceleration = field(default_factory=lambda: Acceleration("tcg", "", 1.0))
     image: BaseImage | None = None
     kernel: BootKernel | None = None
+    payloads: tuple[PayloadDisk, ...] = ()
     _processes: dict[str, QemuProcess] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -196,6 +198,7 @@ class QemuProvider:
             DiskFile(overlay, ROOT_SERIAL, "qcow2"),
             DiskFile(write_seed(self.directory, name), SEED_SERIAL, read_only=True),
             *self._extra_disks(directory),
+            *[await lend(payload, directory) for payload in self.payloads],
         )
         machine = Machine(
             name,
@@ -237,6 +240,7 @@ class QemuProvider:
         """What makes a running guest the one that is asked for."""
         assert self.image
         facts: list[object] = [self._booted.key, self._booted.cmdline, extra_cmdline, self.image.key, self.accel.kind]
+        facts += [(payload.serial, str(payload.path)) for payload in self.payloads]
         facts += [self.lab.kernel.cmdline, self.lab.guests.model_dump(mode="json"), self._qemu.model_dump(mode="json")]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 

@@ -5,11 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from kdevops.errors import InfrastructureError
 from kdevops.guest.identity import prove_kernel
 from kdevops.guest.ssh import SshTarget
-from kdevops.suites.base import GuestSuite
+from kdevops.suites.base import ChunkSuite, GuestSuite
 
 _COMMAND = 30.0
+_NO_DISK = 9
+_MOUNT = f"""
+disk=/dev/disk/by-id/virtio-$1
+[ -b "$disk" ] || exit {_NO_DISK}
+mountpoint -q "$2" && exit
+mkdir -p "$2"
+exec mount -o noatime "$disk" "$2"
+"""
 _TRANSFER = 240.0
 """Accelerated seconds for a payload or a distribution's modules to reach a guest."""
 
@@ -21,7 +30,7 @@ class Furniture:
     release: str
     build_id: str | None = None
     modules: Path | None = None
-    suites: tuple[GuestSuite, ...] = ()
+    suites: tuple[GuestSuite | ChunkSuite, ...] = ()
 
     async def bring(self, ssh: SshTarget, factor: float) -> None:
         """Make the guest ready; what is there already is left. Raises InfrastructureError."""
@@ -29,8 +38,24 @@ class Furniture:
         if self.modules:
             await _install(ssh, self.modules, "/", f"/lib/modules/{self.release}", factor)
         for suite in self.suites:
+            if isinstance(suite, ChunkSuite) and await _mount(ssh, payload_serial(suite), suite.remote, factor):
+                continue
             if suite.payload:
                 await _install(ssh, suite.payload, suite.remote, suite.remote, factor)
+
+
+def payload_serial(suite: ChunkSuite) -> str:
+    """The serial of the disk that a suite's payload is on, in guests that are lent it."""
+    return f"kd-{suite.name}"
+
+
+async def _mount(ssh: SshTarget, serial: str, directory: str, factor: float) -> bool:
+    """Mount the disk with this serial, unless it is mounted already; False where there is no such disk."""
+    done = await ssh.run(["sh", "-ec", _MOUNT, "sh", serial, directory], timeout=_COMMAND * factor, check=False)
+    if done.returncode not in {0, _NO_DISK}:
+        said = done.stderr.strip().splitlines()[-1:]
+        raise InfrastructureError(f"guest {ssh.name} cannot mount its disk {serial} on {directory}: {''.join(said)}")
+    return done.returncode == 0
 
 
 async def _install(ssh: SshTarget, archive: Path, directory: str, holds: str, factor: float) -> None:

@@ -10,7 +10,7 @@ from kdevops.lab.model import Lab
 from kdevops.progress import Report
 from kdevops.providers.acceleration import Acceleration, probe
 from kdevops.providers.architecture import architecture
-from kdevops.providers.base import BootKernel
+from kdevops.providers.base import BootKernel, PayloadDisk
 from kdevops.providers.guest_files import LabDirectory
 from kdevops.providers.qemu import QemuProvider
 from kdevops.run.initrd import initrd_for
@@ -22,13 +22,22 @@ def attached(lab: Lab, places: Places) -> QemuProvider:
     return QemuProvider(lab, LabDirectory(places.lab(lab.name)))
 
 
-async def provider_for(lab: Lab, places: Places, artifact: Artifact, image: BaseImage, report: Report) -> QemuProvider:
-    """The provider that boots this kernel on this image. Raises UserError when the lab insists on KVM and KVM does not work."""
+async def provider_for(
+    lab: Lab,
+    places: Places,
+    artifact: Artifact,
+    image: BaseImage,
+    report: Report,
+    payloads: tuple[PayloadDisk, ...] = (),
+) -> QemuProvider:
+    """The provider that boots this kernel on this image and lends its guests these disks.
+
+    Raises UserError when the lab insists on KVM and KVM does not work.
+    """
     accel = await probe_acceleration(lab, places, artifact.image, report)
     initrd = await initrd_for(artifact, image, places.cache)
-    provider = QemuProvider(
-        lab, LabDirectory(places.lab(lab.name)), accel, image, BootKernel(artifact.image, artifact.key, initrd=initrd)
-    )
+    kernel = BootKernel(artifact.image, artifact.key, initrd=initrd)
+    provider = QemuProvider(lab, LabDirectory(places.lab(lab.name)), accel, image, kernel, payloads)
     await provider.render()
     return provider
 
