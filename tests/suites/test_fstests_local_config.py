@@ -146,9 +146,9 @@ def test_results_are_by_guest_and_kernel(tmp_path):
 
 
 def test_results_elsewhere_and_a_soak():
-    text = local_configs({"ext4_4k": load_profiles()["ext4_4k"]}, DEVICES, results="/var/my results", soak=61.2)["ext4"]
+    text = local_configs({"ext4_4k": load_profiles()["ext4_4k"]}, DEVICES, results="/var/results", soak=61.2)["ext4"]
     found = variables(text, "default")
-    assert (found["RESULT_BASE"], found["SOAK_DURATION"]) == (b"/var/my results", b"62")
+    assert (found["RESULT_BASE"], found["SOAK_DURATION"]) == (b"/var/results", b"62")
     assert "SOAK_DURATION" not in ALL["ext4"]
 
 
@@ -194,6 +194,12 @@ def test_servers():
     assert [one["SCRATCH_DEV"] for one in found] == [b"10.0.2.3:/export/scratch", b"//10.0.2.3/scratch"]
     six = local_configs({"nfs_v3": load_profiles()["nfs_v3"]}, Devices(), server_address="fd00::3")["nfs"]
     assert variables(six, "default")["TEST_DEV"] == b"[fd00::3]:/export/test"
+
+
+@pytest.mark.parametrize("path", ["/var/my results", "/a;b", "here", ""])
+def test_directories_that_check_would_not_quote(path):
+    with pytest.raises(ValueError, match="no path that check can take"):
+        local_configs({"tmpfs_default": load_profiles()["tmpfs_default"]}, Devices(), results=path)
 
 
 @pytest.mark.parametrize(("name", "message"), [("nfs_v3", "address of its server"), ("xfs_crc", "needs disks")])

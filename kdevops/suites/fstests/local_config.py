@@ -25,6 +25,7 @@ SHARES = ("test", "scratch")
 _RESULTS = 'RESULT_BASE="$PWD/results/$HOST/$(uname -r)"'
 _TMPFS_SIZE = "1G"  # fstests' own choice where nothing is said
 _PLAIN = re.compile(r"[A-Za-z0-9_.,:/+@%^=-]+( [A-Za-z0-9_.,:/+@%^=-]+)*")
+_PATH = re.compile(r"(/[A-Za-z0-9_.,+@=-]*)+")
 _LITERAL = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.,:/+@%^-")
 
 
@@ -41,8 +42,12 @@ def local_configs(
     """The text of a configuration for each file system among `profiles`.
 
     `server_address` is that of the guest which serves nfs or cifs. `results` is a guest directory, by default `results/`
-    in fstests' own, by guest and kernel. `soak` is in seconds.
+    in fstests' own, by guest and kernel. `soak` is in seconds. Raises ValueError for a directory with blanks or signs in
+    it, which `check` does not quote, and where disks or the server's address are missing.
     """
+    for path in (test_dir, scratch_mnt, "/" if results is None else results):
+        if not _PATH.fullmatch(path):
+            raise ValueError(f"{path!r} is no path that check can take")
     texts: dict[FileSystem, str] = {}
     for fs in dict.fromkeys(profile.fs for profile in profiles.values()):
         common = {
