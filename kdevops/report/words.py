@@ -63,7 +63,9 @@ def groups(verdict: RunVerdict) -> tuple[Group, ...]:
     """Tests that differ from the baseline, worst first; empty groups are left out. Missing ones are told by reason."""
     new_failures = [each for each in verdict.of(Verdict.NEW) if is_bad(each)]
     as_expected = [
-        each for each in verdict.of(Verdict.OK, Verdict.NEW, Verdict.KNOWN_FAILURE) if each not in new_failures
+        each
+        for each in verdict.of(Verdict.OK, Verdict.NEW, Verdict.KNOWN_FAILURE)
+        if each.verdict is not Verdict.NEW or not is_bad(each)
     ]
     complaints = [each for each in as_expected if each.outcome.oops and each.outcome.status is not Status.CRASH]
     found = (
