@@ -1,0 +1,164 @@
+"""fstests as a suite: which tests of which profiles, and how a guest's `check` is made to run a chunk of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kdevops.errors import UserError
+from kdevops.guest.needs import GuestNeeds
+from kdevops.lab.fstests import Fstests, Profile
+from kdevops.lab.model import Guests
+from kdevops.progress import Progress, Report
+from kdevops.results import expunges
+from kdevops.results.model import Outcome, TestId
+from kdevops.suites.base import KernelBuild, KernelOptions, PlannedTest
+from kdevops.suites.fstests import catalogue, leftovers
+from kdevops.suites.fstests.build import BuiltFstests, build
+from kdevops.suites.fstests.check_output import CheckAccount, check_name
+from kdevops.suites.fstests.choice import SUITE, plan
+from kdevops.suites.fstests.devices import advice, assign, disk_sizes
+from kdevops.suites.fstests.local_config import SCRATCH_MNT, TEST_DIR, local_configs
+from kdevops.suites.fstests.needs import guest_needs
+from kdevops.suites.fstests.profiles import profiles_of
+from kdevops.suites.fstests.record import reconcile
+from kdevops.suites.fstests.requirements import kernel_options, refusals
+
+_NOTE = "/run/kdevops/fstests-sweep"
+# $1 configuration, $2 section, $3 where its test and scratch are mounted, two words, then `check` and its arguments.
+# `check` mounts the test device before it looks at its sections, so one that has no file system yet, or that of another
+# profile, is made first, by the function that `check` itself makes it with.
+_RUN = r"""
+state=/run/kdevops/fstests
+mkdir -p "$state" "$3" "$4" || exit
+printf '%s' "$1" >"$state/local.config" || exit
+export HOST_OPTIONS="$state/local.config"
+if [ "$(cat "$state/section" 2>/dev/null)" != "$2" ]; then
+    umount "$3" "$4" 2>/dev/null
+    if ! bash -c 'here=$PWD tmp=/tmp/kdevops-mkfs; . ./common/rc; _test_mkfs' >"$state/mkfs.log" 2>&1; then
+        echo 'our local _test_mkfs routine ...'
+        cat "$state/mkfs.log"
+        echo 'check: failed to mkfs $TEST_DEV using specified options'
+        exit 1
+    fi
+    printf '%s' "$2" >"$state/section"
+fi
+shift 4
+exec "$@"
+"""
+
+
+@dataclass(frozen=True)
+class FstestsSuite:
+    """fstests as lab.yaml asks for it, on the guests of the lab."""
+
+    settings: Fstests
+    guests: Guests
+    name: str = SUITE
+
+    @property
+    def profiles(self) -> Mapping[str, Profile]:
+        """The chosen profiles. Raises UserError for one that nobody knows."""
+        return profiles_of(self.settings)
+
+    @property
+    def needs(self) -> GuestNeeds:
+        """The packages and users of fstests and of the chosen file systems."""
+        return guest_needs(dict.fromkeys(profile.fs for profile in self.profiles.values()))
+
+    def kernel_options(self, tree: Path | None) -> KernelOptions:
+        """What fstests, the file systems and the profiles want."""
+        return kernel_options(self.profiles)
+
+    def refuse(self, kernel_release: str, tools: Mapping[str, str] | None) -> None:
+        """Raise UserError, with every reason, for profiles that cannot run on this kernel with these packages."""
+        found = [
+            why
+            for name, profile in self.profiles.items()
+            for why in refusals(name, profile, kernel_release=kernel_release, tools=tools)
+        ]
+        if found:
+            raise UserError(
+                "suites.fstests.profiles: " + "; ".join(found), hint="kdevops lab profiles says what each one needs"
+            )
+
+    async def prepare(self, kernel: KernelBuild, *, cache: Path, report: Report) -> PreparedFstests:
+        """Build fstests and fix what is run, before anything starts.
+
+        Raises UserError for profiles that cannot run, disks that are missing, tests that are not there.
+        """
+        self.refuse(kernel.release, None)
+        profiles = self.profiles
+        sizes = disk_sizes(self.guests)
+        devices = assign(profiles, sizes)
+        built = await build(self.settings.source, self.guests.image, cache=cache, report=report)
+        for line in advice(profiles, sizes):
+            report(Progress(SUITE, line, done=True))
+        tests = catalogue.read(built.directory)
+        planned: list[PlannedTest] = []
+        configs: dict[str, str] = {}
+        remote = f"/opt/fstests-{built.key[:16]}"
+        for name, profile in profiles.items():
+            expunged = expunges.load(self.settings.expunges, kernel.release, profile.fs, name)
+            known = {test: expunge.reason for test, expunge in expunged.items()}
+            planned += plan(tests, self.settings, name, profile.fs, known)
+            only = {name: profile}
+            texts = local_configs(only, devices, results=f"{remote}/results", soak=self.settings.soak)
+            configs[name] = texts[profile.fs]
+        in_order = "exact-order" in (built.directory / "check").read_text(errors="replace")
+        return PreparedFstests(built, tuple(planned), configs, remote, exact_order=in_order)
+
+
+@dataclass(frozen=True)
+class PreparedFstests:
+    """fstests, built, with every test that will be run. `configs` has the configuration that is for one profile alone."""
+
+    built: BuiltFstests
+    tests: tuple[PlannedTest, ...]
+    configs: Mapping[str, str]
+    remote: str
+    exact_order: bool = True
+    name: str = SUITE
+
+    @property
+    def record(self) -> Mapping[str, str]:
+        """The commit, and what it was built with."""
+        return self.built.record
+
+    @property
+    def payload(self) -> Path | None:
+        """The built tree as a tar archive."""
+        return self.built.tar
+
+    @property
+    def disk(self) -> Path | None:
+        """The built tree as an ext4 image."""
+        return self.built.disk
+
+    def chunk_command(self, tests: Sequence[PlannedTest]) -> tuple[tuple[str, ...], str]:
+        """`check` with these tests, in their order where it can be told to keep it; made ready in one script."""
+        profile = tests[0].id.profile
+        names = [check_name(test.id) for test in tests]
+        order = ["--exact-order"] if self.exact_order else []
+        check = ["./check", "-s", profile, "-R", "xunit", *order, *names]
+        return ("sh", "-c", _RUN, "kdevops", self.configs[profile], profile, TEST_DIR, SCRATCH_MNT, *check), self.remote
+
+    def account(self, tests: Sequence[PlannedTest]) -> CheckAccount:
+        """A reader of what `check` prints."""
+        return CheckAccount(tests)
+
+    def keep_command(self, test: TestId | None, profile: str, limit: int) -> tuple[str, ...]:
+        """A tar of a test's files, or of `check`'s own record."""
+        results = f"{self.remote}/results/{profile}"
+        if test is None:
+            return leftovers.record_command(results, limit)
+        return leftovers.keep_command(results, check_name(test), limit)
+
+    def sweep_command(self) -> tuple[str, ...]:
+        """What earlier tests left: mounts, loop devices, a full disk."""
+        return leftovers.sweep_command(_NOTE, [TEST_DIR, SCRATCH_MNT, self.remote])
+
+    def reconcile(self, directory: Path, told: Mapping[TestId, Outcome]) -> Sequence[str]:
+        """Where check.time, check.log and result.xml contradict what `check` printed."""
+        return reconcile(directory, told)
