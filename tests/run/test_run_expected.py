@@ -1,9 +1,17 @@
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdevops.results.model import TestId
+from kdevops.lab.model import Lab
+from kdevops.results.model import Outcome, Status, TestId
+from kdevops.results.store import PlannedRow, Store
+from kdevops.run.deadline import UNKNOWN, deadline
 from kdevops.run.expected import FEW, expected_seconds
+from kdevops.run.session import _plan
 from kdevops.suites.base import PlannedTest
 
 names = st.integers(0, 30).map(lambda number: f"generic/{number:03}")
@@ -70,3 +78,19 @@ def test_every_repeat_of_a_test_is_expected_to_take_as_long(number: int) -> None
     once = planned("generic/001")
     again = PlannedTest(once.id.repeat(number), None, groups=once.groups)
     assert expected_seconds([once, again], {once.id: 4.0})[again.id] == 4.0
+
+
+def test_what_is_only_expected_of_a_test_does_not_shorten_its_deadline(tmp_path: Path) -> None:
+    seen_before, unseen, alone = planned("generic/001"), planned("generic/002"), planned("generic/003", ("rw",))
+    suite = SimpleNamespace(name="fstests", tests=(seen_before, unseen, alone))
+    built: Any = SimpleNamespace(suites=(suite,), artifact=SimpleNamespace(release="6.1.192"))
+    with Store(tmp_path) as store:
+        store.ended(
+            store.create_run("xfs", [PlannedRow(seen_before.id, 60)], {}), seen_before.id, Outcome(Status.PASS, 400)
+        )
+        rows = _plan(built, store, cast(Lab, SimpleNamespace(name="xfs")), tmp_path / "baselines")
+    assert rows == [
+        PlannedRow(seen_before.id, deadline(400), 400),
+        PlannedRow(unseen.id, UNKNOWN, 400),
+        PlannedRow(alone.id, UNKNOWN, None),
+    ]
