@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -14,7 +15,25 @@ if TYPE_CHECKING:
     from kdevops.results.store import Run, Store
 
 
-@click.command()
+class _ResultsGroup(click.Group):
+    """`kdevops results` and `kdevops results 7` mean `kdevops results show …`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put the verb where it was left out."""
+        if not args or args[0] not in {*self.commands, *ctx.help_option_names}:
+            args = ["show", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=_ResultsGroup)
+def results() -> None:
+    """Show runs and what became of their tests; take in results that others have made.
+
+    `kdevops results` lists the runs, `kdevops results 7` tells what came out of run 7.
+    """
+
+
+@results.command()
 @click.argument("number", metavar="[RUN]", type=int, required=False)
 @click.option(
     "--test", "name", metavar="TEST", help="One test of the run, with all it printed: suite/profile/name, or a part."
@@ -25,7 +44,7 @@ if TYPE_CHECKING:
 @json_option
 @common_options
 @pass_context
-def results(context: Context, number: int | None, name: str | None, kind: str) -> int | None:
+def show(context: Context, number: int | None, name: str | None, kind: str) -> int | None:
     """List the runs, or tell what came out of RUN."""
     from kdevops.paths import state_dir
     from kdevops.results.store import Store
@@ -39,6 +58,51 @@ def results(context: Context, number: int | None, name: str | None, kind: str) -
             _one(context, store, run, name)
             return None
         return _whole(context, store, run, kind)
+
+
+@results.command("import")
+@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--lab", metavar="NAME", default="imported", help="The name under which the runs are listed.")
+@click.option("--kernel", metavar="RELEASE", default="", help="The kernel that ran, where the results do not say it.")
+@click.option(
+    "--baseline",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="What to compare with; default: baselines/ here, else the one that comes with kdevops.",
+)
+@json_option
+@common_options
+@pass_context
+def import_(context: Context, directory: Path, lab: str, kernel: str, baseline: Path | None) -> None:
+    """Take the results of fstests in DIR into the store, one run for each kernel; DIR stays as it is.
+
+    DIR is what fstests calls RESULT_BASE, a section of it, or a tree of such as upstream kdevops keeps it.
+    """
+    from kdevops.paths import data_dir, state_dir
+    from kdevops.results.model import Status
+    from kdevops.results.store import Store
+    from kdevops.results.text import clean
+    from kdevops.run.places import Places
+    from kdevops.suites.fstests.importing import import_results
+
+    here = Path("baselines").absolute()
+    compared = baseline.absolute() if baseline else here if here.is_dir() else data_dir("baselines")
+    if not (name := clean(lab)):
+        raise UserError("--lab: a name cannot be empty")
+    with Store(state_dir()) as store:
+        place = Places.default().run
+        done = import_results(directory, store, place, lab=name, kernel=kernel, baseline=compared)
+    lines, facts = [], []
+    for each in done:
+        counts = {status.value: each.counts[status] for status in Status}
+        facts.append(
+            {"id": each.run, "kernel": each.kernel, "profiles": each.profiles, "counts": counts, "notes": each.notes}
+        )
+        told = ", ".join(f"{number} {status}" for status, number in counts.items() if number)
+        lines.append(f"run {each.run}: {each.kernel}, {', '.join(each.profiles)}: {told}")
+        lines += [f"  {clean(note)}" for note in each.notes]
+        lines.append(f"  see it: kdevops results {each.run}")
+    context.emit(facts, lines)
 
 
 def _list(context: Context, store: Store) -> None:

@@ -122,7 +122,7 @@ def next_steps(run: Run, verdict: RunVerdict) -> list[tuple[str, str]]:
         steps.append(("see why", f"kdevops results {run.id} --test {_argument(shown[0])}"))
     if run.state in {RunState.PLANNED, RunState.RUNNING, RunState.INTERRUPTED}:
         steps.append(("go on", "kdevops resume"))
-    elif not verdict.complete:
+    elif not verdict.complete and "imported" not in run.record:
         steps.append(("run again", f"kdevops rerun {run.id}"))
     differs = verdict.of(Verdict.NEW, Verdict.FIXED, Verdict.REGRESSED, Verdict.SUSPECT, Verdict.SKIPPED_NOW)
     if differs and verdict.ran and verdict.complete:

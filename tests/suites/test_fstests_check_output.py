@@ -133,6 +133,19 @@ def test_today() -> None:
     assert read(TODAY) == TODAY_TOLD
 
 
+def test_what_is_printed_of_a_test_is_kept_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def text() -> str:
+        (told,) = [event for event in account("generic/004").feed(TODAY) if isinstance(event, Told)]
+        return told.text
+
+    shown = text()
+    assert shown.startswith("generic/004   2s ... [failed, exit status 1]- output mismatch (see ")
+    assert shown.endswith("\n      123456789abc xfs: fix it\n\n")
+    monkeypatch.setattr(check_output, "MAX_TEXT", 200)
+    assert shown.startswith(text().partition("\n")[0])
+    assert len(text()) <= 200
+
+
 def test_crlf_and_control_characters() -> None:
     assert read(TODAY.replace("\n", "\r\n")) == TODAY_TOLD
     assert read(TODAY.replace("generic/0", "\x1b[1mgeneric/0\x1b[0m\x07")[:60]) == []
@@ -150,8 +163,8 @@ def test_every_test_begins_before_it_ends() -> None:
     assert reader.feed(" ... ") == [Began(one)]
     assert reader.feed(" 80") == []
     assert reader.feed("s\n") == []
-    assert reader.feed("generic/002  ") == [Told(one, Outcome(PASS, 80.0)), Began(two)]
-    assert reader.feed("      7s\nRan: generic/001 generic/002\n") == [Told(two, Outcome(PASS, 7.0))]
+    assert reader.feed("generic/002  ") == [Told(one, Outcome(PASS, 80.0), "generic/001 79s ...  80s\n"), Began(two)]
+    assert ends(reader.feed("      7s\nRan: generic/001 generic/002\n")) == [("generic/002", PASS, 7, "")]
     assert reader.close() == []
 
 

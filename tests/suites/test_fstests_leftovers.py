@@ -1,16 +1,13 @@
 """What tests leave behind: the shell scripts are run here, against directories of ours."""
 
-import io
 import subprocess
-import tarfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
+from kdevops.guest.archive import unpack
 from kdevops.suites.fstests import leftovers
-from kdevops.suites.fstests.leftovers import MAX_FILES, keep_command, record_command, sweep_command, unpack
+from kdevops.suites.fstests.leftovers import MAX_FILES, keep_command, record_command, sweep_command
 
 LIMIT = 1000
 
@@ -43,8 +40,8 @@ def test_the_files_of_one_test_and_only_they(results: Path, tmp_path: Path) -> N
     archive, kept = tmp_path / "tar", tmp_path / "kept"
     done = run(keep_command(str(results), "generic/001", LIMIT), archive)
     assert (done.returncode, done.stderr) == (0, b"")
-    expected = [Path("generic") / name for name in ("001.core.1234", "001.full", "001.out.bad")]
-    assert list(unpack(archive, kept, LIMIT)) == expected
+    expected = [kept / "generic" / name for name in ("001.core.1234", "001.full", "001.out.bad")]
+    assert sorted(unpack(archive, kept, LIMIT)) == expected
     assert [path.read_text() for path in sorted((kept / "generic").iterdir())] == ["core", "all", "bad\n"]
 
 
@@ -59,14 +56,14 @@ def test_a_file_of_gibibytes_is_cut_and_says_so_and_the_original_is_not_touched(
     unpack(archive, kept, LIMIT)
     assert full.stat().st_size == 5 << 30
     text = (kept / "generic/001.full").read_bytes()
-    assert text == b"all".ljust(LIMIT, b"\0") + b"\n[kdevops: the first 1000 bytes of 5368709120]\n"
+    assert text == b"all".ljust(LIMIT - 100, b"\0") + b"\n[kdevops: the first 900 bytes of 5368709120]\n"
     assert (kept / "generic/001.out.bad").read_text() == "bad\n"
 
 
 def test_a_test_that_left_nothing_gives_an_empty_archive(results: Path, tmp_path: Path) -> None:
     archive = tmp_path / "tar"
     assert run(keep_command(str(results), "generic/404", LIMIT), archive).returncode == 0
-    assert unpack(archive, tmp_path / "kept", LIMIT) == ()
+    assert unpack(archive, tmp_path / "kept", LIMIT) == []
 
 
 def test_a_directory_that_is_not_there_is_an_error(tmp_path: Path) -> None:
@@ -80,70 +77,15 @@ def test_not_more_than_some_files(results: Path, tmp_path: Path) -> None:
     run(keep_command(str(results), "generic/001", LIMIT), archive)
     kept = unpack(archive, tmp_path / "kept", LIMIT)
     assert MAX_FILES - 2 <= len(kept) <= MAX_FILES
-    assert Path("generic/001.out.bad") in kept
+    assert tmp_path / "kept/generic/001.out.bad" in kept
 
 
 def test_the_record_of_a_section(results: Path, tmp_path: Path) -> None:
     (results / "check.log").unlink()
     archive = tmp_path / "tar"
     assert run(record_command(str(results), LIMIT), archive).returncode == 0
-    assert unpack(archive, tmp_path / "kept", LIMIT) == (Path("check.time"), Path("result.xml"))
-
-
-def write_tar(path: Path, *members: tuple[str, bytes, str]) -> Path:
-    with tarfile.open(path, "w") as tar:
-        for name, kind, content in members:
-            member = tarfile.TarInfo(name)
-            member.type = kind
-            member.linkname = "/etc/passwd" if kind in {tarfile.SYMTYPE, tarfile.LNKTYPE} else ""
-            member.mode = 0o6777
-            member.size = len(content)
-            tar.addfile(member, io.BytesIO(content.encode()))
-    return path
-
-
-def test_nothing_leaves_the_directory_and_only_plain_files_are_taken(tmp_path: Path) -> None:
-    regular = tarfile.REGTYPE
-    archive = write_tar(
-        tmp_path / "tar",
-        ("../escape", regular, "x"),
-        ("/escape", regular, "x"),
-        ("a/../../escape", regular, "x"),
-        ("generic/001.link", tarfile.SYMTYPE, ""),
-        ("generic/001.hard", tarfile.LNKTYPE, ""),
-        ("generic/001.fifo", tarfile.FIFOTYPE, ""),
-        ("generic/001.dev", tarfile.CHRTYPE, ""),
-        ("generic/001.\x1b[2J", regular, "x"),
-        (".bashrc", regular, "x"),
-        ("generic/001.long", regular, "x" * (LIMIT + 200)),
-        ("generic", tarfile.DIRTYPE, ""),
-        ("generic/001.full", regular, "fine"),
-        ("generic/001.full/below", regular, "x"),
-        ("generic", regular, "x"),
-    )
-    before = set(tmp_path.rglob("*"))
-    assert unpack(archive, tmp_path / "kept", LIMIT) == (Path("generic/001.full"),)
-    new = set(tmp_path.rglob("*")) - before
-    assert new == {tmp_path / "kept", tmp_path / "kept/generic", tmp_path / "kept/generic/001.full"}
-    assert (tmp_path / "kept/generic/001.full").stat().st_mode & 0o7777 == 0o644
-
-
-def test_of_an_archive_that_ends_too_early_the_whole_files_are_taken(tmp_path: Path) -> None:
-    archive = write_tar(
-        tmp_path / "tar", ("a.full", tarfile.REGTYPE, "a" * 600), ("b.full", tarfile.REGTYPE, "b" * 600)
-    )
-    archive.write_bytes(archive.read_bytes()[: 512 + 1024 + 512 + 100])
-    assert unpack(archive, tmp_path / "kept", LIMIT) == (Path("a.full"),)
-
-
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
-@given(st.binary(max_size=3000), st.integers(0, 2000), st.booleans())
-def test_garbage_is_no_archive(tmp_path: Path, garbage: bytes, at: int, mixed: bool) -> None:
-    archive = write_tar(tmp_path / "tar", ("a.full", tarfile.REGTYPE, "a" * 600), ("b.full", tarfile.REGTYPE, "b"))
-    whole = archive.read_bytes()
-    archive.write_bytes(whole[:at] + garbage + whole[at + len(garbage) :] if mixed else garbage)
-    for path in unpack(archive, tmp_path / "kept", LIMIT):
-        assert (tmp_path / "kept" / path).is_file()
+    kept = unpack(archive, tmp_path, LIMIT)
+    assert [path.name for path in kept] == ["check.time", "result.xml"]
 
 
 def sweep(note: Path, *usual: str) -> list[str]:

@@ -21,6 +21,8 @@ from kdevops.suites.fstests.check_refusal import Refusal
 
 MAX_LINE = 4096
 """Characters looked at of a line, at its beginning and again at its end."""
+MAX_TEXT = 256 << 10
+"""Characters kept of what is printed of one test."""
 
 
 class CheckAccount:
@@ -69,6 +71,7 @@ class CheckAccount:
     def _line(self, line: str, *, whole: bool = True) -> Sequence[Began | Told]:
         opened, self._opened = self._opened, False
         line = clean(_bounded(line), lines=True).rstrip()
+        told = line
         if refused := lines.unknown(line):
             return self._refuse(*refused)
         if lines.ends_run(line):
@@ -81,6 +84,7 @@ class CheckAccount:
         if self._current is None:
             self._refusal.read(line)
         else:
+            self._current.keep(told)
             self._current.read(line, whole=whole)
         return events
 
@@ -97,24 +101,24 @@ class CheckAccount:
         """The test under way has ended; `over` says that `check` went on to another."""
         test, self._current = self._current, None
         outcome = test.outcome(self._clock(), over=over) if test else None
-        return self._tell(test.name, outcome) if test and outcome else []
+        return self._tell(test.name, outcome, test.text) if test and outcome else []
 
     def _refuse(self, name: str, words: str) -> list[Began | Told]:
         events = self._end(over=True) if self._current and self._current.name != name else []
         self._current = None
-        return [*events, *self._tell(name, Outcome(Status.MISSING, reason=f"check: {words}"))]
+        return [*events, *self._tell(name, Outcome(Status.MISSING, reason=f"check: {words}"), "")]
 
-    def _tell(self, name: str, outcome: Outcome) -> list[Began | Told]:
+    def _tell(self, name: str, outcome: Outcome, text: str) -> list[Began | Told]:
         ids = self._untold.get(name)
         if not ids:
             return []
         self._silent = False
-        return [Told(ids.popleft(), outcome)]
+        return [Told(ids.popleft(), outcome, text)]
 
 
 def check_name(test: TestId) -> str:
     """What `check` calls a test: its name without the number of its repetition."""
-    return test.name.partition("#")[0]
+    return test.plain.name
 
 
 @dataclass(slots=True)
@@ -123,10 +127,16 @@ class _Test:
 
     name: str
     began: float
+    text: str = ""
     failure: str = ""
     skipped: str | None = None
     seconds: int | None = None
     concluded: bool = False
+
+    def keep(self, line: str) -> None:
+        """Keep a line as it was printed, while there is room."""
+        if len(self.text) + len(line) < MAX_TEXT:
+            self.text += f"{line}\n"
 
     def read(self, text: str, *, whole: bool) -> None:
         """Take a line, or what stands behind the name on the first; `whole` says that its end was seen."""

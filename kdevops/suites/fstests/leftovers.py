@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import re
-import tarfile
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-
-from kdevops.paths import write_atomic
+from collections.abc import Sequence
 
 MAX_FILES = 64
 """Files taken of one test; those of a test are a dozen at most, unless it drops core after core."""
@@ -16,16 +11,16 @@ ROOT_FREE_MIB = 200
 """What the root file system of a guest must have free, both."""
 
 _RECORD = ("check.time", "check.log", "result.xml")
-_NOTE = 128
-"""Bytes that a cut file may be longer than the limit, for the line that says so."""
-_PLAIN = re.compile(r"[A-Za-z0-9_+:@-][A-Za-z0-9._+:@-]*(?:/[A-Za-z0-9_+:@-][A-Za-z0-9._+:@-]*){0,3}")
+_NOTE = 100
+"""Bytes of the limit that are for the line which says that a file was cut."""
 
-# $1 directory, $2 limit in bytes, $3 most files, then names or, ending in a dot, what names begin with. Three processes
-# when nothing has to be cut. Cut copies go to memory, because a full disk is one of the things that tests leave.
+# $1 directory, $2 limit in bytes, $3 what is kept of a longer file, $4 most files, then names or, ending in a dot, what
+# names begin with. Three processes when nothing has to be cut. Cut copies go to memory, because a full disk is one of
+# the things that tests leave.
 _PACK = r"""
-limit=$2 most=$3
+limit=$2 kept=$3 most=$4
 cd "$1" || exit
-shift 3
+shift 4
 for name; do
     shift
     case $name in
@@ -54,8 +49,8 @@ $file
             mkdir -p "$cut/${file%/*}"
             size=$(stat -c %s "$file")
             {
-                head -c "$limit" "$file"
-                printf '\n[kdevops: the first %s bytes of %s]\n' "$limit" "$size"
+                head -c "$kept" "$file"
+                printf '\n[kdevops: the first %s bytes of %s]\n' "$kept" "$size"
             } >"$cut/$file"
             ;;
         *) set -- "$@" "$file" ;;
@@ -103,7 +98,7 @@ def keep_command(results: str, name: str, limit: int) -> tuple[str, ...]:
     """The argv that writes to stdout a tar of what test `name` (`generic/001`) left below `results`, the section's directory.
 
     These are its files `.out.bad`, `.full`, `.dmesg`, `.notrun`, `.hints`, `.core…` and whatever else begins with its
-    name and a dot; at most MAX_FILES, each cut to `limit` bytes and a line that says so. The tar is empty for none.
+    name and a dot; at most MAX_FILES, each cut to `limit` bytes, of which the last line says so. The tar is empty for none.
     """
     return _pack(results, limit, [f"{name}."])
 
@@ -123,39 +118,5 @@ def sweep_command(note: str, usual: Sequence[str]) -> tuple[str, ...]:
     return ("sh", "-c", _SWEEP, "kdevops", note, str(ROOT_FREE_PERCENT), str(ROOT_FREE_MIB), *usual)
 
 
-def unpack(archive: Path, directory: Path, limit: int) -> tuple[Path, ...]:
-    """Unpack what `keep_command` or `record_command` wrote into `directory`; the files, relative to it, sorted.
-
-    Only regular files with plain names are taken, at most MAX_FILES, none longer than `limit` bytes and the note of a
-    cut; an archive that ends too early, or is none, gives what is whole in it. Bound the archive's size before.
-    Raises OSError when `directory` cannot be written to.
-    """
-    done: set[Path] = set()
-    try:
-        with tarfile.open(archive, "r:") as tar:
-            for name, content in _wanted(tar, limit):
-                path = directory / name
-                if path.is_dir() or any(parent.is_file() for parent in path.parents):
-                    continue  # two members cannot be had at the same place
-                write_atomic(path, content)
-                done.add(Path(name))
-    except (tarfile.TarError, EOFError, ValueError):
-        pass  # the guest died under it; what came before is whole
-    return tuple(sorted(done))
-
-
-def _wanted(tar: tarfile.TarFile, limit: int) -> Iterator[tuple[str, bytes]]:
-    taken = 0
-    for member in tar:
-        name = member.name.removeprefix("./")
-        if not member.isreg() or not 0 <= member.size <= limit + _NOTE or not _PLAIN.fullmatch(name):
-            continue
-        file = tar.extractfile(member)
-        content = file.read(member.size) if file else b""
-        if len(content) == member.size and taken < MAX_FILES:
-            taken += 1
-            yield name, content
-
-
 def _pack(results: str, limit: int, names: Sequence[str]) -> tuple[str, ...]:
-    return ("sh", "-c", _PACK, "kdevops", results, str(limit), str(MAX_FILES), *names)
+    return ("sh", "-c", _PACK, "kdevops", results, str(limit), str(max(0, limit - _NOTE)), str(MAX_FILES), *names)

@@ -1,0 +1,80 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from kdevops.__main__ import main
+from kdevops.paths import state_dir
+
+LOG = (
+    "Kernel version: 6.1.192\nRan: generic/001 generic/002\nInterrupted!\nFailures: generic/001\nFailed 1 of 2 tests\n"
+)
+
+
+@pytest.fixture
+def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    section = tmp_path / "results/6.1.192/xfs_crc"
+    (section / "generic").mkdir(parents=True)
+    (section / "check.log").write_text(LOG)
+    (section / "check.time").write_text("generic/009 3\n")
+    (section / "generic/001.out.bad").write_text("bad \x1b[2J news\n")
+    return tmp_path / "results"
+
+
+def test_what_was_imported_is_a_run_as_any_other(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["results", "import", str(results)]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "run 1: 6.1.192, xfs_crc: 1 pass, 1 fail, 1 missing",
+        "  see it: kdevops results 1",
+    ]
+    assert main(["results"]) == 0
+    assert "imported" in capsys.readouterr().out
+    assert main(["results", "1"]) == 1
+    told = capsys.readouterr().out
+    assert "run 1 of lab imported, kernel 6.1.192" in told
+    assert "check was interrupted while it ran" in told
+    assert "rerun" not in told
+    assert main(["results", "1", "--test", "generic/001"]) == 0
+    assert capsys.readouterr().out.endswith("bad  news\n\n")
+    assert main(["results", "show", "1", "--format", "ktap"]) == 1
+
+
+def test_as_json_under_a_name_and_with_a_kernel(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["results", "import", str(results), "--json", "--lab", "colleague", "--kernel", "6.1.9+"]) == 0
+    (fact,) = json.loads(capsys.readouterr().out)
+    assert (fact["id"], fact["kernel"], fact["profiles"], fact["notes"]) == (1, "6.1.9+", ["xfs_crc"], [])
+    assert main(["results", "--json"]) == 0
+    (run,) = json.loads(capsys.readouterr().out)
+    assert (run["lab"], run["kernel"], run["state"]) == ("colleague", "6.1.9+", "incomplete")
+
+
+@pytest.mark.parametrize("verb", ["rerun", "resume"])
+def test_it_cannot_be_run_again(results: Path, capsys: pytest.CaptureFixture[str], verb: str) -> None:
+    main(["results", "import", str(results)])
+    assert main([verb, "1"]) == 2
+    assert f"run 1 was imported from {results}: no lab of ours has made it" in capsys.readouterr().err
+
+
+def test_it_can_be_accepted_as_a_baseline(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (results.parent / "baselines").mkdir()
+    main(["results", "import", str(results)])
+    assert main(["baseline", "accept", "1"]) == 0
+    assert "generic/001  fail=1" in (results.parent / "baselines/6.1/fstests/xfs_crc.txt").read_text()
+
+
+def test_what_is_no_results_is_refused_and_nothing_is_stored(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["results", "import", str(tmp_path)]) == 2
+    assert f"there are no results of fstests in {tmp_path}" in capsys.readouterr().err
+    assert main(["results", "import", "--lab", "", str(tmp_path)]) == 2
+    assert "--lab" in capsys.readouterr().err
+    assert not (state_dir() / "runs").exists()
+
+
+def test_help_tells_of_both_verbs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["results", "--help"]) == 0
+    told = capsys.readouterr().out
+    assert "import" in told
+    assert "show" in told
