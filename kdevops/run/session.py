@@ -132,7 +132,12 @@ def kernel_release(run: Run) -> str:
 
 
 def lab_of(run: Run) -> Lab:
-    """The lab a run was made from, as it was then. Raises UserError when this version cannot read it."""
+    """The lab a run was made from, as it was then. Raises UserError when there was none, or this version cannot read it."""
+    if imported := run.record.get("imported"):
+        raise UserError(
+            f"run {run.id} was imported from {imported['directory']}: no lab of ours has made it",
+            hint="make a lab that runs the same tests: kdevops lab init",
+        )
     try:
         return Lab.model_validate(run.record["lab"])
     except ValueError as error:
