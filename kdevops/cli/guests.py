@@ -93,6 +93,7 @@ def ssh(guest: str, command: tuple[str, ...]) -> None:
 
     config = find_guest(state_dir(), guest)
     words = ["ssh", "-F", str(config), guest]
+    command = command[1:] if command[:1] == ("--",) else command
     if command:
         words += ["--", command[0] if len(command) == 1 else shlex.join(command)]
     sys.stdout.flush()

@@ -69,6 +69,16 @@ PATTERNS = (
         "hung task", _S, r"INFO: task .{1,80} blocked (?:in I/O wait )?for more than \d+ seconds", "kernel/hung_task.c"
     ),
     Pattern("rcu stall", _S, r"INFO: rcu\w* .*(?:self-)?detected (?:expedited )?stall", "kernel/rcu/tree_stall.h"),
+    # File systems on themselves. A test may provoke them, so they are shown and say nothing of the kernel's fitness.
+    Pattern("xfs assertion", _W, r"XFS(?: \(\S+\))?: Assertion failed: ", "fs/xfs/xfs_message.c"),
+    Pattern(
+        "xfs corruption",
+        _W,
+        r"XFS \(\S+\): (?:Metadata .{1,40} detected at |Corruption |Internal error )",
+        "fs/xfs/xfs_error.c",
+    ),
+    Pattern("btrfs assertion", _W, r"assertion failed: .{1,200}, in fs/btrfs/", "fs/btrfs/ctree.h"),
+    Pattern("ext4 error", _W, r"EXT4-fs error \(device ", "fs/ext4/super.c"),
     Pattern("memory leak", _W, r"kmemleak: \d+ new suspected memory leaks", "mm/kmemleak.c"),
     # With the location behind the processor, and, in newer kernels, before it.
     Pattern("warning", _W, r"WARNING: CPU: \d+ PID: \d+ at ", "kernel/panic.c"),
