@@ -14,11 +14,12 @@ from kdevops.kernel.build import source_tree
 from kdevops.kernel.spec import Asked, BuildSpec
 from kdevops.lab.model import Lab
 from kdevops.progress import Report
-from kdevops.run.furnish import Furniture
+from kdevops.providers.base import PayloadDisk
+from kdevops.run.furnish import Furniture, payload_serial
 from kdevops.run.kernel_spec import spec_of
 from kdevops.run.places import Places
 from kdevops.suites.base import BootSuite, ChunkSuite, GuestSuite, KernelBuild, PreparedSuite, Suite
-from kdevops.suites.registry import suites_of
+from kdevops.suites.registry import guest_needs, suites_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,13 @@ class Built:
     @property
     def furniture(self) -> Furniture:
         """What every guest is given."""
-        return Furniture(self.artifact.release, self.artifact.build_id, self.artifact.modules, self.guest_suites)
+        suites: tuple[GuestSuite | ChunkSuite, ...] = (*self.guest_suites, *self.chunk_suites)
+        return Furniture(self.artifact.release, self.artifact.build_id, self.artifact.modules, suites)
+
+    @property
+    def payloads(self) -> tuple[PayloadDisk, ...]:
+        """What guests are lent on disks."""
+        return tuple(PayloadDisk(payload_serial(suite), suite.disk) for suite in self.chunk_suites if suite.disk)
 
     @property
     def quiet_cmdline(self) -> tuple[str, ...]:
@@ -73,7 +80,7 @@ async def build(lab: Lab, places: Places, report: Report) -> Built:
 
 async def build_image(lab: Lab, places: Places, report: Report) -> BaseImage:
     """The image the lab's guests start from."""
-    return await ensure_image(lab.guests.image, cache=places.cache, report=report)
+    return await ensure_image(lab.guests.image, guest_needs(lab), cache=places.cache, report=report)
 
 
 async def build_kernel(lab: Lab, suites: Sequence[Suite], places: Places, report: Report) -> Artifact:

@@ -30,7 +30,7 @@ async def up(
     """Bring all guests up, to stay, in parallel; then run these playbooks of ours on them. Raises KdevopsError."""
     with lab_lock(places.lab(lab.name), lab.name, "up"):
         built = await build(lab, places, report)
-        provider = await provider_for(lab, places, built.artifact, built.image, report)
+        provider = await provider_for(lab, places, built.artifact, built.image, report, built.payloads)
         try:
             async with asyncio.TaskGroup() as group:
                 for name in lab.guest_names():

@@ -147,7 +147,7 @@ def lab_of(run: Run) -> Lab:
 async def _go(
     run_id: int, lab: Lab, built: Built, places: Places, store: Store, watcher: Watcher, *, keep: bool
 ) -> Ended:
-    provider = await provider_for(lab, places, built.artifact, built.image, watcher.handle)
+    provider = await provider_for(lab, places, built.artifact, built.image, watcher.handle, built.payloads)
     boot_suites = {suite.name: suite for suite in built.boot_suites}
     run = store.run(run_id)
     lab_file = Path(run.record["lab_file"])

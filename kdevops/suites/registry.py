@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from kdevops.guest.needs import NOTHING, GuestNeeds
 from kdevops.lab.model import Lab
 from kdevops.suites.base import Suite
 from kdevops.suites.commands import CommandsSuite
+from kdevops.suites.fstests.suite import FstestsSuite
 from kdevops.suites.kunit import KunitSuite
 from kdevops.suites.kunit_modules import KunitModulesSuite
 from kdevops.suites.selftests import SelftestsSuite
@@ -19,4 +21,11 @@ def suites_of(lab: Lab) -> tuple[Suite, ...]:
         suites += [KunitSuite(lab.suites.kunit), KunitModulesSuite(lab.suites.kunit)]
     if lab.suites.selftests:
         suites.append(SelftestsSuite(lab.suites.selftests))
+    if lab.suites.fstests:
+        suites.append(FstestsSuite(lab.suites.fstests, lab.guests))
     return tuple(suites)
+
+
+def guest_needs(lab: Lab) -> GuestNeeds:
+    """What the suites of a lab need of its guests."""
+    return FstestsSuite(lab.suites.fstests, lab.guests).needs if lab.suites.fstests else NOTHING
