@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -110,6 +111,12 @@ def write_lab(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+def free_port() -> int:
+    """A port on loopback that nobody has."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
 
 
 def guests_of(state: Path) -> list[str]:

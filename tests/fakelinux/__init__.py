@@ -44,14 +44,18 @@ def make_tree(
     slow: float = 0,
     symbols: Iterable[str] = (),
     selftests: dict[str, str] | None = None,
+    real: tuple[Path, str] | None = None,
+    python: str = sys.executable,
 ) -> Path:
     """Write the tree to `path`, a new directory, and return it.
 
     The errors are in fs/toyfs.c, line 6 (modpost's in drivers/toymod.c, Kconfig's in fs/Kconfig). `slow` is how many seconds
-    the compilation of fs/toyfs.c takes. `symbols` adds options to Kconfig, each a bool that is off.
+    the compilation of fs/toyfs.c takes. `symbols` adds options to Kconfig, each a bool that is off. `real` is the image of a
+    real kernel with its build id (hex): the build delivers that image, and a vmlinux with that build id. `python` is the
+    interpreter of the machine that builds.
     """
     shutil.copytree(_TEMPLATE, path)
-    (path / "scripts/python").write_text(f'#!/bin/sh\nexec {sys.executable} -ISE "$@"\n')
+    (path / "scripts/python").write_text(f'#!/bin/sh\nexec {python} -ISE "$@"\n')
     (path / "scripts/python").chmod(0o755)
     (path / "Kconfig.shipped").write_text(_shipped_options(symbols))
     for name, text in (KSELFTEST | (selftests or {})).items():
@@ -74,6 +78,10 @@ def make_tree(
         (path / "fs/Kconfig").write_text("config TOYFS\n\tboolean_typo\n")
     if unclean:
         (path / ".config").write_text("CONFIG_TOYFS=y\n")
+    if real:
+        image, build_id = real
+        shutil.copyfile(image, path / "real-image")
+        (path / "real-build-id").write_text(f"0x{build_id}\n")
     if slow:
         (path / "fs/toyfs.slow").write_text(f"{slow}\n")
     return path
