@@ -181,6 +181,19 @@ def test_external_devices_are_those_of_the_profile_alone():
     assert external("xfs_crc_logdev_rtdev", "xfs_crc") == ["no", "", "", "", ""]
 
 
+def test_a_file_for_one_profile_mounts_what_the_profile_left():
+    for name, devices in (
+        ("xfs_crc_logdev", ["yes", "7", ""]),
+        ("xfs_crc_rtdev", ["yes", "", "9"]),
+        ("xfs_crc", ["no", "", ""]),
+    ):
+        text = local_configs({name: load_profiles()[name], "ext4_4k": load_profiles()["ext4_4k"]}, DEVICES)["xfs"]
+        found = variables(text, "default")
+        assert [
+            found[one].decode().removeprefix(DISK) for one in ("USE_EXTERNAL", "TEST_LOGDEV", "TEST_RTDEV")
+        ] == devices
+
+
 def test_tmpfs_has_a_size_and_is_never_made_anew():
     found = variables(ALL["tmpfs"], "default", "tmpfs_huge_always")
     assert found["MOUNT_OPTIONS"] == b"-o size=1G -o huge=always"

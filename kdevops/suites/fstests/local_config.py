@@ -3,6 +3,9 @@
 One file a file system, because a section adds to the variables of `[default]` and cannot take any away: a scratch pool
 beside a scratch device stops `check`, and a file system that differs from the one before has its test device made anew,
 which nothing can do for tmpfs. Give `check` one file and one section: `HOST_OPTIONS=FILE ./check -s PROFILE …`.
+
+Before it reads that section, `check` mounts the test device with what `[default]` says, and ends where it cannot. So what
+a profile with external devices left there only mounts with a file that was made for this profile alone.
 """
 
 from __future__ import annotations
@@ -64,10 +67,12 @@ def local_configs(
             common["SOAK_DURATION"] = str(math.ceil(soak))
         if results is not None:
             common["RESULT_BASE"] = results
+        chosen = {name: profile for name, profile in profiles.items() if profile.fs == fs}
+        if len(chosen) == 1:
+            common |= _external(next(iter(chosen.values())), devices)
         lines = ["[default]", *_settings(common), *([_RESULTS] if results is None else [])]
-        for name, profile in profiles.items():
-            if profile.fs == fs:
-                lines += ["", f"[{name}]", *_settings(_section(profile, devices))]
+        for name, profile in chosen.items():
+            lines += ["", f"[{name}]", *_settings(_section(profile, devices))]
         texts[fs] = "".join(f"{line}\n" for line in lines)
     return texts
 
@@ -120,15 +125,20 @@ def _section(profile: Profile, devices: Devices) -> dict[str, str]:
     mount = profile.mount
     if profile.fs == "tmpfs" and "size=" not in mount:
         mount = f"-o size={_TMPFS_SIZE} {mount}".strip()
-    section = {"MKFS_OPTIONS": profile.mkfs, "MOUNT_OPTIONS": mount, "TEST_FS_MOUNT_OPTS": mount}
-    if profile.fs == "xfs":
-        log = devices.log if "log" in profile.devices else ("", "")
-        rt = devices.rt if "rt" in profile.devices else ("", "")
-        section |= {
-            "USE_EXTERNAL": "yes" if profile.devices else "no",
-            "SCRATCH_LOGDEV": log[0],
-            "TEST_LOGDEV": log[1],
-            "SCRATCH_RTDEV": rt[0],
-            "TEST_RTDEV": rt[1],
-        }
-    return section
+    options = {"MKFS_OPTIONS": profile.mkfs, "MOUNT_OPTIONS": mount, "TEST_FS_MOUNT_OPTS": mount}
+    return options | _external(profile, devices)
+
+
+def _external(profile: Profile, devices: Devices) -> dict[str, str]:
+    """The external devices of XFS; those that the profile does without are empty, so that none is left over."""
+    if profile.fs != "xfs":
+        return {}
+    log = devices.log if "log" in profile.devices else ("", "")
+    rt = devices.rt if "rt" in profile.devices else ("", "")
+    return {
+        "USE_EXTERNAL": "yes" if profile.devices else "no",
+        "SCRATCH_LOGDEV": log[0],
+        "TEST_LOGDEV": log[1],
+        "SCRATCH_RTDEV": rt[0],
+        "TEST_RTDEV": rt[1],
+    }
