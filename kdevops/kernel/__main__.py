@@ -13,7 +13,7 @@ from pathlib import Path
 from kdevops.errors import ExitCode, KdevopsError, UserError
 from kdevops.kernel.build import build
 from kdevops.kernel.spec import BuildSpec
-from kdevops.progress import Progress
+from kdevops.lines import Lines, tell
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -27,9 +27,9 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_argument("--json", action="store_true", help="print all of the artifact instead of its directory")
     options = parser.parse_args(arguments)
     try:
-        artifact = asyncio.run(build(_read_spec(options.spec), cache=options.cache, report=_Lines().show))
+        artifact = asyncio.run(build(_read_spec(options.spec), cache=options.cache, report=Lines().show))
     except KdevopsError as error:
-        _tell(error)
+        tell(error)
         return error.exit_code
     except KeyboardInterrupt:
         return 130
@@ -39,35 +39,11 @@ def main(arguments: list[str] | None = None) -> int:
     return ExitCode.OK
 
 
-class _Lines:
-    """Progress as plain lines: a new step, and every further tenth of one."""
-
-    def __init__(self) -> None:
-        self._told: tuple[str, int] | None = None
-
-    def show(self, news: Progress) -> None:
-        now = (news.step, int((news.fraction or 0) * 10))
-        if now == self._told:
-            return
-        self._told = now
-        share = f" {news.fraction:.0%}" if news.fraction is not None else ""
-        left = f", {news.eta:.0f} s left" if news.eta is not None else ""
-        print(f"{news.step}{share}{left}: {news.detail}", file=sys.stderr, flush=True)
-
-
 def _read_spec(path: Path) -> BuildSpec:
     try:
         return BuildSpec.from_json(sys.stdin.read() if str(path) == "-" else path.read_text())
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"cannot read the build spec {path}: {error}") from error
-
-
-def _tell(error: KdevopsError) -> None:
-    print(f"error: {error.message}", file=sys.stderr)
-    if error.hint:
-        print(f"hint: {error.hint}", file=sys.stderr)
-    if error.log:
-        print(f"log: {error.log}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,17 @@ from pathlib import Path
 
 from kdevops.paths import write_atomic
 
-_BELOW = ("__init__.py", "download.py", "errors.py", "files.py", "git.py", "paths.py", "process.py", "progress.py")
+_BELOW = (
+    "__init__.py",
+    "download.py",
+    "errors.py",
+    "files.py",
+    "git.py",
+    "lines.py",
+    "paths.py",
+    "process.py",
+    "progress.py",
+)
 _START = "import sys\n\nfrom kdevops.kernel.__main__ import main\n\nsys.exit(main())\n"
 _SHEBANG = b"#!/usr/bin/env python3\n"
 

@@ -62,6 +62,7 @@ def write_access(lab: Lab, places: Places, provider: Provider, built: Built, lab
     variables: dict[str, object] = {
         "kdevops_lab_file": str(lab_file) if lab_file else "",
         "bootlinux_direct_boot": True,
+        "fstests_install": False,
     }
     if spec := built.artifact.record.get("spec"):
         variables["bootlinux_spec"] = spec

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
+import fstests_toy
 import pytest
 from fakelinux import make_tree
 
@@ -78,8 +80,43 @@ def test_bootlinux_tells_the_compilers_error(tmp_path: Path, guest: Path) -> Non
         apply("bootlinux.yml", tmp_path, variables, guest)
 
 
+def local_hosts(tmp_path: Path, group: str) -> Path:
+    path = tmp_path / f"{group}.yml"
+    path.write_text(f"all: {{children: {{{group}: {{hosts: {{toy: {{ansible_connection: local}}}}}}}}}}\n")
+    return path
+
+
 def test_selftests_never_run_nothing(tmp_path: Path) -> None:
-    inventory = tmp_path / "inventory.yml"
-    inventory.write_text("all: {children: {selftests: {hosts: {toy: {ansible_connection: local}}}}}\n")
     with pytest.raises(InfrastructureError, match="give the lab file"):
-        apply("selftests.yml", tmp_path, {}, inventory)
+        apply("selftests.yml", tmp_path, {}, local_hosts(tmp_path, "selftests"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="what it installs belongs to root")
+@pytest.mark.parametrize("where", ["controller", "guest"])
+def test_fstests_is_installed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    monkeypatch.setenv("KDEVOPS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("ANSIBLE_PYTHON_INTERPRETER", sys.executable)
+    tree = fstests_toy.make_tree(tmp_path / "xfstests")
+    fstests_toy.commit(tree)
+    variables = {
+        **package_manager(tmp_path, "for p; do echo installed; done"),
+        "fstests_useradd": ["sh", "-c", f'echo "$@" >>{tmp_path}/users', "sh"],
+        "fstests_users": ["root", "no-such-user"],
+        "fstests_build_on": where,
+        "fstests_git": str(tree),
+        "fstests_directory": str(tmp_path / "opt/fstests"),
+        "fstests_run": False,
+    }
+    hosts = local_hosts(tmp_path, "fstests")
+    (tmp_path / "opt").mkdir()
+    assert apply("fstests.yml", tmp_path, variables, hosts).changed["toy"] > 0
+    assert (tmp_path / "users").read_text() == "no-such-user\n", "there is one already"
+    assert os.access(tmp_path / "opt/fstests/src/toy", os.X_OK)
+    assert (tmp_path / "opt/fstests/check").is_file()
+    variables["fstests_users"] = ["root"]
+    assert apply("fstests.yml", tmp_path, variables, hosts).changed == {}
+
+
+def test_fstests_never_run_nothing(tmp_path: Path) -> None:
+    with pytest.raises(InfrastructureError, match="give the lab file"):
+        apply("fstests.yml", tmp_path, {"fstests_install": False}, local_hosts(tmp_path, "fstests"))
