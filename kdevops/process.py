@@ -71,7 +71,8 @@ async def run(
     """Run `argv` to its end and return what it said.
 
     `env` is added to our own environment. `stdin` is bytes, or an open file that is streamed. `timeout` is in seconds.
-    `on_line` sees every line of both streams as it comes, `on_bytes` all of stdout, cut anywhere. `log_to` gets both too, appended, up to MAX_LOG each.
+    `on_line` sees every line of both streams as it comes, `on_bytes` all of stdout, cut anywhere. `log_to` gets both
+    too, appended, up to MAX_LOG each.
 
     Raises CommandError when the command is not found, runs out of time, or (with `check`) fails or dies of a signal.
     """

@@ -122,7 +122,7 @@ def _accepted(run: Run, *, replace: bool) -> tuple[Path, Baseline, Baseline]:
     from kdevops.results.baseline import accept as accepted
     from kdevops.results.store import Store
     from kdevops.run.known import left_out
-    from kdevops.run.session import kernel_release
+    from kdevops.run.record import kernel_release
 
     if not run.ended:
         raise UserError(f"run {run.id} is not finished", hint="go on with it: kdevops resume")

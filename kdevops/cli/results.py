@@ -131,7 +131,8 @@ def _whole(context: Context, store: Store, run: Run, kind: str) -> int:
 
     from kdevops.report.summary import summary, summary_json
     from kdevops.run.places import Places
-    from kdevops.run.session import judge, kernel_release
+    from kdevops.run.record import kernel_release
+    from kdevops.run.session import judge
 
     verdict = judge(store, run)
     facts = {"kernel": kernel_release(run), "directory": Places.default().run(run.id)}

@@ -127,7 +127,7 @@ def _tell(context: Context, ended: Ended) -> None:
 
     from kdevops.report.summary import summary, summary_json
     from kdevops.run.places import Places
-    from kdevops.run.session import kernel_release
+    from kdevops.run.record import kernel_release
 
     directory = Places.default().run(ended.run.id)
     release = kernel_release(ended.run)

@@ -69,6 +69,7 @@ class SshTarget:
         stdin: bytes | BinaryIO | None = None,
         check: bool = True,
         on_line: Callable[[str], None] | None = None,
+        on_bytes: Callable[[bytes], None] | None = None,
         log_to: Path | None = None,
     ) -> Completed:
         """Run `command` in the guest; `timeout` in seconds is ours, the guest is not told.
@@ -76,7 +77,15 @@ class SshTarget:
         Raises LostGuestError when the connection breaks or cannot be made, CommandError when the deadline passes or, with
         `check`, when the command fails.
         """
-        done = await run(self.argv(command), timeout=timeout, stdin=stdin, check=False, on_line=on_line, log_to=log_to)
+        done = await run(
+            self.argv(command),
+            timeout=timeout,
+            stdin=stdin,
+            check=False,
+            on_line=on_line,
+            on_bytes=on_bytes,
+            log_to=log_to,
+        )
         if done.returncode == _LOST:
             reason = (done.stderr.strip().splitlines() or ["connection closed"])[-1]
             raise LostGuestError(f"guest {self.name} does not answer over ssh: {reason}")

@@ -67,6 +67,13 @@ def check_clean(path: Path, arch: str, source_arch: str) -> None:
             )
 
 
+def series_of_tree(path: Path) -> str:
+    """The series of the kernel in this tree, "6.1"; empty where its Makefile has no numbers."""
+    head = (path / "Makefile").read_text(errors="replace")[:4096]
+    numbers = [re.search(rf"^{name} *= *([0-9]+)", head, re.MULTILINE) for name in ("VERSION", "PATCHLEVEL")]
+    return ".".join(number[1] for number in numbers if number) if all(numbers) else ""
+
+
 def _lacks(path: Path) -> str | None:
     """What makes `path` no kernel tree, None when it is one."""
     for name in _NEEDED:

@@ -12,13 +12,14 @@ from kdevops.kernel.artifact import Artifact
 from kdevops.kernel.build import build as build_kernel_of
 from kdevops.kernel.build import source_tree
 from kdevops.kernel.spec import Asked, BuildSpec
+from kdevops.kernel.tree import series_of_tree
 from kdevops.lab.model import Lab
 from kdevops.progress import Report
 from kdevops.providers.base import PayloadDisk
 from kdevops.run.furnish import Furniture, payload_serial
 from kdevops.run.kernel_spec import spec_of
 from kdevops.run.places import Places
-from kdevops.suites.base import BootSuite, ChunkSuite, GuestSuite, KernelBuild, PreparedSuite, Suite
+from kdevops.suites.base import BootSuite, ChunkSuite, GuestSuite, KernelBuild, PickySuite, PreparedSuite, Suite
 from kdevops.suites.registry import guest_needs, suites_of
 
 
@@ -75,6 +76,9 @@ async def build(lab: Lab, places: Places, report: Report) -> Built:
     except* KdevopsError as errors:
         raise first_error(errors) from None
     artifact, prepared = kernel.result()
+    for suite in suites:
+        if isinstance(suite, PickySuite):
+            suite.refuse(artifact.release, image.result().record.get("packages"))
     return Built(artifact, image.result(), prepared)
 
 
@@ -92,6 +96,9 @@ async def kernel_spec(lab: Lab, suites: Sequence[Suite], places: Places, report:
     """What is to be built, with what each suite asks of the configuration; for that the source is fetched."""
     spec = spec_of(lab.kernel)
     tree = None if spec.source.is_built else await source_tree(spec, cache=places.cache, report=report)
+    for suite in suites:
+        if isinstance(suite, PickySuite):
+            await suite.foresee(series_of_tree(tree) if tree else "", cache=places.cache, report=report)
     asked = []
     for suite in suites:
         options = suite.kernel_options(tree)

@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-import kdevops
 from kdevops.errors import InfrastructureError, UserError
 from kdevops.lab.load import LoadedLab
 from kdevops.lab.model import Lab
 from kdevops.progress import Progress
+from kdevops.providers.qemu import QemuProvider
 from kdevops.results import baseline
 from kdevops.results.events import GuestChanged, Note, RunEvent
 from kdevops.results.model import Outcome, TestId
-from kdevops.results.store import JSON, PlannedRow, Run, Store
+from kdevops.results.store import PlannedRow, Run, Store
 from kdevops.results.verdict import RunVerdict, judge_run
 from kdevops.run.build import Built, build
-from kdevops.run.deadline import deadline
-from kdevops.run.expected import expected_seconds
 from kdevops.run.guests import provider_for
 from kdevops.run.hand import write_access
 from kdevops.run.job import Job
-from kdevops.run.known import expunged, known_record, leave_out, left_out
+from kdevops.run.known import expunged, leave_out, left_out
 from kdevops.run.lock import lab_lock
 from kdevops.run.narrow import among, gone_wrong, narrowed, told
 from kdevops.run.places import Places
+from kdevops.run.plan import as_planned, plan, planned_of
+from kdevops.run.record import check_same, facts, kernel_release, lab_of, record_of
 from kdevops.run.runner import drive
 from kdevops.run.work import queue_of
-from kdevops.suites.base import PlannedTest
 
 
 class Watcher(Protocol):
@@ -70,15 +68,16 @@ async def start(
     with lab_lock(places.lab(lab.name), lab.name, "run"), Store(places.state) as store:
         failed = gone_wrong(store, failures_of) if failures_of is not None else None
         built = await build(lab, places, watcher.handle)
-        rows = narrowed(_plan(built, store, lab, loaded.baseline), only)
-        record = _record(loaded, built)
+        provider = await _provider(lab, built, places, watcher)
+        rows = narrowed(plan(built, store, lab, loaded.baseline, provider.factor), only)
+        record = record_of(loaded, built)
         if failed is not None:
             rows, absent = among(rows, failed)
             record["failures_of"] = failures_of
             if absent:
                 watcher.handle(Note(f"went wrong in run {failures_of} and not planned now: {told(absent)}"))
         run_id = store.create_run(lab.name, rows, record)
-        return await _go(run_id, lab, built, places, store, watcher, keep=keep)
+        return await _go(run_id, lab, built, provider, places, store, watcher, keep=keep)
 
 
 async def resume(run_id: int, places: Places, watcher: Watcher, *, keep: bool = False) -> Ended:
@@ -95,8 +94,9 @@ async def resume(run_id: int, places: Places, watcher: Watcher, *, keep: bool = 
                     f"run {run_id} has ended ({run.state})", hint=f"do the same again: kdevops rerun {run_id}"
                 )
             built = await build(lab, places, watcher.handle)
-            _check_same(run, built)
-            return await _go(run_id, lab, built, places, store, watcher, keep=keep)
+            check_same(run, built)
+            provider = await _provider(lab, built, places, watcher)
+            return await _go(run_id, lab, built, provider, places, store, watcher, keep=keep)
 
 
 async def rerun(run_id: int, places: Places, watcher: Watcher, *, keep: bool = False) -> Ended:
@@ -106,15 +106,13 @@ async def rerun(run_id: int, places: Places, watcher: Watcher, *, keep: bool = F
         lab = lab_of(run)
         with lab_lock(places.lab(lab.name), lab.name, "rerun"):
             built = await build(lab, places, watcher.handle)
-            _check_same(run, built)
-            record = {**run.record, **_facts(lab, built), "rerun_of": run_id}
+            check_same(run, built)
+            provider = await _provider(lab, built, places, watcher)
+            record = {**run.record, **facts(lab, built), "rerun_of": run_id}
             before = {row.id for row in store.plan(run_id)}
-            new = store.create_run(
-                lab.name,
-                [row for row in _plan(built, store, lab, Path(run.record["baseline"])) if row.id in before],
-                record,
-            )
-            return await _go(new, lab, built, places, store, watcher, keep=keep)
+            rows = plan(built, store, lab, Path(run.record["baseline"]), provider.factor)
+            new = store.create_run(lab.name, [row for row in rows if row.id in before], record)
+            return await _go(new, lab, built, provider, places, store, watcher, keep=keep)
 
 
 def judge(store: Store, run: Run) -> RunVerdict:
@@ -126,28 +124,21 @@ def judge(store: Store, run: Run) -> RunVerdict:
     )
 
 
-def kernel_release(run: Run) -> str:
-    """The release of the kernel that a run tests."""
-    return str(run.record["kernel"]["release"])
-
-
-def lab_of(run: Run) -> Lab:
-    """The lab a run was made from, as it was then. Raises UserError when there was none, or this version cannot read it."""
-    if imported := run.record.get("imported"):
-        raise UserError(
-            f"run {run.id} was imported from {imported['directory']}: no lab of ours has made it",
-            hint="make a lab that runs the same tests: kdevops lab init",
-        )
-    try:
-        return Lab.model_validate(run.record["lab"])
-    except ValueError as error:
-        raise UserError(f"the lab of run {run.id} cannot be read by this version of kdevops: {error}") from error
+async def _provider(lab: Lab, built: Built, places: Places, watcher: Watcher) -> QemuProvider:
+    return await provider_for(lab, places, built.artifact, built.image, watcher.handle, built.payloads)
 
 
 async def _go(
-    run_id: int, lab: Lab, built: Built, places: Places, store: Store, watcher: Watcher, *, keep: bool
+    run_id: int,
+    lab: Lab,
+    built: Built,
+    provider: QemuProvider,
+    places: Places,
+    store: Store,
+    watcher: Watcher,
+    *,
+    keep: bool,
 ) -> Ended:
-    provider = await provider_for(lab, places, built.artifact, built.image, watcher.handle, built.payloads)
     boot_suites = {suite.name: suite for suite in built.boot_suites}
     run = store.run(run_id)
     lab_file = Path(run.record["lab_file"])
@@ -161,7 +152,7 @@ async def _go(
             write_access(lab, places, provider, built, lab_file)
         watcher.handle(event)
 
-    known = {test.id: test for suite in built.suites for test in suite.tests}
+    known = planned_of(built)
     names = lab.guest_names()
     chunk_suites = {suite.name: suite for suite in built.chunk_suites}
     last = {row.id for row in left if known[row.id].known}
@@ -172,7 +163,7 @@ async def _go(
         provider=provider,
         store=store,
         queue=queue,
-        tests={row.id: _as_planned(known[row.id], row) for row in left},
+        tests={row.id: as_planned(known[row.id], row) for row in left},
         guest_suites={suite.name: suite for suite in built.guest_suites},
         boot_suites=boot_suites,
         chunk_suites=chunk_suites,
@@ -187,63 +178,3 @@ async def _go(
     store.update_record(run_id, {"guests": provider.command_lines()})
     run = store.run(run_id)
     return Ended(run, judge(store, run), drained.errors[-1] if drained.errors else None)
-
-
-def _as_planned(test: PlannedTest, row: PlannedRow) -> PlannedTest:
-    """The test with the deadline that was stored: what is learnt of it later does not change a run that has begun."""
-    return replace(test, timeout=row.timeout, expected=row.expected)
-
-
-def _plan(built: Built, store: Store, lab: Lab, baselines: Path) -> list[PlannedRow]:
-    """Every test of every suite, with the seconds it took before: here, else for whoever wrote the baseline."""
-    if not built.suites:
-        raise UserError(
-            "the lab has no suites, so there is nothing to run", hint="add some below `suites:` in the lab file"
-        )
-    tests = [test for suite in built.suites for test in suite.tests]
-    history = store.history(lab.name, [test.id for test in tests])
-    known = baseline.load(baselines, baseline.series_of(built.artifact.release))
-    usual: dict[TestId, float] = {}
-    for test in tests:
-        entry = known.entry(test.id)
-        seconds = history.get(test.id, test.expected or (entry.seconds if entry else None))
-        if seconds is not None:
-            usual[test.id] = seconds
-    expected = expected_seconds(tests, usual)
-    return [PlannedRow(test.id, _deadline(test, usual.get(test.id)), expected.get(test.id)) for test in tests]
-
-
-def _deadline(test: PlannedTest, usual: float | None) -> float:
-    return deadline(usual, known=bool(test.known)) if test.timeout is None else test.timeout
-
-
-def _record(loaded: LoadedLab, built: Built) -> dict[str, JSON]:
-    """What it takes to do the run again."""
-    return {
-        "kdevops": kdevops.__version__,
-        "host": {"machine": platform.machine(), "kernel": platform.release(), "python": platform.python_version()},
-        "lab": loaded.lab.model_dump(mode="json"),
-        "lab_file": str(loaded.path),
-        "baseline": str(loaded.baseline),
-        **_facts(loaded.lab, built),
-    }
-
-
-def _facts(lab: Lab, built: Built) -> dict[str, JSON]:
-    artifact = built.artifact
-    kernel: dict[str, Any] = {"key": artifact.key, "release": artifact.release, "build_id": artifact.build_id}
-    return {
-        "kernel": {**kernel, **artifact.record},
-        "image": {"key": built.image.key, **built.image.record},
-        "suites": {suite.name: dict(suite.record) for suite in built.suites},
-        **known_record(lab, built.suites),
-    }
-
-
-def _check_same(run: Run, built: Built) -> None:
-    now, then = built.artifact.key, run.record["kernel"]["key"]
-    if now != then:
-        raise UserError(
-            f"the kernel that would be tested now is not the one of run {run.id}: its source or configuration has changed",
-            hint="put the source back as it was, or begin a new run: kdevops run",
-        )

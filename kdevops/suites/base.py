@@ -35,7 +35,7 @@ class PlannedTest:
 
     `timeout` is in seconds on an accelerated guest; None leaves it to what the test took before. Tests that share one of
     `groups` are taken to be alike when nobody has seen one run. `known` says why the test is expected to fail; such
-    tests are run last.
+    tests are run last. `soak` seconds are what the user wants it to go on for, on top of all that.
     """
 
     id: TestId
@@ -43,6 +43,7 @@ class PlannedTest:
     expected: float | None = None
     groups: tuple[str, ...] = ()
     known: str = ""
+    soak: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,3 +194,14 @@ class Suite(Protocol):
 
     async def prepare(self, kernel: KernelBuild, *, cache: Path, report: Report) -> PreparedSuite:
         """Build what there is to build. Raises UserError when a chosen test cannot be built."""
+
+
+@runtime_checkable
+class PickySuite(Suite, Protocol):
+    """A suite that can tell before anything is built, and again when the image is there, that it cannot run."""
+
+    async def foresee(self, series: str, *, cache: Path, report: Report) -> None:
+        """Raise UserError for what cannot run whatever is built; `series` is the kernel's, "6.1", empty while unknown."""
+
+    def refuse(self, kernel_release: str, packages: Mapping[str, str] | None) -> None:
+        """Raise UserError for what cannot run on this kernel with an image of these package versions (None: unknown)."""

@@ -11,7 +11,7 @@ from kdevops.results.model import Outcome, Status, TestId
 from kdevops.results.store import PlannedRow, Store
 from kdevops.run.deadline import UNKNOWN, deadline
 from kdevops.run.expected import FEW, expected_seconds
-from kdevops.run.session import _plan
+from kdevops.run.plan import plan
 from kdevops.suites.base import PlannedTest
 
 names = st.integers(0, 30).map(lambda number: f"generic/{number:03}")
@@ -88,9 +88,9 @@ def test_what_is_only_expected_of_a_test_does_not_shorten_its_deadline(tmp_path:
         store.ended(
             store.create_run("xfs", [PlannedRow(seen_before.id, 60)], {}), seen_before.id, Outcome(Status.PASS, 400)
         )
-        rows = _plan(built, store, cast(Lab, SimpleNamespace(name="xfs")), tmp_path / "baselines")
+        rows = plan(built, store, cast(Lab, SimpleNamespace(name="xfs")), tmp_path / "baselines", factor=8.0)
     assert rows == [
-        PlannedRow(seen_before.id, deadline(400), 400),
+        PlannedRow(seen_before.id, deadline(400 / 8), 400),
         PlannedRow(unseen.id, UNKNOWN, 400),
         PlannedRow(alone.id, UNKNOWN, None),
     ]

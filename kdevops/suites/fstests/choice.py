@@ -15,6 +15,8 @@ from kdevops.suites.selftests_list import nearest
 SUITE = "fstests"
 DEFAULT_GROUP = "auto"
 """What `check` runs when it is told nothing."""
+SOAK_GROUP = "soak"
+"""Whose tests go on for SOAK_DURATION."""
 
 
 def choose(catalogue: Catalogue, fstests: Fstests, fs: str) -> tuple[str, ...]:
@@ -49,6 +51,7 @@ def plan(
             fstests.timeout,
             groups=catalogue.tests[test],
             known=known.get(test, ""),
+            soak=fstests.soak if SOAK_GROUP in catalogue.tests[test] else 0.0,
         )
         for test in choose(catalogue, fstests, fs)
         for number in range(1, fstests.count + 1)

@@ -17,13 +17,14 @@ from kdevops.suites.base import KernelBuild, KernelOptions, PlannedTest
 from kdevops.suites.fstests import catalogue, leftovers
 from kdevops.suites.fstests.build import BuiltFstests, build
 from kdevops.suites.fstests.check_output import CheckAccount, check_name
-from kdevops.suites.fstests.choice import SUITE, plan
+from kdevops.suites.fstests.choice import SUITE, choose, plan
 from kdevops.suites.fstests.devices import advice, assign, disk_sizes
 from kdevops.suites.fstests.local_config import SCRATCH_MNT, TEST_DIR, local_configs
 from kdevops.suites.fstests.needs import guest_needs
 from kdevops.suites.fstests.profiles import profiles_of
 from kdevops.suites.fstests.record import reconcile
 from kdevops.suites.fstests.requirements import kernel_options, refusals
+from kdevops.suites.fstests.source import fetch
 
 _NOTE = "/run/kdevops/fstests-sweep"
 # $1 configuration, $2 section, $3 where its test and scratch are mounted, two words, then `check` and its arguments.
@@ -71,12 +72,22 @@ class FstestsSuite:
         """What fstests, the file systems and the profiles want."""
         return kernel_options(self.profiles)
 
-    def refuse(self, kernel_release: str, tools: Mapping[str, str] | None) -> None:
+    async def foresee(self, series: str, *, cache: Path, report: Report) -> None:
+        """Refuse unknown profiles and tests, missing disks, and a kernel that is too old, before a kernel is built."""
+        profiles = self.profiles
+        assign(profiles, disk_sizes(self.guests))
+        if series:
+            self.refuse(series, None)
+        tests = catalogue.read((await fetch(self.settings.source, cache=cache, report=report)).path)
+        for fs in dict.fromkeys(profile.fs for profile in profiles.values()):
+            choose(tests, self.settings, fs)
+
+    def refuse(self, kernel_release: str, packages: Mapping[str, str] | None) -> None:
         """Raise UserError, with every reason, for profiles that cannot run on this kernel with these packages."""
         found = [
             why
             for name, profile in self.profiles.items()
-            for why in refusals(name, profile, kernel_release=kernel_release, tools=tools)
+            for why in refusals(name, profile, kernel_release=kernel_release, tools=packages)
         ]
         if found:
             raise UserError(
@@ -84,11 +95,7 @@ class FstestsSuite:
             )
 
     async def prepare(self, kernel: KernelBuild, *, cache: Path, report: Report) -> PreparedFstests:
-        """Build fstests and fix what is run, before anything starts.
-
-        Raises UserError for profiles that cannot run, disks that are missing, tests that are not there.
-        """
-        self.refuse(kernel.release, None)
+        """Build fstests and fix what is run. Raises UserError as `foresee` does, and when fstests does not build."""
         profiles = self.profiles
         sizes = disk_sizes(self.guests)
         devices = assign(profiles, sizes)

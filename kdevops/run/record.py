@@ -1,0 +1,69 @@
+"""What it takes to do a run again, and whether what is built now is still what a run was made of."""
+
+from __future__ import annotations
+
+import platform
+from typing import Any
+
+import kdevops
+from kdevops.errors import UserError
+from kdevops.lab.load import LoadedLab
+from kdevops.lab.model import Lab
+from kdevops.results.store import JSON, Run
+from kdevops.run.build import Built
+from kdevops.run.known import known_record
+
+
+def record_of(loaded: LoadedLab, built: Built) -> dict[str, JSON]:
+    """The record of a new run."""
+    return {
+        "kdevops": kdevops.__version__,
+        "host": {"machine": platform.machine(), "kernel": platform.release(), "python": platform.python_version()},
+        "lab": loaded.lab.model_dump(mode="json"),
+        "lab_file": str(loaded.path),
+        "baseline": str(loaded.baseline),
+        **facts(loaded.lab, built),
+    }
+
+
+def facts(lab: Lab, built: Built) -> dict[str, JSON]:
+    """The part of a record that tells what was built."""
+    artifact = built.artifact
+    kernel: dict[str, Any] = {"key": artifact.key, "release": artifact.release, "build_id": artifact.build_id}
+    return {
+        "kernel": {**kernel, **artifact.record},
+        "image": {"key": built.image.key, **built.image.record},
+        "suites": {suite.name: dict(suite.record) for suite in built.suites},
+        **known_record(lab, built.suites),
+    }
+
+
+def check_same(run: Run, built: Built) -> None:
+    """Raise UserError when what would be tested now is not what `run` tests: another kernel, other tests."""
+    then = run.record
+    changed = [f"suite {suite.name}" for suite in built.suites if dict(suite.record) != then["suites"].get(suite.name)]
+    if built.artifact.key != then["kernel"]["key"]:
+        changed.insert(0, "kernel")
+    if changed:
+        raise UserError(
+            f"what would be tested now is not what run {run.id} tests: its {' and '.join(changed)} changed since",
+            hint="put the sources back as they were, or begin a new run: kdevops run",
+        )
+
+
+def kernel_release(run: Run) -> str:
+    """The release of the kernel that a run tests."""
+    return str(run.record["kernel"]["release"])
+
+
+def lab_of(run: Run) -> Lab:
+    """The lab a run was made from, as it was then. Raises UserError when there was none, or this version cannot read it."""
+    if imported := run.record.get("imported"):
+        raise UserError(
+            f"run {run.id} was imported from {imported['directory']}: no lab of ours has made it",
+            hint="make a lab that runs the same tests: kdevops lab init",
+        )
+    try:
+        return Lab.model_validate(run.record["lab"])
+    except ValueError as error:
+        raise UserError(f"the lab of run {run.id} cannot be read by this version of kdevops: {error}") from error
