@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from kdevops.lab.fields import Model, Paths, Strings, Symbol
+from kdevops.lab.servers import Role
 
 UPSTREAM = "https://git.kernel.org/pub/scm/fs/xfs/xfstests-dev.git"
 """Where fstests is developed."""
@@ -65,7 +66,7 @@ class Profile(Model):
         default=(), description="external devices of XFS: a log, a real-time volume"
     )
     needs: Needs = Needs()
-    server: Literal["nfsd", "smbd"] | None = Field(default=None, description="the role of the guest that serves it")
+    server: Role | None = Field(default=None, description="the role of the guest that serves it")
 
 
 class Fstests(Model):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import tarfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from kdevops.guest.ssh import SshTarget
+from kdevops.lab.servers import Interface
 from kdevops.paths import write_atomic
 from kdevops.process import run
 from kdevops.providers.base import PayloadDisk
@@ -66,14 +68,17 @@ async def _ensure_key(path: Path, comment: str) -> None:
     fresh.replace(path)
 
 
-def write_seed(lab: LabDirectory, name: str) -> Path:
-    """The guest's seed: a plain tar on a disk of its own, so that one image serves every guest and holds no secret."""
+def write_seed(lab: LabDirectory, name: str, interfaces: Iterable[Interface] = ()) -> Path:
+    """The guest's seed: a plain tar on a disk of its own, so that one image serves every guest and holds no secret.
+
+    `interfaces` are the cards beside the one that ssh comes through.
+    """
     directory = lab.guest(name)
     files = {
         "hostname": name.encode() + b"\n",
         "authorized_keys": lab.key.with_suffix(".pub").read_bytes(),
         "ssh_host_ed25519_key": (directory / "ssh_host_ed25519_key").read_bytes(),
-        "network": _NETWORK.encode(),
+        "network": (_NETWORK + "".join(f"LAN={card.mac},{card.address}\n" for card in interfaces)).encode(),
     }
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import secrets
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from kdevops.guest.image import BaseImage
 from kdevops.guest.initramfs import GAVE_UP
 from kdevops.guest.ssh import SshTarget, wait_for_banner
 from kdevops.lab.model import Lab, Qemu
+from kdevops.lab.servers import Server
 from kdevops.providers import qmp
 from kdevops.providers.acceleration import Acceleration
 from kdevops.providers.base import BootKernel, GuestStatus, PayloadDisk
@@ -31,7 +33,7 @@ from kdevops.providers.guest_files import (
     ssh_target,
     write_seed,
 )
-from kdevops.providers.qemu_machine import DiskFile, Machine, command_line
+from kdevops.providers.qemu_machine import DiskFile, Machine, Wire, command_line
 from kdevops.providers.qemu_process import QemuProcess
 
 _PORT_TRIES = 5
@@ -76,7 +78,11 @@ class QemuGuest:
 
 @dataclass(frozen=True)
 class QemuProvider:
-    """Guests of one lab. `image` and `kernel` may be missing as long as no guest is booted (status, attach, down)."""
+    """Guests of one lab. `image` and `kernel` may be missing as long as no guest is booted (status, attach, down).
+
+    `servers` are guests of their own, with disks that are empty at each boot. A client must be brought up after its
+    servers: a guest whose server was booted anew since then counts as one that runs something else.
+    """
 
     lab: Lab
     directory: LabDirectory
@@ -84,6 +90,7 @@ class QemuProvider:
     image: BaseImage | None = None
     kernel: BootKernel | None = None
     payloads: tuple[PayloadDisk, ...] = ()
+    servers: tuple[Server, ...] = ()
     _processes: dict[str, QemuProcess] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -91,13 +98,18 @@ class QemuProvider:
         """How much slower than real hardware guests are."""
         return self.accel.factor
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all guests: those that tests run in, then those that serve them."""
+        return (*self.lab.guest_names(), *(server.name for server in self.servers))
+
     def process(self, name: str) -> QemuProcess:
         """The QEMU of a guest, running or not."""
         return self._processes.setdefault(name, QemuProcess(self.directory.guest(name)))
 
     async def render(self) -> None:
         """Keys and pinned host keys of every guest."""
-        await ensure_keys(self.directory, self.lab.guest_names())
+        await ensure_keys(self.directory, self.names)
 
     async def up(
         self, name: str, *, extra_cmdline: Sequence[str] = (), stay: bool = False, fresh: bool = False
@@ -124,13 +136,13 @@ class QemuProvider:
 
     def status(self) -> tuple[GuestStatus, ...]:
         """All guests that the lab names, and any other that still runs."""
-        known = self.lab.guest_names()
+        known = self.names
         there = sorted(path.name for path in self.directory.guest("x").parent.glob("*"))
         return tuple(map(self._status, [*known, *(n for n in there if n not in known and self.process(n).pid())]))
 
     def command_lines(self) -> dict[str, list[str]]:
         """The QEMU command line with which each guest was last started, for the record."""
-        lines = {name: self.process(name).command_line for name in self.lab.guest_names()}
+        lines = {name: self.process(name).command_line for name in self.names}
         return {name: argv for name, argv in lines.items() if argv}
 
     async def down(self) -> None:
@@ -151,7 +163,7 @@ class QemuProvider:
 
     async def _healthy(self, name: str, extra_cmdline: Sequence[str]) -> QemuGuest | None:
         guest = self.attach(name)
-        if guest is None or self.process(name).facts.get("boots") != self._boots(tuple(extra_cmdline)):
+        if guest is None or self.process(name).facts.get("boots") != self._boots(name, tuple(extra_cmdline)):
             return None
         try:
             await guest.ssh.run(["true"], timeout=5 * self.factor)
@@ -164,7 +176,12 @@ class QemuProvider:
         process = self.process(name)
         argv = await self._prepare(name, port, extra_cmdline)
         offset = console_file.end_of(process.console)
-        facts = {"port": port, "boots": self._boots(extra_cmdline), "kernel": self._booted.key}
+        facts = {
+            "port": port,
+            "boots": self._boots(name, extra_cmdline),
+            "kernel": self._booted.key,
+            "boot": secrets.token_hex(8),
+        }
         process.start(argv, facts, stay=stay)
         deadline = self._qemu.boot_timeout * self.factor
         guest = self._guest(name, port, stay=stay)
@@ -192,13 +209,15 @@ class QemuProvider:
         """The guest's files, and the QEMU command line that uses them."""
         assert self.image
         directory = self.directory.guest(name)
+        server = self._server(name)
+        interfaces = [each.interface(name) for each in self._networks(name)]
         overlay = directory / "root.qcow2"
         await make_overlay(overlay, self.image.path, self.image.format)
         disks = (
             DiskFile(overlay, ROOT_SERIAL, "qcow2"),
-            DiskFile(write_seed(self.directory, name), SEED_SERIAL, read_only=True),
-            *self._extra_disks(directory),
-            *[await lend(payload, directory) for payload in self.payloads],
+            DiskFile(write_seed(self.directory, name, interfaces), SEED_SERIAL, read_only=True),
+            *self._extra_disks(directory, server),
+            *[await lend(payload, directory) for payload in self.payloads if not server],
         )
         machine = Machine(
             name,
@@ -208,20 +227,37 @@ class QemuProvider:
             port,
             self.process(name).socket("qmp"),
             outgoing=self._qemu.network == "outgoing",
+            wires=tuple(self._wire(each, name) for each in self._networks(name)),
         )
         words = (*_ALWAYS, *self._booted.cmdline, *self.lab.kernel.cmdline, *extra_cmdline)
         append = (*self.image.cmdline, *words)
         return command_line(machine, self._booted, self.accel, append=append, binary=self._qemu.binary)
 
-    def _extra_disks(self, directory: Path) -> list[DiskFile]:
+    def _server(self, name: str) -> Server | None:
+        return next((server for server in self.servers if server.name == name), None)
+
+    def _networks(self, name: str) -> list[Server]:
+        """The servers on whose networks a guest is: those that serve it, or itself."""
+        return [server for server in self.servers if name == server.name or name in server.clients]
+
+    def _wire(self, server: Server, name: str) -> Wire:
+        hub = name == server.name
+        sockets = [self.process(client).socket(server.role) for client in (server.clients if hub else (name,))]
+        return Wire(server.interface(name).mac, tuple(sockets), hub)
+
+    def _extra_disks(self, directory: Path, server: Server | None) -> list[DiskFile]:
         sizes = [disk.size for disk in self.lab.guests.disks for _ in range(disk.count)]
+        if server:
+            sizes = list(server.disks)
+            for number in range(len(sizes)):
+                (directory / f"disk{number}.raw").unlink(missing_ok=True)
         disks = [DiskFile(directory / f"disk{number}.raw", f"kd-{number}") for number in range(len(sizes))]
         for disk, size in zip(disks, sizes, strict=True):
             make_disk(disk.path, size)
         return disks
 
     def _pick_port(self, name: str) -> int:
-        names = self.lab.guest_names()
+        names = self.names
         wanted = self._qemu.ssh_port and self._qemu.ssh_port + (names.index(name) if name in names else 0)
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -236,12 +272,16 @@ class QemuProvider:
         assert self.kernel
         return self.kernel
 
-    def _boots(self, extra_cmdline: tuple[str, ...]) -> str:
+    def _boots(self, name: str, extra_cmdline: tuple[str, ...]) -> str:
         """What makes a running guest the one that is asked for."""
         assert self.image
         facts: list[object] = [self._booted.key, self._booted.cmdline, extra_cmdline, self.image.key, self.accel.kind]
         facts += [(payload.serial, str(payload.path)) for payload in self.payloads]
         facts += [self.lab.kernel.cmdline, self.lab.guests.model_dump(mode="json"), self._qemu.model_dump(mode="json")]
+        facts += [
+            each.clients if each.name == name else self.process(each.name).facts.get("boot")
+            for each in self._networks(name)
+        ]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
     def _guest(self, name: str, port: int, *, stay: bool) -> QemuGuest:

@@ -22,6 +22,19 @@ class DiskFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Wire:
+    """A network card on a network that only guests of one lab are on, made of UNIX sockets that only their user may open.
+
+    The machine that is the `hub` listens on a socket for each other one; every other one has one to connect to. When the
+    hub ends, the others' connections end for good.
+    """
+
+    mac: str
+    sockets: tuple[Path, ...]
+    hub: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Machine:
     """One guest's hardware. `memory` is in bytes; `qmp` is a UNIX socket's path."""
 
@@ -32,6 +45,7 @@ class Machine:
     ssh_port: int
     qmp: Path
     outgoing: bool = False
+    wires: tuple[Wire, ...] = ()
 
 
 def command_line(
@@ -53,6 +67,8 @@ def command_line(
         *("-device", "virtio-rng-pci"),
         *_network(machine),
     ]
+    for number, wire in enumerate(machine.wires):
+        words += _wire(number, wire)
     for number, disk in enumerate(machine.disks):
         words += _disk(number, disk)
     words += ["-kernel", str(kernel.image)]
@@ -66,6 +82,22 @@ def _network(machine: Machine) -> list[str]:
     restrict = "off" if machine.outgoing else "on"
     forward = f"hostfwd=tcp:127.0.0.1:{machine.ssh_port}-10.0.2.15:22"
     return ["-netdev", f"user,id=net0,restrict={restrict},{forward}", "-device", "virtio-net-pci,netdev=net0,romfile="]
+
+
+def _wire(number: int, wire: Wire) -> list[str]:
+    card = ["-device", f"virtio-net-pci,netdev=wire{number},mac={wire.mac},romfile="]
+    if not wire.hub:
+        return ["-netdev", _stream(f"wire{number}", "off", wire.sockets[0]), *card]
+    words = ["-netdev", f"hubport,id=wire{number},hubid={number}", *card]
+    for index, path in enumerate(wire.sockets):
+        name = f"wire{number}-{index}"
+        words += ["-netdev", _stream(name, "on", path)]
+        words += ["-netdev", f"hubport,id={name}-port,hubid={number},netdev={name}"]
+    return words
+
+
+def _stream(name: str, server: str, path: Path) -> str:
+    return f"stream,id={name},server={server},addr.type=unix,addr.path={_escape(path)}"
 
 
 def _disk(number: int, disk: DiskFile) -> list[str]:

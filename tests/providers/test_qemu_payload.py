@@ -62,5 +62,5 @@ def test_another_payload_is_another_guest(payload: PayloadDisk, tmp_path: Path) 
     provider = QemuProvider(lab, LabDirectory(tmp_path), accel, image, kernel)
     lending = replace(provider, payloads=(payload,))
     other = replace(provider, payloads=(replace(payload, path=tmp_path / "other.raw"),))
-    assert len({each._boots(()) for each in (provider, lending, other)}) == 3
-    assert lending._boots(()) == replace(provider, payloads=(payload,))._boots(())
+    assert len({each._boots("toy-1", ()) for each in (provider, lending, other)}) == 3
+    assert lending._boots("toy-1", ()) == replace(provider, payloads=(payload,))._boots("toy-1", ())

@@ -4,10 +4,12 @@
 #   hostname              one line
 #   authorized_keys       who may log in as root
 #   ssh_host_ed25519_key  private, so that the controller knows the host key before the first boot
-#   network               lines ADDRESS=<address>/<prefix>, GATEWAY=<address>, DNS=<address>
+#   network               lines ADDRESS=<address>/<prefix>, GATEWAY=<address>, DNS=<address>, and for each further card, whose
+#                         addresses all begin with $lan, LAN=<mac>,<address>/<prefix>
 # Written for busybox sh, whose applets (tar, ip) start without the cost of loading a program.
 
 seed=/run/kdevops/seed
+lan=52:54:00:6b:
 
 say() {
     echo "kdevops-init: $*" >/dev/console
@@ -36,14 +38,27 @@ find_seed() {
     return 1
 }
 
+# find_interface [MAC]: the card with this address, else the one that is on none of the lab's own networks.
 find_interface() {
     for interface in /sys/class/net/*; do
         # What has no device behind it is lo, or a tunnel or dummy that is built into the kernel.
         [ -e "$interface/device" ] || continue
+        mac=
+        read -r mac 2>/dev/null <"$interface/address" || true
         interface=${interface##*/}
-        return 0
+        case $mac in
+            ${1:-none}) return 0 ;;
+            $lan*) ;;
+            *) [ "${1:-}" ] || return 0 ;;
+        esac
     done
     return 1
+}
+
+# set_lan MAC,ADDRESS/PREFIX
+set_lan() {
+    wait_for find_interface "${1%%,*}" || { say "no network interface ${1%%,*}"; return; }
+    ip address add "${1#*,}" dev "$interface" && ip link set "$interface" up || say "$interface cannot be set to ${1#*,}"
 }
 
 unpack_seed() {
@@ -61,12 +76,13 @@ set_hostname() {
 
 set_network() {
     ip link set lo up || say "lo does not come up"
-    address= gateway= dns=
+    address= gateway= dns= lans=
     while IFS='=' read -r key value; do
         case $key in
             ADDRESS) address=$value ;;
             GATEWAY) gateway=$value ;;
             DNS) dns=$value ;;
+            LAN) lans="$lans $value" ;;
         esac
     done <$seed/network
     [ "$address" ] || { say "the seed has no network"; return; }
@@ -74,6 +90,9 @@ set_network() {
     ip address add "$address" dev "$interface" && ip link set "$interface" up || say "$interface cannot be set to $address"
     [ -z "$gateway" ] || ip route add default via "$gateway" || say "no route to the gateway $gateway"
     [ -z "$dns" ] || echo "nameserver $dns" >/etc/resolv.conf
+    for value in $lans; do
+        set_lan "$value"
+    done
 }
 
 apply_seed() {
