@@ -27,12 +27,13 @@ class _Options(Model):
 
 
 def kernel_options(profiles: Mapping[str, Profile]) -> KernelOptions:
-    """What fstests, the file systems of `profiles` and the profiles themselves want.
+    """What fstests, the file systems of `profiles`, their servers and the profiles themselves want.
 
     What one requires is required, whoever else would do without it; of "m" and "y", "y" serves both.
     """
     table = _table()
-    rows = [table["fstests"], *(table[fs] for fs in dict.fromkeys(profile.fs for profile in profiles.values()))]
+    names = dict.fromkeys(name for profile in profiles.values() for name in (profile.fs, profile.server) if name)
+    rows = [table["fstests"], *(table[name] for name in names)]
     required = _merge([row.required for row in rows] + [profile.needs.options for profile in profiles.values()])
     optional = _merge(row.optional for row in rows)
     return KernelOptions(required, {symbol: value for symbol, value in optional.items() if symbol not in required})
