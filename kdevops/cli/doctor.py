@@ -24,12 +24,13 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @click.option("--install", is_flag=True, help="Install what is missing first, asking for sudo's password if need be.")
 @click.option("--packages", "packages_only", is_flag=True, help="Look at packages only, which takes no time.")
-def doctor(*, as_json: bool, install: bool, packages_only: bool) -> None:
+@click.option("--fstests", is_flag=True, help="Also what it takes to build fstests for guests with another's image.")
+def doctor(*, as_json: bool, install: bool, packages_only: bool, fstests: bool) -> None:
     """Say whether this machine can build kernels and run guests, and what to do where it cannot.
 
     Exits with 0 when all that is needed is here, with 3 otherwise.
     """
-    checks = asyncio.run(_examine(install=install, packages_only=packages_only, probe=_probe))
+    checks = asyncio.run(_examine(install=install, packages_only=packages_only, fstests=fstests, probe=_probe))
     if as_json:
         click.echo(json.dumps({"ok": _healthy(checks), "checks": [asdict(check) for check in checks]}, indent=2))
     elif not (packages_only and _healthy(checks)):
@@ -37,14 +38,17 @@ def doctor(*, as_json: bool, install: bool, packages_only: bool) -> None:
     sys.exit(ExitCode.OK if _healthy(checks) else ExitCode.INFRASTRUCTURE)
 
 
-async def _examine(*, install: bool, packages_only: bool, probe: Callable[[], Awaitable[Acceleration]]) -> list[Check]:
+async def _examine(
+    *, install: bool, packages_only: bool, fstests: bool, probe: Callable[[], Awaitable[Acceleration]]
+) -> list[Check]:
     from kdevops.provision import doctor_checks, packages
 
-    missing = await packages.missing()
+    missing = await packages.missing(fstests=fstests)
     if install and missing:
         ask = _ask_password if sys.stdin.isatty() else None
-        await packages.install(report=_tell, log=state_dir() / "logs/doctor-install.log", ask_password=ask)
-        missing = await packages.missing()
+        log = state_dir() / "logs/doctor-install.log"
+        await packages.install(report=_tell, log=log, ask_password=ask, fstests=fstests)
+        missing = await packages.missing(fstests=fstests)
     checks = doctor_checks.check_packages(missing)
     if packages_only:
         return checks

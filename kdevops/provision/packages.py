@@ -46,15 +46,24 @@ class PackageManager:
     install: tuple[str, ...]
 
 
-def needs(family: str, release: str) -> tuple[Need, ...]:
-    """All that is needed, on a distribution `family` (process.distribution_family) and `release` ("bookworm")."""
+def needs(family: str, release: str, *, fstests: bool = False) -> tuple[Need, ...]:
+    """All that is needed, on a distribution `family` (process.distribution_family) and `release` ("bookworm").
+
+    With `fstests` also what it is built with, which no machine needs whose guests have an image of ours.
+    """
     table = json.loads((data_dir("roles") / "controller/vars/commands.json").read_text())
     commands = [
         Need(name, packages.get(family) or "", command=True) for name, packages in table["controller_commands"].items()
     ]
     libraries = [Need(name, packages.get(family) or "") for name, packages in table["controller_libraries"].items()]
     sources = [Need(name, name) for name in table["controller_releases"].get(release, ())]
-    return (*commands, *libraries, *sources)
+    return (*commands, *libraries, *sources, *(_fstests_needs(family) if fstests else ()))
+
+
+def _fstests_needs(family: str) -> list[Need]:
+    table = yaml.safe_load((data_dir("roles") / f"fstests/vars/{family}.yml").read_text())
+    commands = [Need(name, package, command=True) for name, package in table["fstests_build_commands"].items()]
+    return [*commands, *(Need(name, package) for name, package in table["fstests_build_headers"].items())]
 
 
 def this_distribution() -> tuple[str, str]:
@@ -80,11 +89,11 @@ def find_command(name: str) -> str | None:
     return shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:{_ADMIN_DIRECTORIES}")
 
 
-async def missing() -> tuple[Need, ...]:
+async def missing(*, fstests: bool = False) -> tuple[Need, ...]:
     """What is not here. A command counts as here wherever it came from, a library when its package is installed."""
     family, release = this_distribution()
     manager = package_manager(family)
-    wanted = needs(family, release)
+    wanted = needs(family, release, fstests=fstests and manager is not None)
     absent = [need for need in wanted if need.command and find_command(need.name) is None]
     others = [need for need in wanted if not need.command and need.package]
     if manager and not await _installed(manager, [need.package for need in others]):
@@ -99,7 +108,9 @@ def install_command(needed: tuple[Need, ...]) -> str | None:
     return shlex.join([*manager.install, *packages]) if manager and packages else None
 
 
-async def install(*, report: Report, log: Path, ask_password: Callable[[], str] | None) -> PlayResult:
+async def install(
+    *, report: Report, log: Path, ask_password: Callable[[], str] | None, fstests: bool = False
+) -> PlayResult:
     """Apply the role `controller` to this machine, as root where we are not.
 
     `ask_password` is called only when sudo wants one; None when nobody is there to be asked.
@@ -111,9 +122,17 @@ async def install(*, report: Report, log: Path, ask_password: Callable[[], str] 
             "this distribution is neither of Debian's, Fedora's, openSUSE's nor Arch's family",
             hint="install what kdevops doctor lists as missing with your own package manager",
         )
-    password = None if os.geteuid() == 0 or await _sudo_is_free() else _ask(ask_password, await missing())
+    password = (
+        None if os.geteuid() == 0 or await _sudo_is_free() else _ask(ask_password, await missing(fstests=fstests))
+    )
     return await play(
-        "controller.yml", inventory=None, report=report, log=log, timeout=_INSTALL_TIMEOUT, become_password=password
+        "controller.yml",
+        inventory=None,
+        report=report,
+        log=log,
+        timeout=_INSTALL_TIMEOUT,
+        extravars={"controller_fstests": fstests},
+        become_password=password,
     )
 
 

@@ -45,6 +45,13 @@ def test_controller_installs_when_something_is_missing(tmp_path: Path) -> None:
     refresh, install = (tmp_path / "done").read_text().splitlines()
     assert refresh.startswith("refresh")
     assert {"git", "make", "rsync"} <= set(install.split()[1:])
+    assert "autoconf" not in install
+
+
+def test_controller_installs_what_builds_fstests_when_asked(tmp_path: Path) -> None:
+    variables = package_manager(tmp_path, "echo none") | {"ansible_become": False, "controller_fstests": True}
+    apply("controller.yml", tmp_path, variables)
+    assert {"git", "autoconf"} <= set((tmp_path / "done").read_text().split())
 
 
 @pytest.fixture

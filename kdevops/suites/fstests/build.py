@@ -121,10 +121,10 @@ def _watcher(tree: Path, report: Report) -> Callable[[str], None]:
     def watch(line: str) -> None:
         nonlocal count
         if line.startswith("I: ") and "hook" not in line:  # mmdebstrap's, but for what it is told to do by us
-            report(Progress(STEP, line.removeprefix("I: ").rstrip("."), fraction=0.0))
+            report(Progress(STEP, line.removeprefix("I: ").rstrip("."), fraction=min(0.9, count / total)))
         elif "[CC]" in line:
             count += 1
-            report(Progress(STEP, line.rsplit(maxsplit=1)[-1], fraction=min(0.9, 0.1 + 0.8 * count / total)))
+            report(Progress(STEP, line.rsplit(maxsplit=1)[-1], fraction=min(0.9, count / total)))
 
     return watch
 

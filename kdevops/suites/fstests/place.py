@@ -110,7 +110,9 @@ async def choose(image: Image) -> Place:
         packages = sorted(set(absent.values()) - {""})
         raise InfrastructureError(
             f"needed to build fstests and not installed: {', '.join(absent)}",
-            hint=f"install them: {installation(packages)}" if packages else None,
+            hint=f"install them: {installation(packages)} (or: kdevops doctor --fstests --install)"
+            if packages
+            else None,
         )
     return Here(await _key(needs))
 
