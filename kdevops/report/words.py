@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from collections import Counter
 from dataclasses import dataclass
 
 from kdevops.errors import ExitCode
+from kdevops.report.alike import alike
 from kdevops.results.baseline import Entry
 from kdevops.results.model import Counts, RunState, Status
 from kdevops.results.store import Run
@@ -84,11 +84,9 @@ def groups(verdict: RunVerdict) -> tuple[Group, ...]:
 
 
 def by_reason(verdict: RunVerdict, status: Status) -> list[tuple[str, int]]:
-    """Why tests ended with this status and how many each, the most frequent first."""
-    reasons = Counter(
-        clean(each.outcome.reason) or "no reason given" for each in verdict.tests if each.outcome.status is status
-    )
-    return sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
+    """Why tests ended with this status and how many each, the most frequent first; reasons that are alike are one."""
+    reasons = alike((_reason(each), each) for each in verdict.tests if each.outcome.status is status)
+    return [(reason, len(tests)) for reason, tests in reasons]
 
 
 def asides(verdict: RunVerdict) -> list[str]:
@@ -138,6 +136,12 @@ def has_baseline(verdict: RunVerdict, judged: Judged) -> bool:
 def is_bad(judged: Judged) -> bool:
     """A fail, a crash or a hang."""
     return judged.outcome.status in BAD
+
+
+def _reason(judged: Judged) -> str:
+    if judged.verdict is Verdict.KNOWN_FAILURE and judged.outcome.status is Status.SKIP:
+        return "known failure, left out"
+    return clean(judged.outcome.reason) or "no reason given"
 
 
 def _argument(judged: Judged) -> str:
