@@ -49,7 +49,7 @@ async def _examine(
         log = state_dir() / "logs/doctor-install.log"
         await packages.install(report=_tell, log=log, ask_password=ask, fstests=fstests)
         missing = await packages.missing(fstests=fstests)
-    checks = doctor_checks.check_packages(missing)
+    checks = doctor_checks.check_packages(missing, fstests=fstests)
     if packages_only:
         return checks
     return [

@@ -51,14 +51,18 @@ class Acceleration(Protocol):
         """The factor."""
 
 
-def check_packages(missing: Iterable[Need]) -> list[Check]:
-    """One line for each need that is missing, or one for all when none is."""
+def check_packages(missing: Iterable[Need], *, fstests: bool = False) -> list[Check]:
+    """One line for each need that is missing, or one for all when none is; `fstests` says that its needs are among them."""
     absent = tuple(missing)
     if not absent:
         return [
-            Check("packages", ok=True, detail=f"all {len(needs(*this_distribution()))} commands and libraries are here")
+            Check(
+                "packages",
+                ok=True,
+                detail=f"all {len(needs(*this_distribution(), fstests=fstests))} commands and libraries are here",
+            )
         ]
-    mend = "kdevops doctor --install" if install_command(absent) else ""
+    mend = f"kdevops doctor {'--fstests ' if fstests else ''}--install" if install_command(absent) else ""
     return [
         Check(need.name, ok=False, detail=f"missing, package {need.package} brings it", mend=mend)
         if need.package

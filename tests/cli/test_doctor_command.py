@@ -21,7 +21,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> list[Need]:
     """What is missing; installing empties it."""
     missing: list[Need] = []
 
-    async def ask() -> tuple[Need, ...]:
+    async def ask(*, fstests: bool) -> tuple[Need, ...]:
         return tuple(missing)
 
     async def install(**_: object) -> None:
@@ -42,6 +42,12 @@ def test_missing_packages_exit_3_and_name_the_mending_command(machine: list[Need
     assert result.exit_code == 3
     assert "MISSING qemu-img  missing, package qemu-utils brings it" in result.output
     assert result.output.endswith("To mend it:\n  kdevops doctor --install\n")
+
+
+def test_what_fstests_lacks_is_mended_with_it(machine: list[Need]) -> None:
+    machine.append(Need("libaio.h", "libaio-dev"))
+    result = CliRunner().invoke(module.doctor, ["--packages", "--fstests"])
+    assert result.output.endswith("To mend it:\n  kdevops doctor --fstests --install\n")
 
 
 def test_install_mends_it(machine: list[Need]) -> None:
