@@ -39,7 +39,11 @@ def results() -> None:
     "--test", "name", metavar="TEST", help="One test of the run, with all it printed: suite/profile/name, or a part."
 )
 @click.option(
-    "--format", "kind", type=click.Choice(["text", "junit", "ktap"]), default="text", help="How to tell the run."
+    "--format",
+    "kind",
+    type=click.Choice(["text", "mail", "junit", "ktap"]),
+    default="text",
+    help="How to tell the run; mail is plain text to paste: what was tested, a line per profile, why tests skipped.",
 )
 @json_option
 @common_options
@@ -138,6 +142,12 @@ def _whole(context: Context, store: Store, run: Run, kind: str) -> int:
     facts = {"kernel": kernel_release(run), "directory": Places.default().run(run.id)}
     if context.json:
         click.echo(json.dumps(summary_json(run, verdict, **facts), indent=2))  # type: ignore[arg-type]
+    elif kind == "mail":
+        from kdevops.report.mail import mail
+        from kdevops.results.store import Kind
+
+        troubles = [entry.text for entry in store.journal(run.id) if entry.kind is Kind.INFRASTRUCTURE]
+        click.echo(mail(run, verdict, troubles=troubles), nl=False)
     elif kind == "junit":
         from kdevops.report.junit import junit
 

@@ -1,0 +1,192 @@
+"""The end of a run as maintainers paste it into a mail: what was tested, a line per profile, what failed, why tests skipped.
+
+The line of a profile, `xfs_crc: 1154 tests, 6 failures, 416 skipped, 14823 seconds`, is that of xfstests-bld and of
+upstream kdevops; crashes, hangs and missing results stand in it where there are any.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+
+from kdevops.report import words
+from kdevops.report.alike import alike
+from kdevops.report.origins import origins, profiles
+from kdevops.report.summary import oops_title
+from kdevops.results.model import Status
+from kdevops.results.store import Run
+from kdevops.results.text import clean
+from kdevops.results.verdict import Judged, RunVerdict, Verdict
+
+WIDTH = 72
+"""Columns of a line: a mail is quoted."""
+_MAX_WIDTH = 80
+"""Columns of a profile's line, which programs search for: it is broken only where nothing else helps."""
+_MAX_NAMES = 200
+_MAX_DETAILS = 25
+_MAX_REASONS = 12
+_SLOWEST = 5
+
+
+def mail(run: Run, verdict: RunVerdict, *, troubles: Sequence[str] = ()) -> str:
+    """The run as plain text. `troubles` are those of the machine, which are no test's result."""
+    parts = _by_profile(verdict)
+    blocks = [
+        [*_wrap(words.headline(run, verdict)), *_wrap(words.comparison(verdict))],
+        _head(run),
+        *([*_profile(label, part)] for label, part in parts.items()),
+        [*_total(verdict)],
+        [*_details(parts)],
+        [*_warnings(verdict)],
+        [*_skips(parts)],
+        [*_troubles(troubles)],
+    ]
+    return "\n".join("".join(f"{line}\n" for line in block) for block in blocks if block)
+
+
+def _by_profile(verdict: RunVerdict) -> dict[str, RunVerdict]:
+    """The verdict of each profile, under its name; of a suite without profiles under the suite's."""
+    tests: dict[tuple[str, str], list[Judged]] = {}
+    for each in verdict.tests:
+        tests.setdefault((each.test.suite, each.test.profile), []).append(each)
+    labels = {key: key[0] if key[1] == "default" else key[1] for key in tests}
+    twice = len(set(labels.values())) < len(labels)
+    return {
+        clean("/".join(key) if twice else labels[key]): RunVerdict(tuple(part), verdict.series, verdict.compared)
+        for key, part in tests.items()
+    }
+
+
+def _head(run: Run) -> list[str]:
+    facts = origins(run)
+    width = max(len(name) for name, _ in facts) + 2
+    lines = [line for name, text in facts for line in _wrap(text, f"{name}:".ljust(width))]
+    if made := profiles(run):
+        lines.append("Profiles:")
+        width = max(len(name) for name, _ in made) + 2
+        lines += [line for name, text in made for line in _wrap(text, f"  {name.ljust(width)}")]
+    return lines
+
+
+def _profile(label: str, part: RunVerdict) -> Iterator[str]:
+    yield from _counts_line(label, part)
+    for title, tests in _lists(part):
+        more = [f"and {len(tests) - _MAX_NAMES} more"] if len(tests) > _MAX_NAMES else []
+        yield from _wrap(" ".join([*map(_name, tests[:_MAX_NAMES]), *more]), f"  {title}: ", indent=4)
+
+
+def _counts_line(label: str, part: RunVerdict) -> list[str]:
+    counts = part.counts
+    told = [words.many(counts.total, "test"), words.many(counts[Status.FAIL], "failure")]
+    for status, noun in ((Status.CRASH, "crashed"), (Status.HANG, "hung"), (Status.MISSING, "missing")):
+        told += [f"{counts[status]} {noun}"] if counts[status] else []
+    seconds = round(sum(each.outcome.seconds for each in part.tests))
+    told += [f"{counts[Status.SKIP]} skipped", f"{seconds} seconds"]
+    return _wrap(f"{label}: {', '.join(told)}", indent=4, width=_MAX_WIDTH)
+
+
+def _lists(part: RunVerdict) -> Iterator[tuple[str, Sequence[Judged]]]:
+    """What is told by name, the worst first."""
+    known, new = part.of(Verdict.KNOWN_FAILURE), [each for each in part.of(Verdict.NEW) if words.is_bad(each)]
+    lists = (
+        ("Regressed", part.of(Verdict.REGRESSED)),
+        ("New failures", [each for each in new if words.has_baseline(part, each)]),
+        ("Failures", [each for each in new if not words.has_baseline(part, each)]),
+        ("Failed before now and then", part.of(Verdict.SUSPECT)),
+        ("Known failures", [each for each in known if words.is_bad(each)]),
+        ("Known failures, left out", [each for each in known if not words.is_bad(each)]),
+        ("Fixed", part.of(Verdict.FIXED)),
+        ("Skipped now", part.of(Verdict.SKIPPED_NOW)),
+        ("No result", part.of(Verdict.MISSING)),
+    )
+    return ((title, tests) for title, tests in lists if tests)
+
+
+def _ended(judged: Judged) -> str:
+    times = f" ({words.told(judged.now)} of {judged.now.total})" if judged.now.total > 1 else ""
+    return f"{judged.outcome.status}{times} after {judged.outcome.seconds:.0f} s"
+
+
+def _name(judged: Judged) -> str:
+    """A test, and how it ended where that is no plain fail; of one that was run several times, how often."""
+    status = judged.outcome.status
+    notes = [status.value] if status in {Status.CRASH, Status.HANG} else []
+    notes += [f"{judged.now.bad} of {judged.now.total}"] if judged.now.total > 1 else []
+    return clean(judged.test.plain.name) + (f" ({', '.join(notes)})" if notes else "")
+
+
+def _total(verdict: RunVerdict) -> Iterator[str]:
+    yield from _counts_line("Total", verdict)
+    counts = verdict.counts
+    yield from _wrap(f"{counts.total} planned = {' + '.join(f'{counts[each]} {each}' for each in Status)}", "  ")
+    slowest = sorted((each for each in verdict.tests if each.outcome.seconds), key=lambda each: -each.outcome.seconds)
+    if told := [f"{_where(each)} {each.outcome.seconds:.0f} s" for each in slowest[:_SLOWEST]]:
+        yield from _wrap(", ".join(told), "  Slowest: ", indent=4)
+
+
+def _details(parts: dict[str, RunVerdict]) -> Iterator[str]:
+    """Why tests failed that were not known to, and what the kernel said when it crashed or hung; the worst first."""
+    order = (Verdict.REGRESSED, Verdict.NEW, Verdict.SUSPECT, Verdict.KNOWN_FAILURE)
+    worth = [
+        each
+        for part in parts.values()
+        for each in part.of(*order)
+        if words.is_bad(each) and (each.verdict is not Verdict.KNOWN_FAILURE or each.outcome.status is not Status.FAIL)
+    ]
+    worth.sort(key=lambda each: (order.index(each.verdict), each.outcome.status is Status.FAIL))
+    if worth:
+        yield "What went wrong:"
+    for each in worth[:_MAX_DETAILS]:
+        was = f"{words.was(each.before)}; " if each.before else ""
+        yield from _wrap(f"{_where(each)}: {was}{_ended(each)}", "  ", indent=4)
+        title = oops_title(each.outcome.oops)
+        for text in dict.fromkeys((clean(each.outcome.reason), title)):
+            yield from _wrap(text, "    ") if text else ()
+    if len(worth) > _MAX_DETAILS:
+        yield f"  and {len(worth) - _MAX_DETAILS} more"
+
+
+def _warnings(verdict: RunVerdict) -> Iterator[str]:
+    """What the kernel complained about while tests ran that did not fail."""
+    complaints = [
+        (oops_title(each.outcome.oops), each)
+        for each in verdict.tests
+        if each.outcome.oops and each.outcome.status in {Status.PASS, Status.SKIP}
+    ]
+    if complaints:
+        yield f"The kernel complained while {words.many(len(complaints), 'test')} ran that did not fail:"
+    for title, tests in alike(complaints):
+        yield from _wrap(f"{len(tests):>5}  {title}", indent=7)
+        more = [f"and {len(tests) - _MAX_NAMES} more"] if len(tests) > _MAX_NAMES else []
+        yield from _wrap(", ".join([*map(_where, tests[:_MAX_NAMES]), *more]), " " * 7)
+
+
+def _skips(parts: dict[str, RunVerdict]) -> Iterator[str]:
+    for label, part in parts.items():
+        if reasons := words.by_reason(part, Status.SKIP):
+            yield f"Skipped in {label}: {part.counts[Status.SKIP]}"
+            yield from _reasons(reasons)
+
+
+def _troubles(troubles: Iterable[str]) -> Iterator[str]:
+    if reasons := [(text, len(members)) for text, members in alike((text, None) for text in troubles)]:
+        yield "Trouble of the machine, which is no test's result:"
+        yield from _reasons(reasons)
+
+
+def _reasons(reasons: Sequence[tuple[str, int]]) -> Iterator[str]:
+    for reason, number in reasons[:_MAX_REASONS]:
+        yield from _wrap(f"{number:>5}  {reason}", indent=7)
+    if rest := reasons[_MAX_REASONS:]:
+        yield f"{sum(number for _, number in rest):>5}  for {words.many(len(rest), 'other reason')}"
+
+
+def _where(judged: Judged) -> str:
+    profile = "" if judged.test.profile == "default" else f"{judged.test.profile} "
+    return clean(f"{profile}{judged.test.name}")
+
+
+def _wrap(text: str, first: str = "", *, indent: int | None = None, width: int = WIDTH) -> list[str]:
+    """Lines of at most `width` columns; all but the first are indented, as far as `first` where nothing is said."""
+    rest = " " * min(len(first) if indent is None else indent, WIDTH // 2)
+    return textwrap.wrap(first + text, width, subsequent_indent=rest, break_on_hyphens=False)

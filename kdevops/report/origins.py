@@ -1,0 +1,101 @@
+"""What a run was made of, for people: kernel, configuration, suites and their tools, guests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from kdevops.report.live import duration
+from kdevops.report.words import many
+from kdevops.results.store import Run
+from kdevops.results.text import clean
+
+_DIGITS = 12
+_MAX_PATCHES = 5
+_TOOLS = ("xfsprogs", "btrfs-progs", "e2fsprogs", "nfs-common", "cifs-utils")
+"""Packages that a file system's tests depend on as much as on the kernel."""
+
+
+def origins(run: Run) -> list[tuple[str, str]]:
+    """What and its name, in the order in which a reader asks; what the run's record does not have is absent."""
+    facts = [
+        ("Kernel", _kernel(run.record)),
+        ("Config", _config(run.record)),
+        *((suite, _commit(record)) for suite, record in run.record.get("suites", {}).items()),
+        ("Tools", _tools(run.record)),
+        ("Guests", _guests(run.record)),
+        ("Date", _date(run)),
+        ("Run", _run(run)),
+    ]
+    return [(name, clean(text)) for name, text in facts if text]
+
+
+def profiles(run: Run) -> list[tuple[str, str]]:
+    """Each profile of the run with how it makes and mounts its file system."""
+    prefix = "profile "
+    return [
+        (clean(key.removeprefix(prefix)), clean(text))
+        for record in run.record.get("suites", {}).values()
+        for key, text in record.items()
+        if key.startswith(prefix)
+    ]
+
+
+def _kernel(record: Mapping[str, Any]) -> str:
+    kernel = record["kernel"]
+    origin = kernel.get("source") or (f"package {kernel['package']}" if kernel.get("package") else "")
+    if kernel.get("prebuilt"):
+        origin = f"prebuilt, sha256 {kernel['sha256'][:_DIGITS]}"
+    parts = [kernel["release"], origin, _commit(kernel)]
+    if patches := [patch["name"] for patch in kernel.get("patches", [])]:
+        more = f" and {len(patches) - _MAX_PATCHES} more" if len(patches) > _MAX_PATCHES else ""
+        parts.append(f"with {', '.join(patches[:_MAX_PATCHES])}{more}")
+    return ", ".join(part for part in parts if part)
+
+
+def _commit(record: Mapping[str, Any]) -> str:
+    commit = (record.get("commit") or "")[:_DIGITS]
+    if not commit:
+        return ""
+    return f"commit {commit}" + (" with local changes" if record.get("diff_sha256") else "")
+
+
+def _config(record: Mapping[str, Any]) -> str:
+    if not record["kernel"].get("spec"):
+        return ""  # it came with its kernel
+    config = record["kernel"]["spec"]["config"]
+    parts = [config["base"], *config["fragments"], *config["options"]]
+    return ", ".join(parts)
+
+
+def _tools(record: Mapping[str, Any]) -> str:
+    packages = record.get("image", {}).get("packages", {})
+    return ", ".join(f"{name} {packages[name]}" for name in _TOOLS if name in packages)
+
+
+def _guests(record: Mapping[str, Any]) -> str:
+    guests = record.get("lab", {}).get("guests")
+    if not guests:
+        return ""
+    each = f"{many(guests['cpus'], 'CPU')} and {guests['memory'] / (1 << 30):.3g} GiB"
+    return ", ".join([f"{guests['count']} with {each}", *_acceleration(record)])
+
+
+def _acceleration(record: Mapping[str, Any]) -> Iterator[str]:
+    if kind := record.get("acceleration"):
+        yield "emulated (tcg)" if kind == "tcg" else str(kind)
+
+
+def _date(run: Run) -> str:
+    began = datetime.fromisoformat(run.created)
+    text = f"{began:%Y-%m-%d %H:%M} UTC"
+    if run.ended and "imported" not in run.record:
+        text += f", {duration((datetime.fromisoformat(run.ended) - began).total_seconds())}"
+    return text
+
+
+def _run(run: Run) -> str:
+    origin = run.record.get("imported", {}).get("directory")
+    made = f"imported from {origin}" if origin else f"kdevops {run.record.get('kdevops', '')}".strip()
+    return f"{run.id} of lab {run.lab}, {made}"
