@@ -61,7 +61,10 @@ def needs(family: str, release: str, *, fstests: bool = False) -> tuple[Need, ..
 
 
 def _fstests_needs(family: str) -> list[Need]:
-    table = yaml.safe_load((data_dir("roles") / f"fstests/vars/{family}.yml").read_text())
+    path = data_dir("roles") / f"fstests/vars/{family}.yml"
+    if not path.is_file():
+        return []
+    table = yaml.safe_load(path.read_text())
     commands = [Need(name, package, command=True) for name, package in table["fstests_build_commands"].items()]
     return [*commands, *(Need(name, package) for name, package in table["fstests_build_headers"].items())]
 
@@ -93,7 +96,7 @@ async def missing(*, fstests: bool = False) -> tuple[Need, ...]:
     """What is not here. A command counts as here wherever it came from, a library when its package is installed."""
     family, release = this_distribution()
     manager = package_manager(family)
-    wanted = needs(family, release, fstests=fstests and manager is not None)
+    wanted = needs(family, release, fstests=fstests)
     absent = [need for need in wanted if need.command and find_command(need.name) is None]
     others = [need for need in wanted if not need.command and need.package]
     if manager and not await _installed(manager, [need.package for need in others]):

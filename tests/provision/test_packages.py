@@ -62,6 +62,7 @@ def test_what_builds_fstests_is_asked_for_only_when_wanted(family: str) -> None:
     assert more["autoconf"] == Need("autoconf", "autoconf", command=True)
     assert not more["libaio.h"].command
     assert all(need.package for need in more.values())
+    assert packages.needs("unknown", "", fstests=True) == packages.needs("unknown", "")
 
 
 @pytest.mark.parametrize(
