@@ -99,7 +99,7 @@ def show(context: Context) -> None:
 def profiles(context: Context, fs: str | None) -> None:
     """List the profiles of fstests: how each makes and mounts its file system (of FS only), and what it needs."""
     from kdevops.lab.explain import nearest
-    from kdevops.suites.fstests.profiles import load_profiles
+    from kdevops.suites.fstests.profiles import as_made, load_profiles
     from kdevops.suites.fstests.requirements import demands
 
     known = load_profiles()
@@ -109,8 +109,7 @@ def profiles(context: Context, fs: str | None) -> None:
     chosen = {name: profile for name, profile in known.items() if fs in {None, profile.fs}}
     lines = []
     for name, profile in chosen.items():
-        made = [f"{tool} {options}" for tool, options in (("mkfs", profile.mkfs), ("mount", profile.mount)) if options]
-        lines.append(f"{name:<30} {'; '.join(made) or 'as it comes'}")
+        lines.append(f"{name:<30} {as_made(profile)}")
         if needed := demands(profile):
             lines.append(f"{'':<30} needs {', '.join(needed)}")
     data = {name: profile.model_dump(mode="json", exclude_defaults=True) for name, profile in chosen.items()}

@@ -10,6 +10,7 @@ from kdevops.report.live import duration
 from kdevops.report.words import many
 from kdevops.results.store import Run
 from kdevops.results.text import clean
+from kdevops.suites.fstests.profiles import RECORDED
 
 _DIGITS = 12
 _MAX_PATCHES = 5
@@ -33,12 +34,11 @@ def origins(run: Run) -> list[tuple[str, str]]:
 
 def profiles(run: Run) -> list[tuple[str, str]]:
     """Each profile of the run with how it makes and mounts its file system."""
-    prefix = "profile "
     return [
-        (clean(key.removeprefix(prefix)), clean(text))
+        (clean(key.removeprefix(RECORDED)), clean(text))
         for record in run.record.get("suites", {}).values()
         for key, text in record.items()
-        if key.startswith(prefix)
+        if key.startswith(RECORDED)
     ]
 
 

@@ -22,6 +22,9 @@ _TABLE = TypeAdapter(dict[ProfileName, Profile])
 RESERVED = "default"
 """The section of fstests' configuration that every other one builds on; no profile can have its name."""
 
+RECORDED = "profile "
+"""What a profile's name stands behind in the record of a run."""
+
 
 @functools.cache
 def load_profiles() -> Mapping[str, Profile]:
@@ -49,6 +52,12 @@ def profiles_of(fstests: Fstests) -> dict[str, Profile]:
             hint="kdevops lab profiles lists them; suites.fstests.define makes new ones",
         )
     return {name: table[name] for name in fstests.profiles}
+
+
+def as_made(profile: Profile) -> str:
+    """How the profile makes and mounts its file system, in words: "mkfs -f -b size=1024; mount -o noatime"."""
+    made = [f"{tool} {options}" for tool, options in (("mkfs", profile.mkfs), ("mount", profile.mount)) if options]
+    return "; ".join(made) or "as it comes"
 
 
 def _add(table: dict[str, Profile], more: Mapping[str, Profile], where: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from kdevops.errors import UserError
@@ -21,7 +21,7 @@ from kdevops.suites.fstests.choice import SUITE, choose, plan
 from kdevops.suites.fstests.devices import advice, assign, disk_sizes
 from kdevops.suites.fstests.local_config import SCRATCH_MNT, TEST_DIR, local_configs
 from kdevops.suites.fstests.needs import guest_needs
-from kdevops.suites.fstests.profiles import profiles_of
+from kdevops.suites.fstests.profiles import RECORDED, as_made, profiles_of
 from kdevops.suites.fstests.record import reconcile
 from kdevops.suites.fstests.requirements import kernel_options, refusals
 from kdevops.suites.fstests.source import fetch
@@ -114,24 +114,29 @@ class FstestsSuite:
             texts = local_configs(only, devices, results=f"{remote}/results", soak=self.settings.soak)
             configs[name] = texts[profile.fs]
         in_order = "exact-order" in (built.directory / "check").read_text(errors="replace")
-        return PreparedFstests(built, tuple(planned), configs, remote, exact_order=in_order)
+        made = {name: as_made(profile) for name, profile in profiles.items()}
+        return PreparedFstests(built, tuple(planned), configs, remote, exact_order=in_order, made=made)
 
 
 @dataclass(frozen=True)
 class PreparedFstests:
-    """fstests, built, with every test that will be run. `configs` has the configuration that is for one profile alone."""
+    """fstests, built, with every test that will be run.
+
+    `configs` has the configuration that is for one profile alone; `made` says how each makes and mounts its file system.
+    """
 
     built: BuiltFstests
     tests: tuple[PlannedTest, ...]
     configs: Mapping[str, str]
     remote: str
     exact_order: bool = True
+    made: Mapping[str, str] = field(default_factory=dict)
     name: str = SUITE
 
     @property
     def record(self) -> Mapping[str, str]:
-        """The commit, and what it was built with."""
-        return self.built.record
+        """The commit, what it was built with, and for each profile how its file system is made and mounted."""
+        return {**self.built.record, **{f"{RECORDED}{name}": made for name, made in self.made.items()}}
 
     @property
     def payload(self) -> Path | None:
