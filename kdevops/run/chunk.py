@@ -27,6 +27,8 @@ from kdevops.triage.patterns import Severity
 IDLE = 300.0
 """Accelerated seconds in which a harness that runs no test must say something: it starts, or makes a file system."""
 _POLL = 0.5
+_LAST_ANSWER = 3.0
+"""Accelerated seconds for a guest in which a test hangs to show that its files can still be fetched."""
 _LAST_DEBUG = 5.0
 _MAX_CONSOLE = 1 << 20
 _WRAPPER = 'cd "$1" || exit 97; shift; exec "$@" </dev/null 2>&1'
@@ -205,7 +207,8 @@ class Chunk:
         if usual := self._job.tests[current.test].expected:
             reason += f"; it usually takes {usual:.0f} s"
         self._finish(current.test, Outcome(Status.HANG, seconds, reason, oops=oops_text(lines)))
-        await self._leftovers.drained()
+        if await self._guest.ssh.answers(timeout=_LAST_ANSWER * self._job.provider.factor):
+            await self._leftovers.drained()
         return self._give_back(f"{current.test.name} hung")
 
     async def _let_the_kernel_tell(self) -> None:
