@@ -15,10 +15,8 @@ import time
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
-TESTS = (
-    "generic/001 generic/002 generic/004 generic/005 generic/006 generic/007 generic/008 generic/009 generic/011 generic/012"
-    " generic/013 generic/014 generic/015 generic/016 generic/023 generic/024 generic/025 xfs/001 xfs/004 xfs/008"
-).split()
+NUMBERS = (1, 2, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15, 16, 23, 24, 25)
+TESTS = [*(f"generic/{number:03}" for number in NUMBERS), "xfs/001", "xfs/004", "xfs/008"]
 
 
 def main() -> None:
