@@ -56,7 +56,7 @@ def show(context: Context) -> None:
     context.emit(data, lines)
 
 
-@baseline.command()
+@baseline.command(short_help="Take what RUN did as what is to be expected.")
 @_number
 @click.option("--replace", is_flag=True, help="Forget the old counts of the tests that ran, instead of adding to them.")
 @json_option

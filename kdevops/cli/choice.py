@@ -71,14 +71,18 @@ def choice_options(function: _Function) -> _Function:
     """The options of fstests; a parameter for each field of Choice."""
     group: dict[str, Any] = {"metavar": "GROUP[,…]", "multiple": True, "callback": _split}
     for option in (
-        click.option("--known", type=click.Choice(["run", "skip"]), help="What to do with tests known to fail."),
         click.option(
-            "--soak", callback=_seconds, metavar="DURATION", help="How long fstests' soak tests go on: 5m, 1h."
+            "--known",
+            type=click.Choice(["run", "skip"]),
+            help="Tests known to fail: run them, last and under short deadlines, or skip them.",
+        ),
+        click.option(
+            "--soak", callback=_seconds, metavar="DURATION", help="How long the soak tests of fstests go on: 5m, 1h."
         ),
         click.option("--count", type=click.IntRange(1, 10_000), metavar="N", help="Run each test of fstests N times."),
-        click.option("--start-after", metavar="TEST", help="Only those tests of fstests that come after this one."),
-        click.option("-x", "exclude_groups", help="No test of this group of fstests.", **group),
-        click.option("-g", "groups", help="Tests of this group of fstests: quick, xfs/rw. May be repeated.", **group),
+        click.option("--start-after", metavar="TEST", help="Only tests of fstests that come after this one."),
+        click.option("-x", "exclude_groups", help="No tests of this group of fstests.", **group),
+        click.option("-g", "groups", help="Tests of this group of fstests: quick, xfs/rw.", **group),
     ):
         function = option(function)
     return function
@@ -90,6 +94,8 @@ def chosen(context: Context, choice: Choice, names: Sequence[str]) -> tuple[Load
     Of `names`, those that look like tests of fstests (generic/001, xfs/*) are chosen in a lab that has fstests. Raises
     UserError for options of fstests in a lab without.
     """
+    if (file := context.lab_file) and _TEST.fullmatch(str(file)) and not file.exists():
+        raise UserError(f"{file}: no such lab file", hint=f"the lab goes before the tests: kdevops run lab.yaml {file}")
     loaded = context.lab()
     lab = loaded.lab.suites.fstests
     if lab is None:

@@ -18,7 +18,7 @@ def kernel() -> None:
     """Build and show kernels."""
 
 
-@kernel.command()
+@kernel.command(short_help="Build the kernel of LAB, unless it is there already.")
 @lab_argument
 @set_option
 @json_option

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import textwrap
 from pathlib import Path
 
 import click
@@ -68,7 +70,7 @@ def validate(context: Context) -> None:
     context.emit({"path": str(loaded.path), "name": effective.name, "digest": loaded.digest}, [line])
 
 
-@lab.command()
+@lab.command(short_help="Print the JSON Schema of lab files.")
 @common_options
 def schema() -> None:
     """Print the JSON Schema of lab files, for editors and other programs."""
@@ -91,7 +93,7 @@ def show(context: Context) -> None:
     context.emit(effective, [yaml.safe_dump(effective, sort_keys=False, allow_unicode=True).rstrip()])
 
 
-@lab.command()
+@lab.command(short_help="List the profiles of fstests and what each one needs.")
 @click.argument("fs", required=False)
 @json_option
 @common_options
@@ -109,8 +111,19 @@ def profiles(context: Context, fs: str | None) -> None:
     chosen = {name: profile for name, profile in known.items() if fs in {None, profile.fs}}
     lines = []
     for name, profile in chosen.items():
-        lines.append(f"{name:<30} {as_made(profile)}")
-        if needed := demands(profile):
-            lines.append(f"{'':<30} needs {', '.join(needed)}")
+        needed = demands(profile)
+        lines += [name, *_indented(as_made(profile)), *_indented(f"needs {', '.join(needed)}" if needed else "")]
     data = {name: profile.model_dump(mode="json", exclude_defaults=True) for name, profile in chosen.items()}
     context.emit(data, lines)
+
+
+def _indented(text: str) -> list[str]:
+    """Below a name, as wide as the terminal."""
+    return textwrap.wrap(
+        text,
+        min(shutil.get_terminal_size().columns, 100),
+        initial_indent="    ",
+        subsequent_indent="      ",
+        break_on_hyphens=False,
+        break_long_words=False,
+    )

@@ -120,7 +120,7 @@ def set_option(function: _Function) -> _Function:
         multiple=True,
         callback=_keep("overrides"),
         expose_value=False,
-        help="Put a value over a field of the lab: --set guests.count=1. May be repeated.",
+        help="Put a value over a field of the lab, as in guests.count=1.",
     )(function)
 
 

@@ -64,7 +64,7 @@ def show(context: Context, number: int | None, name: str | None, kind: str) -> i
         return _whole(context, store, run, kind)
 
 
-@results.command("import")
+@results.command("import", short_help="Take results that fstests has left in DIR into the store.")
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--lab", metavar="NAME", default="imported", help="The name under which the runs are listed.")
 @click.option("--kernel", metavar="RELEASE", default="", help="The kernel that ran, where the results do not say it.")

@@ -24,10 +24,8 @@ _keep = click.option("--keep", is_flag=True, help="Leave the guests up afterward
 @click.argument("names", metavar="[TEST]...", nargs=-1)
 @set_option
 @choice_options
-@click.option(
-    "--only", metavar="GLOB", multiple=True, help="Only tests that fit: selftests/*, futex:*, … May be repeated."
-)
-@click.option("--failures-of", metavar="RUN", type=int, help="Only tests that went wrong or missing in RUN.")
+@click.option("--only", metavar="GLOB", multiple=True, help="Only tests that fit: selftests/*, futex:*, …")
+@click.option("--failures-of", metavar="RUN", type=int, help="Only tests that went wrong, or have no result, in RUN.")
 @_keep
 @json_option
 @common_options
@@ -44,7 +42,14 @@ def run(
 ) -> int:
     """Run the tests of LAB and say what regressed; image, kernel and guests are made first where they are not there.
 
-    TEST names tests to run instead of all: generic/001 or xfs/* of fstests, or, as with --only, what fits their names.
+    TEST names tests to run instead of all: generic/001 or 'xfs/*' of fstests, or, as with --only, what fits their names.
+    --set, -g, -x and --only may be repeated.
+
+    \b
+      kdevops run                                     lab.yaml in this directory
+      kdevops run labs/xfs.yaml -g quick -x dangerous
+      kdevops run labs/xfs.yaml generic/475 --count 20
+      kdevops run labs/xfs.yaml --failures-of 7
     """
     from kdevops.run import session
     from kdevops.run.places import Places

@@ -187,6 +187,16 @@ def _where(judged: Judged) -> str:
 
 
 def _wrap(text: str, first: str = "", *, indent: int | None = None, width: int = WIDTH) -> list[str]:
-    """Lines of at most `width` columns; all but the first are indented, as far as `first` where nothing is said."""
+    """Lines of at most `width` columns; all but the first are indented, as far as `first` where nothing is said.
+
+    A word that needs more stands out, whole, up to _MAX_WIDTH columns, so that an address can be followed.
+    """
     rest = " " * min(len(first) if indent is None else indent, WIDTH // 2)
-    return textwrap.wrap(first + text, width, subsequent_indent=rest, break_on_hyphens=False)
+    longest = max(map(len, (first + text).split()), default=0)
+    return textwrap.wrap(
+        first + text,
+        width,
+        subsequent_indent=rest,
+        break_on_hyphens=False,
+        break_long_words=len(rest) + longest > _MAX_WIDTH,
+    )

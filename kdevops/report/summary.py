@@ -26,7 +26,7 @@ STYLES = {
     Status.MISSING: "bold magenta",
 }
 _HEADLINE_STYLES = {0: "bold green", 1: "bold red", 4: "bold magenta"}
-_MAX_TESTS = 25
+_MAX_TESTS = 10
 """Tests told in full in each group; the rest is counted."""
 _MAX_REASONS = 10
 _MAX_SUBTESTS = 5
@@ -100,7 +100,8 @@ def _parts(run: Run, verdict: RunVerdict, kernel: str, directory: Path | None) -
         for judged in group.tests[:_MAX_TESTS]:
             yield from _test(judged, words.has_baseline(verdict, judged))
         if len(group.tests) > _MAX_TESTS:
-            yield _indented(Text(f"and {len(group.tests) - _MAX_TESTS} more: kdevops results {run.id}"))
+            rest = f"and {len(group.tests) - _MAX_TESTS} more, named by: kdevops results {run.id} --format mail"
+            yield _indented(Text(rest))
     for status, title in ((Status.MISSING, "No result"), (Status.SKIP, "Skipped")):
         yield from _reasons(verdict, status, title)
     yield from _ending(run, verdict, directory)

@@ -184,3 +184,9 @@ def test_what_is_assigned_is_what_was_chosen(groups: list[str], count: int, soak
     assert found.groups == tuple(groups)
     assert found.exclude_groups == (*lab.exclude_groups, *groups)
     assert (found.count, found.soak) == (count, soak)
+
+
+def test_a_test_where_the_lab_belongs_is_told_apart_from_a_lab() -> None:
+    error = CliRunner().invoke(run_module.run, ["generic/001"], obj=Context()).exception
+    assert isinstance(error, UserError)
+    assert error.hint == "the lab goes before the tests: kdevops run lab.yaml generic/001"
