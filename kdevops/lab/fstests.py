@@ -54,6 +54,9 @@ class Needs(Model):
         default=None, pattern=_SERIES, description="the kernel series from which on any page does"
     )
     zoned: bool = Field(default=False, description="disks that have zones, as in ZNS")
+    server: tuple[Literal["pnfs", "rdma", "tls"], ...] = Field(
+        default=(), description="what its server must have been set up for, beyond plain serving"
+    )
 
 
 class Profile(Model):
@@ -67,6 +70,14 @@ class Profile(Model):
     )
     needs: Needs = Needs()
     server: Role | None = Field(default=None, description="the role of the guest that serves it")
+
+    @model_validator(mode="after")
+    def _served(self) -> Profile:
+        serves: dict[str, Role] = {"nfs": "nfsd", "cifs": "smbd"}
+        if self.server != serves.get(self.fs):
+            wanted = f"server: {serves[self.fs]}" if self.fs in serves else "no server"
+            raise ValueError(f"fs: {self.fs} needs {wanted}, found {self.server or 'none'}")
+        return self
 
 
 class Fstests(Model):

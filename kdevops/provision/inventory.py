@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
@@ -14,8 +15,23 @@ from kdevops.lab.model import Lab
 _DEV = "-dev"
 
 
-def render(lab: Lab, hosts: Sequence[SshTarget], variables: Mapping[str, Any] | None = None) -> str:
-    """The inventory as YAML: groups `baseline`, `dev` (hosts named `<name>-dev`) and one per suite that the lab runs.
+@dataclass(frozen=True, slots=True)
+class ServerHost:
+    """A host that serves the others: in the group of its role alone, with variables of its own."""
+
+    role: str
+    ssh: SshTarget
+    variables: Mapping[str, Any] = field(default_factory=dict)
+
+
+def render(
+    lab: Lab,
+    hosts: Sequence[SshTarget],
+    variables: Mapping[str, Any] | None = None,
+    servers: Sequence[ServerHost] = (),
+) -> str:
+    """The inventory as YAML: groups `baseline`, `dev` (hosts named `<name>-dev`), one per suite that the lab runs and one
+    per role of a server.
 
     The connection is the runner's own: its key, its pinned host key and, where there is one, its kept-open socket.
     `variables` are for all hosts.
@@ -25,6 +41,7 @@ def render(lab: Lab, hosts: Sequence[SshTarget], variables: Mapping[str, Any] | 
         "baseline": [name for name in names if not name.endswith(_DEV)],
         "dev": [name for name in names if name.endswith(_DEV)],
         **{suite: names for suite, wanted in lab.suites if wanted is not None},
+        **{server.role: [server.ssh.name] for server in servers},
     }
     shared = {
         "ansible_pipelining": True,
@@ -36,7 +53,8 @@ def render(lab: Lab, hosts: Sequence[SshTarget], variables: Mapping[str, Any] | 
     inventory = {
         "all": {
             "vars": shared,
-            "hosts": {host.name: _connection(host) for host in hosts},
+            "hosts": {host.name: _connection(host) for host in hosts}
+            | {server.ssh.name: {**_connection(server.ssh), **server.variables} for server in servers},
             "children": {group: {"hosts": dict.fromkeys(members, None)} for group, members in groups.items()},
         }
     }

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from kdevops.errors import KdevopsError, UserError
 from kdevops.guest.image import BaseImage, ensure_image
@@ -14,22 +15,26 @@ from kdevops.kernel.build import source_tree
 from kdevops.kernel.spec import Asked, BuildSpec
 from kdevops.kernel.tree import series_of_tree
 from kdevops.lab.model import Lab
+from kdevops.lab.servers import Server
 from kdevops.progress import Report
 from kdevops.providers.base import PayloadDisk
 from kdevops.run.furnish import Furniture, payload_serial
 from kdevops.run.kernel_spec import spec_of
 from kdevops.run.places import Places
 from kdevops.suites.base import BootSuite, ChunkSuite, GuestSuite, KernelBuild, PickySuite, PreparedSuite, Suite
-from kdevops.suites.registry import guest_needs, suites_of
+from kdevops.suites.fstests import smb_credentials
+from kdevops.suites.registry import guest_needs, servers_of, suites_of
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What a run needs of its lab."""
+    """What a run needs of its lab. `secrets` are files of ours by their path in the guests that tests run in."""
 
     artifact: Artifact
     image: BaseImage
     suites: tuple[PreparedSuite, ...]
+    servers: tuple[Server, ...] = ()
+    secrets: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def guest_suites(self) -> tuple[GuestSuite, ...]:
@@ -48,9 +53,9 @@ class Built:
 
     @property
     def furniture(self) -> Furniture:
-        """What every guest is given."""
+        """What every guest that tests run in is given."""
         suites: tuple[GuestSuite | ChunkSuite, ...] = (*self.guest_suites, *self.chunk_suites)
-        return Furniture(self.artifact.release, self.artifact.build_id, self.artifact.modules, suites)
+        return Furniture(self.artifact.release, self.artifact.build_id, self.artifact.modules, suites, self.secrets)
 
     @property
     def payloads(self) -> tuple[PayloadDisk, ...]:
@@ -68,7 +73,7 @@ async def build(lab: Lab, places: Places, report: Report) -> Built:
 
     Raises UserError for what the lab asks for and cannot be, InfrastructureError for what this machine cannot do.
     """
-    suites = suites_of(lab)
+    suites, servers = suites_of(lab), servers_of(lab)
     try:
         async with asyncio.TaskGroup() as group:
             image = group.create_task(build_image(lab, places, report))
@@ -79,7 +84,10 @@ async def build(lab: Lab, places: Places, report: Report) -> Built:
     for suite in suites:
         if isinstance(suite, PickySuite):
             suite.refuse(artifact.release, image.result().record.get("packages"))
-    return Built(artifact, image.result(), prepared)
+    secrets = {}
+    if any(server.role == "smbd" for server in servers):
+        secrets[smb_credentials.GUEST_PATH] = smb_credentials.ensure_credentials(places.lab(lab.name))
+    return Built(artifact, image.result(), prepared, servers, secrets)
 
 
 async def build_image(lab: Lab, places: Places, report: Report) -> BaseImage:

@@ -46,8 +46,9 @@ class _Current:
 class Chunk:
     """One go of a harness through the tests of `work`. `left` are those that have no status and were not given back yet."""
 
-    def __init__(self, job: Job, name: str, guest: Guest, work: Work, taint: int) -> None:
+    def __init__(self, job: Job, name: str, guest: Guest, work: Work, taint: int, generation: int = 0) -> None:
         self._job, self._name, self._guest, self._work, self._taint = job, name, guest, work, taint
+        self._generation = generation
         self._suite = job.chunk_suites[work.suite]
         self.left: dict[TestId, PlannedTest] = {test: job.tests[test] for test in work.tests}
         self._account = self._suite.account(tuple(self.left.values()))
@@ -71,7 +72,11 @@ class Chunk:
             try:
                 ended = await self._listen()
             except (LostGuestError, CommandError) as error:
+                if unserved := self._unserved():
+                    return self._without_server(unserved)
                 return await self._lost(error)
+            if unserved := self._unserved() or ("" if ended else await self._job.servers.ill()):
+                return self._without_server(unserved)
             if ended is None:
                 return await self._hung() if not self._unfit else self._give_back(self._unfit)
             self._hear_all(self._account.close())
@@ -103,7 +108,7 @@ class Chunk:
                     return session.result()
                 if not self._guest.alive():
                     raise LostGuestError(f"guest {self._name} died")
-                if self._unfit or self._overdue():
+                if self._unfit or self._overdue() or self._unserved():
                     return None
         finally:
             session.cancel()
@@ -119,6 +124,8 @@ class Chunk:
         return time.monotonic() > self._current.since + timeout * factor
 
     def _hear_all(self, events: Sequence[Began | Told]) -> None:
+        if self._unserved():
+            return  # what is told of a file system that nobody serves is no result
         for event in events:
             if isinstance(event, Began):
                 self._begin(event.test)
@@ -156,6 +163,17 @@ class Chunk:
         self._quiet_since = time.monotonic()
         self._job.end(test, outcome)
         self._leftovers.want(test)
+
+    def _unserved(self) -> str:
+        return self._job.servers.lost(self._generation)
+
+    def _without_server(self, why: str) -> str:
+        """The server is gone: the test in flight says nothing, even if it never lets a server live."""
+        if self._current:
+            self._try_alone(self._current.test, why, Outcome(Status.MISSING, reason=why))
+        else:
+            self._job.trouble(self._name, why)
+        return self._give_back(why)
 
     def _give_back(self, why: str) -> str:
         """What is left goes back to the pool it came from."""

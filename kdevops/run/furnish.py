@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from kdevops.errors import InfrastructureError
@@ -19,24 +20,31 @@ mountpoint -q "$2" && exit
 mkdir -p "$2"
 exec mount -o noatime "$disk" "$2"
 """
+_PUT = 'umask 077 && mkdir -p "${1%/*}" && cat >"$1.new" && mv "$1.new" "$1"'
 _TRANSFER = 240.0
 """Accelerated seconds for a payload or a distribution's modules to reach a guest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Furniture:
-    """What every guest of a lab gets. `build_id` is None for a kernel that cannot be told by one, only by `release`."""
+    """What every guest of a lab gets. `build_id` is None for a kernel that cannot be told by one, only by `release`.
+
+    `secrets` are files of ours by their path in the guest, where root alone may read them.
+    """
 
     release: str
     build_id: str | None = None
     modules: Path | None = None
     suites: tuple[GuestSuite | ChunkSuite, ...] = ()
+    secrets: Mapping[str, Path] = field(default_factory=dict)
 
     async def bring(self, ssh: SshTarget, factor: float) -> None:
         """Make the guest ready; what is there already is left. Raises InfrastructureError."""
         await prove_kernel(ssh, self.build_id, self.release, timeout=_COMMAND * factor)
         if self.modules:
             await _install(ssh, self.modules, "/", f"/lib/modules/{self.release}", factor)
+        for path, secret in self.secrets.items():
+            await ssh.run(["sh", "-c", _PUT, "sh", path], timeout=_COMMAND * factor, stdin=secret.read_bytes())
         for suite in self.suites:
             if isinstance(suite, ChunkSuite) and await _mount(ssh, payload_serial(suite), suite.remote, factor):
                 continue

@@ -7,6 +7,7 @@ from pathlib import Path
 from kdevops.guest.image import BaseImage
 from kdevops.kernel.artifact import Artifact
 from kdevops.lab.model import Lab
+from kdevops.lab.servers import Server
 from kdevops.progress import Report
 from kdevops.providers.acceleration import Acceleration, probe
 from kdevops.providers.architecture import architecture
@@ -15,11 +16,12 @@ from kdevops.providers.guest_files import LabDirectory
 from kdevops.providers.qemu import QemuProvider
 from kdevops.run.initrd import initrd_for
 from kdevops.run.places import Places
+from kdevops.suites.registry import servers_of
 
 
 def attached(lab: Lab, places: Places) -> QemuProvider:
     """The provider as far as guests that are already there go: status, attach, down."""
-    return QemuProvider(lab, LabDirectory(places.lab(lab.name)))
+    return QemuProvider(lab, LabDirectory(places.lab(lab.name)), servers=servers_of(lab))
 
 
 async def provider_for(
@@ -29,15 +31,16 @@ async def provider_for(
     image: BaseImage,
     report: Report,
     payloads: tuple[PayloadDisk, ...] = (),
+    servers: tuple[Server, ...] = (),
 ) -> QemuProvider:
-    """The provider that boots this kernel on this image and lends its guests these disks.
+    """The provider that boots this kernel on this image, lends its guests these disks and has these guests serve them.
 
     Raises UserError when the lab insists on KVM and KVM does not work.
     """
     accel = await probe_acceleration(lab, places, artifact.image, report)
     initrd = await initrd_for(artifact, image, places.cache)
     kernel = BootKernel(artifact.image, artifact.key, initrd=initrd)
-    provider = QemuProvider(lab, LabDirectory(places.lab(lab.name)), accel, image, kernel, payloads)
+    provider = QemuProvider(lab, LabDirectory(places.lab(lab.name)), accel, image, kernel, payloads, servers)
     await provider.render()
     return provider
 

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from kdevops.errors import KdevopsError, UserError
 from kdevops.guest import sshconfig
 from kdevops.lab.explain import nearest
 from kdevops.lab.model import Lab
+from kdevops.lab.servers import Server
 from kdevops.paths import data_dir, write_atomic
 from kdevops.progress import Progress, Report
 from kdevops.providers.base import GuestStatus, Provider
 from kdevops.providers.qemu import QemuProvider
 from kdevops.provision import ansible, inventory
+from kdevops.results.events import GuestChanged
 from kdevops.run.build import Built, build, first_error
 from kdevops.run.guests import attached, provider_for
 from kdevops.run.lock import lab_lock
 from kdevops.run.places import Places
+from kdevops.run.servers import Servers
+from kdevops.suites.fstests.smb_credentials import GUEST_PATH
 
 _PLAY_SECONDS = 7200.0
 """A kernel may be compiled in a play."""
@@ -30,7 +34,8 @@ async def up(
     """Bring all guests up, to stay, in parallel; then run these playbooks of ours on them. Raises KdevopsError."""
     with lab_lock(places.lab(lab.name), lab.name, "up"):
         built = await build(lab, places, report)
-        provider = await provider_for(lab, places, built.artifact, built.image, report, built.payloads)
+        provider = await provider_for(lab, places, built.artifact, built.image, report, built.payloads, built.servers)
+        await servers_for(lab, places, provider, built, report, lab_file, stay=True).up()
         try:
             async with asyncio.TaskGroup() as group:
                 for name in lab.guest_names():
@@ -57,8 +62,13 @@ def status(lab: Lab, places: Places) -> tuple[GuestStatus, ...]:
 
 def write_access(lab: Lab, places: Places, provider: Provider, built: Built, lab_file: Path | None) -> None:
     """The lab's ssh configuration and inventory, for people and for plain ansible-playbook."""
-    running = [provider.attach(name) for name in lab.guest_names()]
-    targets = [guest.ssh for guest in running if guest]
+    targets = [guest.ssh for name in lab.guest_names() if (guest := provider.attach(name))]
+    servers = [
+        inventory.ServerHost(server.role, guest.ssh, _variables(server, built))
+        for server in built.servers
+        if (guest := provider.attach(server.name))
+    ]
+    everybody = [*targets, *(server.ssh for server in servers)]
     variables: dict[str, object] = {
         "kdevops_lab_file": str(lab_file) if lab_file else "",
         "bootlinux_direct_boot": True,
@@ -66,8 +76,35 @@ def write_access(lab: Lab, places: Places, provider: Provider, built: Built, lab
     }
     if spec := built.artifact.record.get("spec"):
         variables["bootlinux_spec"] = spec
-    write_atomic(sshconfig.config_path(places.state, lab.name), sshconfig.render(targets), mode=0o600)
-    write_atomic(places.inventory(lab.name), inventory.render(lab, targets, variables), mode=0o600)
+    write_atomic(sshconfig.config_path(places.state, lab.name), sshconfig.render(everybody), mode=0o600)
+    write_atomic(places.inventory(lab.name), inventory.render(lab, targets, variables, servers), mode=0o600)
+
+
+def servers_for(
+    lab: Lab,
+    places: Places,
+    provider: Provider,
+    built: Built,
+    report: Report,
+    lab_file: Path | None,
+    *,
+    tell: Callable[[GuestChanged], None] | None = None,
+    stay: bool = False,
+) -> Servers:
+    """The servers of the lab, not up yet; their playbooks find them in the lab's inventory."""
+
+    async def play(server: Server) -> None:
+        write_access(lab, places, provider, built, lab_file)
+        await _play(lab, places, [server.role], report)
+
+    return Servers(built.servers, provider, built.furniture, play, tell=tell, cmdline=built.quiet_cmdline, stay=stay)
+
+
+def _variables(server: Server, built: Built) -> dict[str, object]:
+    variables: dict[str, object] = {f"{server.role}_exports": server.exports()}
+    if server.role == "smbd":
+        variables["smbd_credentials_file"] = str(built.secrets[GUEST_PATH])
+    return variables
 
 
 async def _play(lab: Lab, places: Places, names: Sequence[str], report: Report) -> None:

@@ -13,6 +13,7 @@ from kdevops.results.model import Outcome, TestId
 from kdevops.results.store import Store
 from kdevops.results.text import clean
 from kdevops.run.furnish import Furniture
+from kdevops.run.servers import Servers
 from kdevops.run.work import WorkQueue
 from kdevops.suites.base import BootSuite, ChunkSuite, GuestSuite, PlannedTest
 
@@ -42,6 +43,7 @@ class Job:
     furniture: Furniture
     quiet_cmdline: tuple[str, ...] = ()
     chunk_suites: Mapping[str, ChunkSuite] = field(default_factory=dict)
+    servers: Servers = field(default_factory=Servers)
 
     def begin(self, test: TestId, guest: str) -> None:
         """A test is given to a guest: into the store, then told."""

@@ -32,6 +32,7 @@ class Lease:
     name: str
     last_error: InfrastructureError | None = None
     _guest: Guest | None = None
+    _generation: int = 0
     _taint: int = 0
     _boot_failures: int = 0
 
@@ -60,6 +61,8 @@ class Lease:
         if work.boot:
             await self._at_boot(work)
             return
+        if self._guest and await self.job.servers.up() != self._generation:
+            await self._reset(self._guest, "its server was brought up again")
         guest = self._guest or await self._ready(self.job.quiet_cmdline, fresh=work.lost > 0)
         if work.suite in self.job.chunk_suites:
             await self._chunk(guest, work)
@@ -80,6 +83,7 @@ class Lease:
     async def _ready(self, extra: tuple[str, ...], *, fresh: bool) -> Guest:
         """A healthy guest with everything in it that tests need."""
         job = self.job
+        self._generation = await job.servers.up()
         job.emit(GuestChanged(self.name, "booting"))
         guest = await job.provider.up(self.name, extra_cmdline=extra, fresh=fresh)
         await job.furniture.bring(guest.ssh, job.provider.factor)
@@ -97,7 +101,7 @@ class Lease:
         await guest.down()
 
     async def _chunk(self, guest: Guest, work: Work) -> None:
-        chunk = Chunk(self.job, self.name, guest, work, self._taint)
+        chunk = Chunk(self.job, self.name, guest, work, self._taint, self._generation)
         try:
             unfit = await chunk.run()
         except InfrastructureError as error:

@@ -39,15 +39,19 @@ async def drive(job: Job, guests: Sequence[str], *, keep: bool) -> Drained:
         job.store.interrupt(job.run)
         raise
     finally:
-        await asyncio.shield(_give_back(leases, keep=keep))
+        await asyncio.shield(_give_back(job, leases, keep=keep))
     return Drained(state, tuple(lease.last_error for lease in leases if lease.last_error))
 
 
-async def _give_back(leases: Sequence[Lease], *, keep: bool) -> None:
+async def _give_back(job: Job, leases: Sequence[Lease], *, keep: bool) -> None:
     ends = await asyncio.gather(*(lease.give_back(keep=keep) for lease in leases), return_exceptions=True)
     for lease, end in zip(leases, ends, strict=True):
         if isinstance(end, InfrastructureError):
-            lease.job.trouble(lease.name, end.message)
+            job.trouble(lease.name, end.message)
+    try:
+        await job.servers.give_back(keep=keep)
+    except InfrastructureError as error:
+        job.trouble("servers", error.message)
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

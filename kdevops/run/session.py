@@ -19,7 +19,7 @@ from kdevops.results.store import PlannedRow, Run, Store
 from kdevops.results.verdict import RunVerdict, judge_run
 from kdevops.run.build import Built, build
 from kdevops.run.guests import provider_for
-from kdevops.run.hand import write_access
+from kdevops.run.hand import servers_for, write_access
 from kdevops.run.job import Job
 from kdevops.run.known import expunged, leave_out, left_out
 from kdevops.run.lock import lab_lock
@@ -125,7 +125,7 @@ def judge(store: Store, run: Run) -> RunVerdict:
 
 
 async def _provider(lab: Lab, built: Built, places: Places, watcher: Watcher) -> QemuProvider:
-    return await provider_for(lab, places, built.artifact, built.image, watcher.handle, built.payloads)
+    return await provider_for(lab, places, built.artifact, built.image, watcher.handle, built.payloads, built.servers)
 
 
 async def _go(
@@ -170,6 +170,7 @@ async def _go(
         emit=tell,
         quiet_cmdline=built.quiet_cmdline,
         furniture=built.furniture,
+        servers=servers_for(lab, places, provider, built, watcher.handle, lab_file, tell=tell),
     )
     accel = provider.accel
     watcher.handle(Note(f"run {run_id}: {len(left)} tests; guests use {accel.kind}: {accel.why}"))

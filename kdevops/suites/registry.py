@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from kdevops.errors import UserError
 from kdevops.guest.needs import NOTHING, GuestNeeds
 from kdevops.lab.model import Lab
+from kdevops.lab.servers import MAX_CLIENTS, Server
 from kdevops.suites.base import Suite
 from kdevops.suites.commands import CommandsSuite
 from kdevops.suites.fstests.suite import FstestsSuite
@@ -29,3 +31,14 @@ def suites_of(lab: Lab) -> tuple[Suite, ...]:
 def guest_needs(lab: Lab) -> GuestNeeds:
     """What the suites of a lab need of its guests."""
     return FstestsSuite(lab.suites.fstests, lab.guests).needs if lab.suites.fstests else NOTHING
+
+
+def servers_of(lab: Lab) -> tuple[Server, ...]:
+    """The guests that serve the others of a lab. Raises UserError for what no server can do."""
+    roles = FstestsSuite(lab.suites.fstests, lab.guests).servers if lab.suites.fstests else ()
+    if roles and lab.guests.count > MAX_CLIENTS:
+        raise UserError(
+            f"guests.count is {lab.guests.count}, and {roles[0]} serves {MAX_CLIENTS} guests at most",
+            hint="lower guests.count, or run the profiles with a server in a lab of their own",
+        )
+    return tuple(Server(role, f"{lab.name}-{role}", lab.guest_names()) for role in roles)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from kdevops.lab.servers import Server, server_address
 from kdevops.suites.fstests.devices import Devices
 from kdevops.suites.fstests.local_config import local_configs, setting
 from kdevops.suites.fstests.profiles import load_profiles
@@ -201,12 +202,29 @@ def test_tmpfs_has_a_size_and_is_never_made_anew():
     assert found["SCRATCH_DEV"]
 
 
-def test_servers():
-    found = [variables(ALL[fs], "default") for fs in ("nfs", "cifs")]
-    assert [one["TEST_DEV"] for one in found] == [b"10.0.2.3:/export/test", b"//10.0.2.3/test"]
-    assert [one["SCRATCH_DEV"] for one in found] == [b"10.0.2.3:/export/scratch", b"//10.0.2.3/scratch"]
+def test_each_guest_is_served_by_its_own_name():
+    found = [variables(ALL[fs], "default", HOST="lab-1") for fs in ("nfs", "cifs")]
+    assert [one["TEST_DEV"] for one in found] == [b"10.0.2.3:/export/lab-1/test", b"//10.0.2.3/lab-1-test"]
+    assert [one["SCRATCH_DEV"] for one in found] == [b"10.0.2.3:/export/lab-1/scratch", b"//10.0.2.3/lab-1-scratch"]
     six = local_configs({"nfs_v3": load_profiles()["nfs_v3"]}, Devices(), server_address="fd00::3")["nfs"]
-    assert variables(six, "default")["TEST_DEV"] == b"[fd00::3]:/export/test"
+    assert variables(six, "default", HOST="h")["TEST_DEV"] == b"[fd00::3]:/export/h/test"
+
+
+def test_what_is_served_is_what_the_server_exports():
+    server = Server("nfsd", "lab-nfsd", ("lab-1", "lab-2"))
+    address = server_address("nfsd")
+    found = local_configs({"nfs_v42": load_profiles()["nfs_v42"]}, Devices(), server_address=address)["nfs"]
+    mounted = {
+        variables(found, "default", HOST=client)[f"{what}_DEV"].decode()
+        for client in server.clients
+        for what in ("TEST", "SCRATCH")
+    }
+    assert mounted == {f"{address}:{export['path']}" for export in server.exports()}
+
+
+def test_a_server_is_known_by_address_alone():
+    with pytest.raises(ValueError, match="does not appear to be an IPv4 or IPv6 address"):
+        local_configs({"nfs_v3": load_profiles()["nfs_v3"]}, Devices(), server_address='1"; reboot; "')
 
 
 @pytest.mark.parametrize("path", ["/var/my results", "/a;b", "here", ""])

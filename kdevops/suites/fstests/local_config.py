@@ -13,19 +13,19 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
+from ipaddress import ip_address
 
 from kdevops.lab.fstests import FileSystem, Profile
+from kdevops.lab.servers import EXPORTED
 from kdevops.suites.fstests.devices import Devices
 
 TEST_DIR = "/media/test"
 SCRATCH_MNT = "/media/scratch"
-EXPORTS = ("/export/test", "/export/scratch")
-"""What the server of an nfs profile exports."""
-SHARES = ("test", "scratch")
-"""What the server of a cifs profile shares."""
 
-# As upstream has it, by guest and kernel. The one value that is code: it is ours, and `check` evaluates it.
+# As upstream has it, by guest and kernel. Code, as is what each guest is served: it is ours, and `check` evaluates it.
 _RESULTS = 'RESULT_BASE="$PWD/results/$HOST/$(uname -r)"'
+# Every guest is served file systems of its own, so that what one does to them no other one sees.
+_SERVED = {"nfs": "{server}:/export/$HOST/{what}", "cifs": "//{server}/$HOST-{what}"}
 _TMPFS_SIZE = "1G"  # fstests' own choice where nothing is said
 _PLAIN = re.compile(r"[A-Za-z0-9_.,:/+@%^=-]+( [A-Za-z0-9_.,:/+@%^=-]+)*")
 _PATH = re.compile(r"(/[A-Za-z0-9_.,+@=-]*)+")
@@ -44,9 +44,9 @@ def local_configs(
 ) -> dict[FileSystem, str]:
     """The text of a configuration for each file system among `profiles`.
 
-    `server_address` is that of the guest which serves nfs or cifs. `results` is a guest directory, by default `results/`
-    in fstests' own, by guest and kernel. `soak` is in seconds. Raises ValueError for a directory with blanks or signs in
-    it, which `check` does not quote, and where disks or the server's address are missing.
+    `server_address` is the IP address of the guest which serves nfs or cifs. `results` is a guest directory, by default
+    `results/` in fstests' own, by guest and kernel. `soak` is in seconds. Raises ValueError for a directory with blanks or
+    signs in it, which `check` does not quote, and where disks or the server's address are missing.
     """
     for path in (test_dir, scratch_mnt, "/" if results is None else results):
         if not _PATH.fullmatch(path):
@@ -55,7 +55,7 @@ def local_configs(
     for fs in dict.fromkeys(profile.fs for profile in profiles.values()):
         common = {
             "FSTYP": fs,
-            **_places(fs, devices, server_address),
+            **_places(fs, devices),
             "TEST_DIR": test_dir,
             "SCRATCH_MNT": scratch_mnt,
             "CANON_DEVS": "yes",
@@ -70,7 +70,8 @@ def local_configs(
         chosen = {name: profile for name, profile in profiles.items() if profile.fs == fs}
         if len(chosen) == 1:
             common |= _external(next(iter(chosen.values())), devices)
-        lines = ["[default]", *_settings(common), *([_RESULTS] if results is None else [])]
+        code = [*_served(fs, server_address), *([_RESULTS] if results is None else [])]
+        lines = ["[default]", *_settings(common), *code]
         for name, profile in chosen.items():
             lines += ["", f"[{name}]", *_settings(_section(profile, devices))]
         texts[fs] = "".join(f"{line}\n" for line in lines)
@@ -97,17 +98,23 @@ def _settings(values: Mapping[str, str]) -> Iterator[str]:
     return (setting(name, value) for name, value in values.items())
 
 
-def _places(fs: FileSystem, devices: Devices, server: str) -> dict[str, str]:
-    """Where the test and the scratch file system are."""
-    match fs:
-        case "tmpfs":
-            return {"TEST_DEV": "tmpfs_test", "SCRATCH_DEV": "tmpfs_scratch"}
-        case "nfs" | "cifs":
-            if not server:
-                raise ValueError(f"{fs} needs the address of its server")
-            host = f"[{server}]" if ":" in server and fs == "nfs" else server
-            names = [f"{host}:{path}" for path in EXPORTS] if fs == "nfs" else [f"//{host}/{share}" for share in SHARES]
-            return {"TEST_DEV": names[0], "SCRATCH_DEV": names[1]}
+def _served(fs: FileSystem, server: str) -> list[str]:
+    """Where a guest finds the test and the scratch file system that its server has for it."""
+    if fs not in _SERVED:
+        return []
+    if not server:
+        raise ValueError(f"{fs} needs the address of its server")
+    host = str(ip_address(server))
+    host = f"[{host}]" if ":" in host and fs == "nfs" else host
+    return [f'{what.upper()}_DEV="{_SERVED[fs].format(server=host, what=what)}"' for what in EXPORTED]
+
+
+def _places(fs: FileSystem, devices: Devices) -> dict[str, str]:
+    """Where the test and the scratch file system are, unless they are served."""
+    if fs in _SERVED:
+        return {}
+    if fs == "tmpfs":
+        return {"TEST_DEV": "tmpfs_test", "SCRATCH_DEV": "tmpfs_scratch"}
     if devices.test is None or not devices.scratch:
         raise ValueError(f"{fs} needs disks for the test and the scratch file system")
     places = {"TEST_DEV": devices.test}

@@ -25,11 +25,16 @@ class BuildNeeds:
         return tuple(sorted({*self.commands.values(), *self.headers.values()} - {""}))
 
 
-def guest_needs(file_systems: Iterable[str] = (), family: str = "debian") -> GuestNeeds:
-    """What a guest of this distribution family needs for fstests; `file_systems` are those of the chosen profiles."""
+def guest_needs(file_systems: Iterable[str] = (), family: str = "debian", servers: Iterable[str] = ()) -> GuestNeeds:
+    """What a guest of this distribution family needs for fstests; `file_systems` are those of the chosen profiles.
+
+    `servers` are roles of ours that each have packages of their own: one image is for all guests of a lab.
+    """
     variables = _variables(family)
     special = variables["fstests_file_system_packages"]
     packages = {*variables["fstests_guest_packages"], *(name for fs in file_systems for name in special.get(fs, ()))}
+    for role in servers:
+        packages.update(_variables(family, role)[f"{role}_packages"])
     return GuestNeeds(tuple(sorted(packages)), tuple(_variables("main")["fstests_users"]))
 
 
@@ -44,6 +49,6 @@ def build_needs(family: str) -> BuildNeeds:
     return BuildNeeds(variables["fstests_build_commands"], variables["fstests_build_headers"])
 
 
-def _variables(name: str) -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load((data_dir("roles") / f"fstests/vars/{name}.yml").read_text())
+def _variables(name: str, role: str = "fstests") -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((data_dir("roles") / role / f"vars/{name}.yml").read_text())
     return loaded

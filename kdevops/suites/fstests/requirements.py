@@ -16,6 +16,12 @@ from kdevops.suites.base import KernelOptions
 
 _RELEASE = re.compile(r"([0-9]{1,9})\.([0-9]{1,9})")
 _VERSION = re.compile(r"v?([0-9]{1,9}(?:\.[0-9]{1,9})*)(~?)")
+_BEYOND = {
+    "pnfs": "exports with the option pnfs and a layout that its clients reach, and the lab's server exports plainly",
+    "rdma": "an RDMA device (RXE) on both guests, and the lab's guests have plain network cards",
+    "tls": "tlshd with certificates on both guests, and the lab makes no certificates",
+}
+"""What a server is not set up for, and what that would take."""
 _RANK = {"n": 0, "m": 1, "y": 2}
 
 
@@ -37,6 +43,11 @@ def kernel_options(profiles: Mapping[str, Profile]) -> KernelOptions:
     required = _merge([row.required for row in rows] + [profile.needs.options for profile in profiles.values()])
     optional = _merge(row.optional for row in rows)
     return KernelOptions(required, {symbol: value for symbol, value in optional.items() if symbol not in required})
+
+
+def unserved(profiles: Mapping[str, Profile]) -> list[str]:
+    """Which of `profiles` want of their server what it is not set up for, a sentence for each."""
+    return [f"{name}: needs {_BEYOND[what]}" for name, profile in profiles.items() for what in profile.needs.server]
 
 
 def refusals(

@@ -10,6 +10,7 @@ from kdevops.errors import UserError
 from kdevops.guest.needs import GuestNeeds
 from kdevops.lab.fstests import Fstests, Profile
 from kdevops.lab.model import Guests
+from kdevops.lab.servers import Role, server_address
 from kdevops.progress import Progress, Report
 from kdevops.results import expunges
 from kdevops.results.model import Outcome, TestId
@@ -23,7 +24,7 @@ from kdevops.suites.fstests.local_config import SCRATCH_MNT, TEST_DIR, local_con
 from kdevops.suites.fstests.needs import guest_needs
 from kdevops.suites.fstests.profiles import RECORDED, as_made, profiles_of
 from kdevops.suites.fstests.record import reconcile
-from kdevops.suites.fstests.requirements import kernel_options, refusals
+from kdevops.suites.fstests.requirements import kernel_options, refusals, unserved
 from kdevops.suites.fstests.source import fetch
 
 _NOTE = "/run/kdevops/fstests-sweep"
@@ -64,9 +65,19 @@ class FstestsSuite:
         return profiles_of(self.settings)
 
     @property
+    def servers(self) -> tuple[Role, ...]:
+        """Who must serve the chosen profiles. Raises UserError for a profile that wants more of its server than it can."""
+        profiles = self.profiles
+        if found := unserved(profiles):
+            raise UserError(
+                "suites.fstests.profiles: " + "; ".join(found), hint="leave it out: nfs_v41 and nfs_v42 are served"
+            )
+        return tuple(dict.fromkeys(profile.server for profile in profiles.values() if profile.server))
+
+    @property
     def needs(self) -> GuestNeeds:
-        """The packages and users of fstests and of the chosen file systems."""
-        return guest_needs(dict.fromkeys(profile.fs for profile in self.profiles.values()))
+        """The packages and users of fstests, of the chosen file systems and of their servers."""
+        return guest_needs(dict.fromkeys(profile.fs for profile in self.profiles.values()), servers=self.servers)
 
     def kernel_options(self, tree: Path | None) -> KernelOptions:
         """What fstests, the file systems and the profiles want."""
@@ -111,7 +122,10 @@ class FstestsSuite:
             known = {test: expunge.reason for test, expunge in expunged.items()}
             planned += plan(tests, self.settings, name, profile.fs, known)
             only = {name: profile}
-            texts = local_configs(only, devices, results=f"{remote}/results", soak=self.settings.soak)
+            address = server_address(profile.server) if profile.server else ""
+            texts = local_configs(
+                only, devices, server_address=address, results=f"{remote}/results", soak=self.settings.soak
+            )
             configs[name] = texts[profile.fs]
         in_order = "exact-order" in (built.directory / "check").read_text(errors="replace")
         made = {name: as_made(profile) for name, profile in profiles.items()}
