@@ -33,8 +33,6 @@ shift
 exec mkfs.ext4 -q -F -O "$FEATURES" -J size=16 -m 0 -L "$label" -E "root_owner=0:0$options" "$@" \
     -d "$tree" "$disk" "$blocks"k
 """
-_BIRTH = "1262304000"
-"""When every file system was made, in seconds since 1970, so that the same files give the same bytes."""
 _TIMEOUT = 1800.0
 
 
@@ -56,16 +54,16 @@ async def make_disk(disk: Path, archives: Sequence[Path], *, size: int, signatur
 async def make_volume(disk: Path, archive: Path, *, size: int, label: str, uuid: UUID, log: Path) -> None:
     """Write a sparse image of `size` bytes that is one ext4 file system, with no partitions, of the files in `archive`.
 
-    The same `archive` and `uuid` give the same bytes. Raises UserError and InfrastructureError as `make_disk` does.
+    Raises UserError and InfrastructureError as `make_disk` does.
     """
     # A volume is for few big files, and what the kernel has to initialise on the first mount costs an emulated guest time.
-    await _fill(disk, [archive], size, 0, label, log, "-U", str(uuid), "-i", "65536", options=f",hash_seed={uuid}")
+    await _fill(disk, [archive], size, 0, label, log, "-U", str(uuid), "-i", "65536")
 
 
 async def _fill(
-    disk: Path, archives: Sequence[Path], size: int, start: int, label: str, log: Path, *words: str, options: str = ""
+    disk: Path, archives: Sequence[Path], size: int, start: int, label: str, log: Path, *words: str
 ) -> None:
-    """Make `disk`, with ext4 from `start` on; further `words` and extended `options` are mkfs.ext4's."""
+    """Make `disk`, with ext4 from `start` on; further `words` are mkfs.ext4's."""
     if not shutil.which("mkfs.ext4", path=tool_path()):
         raise InfrastructureError("mkfs.ext4 is not installed", hint=install_hint("mkfs.ext4"))
     tree = disk.parent / "tree"
@@ -73,12 +71,12 @@ async def _fill(
     with disk.open("wb") as file:
         file.truncate(size)
     blocks = str((size - start) // 1024)
-    options = f",offset={start}{options}" if start else options
+    options = f",offset={start}" if start else ""
     argv: list[str | os.PathLike[str]] = ["sh", "-ec", _FILL, "sh", tree, disk, blocks, label, options]
     argv += [*archives, "--", *words]
     if os.geteuid() != 0:
         argv = ["fakeroot", "--", *argv]
-    environment = {"FEATURES": _FEATURES, "LC_ALL": "C", "PATH": tool_path(), "E2FSPROGS_FAKE_TIME": _BIRTH}
+    environment = {"FEATURES": _FEATURES, "LC_ALL": "C", "PATH": tool_path()}
     try:
         await run(argv, env=environment, timeout=_TIMEOUT, log_to=log)
     except CommandError as error:

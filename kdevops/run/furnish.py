@@ -9,7 +9,9 @@ from pathlib import Path
 from kdevops.errors import InfrastructureError
 from kdevops.guest.identity import prove_kernel
 from kdevops.guest.ssh import SshTarget
+from kdevops.results.text import clean
 from kdevops.suites.base import ChunkSuite, GuestSuite
+from kdevops.suites.proof import PROOF
 
 _COMMAND = 30.0
 _NO_DISK = 9
@@ -46,10 +48,30 @@ class Furniture:
         for path, secret in self.secrets.items():
             await ssh.run(["sh", "-c", _PUT, "sh", path], timeout=_COMMAND * factor, stdin=secret.read_bytes())
         for suite in self.suites:
-            if isinstance(suite, ChunkSuite) and await _mount(ssh, payload_serial(suite), suite.remote, factor):
-                continue
-            if suite.payload:
+            if isinstance(suite, ChunkSuite):
+                await _lend_or_send(ssh, suite, factor)
+            elif suite.payload:
                 await _install(ssh, suite.payload, suite.remote, suite.remote, factor)
+
+
+async def _lend_or_send(ssh: SshTarget, suite: ChunkSuite, factor: float) -> None:
+    if not suite.payload:
+        return
+    if not await _mount(ssh, payload_serial(suite), suite.remote, factor):
+        await _install(ssh, suite.payload, suite.remote, suite.remote, factor)
+    await _prove(ssh, suite, factor)
+
+
+async def _prove(ssh: SshTarget, suite: ChunkSuite, factor: float) -> None:
+    """Raise InfrastructureError when programs of the suite lack libraries in the guest: tests would fail for no other reason."""
+    script = f"{suite.remote}/{PROOF}"
+    done = await ssh.run(["sh", "-c", '[ ! -f "$1" ] || exec sh "$1"', "sh", script], timeout=_COMMAND * factor)
+    if lacking := done.stdout.strip().splitlines():
+        raise InfrastructureError(
+            f"programs of {suite.name} do not start in guest {ssh.name}: {clean(lacking[0])}",
+            hint="they were built for another distribution than the guest has: give guests an image of that one, or one with "
+            "these libraries",
+        )
 
 
 def payload_serial(suite: ChunkSuite) -> str:
@@ -62,7 +84,9 @@ async def _mount(ssh: SshTarget, serial: str, directory: str, factor: float) -> 
     done = await ssh.run(["sh", "-ec", _MOUNT, "sh", serial, directory], timeout=_COMMAND * factor, check=False)
     if done.returncode not in {0, _NO_DISK}:
         said = done.stderr.strip().splitlines()[-1:]
-        raise InfrastructureError(f"guest {ssh.name} cannot mount its disk {serial} on {directory}: {''.join(said)}")
+        raise InfrastructureError(
+            f"guest {ssh.name} cannot mount its disk {serial} on {directory}: {clean(''.join(said))}"
+        )
     return done.returncode == 0
 
 

@@ -23,13 +23,14 @@ from kdevops.suites.fstests.place import Here, Place, choose
 from kdevops.suites.fstests.source import FstestsTree, copy, fetch
 from kdevops.suites.make import Errors
 from kdevops.suites.pack import pack
+from kdevops.suites.proof import write_proof
 
 STEP = "fstests build"
 LABEL = "kd-fstests"
 _DISK_SIZE = 4 << 30
 """Bytes of the disk image: sparse, with room for the results of a chunk and for the big files of what went wrong."""
 _TAR, _DISK, _DIGEST = "payload.tar", "disk.raw", "payload.sha256"
-_LAYOUT = 1
+_LAYOUT = 2
 """To be raised when what is made of the same source changes."""
 # What only the next make would want.
 _LEFT_OUT = ("*.o", "*.lo", "*.a", "*.la", ".libs", ".dep", ".ltdep", "autom4te.cache", "config.log")
@@ -70,10 +71,10 @@ async def build(source: FstestsSource, image: Image, *, cache: Path, report: Rep
                 with published(done) as work:
                     digest = await _make(tree, place, key, work, done.with_suffix(".log"), report)
     origin = {"path": str(source.path)} if source.path else {"git": source.git, "ref": source.ref or "HEAD"}
-    facts = {"commit": tree.commit or "", "diff_sha256": tree.diff_sha256 or "", "built_in": place.name}
+    facts = {"commit": tree.commit or "", "diff_sha256": tree.diff_sha256 or "", "built": place.name}
     record = {**origin, **facts, "payload": digest}
     built = BuiltFstests(done / "fstests", tree.commit, key, digest, done / _TAR, done / _DISK, record)
-    report(Progress(STEP, f"{(built.commit or 'a tree without commit')[:12]}, built in {place.name}", 1.0, done=True))
+    report(Progress(STEP, f"{(built.commit or 'a tree without commit')[:12]}, built {place.name}", 1.0, done=True))
     return built
 
 
@@ -81,7 +82,7 @@ async def _make(tree: FstestsTree, place: Place, key: str, work: Path, log: Path
     """Fill `work` with tree, archive, disk, and, last, the digest of the archive, which is given back."""
     log.unlink(missing_ok=True)
     directory = work / "fstests"
-    report(Progress(STEP, f"in {place.name}", fraction=0.0))
+    report(Progress(STEP, place.name, fraction=0.0))
     await copy(tree, directory)
     errors = Errors()
     watch = _watcher(directory, report)
@@ -96,6 +97,7 @@ async def _make(tree: FstestsTree, place: Place, key: str, work: Path, log: Path
         raise _explained(error, errors.first, log) from error
     report(Progress(STEP, "packing", fraction=0.95))
     await to_thread(_strip, directory)
+    await to_thread(write_proof, directory)
     await to_thread(pack, directory, work / _TAR)
     with tempfile.TemporaryDirectory(dir=work) as volume:
         disk = Path(volume) / _DISK

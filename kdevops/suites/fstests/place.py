@@ -32,7 +32,7 @@ class Place(Protocol):
 
     @property
     def name(self) -> str:
-        """What a person calls it."""
+        """Where it is, as in "built on this machine"."""
 
     @property
     def key(self) -> str:
@@ -47,7 +47,7 @@ class Here:
     """This machine."""
 
     key: str
-    name: str = "this machine"
+    name: str = "on this machine"
 
     async def make(self, tree: Path, *, log: Path, on_line: Callable[[str], None]) -> None:
         """Run make in `tree`. Raises CommandError."""
@@ -65,7 +65,7 @@ class InDebian:
     @property
     def name(self) -> str:
         """The release."""
-        return f"a tree of Debian {self.suite}"
+        return f"in a tree of Debian {self.suite}"
 
     @property
     def key(self) -> str:
