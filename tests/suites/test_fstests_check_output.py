@@ -80,6 +80,34 @@ TODAY_TOLD = [
     ("xfs/1001", PASS, 0, ""),
 ]
 
+# Printed by fstests of December 2025 in a guest with Linux 6.1.192.
+REAL = """\
+generic/999 - unknown test, ignored
+SECTION       -- xfs_crc
+RECREATING    -- xfs on /dev/vdc
+FSTYP         -- xfs (non-debug)
+PLATFORM      -- Linux/x86_64 fshand-1 6.1.192 #1 SMP PREEMPT_DYNAMIC 1970-01-01 00:00:00 UTC
+MKFS_OPTIONS  -- -f -f -m crc=1,reflink=0,rmapbt=0 -i sparse=0 /dev/vdd
+MOUNT_OPTIONS -- /dev/vdd /mnt/scratch
+
+generic/002         9s
+generic/009         16s
+generic/110        [not run] Reflink not supported by test filesystem type: xfs
+xfs/008             8s
+Ran: generic/002 generic/009 generic/110 xfs/008
+Not run: generic/110
+Passed all 4 tests
+Xunit report: /opt/fstests/results/fshand-1/6.1.192/xfs_crc/result.xml
+
+SECTION       -- xfs_crc
+=========================
+Ran: generic/002 generic/009 generic/110 xfs/008
+Not run: generic/110
+Passed all 4 tests
+
+
+"""
+
 # As trees before 2018 did: checks after the seconds, a tab for a test that never passed.
 OLD = """\
 FSTYP         -- xfs
@@ -144,6 +172,18 @@ def test_what_is_printed_of_a_test_is_kept_with_it(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(check_output, "MAX_TEXT", 200)
     assert shown.startswith(text().partition("\n")[0])
     assert len(text()) <= 200
+
+
+def test_the_real_one() -> None:
+    reader = account("generic/002", "generic/009", "generic/110", "xfs/008", "generic/999")
+    assert ends([*reader.feed(REAL), *reader.close()]) == [
+        ("generic/999", MISSING, 0, "check: unknown test, ignored"),
+        ("generic/002", PASS, 9, ""),
+        ("generic/009", PASS, 16, ""),
+        ("generic/110", SKIP, 0, "Reflink not supported by test filesystem type: xfs"),
+        ("xfs/008", PASS, 8, ""),
+    ]
+    assert reader.complaint == ""
 
 
 def test_crlf_and_control_characters() -> None:
@@ -363,7 +403,7 @@ def cut(text: str, places: list[int]) -> list[str]:
     return [text[begin:end] for begin, end in itertools.pairwise(marks)]
 
 
-@given(st.sampled_from([TODAY, OLD, TIMESTAMPS]), st.lists(st.integers(0, 10_000), max_size=30))
+@given(st.sampled_from([TODAY, REAL, OLD, TIMESTAMPS]), st.lists(st.integers(0, 10_000), max_size=30))
 def test_where_the_text_is_cut_does_not_matter(text: str, places: list[int]) -> None:
     names = [f"generic/{number:03}" for number in range(1, 20)]
     whole, pieces = account(*names, "xfs/1001"), account(*names, "xfs/1001")
