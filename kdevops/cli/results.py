@@ -20,7 +20,8 @@ class _ResultsGroup(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put the verb where it was left out."""
-        if not args or args[0] not in {*self.commands, *ctx.help_option_names}:
+        completing = ctx.resilient_parsing and not args  # a shell asks which verbs there are
+        if not completing and (not args or args[0] not in {*self.commands, *ctx.help_option_names}):
             args = ["show", *args]
         return super().parse_args(ctx, args)
 
