@@ -93,6 +93,18 @@ def local_hosts(tmp_path: Path, group: str) -> Path:
     return path
 
 
+def test_bootlinux_names_a_builder_that_is_not_there(tmp_path: Path, guest: Path) -> None:
+    variables = {"bootlinux_spec": {}, "bootlinux_build_on": "builder", "bootlinux_builder": "nobody"}
+    with pytest.raises(InfrastructureError, match="bootlinux_builder is “nobody”, which is no host of the inventory"):
+        apply("bootlinux.yml", tmp_path, variables, guest)
+
+
+def test_bootlinux_installs_nothing_on_builders(tmp_path: Path, guest: Path) -> None:
+    guest.write_text("all: {children: {builders: {hosts: {maker: {ansible_connection: local}}}}}\n")
+    with pytest.raises(InfrastructureError, match="found no host to work on"):
+        apply("bootlinux.yml", tmp_path, {"bootlinux_spec": {}}, guest)
+
+
 def test_selftests_never_run_nothing(tmp_path: Path) -> None:
     with pytest.raises(InfrastructureError, match="give the lab file"):
         apply("selftests.yml", tmp_path, {}, local_hosts(tmp_path, "selftests"))
