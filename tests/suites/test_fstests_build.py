@@ -18,6 +18,7 @@ from kdevops.lab.fstests import FstestsSource
 from kdevops.lab.model import Image
 from kdevops.progress import Report, silent
 from kdevops.suites.fstests.build import BuiltFstests, build
+from kdevops.suites.proof import PROOF
 
 pytestmark = pytest.mark.skipif(
     not (shutil.which("make") and shutil.which("cc") and shutil.which("mkfs.ext4", path=tool_path())),
@@ -75,6 +76,10 @@ def test_the_second_time_it_is_there(tree: Path) -> None:
 
 def test_the_same_source_gives_the_same_archive(tree: Path) -> None:
     assert do(tree).digest == do(tree, cache="other").digest
+
+
+def test_programs_that_may_not_fit_bring_their_proof(tree: Path) -> None:
+    assert (do(tree).directory / PROOF).is_file()
 
 
 def test_a_change_is_built_and_recorded(tree: Path) -> None:

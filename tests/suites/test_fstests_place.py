@@ -46,7 +46,14 @@ def bookworm(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("bookworm")
 def test_the_guests_own_release_is_built_for_here() -> None:
-    assert isinstance(asyncio.run(choose(Image())), Here)
+    chosen = asyncio.run(choose(Image()))
+    assert isinstance(chosen, Here)
+    assert chosen.fits
+
+
+@pytest.mark.usefixtures("bookworm")
+def test_whether_it_fits_unknown_guests_is_not_known() -> None:
+    assert not asyncio.run(choose(Image(path=Path("some.qcow2")))).fits
 
 
 @pytest.mark.usefixtures("bookworm")

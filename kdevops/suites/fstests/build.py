@@ -61,7 +61,7 @@ async def build(source: FstestsSource, image: Image, *, cache: Path, report: Rep
     """
     tree = await fetch(source, cache=cache, report=report)
     place = await choose(image) if tree.compiles else Here("make alone")
-    key = digest_of([_LAYOUT, tree.key, place.key])[:32]
+    key = digest_of([_LAYOUT, tree.key, place.key, place.fits])[:32]
     done = cache / "fstests" / key
     digest = _digest_of(done)
     if not digest:
@@ -97,7 +97,8 @@ async def _make(tree: FstestsTree, place: Place, key: str, work: Path, log: Path
         raise _explained(error, errors.first, log) from error
     report(Progress(STEP, "packing", fraction=0.95))
     await to_thread(_strip, directory)
-    await to_thread(write_proof, directory)
+    if not place.fits:
+        await to_thread(write_proof, directory)
     await to_thread(pack, directory, work / _TAR)
     with tempfile.TemporaryDirectory(dir=work) as volume:
         disk = Path(volume) / _DISK

@@ -38,6 +38,10 @@ class Place(Protocol):
     def key(self) -> str:
         """Of the compiler and the libraries."""
 
+    @property
+    def fits(self) -> bool:
+        """Whether it has the guests' own libraries, so that programs start there for certain."""
+
     async def make(self, tree: Path, *, log: Path, on_line: Callable[[str], None]) -> None:
         """Run make in `tree`. Raises CommandError."""
 
@@ -47,6 +51,7 @@ class Here:
     """This machine."""
 
     key: str
+    fits: bool = False
     name: str = "on this machine"
 
     async def make(self, tree: Path, *, log: Path, on_line: Callable[[str], None]) -> None:
@@ -61,6 +66,7 @@ class InDebian:
     suite: str
     mirror: str | None
     packages: tuple[str, ...]
+    fits: bool = True
 
     @property
     def name(self) -> str:
@@ -114,7 +120,7 @@ async def choose(image: Image) -> Place:
             if packages
             else None,
         )
-    return Here(await _key(needs))
+    return Here(await _key(needs), fits=ours)
 
 
 async def missing(needs: BuildNeeds) -> dict[str, str]:
