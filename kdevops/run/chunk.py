@@ -31,7 +31,8 @@ _LAST_ANSWER = 3.0
 """Accelerated seconds for a guest in which a test hangs to show that its files can still be fetched."""
 _LAST_DEBUG = 5.0
 _MAX_CONSOLE = 1 << 20
-_WRAPPER = 'cd "$1" || exit 97; shift; exec "$@" </dev/null 2>&1'
+# Not by exec: a harness that is killed must not take the connection's own process with it, and so the answer.
+_WRAPPER = 'cd "$1" || exit 97; shift; "$@" </dev/null 2>&1; exit $?'
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class Chunk:
         self._quiet_since = time.monotonic()
         self._console_start = self._console_end = console.end_of(guest.console)
         self._unfit = ""
+        self._deaf = False
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._leftovers = Leftovers(job, name, guest, self._suite)
 
@@ -124,14 +126,16 @@ class Chunk:
         return time.monotonic() > self._current.since + timeout * factor
 
     def _hear_all(self, events: Sequence[Began | Told]) -> None:
-        if self._unserved():
-            return  # what is told of a file system that nobody serves is no result
         for event in events:
-            if isinstance(event, Began):
-                self._begin(event.test)
-            else:
-                self._begin(event.test)
-                self._finish(event.test, event.outcome, event.text)
+            if self._deaf:
+                return
+            self._begin(event.test)
+            if isinstance(event, Told):
+                # What is told of a file system that nobody serves is no result.
+                if self._unserved():
+                    self._deaf = True
+                else:
+                    self._finish(event.test, event.outcome, event.text)
 
     def _begin(self, test: TestId) -> None:
         if test in self._begun or test not in self.left:
@@ -168,11 +172,10 @@ class Chunk:
         return self._job.servers.lost(self._generation)
 
     def _without_server(self, why: str) -> str:
-        """The server is gone: the test in flight says nothing, even if it never lets a server live."""
-        if self._current:
-            self._try_alone(self._current.test, why, Outcome(Status.MISSING, reason=why))
-        else:
-            self._job.trouble(self._name, why)
+        """The server is gone: the test in flight has no result, not even if it never lets a server live."""
+        if self._current is None:
+            raise InfrastructureError(why)
+        self._try_alone(self._current.test, why, Outcome(Status.MISSING, reason=why))
         return self._give_back(why)
 
     def _give_back(self, why: str) -> str:
@@ -194,6 +197,7 @@ class Chunk:
 
     async def _lost(self, error: InfrastructureError) -> str:
         """The guest is gone, or the way to it."""
+        self._hear_all(self._account.close())
         if self._current is None:
             raise error
         current = self._current
@@ -214,6 +218,7 @@ class Chunk:
 
     async def _hung(self) -> str:
         """Past its deadline: let the kernel say who waits for what, keep what there is, have the guest reset."""
+        self._hear_all(self._account.close())
         if self._current is None:
             silence = IDLE * self._job.provider.factor
             raise InfrastructureError(f"{self._work.suite} said nothing for {silence:.0f} s and ran no test")

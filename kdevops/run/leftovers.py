@@ -22,7 +22,9 @@ from kdevops.suites.base import ChunkSuite
 
 MAX_FILE = 1 << 20
 """Bytes kept of one file."""
-MAX_ARCHIVE = 16 << 20
+MAX_RECORD = 64 << 20
+"""The same of the harness's own record, which may hold the output of all tests."""
+MAX_ARCHIVE = 80 << 20
 _SECONDS = 60.0
 """Accelerated seconds that fetching the files of one test may take."""
 
@@ -73,7 +75,8 @@ class Leftovers:
     async def _fetch(self, test: TestId | None, profile: str, directory: Path) -> bool:
         """Whether the files came; where they did not, it is noted, for no status hangs on them."""
         timeout = _SECONDS * self._job.provider.factor
-        command = self._suite.keep_command(test, profile, MAX_FILE)
+        limit = MAX_FILE if test else MAX_RECORD
+        command = self._suite.keep_command(test, profile, limit)
         self._job.directory.mkdir(parents=True, exist_ok=True)
         try:
             with tempfile.NamedTemporaryFile(dir=self._job.directory, prefix=".leftovers-") as file:
@@ -83,7 +86,7 @@ class Leftovers:
 
                 await self._guest.ssh.run(command, timeout=timeout, check=False, on_bytes=keep)
                 file.flush()
-                unpack(Path(file.name), directory, MAX_FILE)
+                unpack(Path(file.name), directory, limit)
         except (InfrastructureError, OSError) as error:
             what = str(test) if test else self._suite.name
             self._job.emit(Note(f"{self._name}: what {what} left behind could not be fetched: {clean(str(error))}"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,19 +73,11 @@ class ToySuite:
     def keep_command(self, test: TestId | None, profile: str, limit: int) -> tuple[str, ...]:
         left = self.directory / (test.name if test else "record")
         left.mkdir(parents=True, exist_ok=True)
-        return ("tar", "-c", "-C", str(left), "-f", "-", ".")
+        cut = 'cd "$1" && find . -type f -size +"$2"c -exec truncate -s "$2" {} + && exec tar -c -f - .'
+        return ("sh", "-c", cut, "toy", str(left), str(limit))
 
     def sweep_command(self) -> tuple[str, ...]:
         return ("sh", "-c", self.sweep)
 
     def reconcile(self, directory: Path, told: Mapping[TestId, Outcome]) -> Sequence[str]:
         return [path.read_text() for path in directory.glob("says-otherwise")]
-
-
-def archive_of(path: Path, names: Mapping[str, bytes]) -> Path:
-    with tarfile.open(path, "w") as tar:
-        for name, data in names.items():
-            source = path.with_name("member")
-            source.write_bytes(data)
-            tar.add(source, name)
-    return path
