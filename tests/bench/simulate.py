@@ -3,16 +3,12 @@
 The workload has the published shape: 24 profiles of 1,154 tests, 27,696 in all, 6,678 of them skipped, 127 guest-hours,
 few tests that take very long. What is printed is the makespan as a ratio to what no schedule can beat: the sum of all
 tests divided by the guests, or the longest test.
-
-The last figure is the controller's memory: the real runner and the real store drive 1,000 guests that only pretend.
 """
 
 from __future__ import annotations
 
 import heapq
 import random
-import resource
-import sys
 
 from kdevops.results.model import TestId
 from kdevops.results.store import PlannedRow
@@ -56,8 +52,12 @@ def main() -> None:
         floor = max(sum(truth.values()) / guests, longest)
         for noise in (0.0, 0.3):
             ratio = makespan(truth, guests, noise=noise) / floor
-            print(f"makespan : floor, {guests:5} guests, expectations off by {noise:.0%}   {ratio:.3f}   (floor {floor:.0f} s)")
-    print(f"memory of the simulation {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10} MiB", file=sys.stderr)
+            tell(f"makespan : floor, {guests:5} guests, {noise:.0%} off", f"{ratio:6.3f}", f"floor {floor:.0f} s")
+
+
+def tell(what: str, figure: str, detail: str) -> None:
+    """In the columns of the other figures."""
+    print(f"{what:42} {figure}   ({detail})", flush=True)
 
 
 if __name__ == "__main__":
