@@ -3,7 +3,12 @@
 import asyncio
 import os
 import shutil
+import signal
+import subprocess
+import sys
 import tarfile
+import textwrap
+import time
 
 import pytest
 from selftests_toy import make_tree
@@ -55,6 +60,35 @@ def test_the_second_time_it_is_there(tree):
     again = do(tree, ["good"], report=lambda progress: details.append(progress.detail))
     assert again == first
     assert details == ["already built"]
+
+
+def test_sigkill_in_the_middle_leaves_nothing_that_is_taken_for_whole(tree):
+    makefile = tree / "tools/testing/selftests/good/Makefile"
+    whole = makefile.read_text()
+    started = tree.parent / "started"
+    makefile.write_text(
+        whole.replace("install: $(OUTPUT)/works", f"install: wait $(OUTPUT)/works\nwait:\n\ttouch {started}; sleep 600")
+    )
+    script = f"""
+        import asyncio
+        from pathlib import Path
+        from kdevops.progress import silent
+        from kdevops.suites.selftests_build import build
+        base = Path({str(tree.parent)!r})
+        asyncio.run(build(Path({str(tree)!r}), base / "objects", ["good"], cache=base / "cache", key="k", report=silent))
+    """
+    process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)])
+    deadline = time.monotonic() + 60
+    while not started.exists() and time.monotonic() < deadline:
+        assert process.poll() is None
+        os.sched_yield()
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    makefile.write_text(whole)
+    details = []
+    built = do(tree, ["good"], report=lambda progress: details.append(progress.detail))
+    assert "already built" not in details
+    assert [test.id.name for test in built.tests] == ["good:script.sh", "good:works"]
 
 
 def test_the_same_content_gives_the_same_payload(tree):
