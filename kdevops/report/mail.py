@@ -7,12 +7,11 @@ upstream kdevops; crashes, hangs and missing results stand in it where there are
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from kdevops.report import words
 from kdevops.report.alike import alike
 from kdevops.report.origins import origins, profiles
-from kdevops.report.summary import oops_title
 from kdevops.results.model import Status
 from kdevops.results.store import Run
 from kdevops.results.text import clean
@@ -23,9 +22,13 @@ WIDTH = 72
 _MAX_WIDTH = 80
 """Columns of a profile's line, which programs search for: it is broken only where nothing else helps."""
 _MAX_NAMES = 200
-_MAX_DETAILS = 25
+_MAX_EXAMPLES = 10
+_MAX_GROUPS = 20
 _MAX_REASONS = 12
 _SLOWEST = 5
+_DETAILED = (Verdict.REGRESSED, Verdict.NEW, Verdict.SUSPECT, Verdict.KNOWN_FAILURE)
+_BLANK = "\N{NO-BREAK SPACE}"
+"""Where a line should not break; it becomes a plain blank."""
 
 
 def mail(run: Run, verdict: RunVerdict, *, troubles: Sequence[str] = ()) -> str:
@@ -102,11 +105,6 @@ def _lists(part: RunVerdict) -> Iterator[tuple[str, Sequence[Judged]]]:
     return ((title, tests) for title, tests in lists if tests)
 
 
-def _ended(judged: Judged) -> str:
-    times = f" ({words.told(judged.now)} of {judged.now.total})" if judged.now.total > 1 else ""
-    return f"{judged.outcome.status}{times} after {judged.outcome.seconds:.0f} s"
-
-
 def _name(judged: Judged) -> str:
     """A test, and how it ended where that is no plain fail; of one that was run several times, how often."""
     status = judged.outcome.status
@@ -118,50 +116,68 @@ def _name(judged: Judged) -> str:
 def _total(verdict: RunVerdict) -> Iterator[str]:
     yield from _counts_line("Total", verdict)
     counts = verdict.counts
-    yield from _wrap(f"{counts.total} planned = {' + '.join(f'{counts[each]} {each}' for each in Status)}", "  ")
+    yield from _wrap(
+        f"{counts.total} planned = {' + '.join(f'{counts[each]} {each}' for each in Status)}", "  ", indent=4
+    )
     slowest = sorted((each for each in verdict.tests if each.outcome.seconds), key=lambda each: -each.outcome.seconds)
-    if told := [f"{_where(each)} {each.outcome.seconds:.0f} s" for each in slowest[:_SLOWEST]]:
+    if told := [f"{_where(each)} {each.outcome.seconds:.0f} s".replace(" ", _BLANK) for each in slowest[:_SLOWEST]]:
         yield from _wrap(", ".join(told), "  Slowest: ", indent=4)
 
 
-def _details(parts: dict[str, RunVerdict]) -> Iterator[str]:
+def _details(parts: Mapping[str, RunVerdict]) -> Iterator[str]:
     """Why tests failed that were not known to, and what the kernel said when it crashed or hung; the worst first."""
-    order = (Verdict.REGRESSED, Verdict.NEW, Verdict.SUSPECT, Verdict.KNOWN_FAILURE)
     worth = [
-        each
+        (_why(each), each)
         for part in parts.values()
-        for each in part.of(*order)
+        for each in part.of(*_DETAILED)
         if words.is_bad(each) and (each.verdict is not Verdict.KNOWN_FAILURE or each.outcome.status is not Status.FAIL)
     ]
-    worth.sort(key=lambda each: (order.index(each.verdict), each.outcome.status is Status.FAIL))
     if worth:
         yield "What went wrong:"
-    for each in worth[:_MAX_DETAILS]:
-        was = f"{words.was(each.before)}; " if each.before else ""
-        yield from _wrap(f"{_where(each)}: {was}{_ended(each)}", "  ", indent=4)
-        title = oops_title(each.outcome.oops)
-        for text in dict.fromkeys((clean(each.outcome.reason), title)):
-            yield from _wrap(text, "    ") if text else ()
-    if len(worth) > _MAX_DETAILS:
-        yield f"  and {len(worth) - _MAX_DETAILS} more"
+    groups = sorted(alike(worth), key=lambda group: min(map(_rank, group[1])))
+    for why, tests in groups[:_MAX_GROUPS]:
+        yield from _group(why, tests)
+    if rest := groups[_MAX_GROUPS:]:
+        yield f"{sum(len(tests) for _, tests in rest):>5}  for {words.many(len(rest), 'other reason')}"
+
+
+def _why(judged: Judged) -> str:
+    reason, title = clean(judged.outcome.reason), words.oops_title(judged.outcome.oops)
+    said = "; ".join(text for text in (reason, "" if title in reason else title) if text)
+    return f"{judged.outcome.status}: {said}" if said else str(judged.outcome.status)
+
+
+def _rank(judged: Judged) -> tuple[int, bool]:
+    return _DETAILED.index(judged.verdict), judged.outcome.status is Status.FAIL
 
 
 def _warnings(verdict: RunVerdict) -> Iterator[str]:
     """What the kernel complained about while tests ran that did not fail."""
     complaints = [
-        (oops_title(each.outcome.oops), each)
+        (words.oops_title(each.outcome.oops), each)
         for each in verdict.tests
         if each.outcome.oops and each.outcome.status in {Status.PASS, Status.SKIP}
     ]
     if complaints:
         yield f"The kernel complained while {words.many(len(complaints), 'test')} ran that did not fail:"
     for title, tests in alike(complaints):
-        yield from _wrap(f"{len(tests):>5}  {title}", indent=7)
-        more = [f"and {len(tests) - _MAX_NAMES} more"] if len(tests) > _MAX_NAMES else []
-        yield from _wrap(", ".join([*map(_where, tests[:_MAX_NAMES]), *more]), " " * 7)
+        yield from _group(title, tests)
 
 
-def _skips(parts: dict[str, RunVerdict]) -> Iterator[str]:
+def _group(text: str, tests: Sequence[Judged]) -> Iterator[str]:
+    """How many tests `text` is true of, and which."""
+    yield from _wrap(f"{len(tests):>5}  {text}", indent=7)
+    names = [_example(each).replace(" ", _BLANK) for each in tests[:_MAX_EXAMPLES]]
+    more = f" and {len(tests) - _MAX_EXAMPLES} more" if len(tests) > _MAX_EXAMPLES else ""
+    yield from _wrap(", ".join(names) + more, " " * 7)
+
+
+def _example(judged: Judged) -> str:
+    was = f" ({words.was(judged.before)})" if judged.before and words.is_bad(judged) else ""
+    return f"{_where(judged)}{was}"
+
+
+def _skips(parts: Mapping[str, RunVerdict]) -> Iterator[str]:
     for label, part in parts.items():
         if reasons := words.by_reason(part, Status.SKIP):
             yield f"Skipped in {label}: {part.counts[Status.SKIP]}"
@@ -192,11 +208,12 @@ def _wrap(text: str, first: str = "", *, indent: int | None = None, width: int =
     A word that needs more stands out, whole, up to _MAX_WIDTH columns, so that an address can be followed.
     """
     rest = " " * min(len(first) if indent is None else indent, WIDTH // 2)
-    longest = max(map(len, (first + text).split()), default=0)
-    return textwrap.wrap(
+    longest = max(map(len, (first + text).split(" ")))
+    lines = textwrap.wrap(
         first + text,
         width,
         subsequent_indent=rest,
         break_on_hyphens=False,
         break_long_words=len(rest) + longest > _MAX_WIDTH,
     )
+    return [line.replace(_BLANK, " ") for line in lines]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console, Group, RenderableType
@@ -80,11 +80,6 @@ def summary_json(run: Run, verdict: RunVerdict, *, kernel: str = "", directory: 
     }
 
 
-def oops_title(oops: str) -> str:
-    """The line of a kernel's report that names it."""
-    return next((line for line in map(clean, oops.splitlines()) if line), "")
-
-
 def _parts(run: Run, verdict: RunVerdict, kernel: str, directory: Path | None) -> Iterator[RenderableType]:
     yield Text(words.headline(run, verdict), style=_HEADLINE_STYLES[verdict.exit_code])
     yield Text(f"run {run.id} of lab {run.lab}" + (f", kernel {clean(kernel)}" if kernel else ""))
@@ -97,6 +92,9 @@ def _parts(run: Run, verdict: RunVerdict, kernel: str, directory: Path | None) -
     for group in words.groups(verdict):
         yield Text()
         yield Text(f"{group.title} ({len(group.tests)})", style="bold")
+        if len(group.tests) > _MAX_TESTS and group.complaints:
+            yield _counted(group.complaints)
+            continue
         for judged in group.tests[:_MAX_TESTS]:
             yield from _test(judged, words.has_baseline(verdict, judged))
         if len(group.tests) > _MAX_TESTS:
@@ -108,12 +106,15 @@ def _parts(run: Run, verdict: RunVerdict, kernel: str, directory: Path | None) -
 
 
 def _table(verdict: RunVerdict) -> Table:
+    by_suite = _by_suite(verdict)
+    suites = {suite for suite, _ in by_suite}
+    short = len(suites) == 1 and len(by_suite) > 1  # what all have in common is the head's
     table = Table(box=None, padding=(0, 0, 0, 1), pad_edge=False)
-    table.add_column("suite", overflow="fold")
+    table.add_column(clean(min(suites)) if short else "suite", overflow="fold")
     table.add_column("planned", justify="right", no_wrap=True)
     for number, status in enumerate(Status):
         table.add_column(f"{'+' if number else '='} {status}", justify="right", no_wrap=True)
-    rows = {"/".join(key): counts for key, counts in _by_suite(verdict).items()}
+    rows = {key[1] if short else "/".join(key): counts for key, counts in by_suite.items()}
     if len(rows) != 1:
         rows["all"] = verdict.counts
     for name, counts in rows.items():
@@ -134,7 +135,7 @@ def _test(judged: Judged, has_baseline: bool) -> Iterator[RenderableType]:
     if words.is_bad(judged):
         line.append(f" after {outcome.seconds:.1f} s" + (f" on {clean(outcome.guest)}" if outcome.guest else ""))
     yield _indented(line, 4)
-    details = {"": outcome.reason, "kernel: ": oops_title(outcome.oops)}
+    details = {"": outcome.reason, "kernel: ": words.oops_title(outcome.oops)}
     if details["kernel: "] == clean(outcome.reason):
         del details["kernel: "]
     details["failed: "] = _failed_subtests(outcome)
@@ -161,6 +162,10 @@ def _reasons(verdict: RunVerdict, status: Status, title: str) -> Iterator[Render
         return
     yield Text()
     yield Text(f"{title} ({verdict.counts[status]})", style="bold")
+    yield _counted(reasons)
+
+
+def _counted(reasons: Sequence[tuple[str, int]]) -> Padding:
     grid = Table.grid(padding=(0, 0, 0, 2))
     grid.add_column(justify="right", min_width=3)
     grid.add_column(overflow="fold")
@@ -168,7 +173,7 @@ def _reasons(verdict: RunVerdict, status: Status, title: str) -> Iterator[Render
         grid.add_row(str(number), Text(reason))
     if rest := reasons[_MAX_REASONS:]:
         grid.add_row(str(sum(number for _, number in rest)), f"for {words.many(len(rest), 'other reason')}")
-    yield Padding(grid, (0, 0, 0, 2))
+    return Padding(grid, (0, 0, 0, 2))
 
 
 def _ending(run: Run, verdict: RunVerdict, directory: Path | None) -> Iterator[RenderableType]:
@@ -218,5 +223,5 @@ def _json_test(judged: Judged) -> dict[str, JSON]:
         "reason": clean(outcome.reason),
         "guest": clean(outcome.guest),
         "output": clean(outcome.output),
-        "oops": oops_title(outcome.oops),
+        "oops": words.oops_title(outcome.oops),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from kdevops.errors import ExitCode
@@ -18,10 +19,11 @@ BAD = frozenset({Status.FAIL, Status.CRASH, Status.HANG})
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Tests that are told of one by one, under a title."""
+    """Tests that are told of one by one, under a title. `complaints` are of the kernel, and how often it had each."""
 
     title: str
     tests: tuple[Judged, ...]
+    complaints: tuple[tuple[str, int], ...] = ()
 
 
 def many(number: int, noun: str) -> str:
@@ -32,6 +34,11 @@ def many(number: int, noun: str) -> str:
 def told(counts: Counts) -> str:
     """Counts as in "12 pass, 1 fail"."""
     return ", ".join(f"{counts[status]} {status}" for status in Status if counts[status])
+
+
+def oops_title(oops: str) -> str:
+    """The line of a kernel's report that names it."""
+    return next((line for line in map(clean, oops.splitlines()) if line), "")
 
 
 def was(before: Entry | None) -> str:
@@ -76,7 +83,7 @@ def groups(verdict: RunVerdict) -> tuple[Group, ...]:
             tuple(each for each in new_failures if not has_baseline(verdict, each)),
         ),
         Group("Suspect: failing, as it did before now and then", verdict.of(Verdict.SUSPECT)),
-        Group("The kernel complained while these ran", tuple(complaints)),
+        Group("The kernel complained while these ran", tuple(complaints), _titles(complaints)),
         Group("Skipped now", verdict.of(Verdict.SKIPPED_NOW)),
         Group("Fixed", verdict.of(Verdict.FIXED)),
     )
@@ -136,6 +143,10 @@ def has_baseline(verdict: RunVerdict, judged: Judged) -> bool:
 def is_bad(judged: Judged) -> bool:
     """A fail, a crash or a hang."""
     return judged.outcome.status in BAD
+
+
+def _titles(tests: Iterable[Judged]) -> tuple[tuple[str, int], ...]:
+    return tuple((title, len(same)) for title, same in alike((oops_title(each.outcome.oops), each) for each in tests))
 
 
 def _reason(judged: Judged) -> str:

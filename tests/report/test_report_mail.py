@@ -95,19 +95,18 @@ ext4_1k: 3 tests, 1 failure, 1 hung, 0 skipped, 612 seconds
 Total: 13 tests, 3 failures, 1 crashed, 1 hung, 3 skipped, 1382 seconds
   13 planned = 5 pass + 3 fail + 3 skip + 1 crash + 1 hang + 0 missing
   Slowest: xfs_crc generic/475 700 s, ext4_1k generic/001#2 600 s,
-    xfs_crc generic/388 40 s, xfs_crc generic/001 12 s, ext4_1k
-    generic/001 10 s
+    xfs_crc generic/388 40 s, xfs_crc generic/001 12 s,
+    ext4_1k generic/001 10 s
 
 What went wrong:
-  xfs_crc generic/475: was 12 pass; crash after 700 s
-    BUG: kernel NULL pointer dereference, address: 0
-    BUG: kernel NULL pointer dereference
-  ext4_1k generic/001#2: hang (1 pass, 1 hang of 2) after 600 s
-    not done after 600 s
-  ext4_1k generic/002: fail after 2 s
-    _check_dmesg: something found in dmesg
-  xfs_crc generic/388: was 9 pass, 3 fail; fail after 40 s
-    output mismatch
+    1  crash: BUG: kernel NULL pointer dereference, address: 0
+       xfs_crc generic/475 (was 12 pass)
+    1  hang: not done after 600 s
+       ext4_1k generic/001#2
+    1  fail: _check_dmesg: something found in dmesg
+       ext4_1k generic/002
+    1  fail: output mismatch
+       xfs_crc generic/388 (was 9 pass, 3 fail)
 
 The kernel complained while 2 tests ran that did not fail:
     2  WARNING: CPU: … PID: … at fs/xfs/xfs_a.c:12
@@ -153,7 +152,7 @@ def test_a_run_of_the_largest_shape_stays_readable() -> None:
     outcomes = {test: Outcome(S.FAIL if test in bad else S.PASS, 16.5, "output mismatch") for test in tests}
     lines = mail(RUN_OF_FSTESTS, judge_run(tests, outcomes, Baseline("6.6"))).splitlines()
     assert len(lines) < 250
-    assert f"  and {len(bad) - 25} more" in lines
+    assert lines[-1].endswith(f" and {len(bad) - 10} more")
     named = [word for line in lines if not line.startswith("p") for word in line.split() if word.startswith("generic/")]
     assert len(named) >= len(bad)
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from kdevops.report.summary import summary, summary_json, summary_text
 from kdevops.report.words import headline
 from kdevops.results.baseline import Baseline
-from kdevops.results.model import Outcome, RunState, Status, Subtest
+from kdevops.results.model import Outcome, RunState, Status, Subtest, TestId
 from kdevops.results.verdict import judge_run
 
 EXPECTED = """\
@@ -187,3 +187,27 @@ def test_json_has_every_test_and_adds_up() -> None:
     )
     assert first["oops"] == "BUG: kernel NULL pointer dereference, address: 0000000000000008"
     assert data["tests"][-1]["status"] == "missing"
+
+
+def test_profiles_of_one_suite_are_told_by_their_names() -> None:
+    planned = [TestId("fstests", profile, "generic/001") for profile in ("xfs_crc_rtdev_extsize_28k", "xfs_crc")]
+    lines = summary_text(RUN, judge_run(planned, {test: Outcome(S.PASS) for test in planned}, BASELINE)).splitlines()
+    assert [line.split()[:3] for line in lines[4:8]] == [
+        ["fstests", "planned", "="],
+        ["xfs_crc", "1", "1"],
+        ["xfs_crc_rtdev_extsize_28k", "1", "1"],
+        ["all", "2", "2"],
+    ]
+
+
+def test_many_complaints_are_told_once() -> None:
+    planned = [tid(f"t{number}") for number in range(40)]
+    said = "WARNING: CPU: {} PID: 12 at fs/inode.c:{}\n"
+    outcomes = {test: Outcome(S.PASS, oops=said.format(n, n // 30)) for n, test in enumerate(planned)}
+    lines = summary_text(RUN, judge_run(planned, outcomes, BASELINE)).splitlines()
+    at = lines.index("The kernel complained while these ran (40)")
+    assert lines[at + 1 : at + 4] == [
+        "   30  WARNING: CPU: … PID: … at fs/inode.c:0",
+        "   10  WARNING: CPU: … PID: … at fs/inode.c:1",
+        "",
+    ]
