@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from kdevops.guest.ssh import SshTarget
 from kdevops.lab.model import Lab
-from kdevops.provision.inventory import render
+from kdevops.provision.inventory import ServerHost, render
 
 LAB = Lab.model_validate({"name": "demo", "suites": {"selftests": {"targets": ["futex"]}, "kunit": {}}})
 
@@ -46,3 +46,17 @@ def test_whatever_stands_in_a_path_reaches_ssh_as_one_word(name: str) -> None:
     host = replace(target(), key=Path("/") / name)
     arguments = yaml.safe_load(render(LAB, [host]))["all"]["hosts"]["demo-1"]["ansible_ssh_args"]
     assert ["ssh", *shlex.split(arguments), "127.0.0.1"] == host.argv()
+
+
+def test_a_server_is_in_the_group_of_its_role_alone(tmp_path: Path) -> None:
+    path = tmp_path / "inventory.yml"
+    server = ServerHost("nfsd", target("demo-nfsd", 2224), {"nfsd_exports": [{"path": "/export/demo-1/test"}]})
+    path.write_text(render(LAB, [target()], servers=[server]))
+    tool = Path(sys.executable).parent / "ansible-inventory"
+    listed = json.loads(subprocess.run([tool, "-i", path, "--list"], check=True, capture_output=True).stdout)
+    assert listed["nfsd"]["hosts"] == ["demo-nfsd"]
+    assert all("demo-nfsd" not in group.get("hosts", []) for name, group in listed.items() if name != "nfsd")
+    hosts = listed["_meta"]["hostvars"]
+    assert hosts["demo-nfsd"]["nfsd_exports"] == [{"path": "/export/demo-1/test"}]
+    assert hosts["demo-nfsd"]["ansible_port"] == 2224
+    assert "nfsd_exports" not in hosts["demo-1"]

@@ -13,6 +13,7 @@ from fstests_toy import make_tree
 from kdevops.errors import CommandError, InfrastructureError
 from kdevops.guest import debian_tree
 from kdevops.lab.model import Image
+from kdevops.lab.servers import ROLES
 from kdevops.suites.fstests import place
 from kdevops.suites.fstests.needs import BuildNeeds, build_needs, guest_needs
 from kdevops.suites.fstests.place import Here, InDebian, choose, missing
@@ -149,3 +150,10 @@ def test_every_family_has_packages_for_the_same_needs(family: str) -> None:
 def test_an_unknown_family_can_still_be_looked_at() -> None:
     assert build_needs("plan9").headers.keys() == build_needs("debian").headers.keys()
     assert build_needs("plan9").packages == ()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("role", ROLES)
+def test_every_family_has_packages_for_every_server(family: str, role: str) -> None:
+    added = {*guest_needs(family=family, servers=[role]).packages} - {*guest_needs(family=family).packages}
+    assert any(("nfs" if role == "nfsd" else "samba") in package for package in added)

@@ -14,7 +14,7 @@ from kdevops.kernel.spec import Asked, BuildSpec, ConfigSpec, SourceSpec
 from kdevops.kernel.toolchain import architecture, probe
 from kdevops.lab.fstests import Profile
 from kdevops.suites.fstests.profiles import load_profiles
-from kdevops.suites.fstests.requirements import demands, is_at_least, kernel_options, refusals
+from kdevops.suites.fstests.requirements import demands, is_at_least, kernel_options, refusals, unserved
 
 LARGE = {f"{size}{sectors}" for size in ("8k", "16k", "32k", "64k") for sectors in ("", "_4ks")}
 NEED_NEW_KERNEL = {"xfs_bigblock", *(f"xfs_reflink_{size}" for size in LARGE)}
@@ -162,3 +162,16 @@ def test_a_kernel_tree_gives_the_options(tmp_path, fs):
 
     warnings = asyncio.run(run())
     assert all("no such symbol in this tree" in warning for warning in warnings)
+
+
+def test_what_no_server_of_a_lab_is_set_up_for():
+    found = unserved(load_profiles())
+    assert [line.partition(":")[0] for line in found] == ["nfs_pnfs", "nfs_rdma", "nfs_tls"]
+    assert all("needs" in line for line in found)
+
+
+def test_the_kernel_is_asked_for_what_its_servers_need():
+    profiles = load_profiles()
+    for name, symbol in (("nfs_v42", "NFSD_V4"), ("cifs_smb3", "XFS_FS")):
+        assert kernel_options({name: profiles[name]}).required[symbol] == "y"
+    assert "NFSD" not in kernel_options({"cifs_smb3": profiles["cifs_smb3"]}).required
