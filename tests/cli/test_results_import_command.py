@@ -38,6 +38,9 @@ def test_what_was_imported_is_a_run_as_any_other(results: Path, capsys: pytest.C
     assert main(["results", "1", "--test", "generic/001"]) == 0
     assert capsys.readouterr().out.endswith("bad  news\n\n")
     assert main(["results", "show", "1", "--format", "ktap"]) == 1
+    capsys.readouterr()
+    assert main(["results", "1", "--format", "mail"]) == 1
+    assert "\nxfs_crc: 3 tests, 1 failure, 1 missing, 0 skipped, " in capsys.readouterr().out
 
 
 def test_as_json_under_a_name_and_with_a_kernel(results: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,10 +6,12 @@ import subprocess
 import pytest
 
 from kdevops.errors import UserError
-from kdevops.lab.fstests import Fstests
-from kdevops.suites.fstests.profiles import load_profiles, profiles_of
+from kdevops.lab.fstests import Fstests, Profile
+from kdevops.suites.fstests.build import BuiltFstests
+from kdevops.suites.fstests.profiles import RECORDED, as_made, load_profiles, profiles_of
 from kdevops.suites.fstests.requirements import refusals
 from kdevops.suites.fstests.smb_credentials import GUEST_PATH
+from kdevops.suites.fstests.suite import PreparedFstests
 
 REFLINK = "-f -m reflink=1,rmapbt=1 -i sparse=1"
 NOCRC = "-f -m crc=0,reflink=0,rmapbt=0 -i sparse=0"
@@ -216,3 +218,14 @@ def test_two_files_with_one_name(tmp_path):
         (tmp_path / name).write_text("mine: {fs: ext4}\n")
     with pytest.raises(UserError, match=r"b.yaml: there is a profile mine already"):
         profiles_of(lab(profile_files=(tmp_path / "a.yaml", tmp_path / "b.yaml")))
+
+
+def test_how_profiles_are_made_is_in_the_record_of_a_run(tmp_path):
+    chosen = {"mine": Profile(fs="ext4", mkfs="-F -b 1k", mount="-o noatime"), "tmpfs_default": Profile(fs="tmpfs")}
+    built = BuiltFstests(tmp_path, "c0ffee", "key", "digest", tmp_path, tmp_path, {"commit": "c0ffee"})
+    made = {name: as_made(profile) for name, profile in chosen.items()}
+    assert PreparedFstests(built, (), {}, "/opt/fstests", made=made).record == {
+        "commit": "c0ffee",
+        f"{RECORDED}mine": "mkfs -F -b 1k; mount -o noatime",
+        f"{RECORDED}tmpfs_default": "as it comes",
+    }
