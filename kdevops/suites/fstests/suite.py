@@ -29,6 +29,7 @@ from kdevops.suites.fstests.source import fetch
 
 _NOTE = "/run/kdevops/fstests-sweep"
 # $1 configuration, $2 section, $3 where its test and scratch are mounted, two words, then `check` and its arguments.
+# A client of NFSv3 takes no lock without rpcbind, which a service manager would start.
 # `check` mounts the test device before it looks at its sections, so one that has no file system yet, or that of another
 # profile, is made first, by the function that `check` itself makes it with.
 _RUN = r"""
@@ -46,6 +47,11 @@ if [ "$(cat "$state/section" 2>/dev/null)" != "$2" ]; then
     fi
     printf '%s' "$2" >"$state/section"
 fi
+case $1 in
+    *'FSTYP="nfs"'*)
+        [ -d /run/systemd/system ] || pgrep -x rpcbind >/dev/null || { mkdir -p /run/rpcbind && rpcbind; } || exit
+        ;;
+esac
 shift 4
 exec "$@"
 """
