@@ -22,6 +22,8 @@ WIDTH = 72
 _MAX_WIDTH = 80
 """Columns of a profile's line, which programs search for: it is broken only where nothing else helps."""
 _MAX_NAMES = 200
+_FEW = 20
+"""Tests without a result up to which they are named: a run that was cut short has thousands."""
 _MAX_EXAMPLES = 10
 _MAX_GROUPS = 20
 _MAX_REASONS = 12
@@ -41,7 +43,8 @@ def mail(run: Run, verdict: RunVerdict, *, troubles: Sequence[str] = ()) -> str:
         [*_total(verdict)],
         [*_details(parts)],
         [*_warnings(verdict)],
-        [*_skips(parts)],
+        [*_without_result(parts, Status.MISSING, "No result")],
+        [*_without_result(parts, Status.SKIP, "Skipped")],
         [*_troubles(troubles)],
     ]
     return "\n".join("".join(f"{line}\n" for line in block) for block in blocks if block)
@@ -90,6 +93,7 @@ def _counts_line(label: str, part: RunVerdict) -> list[str]:
 
 def _lists(part: RunVerdict) -> Iterator[tuple[str, Sequence[Judged]]]:
     """What is told by name, the worst first."""
+    missing = part.of(Verdict.MISSING)
     known, new = part.of(Verdict.KNOWN_FAILURE), [each for each in part.of(Verdict.NEW) if words.is_bad(each)]
     lists = (
         ("Regressed", part.of(Verdict.REGRESSED)),
@@ -100,7 +104,7 @@ def _lists(part: RunVerdict) -> Iterator[tuple[str, Sequence[Judged]]]:
         ("Known failures, left out", [each for each in known if not words.is_bad(each)]),
         ("Fixed", part.of(Verdict.FIXED)),
         ("Skipped now", part.of(Verdict.SKIPPED_NOW)),
-        ("No result", part.of(Verdict.MISSING)),
+        ("No result", missing if len(missing) <= _FEW else ()),
     )
     return ((title, tests) for title, tests in lists if tests)
 
@@ -117,7 +121,7 @@ def _total(verdict: RunVerdict) -> Iterator[str]:
     yield from _counts_line("Total", verdict)
     counts = verdict.counts
     yield from _wrap(
-        f"{counts.total} planned = {' + '.join(f'{counts[each]} {each}' for each in Status)}", "  ", indent=4
+        f"{counts.total} planned = {' + '.join(f'{counts[each]}{_BLANK}{each}' for each in Status)}", "  ", indent=4
     )
     slowest = sorted((each for each in verdict.tests if each.outcome.seconds), key=lambda each: -each.outcome.seconds)
     if told := [f"{_where(each)} {each.outcome.seconds:.0f} s".replace(" ", _BLANK) for each in slowest[:_SLOWEST]]:
@@ -177,10 +181,10 @@ def _example(judged: Judged) -> str:
     return f"{_where(judged)}{was}"
 
 
-def _skips(parts: Mapping[str, RunVerdict]) -> Iterator[str]:
+def _without_result(parts: Mapping[str, RunVerdict], status: Status, title: str) -> Iterator[str]:
     for label, part in parts.items():
-        if reasons := words.by_reason(part, Status.SKIP):
-            yield f"Skipped in {label}: {part.counts[Status.SKIP]}"
+        if reasons := words.by_reason(part, status):
+            yield f"{title} in {label}: {part.counts[status]}"
             yield from _reasons(reasons)
 
 

@@ -26,7 +26,7 @@ def origins(run: Run) -> list[tuple[str, str]]:
         *((suite, _commit(record)) for suite, record in run.record.get("suites", {}).items()),
         ("Tools", _tools(run.record)),
         ("Guests", _guests(run.record)),
-        ("Date", _date(run)),
+        ("Imported" if "imported" in run.record else "Date", _date(run)),
         ("Run", _run(run)),
     ]
     return [(name, clean(text)) for name, text in facts if text]
@@ -78,7 +78,7 @@ def _guests(record: Mapping[str, Any]) -> str:
     guests = record.get("lab", {}).get("guests")
     if not guests:
         return ""
-    each = f"{many(guests['cpus'], 'CPU')} and {guests['memory'] / (1 << 30):.3g} GiB"
+    each = f"{many(guests['cpus'], 'CPU')} and {guests['memory'] / (1 << 30):.3g} GiB each"
     return ", ".join([f"{guests['count']} with {each}", *_acceleration(record)])
 
 

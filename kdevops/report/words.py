@@ -59,7 +59,7 @@ def headline(run: Run, verdict: RunVerdict) -> str:
     if not verdict.ran:
         return f"Nothing ran: {planned} planned, {told(counts) or 'none'}"
     if not verdict.complete:
-        word = "Interrupted" if run.state is RunState.INTERRUPTED else "Incomplete"
+        word = {RunState.INTERRUPTED: "Interrupted", RunState.RUNNING: "Unfinished"}.get(run.state, "Incomplete")
         return f"{word}: {gone}; nothing regressed in the others"
     if not any(verdict.compared.values()):
         return f"No baseline yet for these {planned}: {told(counts)}"

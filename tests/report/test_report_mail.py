@@ -7,7 +7,7 @@ from report_samples import BASELINE, OUTCOMES, PLANNED, RUN, S, tid, verdict
 from kdevops.report.mail import mail
 from kdevops.report.origins import origins, profiles
 from kdevops.results.baseline import Baseline, Entry, Table
-from kdevops.results.model import Counts, Outcome, Status, TestId
+from kdevops.results.model import Counts, Outcome, RunState, Status, TestId
 from kdevops.results.store import Run
 from kdevops.results.verdict import RunVerdict, judge_run
 
@@ -74,7 +74,7 @@ Kernel:  6.6.12+,
 Config:  lean, ./kasan.config, CONFIG_PROVE_LOCKING=y
 fstests: commit 63a29724a85f
 Tools:   xfsprogs 6.1.0-1, e2fsprogs 1.47.0-2+b2
-Guests:  2 with 2 CPUs and 4 GiB, emulated (tcg)
+Guests:  2 with 2 CPUs and 4 GiB each, emulated (tcg)
 Date:    2026-11-21 08:00 UTC, 10 min 00 s
 Run:     12 of lab xfs, kdevops 0.1.0
 Profiles:
@@ -136,6 +136,7 @@ def test_suites_without_profiles_have_their_own_names() -> None:
     text = mail(replace(RUN, record={"kernel": {"release": "6.6.12+"}}), verdict())
     assert "\nselftests: 10 tests, 2 failures, 1 crashed, 1 hung, 1 missing, 2 skipped, 609\n    seconds\n" in text
     assert "  No result: splice:short\n" in text
+    assert "\nNo result in selftests: 1\n    1  no result yet\n" in text
     assert "\nkunit: 1 test, 1 failure, 0 skipped, 0 seconds\n  Failures: example\n" in text
 
 
@@ -162,7 +163,7 @@ def test_an_imported_run_says_where_it_is_from() -> None:
     imported.record["imported"] = {"directory": "/srv/results"}  # type: ignore[index]
     assert origins(imported) == [
         ("Kernel", "6.1.11+"),
-        ("Date", "2026-11-21 08:00 UTC"),
+        ("Imported", "2026-11-21 08:00 UTC"),
         ("Run", "3 of lab imported, imported from /srv/results"),
     ]
     assert profiles(imported) == []
@@ -191,3 +192,13 @@ def test_nothing_a_guest_says_breaks_a_line(said: str, status: Status, times: in
 def test_every_test_is_counted_once() -> None:
     text = mail(RUN_OF_FSTESTS, judge_run(PLANNED, OUTCOMES, BASELINE))
     assert "\n  11 planned = 3 pass + 3 fail + 2 skip + 1 crash + 1 hang + 1 missing\n" in text
+
+
+def test_a_run_that_was_cut_short_names_no_thousand_tests() -> None:
+    tests = [TestId("fstests", "xfs_crc", f"generic/{number:03}") for number in range(1154)]
+    text = mail(
+        replace(RUN_OF_FSTESTS, state=RunState.RUNNING), judge_run(tests, {tests[0]: Outcome(S.PASS)}, BASELINE)
+    )
+    assert text.startswith("Unfinished: 1153 of 1154 tests have no result;")
+    assert "generic/002" not in text
+    assert text.endswith("\nNo result in xfs_crc: 1153\n 1153  no result yet\n")
