@@ -202,3 +202,23 @@ def test_a_run_that_was_cut_short_names_no_thousand_tests() -> None:
     assert text.startswith("Unfinished: 1153 of 1154 tests have no result;")
     assert "generic/002" not in text
     assert text.endswith("\nNo result in xfs_crc: 1153\n 1153  no result yet\n")
+
+
+statuses = st.sampled_from(list(Status))
+entries = st.dictionaries(st.sampled_from([S.PASS, S.FAIL, S.SKIP, S.CRASH, S.HANG]), st.integers(1, 3), max_size=3)
+
+
+@given(st.lists(st.tuples(statuses, st.none() | entries, st.booleans()), min_size=1, max_size=12), st.integers(1, 3))
+def test_no_failure_is_hidden(given_tests: list[tuple[Status, dict[Status, int] | None, bool]], times: int) -> None:
+    outcomes, known = {}, {}
+    for number, (status, before, left_out) in enumerate(given_tests):
+        test = TestId("fstests", "xfs_crc", f"generic/{number:03}")
+        outcomes |= {test.repeat(n): Outcome(status if n == times else S.PASS, 1.0) for n in range(1, times + 1)}
+        if before is not None:
+            known[test.name] = Entry(Counts(before), expunged=left_out)
+    baseline = Baseline("6.6", {("fstests", "xfs_crc"): Table("6.6", known)} if known else {})
+    lists = mail(RUN_OF_FSTESTS, judge_run(list(outcomes), outcomes, baseline)).partition("\nTotal: ")[0]
+    for test, outcome in outcomes.items():
+        if outcome.status in {S.FAIL, S.CRASH, S.HANG, S.MISSING}:
+            assert f" {test.plain.name}" in lists, lists
+    assert f"\nxfs_crc: {len(outcomes)} test" in lists
