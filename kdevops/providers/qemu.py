@@ -311,6 +311,8 @@ def _why_not_booted(*, ended: bool, silence: str, complaint: str, spoken: str) -
     panic = next((line for line in spoken.splitlines() if "Kernel panic" in line), None)
     if panic:
         return f"the kernel panicked before ssh: {panic.partition('Kernel panic')[2].lstrip(' -:')}"
+    if ended and "-netdev stream" in complaint and "arameter '" in complaint:
+        return "this QEMU cannot make a network between guests: 7.2 is the oldest that can"
     if ended and not spoken:
         return f"QEMU ended at once: {complaint.splitlines()[-1] if complaint else 'it did not say why'}"
     if ended:

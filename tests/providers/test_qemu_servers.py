@@ -14,7 +14,7 @@ from kdevops.lab.servers import Server
 from kdevops.providers.acceleration import Acceleration
 from kdevops.providers.base import BootKernel
 from kdevops.providers.guest_files import LabDirectory, write_seed
-from kdevops.providers.qemu import QemuProvider
+from kdevops.providers.qemu import QemuProvider, _why_not_booted
 from kdevops.providers.qemu_machine import Machine, Wire, command_line
 
 TCG = Acceleration("tcg", "", 8.0)
@@ -115,3 +115,10 @@ def test_the_seed_tells_a_guest_its_further_cards(tmp_path: Path) -> None:
 def test_a_lab_without_servers_has_no_such_network(tmp_path: Path, name: str) -> None:
     lab = Lab.model_validate({"name": "lab", "guests": {"count": 2}})
     assert QemuProvider(lab, LabDirectory(tmp_path))._networks(name) == []
+
+
+def test_an_old_qemu_is_named_as_what_it_is() -> None:
+    said = "qemu-system-x86_64: -netdev stream,id=wire0: Parameter 'type' does not accept value 'stream'"
+    assert "7.2 is the oldest" in _why_not_booted(ended=True, silence="", complaint=said, spoken="")
+    bind = "qemu-system-x86_64: -netdev stream,id=wire0: Failed to bind socket to /run/x: Permission denied"
+    assert "Permission denied" in _why_not_booted(ended=True, silence="", complaint=bind, spoken="")
