@@ -206,8 +206,8 @@ class Chunk:
         factor = self._job.provider.factor
         await outlives(self._guest, LAST_WORDS)
         # A kernel dies once: its last words may have overtaken what the harness said of the test before.
-        oops = find_oops(console.read_since(self._guest.console, self._console_start, _MAX_CONSOLE))
-        offset = self._console_start if oops and oops.fatal else current.offset
+        places = (current.offset, self._console_start)
+        offset = next((place for place in places if self._died_since(place)), current.offset)
         try:
             outcome = await fate(self._guest, error, offset, seconds, factor=factor, last=last)
         except InfrastructureError:
@@ -215,6 +215,10 @@ class Chunk:
         else:
             self._finish(current.test, outcome)
         return self._give_back(error.message)
+
+    def _died_since(self, offset: int) -> bool:
+        oops = find_oops(console.read_since(self._guest.console, offset, _MAX_CONSOLE))
+        return oops is not None and oops.fatal
 
     async def _hung(self) -> str:
         """Past its deadline: let the kernel say who waits for what, keep what there is, have the guest reset."""

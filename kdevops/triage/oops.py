@@ -80,6 +80,7 @@ class ConsoleWatch:
                 self._report = _Report(pattern.kind, pattern.severity, text[column:][:MAX_TITLE])
         if self._report:
             self._report.add(text)
+            self._report.ended |= bool(found and worse and found[0].alone)
         return worse
 
     @property

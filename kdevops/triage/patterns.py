@@ -18,12 +18,13 @@ class Severity(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """One way to begin a report. `source` is the file of the kernel tree that prints it."""
+    """One way to begin a report. `source` is the file of the kernel tree that prints it; `alone`: no trace follows it."""
 
     kind: str
     severity: Severity
     regex: str
     source: str
+    alone: bool = False
 
 
 _W, _S, _V, _F = Severity.WARNING, Severity.STALL, Severity.VIOLATION, Severity.FATAL
@@ -76,14 +77,15 @@ PATTERNS = (
         _W,
         r"XFS \(\S+\): (?:Metadata .{1,40} detected at |Corruption |Internal error )",
         "fs/xfs/xfs_error.c",
+        alone=True,
     ),
     Pattern("btrfs assertion", _W, r"assertion failed: .{1,200}, in fs/btrfs/", "fs/btrfs/ctree.h"),
-    Pattern("ext4 error", _W, r"EXT4-fs error \(device ", "fs/ext4/super.c"),
-    Pattern("memory leak", _W, r"kmemleak: \d+ new suspected memory leaks", "mm/kmemleak.c"),
+    Pattern("ext4 error", _W, r"EXT4-fs error \(device ", "fs/ext4/super.c", alone=True),
+    Pattern("memory leak", _W, r"kmemleak: \d+ new suspected memory leaks", "mm/kmemleak.c", alone=True),
     # With the location behind the processor, and, in newer kernels, before it.
     Pattern("warning", _W, r"WARNING: CPU: \d+ PID: \d+ at ", "kernel/panic.c"),
     Pattern("warning", _W, r"WARNING: \S+:\d+ at ", "kernel/panic.c"),
-    Pattern("out of memory", _W, r"Out of memory: Killed process ", "mm/oom_kill.c"),
+    Pattern("out of memory", _W, r"Out of memory: Killed process ", "mm/oom_kill.c", alone=True),
 )
 
 _COMPILED = tuple((pattern, re.compile(pattern.regex)) for pattern in PATTERNS)

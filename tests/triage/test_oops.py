@@ -168,3 +168,9 @@ def test_every_pattern_has_its_source():
 def test_never_raises(lines):
     found = find_oops(lines)
     assert found is None or (found.title and found.text)
+
+
+def test_a_panic_long_after_what_a_file_system_said_of_itself_is_its_own():
+    error = "EXT4-fs error (device vdc): ext4_lookup:1: inode #2: comm ls: iget"
+    panic = "Kernel panic - not syncing: sysrq triggered crash"
+    assert find_oops([error, panic]).title == panic
