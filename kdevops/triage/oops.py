@@ -48,6 +48,7 @@ class _Report:
     kind: str
     severity: Severity
     title: str
+    alone: bool
     lines: list[str] = field(default_factory=list)
     ended: bool = False
 
@@ -74,13 +75,12 @@ class ConsoleWatch:
         worse = found is not None and (self._report is None or found[0].severity > self._report.severity)
         if found and worse:
             pattern, column = found
-            if pattern.kind == "panic" and self._report and not self._report.ended:
+            if pattern.kind == "panic" and self._report and not (self._report.ended or self._report.alone):
                 self._report.severity = Severity.FATAL  # panic_on_warn and its like: the report under way is the cause
             else:
-                self._report = _Report(pattern.kind, pattern.severity, text[column:][:MAX_TITLE])
+                self._report = _Report(pattern.kind, pattern.severity, text[column:][:MAX_TITLE], pattern.alone)
         if self._report:
             self._report.add(text)
-            self._report.ended |= bool(found and worse and found[0].alone)
         return worse
 
     @property
