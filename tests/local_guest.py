@@ -83,10 +83,13 @@ class LocalProvider:
             self.refuse -= 1
             raise BootError(f"guest {name}: no answer", log=guest.console)
         (guest.directory / "up").touch()
+        (guest.directory / "stay").unlink(missing_ok=True)
+        if stay:
+            (guest.directory / "stay").touch()
         return guest
 
     def attach(self, name: str) -> LocalGuest | None:
-        guest = LocalGuest(self, name)
+        guest = LocalGuest(self, name, stay=(self.directory / name / "stay").exists())
         return guest if guest.alive() else None
 
     def status(self) -> tuple[GuestStatus, ...]:

@@ -26,10 +26,11 @@ _BOOT_CONSOLE = 8 << 20
 
 @dataclass
 class Lease:
-    """One guest's share of a run. `last_error` is why it gave up, if it did."""
+    """One guest's share of a run. `last_error` is why it gave up, if it did; `keep`: the guest outlives the run."""
 
     job: Job
     name: str
+    keep: bool = False
     last_error: InfrastructureError | None = None
     _guest: Guest | None = None
     _generation: int = 0
@@ -39,6 +40,8 @@ class Lease:
     async def drain(self) -> None:
         """Work until all is done or this guest is given up."""
         queue = self.job.queue
+        there = self.job.provider.attach(self.name)
+        self.keep = self.keep or (there is not None and there.stay)  # it stays up however often it is reset
         while self._boot_failures < MAX_BOOT_FAILURES and (work := await queue.take()):
             try:
                 await self._do(work)
@@ -50,10 +53,10 @@ class Lease:
             finally:
                 queue.done()
 
-    async def give_back(self, *, keep: bool) -> None:
-        """End the guest unless it is to be kept, by our caller's wish or because it was up to stay."""
+    async def give_back(self) -> None:
+        """End the guest unless it is to be kept."""
         guest = self._guest or self.job.provider.attach(self.name)
-        if guest and not keep and not guest.stay:
+        if guest and not self.keep:
             await guest.down()
             self.job.emit(GuestChanged(self.name, "down"))
 
@@ -85,7 +88,7 @@ class Lease:
         job = self.job
         self._generation = await job.servers.up()
         job.emit(GuestChanged(self.name, "booting"))
-        guest = await job.provider.up(self.name, extra_cmdline=extra, fresh=fresh)
+        guest = await job.provider.up(self.name, extra_cmdline=extra, stay=self.keep, fresh=fresh)
         await job.furniture.bring(guest.ssh, job.provider.factor)
         taint = await guest.ssh.run(["cat", "/proc/sys/kernel/tainted"], timeout=COMMAND * job.provider.factor)
         self._taint = int(taint.stdout.strip() or 0)

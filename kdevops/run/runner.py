@@ -26,7 +26,7 @@ async def drive(job: Job, guests: Sequence[str], *, keep: bool) -> Drained:
     Cancelled (or ended by an error that is no infrastructure trouble), it leaves the run interrupted, to be resumed, and
     takes down the guests it started. Raises UserError.
     """
-    leases = [Lease(job, name) for name in guests[: max(1, len(job.queue))]]
+    leases = [Lease(job, name, keep) for name in guests[: max(1, len(job.queue))]]
     try:
         async with asyncio.TaskGroup() as group:
             for lease in leases:
@@ -44,7 +44,7 @@ async def drive(job: Job, guests: Sequence[str], *, keep: bool) -> Drained:
 
 
 async def _give_back(job: Job, leases: Sequence[Lease], *, keep: bool) -> None:
-    ends = await asyncio.gather(*(lease.give_back(keep=keep) for lease in leases), return_exceptions=True)
+    ends = await asyncio.gather(*(lease.give_back() for lease in leases), return_exceptions=True)
     for lease, end in zip(leases, ends, strict=True):
         if isinstance(end, InfrastructureError):
             job.trouble(lease.name, end.message)

@@ -170,7 +170,7 @@ async def _go(
         emit=tell,
         quiet_cmdline=built.quiet_cmdline,
         furniture=built.furniture,
-        servers=servers_for(lab, places, provider, built, watcher.handle, lab_file, tell=tell),
+        servers=servers_for(lab, places, provider, built, watcher.handle, lab_file, tell=tell, stay=keep),
     )
     accel = provider.accel
     watcher.handle(Note(f"run {run_id}: {len(left)} tests; guests use {accel.kind}: {accel.why}"))

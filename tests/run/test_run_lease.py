@@ -30,7 +30,7 @@ class Bench:
     run_id: int = 0
     release: str = platform.release()
 
-    def run(self, scripts: dict[str, str], *, guests: int = 1, timeout: float = 30) -> Drained:
+    def run(self, scripts: dict[str, str], *, guests: int = 1, timeout: float = 30, keep: bool = False) -> Drained:
         suite = ShellSuite(scripts, timeout)
         rows = [PlannedRow(test.id, test.timeout) for test in suite.tests]
         self.run_id = self.store.create_run("lab", rows, {})
@@ -46,7 +46,7 @@ class Bench:
             emit=self.events.append,
             furniture=Furniture(self.release),
         )
-        return asyncio.run(drive(job, [f"g{n}" for n in range(guests)], keep=False))
+        return asyncio.run(drive(job, [f"g{n}" for n in range(guests)], keep=keep))
 
     def outcome(self, name: str) -> Outcome:
         return self.store.outcomes(self.run_id)[TestId("shell", "default", name)]
@@ -165,3 +165,16 @@ def test_cancelled_runs_are_interrupted_and_can_go_on(bench: Bench) -> None:
     assert bench.store.run(run_id).state is RunState.INTERRUPTED
     assert [test.name for test in bench.store.pending(run_id)] == ["long"]
     assert not (bench.provider.directory / "g0/up").exists()
+
+
+@pytest.mark.parametrize(("was_up", "keep", "is_up"), [(False, False, False), (False, True, True), (True, False, True)])
+def test_guests_outlive_a_run_where_that_was_asked_for_even_when_reset(
+    bench: Bench, was_up: bool, keep: bool, is_up: bool
+) -> None:
+    if was_up:
+        asyncio.run(bench.provider.up("g0", stay=True))
+    guest = bench.provider.directory / "g0"
+    crash = f"test -e {guest}/once && exit 0; touch {guest}/once; rm {guest}/up; sleep 60"
+    bench.run({"takes the guest down": crash}, keep=keep)
+    there = bench.provider.attach("g0")
+    assert (there is not None and there.stay) == is_up
