@@ -210,6 +210,16 @@ def test_each_guest_is_served_by_its_own_name():
     assert variables(six, "default", HOST="h")["TEST_DEV"] == b"[fd00::3]:/export/h/test"
 
 
+def test_what_is_served_is_mounted_as_it_must_be_before_any_section_is_read():
+    for fs, options in (
+        ("nfs", b"-o vers=3"),
+        ("cifs", b"-o credentials=/etc/kdevops/smb-credentials,noperm,vers=3.0"),
+    ):
+        only = {name: load_profiles()[name] for name in ("nfs_v3", "cifs_smb3")}
+        found = variables(local_configs(only, DEVICES, server_address="10.0.2.3")[fs], "default", HOST="h")
+        assert found["TEST_FS_MOUNT_OPTS"].startswith(options)
+
+
 def test_what_is_served_is_what_the_server_exports():
     server = Server("nfsd", "lab-nfsd", ("lab-1", "lab-2"))
     address = server_address("nfsd")

@@ -70,6 +70,9 @@ def local_configs(
         chosen = {name: profile for name, profile in profiles.items() if profile.fs == fs}
         if len(chosen) == 1:
             common |= _external(next(iter(chosen.values())), devices)
+        if fs in _SERVED:
+            # `check` mounts the test file system before it reads a section, and a server wants a password.
+            common |= _mount_options(next(iter(chosen.values())))
         code = [*_served(fs, server_address), *([_RESULTS] if results is None else [])]
         lines = ["[default]", *_settings(common), *code]
         for name, profile in chosen.items():
@@ -129,11 +132,14 @@ def _places(fs: FileSystem, devices: Devices) -> dict[str, str]:
 
 def _section(profile: Profile, devices: Devices) -> dict[str, str]:
     """Everything that can differ between profiles, so that no section takes anything from the one before."""
+    return {"MKFS_OPTIONS": profile.mkfs, **_mount_options(profile), **_external(profile, devices)}
+
+
+def _mount_options(profile: Profile) -> dict[str, str]:
     mount = profile.mount
     if profile.fs == "tmpfs" and "size=" not in mount:
         mount = f"-o size={_TMPFS_SIZE} {mount}".strip()
-    options = {"MKFS_OPTIONS": profile.mkfs, "MOUNT_OPTIONS": mount, "TEST_FS_MOUNT_OPTS": mount}
-    return options | _external(profile, devices)
+    return {"MOUNT_OPTIONS": mount, "TEST_FS_MOUNT_OPTS": mount}
 
 
 def _external(profile: Profile, devices: Devices) -> dict[str, str]:
