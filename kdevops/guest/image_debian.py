@@ -65,7 +65,16 @@ def recipe_key(image: Image, needs: GuestNeeds) -> str:
     """A hash of everything that decides what is in the image; the host's mirror does not."""
     own = hashlib.sha256(own_files(systemd=image.init == "systemd")).hexdigest()
     packages = _packages(image, needs)
-    recipe: list[object] = [platform.machine(), image.suite, image.mirror, packages, image.size, image.init, own, _LEFT_OUT]
+    recipe: list[object] = [
+        platform.machine(),
+        image.suite,
+        image.mirror,
+        packages,
+        image.size,
+        image.init,
+        own,
+        _LEFT_OUT,
+    ]
     if needs.users:
         recipe += [needs.users, _USERADD]
     return hashlib.sha256(json.dumps(recipe).encode()).hexdigest()[:32]
