@@ -37,6 +37,8 @@ from kdevops.providers.qemu_machine import DiskFile, Machine, Wire, command_line
 from kdevops.providers.qemu_process import QemuProcess
 
 _PORT_TRIES = 5
+_BREAK = 0.5
+"""Seconds for a break or a key to reach the guest's kernel, which waits five for the key."""
 _ALWAYS = ("loglevel=5", "oops=panic", "panic=-1", "random.trust_cpu=on")
 """Warnings and worse on the console. An oops ends the guest at once, and with -no-reboot its QEMU: nothing runs on in a
 kernel that is already broken. sshd does not wait a second for entropy."""
@@ -73,7 +75,9 @@ class QemuGuest:
         process = self.provider.process(self.name)
         for key in keys:
             await qmp.execute(process.socket("qmp"), "chardev-send-break", {"id": "console"})
+            await asyncio.sleep(_BREAK)  # break and key take different ways to QEMU, and the kernel wants this order
             await send_console(process.socket("console"), key)
+            await asyncio.sleep(_BREAK)
 
 
 @dataclass(frozen=True)
