@@ -26,15 +26,20 @@ _VERSION = r"^[0-9]{1,9}(\.[0-9]{1,9})*$"
 class FstestsSource(Model):
     """Where fstests comes from: a git repository and a ref of it, or a tree that lies here already."""
 
-    git: str = UPSTREAM
+    git: str | None = Field(default=None, description=f"default: {UPSTREAM}")
     ref: str | None = None
     path: Path | None = None
 
     @model_validator(mode="after")
     def _one_origin(self) -> FstestsSource:
-        if self.path and self.model_fields_set & {"git", "ref"}:
+        if self.path and (self.git or self.ref):
             raise ValueError("give either path or git, not both")
         return self
+
+    @property
+    def repository(self) -> str:
+        """The git repository: that which is named, else upstream's."""
+        return self.git or UPSTREAM
 
 
 class Needs(Model):

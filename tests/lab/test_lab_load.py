@@ -337,3 +337,11 @@ def test_the_schema_knows_the_shipped_labs() -> None:
     for path in data_dir("labs").glob("*.yaml"):
         assert list(validator.iter_errors(yaml.safe_load(path.read_text()))) == []
     assert list(validator.iter_errors({"name": "x", "guests": {"cpu": 1}})) != []
+
+
+@pytest.mark.parametrize(
+    "fstests", [{}, {"source": {"path": "/"}}, {"source": {"git": "https://example.org/x", "ref": "v1"}}]
+)
+def test_a_lab_in_a_record_can_be_read_again(fstests: dict[str, object]) -> None:
+    lab = Lab.model_validate({"name": "x", "suites": {"fstests": {"profiles": ["xfs_crc"], **fstests}}})
+    assert Lab.model_validate(lab.model_dump(mode="json")) == lab

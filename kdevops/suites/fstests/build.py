@@ -70,7 +70,7 @@ async def build(source: FstestsSource, image: Image, *, cache: Path, report: Rep
             if not digest:
                 with published(done) as work:
                     digest = await _make(tree, place, key, work, done.with_suffix(".log"), report)
-    origin = {"path": str(source.path)} if source.path else {"git": source.git, "ref": source.ref or "HEAD"}
+    origin = {"path": str(source.path)} if source.path else {"git": source.repository, "ref": source.ref or "HEAD"}
     facts = {"commit": tree.commit or "", "diff_sha256": tree.diff_sha256 or "", "built": place.name}
     record = {**origin, **facts, "payload": digest}
     built = BuiltFstests(done / "fstests", tree.commit, key, digest, done / _TAR, done / _DISK, record)

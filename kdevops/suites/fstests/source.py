@@ -44,8 +44,8 @@ async def fetch(source: FstestsSource, *, cache: Path, report: Report) -> Fstest
     if source.path:
         check_tree(source.path)
         return await _read(source.path)
-    local = Path(source.git).expanduser()
-    repository = Repository(str(local.absolute()) if local.is_dir() else source.git, cache, report, STEP)
+    local = Path(source.repository).expanduser()
+    repository = Repository(str(local.absolute()) if local.is_dir() else source.repository, cache, report, STEP)
     commit = await repository.commit_of(source.ref or "HEAD")
     tree = await repository.tree(commit, cache / "sources" / f"fstests-{commit}", check_tree)
     return FstestsTree(tree, _key_of(commit), commit)
