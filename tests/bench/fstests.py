@@ -1,6 +1,6 @@
 """The same tests of a real fstests tree by `check` in a guest, typed by hand, and by `kdevops run` in the same guest.
 
-`python tests/bench/fstests.py TREE [TEST...]`; TREE is a git tree of fstests. The guest is up and warm for both, so what is
+`python tests/bench/fstests.py TREE [TEST...] [FIELD=VALUE...]`; TREE is a git tree of fstests, fields are those of a lab. The guest is up and warm for both, so what is
 compared is what following, keeping and storing every test costs. A second figure: two guests against one.
 """
 
@@ -20,7 +20,9 @@ TESTS = [*(f"generic/{number:03}" for number in NUMBERS), "xfs/001", "xfs/004", 
 
 
 def main() -> None:
-    tree, tests = Path(sys.argv[1]).absolute(), sys.argv[2:] or TESTS
+    tree, words = Path(sys.argv[1]).absolute(), sys.argv[2:]
+    tests = [word for word in words if "=" not in word] or TESTS
+    settings = [part for word in words if "=" in word for part in ("--set", word)]
     with tempfile.TemporaryDirectory(prefix="kdevops-bench-") as directory:
         os.environ["KDEVOPS_STATE"] = directory
         lab = Path(directory) / "bench.yaml"
@@ -28,7 +30,7 @@ def main() -> None:
             f"name: bench\nguests: {{count: 2, cpus: 1, memory: 2GiB, disks: [{{size: 10GiB, count: 3}}]}}\n"
             f"suites: {{fstests: {{profiles: [xfs_crc], source: {{path: {tree}}}, tests: {json.dumps(tests)}}}}}\n"
         )
-        one = ("--set", "guests.count=1")
+        one = ("--set", "guests.count=1", *settings)
         kdevops("run", lab, *one, "--keep", "--only", tests[0])
         ours = timed(lambda: kdevops("run", lab, *one, "--keep"))
         hand = timed(lambda: by_hand(tests))
@@ -37,7 +39,7 @@ def main() -> None:
         )
         kdevops("down", lab, *one)
         single = timed(lambda: kdevops("run", lab, *one))
-        double = timed(lambda: kdevops("run", lab))
+        double = timed(lambda: kdevops("run", lab, *settings))
         print(
             f"2 guests : 1 guest, the same tests, boots included   {double / single:.3f}   ({double:.0f} s, {single:.0f} s)"
         )
