@@ -1,7 +1,8 @@
 """The same tests of a real fstests tree by `check` in a guest, typed by hand, and by `kdevops run` in the same guest.
 
-`python tests/bench/fstests.py TREE [TEST...] [FIELD=VALUE...]`; TREE is a git tree of fstests, fields are those of a lab. The guest is up and warm for both, so what is
-compared is what following, keeping and storing every test costs. A second figure: two guests against one.
+`python tests/bench/fstests.py TREE [TEST...] [FIELD=VALUE...]`; TREE is a git tree of fstests, fields are those of a lab.
+The guest is up and warm for both, so what is compared is what following, keeping and storing every test costs. A second
+figure: two guests against one.
 """
 
 from __future__ import annotations
