@@ -7,7 +7,6 @@ import contextlib
 import json
 import os
 import shlex
-import shutil
 import sys
 import tempfile
 import threading
@@ -21,6 +20,7 @@ from typing import Any, TextIO
 from kdevops.errors import InfrastructureError
 from kdevops.paths import data_dir
 from kdevops.progress import Progress, Report
+from kdevops.provision import mortal_playbook
 
 _THIS_MACHINE = "localhost,"
 _FORKS = 16
@@ -111,15 +111,11 @@ def _arguments(
 def environment(private: Path) -> dict[str, str]:
     """What Ansible sees: our roles, our own tools first, and nothing of a configuration that happens to lie around."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
-    playbook = shutil.which("ansible-playbook", path=path)
-    if playbook is None:
-        raise InfrastructureError(
-            "ansible-playbook is not installed", hint="install kdevops with its dependencies: pip install kdevops"
-        )
     mortal = private / "bin/ansible-playbook"
     mortal.parent.mkdir()
-    # Ends when whoever called it is killed; that its terminal is gone does not end it.
-    mortal.write_text(f'#!/bin/sh\nexec setpriv --pdeathsig TERM -- {shlex.quote(playbook)} "$@"\n')
+    # By the interpreter that has ansible-core, which came with us; -I: nothing of the current directory is imported.
+    words = shlex.join([sys.executable, "-I", mortal_playbook.__file__, str(os.getpid())])
+    mortal.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
     mortal.chmod(0o700)
     return {
         "PATH": os.pathsep.join([str(mortal.parent), path]),
