@@ -1,4 +1,4 @@
-"""`make bench`: how we compare with doing it by hand, as ratios within one run on one machine.
+"""`make bench`, or `python tests/bench [PART...]`: how we compare with doing it by hand, as ratios within one run on one machine.
 
 Absolute seconds are printed for orientation only; machines differ, ratios less so. Nothing here is asserted.
 """
@@ -25,20 +25,29 @@ TEST = "size:get_size"
 
 
 def main() -> None:
-    for simulation in ("simulate.py", "controller.py"):
-        # A process each, for one of them tells of its memory.
-        print(call([sys.executable, str(Path(__file__).with_name(simulation))]), end="", flush=True)
+    parts = {
+        "simulations": simulations,
+        "start": start_of_the_program,
+        "build": second_build,
+        "up": second_up,
+        "boot": boot_against_virtme,
+        "inner-loop": inner_loop,
+    }
+    if unknown := set(sys.argv[1:]) - parts.keys():
+        sys.exit(f"there is no part {', '.join(unknown)}; the parts are {', '.join(parts)}")
     with tempfile.TemporaryDirectory(prefix="kdevops-bench-") as directory:
         os.environ["KDEVOPS_STATE"] = directory
         os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         print("preparing: image, kernel, selftests", flush=True)
         kdevops("run", LAB, *ONE_GUEST, "--only", TEST)
-        start_of_the_program()
-        second_build()
-        second_up()
-        boot_against_virtme()
-        with tempfile.TemporaryDirectory(prefix="kdevops-bench-tree-") as tree:
-            inner_loop(Path(tree))
+        for part in sys.argv[1:] or parts:
+            parts[part]()
+
+
+def simulations() -> None:
+    for simulation in ("simulate.py", "controller.py"):
+        # A process each, for one of them tells of its memory.
+        print(call([sys.executable, str(Path(__file__).with_name(simulation))]), end="", flush=True)
 
 
 def start_of_the_program() -> None:
@@ -88,8 +97,13 @@ def boot_against_virtme() -> None:
     tell("start to first command : virtme-ng", mine, other)
 
 
-def inner_loop(place: Path) -> None:
+def inner_loop() -> None:
     """A line changed in a built tree, to the verdict of one selftest; against make, a boot and the test by hand."""
+    with tempfile.TemporaryDirectory(prefix="kdevops-bench-tree-") as place:
+        _inner_loop(Path(place))
+
+
+def _inner_loop(place: Path) -> None:
     artifact = Path(json.loads(kdevops("kernel", "build", LAB, "--json"))[0]["image"]).parent
     source = json.loads((artifact / "artifact.json").read_text())["source"]
     tree = place / "linux"
