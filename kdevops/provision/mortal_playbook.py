@@ -32,7 +32,8 @@ def main() -> None:
     """Become ansible-playbook."""
     global _parent  # noqa: PLW0603 - see above
     _parent = int(sys.argv[1])
-    _die_with_parent()
+    if os.getpid() != _parent:  # else the caller has become us
+        _die_with_parent()
     from ansible.cli.playbook import main as playbook
 
     os.register_at_fork(before=_note_parent, after_in_child=_die_with_parent)
