@@ -277,7 +277,9 @@ class Chunk:
         script = 'cat /proc/sys/kernel/tainted; exec "$@"'
         command = ["sh", "-c", script, "kdevops", *self._suite.sweep_command()]
         done = await self._guest.ssh.run(command, timeout=COMMAND * self._job.provider.factor, check=False)
-        taint, *reasons = done.stdout.splitlines() or ["0"]
+        if done.returncode != 0 or not done.stdout:
+            return f"what tests left behind could not be found out (exit code {done.returncode})"
+        taint, *reasons = done.stdout.splitlines()
         if taint.isdecimal() and int(taint) & ~self._taint & UNHEALTHY_TAINT:
             return f"the kernel is tainted ({taint})"
         return clean(reasons[0], 200) if reasons else ""

@@ -173,6 +173,11 @@ def test_what_a_sweep_finds_ends_the_guest(bench: Bench) -> None:
     assert len(bench.provider.boots) == 2
 
 
+def test_a_sweep_that_fails_says_nothing_good_of_the_guest(bench: Bench) -> None:
+    assert bench.run({"a": "true"}, sweep="exit 3").state is RunState.INCOMPLETE
+    assert "could not be found out (exit code 3)" in bench.troubles()[0]
+
+
 def test_a_guest_that_is_unfit_from_the_start_is_infrastructure(bench: Bench) -> None:
     assert bench.run({"a": "true"}, sweep="echo the root file system is full").state is RunState.INCOMPLETE
     assert "is not fit for tests: the root file system is full" in bench.troubles()[0]
