@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from kdevops.lab.fields import Model, Name, Paths, Sha256, Size, Strings, Symbol
 from kdevops.lab.fstests import Fstests
+from kdevops.lab.vagrant import Vagrant
 
 
 class Disk(Model):
@@ -159,11 +160,17 @@ class Qemu(Model):
     )
 
 
+def _provider_type(value: object) -> object:
+    return value.get("type", "qemu") if isinstance(value, dict) else getattr(value, "type", None)
+
+
 class Lab(Model):
     """The whole of lab.yaml."""
 
     name: Name
-    provider: Qemu = Qemu()
+    provider: Annotated[
+        Annotated[Qemu, Tag("qemu")] | Annotated[Vagrant, Tag("vagrant")], Discriminator(_provider_type)
+    ] = Qemu()
     guests: Guests = Guests()
     kernel: Kernel = Kernel()
     suites: Suites = Suites()
