@@ -10,6 +10,7 @@ from pathlib import Path
 from kdevops.errors import BootError
 from kdevops.guest.execute import Execution
 from kdevops.guest.ssh import SshTarget
+from kdevops.providers.acceleration import Acceleration
 from kdevops.providers.base import GuestStatus
 from kdevops.results.model import Outcome, Status, TestId
 from kdevops.suites.base import PlannedTest
@@ -54,8 +55,8 @@ class LocalGuest:
     def alive(self) -> bool:
         return (self.directory / "up").exists()
 
-    async def reset(self, extra_cmdline: Sequence[str] = ()) -> None:
-        await self.provider.up(self.name, fresh=True)
+    async def discard(self) -> None:
+        await self.down()
 
     async def sysrq(self, keys: str) -> None:
         with self.console.open("a") as file:
@@ -92,7 +93,14 @@ class LocalProvider:
         guest = LocalGuest(self, name, stay=(self.directory / name / "stay").exists())
         return guest if guest.alive() else None
 
-    def status(self) -> tuple[GuestStatus, ...]:
+    @property
+    def accel(self) -> Acceleration:
+        return Acceleration("none", "these guests are this machine", self.factor)
+
+    def command_lines(self) -> dict[str, list[str]]:
+        return {}
+
+    async def status(self) -> tuple[GuestStatus, ...]:
         return ()
 
     async def down(self) -> None:

@@ -76,7 +76,7 @@ def status(context: Context) -> None:
     from kdevops.run import hand
     from kdevops.run.places import Places
 
-    _tell(context, hand.status(context.lab().lab, Places.default()))
+    _tell(context, asyncio.run(hand.status(context.lab().lab, Places.default())))
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from kdevops.guest.ssh import SshTarget
+from kdevops.providers.acceleration import Acceleration
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +67,8 @@ class Guest(Protocol):
     def alive(self) -> bool:
         """Whether the machine runs at all; says nothing about its kernel."""
 
-    async def reset(self, extra_cmdline: Sequence[str] = ()) -> None:
-        """A fresh boot of the same kernel on a fresh root. Raises BootError."""
+    async def discard(self) -> None:
+        """Have nothing more of it, because it is not fit for tests: the next `up` of it is a fresh boot."""
 
     async def down(self) -> None:
         """Stop it and give back what it used."""
@@ -83,6 +84,10 @@ class Provider(Protocol):
     def factor(self) -> float:
         """How much slower than real hardware guests are."""
 
+    @property
+    def accel(self) -> Acceleration:
+        """What guests' CPUs are made by, and how that was found out."""
+
     async def up(
         self, name: str, *, extra_cmdline: Sequence[str] = (), stay: bool = False, fresh: bool = False
     ) -> Guest:
@@ -94,8 +99,11 @@ class Provider(Protocol):
     def attach(self, name: str) -> Guest | None:
         """The guest if it runs, whatever it booted; None otherwise."""
 
-    def status(self) -> tuple[GuestStatus, ...]:
-        """All guests of the lab, in order."""
+    async def status(self) -> tuple[GuestStatus, ...]:
+        """All guests of the lab, in order. Raises KdevopsError where the provider's tool cannot be asked."""
+
+    def command_lines(self) -> dict[str, list[str]]:
+        """How each guest was last started, by its name, for the record of a run."""
 
     async def down(self) -> None:
         """Stop all guests of the lab, also ones an interrupted command left behind."""

@@ -62,9 +62,9 @@ class QemuGuest:
         """Whether QEMU runs."""
         return self.provider.process(self.name).pid() is not None
 
-    async def reset(self, extra_cmdline: Sequence[str] = ()) -> None:
-        """A fresh boot on a fresh root."""
-        await self.provider.up(self.name, extra_cmdline=extra_cmdline, stay=self.stay, fresh=True)
+    async def discard(self) -> None:
+        """Stop it: the next boot is on a fresh root in any case."""
+        await self.down()
 
     async def down(self) -> None:
         """Stop it."""
@@ -138,7 +138,7 @@ class QemuProvider:
             return None
         return self._guest(name, int(facts["port"]), stay=bool(facts["stay"]))
 
-    def status(self) -> tuple[GuestStatus, ...]:
+    async def status(self) -> tuple[GuestStatus, ...]:
         """All guests that the lab names, and any other that still runs."""
         known = self.names
         there = sorted(path.name for path in self.directory.guest("x").parent.glob("*"))
@@ -152,7 +152,7 @@ class QemuProvider:
     async def down(self) -> None:
         """Stop every guest of this lab, also such as an interrupted command left."""
         async with asyncio.TaskGroup() as group:
-            for guest in self.status():
+            for guest in await self.status():
                 group.create_task(self.stop(guest.name))
 
     async def stop(self, name: str) -> None:
@@ -163,6 +163,7 @@ class QemuProvider:
 
     @property
     def _qemu(self) -> Qemu:
+        assert isinstance(self.lab.provider, Qemu)
         return self.lab.provider
 
     async def _healthy(self, name: str, extra_cmdline: Sequence[str]) -> QemuGuest | None:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from kdevops.errors import KdevopsError, UserError
 from kdevops.guest.image import BaseImage, ensure_image
@@ -16,6 +17,7 @@ from kdevops.kernel.spec import Asked, BuildSpec
 from kdevops.kernel.tree import series_of_tree
 from kdevops.lab.model import Lab
 from kdevops.lab.servers import Server
+from kdevops.lab.vagrant import Vagrant
 from kdevops.progress import Report
 from kdevops.providers.base import PayloadDisk
 from kdevops.run.furnish import Furniture, payload_serial
@@ -25,16 +27,26 @@ from kdevops.suites.base import BootSuite, ChunkSuite, GuestSuite, KernelBuild, 
 from kdevops.suites.fstests import smb_credentials
 from kdevops.suites.registry import guest_needs, servers_of, suites_of
 
+if TYPE_CHECKING:
+    from kdevops.providers.vagrant_file import VagrantBox
+
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What a run needs of its lab. `secrets` are files of ours by their path in the guests that tests run in."""
+    """What a run needs of its lab. `secrets` are files of ours by their path in the guests that tests run in.
+
+    Guests start from the `image`, or from the `box` where Vagrant gives them; `origin` is what a run remembers of either.
+    `installed`: guests have the kernel and its modules on their own disk.
+    """
 
     artifact: Artifact
-    image: BaseImage
+    image: BaseImage | None
     suites: tuple[PreparedSuite, ...]
     servers: tuple[Server, ...] = ()
     secrets: Mapping[str, Path] = field(default_factory=dict)
+    box: VagrantBox | None = None
+    origin: Mapping[str, Any] = field(default_factory=dict)
+    installed: bool = False
 
     @property
     def guest_suites(self) -> tuple[GuestSuite, ...]:
@@ -55,7 +67,8 @@ class Built:
     def furniture(self) -> Furniture:
         """What every guest that tests run in is given."""
         suites: tuple[GuestSuite | ChunkSuite, ...] = (*self.guest_suites, *self.chunk_suites)
-        return Furniture(self.artifact.release, self.artifact.build_id, self.artifact.modules, suites, self.secrets)
+        modules = None if self.installed else self.artifact.modules
+        return Furniture(self.artifact.release, self.artifact.build_id, modules, suites, self.secrets)
 
     @property
     def payloads(self) -> tuple[PayloadDisk, ...]:
@@ -76,18 +89,38 @@ async def build(lab: Lab, places: Places, report: Report) -> Built:
     suites, servers = suites_of(lab), servers_of(lab)
     try:
         async with asyncio.TaskGroup() as group:
-            image = group.create_task(build_image(lab, places, report))
+            root = group.create_task(build_root(lab, places, report))
             kernel = group.create_task(_kernel_and_suites(lab, suites, places, report))
     except* KdevopsError as errors:
         raise first_error(errors) from None
     artifact, prepared = kernel.result()
+    image, box, origin = root.result()
     for suite in suites:
         if isinstance(suite, PickySuite):
-            suite.refuse(artifact.release, image.result().record.get("packages"))
+            suite.refuse(artifact.release, origin.get("packages"))
     secrets = {}
     if any(server.role == "smbd" for server in servers):
         secrets[smb_credentials.GUEST_PATH] = smb_credentials.ensure_credentials(places.lab(lab.name))
-    return Built(artifact, image.result(), prepared, servers, secrets)
+    installed = isinstance(lab.provider, Vagrant) and lab.provider.boot == "install"
+    return Built(artifact, image, prepared, servers, secrets, box, origin, installed)
+
+
+async def build_root(
+    lab: Lab, places: Places, report: Report
+) -> tuple[BaseImage | None, VagrantBox | None, Mapping[str, Any]]:
+    """What the lab's guests start from, and what a run must remember of it."""
+    if not isinstance(lab.provider, Vagrant):
+        image = await build_image(lab, places, report)
+        return image, None, {"key": image.key, **image.record}
+    from kdevops.guest.box import ensure_box
+    from kdevops.providers.vagrant_file import VagrantBox
+
+    wanted = lab.provider
+    if wanted.box:
+        box = VagrantBox(wanted.box, wanted.box_version, wanted.box_url, wanted.box_sha256)
+        return None, box, {"kind": "box", "name": box.name, "version": box.version, "sha256": box.sha256}
+    made = await ensure_box(lab.guests.image, guest_needs(lab), wanted.backend, cache=places.cache, report=report)
+    return None, VagrantBox(made.name, url=str(made.path)), {"key": made.key, **made.record}
 
 
 async def build_image(lab: Lab, places: Places, report: Report) -> BaseImage:

@@ -2,50 +2,130 @@
 
 from __future__ import annotations
 
+import platform
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from kdevops.guest.image import BaseImage
+from kdevops.errors import UserError
+from kdevops.guest.ssh import SshTarget
 from kdevops.kernel.artifact import Artifact
-from kdevops.lab.model import Lab
-from kdevops.lab.servers import Server
+from kdevops.lab.model import Lab, Qemu
+from kdevops.lab.vagrant import Vagrant
+from kdevops.paths import write_atomic
 from kdevops.progress import Report
 from kdevops.providers.acceleration import Acceleration, probe
 from kdevops.providers.architecture import architecture
-from kdevops.providers.base import BootKernel, PayloadDisk
+from kdevops.providers.base import BootKernel, Provider
 from kdevops.providers.guest_files import LabDirectory
 from kdevops.providers.qemu import QemuProvider
+from kdevops.provision import ansible, inventory
+from kdevops.run.build import Built
 from kdevops.run.initrd import initrd_for
 from kdevops.run.places import Places
 from kdevops.suites.registry import servers_of
 
+if TYPE_CHECKING:
+    from kdevops.providers.vagrant import VagrantProvider
 
-def attached(lab: Lab, places: Places) -> QemuProvider:
+
+_INSTALL = 900.0
+"""Accelerated seconds for a kernel to get into guests and boot there, all of them beside each other."""
+
+
+def attached(lab: Lab, places: Places) -> Provider:
     """The provider as far as guests that are already there go: status, attach, down."""
-    return QemuProvider(lab, LabDirectory(places.lab(lab.name)), servers=servers_of(lab))
+    directory = LabDirectory(places.lab(lab.name))
+    if isinstance(lab.provider, Vagrant):
+        from kdevops.providers.vagrant import VagrantProvider
+
+        return VagrantProvider(lab, directory)
+    return QemuProvider(lab, directory, servers=servers_of(lab))
 
 
-async def provider_for(
-    lab: Lab,
-    places: Places,
-    artifact: Artifact,
-    image: BaseImage,
-    report: Report,
-    payloads: tuple[PayloadDisk, ...] = (),
-    servers: tuple[Server, ...] = (),
-) -> QemuProvider:
-    """The provider that boots this kernel on this image, lends its guests these disks and has these guests serve them.
+async def provider_for(lab: Lab, places: Places, built: Built, report: Report) -> Provider:
+    """The provider whose guests run what was built.
 
     Raises UserError when the lab insists on KVM and KVM does not work.
     """
-    accel = await probe_acceleration(lab, places, artifact.image, report)
-    initrd = await initrd_for(artifact, image, places.cache)
-    kernel = BootKernel(artifact.image, artifact.key, initrd=initrd)
-    provider = QemuProvider(lab, LabDirectory(places.lab(lab.name)), accel, image, kernel, payloads, servers)
+    if isinstance(lab.provider, Vagrant):
+        return await _vagrant(lab, lab.provider, places, built, report)
+    assert built.image
+    accel = await probe_acceleration(lab, places, built.artifact.image, report)
+    initrd = await initrd_for(built.artifact, built.image, places.cache)
+    kernel = BootKernel(built.artifact.image, built.artifact.key, initrd=initrd)
+    directory = LabDirectory(places.lab(lab.name))
+    qemu = QemuProvider(lab, directory, accel, built.image, kernel, built.payloads, built.servers)
+    await qemu.render()
+    return qemu
+
+
+async def probe_acceleration(lab: Lab, places: Places, kernel: Path | None, report: Report) -> Acceleration:
+    """What the guests of this lab will be accelerated by, as far as this machine can tell."""
+    provider = lab.provider
+    if isinstance(provider, Qemu):
+        binary = provider.binary or architecture().binary
+        return await probe(kernel, cache=places.cache, binary=binary, wanted=provider.accel, report=report)
+    if provider.backend == "virtualbox":
+        return Acceleration("kvm", "VirtualBox runs nothing without the CPU's help", 1.0)
+    if any(not uri.startswith("qemu:///") for uri in provider.hypervisors) and provider.accel == "auto":
+        return Acceleration("kvm", "a hypervisor elsewhere is taken to have KVM (else: provider.accel: tcg)", 1.0)
+    binary = architecture().binary
+    return await probe(kernel, cache=places.cache, binary=binary, wanted=provider.accel, report=report)
+
+
+async def _vagrant(lab: Lab, wanted: Vagrant, places: Places, built: Built, report: Report) -> VagrantProvider:
+    if built.servers:
+        raise UserError(
+            f"the profiles of {built.servers[0].name} need a server guest, which provider vagrant does not give",
+            hint="provider: {type: qemu} does; or test what needs no server here",
+        )
+    if wanted.backend == "libvirt" and platform.machine() != "x86_64" and not wanted.box:
+        raise UserError(f"no box can be made for {platform.machine()}", hint="name one at provider.box")
+    accel = await probe_acceleration(lab, places, built.artifact.image, report)
+    artifact = built.artifact
+    kernel = BootKernel(artifact.image, artifact.key)
+
+    async def install(targets: Sequence[SshTarget], words: Sequence[str]) -> None:
+        await install_kernel(lab, places, artifact, targets, words, factor=accel.factor, report=report)
+
+    from kdevops.providers.vagrant import VagrantProvider
+
+    directory = LabDirectory(places.lab(lab.name))
+    provider = VagrantProvider(lab, directory, accel, built.box, kernel, install, report)
     await provider.render()
     return provider
 
 
-async def probe_acceleration(lab: Lab, places: Places, kernel: Path | None, report: Report) -> Acceleration:
-    """What this lab's QEMU can do on this machine."""
-    binary = lab.provider.binary or architecture().binary
-    return await probe(kernel, cache=places.cache, binary=binary, wanted=lab.provider.accel, report=report)
+async def install_kernel(
+    lab: Lab,
+    places: Places,
+    artifact: Artifact,
+    targets: Sequence[SshTarget],
+    words: Sequence[str],
+    *,
+    factor: float,
+    report: Report,
+) -> None:
+    """Have role bootlinux put the kernel into guests and boot it there with these parameters; nothing where it runs already.
+
+    Raises InfrastructureError, with what Ansible said, for a kernel that does not come up among other things.
+    """
+    path = places.lab(lab.name) / f"inventory-{targets[0].name}.yaml"
+    write_atomic(path, inventory.render(lab, targets), mode=0o600)
+    extravars: dict[str, Any] = {"bootlinux_artifact": _for_role(artifact), "bootlinux_cmdline": list(words)}
+    await ansible.play(
+        "bootlinux.yml",
+        inventory=path,
+        report=report,
+        log=places.lab(lab.name) / "play-bootlinux.log",
+        timeout=_INSTALL * factor,
+        extravars=extravars,
+    )
+
+
+def _for_role(artifact: Artifact) -> dict[str, str | None]:
+    """The artifact as the role takes it, with files named from the root: those of a kernel that came built lie anywhere."""
+    files = {"image": artifact.image, "config": artifact.config, "modules": artifact.modules}
+    named = {name: path and str(path.absolute()).lstrip("/") for name, path in files.items()}
+    return {"key": artifact.key, "release": artifact.release, "build_id": artifact.build_id, "directory": "/", **named}

@@ -14,7 +14,6 @@ from kdevops.lab.servers import Server
 from kdevops.paths import data_dir, write_atomic
 from kdevops.progress import Progress, Report
 from kdevops.providers.base import GuestStatus, Provider
-from kdevops.providers.qemu import QemuProvider
 from kdevops.provision import ansible, inventory
 from kdevops.results.events import GuestChanged
 from kdevops.run.build import Built, build, first_error
@@ -34,7 +33,7 @@ async def up(
     """Bring all guests up, to stay, in parallel; then run these playbooks of ours on them. Raises KdevopsError."""
     with lab_lock(places.lab(lab.name), lab.name, "up"):
         built = await build(lab, places, report)
-        provider = await provider_for(lab, places, built.artifact, built.image, report, built.payloads, built.servers)
+        provider = await provider_for(lab, places, built, report)
         await servers_for(lab, places, provider, built, report, lab_file, stay=True).up()
         try:
             async with asyncio.TaskGroup() as group:
@@ -44,7 +43,7 @@ async def up(
             raise first_error(errors) from None
         write_access(lab, places, provider, built, lab_file)
         await _play(lab, places, plays, report)
-        return provider.status()
+        return await provider.status()
 
 
 async def down(lab: Lab, places: Places) -> tuple[GuestStatus, ...]:
@@ -52,12 +51,12 @@ async def down(lab: Lab, places: Places) -> tuple[GuestStatus, ...]:
     with lab_lock(places.lab(lab.name), lab.name, "down"):
         provider = attached(lab, places)
         await provider.down()
-        return provider.status()
+        return await provider.status()
 
 
-def status(lab: Lab, places: Places) -> tuple[GuestStatus, ...]:
+async def status(lab: Lab, places: Places) -> tuple[GuestStatus, ...]:
     """What is known of the lab's guests."""
-    return attached(lab, places).status()
+    return await attached(lab, places).status()
 
 
 def write_access(lab: Lab, places: Places, provider: Provider, built: Built, lab_file: Path | None) -> None:
@@ -71,7 +70,7 @@ def write_access(lab: Lab, places: Places, provider: Provider, built: Built, lab
     everybody = [*targets, *(server.ssh for server in servers)]
     variables: dict[str, object] = {
         "kdevops_lab_file": str(lab_file) if lab_file else "",
-        "bootlinux_direct_boot": True,
+        "bootlinux_direct_boot": not built.installed,
         "fstests_install": False,
     }
     if spec := built.artifact.record.get("spec"):
@@ -119,7 +118,7 @@ async def _play(lab: Lab, places: Places, names: Sequence[str], report: Report) 
         )
 
 
-async def _up(provider: QemuProvider, name: str, built: Built, report: Report) -> None:
+async def _up(provider: Provider, name: str, built: Built, report: Report) -> None:
     report(Progress(f"guest {name}", "booting"))
     guest = await provider.up(name, extra_cmdline=built.quiet_cmdline, stay=True)
     await built.furniture.bring(guest.ssh, provider.factor)

@@ -101,7 +101,7 @@ class Lease:
         """Have the next work done by a fresh guest."""
         self._guest = None
         self.job.emit(GuestChanged(self.name, "resetting", why))
-        await guest.down()
+        await guest.discard()
 
     async def _chunk(self, guest: Guest, work: Work) -> None:
         chunk = Chunk(self.job, self.name, guest, work, self._taint, self._generation)

@@ -32,7 +32,7 @@ def facts(lab: Lab, built: Built) -> dict[str, JSON]:
     kernel: dict[str, Any] = {"key": artifact.key, "release": artifact.release, "build_id": artifact.build_id}
     return {
         "kernel": {**kernel, **artifact.record},
-        "image": {"key": built.image.key, **built.image.record},
+        "image": dict(built.origin),
         "suites": {suite.name: dict(suite.record) for suite in built.suites},
         **known_record(lab, built.suites),
     }

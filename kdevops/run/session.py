@@ -11,7 +11,7 @@ from kdevops.errors import InfrastructureError, UserError
 from kdevops.lab.load import LoadedLab
 from kdevops.lab.model import Lab
 from kdevops.progress import Progress
-from kdevops.providers.qemu import QemuProvider
+from kdevops.providers.base import Provider
 from kdevops.results import baseline
 from kdevops.results.events import GuestChanged, Note, RunEvent
 from kdevops.results.model import Outcome, TestId
@@ -68,7 +68,7 @@ async def start(
     with lab_lock(places.lab(lab.name), lab.name, "run"), Store(places.state) as store:
         failed = gone_wrong(store, failures_of) if failures_of is not None else None
         built = await build(lab, places, watcher.handle)
-        provider = await _provider(lab, built, places, watcher)
+        provider = await provider_for(lab, places, built, watcher.handle)
         rows = narrowed(plan(built, store, lab, loaded.baseline, provider.factor), only)
         record = record_of(loaded, built)
         if failed is not None:
@@ -95,7 +95,7 @@ async def resume(run_id: int, places: Places, watcher: Watcher, *, keep: bool = 
                 )
             built = await build(lab, places, watcher.handle)
             check_same(run, built)
-            provider = await _provider(lab, built, places, watcher)
+            provider = await provider_for(lab, places, built, watcher.handle)
             return await _go(run_id, lab, built, provider, places, store, watcher, keep=keep)
 
 
@@ -107,7 +107,7 @@ async def rerun(run_id: int, places: Places, watcher: Watcher, *, keep: bool = F
         with lab_lock(places.lab(lab.name), lab.name, "rerun"):
             built = await build(lab, places, watcher.handle)
             check_same(run, built)
-            provider = await _provider(lab, built, places, watcher)
+            provider = await provider_for(lab, places, built, watcher.handle)
             record = {**run.record, **facts(lab, built), "rerun_of": run_id}
             before = {row.id for row in store.plan(run_id)}
             rows = plan(built, store, lab, Path(run.record["baseline"]), provider.factor)
@@ -124,15 +124,11 @@ def judge(store: Store, run: Run) -> RunVerdict:
     )
 
 
-async def _provider(lab: Lab, built: Built, places: Places, watcher: Watcher) -> QemuProvider:
-    return await provider_for(lab, places, built.artifact, built.image, watcher.handle, built.payloads, built.servers)
-
-
 async def _go(
     run_id: int,
     lab: Lab,
     built: Built,
-    provider: QemuProvider,
+    provider: Provider,
     places: Places,
     store: Store,
     watcher: Watcher,

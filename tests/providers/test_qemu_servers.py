@@ -83,7 +83,7 @@ def test_a_server_that_is_to_serve_others_is_another_one(tmp_path: Path) -> None
 
 
 def test_servers_are_among_the_guests_that_there_are(tmp_path: Path) -> None:
-    assert [guest.name for guest in provider(tmp_path).status()] == ["lab-1", "lab-2", "lab-nfsd"]
+    assert [guest.name for guest in asyncio.run(provider(tmp_path).status())] == ["lab-1", "lab-2", "lab-nfsd"]
 
 
 def test_a_server_has_empty_disks_at_each_boot(tmp_path: Path) -> None:

@@ -1,0 +1,61 @@
+"""Calls that come at nearly the same time are made one: what a tool does for many guests at once costs it less."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+_PATIENCE = 0.2
+"""Seconds to wait for others who want the same; guests of a run all begin within a few milliseconds."""
+
+
+@dataclass
+class _Batch:
+    names: list[str] = field(default_factory=list)
+    task: asyncio.Task[None] | None = None
+    waiting: int = 0
+
+
+@dataclass
+class Together:
+    """`work` is called with all names that were asked for since its last call, and never twice at a time."""
+
+    work: Callable[[tuple[str, ...]], Awaitable[None]]
+    patience: float = _PATIENCE
+    _open: _Batch | None = None
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def __call__(self, name: str) -> None:
+        """Have it done for `name`. Raises what `work` raises, for everybody who was in the same call.
+
+        The work ends early only when nobody waits for it any more.
+        """
+        batch = self._open
+        if batch is None:
+            batch = self._open = _Batch()
+            batch.task = asyncio.create_task(self._do(batch))
+        batch.names.append(name)
+        batch.waiting += 1
+        assert batch.task
+        try:
+            await asyncio.shield(batch.task)
+        except asyncio.CancelledError:
+            if batch.waiting == 1:
+                batch.task.cancel()
+                with contextlib.suppress(asyncio.CancelledError, Exception):
+                    await batch.task
+            raise
+        finally:
+            batch.waiting -= 1
+
+    async def _do(self, batch: _Batch) -> None:
+        await asyncio.sleep(self.patience)
+        async with self._lock:
+            self._close(batch)
+            await self.work(tuple(dict.fromkeys(batch.names)))
+
+    def _close(self, batch: _Batch) -> None:
+        if self._open is batch:
+            self._open = None

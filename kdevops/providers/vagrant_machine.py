@@ -1,0 +1,89 @@
+"""What is remembered of a machine of Vagrant's, and how its death is seen."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from kdevops.paths import write_atomic
+
+_PANIC = (b"Kernel panic - not syncing", b"---[ end Kernel panic")
+_LONGEST = max(map(len, _PANIC))
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """One machine as it was last left; kept in a file, so that another command finds it.
+
+    `shape` and `boots` are hashes: of what the machine was made as, and of what it booted. `saved` is the `boots` of the
+    moment that was remembered, "" for none. `spoilt`: it must not be used as it is. `console` is where the present boot
+    begins in the recorded console, in bytes.
+    """
+
+    shape: str
+    boots: str = ""
+    saved: str = ""
+    host: str = ""
+    port: int = 0
+    kernel: str = ""
+    console: int = 0
+    stay: bool = False
+    spoilt: bool = False
+
+    @classmethod
+    def load(cls, path: Path) -> Machine | None:
+        """What was kept in `path`; None where nothing was, or nothing that can be read."""
+        try:
+            return cls(**json.loads(path.read_text()))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def store(self, path: Path) -> None:
+        """Keep it in `path`."""
+        write_atomic(path, json.dumps(asdict(self)), mode=0o600)
+
+
+@dataclass
+class DeathWatch:
+    """Whether a machine lives, from files that are cheap to look at five times a second.
+
+    A kernel that panics reboots at once, and then the machine runs: only its console tells. `pidfile` is libvirt's of the
+    domain, where this user can see it.
+    """
+
+    console: Path
+    offset: int
+    pidfile: Path | None = None
+    _rest: bytes = b""
+    _dead: bool = field(default=False)
+
+    def alive(self) -> bool:
+        """Whether the machine runs, and its kernel has not panicked since the watch began."""
+        self._dead = self._dead or self._panicked() or (self.pidfile is not None and not self.pidfile.exists())
+        return not self._dead
+
+    def _panicked(self) -> bool:
+        try:
+            with self.console.open("rb") as file:
+                if file.seek(0, 2) < self.offset:
+                    self.offset = 0  # its writer began anew
+                file.seek(self.offset)
+                while chunk := file.read(1 << 20):
+                    self.offset += len(chunk)
+                    text = self._rest + chunk
+                    if any(words in text for words in _PANIC):
+                        return True
+                    self._rest = text[-_LONGEST:]
+        except OSError:
+            return False  # no console is no proof of death
+        return False
+
+
+def pidfile(uri: str, domain: str) -> Path | None:
+    """Where libvirt on this machine keeps the process id of a running domain; None where that cannot be seen."""
+    path = Path("/run/libvirt/qemu") / f"{domain}.pid"
+    try:
+        return path if uri == "qemu:///system" and path.exists() else None
+    except OSError:
+        return None  # a directory that this user may not look into

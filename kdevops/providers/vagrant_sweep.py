@@ -1,0 +1,94 @@
+"""What an interrupted `vagrant up` left behind, found by the prefix that only this lab's names have.
+
+Vagrant forgets a machine whose making was interrupted, or that vanished under it, and then leaves its domain and its disks.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from dataclasses import dataclass
+
+from kdevops.errors import CommandError
+from kdevops.lab.vagrant import Vagrant
+from kdevops.process import run
+
+_TIMEOUT = 60.0
+_DISKS = r"(?:\..*|-[a-z]+\..*)?"
+"""What follows a machine's name in those of its disks: `.img` for the first, `-vdb.qcow2` for others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leftovers:
+    """The machines, disks and networks that bear the lab's prefix."""
+
+    vagrant: Vagrant
+    prefix: str
+
+    async def found(self) -> list[str]:
+        """The names of the machines that are there. Raises CommandError when the hypervisor does not answer."""
+        pattern = self._pattern("")
+        if self.vagrant.backend == "virtualbox":
+            return await _virtualbox_machines(pattern)
+        return [name for uri in self._uris() for name in await _named(uri, pattern, "list", "--all", "--name")]
+
+    async def remove(self, name: str = "") -> None:
+        """Remove all of them, or those of one guest. Raises CommandError when the hypervisor refuses."""
+        pattern = self._pattern(name)
+        if self.vagrant.backend == "virtualbox":
+            await _sweep_virtualbox(pattern)
+        for uri in self._uris():
+            await _sweep_libvirt(uri, self.vagrant.pool, pattern)
+
+    def _uris(self) -> tuple[str, ...]:
+        there = self.vagrant.backend == "libvirt" and shutil.which("virsh")
+        return self.vagrant.hypervisors if there else ()
+
+    def _pattern(self, name: str) -> re.Pattern[str]:
+        return re.compile(re.escape(self.prefix + name) + (_DISKS if name else ".*"))
+
+
+async def _sweep_libvirt(uri: str, pool: str, pattern: re.Pattern[str]) -> None:
+    for name in await _named(uri, pattern, "list", "--all", "--name"):
+        await _virsh(uri, "destroy", name, check=False)  # one that does not run cannot be stopped
+        # Of what a machine does not have, nothing is said.
+        await _virsh(uri, "undefine", name, "--managed-save", "--snapshots-metadata", "--nvram")
+    for name in await _named(uri, pattern, "net-list", "--all", "--name"):
+        await _virsh(uri, "net-destroy", name, check=False)  # one that is not active cannot be stopped
+        await _virsh(uri, "net-undefine", name)
+    listed = await _virsh(uri, "vol-list", "--pool", pool, check=False)  # a pool that is not there holds nothing
+    for line in listed.splitlines():
+        if (words := line.split()) and pattern.fullmatch(words[0]):
+            await _virsh(uri, "vol-delete", "--pool", pool, words[0])
+
+
+async def _named(uri: str, pattern: re.Pattern[str], *words: str) -> list[str]:
+    names = (line.strip() for line in (await _virsh(uri, *words)).splitlines())
+    return [name for name in names if pattern.fullmatch(name)]
+
+
+async def _virsh(uri: str, *words: str, check: bool = True) -> str:
+    return await _said(["virsh", "--quiet", "--connect", uri, *words], check=check)
+
+
+async def _sweep_virtualbox(pattern: re.Pattern[str]) -> None:
+    for name in await _virtualbox_machines(pattern):
+        await _said(["VBoxManage", "controlvm", name, "poweroff"], check=False)  # unless it does not run
+        await _said(["VBoxManage", "unregistervm", name, "--delete"])
+
+
+async def _virtualbox_machines(pattern: re.Pattern[str]) -> list[str]:
+    if not shutil.which("VBoxManage"):
+        return []
+    listed = await _said(["VBoxManage", "list", "vms"])
+    names = re.findall(r'^"(.+)" \{[0-9a-f-]+\}$', listed, re.MULTILINE)
+    return [name for name in names if pattern.fullmatch(name)]
+
+
+async def _said(argv: list[str], *, check: bool = True) -> str:
+    done = await run(argv, timeout=_TIMEOUT, check=False)
+    if check and done.returncode != 0:
+        raise CommandError(
+            f"{argv[0]} failed", argv=done.argv, returncode=done.returncode, output=done.stderr or done.stdout
+        )
+    return done.stdout

@@ -1,0 +1,168 @@
+"""Vagrant as the program uses it: python-vagrant's commands and parsers, run through our one door for subprocesses."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from kdevops.errors import CommandError, InfrastructureError
+from kdevops.process import Completed, install_hint, run
+from kdevops.providers.vagrant_errors import translate
+
+if TYPE_CHECKING:
+    from vagrant import Vagrant
+
+T = TypeVar("T")
+_SNAPSHOT = "kdevops"
+_SHORT = 180.0
+"""Seconds that a command may take which starts no guest; Vagrant alone needs one to start."""
+_FOREIGN = ("VAGRANT_CWD", "VAGRANT_DOTFILE_PATH", "VAGRANT_VAGRANTFILE", "VAGRANT_DEFAULT_PROVIDER")
+"""What somebody's environment may hold that would have Vagrant work on something else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a machine's ssh is."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True)
+class VagrantTool:
+    """The machines of the Vagrantfile in `root`. All that Vagrant says is appended to `log`.
+
+    `backend` is Vagrant's name of the provider. `on_line` sees what it says as it comes. Every method raises UserError or
+    InfrastructureError, in words of ours, where Vagrant fails.
+    """
+
+    root: Path
+    log: Path
+    backend: str
+    on_line: Callable[[str], None] | None = None
+
+    async def up(self, names: Sequence[str], *, timeout: float, provision: bool | None = None) -> None:
+        """Create and start machines; those that run are left alone."""
+        chosen = _chosen(names)
+        await self._call("up", lambda it: it.up(vm_name=chosen, provider=self.backend, provision=provision), timeout)
+
+    async def halt(self, name: str) -> None:
+        """Switch a machine off."""
+        await self._call("halt", lambda it: it.halt(vm_name=name, force=True), _SHORT)
+
+    async def destroy(self, names: Sequence[str] = ()) -> None:
+        """Remove machines and their disks; all of the Vagrantfile without names."""
+        await self._call("destroy", lambda it: it.destroy(vm_name=_chosen(names)), _SHORT + 10 * len(names))
+
+    async def reload(self, name: str, *, timeout: float) -> None:
+        """Stop a machine and start it as the Vagrantfile is now."""
+        await self._call("reload", lambda it: it.reload(vm_name=name, provision=False), timeout)
+
+    async def states(self) -> dict[str, str]:
+        """The state of every machine, by name: running, poweroff, not_created, …"""
+        found = await self._call("status", lambda it: it.status(), _SHORT)
+        return {str(each.name): str(each.state) for each in found}
+
+    async def addresses(self, names: Sequence[str]) -> dict[str, Address]:
+        """Where the ssh of running machines is."""
+
+        def ask(vagrant: Vagrant) -> dict[str, Address]:
+            found = {}
+            for block in re.split(r"^(?=Host )", vagrant.ssh_config(vm_name=_chosen(names)), flags=re.MULTILINE):
+                config = vagrant._parse_config(block)  # its own parser takes one host
+                if config:
+                    found[config["Host"]] = Address(config["HostName"], int(config["Port"]))
+            return found
+
+        return await self._call("ssh-config", ask, _SHORT)
+
+    async def save(self, name: str) -> None:
+        """Remember this moment of a running machine, instead of one that was remembered before."""
+        words = ["snapshot", "save", "--force", name, _SNAPSHOT]
+        await self._call("snapshot save", lambda it: it._call_vagrant_command(words), _SHORT)
+
+    async def restore(self, name: str, *, timeout: float) -> None:
+        """Go back to the moment that was remembered."""
+        words = ["snapshot", "restore", "--no-provision", name, _SNAPSHOT]
+        await self._call("snapshot restore", lambda it: it._call_vagrant_command(words), timeout)
+
+    async def _call(self, command: str, work: Callable[[Vagrant], T], timeout: float) -> T:
+        """Have python-vagrant do `work` in a thread, with its subprocesses run by this event loop."""
+        loop = asyncio.get_running_loop()
+        running: list[asyncio.Task[Completed]] = []
+
+        async def start(argv: Sequence[str]) -> Completed:
+            running.append(asyncio.ensure_future(self._run(argv, timeout)))
+            return await running[-1]
+
+        def door(argv: Sequence[str]) -> Completed:
+            return asyncio.run_coroutine_threadsafe(start(argv), loop).result()
+
+        thread = asyncio.ensure_future(asyncio.to_thread(lambda: work(_vagrant(self.root, door))))
+        try:
+            return await asyncio.shield(thread)
+        except asyncio.CancelledError:
+            for task in running:
+                task.cancel()
+            await asyncio.wait({thread})
+            raise
+        except CommandError as error:
+            if error.returncode is None and "did not finish" in error.message:
+                raise InfrastructureError(
+                    f"vagrant {command} did not finish within {timeout:.0f} s", hint=f"see {self.log}", log=self.log
+                ) from None
+            raise translate(error.output or error.message, command=f"vagrant {command}", log=self.log) from None
+
+    async def _run(self, argv: Sequence[str], timeout: float) -> Completed:
+        said: list[str] = []
+
+        def listen(line: str) -> None:
+            said.append(line)
+            if self.on_line:
+                self.on_line(line)
+
+        env = {
+            "VAGRANT_CHECKPOINT_DISABLE": "1",
+            "VAGRANT_BOX_UPDATE_CHECK_DISABLE": "1",
+            "VAGRANT_NO_COLOR": "1",
+            "VAGRANT_DEFAULT_PROVIDER": self.backend,
+            "LC_ALL": "C.UTF-8",
+        }
+        unset = [word for name in _FOREIGN if name in os.environ for word in ("-u", name)]
+        words = ["env", *unset, *argv] if unset else argv
+        done = await run(words, cwd=self.root, env=env, timeout=timeout, check=False, on_line=listen, log_to=self.log)
+        if done.returncode != 0:
+            # What is wrong stands in either stream.
+            output = "\n".join(said[-500:])
+            raise CommandError("vagrant failed", argv=tuple(argv), returncode=done.returncode, output=output)
+        return done
+
+
+def _chosen(names: Sequence[str]) -> str | None:
+    """Names as Vagrant takes several for one: a regular expression. Names hold letters, digits and dashes only."""
+    if len(names) < 2:
+        return names[0] if names else None
+    return f"/^({'|'.join(names)})$/"
+
+
+def _vagrant(root: Path, door: Callable[[Sequence[str]], Completed]) -> Vagrant:
+    if not shutil.which("vagrant"):
+        raise InfrastructureError("vagrant is not installed", hint=install_hint("vagrant"))
+    import vagrant
+
+    class Through(vagrant.Vagrant):
+        """python-vagrant would run Vagrant itself, without a deadline and without keeping what went wrong."""
+
+        def _call_vagrant_command(self, args: Sequence[str | None]) -> None:
+            door(self._make_vagrant_command(args))
+
+        def _run_vagrant_command(self, args: Sequence[str | None]) -> str:
+            return door(self._make_vagrant_command(args)).stdout
+
+    return Through(root=str(root), quiet_stdout=True, quiet_stderr=True)
