@@ -8,8 +8,15 @@ from pathlib import Path
 
 from kdevops.paths import write_atomic
 
-_PANIC = (b"Kernel panic - not syncing", b"---[ end Kernel panic")
-_LONGEST = max(map(len, _PANIC))
+_LAST_WORDS = (
+    b"Kernel panic - not syncing",
+    b"sysrq: Resetting",
+    b"reboot: Restarting system",
+    b"reboot: System halted",
+    b"reboot: Power down",
+)
+"""What a kernel says at its end (kernel/panic.c, kernel/reboot.c, drivers/tty/sysrq.c)."""
+_LONGEST = max(map(len, _LAST_WORDS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +55,7 @@ class Machine:
 class DeathWatch:
     """Whether a machine lives, from files that are cheap to look at five times a second.
 
-    A kernel that panics reboots at once, and then the machine runs: only its console tells. `pidfile` is libvirt's of the
+    A kernel that panics or reboots is followed by another, and the machine runs on: only its console tells. `pidfile` is libvirt's of the
     domain, where this user can see it.
     """
 
@@ -59,11 +66,11 @@ class DeathWatch:
     _dead: bool = field(default=False)
 
     def alive(self) -> bool:
-        """Whether the machine runs, and its kernel has not panicked since the watch began."""
-        self._dead = self._dead or self._panicked() or (self.pidfile is not None and not self.pidfile.exists())
+        """Whether the machine runs, and its kernel has not ended since the watch began."""
+        self._dead = self._dead or self._ended() or (self.pidfile is not None and not self.pidfile.exists())
         return not self._dead
 
-    def _panicked(self) -> bool:
+    def _ended(self) -> bool:
         try:
             with self.console.open("rb") as file:
                 if file.seek(0, 2) < self.offset:
@@ -72,7 +79,7 @@ class DeathWatch:
                 while chunk := file.read(1 << 20):
                     self.offset += len(chunk)
                     text = self._rest + chunk
-                    if any(words in text for words in _PANIC):
+                    if any(words in text for words in _LAST_WORDS):
                         return True
                     self._rest = text[-_LONGEST:]
         except OSError:

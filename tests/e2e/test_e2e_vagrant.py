@@ -1,0 +1,139 @@
+"""Vagrant with libvirt, for real: machines made, our kernel installed and booted in them, tests, a panic, and nothing left.
+
+VirtualBox's part of the same runs where VBoxManage is.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from conftest import BUILD_SECONDS, LABS, Kdevops, wait_until
+
+URI = "qemu:///system"
+SCRIPTS = {
+    "passes": "true",
+    "fails": "exit 1",
+    "has-its-disk": "[ $(blockdev --getsize64 /dev/disk/by-id/virtio-kd-0) = 1073741824 ]",
+    "dirties-its-root": "echo rubbish >/etc/kdevops-dirt",
+    "panics": "echo c >/proc/sysrq-trigger; sleep 60",
+    "reboots": "echo b >/proc/sysrq-trigger; sleep 60",
+}
+Lab = Callable[..., Path]
+
+
+def virsh(*words: str) -> str:
+    argv = ["virsh", "--quiet", "--connect", URI, *words]
+    return subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60).stdout
+
+
+def named(prefix: str) -> list[str]:
+    """Domains, volumes and networks of a lab, by their names' beginning."""
+    lists = (["list", "--all", "--name"], ["vol-list", "--pool", "default"], ["net-list", "--all", "--name"])
+    lines = [line.split()[0] for words in lists for line in virsh(*words).splitlines() if line.split()]
+    return sorted(line for line in lines if line.startswith(prefix))
+
+
+@pytest.fixture(scope="module")
+def libvirt() -> None:
+    """libvirt's daemons and Vagrant, as the role that users have makes them be."""
+    if os.geteuid() != 0:
+        pytest.skip("libvirt's daemons are installed and started by root only")
+    subprocess.run(["kdevops", "doctor", "--vagrant", "libvirt", "--install"], check=True, timeout=900)
+
+
+@pytest.fixture
+def lab(tmp_path: Path, kdevops: Kdevops) -> Iterator[Lab]:
+    """Make a lab of Vagrant's that shares the demo's kernel; its guests are gone at the end."""
+    made: list[Path] = []
+
+    def write(name: str, *, count: int = 2, scripts: Mapping[str, str] = SCRIPTS, **provider: Any) -> Path:
+        text = yaml.safe_load((LABS / "demo.yaml").read_text())
+        text["name"] = name
+        text["provider"] = {"type": "vagrant", **provider}
+        text["guests"] = {"count": count, "cpus": 1, "memory": "1GiB"}
+        if provider.get("backend") != "virtualbox":
+            text["guests"]["disks"] = [{"size": "1GiB"}]
+        text["suites"]["selftests"]["targets"] = ["size", "kcmp", "sigaltstack"]
+        del text["suites"]["selftests"]["skip"]
+        text["suites"]["commands"] = {"tests": dict(scripts), "timeout": 20}
+        path = tmp_path / f"{name}.yaml"
+        path.write_text(yaml.safe_dump(text))
+        made.append(path)
+        return path
+
+    yield write
+    for path in made:
+        kdevops("down", path, timeout=300)
+
+
+@pytest.mark.usefixtures("libvirt")
+def test_two_machines_run_our_kernel_survive_its_panics_and_leave_nothing(kdevops: Kdevops, lab: Lab) -> None:
+    path = lab("vagrant")
+    kdevops("kernel", "build", path, timeout=BUILD_SECONDS, check=0)
+    began = time.monotonic()
+    up = kdevops("up", path, "--json", check=0)
+    print(f"up: {time.monotonic() - began:.0f} s")
+    assert [(guest["name"], guest["state"]) for guest in up.data] == [
+        ("vagrant-1", "running"),
+        ("vagrant-2", "running"),
+    ]
+    assert all(guest["kernel"] for guest in up.data)
+    assert "6.1." in kdevops("ssh", "vagrant-1", "uname", "-r", check=0).stdout
+
+    began = time.monotonic()
+    kdevops("up", path, check=0)
+    print(f"up again: {time.monotonic() - began:.1f} s")
+
+    ran = kdevops("run", path, "commands/*", "selftests/*", "--json")
+    assert ran.code == 1, ran.stderr[-3000:]
+    statuses = ran.statuses()
+    assert {name: statuses[name] for name in SCRIPTS} == {
+        "passes": "pass", "fails": "fail", "has-its-disk": "pass", "dirties-its-root": "pass",
+        "panics": "crash", "reboots": "crash",
+    }  # fmt: skip
+    others = {name: status for name, status in statuses.items() if name not in SCRIPTS}
+    assert len(others) >= 3
+    assert set(others.values()) <= {"pass", "skip"}, others
+    tests = {each["name"]: each for each in ran.data["tests"]}
+    assert "sysrq" in tests["panics"]["oops"].lower()
+
+    (prefix,) = {
+        name.rpartition("vagrant-")[0] for name in virsh("list", "--all", "--name").split() if "-vagrant-" in name
+    }
+    assert len([name for name in named(prefix) if name.endswith(("-1", "-2"))]) == 2
+    down = kdevops("down", path, "--json", check=0)
+    assert {guest["state"] for guest in down.data} == {"stopped"}
+    assert named(prefix) == []
+
+
+@pytest.mark.usefixtures("libvirt")
+def test_an_up_that_was_killed_is_cleaned_by_down_and_nobody_elses_machine_is(kdevops: Kdevops, lab: Lab) -> None:
+    path = lab("killed", count=1)
+    virsh("vol-create-as", "default", "kdevops-somebody-elses.img", "1M")
+    try:
+        process = kdevops.start("up", path)
+        wait_until(lambda: "-killed-" in virsh("list", "--all", "--name"), "no machine was begun", seconds=240)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        kdevops("down", path, check=0)
+        left = [name for name in named("kdevops-") if "-killed-" in name or name.startswith("kdevops-killed")]
+        assert left == []
+        assert "kdevops-somebody-elses.img" in named("kdevops-")
+    finally:
+        virsh("vol-delete", "--pool", "default", "kdevops-somebody-elses.img")
+
+
+@pytest.mark.skipif(not shutil.which("VBoxManage"), reason="VirtualBox is not installed here")
+def test_a_machine_of_virtualbox_runs_our_kernel(kdevops: Kdevops, lab: Lab) -> None:
+    path = lab("vbox", count=1, scripts={"passes": "true"}, backend="virtualbox")
+    ran = kdevops("run", path, "commands/*", "--json", timeout=BUILD_SECONDS, check=0)
+    assert ran.statuses() == {"passes": "pass"}

@@ -1,0 +1,86 @@
+"""What several want at once is done once, and each gets its answer."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from kdevops.providers.together import Together
+
+
+def test_those_who_come_together_are_served_together() -> None:
+    calls: list[tuple[str, ...]] = []
+
+    async def work(names: tuple[str, ...]) -> None:
+        calls.append(names)
+        await asyncio.sleep(0.02)
+
+    async def main() -> None:
+        together = Together(work, patience=0.02)
+        await asyncio.gather(*map(together, ["a", "b", "a"]))
+        await together("c")
+
+    asyncio.run(main())
+    assert calls == [("a", "b"), ("c",)]
+
+
+def test_who_comes_while_work_is_done_waits_for_the_next_and_never_beside_it() -> None:
+    calls: list[tuple[str, ...]] = []
+    busy = 0
+
+    async def work(names: tuple[str, ...]) -> None:
+        nonlocal busy
+        busy += 1
+        assert busy == 1
+        calls.append(names)
+        await asyncio.sleep(0.1)
+        busy -= 1
+
+    async def main() -> None:
+        together = Together(work, patience=0.01)
+
+        async def late(name: str) -> None:
+            await asyncio.sleep(0.05)
+            await together(name)
+
+        await asyncio.gather(together("a"), late("b"), late("c"))
+
+    asyncio.run(main())
+    assert calls == [("a",), ("b", "c")]
+
+
+def test_a_failure_is_everybodys() -> None:
+    async def work(names: tuple[str, ...]) -> None:
+        raise ValueError(",".join(names))
+
+    async def main() -> list[object]:
+        together = Together(work, patience=0.01)
+        return list(await asyncio.gather(together("a"), together("b"), return_exceptions=True))
+
+    assert [str(error) for error in asyncio.run(main())] == ["a,b", "a,b"]
+
+
+def test_the_work_ends_when_the_last_one_who_waits_gives_up() -> None:
+    ended: list[str] = []
+
+    async def work(names: tuple[str, ...]) -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            ended.append("".join(names))
+            raise
+
+    async def main() -> None:
+        together = Together(work, patience=0.01)
+        first, second = asyncio.ensure_future(together("a")), asyncio.ensure_future(together("b"))
+        await asyncio.sleep(0.05)
+        first.cancel()
+        await asyncio.sleep(0.05)
+        assert not ended, "the second still waits"
+        second.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await second
+
+    asyncio.run(main())
+    assert ended == ["ab"]
