@@ -55,8 +55,8 @@ class Machine:
 class DeathWatch:
     """Whether a machine lives, from files that are cheap to look at five times a second.
 
-    A kernel that panics or reboots is followed by another, and the machine runs on: only its console tells. `pidfile` is libvirt's of the
-    domain, where this user can see it.
+    A kernel that panics or reboots is followed by another, and the machine runs on: only its console tells. `pidfile` is
+    libvirt's of the domain, where this user can see it.
     """
 
     console: Path

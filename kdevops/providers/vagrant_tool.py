@@ -60,10 +60,6 @@ class VagrantTool:
         """Remove machines and their disks; all of the Vagrantfile without names."""
         await self._call("destroy", lambda it: it.destroy(vm_name=_chosen(names)), _SHORT + 10 * len(names))
 
-    async def reload(self, name: str, *, timeout: float) -> None:
-        """Stop a machine and start it as the Vagrantfile is now."""
-        await self._call("reload", lambda it: it.reload(vm_name=name, provision=False), timeout)
-
     async def states(self) -> dict[str, str]:
         """The state of every machine, by name: running, poweroff, not_created, …"""
         found = await self._call("status", lambda it: it.status(), _SHORT)

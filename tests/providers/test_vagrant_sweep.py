@@ -1,0 +1,68 @@
+"""What is removed is this lab's, and of one guest only what is that guest's; `virsh` here is a script with a list of names."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+
+from kdevops.errors import CommandError
+from kdevops.lab.vagrant import Vagrant
+from kdevops.providers.vagrant_sweep import Leftovers
+
+PREFIX = "kdevops-lab-0123abcd-"
+DOMAINS = ("lab-1", "lab-10", "lab-1-dev-1")
+VOLUMES = ("lab-1.img", "lab-1-vdb.qcow2", "lab-10.img", "lab-10-vdb.qcow2", "lab-1-dev-1.img")
+VIRSH = """#!/bin/sh
+shift 3 # --quiet --connect URI
+echo "$*" >>"$LISTS/said"
+case $1 in
+list | net-list | vol-list) cat "$LISTS/$1" 2>/dev/null ;;
+esac
+exit 0
+"""
+
+
+@pytest.fixture
+def lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    script = tmp_path / "bin/virsh"
+    script.parent.mkdir()
+    script.write_text(VIRSH)
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{script.parent}:{os.environ['PATH']}")
+    monkeypatch.setenv("LISTS", str(tmp_path))
+    stranger = "kdevops-lab-ffffffff-lab-1"
+    (tmp_path / "list").write_text("\n".join([stranger, *(PREFIX + name for name in DOMAINS), "\n"]))
+    (tmp_path / "vol-list").write_text("\n".join(f" {PREFIX}{name}  /pool/{name}" for name in VOLUMES))
+    return tmp_path
+
+
+def removed(lists: Path) -> set[str]:
+    words = [line.split() for line in (lists / "said").read_text().splitlines()]
+    return {line[-1] if line[0] == "vol-delete" else line[1] for line in words if line[0] in {"undefine", "vol-delete"}}
+
+
+def test_everything_of_the_lab_and_nothing_of_another(lists: Path) -> None:
+    leftovers = Leftovers(Vagrant(type="vagrant"), PREFIX)
+    assert asyncio.run(leftovers.found()) == [PREFIX + name for name in DOMAINS]
+    asyncio.run(leftovers.remove())
+    assert removed(lists) == {PREFIX + name for name in (*DOMAINS, *VOLUMES)}
+
+
+def test_one_guest_and_not_those_whose_names_begin_alike(lists: Path) -> None:
+    asyncio.run(Leftovers(Vagrant(type="vagrant"), PREFIX).remove("lab-1"))
+    assert removed(lists) == {PREFIX + name for name in ("lab-1", "lab-1.img", "lab-1-vdb.qcow2")}
+
+
+def test_every_hypervisor_is_asked(lists: Path) -> None:
+    several = Vagrant(type="vagrant", hypervisors=("qemu:///system", "qemu+ssh://host/system"))
+    assert len(asyncio.run(Leftovers(several, PREFIX).found())) == 2 * len(DOMAINS)
+
+
+def test_a_hypervisor_that_does_not_answer_is_told(lists: Path) -> None:
+    (lists / "bin/virsh").write_text("#!/bin/sh\necho 'error: failed to connect to the hypervisor' >&2\nexit 1\n")
+    with pytest.raises(CommandError) as error:
+        asyncio.run(Leftovers(Vagrant(type="vagrant"), PREFIX).found())
+    assert "failed to connect" in error.value.output
