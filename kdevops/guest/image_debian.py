@@ -8,7 +8,9 @@ import platform
 import re
 import shlex
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from kdevops.errors import CommandError, InfrastructureError, UserError
 from kdevops.guest.debian_tree import bootstrap, complaint
@@ -26,10 +28,10 @@ _PACKAGES = (
     "python3", "python3-apt",  # Ansible's modules need the whole standard library, and apt's bindings
 )  # fmt: skip
 _SYSTEMD = ("dbus", "systemd", "systemd-sysv", "udev")
-_LEFT_OUT = ("doc", "info", "lintian", "locale", "man")
+LEFT_OUT = ("doc", "info", "lintian", "locale", "man")
 """Directories below /usr/share that no test reads."""
 # Such a name as 123456-fsgqa is a bad one for useradd on some distributions.
-_USERADD = ("useradd", "--badname", "--create-home", "--user-group", "--shell", "/bin/bash", "--")
+USERADD = ("useradd", "--badname", "--create-home", "--user-group", "--shell", "/bin/bash", "--")
 # What mmdebstrap says while it works, and how far it is then (measured on two machines).
 _STAGES = {
     "apt-get update": 0.02, "downloading packages": 0.2, "extracting archives": 0.4, "installing essential": 0.45,
@@ -44,9 +46,7 @@ async def debian_image(image: Image, needs: GuestNeeds, *, cache: Path, report: 
 
     Raises UserError for packages or a suite that the mirror does not have, InfrastructureError for all else.
     """
-    for name in image.packages:
-        if not _PACKAGE.fullmatch(name):
-            raise UserError(f"image.packages: {name!r} is no name of a Debian package")
+    check_packages(image)
     key = recipe_key(image, needs)
     store = cache / "images"
     made = _load(image, store, key)
@@ -61,10 +61,17 @@ async def debian_image(image: Image, needs: GuestNeeds, *, cache: Path, report: 
     return made
 
 
+def check_packages(image: Image) -> None:
+    """Raise UserError for what is no name of a package; apt would take it for an option or a pattern."""
+    for name in image.packages:
+        if not _PACKAGE.fullmatch(name):
+            raise UserError(f"image.packages: {name!r} is no name of a Debian package")
+
+
 def recipe_key(image: Image, needs: GuestNeeds) -> str:
     """A hash of everything that decides what is in the image; the host's mirror does not."""
     own = hashlib.sha256(own_files(systemd=image.init == "systemd")).hexdigest()
-    packages = _packages(image, needs)
+    packages = image_packages(image, needs, systemd=image.init == "systemd")
     recipe: list[object] = [
         platform.machine(),
         image.suite,
@@ -73,15 +80,16 @@ def recipe_key(image: Image, needs: GuestNeeds) -> str:
         image.size,
         image.init,
         own,
-        _LEFT_OUT,
+        LEFT_OUT,
     ]
     if needs.users:
-        recipe += [needs.users, _USERADD]
+        recipe += [needs.users, USERADD]
     return hashlib.sha256(json.dumps(recipe).encode()).hexdigest()[:32]
 
 
-def _packages(image: Image, needs: GuestNeeds) -> list[str]:
-    return sorted({*_PACKAGES, *(_SYSTEMD if image.init == "systemd" else ()), *image.packages, *needs.packages})
+def image_packages(image: Image, needs: GuestNeeds, *, systemd: bool) -> list[str]:
+    """What is installed: what every guest has, what the lab asks for, and what its suites need."""
+    return sorted({*_PACKAGES, *(_SYSTEMD if systemd else ()), *image.packages, *needs.packages})
 
 
 def _load(image: Image, store: Path, key: str) -> BaseImage | None:
@@ -89,10 +97,11 @@ def _load(image: Image, store: Path, key: str) -> BaseImage | None:
     if not path.is_file() or not record.is_file():
         return None
     init = INIT if image.init == "kdevops" else None
-    return BaseImage(path, key, "raw", partuuid(_signature(key)), init, json.loads(record.read_text()))
+    return BaseImage(path, key, "raw", partuuid(signature_of(key)), init, json.loads(record.read_text()))
 
 
-def _signature(key: str) -> int:
+def signature_of(key: str) -> int:
+    """The signature of the disk whose recipe this is the hash of."""
     # 0 means "none".
     return int(key[:8], 16) or 1
 
@@ -101,26 +110,47 @@ async def _make(image: Image, needs: GuestNeeds, key: str, work: Path, store: Pa
     log = store / f"{key}.log"
     log.unlink(missing_ok=True)
     root = work / "root.tar"
-    await _bootstrap(image, needs, root, log, report)
+    packages = image_packages(image, needs, systemd=image.init == "systemd")
+    await unpack_debian(image, needs, packages, root, log=log, report=report)
     report(Progress(STEP, "making the disk", fraction=0.92))
     own = work / "own.tar"
     own.write_bytes(own_files(systemd=image.init == "systemd"))
     disk = work / f"{key}.raw"
     mark = f"{MARK}{image.init}\n".encode()
-    await make_disk(disk, [root, own], size=image.size, signature=_signature(key), mark=mark, log=log)
-    packages = installed_packages((work / "tree/var/lib/dpkg/status").read_text(errors="replace"))
-    with root.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    # The same recipe gives other contents when Debian moves on; `sha256` is of the archive of this image's files.
-    record = {
-        "kind": "debian", "suite": image.suite, "init": image.init, "key": key, "sha256": digest, "packages": packages,
-    }  # fmt: skip
+    await make_disk(disk, [root, own], size=image.size, signature=signature_of(key), mark=mark, log=log)
+    record = {"kind": "debian", "suite": image.suite, "init": image.init, "key": key, **contents(root, work / "tree")}
     write_atomic(work / f"{key}.json", json.dumps(record, indent=1))
     shutil.copyfile(work / "tree/usr/bin/busybox", work / f"{key}.busybox")
     publish(work, store, [f"{key}.busybox", f"{key}.json", f"{key}.raw"])
 
 
-async def _bootstrap(image: Image, needs: GuestNeeds, target: Path, log: Path, report: Report) -> None:
+def contents(archive: Path, tree: Path) -> dict[str, Any]:
+    """What a record says of an image's files: the hash of their archive, and the packages in the unpacked tree.
+
+    The same recipe gives other contents when Debian moves on.
+    """
+    with archive.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    status = (tree / "var/lib/dpkg/status").read_text(errors="replace")
+    return {"sha256": digest, "packages": installed_packages(status)}
+
+
+async def unpack_debian(
+    image: Image,
+    needs: GuestNeeds,
+    packages: Sequence[str],
+    target: Path,
+    *,
+    options: Sequence[str] = (),
+    hooks: Sequence[str] = (),
+    log: Path,
+    report: Report,
+) -> None:
+    """Write a tree of `image.suite` with these packages and the users of `needs` to `target`, a tar archive.
+
+    `options` and `hooks` are further ones for `bootstrap`; hooks run last. Raises UserError and InfrastructureError.
+    """
+
     def watch(line: str) -> None:
         for words, fraction in _STAGES.items():
             if line.startswith("I: ") and words in line:
@@ -131,28 +161,37 @@ async def _bootstrap(image: Image, needs: GuestNeeds, target: Path, log: Path, r
         await bootstrap(
             image.suite,
             image.mirror,
-            _packages(image, needs),
+            packages,
             target,
-            options=[f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in _LEFT_OUT],
+            options=[*(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in LEFT_OUT), *options],
             hooks=[
                 # Keys that everybody has are no keys: every guest gets its own from its seed.
                 'rm -f "$1"/etc/ssh/ssh_host_*',
-                *(f'chroot "$1" {shlex.join([*_USERADD, name])}' for name in needs.users),
+                *(f'chroot "$1" {shlex.join([*USERADD, name])}' for name in needs.users),
+                *hooks,
             ],
             work=target.parent,
             on_line=watch,
             log=log,
         )
     except CommandError as error:
-        raise _explained(error, image, needs, log) from error
+        raise _explained(error, image, needs, packages, log) from error
 
 
-def _explained(error: CommandError, image: Image, needs: GuestNeeds, log: Path) -> UserError | InfrastructureError:
+def _explained(
+    error: CommandError, image: Image, needs: GuestNeeds, packages: Sequence[str], log: Path
+) -> UserError | InfrastructureError:
     lines = [line.strip() for line in error.output.splitlines()]
     unknown = sorted(line.removeprefix(_UNKNOWN) for line in lines if line.startswith(_UNKNOWN))
     if unknown and unknown[0] in needs.packages:
         return InfrastructureError(
             f"the suites of this lab need the package {unknown[0]}, which Debian {image.suite} lacks",
+            hint="choose another image.suite, or a mirror that has it at image.mirror",
+            log=log,
+        )
+    if unknown and unknown[0] in packages and unknown[0] not in image.packages:
+        return InfrastructureError(
+            f"a guest needs the package {unknown[0]}, which Debian {image.suite} lacks",
             hint="choose another image.suite, or a mirror that has it at image.mirror",
             log=log,
         )

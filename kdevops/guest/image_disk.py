@@ -36,17 +36,27 @@ exec mkfs.ext4 -q -F -O "$FEATURES" -J size=16 -m 0 -L "$label" -E "root_owner=0
 _TIMEOUT = 1800.0
 
 
-async def make_disk(disk: Path, archives: Sequence[Path], *, size: int, signature: int, mark: bytes, log: Path) -> None:
+async def make_disk(
+    disk: Path,
+    archives: Sequence[Path],
+    *,
+    size: int,
+    signature: int,
+    mark: bytes,
+    log: Path,
+    uuid: UUID | None = None,
+) -> None:
     """Write a sparse raw image of `size` bytes, with the files of the tar `archives` laid one over the other.
 
     `signature` is the 32-bit disk signature, by which the kernel knows the partition: `root=` is `partuuid(signature)`.
-    `mark` stands where boot code would, to tell what made the image. Needs room for the files twice, beside `disk`.
+    `mark` stands where boot code would, to tell what made the image, or is boot code. `uuid` is the file system's, by
+    default any. Needs room for the files twice, beside `disk`.
 
     Raises UserError when the files do not fit into `size`, InfrastructureError when the disk is full.
     """
     if size < _SMALLEST:
         raise _too_small(size)
-    await _fill(disk, archives, size, _START, "kdevops-root", log)
+    await _fill(disk, archives, size, _START, "kdevops-root", log, *(("-U", str(uuid)) if uuid else ()))
     with disk.open("r+b") as file:
         file.write(boot_record(size, signature, mark))
 
