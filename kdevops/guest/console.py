@@ -61,13 +61,18 @@ async def follow(path: Path, offset: int = 0) -> AsyncIterator[str]:
             await asyncio.sleep(_POLL)
 
 
-def read_since(path: Path, offset: int, limit: int = 1 << 20) -> list[str]:
-    """The lines that came after `offset`, at most `limit` bytes of them (the last), time stamps stripped."""
+def read_since(path: Path, offset: int, limit: int = 1 << 20, *, end: int | None = None) -> list[str]:
+    """The lines that came after `offset`, at most `limit` bytes of them (the last), time stamps stripped.
+
+    `end` is the offset of what is too late to be of interest.
+    """
     try:
         with path.open("rb") as file:
             size = file.seek(0, 2)
             start = 0 if size < offset else offset
-            file.seek(max(start, size - limit))
-            return [strip_prefix(line) for line in file.read(limit).decode(errors="replace").splitlines()]
+            if end is not None and start <= end:
+                size = min(size, end)
+            begin = file.seek(max(start, size - limit))
+            return [strip_prefix(line) for line in file.read(size - begin).decode(errors="replace").splitlines()]
     except FileNotFoundError:
         return []

@@ -6,6 +6,7 @@ import asyncio
 import codecs
 import contextlib
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -44,6 +45,15 @@ class _Current:
     offset: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """News of the harness, with the time by our clock at which it came, and where the guest's console ended then."""
+
+    event: Began | Told
+    at: float
+    console_end: int
+
+
 class Chunk:
     """One go of a harness through the tests of `work`. `left` are those that have no status and were not given back yet."""
 
@@ -59,7 +69,8 @@ class Chunk:
         self._quiet_since = time.monotonic()
         self._console_start = self._console_end = console.end_of(guest.console)
         self._unfit = ""
-        self._deaf = False
+        self._heard: deque[_Heard] = deque()
+        self._ill = ""
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._leftovers = Leftovers(job, name, guest, self._suite)
 
@@ -71,17 +82,22 @@ class Chunk:
         async with self._leftovers:
             if unfit := await self._sweep():
                 raise InfrastructureError(f"guest {self._name} is not fit for tests: {unfit}")
+            ended: Completed | None = None
+            lost: InfrastructureError | None = None
             try:
                 ended = await self._listen()
             except (LostGuestError, CommandError) as error:
-                if unserved := self._unserved():
-                    return self._without_server(unserved)
-                return await self._lost(error)
-            if unserved := self._unserved() or ("" if ended else await self._job.servers.ill()):
+                lost = error
+            self._hear_all(self._account.close())
+            await self._prove()
+            if not lost and (not ended or self.left):
+                self._ill = self._ill or await self._job.servers.ill()
+            if unserved := self._unserved():
                 return self._without_server(unserved)
+            if lost:
+                return await self._lost(lost)
             if ended is None:
                 return await self._hung() if not self._unfit else self._give_back(self._unfit)
-            self._hear_all(self._account.close())
             await self._leftovers.drained()
             await self._leftovers.record(self._work, self._told)
             self._explain_unfinished(ended)
@@ -106,6 +122,7 @@ class Chunk:
         try:
             while True:
                 await asyncio.wait({session}, timeout=_POLL)
+                await self._prove()
                 if session.done():
                     return session.result()
                 if not self._guest.alive():
@@ -126,31 +143,50 @@ class Chunk:
         return time.monotonic() > self._current.since + timeout * factor
 
     def _hear_all(self, events: Sequence[Began | Told]) -> None:
-        for event in events:
-            if self._deaf:
-                return
-            self._begin(event.test)
-            if isinstance(event, Told):
-                # What is told of a file system that nobody serves is no result.
-                if self._unserved():
-                    self._deaf = True
-                else:
-                    self._finish(event.test, event.outcome, event.text)
+        """Take what the harness tells, up to a failure that may be the server's: the rest waits for `_prove`."""
+        now, end = time.monotonic(), console.end_of(self._guest.console)
+        self._heard.extend(_Heard(event, now, end) for event in events)
+        while self._heard and self._take(self._heard[0]):
+            self._heard.popleft()
 
-    def _begin(self, test: TestId) -> None:
+    def _take(self, heard: _Heard) -> bool:
+        """Take one piece of news; False where it must not be believed, or not yet."""
+        event = heard.event
+        self._begin(event.test, heard.at)
+        if isinstance(event, Told):
+            # What is told of a file system that nobody serves is no result.
+            if self._unserved() or (event.outcome.status is Status.FAIL and self._job.servers.wanted):
+                return False
+            self._finish(event.test, event.outcome, event.text, heard.console_end)
+        return True
+
+    async def _prove(self) -> None:
+        """Ask the servers whether they serve before a failure is believed; after the first that does not, nothing is."""
+        while self._heard and not self._unserved():
+            self._ill = await self._job.servers.ill()
+            if not self._unserved():
+                heard = self._heard.popleft()
+                assert isinstance(heard.event, Told)
+                self._finish(heard.event.test, heard.event.outcome, heard.event.text, heard.console_end)
+                self._hear_all(())
+
+    def _begin(self, test: TestId, at: float) -> None:
         if test in self._begun or test not in self.left:
             return
         self._begun.add(test)
-        self._current = _Current(test, time.monotonic(), self._console_end)
+        self._current = _Current(test, at, self._console_end)
         self._job.begin(test, self._name)
 
-    def _finish(self, test: TestId, outcome: Outcome, text: str = "") -> None:
-        """A test of this chunk has its status; what it printed, its console and what it left behind are kept with it."""
+    def _finish(self, test: TestId, outcome: Outcome, text: str = "", console_end: int | None = None) -> None:
+        """A test of this chunk has its status; what it printed, its console and what it left behind are kept with it.
+
+        `console_end` is where its console ends, which by now may have more.
+        """
         if self.left.pop(test, None) is None:
             return
         offset = self._current.offset if self._current else self._console_end
-        self._console_end = console.end_of(self._guest.console)
-        lines = console.read_since(self._guest.console, offset, _MAX_CONSOLE)
+        self._console_end = console.end_of(self._guest.console) if console_end is None else console_end
+        lines = console.read_since(self._guest.console, offset, _MAX_CONSOLE, end=self._console_end)
         oops = find_oops(lines)
         if oops and not outcome.oops:
             outcome = replace(outcome, oops=oops.text)
@@ -169,7 +205,8 @@ class Chunk:
         self._leftovers.want(test)
 
     def _unserved(self) -> str:
-        return self._job.servers.lost(self._generation)
+        """Why the tests of this chunk are served no more, in a line; empty while they are."""
+        return self._ill or self._job.servers.lost(self._generation)
 
     def _without_server(self, why: str) -> str:
         """The server is gone: the test in flight has no result, not even if it never lets a server live."""
@@ -197,7 +234,6 @@ class Chunk:
 
     async def _lost(self, error: InfrastructureError) -> str:
         """The guest is gone, or the way to it."""
-        self._hear_all(self._account.close())
         if self._current is None:
             raise error
         current = self._current
@@ -222,7 +258,6 @@ class Chunk:
 
     async def _hung(self) -> str:
         """Past its deadline: let the kernel say who waits for what, keep what there is, have the guest reset."""
-        self._hear_all(self._account.close())
         if self._current is None:
             silence = IDLE * self._job.provider.factor
             raise InfrastructureError(f"{self._work.suite} said nothing for {silence:.0f} s and ran no test")

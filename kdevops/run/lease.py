@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass, replace
 
@@ -86,15 +87,24 @@ class Lease:
     async def _ready(self, extra: tuple[str, ...], *, fresh: bool) -> Guest:
         """A healthy guest with everything in it that tests need."""
         job = self.job
-        self._generation = await job.servers.up()
+        self._generation = await job.servers.boot()
         job.emit(GuestChanged(self.name, "booting"))
-        guest = await job.provider.up(self.name, extra_cmdline=extra, stay=self.keep, fresh=fresh)
-        await job.furniture.bring(guest.ssh, job.provider.factor)
+        guest, served = await asyncio.gather(self._boot(extra, fresh=fresh), job.servers.up(), return_exceptions=True)
+        if isinstance(served, BaseException):
+            raise served
+        if isinstance(guest, BaseException):
+            raise guest
         taint = await guest.ssh.run(["cat", "/proc/sys/kernel/tainted"], timeout=COMMAND * job.provider.factor)
         self._taint = int(taint.stdout.strip() or 0)
         self._boot_failures = 0
         self._guest = guest
         job.emit(GuestChanged(self.name, "ready"))
+        return guest
+
+    async def _boot(self, extra: tuple[str, ...], *, fresh: bool) -> Guest:
+        job = self.job
+        guest = await job.provider.up(self.name, extra_cmdline=extra, stay=self.keep, fresh=fresh)
+        await job.furniture.bring(guest.ssh, job.provider.factor)
         return guest
 
     async def _reset(self, guest: Guest, why: str) -> None:

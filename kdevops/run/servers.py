@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from kdevops.errors import InfrastructureError
@@ -20,9 +20,10 @@ from kdevops.run.furnish import Furniture
 from kdevops.triage.oops import find_oops
 
 _COMMAND = 30.0
+# Each asks the service itself, as its clients do: with a null call that a thread of the kernel must answer, with a connection.
 _SERVES: dict[Role, tuple[str, ...]] = {
-    "nfsd": ("sh", "-c", 'read -r threads </proc/fs/nfsd/threads && [ "$threads" != 0 ] && pgrep -x rpc.mountd'),
-    "smbd": ("pgrep", "-x", "smbd"),
+    "nfsd": ("sh", "-c", "pgrep -x rpc.mountd && exec rpcinfo -n 2049 -t 127.0.0.1 nfs 4"),
+    "smbd": ("bash", "-c", ": </dev/tcp/127.0.0.1/445"),
 }
 """Commands that succeed in a guest which serves."""
 
@@ -41,14 +42,28 @@ class Servers:
     generation: int = 0
     _guests: dict[str, Guest] = field(default_factory=dict)
     _consoles: dict[str, int] = field(default_factory=dict)
-    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _serving: set[str] = field(default_factory=set)
+    """Those that were made servers since they booted."""
+    _spoilt: set[str] = field(default_factory=set)
+    """Those of which no server could be made."""
+    _booting: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _making: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def boot(self) -> int:
+        """Have all of their guests run, whether or not they serve yet, and give the generation that has begun then.
+
+        Who is to be served may boot from now on. Raises InfrastructureError.
+        """
+        async with self._booting:
+            await _all(self._boot(server) for server in self.wanted)
+            return self.generation
 
     async def up(self) -> int:
         """Have all of them serve, and give the generation in which they do. Raises InfrastructureError."""
-        async with self._lock:
-            for server in self.wanted:
-                await self._ensure(server)
-            return self.generation
+        generation = await self.boot()
+        async with self._making:
+            await _all(self._make(server) for server in self.wanted if server.name not in self._serving)
+        return generation
 
     def lost(self, generation: int) -> str:
         """Why nobody is served any more who was in `generation`, in a line; empty while they are."""
@@ -58,40 +73,60 @@ class Servers:
 
     async def ill(self) -> str:
         """Ask each server whether it serves: why not, in a line; empty when all do."""
-        for server in self.wanted:
-            guest = self._guests.get(server.name)
-            if guest and not await self._serves(server, guest):
-                return f"{server.name} serves no more" if guest.alive() else self._obituary(guest)
-        return ""
+        return next(filter(None, await asyncio.gather(*map(self._complaint, self.wanted))), "")
 
     async def give_back(self, *, keep: bool) -> None:
         """End them unless they are to be kept, or were up to stay. Raises InfrastructureError."""
-        for name, guest in self._guests.items():
-            if not keep and not guest.stay:
-                await guest.down()
-                self._tell(GuestChanged(name, "down"))
+        await _all(self._end(guest) for guest in self._guests.values() if not keep and not guest.stay)
 
-    async def _ensure(self, server: Server) -> None:
+    async def _boot(self, server: Server) -> None:
+        assert self.provider
+        name = server.name
+        known = self._guests.get(name)
+        if known and known.alive() and (name not in self._serving or await self._serves(server, known)):
+            return
+        self._serving.discard(name)
+        self._tell(GuestChanged(name, "booting"))
+        guest = await self.provider.up(name, extra_cmdline=self.cmdline, stay=self.stay, fresh=name in self._spoilt)
+        self._guests[name] = guest
+        self._consoles[name] = console.end_of(guest.console)
+        self.generation += 1
+
+    async def _make(self, server: Server) -> None:
+        """Make a server of a guest that runs. One of which none can be made is booted afresh the next time."""
+        self._spoilt.add(server.name)
+        try:
+            await self._serve(server, self._guests[server.name])
+        except InfrastructureError:
+            del self._guests[server.name]
+            raise
+        self._spoilt.discard(server.name)
+        self._serving.add(server.name)
+        self._tell(GuestChanged(server.name, "ready"))
+
+    async def _serve(self, server: Server, guest: Guest) -> None:
         assert self.provider
         assert self.furniture
         assert self.play
-        known = self._guests.get(server.name)
-        if known and known.alive() and await self._serves(server, known):
+        if await self._serves(server, guest):
             return
-        self._tell(GuestChanged(server.name, "booting"))
-        guest = await self.provider.up(server.name, extra_cmdline=self.cmdline, stay=self.stay)
-        self._guests[server.name] = guest
-        self._consoles[server.name] = console.end_of(guest.console)
-        self.generation += 1
+        await replace(self.furniture, suites=(), secrets={}).bring(guest.ssh, self.provider.factor)
+        await self.play(server)
         if not await self._serves(server, guest):
-            await replace(self.furniture, suites=(), secrets={}).bring(guest.ssh, self.provider.factor)
-            await self.play(server)
-            if not await self._serves(server, guest):
-                raise InfrastructureError(
-                    f"guest {server.name} does not serve, though the playbook {server.role}.yml succeeded",
-                    log=guest.console,
-                )
-        self._tell(GuestChanged(server.name, "ready"))
+            raise InfrastructureError(
+                f"guest {server.name} does not serve, though the playbook {server.role}.yml succeeded",
+                log=guest.console,
+            )
+
+    async def _end(self, guest: Guest) -> None:
+        await guest.down()
+        self._tell(GuestChanged(guest.name, "down"))
+
+    async def _complaint(self, server: Server) -> str:
+        guest = self._guests.get(server.name)
+        if not guest or await self._serves(server, guest):
+            return ""
+        return f"{server.name} serves no more" if guest.alive() else self._obituary(guest)
 
     async def _serves(self, server: Server, guest: Guest) -> bool:
         assert self.provider
@@ -107,3 +142,10 @@ class Servers:
     def _obituary(self, guest: Guest) -> str:
         oops = find_oops(console.read_since(guest.console, self._consoles[guest.name]))
         return f"the server {guest.name} died: {oops.title if oops else 'it said nothing'}"
+
+
+async def _all(parts: Iterable[Coroutine[None, None, None]]) -> None:
+    """All of them beside each other, each to its end; then the first error, for none cuts another short."""
+    for end in await asyncio.gather(*parts, return_exceptions=True):
+        if isinstance(end, BaseException):
+            raise end

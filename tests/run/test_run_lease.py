@@ -3,68 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import platform
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from local_guest import LocalProvider, ShellSuite
+from local_guest import ShellSuite
+from toy_run import PANIC, ToyRun
 
-from kdevops.results.events import RunEvent
-from kdevops.results.model import Outcome, RunState, Status, TestId
-from kdevops.results.store import PlannedRow, Store
-from kdevops.run.furnish import Furniture
-from kdevops.run.job import Job
+from kdevops.results.model import RunState, Status
+from kdevops.results.store import PlannedRow
 from kdevops.run.runner import Drained, drive
-from kdevops.run.work import queue_of
-
-PANIC = "[   12.345678] Kernel panic - not syncing: sysrq triggered crash"
 
 
-@dataclass
-class Bench:
-    path: Path
-    store: Store
-    provider: LocalProvider
-    events: list[RunEvent]
-    run_id: int = 0
-    release: str = platform.release()
-
+class Bench(ToyRun):
     def run(self, scripts: dict[str, str], *, guests: int = 1, timeout: float = 30, keep: bool = False) -> Drained:
-        suite = ShellSuite(scripts, timeout)
-        rows = [PlannedRow(test.id, test.timeout) for test in suite.tests]
-        self.run_id = self.store.create_run("lab", rows, {})
-        job = Job(
-            run=self.run_id,
-            directory=self.path / "run",
-            provider=self.provider,
-            store=self.store,
-            queue=queue_of(rows),
-            tests={test.id: test for test in suite.tests},
-            guest_suites={"shell": suite},
-            boot_suites={},
-            emit=self.events.append,
-            furniture=Furniture(self.release),
-        )
-        return asyncio.run(drive(job, [f"g{n}" for n in range(guests)], keep=keep))
-
-    def outcome(self, name: str) -> Outcome:
-        return self.store.outcomes(self.run_id)[TestId("shell", "default", name)]
-
-    def statuses(self) -> dict[str, Status]:
-        return {test.name: outcome.status for test, outcome in self.store.outcomes(self.run_id).items()}
+        return self.drive(self.job(ShellSuite(scripts, timeout)), guests, keep=keep)
 
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
-    return Bench(tmp_path, Store(tmp_path), LocalProvider(tmp_path / "guests"), [])
+    return Bench(tmp_path)
 
 
 def test_every_status_of_a_healthy_guest(bench: Bench) -> None:
     drained = bench.run({"good": "true", "bad": "exit 1", "skipped": "exit 4"})
     assert drained.state is RunState.COMPLETE
     assert bench.statuses() == {"good": Status.PASS, "bad": Status.FAIL, "skipped": Status.SKIP}
-    assert len(bench.provider.boots) == 1, "a healthy guest is used on"
+    assert bench.boots() == 1, "a healthy guest is used on"
 
 
 def test_output_is_kept_per_test_without_control_characters(bench: Bench) -> None:
@@ -76,32 +40,26 @@ def test_output_is_kept_per_test_without_control_characters(bench: Bench) -> Non
 
 
 def test_a_panic_is_a_crash_and_the_rest_goes_on(bench: Bench) -> None:
-    guest = bench.provider.directory / "g0"
-    script = f"test -e {guest}/once && exit 0; touch {guest}/once; echo '{PANIC}' >> {guest}/console.log; rm {guest}/up; sleep 60"
-    drained = bench.run({"crashes": script, "other": "true"})
+    drained = bench.run({"crashes": bench.once(f"{bench.dies(PANIC)}; sleep 60"), "other": "true"})
     assert drained.state is RunState.COMPLETE
     assert bench.statuses() == {"crashes": Status.CRASH, "other": Status.PASS}
     assert "sysrq triggered crash" in bench.outcome("crashes").oops
-    assert len(bench.provider.boots) == 2
+    assert bench.boots() == 2
 
 
 def test_a_guest_that_goes_without_a_word_is_tried_again_before_it_counts(bench: Bench) -> None:
-    guest = bench.provider.directory / "g0"
-    once = f"test -e {guest}/once && exit 0; touch {guest}/once; rm {guest}/up; sleep 60"
-    bench.run({"unlucky": once})
+    bench.run({"unlucky": bench.once(f"{bench.dies()}; sleep 60")})
     assert bench.statuses() == {"unlucky": Status.PASS}
-    entries = [entry for entry in bench.store.journal(bench.run_id) if entry.kind == "infrastructure"]
-    assert len(entries) == 1
+    assert len(bench.troubles()) == 1
 
 
 def test_a_guest_that_always_goes_without_a_word_is_a_crash(bench: Bench) -> None:
-    bench.run({"killer": f"rm {bench.provider.directory}/g0/up; sleep 60", "other": "true"})
+    bench.run({"killer": f"{bench.dies()}; sleep 60", "other": "true"})
     assert bench.statuses() == {"killer": Status.CRASH, "other": Status.PASS}
 
 
 def test_a_guest_that_always_halts_is_a_crash_that_says_so(bench: Bench) -> None:
-    guest = bench.provider.directory / "g0"
-    bench.run({"halts": f"echo '[    9.876543] reboot: System halted' >> {guest}/console.log; rm {guest}/up; sleep 60"})
+    bench.run({"halts": f"{bench.dies('[    9.876543] reboot: System halted')}; sleep 60"})
     assert bench.statuses() == {"halts": Status.CRASH}
     assert bench.outcome("halts").reason == "the machine was ended from inside (reboot: System halted) 3 times in a row"
 
@@ -109,7 +67,7 @@ def test_a_guest_that_always_halts_is_a_crash_that_says_so(bench: Bench) -> None
 def test_a_test_past_its_deadline_hangs_and_the_guest_is_used_on(bench: Bench) -> None:
     bench.run({"slow": "sleep 600", "other": "true"}, timeout=1)
     assert bench.statuses() == {"slow": Status.HANG, "other": Status.PASS}
-    assert len(bench.provider.boots) == 1
+    assert bench.boots() == 1
 
 
 def test_no_boot_is_infrastructure_and_leaves_tests_missing(bench: Bench) -> None:
@@ -124,7 +82,7 @@ def test_a_guest_that_never_gets_ready_is_given_up_after_two_boots(bench: Bench)
     bench.release = "6.1.0-another"
     drained = bench.run({f"t{n}": "true" for n in range(10)})
     assert drained.state is RunState.INCOMPLETE
-    assert len(bench.provider.boots) == 2
+    assert bench.boots() == 2
     assert "runs another kernel" in drained.errors[0].message
 
 
@@ -142,28 +100,20 @@ def test_many_tests_over_many_guests_each_once(bench: Bench) -> None:
 
 
 def test_cancelled_runs_are_interrupted_and_can_go_on(bench: Bench) -> None:
-    async def cancelled() -> None:
+    suite = ShellSuite({"first": "true", "long": "sleep 600"})
+    rows = [PlannedRow(test.id, 30, expected) for test, expected in zip(suite.tests, (20.0, 10.0), strict=True)]
+    job = bench.job(suite, rows)
+
+    async def main() -> None:
         task = asyncio.current_task()
         assert task
         asyncio.get_running_loop().call_later(1, task.cancel)
-        await asyncio.sleep(0)
-
-    suite = ShellSuite({"first": "true", "long": "sleep 600"})
-    rows = [PlannedRow(test.id, 30, expected) for test, expected in zip(suite.tests, (20.0, 10.0), strict=True)]
-    run_id = bench.store.create_run("lab", rows, {})
-    job = Job(
-        run_id, bench.path / "run", bench.provider, bench.store, queue_of(rows),
-        {test.id: test for test in suite.tests}, {"shell": suite}, {}, bench.events.append, Furniture(platform.release()),
-    )  # fmt: skip
-
-    async def main() -> None:
-        await cancelled()
         await drive(job, ["g0"], keep=False)
 
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(main())
-    assert bench.store.run(run_id).state is RunState.INTERRUPTED
-    assert [test.name for test in bench.store.pending(run_id)] == ["long"]
+    assert bench.store.run(bench.run_id).state is RunState.INTERRUPTED
+    assert [test.name for test in bench.store.pending(bench.run_id)] == ["long"]
     assert not (bench.provider.directory / "g0/up").exists()
 
 
@@ -173,8 +123,6 @@ def test_guests_outlive_a_run_where_that_was_asked_for_even_when_reset(
 ) -> None:
     if was_up:
         asyncio.run(bench.provider.up("g0", stay=True))
-    guest = bench.provider.directory / "g0"
-    crash = f"test -e {guest}/once && exit 0; touch {guest}/once; rm {guest}/up; sleep 60"
-    bench.run({"takes the guest down": crash}, keep=keep)
+    bench.run({"takes the guest down": bench.once(f"{bench.dies()}; sleep 60")}, keep=keep)
     there = bench.provider.attach("g0")
     assert (there is not None and there.stay) == is_up

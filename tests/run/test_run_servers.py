@@ -3,95 +3,63 @@
 from __future__ import annotations
 
 import asyncio
-import platform
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from chunk_suite import ToySuite
-from local_guest import LocalProvider
+from local_guest import LocalGuest
+from toy_run import ToyRun
 
-from kdevops.lab.servers import Server
-from kdevops.results.events import RunEvent
-from kdevops.results.model import Outcome, RunState, Status
-from kdevops.results.store import PlannedRow, Store
+from kdevops.errors import InfrastructureError
+from kdevops.lab.servers import ROLES, Server
+from kdevops.results.model import RunState, Status
 from kdevops.run import servers
-from kdevops.run.furnish import Furniture
-from kdevops.run.job import Job
-from kdevops.run.runner import Drained, drive
+from kdevops.run.runner import Drained
 from kdevops.run.servers import Servers
-from kdevops.run.work import queue_of
 
 SERVER = "lab-nfsd"
 PANIC = "[   12.345678] Kernel panic - not syncing: nfsd_fh_bad"
+KASAN = "[    3.000000] BUG: KASAN: use-after-free in nfs_foo+0x1/0x2"
 
 
-@dataclass
-class Bench:
-    path: Path
-    store: Store
-    provider: LocalProvider
-    events: list[RunEvent] = field(default_factory=list)
-    plays: list[str] = field(default_factory=list)
-    run_id: int = 0
-    broken: bool = False
+class Bench(ToyRun):
+    """Serving is a file, made by the play and kept however often the guest boots, as a distribution's own service is."""
 
-    @property
-    def serving(self) -> Path:
-        return self.path / "serving"
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.plays: list[str] = []
+        self.broken = False
+
+    def serving(self, name: str = SERVER) -> Path:
+        return self.path / f"serving-{name}"
 
     def server_dies(self, last_words: str = "") -> str:
-        directory = self.provider.directory / SERVER
-        return f"echo '{last_words}' >> {directory}/console.log; rm -f {directory}/up {self.serving}"
-
-    def once(self, script: str) -> str:
-        return f"test -e {self.path}/once && exit 0; touch {self.path}/once; {script}"
+        return f"{self.dies(last_words, SERVER)}; rm {self.serving()}"
 
     async def play(self, server: Server) -> None:
         self.plays.append(server.name)
         if not self.broken:
-            self.serving.touch()
+            self.serving(server.name).touch()
 
-    def run(self, scripts: dict[str, str], *, guests: int = 1, timeout: float = 30.0, keep: bool = False) -> Drained:
-        suite = ToySuite(scripts, self.path / "leftovers", timeout)
-        rows = [PlannedRow(test.id, timeout, 1.0) for test in suite.tests]
-        names = [f"g{number}" for number in range(guests)]
-        self.run_id = self.store.create_run("lab", rows, {})
-        furniture = Furniture(platform.release())
-        wanted = (Server("nfsd", SERVER, tuple(names)),)
-        job = Job(
-            run=self.run_id,
-            directory=self.path / "run",
-            provider=self.provider,
-            store=self.store,
-            queue=queue_of(rows, guests, chunk_suites={"toy"}),
-            tests={test.id: test for test in suite.tests},
-            guest_suites={},
-            boot_suites={},
-            chunk_suites={"toy": suite},
-            emit=self.events.append,
-            furniture=furniture,
-            servers=Servers(wanted, self.provider, furniture, self.play, tell=self.events.append),
-        )
-        return asyncio.run(drive(job, names, keep=keep))
+    def servers(self, clients: Sequence[str] = ("g0",), names: Sequence[str] = (SERVER,)) -> Servers:
+        wanted = tuple(Server(role, name, tuple(clients)) for role, name in zip(ROLES, names, strict=False))
+        return Servers(wanted, self.provider, self.furniture, self.play, tell=self.events.append)
 
-    def outcomes(self) -> dict[str, Outcome]:
-        return {test.name: outcome for test, outcome in self.store.outcomes(self.run_id).items()}
-
-    def statuses(self) -> dict[str, Status]:
-        return {name: outcome.status for name, outcome in self.outcomes().items()}
-
-    def troubles(self) -> list[str]:
-        return [entry.text for entry in self.store.journal(self.run_id) if entry.kind == "infrastructure"]
-
-    def boots(self, name: str) -> int:
-        return [boot[0] for boot in self.provider.boots].count(name)
+    def run(self, scripts: dict[str, str], *, guests: int = 1, keep: bool = False, **settings: Any) -> Drained:
+        suite = ToySuite(scripts, self.path / "leftovers", **settings)
+        clients = [f"g{number}" for number in range(guests)]
+        job = self.job(suite, guests=guests, seconds=1.0, servers=self.servers(clients))
+        return self.drive(job, guests, keep=keep)
 
 
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
-    monkeypatch.setitem(servers._SERVES, "nfsd", ("test", "-e", str(tmp_path / "serving")))
-    return Bench(tmp_path, Store(tmp_path), LocalProvider(tmp_path / "guests"))
+    bench = Bench(tmp_path)
+    for role in ROLES:
+        monkeypatch.setitem(servers._SERVES, role, ("test", "-e", str(bench.serving(f"lab-{role}"))))
+    return bench
 
 
 def test_the_server_serves_before_the_first_guest_boots_and_ends_with_the_run(bench: Bench) -> None:
@@ -137,7 +105,7 @@ def test_a_test_that_lets_no_server_live_has_no_result(bench: Bench) -> None:
 
 
 def test_a_hang_under_a_server_that_serves_no_more_is_no_hang(bench: Bench) -> None:
-    hangs = bench.once(f"rm {bench.serving}; sleep 60")
+    hangs = bench.once(f"rm {bench.serving()}; sleep 60")
     assert bench.run({"a": hangs, "b": "true"}, timeout=1).state is RunState.COMPLETE
     assert bench.statuses() == {"a": Status.PASS, "b": Status.PASS}
     assert "lab-nfsd serves no more" in bench.troubles()[0]
@@ -158,13 +126,105 @@ def test_the_other_guests_lose_their_server_too(bench: Bench) -> None:
     assert bench.boots("g0") == bench.boots("g1") == 2
 
 
+def test_a_failure_under_a_server_that_serves_no_more_is_no_failure(bench: Bench) -> None:
+    fails = bench.once(f"rm {bench.serving()}; exit 1")
+    assert bench.run({"a": fails, "b": f"test -e {bench.serving()}", "c": "true"}).state is RunState.COMPLETE
+    assert bench.statuses() == {"a": Status.PASS, "b": Status.PASS, "c": Status.PASS}
+    assert [trouble for trouble in bench.troubles() if "lab-nfsd serves no more" in trouble]
+    assert bench.plays == [SERVER, SERVER]
+
+
+def test_a_failure_under_a_server_that_serves_is_one(bench: Bench) -> None:
+    bench.run({"a": "exit 1", "b": "true", "c": "exit 1"})
+    assert bench.statuses() == {"a": Status.FAIL, "b": Status.PASS, "c": Status.FAIL}
+    assert bench.boots() == bench.boots(SERVER) == 1
+
+
+def test_a_test_that_never_leaves_a_service_alive_has_no_result(bench: Bench) -> None:
+    drained = bench.run({"a": "true", "killer": f"rm {bench.serving()}; exit 1", "z": "true"})
+    assert drained.state is RunState.INCOMPLETE
+    assert bench.statuses() == {"a": Status.PASS, "killer": Status.MISSING, "z": Status.PASS}
+    assert bench.outcome("killer").reason == "lab-nfsd serves no more"
+
+
+def test_a_harness_that_gives_up_without_its_server_is_given_another(bench: Bench) -> None:
+    gives_up = f"if [ ! -e {bench.path}/before ]; then touch {bench.path}/before; rm {bench.serving()}; "
+    assert bench.run({"a": "true", "b": "true"}, before=f"{gives_up} echo refused: mount; exit 1; fi").state is (
+        RunState.COMPLETE
+    )
+    assert set(bench.statuses().values()) == {Status.PASS}
+    assert "lab-nfsd serves no more" in bench.troubles()[0]
+
+
+def test_what_the_kernel_says_while_a_failure_is_proven_is_of_the_next_test(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(servers._SERVES, "nfsd", ("sh", "-c", f"sleep 1; test -e {bench.serving()}"))
+    bench.run({"a": "exit 1", "b": f"sleep 0.4; echo '{KASAN}' >> {bench.console()}; sleep 1.5", "c": "true"})
+    assert bench.statuses() == {"a": Status.FAIL, "b": Status.PASS, "c": Status.PASS}
+    assert bench.outcome("a").oops == bench.outcome("c").oops == ""
+    assert bench.outcome("b").oops.startswith("BUG: KASAN")
+
+
 def test_a_server_that_never_serves_leaves_tests_missing(bench: Bench) -> None:
     bench.broken = True
     drained = bench.run({"a": "true"})
     assert drained.state is RunState.INCOMPLETE
     assert bench.statuses() == {"a": Status.MISSING}
     assert "does not serve" in drained.errors[0].message
-    assert bench.boots("g0") == 0
+
+
+def test_servers_come_up_beside_each_other_and_guests_while_they_do(bench: Bench) -> None:
+    async def play(server: Server) -> None:
+        bench.plays.append(server.name)
+        async with asyncio.timeout(5):
+            while len(bench.plays) < 2 or not bench.boots():  # noqa: ASYNC110 - nobody tells of either
+                await asyncio.sleep(0.01)
+        bench.serving(server.name).touch()
+
+    both = bench.servers(names=["lab-nfsd", "lab-smbd"])
+    both.play = play
+    bench.drive(bench.job(ToySuite({"a": "true"}, bench.path / "leftovers"), servers=both))
+    assert bench.statuses() == {"a": Status.PASS}
+    assert bench.provider.boots[-1][0] == "g0"
+
+
+def test_a_server_that_fails_cuts_no_other_short(bench: Bench) -> None:
+    async def play(server: Server) -> None:
+        if server.role == "nfsd":
+            raise InfrastructureError("no such package")
+        await asyncio.sleep(0.1)
+        bench.serving(server.name).touch()
+
+    both = bench.servers(names=["lab-nfsd", "lab-smbd"])
+    both.play = play
+    with pytest.raises(InfrastructureError, match="no such package"):
+        asyncio.run(both.up())
+    assert bench.serving("lab-smbd").exists()
+
+
+def test_a_guest_of_which_no_server_can_be_made_is_booted_afresh(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    fresh: list[bool] = []
+    up = bench.provider.up
+
+    async def watched(name: str, **how: Any) -> LocalGuest:
+        fresh.append(how["fresh"])
+        return await up(name, **how)
+
+    monkeypatch.setattr(bench.provider, "up", watched)
+    server = bench.servers()
+
+    async def main() -> None:
+        bench.broken = True
+        with pytest.raises(InfrastructureError):
+            await server.up()
+        bench.broken = False
+        assert await server.up() == 2
+        bench.serving().unlink()
+        assert await server.up() == 3
+
+    asyncio.run(main())
+    assert fresh == [False, True, False]
 
 
 def test_nobody_to_serve_costs_nothing() -> None:
