@@ -60,10 +60,10 @@ class Servers:
 
     async def up(self) -> int:
         """Have all of them serve, and give the generation in which they do. Raises InfrastructureError."""
-        generation = await self.boot()
         async with self._making:
+            generation = await self.boot()
             await _all(self._make(server) for server in self.wanted if server.name not in self._serving)
-        return generation
+            return generation
 
     def lost(self, generation: int) -> str:
         """Why nobody is served any more who was in `generation`, in a line; empty while they are."""

@@ -203,6 +203,17 @@ def test_a_server_that_fails_cuts_no_other_short(bench: Bench) -> None:
     assert bench.serving("lab-smbd").exists()
 
 
+def test_who_waits_for_a_server_that_cannot_be_made_tries_for_himself(bench: Bench) -> None:
+    bench.broken = True
+    server = bench.servers()
+
+    async def main() -> list[int | BaseException]:
+        return await asyncio.gather(server.up(), server.up(), return_exceptions=True)
+
+    assert [type(end) for end in asyncio.run(main())] == [InfrastructureError, InfrastructureError]
+    assert bench.boots(SERVER) == 2
+
+
 def test_a_guest_of_which_no_server_can_be_made_is_booted_afresh(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     fresh: list[bool] = []
     up = bench.provider.up
