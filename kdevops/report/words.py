@@ -45,7 +45,10 @@ def was(before: Entry | None) -> str:
     """What is known of a test, for the line that says how it ended."""
     if before is None:
         return "not in the baseline"
-    return "known to fail" if before.expunged else f"was {told(before.counts)}"
+    if not before.expunged:
+        return f"was {told(before.counts)}"
+    often = f" {many(before.counts.bad, 'time')} in {before.counts.total}" if before.counts[Status.PASS] else ""
+    return f"known to fail{often}"
 
 
 def headline(run: Run, verdict: RunVerdict) -> str:

@@ -24,6 +24,7 @@ from urllib.parse import quote, unquote
 
 from kdevops.errors import InfrastructureError, UserError
 from kdevops.paths import write_atomic
+from kdevops.results.expunges import counts_of
 from kdevops.results.model import Counts, Outcome, Status, TestId
 from kdevops.results.text import clean
 
@@ -36,15 +37,14 @@ _CONFLICT = re.compile(r"(<{7}|={7}|>{7}|\|{7})( |$)")
 _SERIES = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})(?![0-9])")
 _COUNTED = {status.value: status for status in Status if status is not Status.MISSING}
 _SAME_SECONDS = 0.25
-# An expunge list says that a test goes wrong here, not how; that it cannot run here either is no loss.
-_EXPUNGED = Counts({Status.FAIL: 1, Status.SKIP: 1, Status.CRASH: 1, Status.HANG: 1})
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """What is known of one test. `seconds` is what it usually takes, kept to a tenth, None while unknown.
 
-    `expunged` says that only an expunge list knows it: `counts` is then what such a list stands for, not what was seen.
+    `expunged` says that only an expunge list knows it: `counts` is then what its note tells of others' runs, and a failure
+    among them may be of any kind.
     """
 
     counts: Counts
@@ -85,7 +85,7 @@ class Baseline:
         if table and (entry := table.entries.get(test.name)):
             return entry
         note = self.expunged.get(test)
-        return None if note is None else Entry(_EXPUNGED, note=note, expunged=True)
+        return None if note is None else Entry(counts_of(note), note=note, expunged=True)
 
     def with_expunges(self, expunged: Mapping[TestId, str]) -> Baseline:
         """This baseline with tests that expunge lists know to fail, each with the reason."""

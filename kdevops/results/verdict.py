@@ -9,6 +9,8 @@ failure of a test that never failed is a regression.
     passes                  ok      regressed      skipped-now  missing
     passes and bad          ok      suspect        skipped-now  missing
     bad                     fixed   known-failure  skipped-now  missing
+    expunged                fixed   known-failure  ok           missing
+    expunged, flaky         ok      known-failure  ok           missing
 
 "bad" is a fail, a crash or a hang; it is bad now when that happened at least once, else a pass when it passed at least
 once, else a skip, else missing. The cells that can be argued about:
@@ -23,6 +25,8 @@ once, else a skip, else missing. The cells that can be argued about:
   never take it for good. `baseline accept` is how one says that it is known.
 - A test that was run several times has one table of counts and so one verdict, which each of its repeats has, whatever
   its own status; only one without a result is `missing` all the same.
+- An expunge list, where no baseline knows the test, says that it goes wrong, and maybe how often, but neither how nor
+  where: no way of going wrong is new, and a skip loses nothing. What is flaky (F:1/11) is not `fixed` by a pass.
 - A test that was left out on purpose, because it is known to fail, is a `known-failure` though it was skipped.
 """
 
@@ -108,8 +112,13 @@ class RunVerdict:
         return tuple(worst.values())
 
 
-def judge(before: Counts | None, now: Counts) -> Verdict:
-    """Compare what is known of a test with what it did, by the table at the head of this module."""
+def judge(before: Counts | None, now: Counts, *, expunged: bool = False) -> Verdict:
+    """Compare what is known of a test with what it did, by the table at the head of this module.
+
+    `expunged`: `before` is from an expunge list alone.
+    """
+    if expunged and now.bad:
+        return Verdict.KNOWN_FAILURE
     if now.bad:
         return _judge_bad(before, now)
     known = before if before is not None else Counts()
@@ -118,7 +127,7 @@ def judge(before: Counts | None, now: Counts) -> Verdict:
             return Verdict.OK
         return Verdict.FIXED if known.bad else Verdict.NEW
     if now[Status.SKIP]:
-        if known[Status.SKIP]:
+        if known[Status.SKIP] or expunged:
             return Verdict.OK
         return Verdict.SKIPPED_NOW if known[Status.PASS] or known.bad else Verdict.NEW
     return Verdict.MISSING
@@ -161,7 +170,7 @@ def _judge_bad(before: Counts | None, now: Counts) -> Verdict:
 def _judge_test(test: TestId, outcome: Outcome | None, now: Counts, baseline: Baseline, *, left_out: bool) -> Judged:
     outcome = outcome or Outcome(Status.MISSING, reason="no result yet")
     before = baseline.entry(test)
-    verdict = judge(before.counts if before else None, now)
+    verdict = judge(before.counts, now, expunged=before.expunged) if before else judge(None, now)
     if outcome.status is Status.MISSING:
         verdict = Verdict.MISSING
     elif outcome.status is Status.SKIP and left_out:

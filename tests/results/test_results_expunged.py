@@ -6,6 +6,7 @@ import pytest
 
 from kdevops.errors import ExitCode, InfrastructureError
 from kdevops.report.summary import summary_json, summary_text
+from kdevops.report.words import was
 from kdevops.results.baseline import Baseline, Entry, Table, accept, save
 from kdevops.results.model import Counts, Outcome, RunState, Status, TestId
 from kdevops.results.store import PlannedRow, Run, Store
@@ -14,7 +15,8 @@ from kdevops.results.verdict import Verdict, judge_run
 S, V = Status, Verdict
 KEY = ("fstests", "xfs_crc")
 TEST, OTHER = TestId(*KEY, "generic/482"), TestId(*KEY, "generic/001")
-EXPUNGED = Baseline("6.1").with_expunges({TEST: "F:1/11"})
+EXPUNGED = Baseline("6.1").with_expunges({TEST: "https://bugs.example/1"})
+FLAKY = Baseline("6.1").with_expunges({TEST: "F:1/11"})
 RUN = Run(7, "xfs", RunState.COMPLETE, "2026-01-01T00:00:00+00:00", "2026-01-01T00:10:00+00:00", {})
 
 
@@ -33,6 +35,9 @@ def test_what_an_expunged_test_does(status: Status, verdict: Verdict, code: Exit
     judged = judge_run([TEST], {TEST: Outcome(status)}, EXPUNGED)
     assert judged.tests[0].verdict is verdict
     assert judged.exit_code is code
+    flaky = judge_run([TEST], {TEST: Outcome(status)}, FLAKY)
+    assert flaky.tests[0].verdict is (V.OK if verdict is V.FIXED else verdict)
+    assert flaky.exit_code is code
 
 
 def test_the_other_tests_are_judged_as_before() -> None:
@@ -72,9 +77,11 @@ def test_a_test_left_out_on_purpose_is_a_known_failure_and_still_counted_as_skip
 
 def test_the_summary_names_the_list_and_not_counts_that_nobody_saw() -> None:
     judged = judge_run([TEST], {TEST: Outcome(S.PASS)}, EXPUNGED)
-    assert "known to fail; now pass\n    note: F:1/11" in summary_text(RUN, judged)
+    assert "known to fail; now pass\n    note: https://bugs.example/1" in summary_text(RUN, judged)
     (told,) = summary_json(RUN, judged)["tests"]  # type: ignore[misc,union-attr]
-    assert (told["was"], told["expunged"], told["note"]) == (None, True, "F:1/11")  # type: ignore[call-overload,index]
+    assert (told["was"], told["expunged"], told["note"]) == (None, True, "https://bugs.example/1")  # type: ignore[call-overload,index]
+    judged = judge_run([TEST], {TEST: Outcome(S.FAIL)}, FLAKY)
+    assert was(judged.tests[0].before) == "known to fail 1 time in 11"
 
 
 def test_what_is_left_out_has_its_reason_and_is_never_given_to_a_guest(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdevops.errors import UserError
-from kdevops.results.expunges import MAX_BYTES, Expunge, load, parse
+from kdevops.results.expunges import MAX_BYTES, Expunge, counts_of, load, parse, rate_of
 
 FILE = Path("all.txt")
 
@@ -72,6 +72,63 @@ def test_any_text_is_read_or_refused_with_its_line(text: str) -> None:
         lines = text.split("\n")
         assert all(each.test in lines[each.line - 1] and each.note.isprintable() for each in found)
     assert not refused or refused.startswith("all.txt:")
+
+
+@pytest.mark.parametrize(
+    ("note", "rate"),
+    [
+        ("F:1/11", (1, 11)),
+        ("F:~1/5", (1, 5)),
+        ("F: ~1/5 hung task https://bugs.example/1", (1, 5)),
+        ("# F:1/30", (1, 30)),
+        ("Hung:1/6 https://bugs.example/1", (1, 6)),
+        ("Hung task F:1/10", (1, 10)),
+        ("remove me once we update F:1/12 test bug", (1, 12)),
+        ("failure rate 1/40 seems like a test bug?", (1, 40)),
+        ("flaky test - failure rate is about 1/1604 https://bugs.example/1/2", (1, 1604)),
+        ("fails on xfs_a failure rate: 1/9 and on xfs_b with a failure rate of failure rate 1/3", (1, 9)),
+        ("started hanging after reducing RAM size to 2GB, rate 1/20 - 1/100", (1, 20)),
+        ("hung task failure rate ~ 2/30", (2, 30)),
+        ("F:1/1", (1, 1)),
+        ("", None),
+        ("korg#218226", None),
+        ("F:0/3", None),
+        ("F:4/3", None),
+        ("F:1/2/3", None),
+        ("AF:1/2", None),
+        ("bisected on 1/2", None),
+        ("tar -xOJf results/20230725/6.5.0/xfs/506.out.bad", None),
+        ("rate https://bugs.example/rate/1/2", None),
+        ("F:1/٣", None),
+    ],
+)
+def test_how_often_a_test_fails(note: str, rate: tuple[int, int] | None) -> None:
+    assert rate_of(note) == rate
+
+
+words = st.lists(
+    st.sampled_from(["crash", "hung", "task", "korg#218226", "https://b.example/1", "-", "#", "~"]), max_size=4
+)
+written = st.sampled_from(["F:{}", "F:~{}", "F: ~{}", "Hung:{}", "failure rate {}", "failure rate is about {}"])
+
+
+@given(words, written, st.integers(1, 10**9 - 1), st.integers(1, 10**9 - 1), words)
+def test_a_rate_is_read_wherever_it_stands(
+    before: list[str], form: str, some: int, more: int, after: list[str]
+) -> None:
+    bad, runs = sorted((some, more))
+    note = " ".join([*before, form.format(f"{bad}/{runs}"), *after])
+    assert rate_of(note) == (bad, runs)
+    counts = counts_of(note)
+    assert (counts.bad, counts.total) == (bad, runs)
+    assert 0 not in counts.counts.values()
+
+
+@given(st.text(alphabet=st.sampled_from("Ff:~ /0123rate") | st.characters(), max_size=40))
+def test_any_note_has_a_rate_of_its_own_or_none(note: str) -> None:
+    rate = rate_of(note)
+    assert rate is None or (0 < rate[0] <= rate[1] and "/" in note)
+    assert counts_of(note).bad >= 1
 
 
 def test_every_category_and_priority_of_the_section_and_the_common_lists(tmp_path: Path) -> None:
