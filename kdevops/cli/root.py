@@ -20,6 +20,7 @@ COMMANDS = {
     "ssh": ("kdevops.cli.guests:ssh", "Log in to a guest, or run a command there."),
     "console": ("kdevops.cli.guests:console", "Show what a guest printed on its console."),
     "kernel": ("kdevops.cli.kernel:kernel", "Build and show kernels."),
+    "image": ("kdevops.cli.image:image", "Make what guests start from: Vagrant boxes."),
     "run": ("kdevops.cli.run:run", "Run the tests of a lab, and first whatever they need."),
     "resume": ("kdevops.cli.run:resume", "Go on with a run that was interrupted."),
     "rerun": ("kdevops.cli.run:rerun", "Do an earlier run again, as it was."),

@@ -14,7 +14,7 @@ from kdevops.guest.image_store import full
 from kdevops.process import install_hint, run
 
 SECTOR = 512
-_START = 1 << 20
+START = 1 << 20
 """Where the partition begins, in bytes: what partitioning tools have aligned to since 2010."""
 _SMALLEST = 64 << 20
 # Fixed, so that neither a newer mke2fs nor a distribution's mke2fs.conf puts in what an older kernel cannot mount.
@@ -56,7 +56,7 @@ async def make_disk(
     """
     if size < _SMALLEST:
         raise _too_small(size)
-    await _fill(disk, archives, size, _START, "kdevops-root", log, *(("-U", str(uuid)) if uuid else ()))
+    await _fill(disk, archives, size, START, "kdevops-root", log, *(("-U", str(uuid)) if uuid else ()))
     with disk.open("r+b") as file:
         file.write(boot_record(size, signature, mark))
 
@@ -95,7 +95,7 @@ async def _fill(
 
 def boot_record(size: int, signature: int, mark: bytes) -> bytes:
     """The first sector of a PC disk with one Linux partition: signature at 440, table at 446, 55 AA at 510."""
-    first, count = _START // SECTOR, (size - _START) // SECTOR
+    first, count = START // SECTOR, (size - START) // SECTOR
     # CHS addresses of FE FF FF mean: look at the sector numbers that follow.
     entry = struct.pack("<B3sB3sII", 0, b"\xfe\xff\xff", 0x83, b"\xfe\xff\xff", first, min(count, 0xFFFFFFFF))
     return mark[:440].ljust(440, b"\0") + struct.pack("<IH", signature, 0) + entry + bytes(48) + b"\x55\xaa"

@@ -1,0 +1,145 @@
+"""Vagrant boxes that we make, from the same recipe as the embedded provider's images."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from kdevops.errors import UserError
+from kdevops.guest.box_disk import make_bootable_disk
+from kdevops.guest.box_pack import convert, templates, write_box
+from kdevops.guest.box_tree import BoxProvider, box_packages, early_files, finish_hook, late_files
+from kdevops.guest.image_base import STEP
+from kdevops.guest.image_debian import LEFT_OUT, USERADD, check_packages, contents, signature_of, unpack_debian
+from kdevops.guest.image_disk import partuuid
+from kdevops.guest.image_store import making, publish
+from kdevops.guest.needs import GuestNeeds
+from kdevops.lab.model import Image
+from kdevops.paths import write_atomic
+from kdevops.progress import Progress, Report, silent
+
+_GIB = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A box file in the cache. `key` is the hash of its recipe, `name` what Vagrant shall call it.
+
+    `record` is what a run must remember of it, as JSON values; its `root` is the kernel parameter of this name.
+    """
+
+    path: Path
+    key: str
+    name: str
+    provider: BoxProvider
+    record: Mapping[str, Any]
+
+
+async def ensure_box(
+    image: Image, needs: GuestNeeds, provider: BoxProvider, *, cache: Path, report: Report = silent
+) -> Box:
+    """Make the box of this recipe for one of Vagrant's providers, or take it from `cache`/boxes.
+
+    Raises UserError for an image that is no recipe and for what the mirror does not have, InfrastructureError for all else.
+    """
+    _refuse(image)
+    check_packages(image)
+    key = recipe_key(image, needs, provider)
+    store = cache / "boxes"
+    made = _load(image, provider, store, key)
+    if not made:
+        async with making(store, key, report) as work:
+            made = _load(image, provider, store, key)
+            if not made:
+                await _make(image, needs, provider, key, work, store, report)
+                made = _load(image, provider, store, key)
+    assert made
+    report(Progress(STEP, f"{made.name} for {provider}", fraction=1.0, done=True))
+    return made
+
+
+def recipe_key(image: Image, needs: GuestNeeds, provider: BoxProvider) -> str:
+    """A hash of everything that decides what is in the box; the host's mirror does not."""
+    own = hashlib.sha256()
+    for part in (early_files(""), late_files(), finish_hook("", "").encode(), templates(provider)):
+        own.update(hashlib.sha256(part).digest())
+    packages = box_packages(image, needs, provider)
+    recipe = [
+        provider, image.suite, image.mirror, packages, needs.users, USERADD, _size(image), own.hexdigest(), LEFT_OUT,
+    ]  # fmt: skip
+    return hashlib.sha256(json.dumps(recipe).encode()).hexdigest()[:32]
+
+
+def _refuse(image: Image) -> None:
+    brought = image.path or image.url
+    if brought:
+        raise UserError(
+            f"no Vagrant box can be made of {brought}: it takes a recipe, not a ready image",
+            hint="leave path and url of guests.image out, or name a box at provider.box",
+        )
+    if platform.machine() != "x86_64":
+        raise UserError(
+            f"our Vagrant boxes are for x86-64, and this machine is {platform.machine()}",
+            hint="name a box for this machine at provider.box",
+        )
+
+
+def _load(image: Image, provider: BoxProvider, store: Path, key: str) -> Box | None:
+    path, record = _path(store, key, provider), store / f"{key}.json"
+    if not path.is_file() or not record.is_file():
+        return None
+    return Box(path, key, _name(image, key), provider, json.loads(record.read_text()))
+
+
+def _path(store: Path, key: str, provider: BoxProvider) -> Path:
+    return store / f"{key}-{provider}.box"
+
+
+def _name(image: Image, key: str) -> str:
+    return f"kdevops/{image.suite}-{key[:12]}"
+
+
+def _size(image: Image) -> int:
+    """Bytes of the disk, in whole GiB as vagrant-libvirt counts."""
+    return -(-image.size // _GIB) * _GIB
+
+
+async def _make(
+    image: Image, needs: GuestNeeds, provider: BoxProvider, key: str, work: Path, store: Path, report: Report
+) -> None:
+    log = store / f"{key}.log"
+    log.unlink(missing_ok=True)
+    signature, uuid = signature_of(key), UUID(key)
+    root = partuuid(signature)
+    early, late, tree, disk = (work / name for name in ("early.tar", "late.tar", "root.tar", "disk.raw"))
+    early.write_bytes(early_files(root.removeprefix("PARTUUID=")))
+    late.write_bytes(late_files())
+    await unpack_debian(
+        image,
+        needs,
+        box_packages(image, needs, provider),
+        tree,
+        options=[f"--essential-hook=tar-in {shlex.quote(str(early))} /"],
+        hooks=[finish_hook(str(uuid), root.removeprefix("PARTUUID="))],
+        log=log,
+        report=report,
+    )
+    report(Progress(STEP, "making the disk", fraction=0.92))
+    await make_bootable_disk(disk, [tree, late], size=_size(image), signature=signature, uuid=uuid, log=log)
+    report(Progress(STEP, "packing the box", fraction=0.95))
+    packed = await convert(disk, provider, log)
+    box = _path(work, key, provider)
+    write_box(box, provider, packed, name=_name(image, key), key=key, size=_size(image))
+    record = {
+        "kind": "box", "suite": image.suite, "provider": provider, "key": key, "root": root,
+        **contents(tree, work / "tree"),
+    }  # fmt: skip
+    write_atomic(work / f"{key}.json", json.dumps(record, indent=1))
+    publish(work, store, [f"{key}.json", box.name])

@@ -1,0 +1,88 @@
+"""What is in a Vagrant box: Debian with systemd, a kernel, GRUB, and a user whom Vagrant can log in as."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from pathlib import Path
+from typing import Literal
+
+from kdevops.guest.image_debian import image_packages
+from kdevops.guest.image_own import MASKED, add_file, add_link
+from kdevops.guest.needs import GuestNeeds
+from kdevops.lab.model import Image
+
+BoxProvider = Literal["libvirt", "virtualbox"]
+DATA = Path(__file__).parent / "data"
+_PACKAGES = ("grub-common", "grub-pc-bin", "grub2-common", "initramfs-tools", "sudo", "systemd-resolved")
+# The cloud kernel, a quarter of the other one, has none of the disks and cards that VirtualBox has.
+_KERNELS: dict[BoxProvider, str] = {"libvirt": "linux-image-cloud-amd64", "virtualbox": "linux-image-amd64"}
+_EARLY = {
+    "etc/default/grub": "grub",
+    "etc/initramfs-tools/conf.d/kdevops": "initramfs.conf",
+    "usr/share/initramfs-tools/modules.d/kdevops": "initramfs-modules",
+    "usr/lib/systemd/system/kdevops-host-keys.service": "kdevops-host-keys.service",
+}
+_LATE = {
+    "etc/sudoers.d/vagrant": "sudoers",
+    "etc/systemd/network/99-kdevops.network": "99-kdevops.network",
+    "etc/udev/rules.d/61-kdevops.rules": "61-kdevops.rules",
+}
+_HOSTNAME = "kdevops"
+_VAGRANT = 1000
+"""The user and group id of vagrant; finish.sh makes them."""
+
+
+def box_packages(image: Image, needs: GuestNeeds, provider: BoxProvider) -> list[str]:
+    """What is installed in a box: what the embedded provider's guests have with systemd, and what boots by itself."""
+    return sorted({*image_packages(image, needs, systemd=True), *_PACKAGES, _KERNELS[provider]})
+
+
+def early_files(partuuid: str) -> bytes:
+    """A tar archive of what must be there before packages are installed, because their scripts read it."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for name, source in _EARLY.items():
+            add_file(archive, name, _data(source), 0o644)
+        add_file(archive, "etc/fstab", f"PARTUUID={partuuid} / ext4 defaults 0 1\n".encode(), 0o644)
+    return buffer.getvalue()
+
+
+def late_files() -> bytes:
+    """A tar archive to be unpacked over the finished tree."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for name, source in _LATE.items():
+            add_file(archive, name, _data(source), 0o440 if source == "sudoers" else 0o644)
+        add_file(archive, "etc/ssh/sshd_config.d/kdevops.conf", _sshd(), 0o644)
+        add_file(archive, "etc/hostname", f"{_HOSTNAME}\n".encode(), 0o644)
+        add_file(archive, "etc/hosts", f"127.0.0.1 localhost\n127.0.1.1 {_HOSTNAME}\n::1 localhost\n".encode(), 0o644)
+        # Empty: every machine makes its own, and yet this is no first boot with questions; see machine-id(5).
+        add_file(archive, "etc/machine-id", b"", 0o444)
+        add_link(archive, "etc/resolv.conf", "../run/systemd/resolve/resolv.conf")
+        for name in MASKED:
+            add_link(archive, f"etc/systemd/system/{name}", "/dev/null")
+        _add_directory(archive, "home/vagrant/.ssh")
+        add_file(archive, "home/vagrant/.ssh/authorized_keys", _data("vagrant.pub"), 0o600, owner=_VAGRANT)
+    return buffer.getvalue()
+
+
+def finish_hook(uuid: str, partuuid: str) -> str:
+    """Shell text for mmdebstrap's --customize-hook: users, units and GRUB, for a root file system known by these."""
+    return f"uuid={uuid} partuuid={partuuid}\n{_data('finish.sh').decode()}"
+
+
+def _data(name: str) -> bytes:
+    return (DATA / "box" / name).read_bytes()
+
+
+def _sshd() -> bytes:
+    """The settings of the embedded provider's guests, but for the seed, which only these have."""
+    lines = (DATA / "sshd.conf").read_text().splitlines(keepends=True)
+    return "".join(line for line in lines if "/run/kdevops/seed" not in line).encode()
+
+
+def _add_directory(archive: tarfile.TarFile, name: str) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.type, entry.mode, entry.uid, entry.gid = tarfile.DIRTYPE, 0o700, _VAGRANT, _VAGRANT
+    archive.addfile(entry)

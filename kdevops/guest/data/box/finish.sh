@@ -1,0 +1,44 @@
+# What is left to be done in the tree $1 once every package is in it. Goes behind assignments to `uuid` and `partuuid`, by
+# which the root file system will be known.
+set -e
+in_tree() {
+    chroot "$tree" env PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C "$@"
+}
+tree=$1
+
+# A password that nothing matches, where useradd's own means a locked account, which sshd lets nobody into.
+in_tree useradd --create-home --user-group --uid 1000 --shell /bin/bash --password '*' vagrant
+in_tree systemctl --quiet enable systemd-networkd.service systemd-resolved.service kdevops-host-keys.service
+
+# GRUB without grub-install, which wants a disk: the core image goes behind the boot sector later.
+mkdir -p "$tree/boot/grub"
+cp -r "$tree/usr/lib/grub/i386-pc" "$tree/boot/grub/"
+in_tree grub-mkimage -O i386-pc -o /boot/grub/core.img -p "(hd0,msdos1)/boot/grub" biosdisk part_msdos ext2 normal linux
+in_tree grub-editenv /boot/grub/grubenv create
+# Scripts of update-grub that find nothing here; each costs an emulated guest a second.
+for script in 05_debian_theme 20_linux_xen 30_os-prober 30_uefi-firmware 40_custom 41_custom; do
+    [ ! -e "$tree/etc/grub.d/$script" ] || chmod -x "$tree/etc/grub.d/$script"
+done
+
+# There is no disk yet for grub-probe to look at, so it is told what there will be. What it gives for a device is what the
+# kernel gets for a root, because /dev/disk is not there either.
+probe=$tree/usr/sbin/grub-probe
+mv "$probe" "$probe.real"
+cat >"$probe" <<END
+#!/bin/sh
+for word; do
+    case \$word in
+        --target=device) echo UUID=$uuid ;;
+        --target=fs_uuid) echo $uuid ;;
+        --target=partuuid) echo $partuuid ;;
+        --target=fs) echo ext2 ;;
+        --target=partmap) echo msdos ;;
+        --target=compatibility_hint) echo hd0,msdos1 ;;
+        --target=hints_string) echo --hint-bios=hd0,msdos1 ;;
+    esac
+done
+END
+chmod +x "$probe"
+in_tree grub-mkconfig -o /boot/grub/grub.cfg
+mv "$probe.real" "$probe"
+grep -q "root=UUID=$uuid" "$tree/boot/grub/grub.cfg"
