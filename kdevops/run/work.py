@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import bisect
 import heapq
+import math
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 
@@ -18,8 +19,9 @@ from kdevops.results.store import PlannedRow
 
 UNKNOWN_SECONDS = 10.0
 """What a test is expected to take before anybody has seen it run."""
-SHARES = 2
-"""Into how many chunks a guest's part of what is left is cut."""
+SHARES = 1.25
+"""Into how many chunks a guest's part of what is left is cut. What is held back evens out how wrong expectations are; every
+further chunk costs a start of the harness, 6 s in an emulated guest."""
 LEAST_CHUNK = 10.0
 """Expected seconds of a chunk below which starting the harness would cost more than an even end gains."""
 MAX_CHUNK = 200
@@ -119,12 +121,18 @@ class WorkQueue:
         pools = [pool for pool in self._pools.values() if pool.items]
         pool = min(pools, key=lambda each: (each.rank, -each.items[-1][0]), default=None)
         if pool and (not self._heap or (pool.rank, -pool.items[-1][0]) < self._heap[0][:2]):
-            share = max(LEAST_CHUNK, self._pooled_seconds / (SHARES * max(1, self.guests)))
+            share = self._share()
             taken = pool.cut(share)
             seconds = sum(item[0] for item in taken)
             self._pooled_seconds -= seconds
             return Work(pool.suite, tuple(item[2] for item in taken), seconds, last=pool.rank == 2)
         return heapq.heappop(self._heap)[-1] if self._heap else None
+
+    def _share(self) -> float:
+        """Expected seconds of the next chunk. A single guest has nobody to end at the same time with."""
+        if self.guests <= 1:
+            return math.inf
+        return max(LEAST_CHUNK, self._pooled_seconds / (SHARES * self.guests))
 
     async def take(self) -> Work | None:
         """The next piece, waited for while others may still give some back; None when all is done.
