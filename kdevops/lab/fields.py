@@ -12,7 +12,9 @@ _SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,15})?)\s*(|[KMGT])(i?B)?", re.IGNO
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 MAX_SIZE = 1 << 60
 """Bytes; QEMU and the file systems end near there too."""
-_NAME = re.compile(r"[a-z]([a-z0-9-]{0,30}[a-z0-9])?")
+MAX_NAME = 32
+"""Characters."""
+_NAME = re.compile(rf"[a-z]([a-z0-9-]{{0,{MAX_NAME - 2}}}[a-z0-9])?")
 
 
 def parse_size(value: object) -> int:
@@ -27,7 +29,8 @@ def parse_size(value: object) -> int:
 def _check_name(value: str) -> str:
     if not _NAME.fullmatch(value):
         raise ValueError(
-            "a name is lower-case letters, digits and dashes, begins with a letter, and has at most 32 characters"
+            "a name is lower-case letters, digits and dashes, begins with a letter, and has at most "
+            f"{MAX_NAME} characters"
         )
     return value
 

@@ -23,15 +23,19 @@ def is_config_file(value: str) -> bool:
     return "/" in value or "." in value or value.startswith("~")
 
 
+_OF_A_KERNEL: tuple[tuple[Loc, Callable[[str], bool]], ...] = (
+    (("source", "path"), _always),
+    (("source", "prebuilt"), _always),
+    (("source", "tarball"), _is_local),
+    (("source", "git"), _is_local),
+    (("patches",), _always),
+    (("config", "base"), is_config_file),
+    (("config", "fragments"), is_config_file),
+)
 _FILES: tuple[tuple[Loc, Callable[[str], bool]], ...] = (
     (("guests", "image", "path"), _always),
-    (("kernel", "source", "path"), _always),
-    (("kernel", "source", "prebuilt"), _always),
-    (("kernel", "source", "tarball"), _is_local),
-    (("kernel", "source", "git"), _is_local),
-    (("kernel", "patches"), _always),
-    (("kernel", "config", "base"), is_config_file),
-    (("kernel", "config", "fragments"), is_config_file),
+    *((("kernel", *loc), is_file) for loc, is_file in _OF_A_KERNEL),
+    *((("compare", "kernel", *loc), is_file) for loc, is_file in _OF_A_KERNEL),
     (("suites", "fstests", "source", "path"), _always),
     (("suites", "fstests", "source", "git"), _is_local),
     (("suites", "fstests", "profile_files"), _always),

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator, model_validator
 
-from kdevops.lab.fields import Model, Name, Paths, Sha256, Size, Strings, Symbol
+from kdevops.lab.fields import MAX_NAME, Model, Name, Paths, Sha256, Size, Strings, Symbol
 from kdevops.lab.fstests import Fstests
+from kdevops.lab.servers import ROLES
 from kdevops.lab.vagrant import Vagrant
+
+DEV = "-dev"
+"""How the name of the lab under test ends where there is a baseline arm beside it."""
+MAX_PORT = 65535
 
 
 class Disk(Model):
@@ -97,6 +102,17 @@ class Kernel(Model):
     jobs: int | None = Field(default=None, ge=1)
     cmdline: Strings = ()
 
+    def filled_from(self, other: Kernel) -> Kernel:
+        """This kernel with what was not said of it, and of its configuration, as `other` has it."""
+        filled = _filled(self, other)
+        return filled.model_copy(update={"config": _filled(filled.config, other.config)})
+
+
+class Compare(Model):
+    """The baseline arm: guests like the others with another kernel. What is not said of it is as in the lab's `kernel`."""
+
+    kernel: Kernel
+
 
 class Selftests(Model):
     """kselftest: `targets` are directories of the tree's selftests; `tests` (target:test) narrows, `skip` drops."""
@@ -153,7 +169,7 @@ class Qemu(Model):
     )
     binary: str | None = None
     ssh_port: int | None = Field(
-        default=None, ge=1024, le=65535, description="the first guest's; default: any free port"
+        default=None, ge=1024, le=MAX_PORT, description="the first guest's; default: any free port"
     )
     boot_timeout: float = Field(
         default=60, gt=0, description="seconds to ssh when accelerated; stretched when emulated"
@@ -173,14 +189,49 @@ class Lab(Model):
     ] = Qemu()
     guests: Guests = Guests()
     kernel: Kernel = Kernel()
+    compare: Compare | None = Field(
+        default=None,
+        description="the kernel to compare with: every test is run on it too, in guests of its own; "
+        "the guests under test are then called <name>-dev-1 and on",
+    )
     suites: Suites = Suites()
     baseline: Path | None = Field(
         default=None, description="directory of stored baselines; default: baselines/ beside the lab file"
     )
 
+    @field_validator("compare")
+    @classmethod
+    def _beside(cls, compare: Compare | None, info: ValidationInfo) -> Compare | None:
+        if compare is None:
+            return None
+        name, provider, guests = (info.data.get(field) for field in ("name", "provider", "guests"))
+        if name and name.endswith(DEV):
+            raise ValueError(f"the lab's name ends in {DEV}, which is how the lab under test is told from its baseline")
+        if name and len(name + DEV) > MAX_NAME:
+            raise ValueError(
+                f"the lab under test is called {name}{DEV}, and a name has at most {MAX_NAME} characters: "
+                f"shorten `name` to {MAX_NAME - len(DEV)}"
+            )
+        if isinstance(provider, Qemu) and provider.ssh_port and guests:
+            last = provider.ssh_port + 2 * (guests.count + len(ROLES)) - 1
+            if last > MAX_PORT:
+                raise ValueError(
+                    f"provider.ssh_port leaves no room for the guests of two arms: the last port is {last}"
+                )
+        kernel = info.data.get("kernel")
+        return Compare(kernel=compare.kernel.filled_from(kernel)) if kernel else compare
+
     def guest_names(self) -> tuple[str, ...]:
         """The names of the guests, `<lab>-1` and on."""
         return tuple(f"{self.name}-{number}" for number in range(1, self.guests.count + 1))
+
+
+_Part = TypeVar("_Part", bound=Model)
+
+
+def _filled(said: _Part, other: _Part) -> _Part:
+    unsaid = type(said).model_fields.keys() - said.model_fields_set
+    return said.model_copy(update={field: getattr(other, field) for field in unsaid})
 
 
 def lab_schema() -> dict[str, Any]:

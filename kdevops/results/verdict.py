@@ -28,6 +28,9 @@ once, else a skip, else missing. The cells that can be argued about:
 - An expunge list, where no baseline knows the test, says that it goes wrong, and maybe how often, but neither how nor
   where: no way of going wrong is new, and a skip loses nothing. What is flaky (F:1/11) is not `fixed` by a pass.
 - A test that was left out on purpose, because it is known to fail, is a `known-failure` though it was skipped.
+
+Where the same tests were run on another kernel beside this one, the baseline arm, that counts for more than what is
+stored: `known_before` says what is then known.
 """
 
 from __future__ import annotations
@@ -38,7 +41,8 @@ from enum import StrEnum
 
 from kdevops.errors import ExitCode, InfrastructureError
 from kdevops.results.baseline import Baseline, Entry
-from kdevops.results.model import Counts, Outcome, Status, TestId
+from kdevops.results.model import Counts, Outcome, RunState, Status, TestId
+from kdevops.results.store import Run
 
 
 class Verdict(StrEnum):
@@ -61,7 +65,8 @@ _WORST = (Status.MISSING, Status.SKIP, Status.PASS, Status.FAIL, Status.HANG, St
 class Judged:
     """One test of a run, or one of its repeats. `before` is None for a test nobody knows.
 
-    `now` counts how all repeats of the test ended. `gates` says that this one alone makes the run red.
+    `now` counts how all repeats of the test ended, `arm` the same of the baseline arm, None where that did not run it.
+    `gates` says that this one alone makes the run red.
     """
 
     test: TestId
@@ -70,6 +75,25 @@ class Judged:
     now: Counts
     verdict: Verdict
     gates: bool
+    arm: Counts | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """The baseline arm of an A/B run: the run of the kernel to compare with, and how its tests ended."""
+
+    run: Run
+    outcomes: Mapping[TestId, Outcome]
+
+    @property
+    def complete(self) -> bool:
+        """Every test of it has a result."""
+        return self.run.state is RunState.COMPLETE
+
+    @property
+    def counts(self) -> Counts:
+        """How many tests ended how."""
+        return Counts.of(outcome.status for outcome in self.outcomes.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +103,7 @@ class RunVerdict:
     tests: tuple[Judged, ...]
     series: str
     compared: Mapping[tuple[str, str], str | None]
+    arm: Arm | None = None
 
     @property
     def counts(self) -> Counts:
@@ -97,10 +122,14 @@ class RunVerdict:
 
     @property
     def exit_code(self) -> ExitCode:
-        """OK only when nothing gates, nothing is missing and something ran. A regression outweighs incompleteness."""
+        """OK only when nothing gates, nothing is missing (in the baseline arm neither) and something ran.
+
+        A regression outweighs incompleteness.
+        """
         if any(each.gates for each in self.tests):
             return ExitCode.REGRESSION
-        return ExitCode.OK if self.complete and self.ran else ExitCode.INCOMPLETE
+        whole = self.complete and (self.arm is None or self.arm.complete)
+        return ExitCode.OK if whole and self.ran else ExitCode.INCOMPLETE
 
     def of(self, *verdicts: Verdict) -> tuple[Judged, ...]:
         """The tests with one of these verdicts, in the plan's order; of each test's repeats the one that ended worst."""
@@ -133,29 +162,59 @@ def judge(before: Counts | None, now: Counts, *, expunged: bool = False) -> Verd
     return Verdict.MISSING
 
 
+def known_before(stored: Entry | None, arm: Counts | None, now: Counts) -> Counts | None:
+    """What is known of a test that was run on the baseline kernel too: what it did there, if that is an answer.
+
+    Missing is none, and a hang only to a hang. A skip adds to what is stored. A pass does not undo that the test is
+    flaky: where that is stored (or it is expunged, which may mean no more), both are counted together.
+    """
+    before = stored.counts if stored else None
+    if arm is None:
+        return before
+    hangs_now = 0 < now.bad == now[Status.HANG]
+    ignored = {Status.MISSING} if hangs_now else {Status.MISSING, Status.HANG}
+    there = Counts({status: number for status, number in arm.counts.items() if status not in ignored and number})
+    if not there.total:
+        return before
+    ran = bool(there[Status.PASS] or there.bad)
+    flaky = bool(stored and stored.counts.bad and (stored.counts[Status.PASS] or stored.expunged))
+    return there if ran and (there.bad or not flaky) else (before or Counts()) + there
+
+
 def judge_run(
     planned: Sequence[TestId],
     outcomes: Mapping[TestId, Outcome],
     baseline: Baseline,
     *,
     left_out: Collection[TestId] = (),
+    arm: Arm | None = None,
 ) -> RunVerdict:
     """Judge every planned test; one without an outcome yet is missing.
 
-    `left_out` are tests that were not run because they are known to fail; their status is skip. Raises
+    `left_out` are tests that were not run because they are known to fail; their status is skip. `arm` is the run on
+    the baseline kernel beside this one. Raises
     InfrastructureError when the numbers do not add up: an outcome that nobody planned, a test planned twice.
     """
-    statuses: dict[TestId, list[Status]] = {}
-    for test in planned:
-        statuses.setdefault(test.plain, []).append(outcomes[test].status if test in outcomes else Status.MISSING)
-    now = {plain: Counts.of(repeats) for plain, repeats in statuses.items()}
+    now = _by_test({test: outcomes[test].status if test in outcomes else Status.MISSING for test in planned})
+    beside = _by_test({test: outcome.status for test, outcome in arm.outcomes.items()}) if arm else {}
     tests = tuple(
-        _judge_test(test, outcomes.get(test), now[test.plain], baseline, left_out=test in left_out) for test in planned
+        _judge_test(
+            test, outcomes.get(test), now[test.plain], baseline, beside.get(test.plain), left_out=test in left_out
+        )
+        for test in planned
     )
     tables = {(test.suite, test.profile): baseline.table(test) for test in planned}
     compared = {key: table.series if table else None for key, table in tables.items()}
     _check_sum(planned, outcomes, (each.outcome.status for each in tests))
-    return RunVerdict(tests, baseline.series, compared)
+    return RunVerdict(tests, baseline.series, compared, arm)
+
+
+def _by_test(statuses: Mapping[TestId, Status]) -> dict[TestId, Counts]:
+    """How often each test ended how, all its repeats together, under its plain name."""
+    repeats: dict[TestId, list[Status]] = {}
+    for test, status in statuses.items():
+        repeats.setdefault(test.plain, []).append(status)
+    return {plain: Counts.of(each) for plain, each in repeats.items()}
 
 
 def _judge_bad(before: Counts | None, now: Counts) -> Verdict:
@@ -167,16 +226,19 @@ def _judge_bad(before: Counts | None, now: Counts) -> Verdict:
     return Verdict.SUSPECT if before[Status.PASS] else Verdict.KNOWN_FAILURE
 
 
-def _judge_test(test: TestId, outcome: Outcome | None, now: Counts, baseline: Baseline, *, left_out: bool) -> Judged:
+def _judge_test(
+    test: TestId, outcome: Outcome | None, now: Counts, baseline: Baseline, arm: Counts | None, *, left_out: bool
+) -> Judged:
     outcome = outcome or Outcome(Status.MISSING, reason="no result yet")
     before = baseline.entry(test)
-    verdict = judge(before.counts, now, expunged=before.expunged) if before else judge(None, now)
+    verdict = judge(known_before(before, arm, now), now)
     if outcome.status is Status.MISSING:
         verdict = Verdict.MISSING
     elif outcome.status is Status.SKIP and left_out:
         verdict = Verdict.KNOWN_FAILURE
     bad = Counts.of([outcome.status]).bad > 0
-    return Judged(test, outcome, before, now, verdict, gates=bad and verdict in {Verdict.REGRESSED, Verdict.NEW})
+    gates = bad and verdict in {Verdict.REGRESSED, Verdict.NEW}
+    return Judged(test, outcome, before, now, verdict, gates, arm)
 
 
 def _check_sum(planned: Sequence[TestId], outcomes: Mapping[TestId, Outcome], statuses: Iterable[Status]) -> None:

@@ -1,0 +1,22 @@
+"""The labs that a lab with `compare` stands for: the same guests with the kernel to compare with, and with that under test."""
+
+from __future__ import annotations
+
+from kdevops.lab.model import DEV, Lab, Qemu
+from kdevops.lab.servers import ROLES
+
+
+def arms(lab: Lab) -> tuple[Lab, ...]:
+    """The baseline arm, which keeps the lab's name, and the arm under test, `<name>-dev`; without `compare` the lab itself.
+
+    Neither compares any more: each is a lab like any other, with a directory, a lock and runs of its own.
+    """
+    if lab.compare is None:
+        return (lab,)
+    baseline = lab.model_copy(update={"compare": None, "kernel": lab.compare.kernel})
+    under_test = lab.model_copy(update={"compare": None, "name": lab.name + DEV})
+    provider = lab.provider
+    if isinstance(provider, Qemu) and provider.ssh_port:
+        port = provider.ssh_port + lab.guests.count + len(ROLES)
+        under_test = under_test.model_copy(update={"provider": provider.model_copy(update={"ssh_port": port})})
+    return baseline, under_test

@@ -1,0 +1,137 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kdevops.errors import ExitCode
+from kdevops.results.baseline import Baseline, Entry, Table
+from kdevops.results.model import Counts, Outcome, RunState, Status, TestId
+from kdevops.results.store import Run
+from kdevops.results.verdict import Arm, RunVerdict, Verdict, judge, judge_run, known_before
+
+S, V = Status, Verdict
+KEY = ("fstests", "xfs_crc")
+
+
+def counts(**numbers: int) -> Counts:
+    return Counts({Status(name): number for name, number in numbers.items()})
+
+
+def entry(**numbers: int) -> Entry:
+    return Entry(counts(**numbers))
+
+
+def arm(outcomes: dict[str, Status], state: RunState = RunState.COMPLETE) -> Arm:
+    run = Run(5, "ab", state, "2026-11-21T08:00:00.000+00:00", None, {})
+    return Arm(run, {TestId(*KEY, name): Outcome(status) for name, status in outcomes.items()})
+
+
+def judged(
+    now: dict[str, Status], beside: Arm | None, known: dict[str, Entry] | None = None, **more: object
+) -> RunVerdict:
+    tables = {KEY: Table("6.1", known)} if known else {}
+    outcomes = {TestId(*KEY, name): Outcome(status) for name, status in now.items()}
+    baseline = Baseline("6.1", tables, **more)  # type: ignore[arg-type]
+    return judge_run(list(outcomes), outcomes, baseline, arm=beside)
+
+
+def one(beside: Status | None, now: Status, known: Entry | None = None) -> Verdict:
+    other = arm({"generic/001": beside} if beside else {})
+    (test,) = judged({"generic/001": now}, other, {"generic/001": known} if known else None).tests
+    return test.verdict
+
+
+PASSES, FAILS, FLAKY, SKIPS = entry(**{"pass": 9}), entry(fail=3), entry(**{"pass": 9}, fail=2), entry(skip=2)
+
+
+@pytest.mark.parametrize("known", [None, PASSES, FAILS, FLAKY, SKIPS])
+def test_what_both_kernels_fail_is_no_regression_and_what_one_fails_is_the_difference(known: Entry | None) -> None:
+    assert one(S.FAIL, S.FAIL, known) is V.KNOWN_FAILURE
+    assert one(S.FAIL, S.PASS, known) is V.FIXED
+    assert one(S.PASS, S.PASS, known) is V.OK
+    # That it failed now and then without the change too is known: one more failure is no news of the change.
+    assert one(S.PASS, S.FAIL, known) is (V.SUSPECT if known is FLAKY else V.REGRESSED)
+
+
+def test_a_crash_where_the_baseline_kernel_only_fails_is_a_regression() -> None:
+    assert one(S.FAIL, S.CRASH) is V.REGRESSED
+    assert one(S.CRASH, S.CRASH) is V.KNOWN_FAILURE
+    assert one(S.CRASH, S.FAIL) is V.KNOWN_FAILURE
+
+
+@pytest.mark.parametrize("nothing", [None, S.MISSING, S.HANG])
+@pytest.mark.parametrize("now", [S.PASS, S.FAIL, S.CRASH, S.SKIP])
+@pytest.mark.parametrize("known", [None, PASSES, FAILS, FLAKY, SKIPS])
+def test_what_came_to_no_end_beside_it_is_no_knowledge(
+    nothing: Status | None, now: Status, known: Entry | None
+) -> None:
+    assert one(nothing, now, known) is judge(known.counts if known else None, Counts.of([now]))
+
+
+def test_a_hang_in_both_arms_is_no_regression() -> None:
+    assert one(S.HANG, S.HANG) is V.KNOWN_FAILURE
+    assert one(S.HANG, S.HANG, PASSES) is V.KNOWN_FAILURE
+    assert one(S.PASS, S.HANG) is V.REGRESSED
+
+
+def test_a_skip_beside_it_excuses_a_skip_and_nothing_else() -> None:
+    assert one(S.SKIP, S.SKIP, PASSES) is V.OK
+    assert one(S.SKIP, S.SKIP) is V.OK
+    assert one(S.SKIP, S.FAIL, PASSES) is V.REGRESSED
+    assert one(S.SKIP, S.FAIL) is V.NEW
+    assert one(S.PASS, S.SKIP) is V.SKIPPED_NOW
+
+
+def test_an_expunged_test_that_passes_beside_it_may_be_flaky() -> None:
+    test = TestId(*KEY, "generic/001")
+    for now, wanted in ((S.FAIL, V.SUSPECT), (S.PASS, V.OK)):
+        (found,) = judged({"generic/001": now}, arm({"generic/001": S.PASS}), expunged={test: "korg#1"}).tests
+        assert found.verdict is wanted
+
+
+def test_all_repeats_beside_it_count_together() -> None:
+    now = {"generic/001": S.PASS, "generic/001#2": S.FAIL}
+    beside = arm({"generic/001": S.FAIL, "generic/001#2": S.PASS})
+    tests = judged(now, beside).tests
+    assert [each.verdict for each in tests] == [V.SUSPECT, V.SUSPECT]
+    assert [each.arm for each in tests] == [Counts({S.PASS: 1, S.FAIL: 1})] * 2
+
+
+def test_each_test_knows_what_it_did_beside() -> None:
+    first, second = judged({"generic/001": S.FAIL, "generic/002": S.PASS}, arm({"generic/001": S.PASS})).tests
+    assert (first.arm, first.gates) == (Counts({S.PASS: 1}), True)
+    assert (second.arm, second.verdict) == (None, V.NEW)
+    assert all(each.arm is None for each in judged({"generic/001": S.FAIL}, None).tests)
+
+
+@pytest.mark.parametrize("state", list(RunState))
+def test_a_run_is_as_incomplete_as_its_baseline_arm(state: RunState) -> None:
+    beside = arm({"generic/001": S.PASS}, state)
+    whole = state is RunState.COMPLETE
+    good, bad = judged({"generic/001": S.PASS}, beside), judged({"generic/001": S.FAIL}, beside)
+    assert good.complete
+    assert good.exit_code is (ExitCode.OK if whole else ExitCode.INCOMPLETE)
+    assert bad.exit_code is ExitCode.REGRESSION
+
+
+any_counts = st.dictionaries(st.sampled_from(list(Status)), st.integers(1, 3)).map(Counts)
+entries = st.none() | st.builds(Entry, any_counts, expunged=st.booleans())
+
+
+@given(entries, any_counts)
+def test_no_arm_changes_nothing(known: Entry | None, now: Counts) -> None:
+    assert known_before(known, None, now) == (known.counts if known else None)
+
+
+@given(entries, any_counts, any_counts)
+def test_only_what_passed_in_one_of_both_can_regress_by_failing(
+    known: Entry | None, other: Counts, now: Counts
+) -> None:
+    if judge(known_before(known, other, now), now) is V.REGRESSED and now.bad == now[S.FAIL]:
+        assert other[S.PASS] or (known and known.counts[S.PASS])
+
+
+@given(entries, any_counts)
+def test_two_arms_that_do_the_same_never_gate_but_for_what_did_not_run(known: Entry | None, now: Counts) -> None:
+    if now.bad == now[S.HANG] or not now[S.HANG]:
+        verdict = judge(known_before(known, now, now), now)
+        assert verdict in {V.OK, V.KNOWN_FAILURE, V.SUSPECT, V.MISSING}
