@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import tarfile
 from pathlib import Path
 
@@ -45,11 +46,20 @@ async def distribution_kernel(package: str, cache: Path, report: Report) -> Arti
                 build_id=None,
                 config=directory / "files/boot" / f"config-{release}",
                 modules=directory / "modules.tar",
-                record={"package": name},
+                record={"package": name, "distribution": _distribution()},
             )
             artifact.save(temporary)
     report(Progress(STEP, f"{release} is ready", fraction=1.0, done=True))
     return artifact
+
+
+def _distribution() -> tuple[str, str]:
+    """ID and VERSION_ID of /etc/os-release: packages are those of this machine's distribution.
+
+    Debian gives its next release no number before its time.
+    """
+    fields = platform.freedesktop_os_release()
+    return fields.get("ID", "linux"), fields.get("VERSION_ID", "testing")
 
 
 async def _unpack(package: str, into: Path) -> str:

@@ -19,8 +19,8 @@ _GZIP = b"\x1f\x8b"
 def prebuilt(image: Path, cache: Path) -> Artifact:
     """The artifact for the image at `image`, used where it is.
 
-    Its build id is known when it lies in a build tree, from the vmlinux it was made of. Raises UserError when it is no
-    kernel that can be booted.
+    Its build id is known when it lies in a build tree, from the vmlinux it was made of; so is its configuration, or when
+    one is kept beside it as in /boot. Raises UserError when it is no kernel that can be booted.
     """
     if not image.is_file():
         raise UserError(f"prebuilt kernel {image} {'is not a file' if image.exists() else 'does not exist'}")
@@ -34,6 +34,7 @@ def prebuilt(image: Path, cache: Path) -> Artifact:
         image=image,
         release=release,
         build_id=read_build_id(vmlinux) if vmlinux else None,
+        config=_config(image, release),
         vmlinux=vmlinux,
         record={"prebuilt": str(image), "sha256": sha256},
     )
@@ -57,8 +58,25 @@ def _release(image: Path) -> str:
 
 
 def _vmlinux(image: Path) -> Path | None:
-    """The vmlinux at the top of the build tree in which `image` is arch/<arch>/boot/<image>, unless it is a newer one."""
-    if image.parent.name != "boot" or image.parents[2].name != "arch":
-        return None
-    found = image.parents[3] / "vmlinux"
-    return found if found.is_file() and found.stat().st_mtime <= image.stat().st_mtime else None
+    """The vmlinux that `image` was made of in its build tree."""
+    tree = _build_tree(image)
+    return _as_old(tree / "vmlinux", image) if tree else None
+
+
+def _config(image: Path, release: str) -> Path | None:
+    """The .config of its build tree, /boot/config-<release> of /boot/vmlinuz-<release>, or that of an artifact of ours."""
+    if tree := _build_tree(image):
+        return _as_old(tree / ".config", image)
+    ours = image.with_name("artifact.json").is_file()
+    found = image.with_name("config" if ours else f"config-{release}")
+    return found if found.is_file() and (ours or image.name.endswith(f"-{release}")) else None
+
+
+def _build_tree(image: Path) -> Path | None:
+    """The top of the build tree in which `image` is arch/<arch>/boot/<image>."""
+    return image.parents[3] if image.parent.name == "boot" and image.parents[2].name == "arch" else None
+
+
+def _as_old(path: Path, image: Path) -> Path | None:
+    """A file of the build that `image` is of; None where there is none, or only one of a later build."""
+    return path if path.is_file() and path.stat().st_mtime <= image.stat().st_mtime else None

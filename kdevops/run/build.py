@@ -13,6 +13,7 @@ from kdevops.guest.image import BaseImage, ensure_image
 from kdevops.kernel.artifact import Artifact
 from kdevops.kernel.build import build as build_kernel_of
 from kdevops.kernel.build import source_tree
+from kdevops.kernel.options import parse_config
 from kdevops.kernel.spec import Asked, BuildSpec
 from kdevops.kernel.tree import series_of_tree
 from kdevops.lab.model import Lab
@@ -151,6 +152,7 @@ async def _kernel_and_suites(
     lab: Lab, suites: Sequence[Suite], places: Places, report: Report
 ) -> tuple[Artifact, tuple[PreparedSuite, ...]]:
     artifact = await build_kernel(lab, suites, places, report)
+    distribution = artifact.record.get("distribution")
     kernel = KernelBuild(
         artifact.key,
         artifact.source,
@@ -159,6 +161,8 @@ async def _kernel_and_suites(
         artifact.modules,
         lab.kernel.compiler,
         artifact.release,
+        parse_config(artifact.config.read_text(errors="replace")) if artifact.config else None,
+        (distribution[0], distribution[1]) if distribution else None,
     )
     return artifact, tuple([await suite.prepare(kernel, cache=places.cache, report=report) for suite in suites])
 

@@ -51,7 +51,8 @@ class KernelBuild:
     """What a suite may use of the kernel under test. `tree` is its source, `build` its build directory; both read only.
 
     `compiler` is what the lab chose for the kernel; what a suite builds of the kernel's tree is built with the same.
-    `release` is what `uname -r` will say.
+    `release` is what `uname -r` will say, `config` its options as far as they are known, symbol without CONFIG_ → value.
+    `distribution` is ID and VERSION_ID of the distribution whose own kernel it is, None for any other.
     """
 
     key: str
@@ -61,6 +62,8 @@ class KernelBuild:
     modules: Path | None = None
     compiler: Literal["gcc", "clang"] = "gcc"
     release: str = ""
+    config: Mapping[str, str] | None = None
+    distribution: tuple[str, str] | None = None
 
 
 class PreparedSuite(Protocol):

@@ -56,10 +56,26 @@ def test_a_prebuilt_kernel_is_used_where_it_is(toy: Path, build_toy: Builder) ->
     built = build_toy(toy)
     found = build_toy(SourceSpec("prebuilt", str(built.image)))
     assert (found.image, found.release, found.build_id) == (built.image, built.release, None)
+    assert found.config == built.config
     assert built.build_directory
     (in_tree,) = built.build_directory.glob("arch/*/boot/*mage")
     found = build_toy(SourceSpec("prebuilt", str(in_tree)))
     assert found.build_id == built.build_id
+    assert found.config == built.build_directory / ".config"
+    found.config.touch()  # configured anew since
+    assert build_toy(SourceSpec("prebuilt", str(in_tree))).config is None
+
+
+def test_a_prebuilt_kernel_of_boot_has_its_configuration_beside_it(
+    toy: Path, build_toy: Builder, tmp_path: Path
+) -> None:
+    built = build_toy(toy)
+    image = built.image.rename(tmp_path / f"vmlinuz-{built.release}")
+    assert build_toy(SourceSpec("prebuilt", str(image))).config is None
+    (tmp_path / f"config-{built.release}").write_text("CONFIG_TOY=y\n")
+    assert build_toy(SourceSpec("prebuilt", str(image))).config == tmp_path / f"config-{built.release}"
+    other = image.rename(tmp_path / "bzImage")
+    assert build_toy(SourceSpec("prebuilt", str(other))).config is None, "it may be anything's"
 
 
 @pytest.mark.parametrize(

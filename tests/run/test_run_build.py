@@ -5,15 +5,20 @@ from __future__ import annotations
 import asyncio
 import difflib
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from fakelinux import make_tree
 
 from kdevops.errors import UserError
+from kdevops.kernel.artifact import Artifact
 from kdevops.lab.model import Lab
 from kdevops.progress import silent
+from kdevops.run import build
 from kdevops.run.build import build_kernel, kernel_spec
 from kdevops.run.places import Places
+from kdevops.suites.base import KernelBuild
 from kdevops.suites.registry import suites_of
 
 
@@ -56,3 +61,25 @@ def test_a_second_build_of_the_same_is_the_same(tmp_path: Path, places: Places) 
     lab = Lab.model_validate({"name": "toy", "kernel": {"source": {"path": str(tree)}}})
     first = asyncio.run(build_kernel(lab, suites_of(lab), places, silent))
     assert asyncio.run(build_kernel(lab, suites_of(lab), places, silent)) == first
+
+
+def test_suites_are_told_whose_the_kernel_is_and_what_is_in_it(
+    tmp_path: Path, places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "config-6.1.0"
+    config.write_text("CONFIG_XFS_FS=m\n")
+    told = []
+
+    async def distribution_kernel(*_: object, **__: object) -> Artifact:
+        return Artifact(
+            "k", tmp_path, tmp_path / "image", "6.1.0", None, config, record={"distribution": ["debian", "12"]}
+        )
+
+    async def prepare(kernel: KernelBuild, **_: object) -> None:
+        told.append(kernel)
+
+    monkeypatch.setattr(build, "build_kernel", distribution_kernel)
+    lab = Lab.model_validate({"name": "toy", "kernel": {"source": {"package": "linux-image-amd64"}}})
+    suites: Any = [SimpleNamespace(prepare=prepare)]
+    asyncio.run(build._kernel_and_suites(lab, suites, places, silent))
+    assert [(kernel.config, kernel.distribution) for kernel in told] == [({"XFS_FS": "m"}, ("debian", "12"))]

@@ -72,6 +72,16 @@ def test_a_kernel_without_the_options():
         ]
 
 
+def test_a_kernel_that_cannot_serve_what_it_can_mount():
+    profile = load_profiles()["cifs_smb3"]
+    has = {"NET": "y", "INET": "y", "CIFS": "m", "CIFS_XATTR": "y", "UNIX": "y", "FILE_LOCKING": "y", "MULTIUSER": "y"}
+    asked = {"kernel_release": "6.1.0", "tools": None}
+    assert refusals("it", profile, config={**has, "XFS_FS": "m", "XFS_POSIX_ACL": "y"}, **asked) == []
+    assert refusals("it", profile, config=has | {"XFS_POSIX_ACL": "y"}, **asked) == [
+        "it: needs a kernel with CONFIG_XFS_FS=y, this has n"
+    ]
+
+
 @pytest.mark.parametrize(
     ("version", "oldest", "expected"),
     [

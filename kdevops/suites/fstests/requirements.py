@@ -84,7 +84,8 @@ def refusals(
     if tools is not None:
         found += [why for package, oldest in needs.tools.items() if (why := _tool(package, oldest, tools.get(package)))]
     if config is not None:
-        wanted = _merge([_table()[profile.fs].required, needs.options])
+        served = _table()[profile.server].required if profile.server else ()
+        wanted = _merge([_table()[profile.fs].required, served, needs.options])
         found += [
             f"needs a kernel with CONFIG_{symbol}={value}, this has {config.get(symbol, 'n')}"
             for symbol, value in wanted.items()

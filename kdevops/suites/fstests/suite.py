@@ -99,12 +99,17 @@ class FstestsSuite:
         for fs in dict.fromkeys(profile.fs for profile in profiles.values()):
             choose(tests, self.settings, fs)
 
-    def refuse(self, kernel_release: str, packages: Mapping[str, str] | None) -> None:
-        """Raise UserError, with every reason, for profiles that cannot run on this kernel with these packages."""
+    def refuse(
+        self, kernel_release: str, packages: Mapping[str, str] | None, config: Mapping[str, str] | None = None
+    ) -> None:
+        """Raise UserError, with every reason, for profiles that cannot run on this kernel with these packages.
+
+        `config` is the kernel's, symbol → value, None while it is unknown.
+        """
         found = [
             why
             for name, profile in self.profiles.items()
-            for why in refusals(name, profile, kernel_release=kernel_release, tools=packages)
+            for why in refusals(name, profile, kernel_release=kernel_release, tools=packages, config=config)
         ]
         if found:
             raise UserError(
@@ -112,7 +117,12 @@ class FstestsSuite:
             )
 
     async def prepare(self, kernel: KernelBuild, *, cache: Path, report: Report) -> PreparedFstests:
-        """Build fstests and fix what is run. Raises UserError as `foresee` does, and when fstests does not build."""
+        """Build fstests and fix what is run.
+
+        Raises UserError as `foresee` does, for a kernel that came without what a profile needs, and when fstests does not
+        build.
+        """
+        self.refuse(kernel.release, None, kernel.config)
         profiles = self.profiles
         sizes = disk_sizes(self.guests)
         devices = assign(profiles, sizes)
@@ -124,7 +134,9 @@ class FstestsSuite:
         configs: dict[str, str] = {}
         remote = f"/opt/fstests-{built.key[:16]}"
         for name, profile in profiles.items():
-            expunged = expunges.load(self.settings.expunges, kernel.release, profile.fs, name)
+            expunged = expunges.load(
+                self.settings.expunges, kernel.release, profile.fs, name, os_release=kernel.distribution
+            )
             known = {test: expunge.reason for test, expunge in expunged.items()}
             planned += plan(tests, self.settings, name, profile.fs, known)
             only = {name: profile}
