@@ -13,7 +13,7 @@ import pytest
 import kdevops
 
 CHECKOUT = Path(__file__).parents[1]
-SHIPPED = ("playbooks", "roles", "labs", "baselines")
+SHIPPED = ("playbooks", "roles", "labs", "vagrant", "baselines")
 
 
 @pytest.fixture(scope="module")

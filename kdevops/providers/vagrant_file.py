@@ -1,0 +1,187 @@
+"""What Vagrant reads of a lab: our Vagrantfile, which is the same for all, and lab.json, which it takes everything from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from kdevops.errors import UserError
+from kdevops.guest.box_tree import DATA
+from kdevops.lab.model import Lab
+from kdevops.lab.vagrant import Vagrant
+from kdevops.paths import data_dir, write_atomic
+from kdevops.providers.guest_files import LabDirectory, make_disk
+
+_VERSION = 1
+_MIB = 1 << 20
+_UDEV_RULES = "61-kdevops.rules"
+_EMULATED = 8
+"""How much longer a boot may take at the least where the CPU is emulated. Who runs Vagrant for us has a deadline of his own."""
+_LOCAL = {None, "localhost", "127.0.0.1", "::1"}
+_MOST_DISKS = {"libvirt": 25, "virtualbox": 26}
+"""vagrant-libvirt names disks vda to vdz, the first of them the root; of the 30 ports of AHCI, our disks leave four alone."""
+_ELSEWHERE = "KDEVOPS_STATE and KDEVOPS_CACHE name other directories"
+_UNFIT_FOR_XML = re.compile(r"[<>&'\"\x00-\x1f\x7f]")
+
+
+@dataclass(frozen=True, slots=True)
+class VagrantBox:
+    """What guests start from. `url` may be a file's path; it and `sha256` count for a box that was not added yet."""
+
+    name: str
+    version: str | None = None
+    url: str | None = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DirectKernel:
+    """A kernel that libvirt boots itself. vagrant-libvirt gives `cmdline` to new machines only."""
+
+    image: Path
+    cmdline: tuple[str, ...]
+    initrd: Path | None = None
+
+
+def prefix(lab_dir: Path, lab: Lab) -> str:
+    """What the names of a lab's machines and disks begin with: nobody else's do, not even a namesake's of another user."""
+    return f"kdevops-{lab.name}-{hashlib.sha256(str(lab_dir.absolute()).encode()).hexdigest()[:8]}-"
+
+
+def render(
+    lab: Lab,
+    directory: LabDirectory,
+    box: VagrantBox,
+    *,
+    driver: Literal["kvm", "qemu"],
+    kernel: DirectKernel | None = None,
+) -> Path:
+    """Write what Vagrant reads, and give the directory it is to be run in. The same lab gives the same bytes.
+
+    The guests' consoles are made beside it, empty and ours: who writes to them keeps the owner. Keys must be there when
+    Vagrant runs. Raises UserError for what libvirt or VirtualBox cannot do.
+    """
+    facts = _facts(lab, directory, box, driver, kernel)
+    root = directory.path / "vagrant"
+    shipped = data_dir("vagrant")
+    contents = {
+        "Vagrantfile": (shipped / "Vagrantfile").read_bytes(),
+        "prepare.sh": (shipped / "prepare.sh").read_bytes(),
+        _UDEV_RULES: (DATA / "box" / _UDEV_RULES).read_bytes(),
+        "lab.json": json.dumps(facts, indent=2, sort_keys=True).encode() + b"\n",
+    }
+    for guest in facts["guests"]:
+        _make_files(directory.guest(guest["name"]), guest, backend=facts["backend"])
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for name, content in contents.items():
+        path = root / name
+        if not path.is_file() or path.read_bytes() != content:
+            write_atomic(path, content, mode=0o755 if name.endswith(".sh") else 0o644)
+    return root
+
+
+def _facts(
+    lab: Lab, directory: LabDirectory, box: VagrantBox, driver: str, kernel: DirectKernel | None
+) -> dict[str, Any]:
+    """All that the Vagrantfile asks for, as JSON values."""
+    provider = lab.provider
+    assert isinstance(provider, Vagrant)
+    emulated = provider.backend == "libvirt" and driver == "qemu"
+    facts = {
+        "version": _VERSION,
+        "name": lab.name,
+        "prefix": prefix(directory.path, lab),
+        "backend": provider.backend,
+        "box": {"name": box.name, "version": box.version, "url": box.url, "sha256": box.sha256},
+        "boot_timeout": int(provider.boot_timeout * (_EMULATED if emulated else 1)) or 1,
+        "private_key": _path(directory.key),
+        "public_key": _path(directory.key.with_suffix(".pub")),
+        "guests": [_guest(lab, provider, directory, number) for number in range(lab.guests.count)],
+    }
+    if provider.backend == "libvirt":
+        facts["libvirt"] = _libvirt(provider, driver)
+        facts["kernel"] = kernel and _kernel(kernel)
+    return facts
+
+
+def _guest(lab: Lab, provider: Vagrant, directory: LabDirectory, number: int) -> dict[str, Any]:
+    name = lab.guest_names()[number]
+    home = directory.guest(name)
+    guest: dict[str, Any] = {
+        "name": name,
+        "cpus": lab.guests.cpus,
+        "memory": -(-lab.guests.memory // _MIB),
+        "host_key": _path(home / "ssh_host_ed25519_key"),
+        "console": _path(home / "console.log"),
+    }
+    sizes = [disk.size for disk in lab.guests.disks for _ in range(disk.count)]
+    if len(sizes) > (most := _MOST_DISKS[provider.backend]):
+        raise UserError(
+            f"a guest has {len(sizes)} disks, and with {provider.backend} it can have {most}",
+            hint="give guests.disks a smaller count",
+        )
+    guest["disks"] = [{"serial": f"kd-{index}", "size": size} for index, size in enumerate(sizes)]
+    if provider.backend == "virtualbox":
+        for disk in guest["disks"]:
+            disk["path"] = _path(home / f"{disk['serial']}.vdi")
+        return guest
+    guest["hypervisor"] = uri = provider.hypervisors[number % len(provider.hypervisors)]
+    _fit_for_xml(home)
+    remote = urlsplit(uri).hostname not in _LOCAL
+    if remote:
+        guest["console"] = None  # a file there is of no use here; `virsh console` shows it
+    if provider.disk_bus == "nvme":
+        if remote and sizes:
+            raise UserError(
+                f"disk_bus: nvme makes disks on this machine, and guest {name} is to be on {uri}",
+                hint="leave disk_bus out, or have the guests on this machine",
+            )
+        for index, disk in enumerate(guest["disks"]):
+            disk["path"] = _path(home / f"disk{index}.raw")
+    return guest
+
+
+def _libvirt(provider: Vagrant, driver: str) -> dict[str, Any]:
+    cpu = {"cpu_mode": "host-passthrough"} if driver == "kvm" else {"cpu_mode": "custom", "cpu_model": "qemu64"}
+    return {"driver": driver, "machine": provider.machine, "pool": provider.pool, **cpu}
+
+
+def _kernel(kernel: DirectKernel) -> dict[str, Any]:
+    for path in filter(None, (kernel.image, kernel.initrd)):
+        _fit_for_xml(path)
+    return {
+        "image": _path(kernel.image),
+        "initrd": kernel.initrd and _path(kernel.initrd),
+        "cmdline": list(kernel.cmdline),
+    }
+
+
+def _make_files(home: Path, guest: dict[str, Any], *, backend: str) -> None:
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if guest["console"]:
+        (home / "console.log").touch(mode=0o600)
+    if backend == "libvirt":
+        for disk in guest["disks"]:
+            if "path" in disk:
+                make_disk(Path(disk["path"]), disk["size"])
+
+
+def _path(path: Path) -> str:
+    """The path as JSON can tell it. Raises UserError for one that is not UTF-8."""
+    text = str(path.absolute())
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise UserError(f"Vagrant needs paths in UTF-8, and {text!a} is not", hint=_ELSEWHERE) from None
+    return text
+
+
+def _fit_for_xml(path: Path) -> None:
+    """vagrant-libvirt puts paths between quotes in XML, without escapes that libvirt would undo at the same places."""
+    if match := _UNFIT_FOR_XML.search(str(path.absolute())):
+        raise UserError(f"vagrant-libvirt cannot use a path with {match[0]!r} in it: {path}", hint=_ELSEWHERE)

@@ -1,0 +1,67 @@
+#!/bin/sh
+# What Vagrant runs in a new guest, as root: the lab's own keys in place of those that everybody knows, the guest's name, and disks
+# that are found by their serial on whatever bus. Once more, it changes nothing.
+#
+# usage: HOST_KEY=… prepare.sh NAME PUBLIC_KEY UDEV_RULES
+# PUBLIC_KEY is the lab's; HOST_KEY, the private key by which this guest is known, is no argument, for those every process may see.
+set -eu
+umask 077
+name=$1 public_key=$2 udev_rules=$3
+
+# Write $2 to the file $1, with mode $3. False when that stood there already.
+written() {
+    [ "$(cat "$1" 2>/dev/null)" != "$2" ] || return 1
+    printf '%s\n' "$2" >"$1.new"
+    chmod "$3" "$1.new"
+    ! command -v restorecon >/dev/null || restorecon "$1.new"
+    mv -f "$1.new" "$1"
+}
+
+let_in() {
+    user=$1
+    directory=$(getent passwd "$user" | cut -d: -f6)/.ssh
+    mkdir -p "$directory"
+    written "$directory/authorized_keys" "$public_key" 600 || return 0
+    chown "$user:" "$directory" "$directory/authorized_keys"
+}
+let_in root
+let_in "${SUDO_USER:-vagrant}"
+
+sshd=$(command -v sshd || echo /usr/sbin/sshd)
+config=/etc/ssh/sshd_config
+key=/etc/ssh/ssh_host_ed25519_key
+settings="# kdevops
+HostKey $key
+PermitRootLogin prohibit-password"
+changed=
+if written "$key" "$HOST_KEY" 600; then
+    ssh-keygen -y -f "$key" >"$key.pub"
+    chmod 644 "$key.pub"
+    changed=yes
+fi
+if grep -qi '^[[:space:]]*include[[:space:]].*/etc/ssh/sshd_config\.d/' "$config"; then
+    mkdir -p "$config.d"
+    ! written "$config.d/00-kdevops.conf" "$settings" 644 || changed=yes
+elif ! grep -qx '# kdevops' "$config"; then
+    # Of a setting that stands twice, the first counts.
+    written "$config" "$settings
+$(cat "$config")" 644
+    changed=yes
+fi
+if [ "$changed" ]; then
+    "$sshd" -t
+    # It reads its settings anew, and what runs over ssh now goes on. Where systemd listens there is no daemon to tell.
+    [ ! -s /run/sshd.pid ] || kill -HUP "$(cat /run/sshd.pid)"
+fi
+
+rules=/etc/udev/rules.d/61-kdevops.rules
+if written "$rules" "$udev_rules" 644; then
+    udevadm control --reload
+    udevadm trigger --subsystem-match=block --action=change
+    udevadm settle
+fi
+
+if written /etc/hostname "$name" 644; then
+    echo "$name" >/proc/sys/kernel/hostname
+    printf '127.0.1.1 %s\n' "$name" >>/etc/hosts
+fi
