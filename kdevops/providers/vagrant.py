@@ -241,8 +241,8 @@ class VagrantProvider:
         except CommandError as error:
             raise translate(error.output, command="the removal of machines", log=self._tool.log) from None
 
-    def _direct(self, words: tuple[str, ...]) -> DirectKernel | None:
-        return self.kernel and DirectKernel(self.kernel.image, words, self.kernel.initrd)
+    def _direct(self, words: tuple[str, ...]) -> DirectKernel:
+        return DirectKernel(self._booted.image, words, self._booted.initrd)
 
     def _render(self, direct: DirectKernel | None) -> None:
         assert self.box

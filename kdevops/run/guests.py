@@ -127,5 +127,5 @@ async def install_kernel(
 def _for_role(artifact: Artifact) -> dict[str, str | None]:
     """The artifact as the role takes it, with files named from the root: those of a kernel that came built lie anywhere."""
     files = {"image": artifact.image, "config": artifact.config, "modules": artifact.modules}
-    named = {name: path and str(path.absolute()).lstrip("/") for name, path in files.items()}
+    named = {name: str(path.absolute()).lstrip("/") if path else None for name, path in files.items()}
     return {"key": artifact.key, "release": artifact.release, "build_id": artifact.build_id, "directory": "/", **named}
