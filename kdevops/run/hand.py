@@ -34,9 +34,11 @@ async def up(
     with lab_lock(places.lab(lab.name), lab.name, "up"):
         built = await build(lab, places, report)
         provider = await provider_for(lab, places, built, report)
-        await servers_for(lab, places, provider, built, report, lab_file, stay=True).up()
+        servers = servers_for(lab, places, provider, built, report, lab_file, stay=True)
+        await servers.boot()
         try:
             async with asyncio.TaskGroup() as group:
+                group.create_task(servers.up())
                 for name in lab.guest_names():
                     group.create_task(_up(provider, name, built, report))
         except* KdevopsError as errors:

@@ -20,9 +20,10 @@ from kdevops.run.furnish import Furniture
 from kdevops.triage.oops import find_oops
 
 _COMMAND = 30.0
-# Each asks the service itself, as its clients do: with a null call that a thread of the kernel must answer, with a connection.
+# Each asks the service itself, as its clients do: a thread of the kernel must answer a null call (program 100003 is NFS), or
+# somebody take a connection.
 _SERVES: dict[Role, tuple[str, ...]] = {
-    "nfsd": ("sh", "-c", "pgrep -x rpc.mountd && exec rpcinfo -n 2049 -t 127.0.0.1 nfs 4"),
+    "nfsd": ("sh", "-c", "pgrep -x rpc.mountd && exec rpcinfo -n 2049 -t 127.0.0.1 100003 4"),
     "smbd": ("bash", "-c", ": </dev/tcp/127.0.0.1/445"),
 }
 """Commands that succeed in a guest which serves."""
