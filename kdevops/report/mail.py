@@ -11,11 +11,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from kdevops.report import words
 from kdevops.report.alike import alike
+from kdevops.report.kernels import described
 from kdevops.report.origins import origins, profiles
 from kdevops.results.model import Status
 from kdevops.results.store import Run
 from kdevops.results.text import clean
-from kdevops.results.verdict import Judged, RunVerdict, Verdict
+from kdevops.results.verdict import Arm, Judged, RunVerdict, Verdict
 
 WIDTH = 72
 """Columns of a line: a mail is quoted."""
@@ -38,7 +39,7 @@ def mail(run: Run, verdict: RunVerdict, *, troubles: Sequence[str] = ()) -> str:
     parts = _by_profile(verdict)
     blocks = [
         [*_wrap(words.headline(run, verdict)), *_wrap(words.comparison(verdict))],
-        _head(run),
+        _head(run, verdict.arm),
         *([*_profile(label, part)] for label, part in parts.items()),
         [*_total(verdict)],
         [*_details(parts)],
@@ -63,8 +64,12 @@ def _by_profile(verdict: RunVerdict) -> dict[str, RunVerdict]:
     }
 
 
-def _head(run: Run) -> list[str]:
+def _head(run: Run, arm: Arm | None) -> list[str]:
     facts = origins(run)
+    if arm:
+        names = ("Kernel", "Baseline")
+        kernels = dict(zip(names, described(run, arm.run), strict=True))
+        facts = [*kernels.items(), *((name, text) for name, text in facts if name not in names)]
     width = max(len(name) for name, _ in facts) + 2
     lines = [line for name, text in facts for line in _wrap(text, f"{name}:".ljust(width))]
     if made := profiles(run):
@@ -177,7 +182,8 @@ def _group(text: str, tests: Sequence[Judged]) -> Iterator[str]:
 
 
 def _example(judged: Judged) -> str:
-    was = f" ({words.was(judged.before)})" if judged.before and words.is_bad(judged) else ""
+    known = words.is_bad(judged) and (judged.before or judged.arm)
+    was = f" ({words.was(judged.before, judged.arm)})" if known else ""
     return f"{_where(judged)}{was}"
 
 

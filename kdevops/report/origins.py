@@ -6,14 +6,13 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from kdevops.report.kernels import commit, config, kernel
 from kdevops.report.live import duration
 from kdevops.report.words import many
 from kdevops.results.store import Run
 from kdevops.results.text import clean
 from kdevops.suites.fstests.profiles import RECORDED
 
-_DIGITS = 12
-_MAX_PATCHES = 5
 _TOOLS = ("xfsprogs", "btrfs-progs", "e2fsprogs", "nfs-common", "cifs-utils")
 """Packages that a file system's tests depend on as much as on the kernel."""
 
@@ -21,9 +20,9 @@ _TOOLS = ("xfsprogs", "btrfs-progs", "e2fsprogs", "nfs-common", "cifs-utils")
 def origins(run: Run) -> list[tuple[str, str]]:
     """What and its name, in the order in which a reader asks; what the run's record does not have is absent."""
     facts = [
-        ("Kernel", _kernel(run.record)),
-        ("Config", _config(run.record)),
-        *((suite, _commit(record)) for suite, record in run.record.get("suites", {}).items()),
+        ("Kernel", kernel(run.record)),
+        ("Config", config(run.record)),
+        *((suite, commit(record)) for suite, record in run.record.get("suites", {}).items()),
         ("Tools", _tools(run.record)),
         ("Guests", _guests(run.record)),
         ("Imported" if "imported" in run.record else "Date", _date(run)),
@@ -40,33 +39,6 @@ def profiles(run: Run) -> list[tuple[str, str]]:
         for key, text in record.items()
         if key.startswith(RECORDED)
     ]
-
-
-def _kernel(record: Mapping[str, Any]) -> str:
-    kernel = record["kernel"]
-    origin = kernel.get("source") or (f"package {kernel['package']}" if kernel.get("package") else "")
-    if kernel.get("prebuilt"):
-        origin = f"prebuilt, sha256 {kernel['sha256'][:_DIGITS]}"
-    parts = [kernel["release"], origin, _commit(kernel)]
-    if patches := [patch["name"] for patch in kernel.get("patches", [])]:
-        more = f" and {len(patches) - _MAX_PATCHES} more" if len(patches) > _MAX_PATCHES else ""
-        parts.append(f"with {', '.join(patches[:_MAX_PATCHES])}{more}")
-    return ", ".join(part for part in parts if part)
-
-
-def _commit(record: Mapping[str, Any]) -> str:
-    commit = (record.get("commit") or "")[:_DIGITS]
-    if not commit:
-        return ""
-    return f"commit {commit}" + (" with local changes" if record.get("diff_sha256") else "")
-
-
-def _config(record: Mapping[str, Any]) -> str:
-    if not record["kernel"].get("spec"):
-        return ""  # it came with its kernel
-    config = record["kernel"]["spec"]["config"]
-    parts = [config["base"], *config["fragments"], *config["options"]]
-    return ", ".join(parts)
 
 
 def _tools(record: Mapping[str, Any]) -> str:

@@ -12,10 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from kdevops.report import words
+from kdevops.report.kernels import described
 from kdevops.results.model import Counts, Outcome, Status
 from kdevops.results.store import JSON, Run
 from kdevops.results.text import clean
-from kdevops.results.verdict import Judged, RunVerdict
+from kdevops.results.verdict import Arm, Judged, RunVerdict
 
 STYLES = {
     Status.PASS: "green",
@@ -53,7 +54,8 @@ def summary_text(
 def summary_json(run: Run, verdict: RunVerdict, *, kernel: str = "", directory: Path | None = None) -> dict[str, JSON]:
     """The same for a program; every planned test is in it.
 
-    `was` counts statuses, null when unknown; `expunged` tests are known to fail from an expunge list alone.
+    `was` counts statuses, null when unknown; `expunged` tests are known to fail from an expunge list alone. `arms` has
+    both runs where two kernels were compared, else null; `baseline_status` is then how the test ended with the other one.
     """
     return {
         "run": run.id,
@@ -67,6 +69,7 @@ def summary_json(run: Run, verdict: RunVerdict, *, kernel: str = "", directory: 
         "exit_code": int(verdict.exit_code),
         "complete": verdict.complete,
         **_json_counts(verdict.counts),
+        "arms": _json_arms(run, verdict),
         "suites": [
             {
                 "suite": suite,
@@ -76,7 +79,7 @@ def summary_json(run: Run, verdict: RunVerdict, *, kernel: str = "", directory: 
             }
             for (suite, profile), counts in _by_suite(verdict).items()
         ],
-        "tests": [_json_test(each) for each in verdict.tests],
+        "tests": [_json_test(each, verdict.arm) for each in verdict.tests],
     }
 
 
@@ -84,6 +87,7 @@ def _parts(run: Run, verdict: RunVerdict, kernel: str, directory: Path | None) -
     yield Text(words.headline(run, verdict), style=_HEADLINE_STYLES[verdict.exit_code])
     yield Text(f"run {run.id} of lab {run.lab}" + (f", kernel {clean(kernel)}" if kernel else ""))
     yield Text(words.comparison(verdict))
+    yield from _arms(run, verdict)
     yield Text()
     yield _table(verdict)
     if asides := words.asides(verdict):
@@ -103,6 +107,18 @@ def _parts(run: Run, verdict: RunVerdict, kernel: str, directory: Path | None) -
     for status, title in ((Status.MISSING, "No result"), (Status.SKIP, "Skipped")):
         yield from _reasons(verdict, status, title)
     yield from _ending(run, verdict, directory)
+
+
+def _arms(run: Run, verdict: RunVerdict) -> Iterator[RenderableType]:
+    """Which kernel is which, where two were run."""
+    if not verdict.arm:
+        return
+    kernels = described(verdict.arm.run, run)
+    arms = (("Baseline kernel", verdict.arm.run, verdict.arm.counts), ("Under test", run, verdict.counts))
+    yield Text()
+    for (title, each, counts), kernel in zip(arms, kernels, strict=True):
+        yield Text(f"{title}, run {each.id}: {kernel}", overflow="fold")
+        yield _indented(Text(words.told(counts) or "nothing yet"))
 
 
 def _table(verdict: RunVerdict) -> Table:
@@ -128,7 +144,7 @@ def _test(judged: Judged, has_baseline: bool) -> Iterator[RenderableType]:
     yield _indented(Text(clean(str(judged.test))))
     line = Text()
     if has_baseline or judged.before:
-        line.append(f"{words.was(judged.before)}; now ")
+        line.append(f"{words.was(judged.before, judged.arm)}; now ")
     line.append(outcome.status.value, STYLES[outcome.status])
     if judged.now.total > 1:
         line.append(f" ({words.told(judged.now)} of {judged.now.total})")
@@ -206,14 +222,27 @@ def _json_counts(counts: Counts) -> dict[str, JSON]:
     return {"planned": counts.total, "counts": {status.value: counts[status] for status in Status}}
 
 
-def _json_test(judged: Judged) -> dict[str, JSON]:
+def _json_arms(run: Run, verdict: RunVerdict) -> dict[str, JSON] | None:
+    if not verdict.arm:
+        return None
+    arms = {"baseline": (verdict.arm.run, verdict.arm.counts), "dev": (run, verdict.counts)}
+    kernels = described(*(each for each, _ in arms.values()))
+    return {
+        name: {"run": each.id, "lab": each.lab, "state": each.state.value, "kernel": kernel, **_json_counts(counts)}
+        for (name, (each, counts)), kernel in zip(arms.items(), kernels, strict=True)
+    }
+
+
+def _json_test(judged: Judged, arm: Arm | None) -> dict[str, JSON]:
     outcome, before = judged.outcome, judged.before
+    beside = arm.outcomes.get(judged.test) if arm else None
     return {
         "suite": judged.test.suite,
         "profile": judged.test.profile,
         "name": judged.test.name,
         "verdict": judged.verdict.value,
         "status": outcome.status.value,
+        "baseline_status": beside.status.value if beside else None,
         "was": {status.value: n for status, n in before.counts.counts.items()}
         if before and not before.expunged
         else None,

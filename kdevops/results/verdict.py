@@ -30,7 +30,7 @@ once, else a skip, else missing. The cells that can be argued about:
 - A test that was left out on purpose, because it is known to fail, is a `known-failure` though it was skipped.
 
 Where the same tests were run on another kernel beside this one, the baseline arm, that counts for more than what is
-stored: `known_before` says what is then known.
+stored: see `judge_beside`.
 """
 
 from __future__ import annotations
@@ -162,23 +162,21 @@ def judge(before: Counts | None, now: Counts, *, expunged: bool = False) -> Verd
     return Verdict.MISSING
 
 
-def known_before(stored: Entry | None, arm: Counts | None, now: Counts) -> Counts | None:
-    """What is known of a test that was run on the baseline kernel too: what it did there, if that is an answer.
+def judge_beside(stored: Entry | None, arm: Counts | None, now: Counts) -> Verdict:
+    """Compare what a test did with what is stored and, where that is an answer, with what it did on the baseline kernel.
 
-    Missing is none, and a hang only to a hang. A skip adds to what is stored. A pass does not undo that the test is
-    flaky: where that is stored (or it is expunged, which may mean no more), both are counted together.
+    Missing is no answer, and a hang only to a hang. A skip adds to what is stored; any other end counts for more than
+    that, but for one thing: that it passed there does not undo that the test is known to be flaky, or expunged.
     """
-    before = stored.counts if stored else None
-    if arm is None:
-        return before
-    hangs_now = 0 < now.bad == now[Status.HANG]
-    ignored = {Status.MISSING} if hangs_now else {Status.MISSING, Status.HANG}
-    there = Counts({status: number for status, number in arm.counts.items() if status not in ignored and number})
-    if not there.total:
-        return before
-    ran = bool(there[Status.PASS] or there.bad)
-    flaky = bool(stored and stored.counts.bad and (stored.counts[Status.PASS] or stored.expunged))
-    return there if ran and (there.bad or not flaky) else (before or Counts()) + there
+    before, expunged = (stored.counts, stored.expunged) if stored else (Counts(), False)
+    there = _answer(arm, now) if arm else Counts()
+    if not (there[Status.PASS] or there.bad):
+        return judge(before + there if stored or there.total else None, now, expunged=expunged)
+    flaky = before.bad > 0 and (before[Status.PASS] > 0 or expunged)
+    if there.bad or not flaky:
+        return judge(there, now, expunged=expunged)
+    verdict = judge(before + there, now)
+    return Verdict.SUSPECT if expunged and verdict is Verdict.REGRESSED else verdict
 
 
 def judge_run(
@@ -192,8 +190,8 @@ def judge_run(
     """Judge every planned test; one without an outcome yet is missing.
 
     `left_out` are tests that were not run because they are known to fail; their status is skip. `arm` is the run on
-    the baseline kernel beside this one. Raises
-    InfrastructureError when the numbers do not add up: an outcome that nobody planned, a test planned twice.
+    the baseline kernel beside this one. Raises InfrastructureError when the numbers do not add up: an outcome that
+    nobody planned, a test planned twice.
     """
     now = _by_test({test: outcomes[test].status if test in outcomes else Status.MISSING for test in planned})
     beside = _by_test({test: outcome.status for test, outcome in arm.outcomes.items()}) if arm else {}
@@ -207,6 +205,13 @@ def judge_run(
     compared = {key: table.series if table else None for key, table in tables.items()}
     _check_sum(planned, outcomes, (each.outcome.status for each in tests))
     return RunVerdict(tests, baseline.series, compared, arm)
+
+
+def _answer(arm: Counts, now: Counts) -> Counts:
+    """What of a test's ends on the baseline kernel says anything about how it ended now."""
+    hangs_now = 0 < now.bad == now[Status.HANG]
+    ignored = {Status.MISSING} if hangs_now else {Status.MISSING, Status.HANG}
+    return Counts({status: number for status, number in arm.counts.items() if status not in ignored})
 
 
 def _by_test(statuses: Mapping[TestId, Status]) -> dict[TestId, Counts]:
@@ -231,7 +236,7 @@ def _judge_test(
 ) -> Judged:
     outcome = outcome or Outcome(Status.MISSING, reason="no result yet")
     before = baseline.entry(test)
-    verdict = judge(known_before(before, arm, now), now)
+    verdict = judge_beside(before, arm, now)
     if outcome.status is Status.MISSING:
         verdict = Verdict.MISSING
     elif outcome.status is Status.SKIP and left_out:

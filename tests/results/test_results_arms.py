@@ -6,7 +6,7 @@ from kdevops.errors import ExitCode
 from kdevops.results.baseline import Baseline, Entry, Table
 from kdevops.results.model import Counts, Outcome, RunState, Status, TestId
 from kdevops.results.store import Run
-from kdevops.results.verdict import Arm, RunVerdict, Verdict, judge, judge_run, known_before
+from kdevops.results.verdict import Arm, RunVerdict, Verdict, judge, judge_beside, judge_run
 
 S, V = Status, Verdict
 KEY = ("fstests", "xfs_crc")
@@ -81,11 +81,17 @@ def test_a_skip_beside_it_excuses_a_skip_and_nothing_else() -> None:
     assert one(S.PASS, S.SKIP) is V.SKIPPED_NOW
 
 
-def test_an_expunged_test_that_passes_beside_it_may_be_flaky() -> None:
+@pytest.mark.parametrize("note", ["korg#1", "F:1/11"])
+def test_an_expunged_test_that_passes_beside_it_may_be_flaky_and_goes_wrong_in_any_way(note: str) -> None:
     test = TestId(*KEY, "generic/001")
-    for now, wanted in ((S.FAIL, V.SUSPECT), (S.PASS, V.OK)):
-        (found,) = judged({"generic/001": now}, arm({"generic/001": S.PASS}), expunged={test: "korg#1"}).tests
-        assert found.verdict is wanted
+
+    def one_of(beside: Status, now: Status) -> Verdict:
+        (found,) = judged({"generic/001": now}, arm({"generic/001": beside}), expunged={test: note}).tests
+        return found.verdict
+
+    assert [one_of(S.PASS, now) for now in (S.PASS, S.FAIL, S.CRASH)] == [V.OK, V.SUSPECT, V.SUSPECT]
+    assert [one_of(S.FAIL, now) for now in (S.PASS, S.FAIL, S.CRASH)] == [V.FIXED, V.KNOWN_FAILURE, V.KNOWN_FAILURE]
+    assert one_of(S.MISSING, S.CRASH) is V.KNOWN_FAILURE
 
 
 def test_all_repeats_beside_it_count_together() -> None:
@@ -119,19 +125,19 @@ entries = st.none() | st.builds(Entry, any_counts, expunged=st.booleans())
 
 @given(entries, any_counts)
 def test_no_arm_changes_nothing(known: Entry | None, now: Counts) -> None:
-    assert known_before(known, None, now) == (known.counts if known else None)
+    expected = judge(known.counts, now, expunged=known.expunged) if known else judge(None, now)
+    assert judge_beside(known, None, now) is expected
 
 
 @given(entries, any_counts, any_counts)
 def test_only_what_passed_in_one_of_both_can_regress_by_failing(
     known: Entry | None, other: Counts, now: Counts
 ) -> None:
-    if judge(known_before(known, other, now), now) is V.REGRESSED and now.bad == now[S.FAIL]:
+    if judge_beside(known, other, now) is V.REGRESSED and now.bad == now[S.FAIL]:
         assert other[S.PASS] or (known and known.counts[S.PASS])
 
 
 @given(entries, any_counts)
 def test_two_arms_that_do_the_same_never_gate_but_for_what_did_not_run(known: Entry | None, now: Counts) -> None:
     if now.bad == now[S.HANG] or not now[S.HANG]:
-        verdict = judge(known_before(known, now, now), now)
-        assert verdict in {V.OK, V.KNOWN_FAILURE, V.SUSPECT, V.MISSING}
+        assert judge_beside(known, now, now) in {V.OK, V.KNOWN_FAILURE, V.SUSPECT, V.MISSING}
