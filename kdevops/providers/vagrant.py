@@ -189,11 +189,11 @@ class VagrantProvider:
         self.remember(name, console=console_file.end_of(console))
 
     async def _boot_directly(self, name: str, words: tuple[str, ...], *, again: bool) -> None:
-        """libvirt is told the kernel by the Vagrantfile, which counts when a machine starts."""
+        """libvirt is told the kernel by the Vagrantfile, whose parameters count for new machines only."""
         async with self._one_at_a_time:
             self._render(self._direct(words))
             if again:
-                await self._tool.halt(name)
+                await self._group.destroy(name)
             await self._start(name)
 
     async def _start(self, name: str) -> None:

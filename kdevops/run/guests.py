@@ -84,7 +84,7 @@ async def _vagrant(lab: Lab, wanted: Vagrant, places: Places, built: Built, repo
         raise UserError(f"no box can be made for {platform.machine()}", hint="name one at provider.box")
     accel = await probe_acceleration(lab, places, built.artifact.image, report)
     artifact = built.artifact
-    kernel = BootKernel(artifact.image, artifact.key)
+    kernel = BootKernel(artifact.image, artifact.key, _root_of(lab, wanted, built))
 
     async def install(targets: Sequence[SshTarget], words: Sequence[str]) -> None:
         await install_kernel(lab, places, artifact, targets, words, factor=accel.factor, report=report)
@@ -95,6 +95,18 @@ async def _vagrant(lab: Lab, wanted: Vagrant, places: Places, built: Built, repo
     provider = VagrantProvider(lab, directory, accel, built.box, kernel, install, report)
     await provider.render()
     return provider
+
+
+def _root_of(lab: Lab, wanted: Vagrant, built: Built) -> tuple[str, ...]:
+    """The parameters by which a kernel that no boot loader starts finds its root."""
+    if wanted.boot == "install" or any(word.startswith("root=") for word in lab.kernel.cmdline):
+        return ()
+    if root := built.origin.get("root"):
+        return (f"root={root}", "rw")
+    raise UserError(
+        f"provider.boot is direct, and where the root of the box {wanted.box} is only you know",
+        hint="say it at kernel.cmdline: [root=/dev/vda1]",
+    )
 
 
 async def install_kernel(

@@ -1,0 +1,103 @@
+"""What Vagrant is told and what is made of its answers; `vagrant` here is a script that says what Vagrant 2.3 says."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from kdevops.errors import InfrastructureError, KdevopsError, UserError
+from kdevops.providers.vagrant_tool import Address, VagrantTool
+
+SCRIPT = r"""#!/bin/sh
+echo "$*" >>"$SAID"
+env | grep ^VAGRANT_ >"$SAID.env"
+case $1 in
+status)
+    printf '1,lab-1,metadata,provider,libvirt\n1,lab-1,provider-name,libvirt\n1,lab-1,state,running\n'
+    printf '1,lab-2,provider-name,libvirt\n1,lab-2,state,not_created\n1,lab-2,state-human-long,The VM is\\nnot created.\n' ;;
+ssh-config)
+    for number in 1 2; do
+        printf 'Host lab-%s\n  HostName 192.168.121.%s\n  User vagrant\n  Port 22\n  IdentityFile "/a b/key"\n\n' $number $number
+    done ;;
+up)
+    echo '==> lab-1: Starting domain.'
+    [ "$FAIL" ] || exit 0
+    echo "Name \`lab-1\` of domain about to create is already taken. Please try to run" >&2
+    exit 1 ;;
+halt) echo $$ >"$SAID.pid"; sleep 60 ;;
+esac
+"""
+
+
+@pytest.fixture
+def said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    script = tmp_path / "bin/vagrant"
+    script.parent.mkdir()
+    script.write_text(SCRIPT)
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{script.parent}:{os.environ['PATH']}")
+    monkeypatch.setenv("SAID", str(tmp_path / "said"))
+    monkeypatch.setenv("VAGRANT_CWD", "/somewhere/else")
+    return tmp_path / "said"
+
+
+def tool(tmp_path: Path, lines: list[str] | None = None) -> VagrantTool:
+    return VagrantTool(tmp_path, tmp_path / "log", "libvirt", lines.append if lines is not None else None)
+
+
+def test_several_machines_are_one_command_and_its_words_are_seen(tmp_path: Path, said: Path) -> None:
+    lines: list[str] = []
+    asyncio.run(tool(tmp_path, lines).up(["lab-1", "lab-2"], timeout=30))
+    assert said.read_text() == "up /^(lab-1|lab-2)$/ --provider=libvirt\n"
+    assert lines == ["==> lab-1: Starting domain."]
+    assert "Starting domain" in (tmp_path / "log").read_text()
+    environment = Path(f"{said}.env").read_text()
+    assert "VAGRANT_CWD" not in environment, "it would work on somebody else's machines"
+    assert "VAGRANT_DEFAULT_PROVIDER=libvirt" in environment
+
+
+def test_states_and_addresses_of_all_machines_come_from_one_command_each(tmp_path: Path, said: Path) -> None:
+    assert asyncio.run(tool(tmp_path).states()) == {"lab-1": "running", "lab-2": "not_created"}
+    found = asyncio.run(tool(tmp_path).addresses(["lab-1", "lab-2"]))
+    assert found == {"lab-1": Address("192.168.121.1", 22), "lab-2": Address("192.168.121.2", 22)}
+
+
+def test_a_failure_is_translated(tmp_path: Path, said: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAIL", "1")
+    with pytest.raises(KdevopsError) as error:
+        asyncio.run(tool(tmp_path).up(["lab-1"], timeout=30))
+    assert isinstance(error.value, UserError | InfrastructureError)
+    assert error.value.hint
+    assert error.value.log == tmp_path / "log"
+    assert "\n" not in error.value.message
+
+
+def test_a_command_that_does_not_end_is_ended_at_its_deadline_and_on_cancel(tmp_path: Path, said: Path) -> None:
+    async def cancelled() -> None:
+        task = asyncio.create_task(tool(tmp_path).halt("lab-1"))
+        while not Path(f"{said}.pid").exists():  # noqa: ASYNC110 - nobody tells of a file
+            await asyncio.sleep(0.05)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    began = time.monotonic()
+    asyncio.run(cancelled())
+    pid = int(Path(f"{said}.pid").read_text())
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, signal.SIGCONT)
+    with pytest.raises(InfrastructureError, match="did not finish within"):
+        asyncio.run(tool(tmp_path)._call("halt", lambda it: it.halt(vm_name="lab-1", force=True), 0.5))
+    assert time.monotonic() - began < 30
+
+
+def test_without_vagrant_it_is_said_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(InfrastructureError, match="vagrant is not installed") as error:
+        asyncio.run(tool(tmp_path).states())
+    assert error.value.hint
