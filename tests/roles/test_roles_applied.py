@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import re
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -103,6 +106,98 @@ def test_bootlinux_installs_nothing_on_builders(tmp_path: Path, guest: Path) -> 
     guest.write_text("all: {children: {builders: {hosts: {maker: {ansible_connection: local}}}}}\n")
     with pytest.raises(InfrastructureError, match="found no host to work on"):
         apply("bootlinux.yml", tmp_path, {"bootlinux_spec": {}}, guest)
+
+
+ARTIFACT = {"release": "6.1.112", "build_id": "beef01", "key": "k1", "directory": "/d", "image": "bzImage"}
+SEEN = """\
+release 6.1.112
+notes 0400beef0103
+cmdline BOOT_IMAGE=/boot/vmlinuz-6.1.112 ro panic=10 a=1
+distribution debian
+installed 6.1.112=k1
+disk ext4 /dev/vda1
+menu gnulinux-6.1.112-advanced-U gnulinux-old-advanced-U
+saved_entry gnulinux-6.1.112-advanced-U
+kdevops_entry gnulinux-6.1.112-advanced-U
+kdevops_cmdline a=1
+kdevops_fallback old
+"""
+
+
+def booted(seen: str, **more: Any) -> dict[str, Any]:
+    """Variables for a guest that gives these answers, for the kernel `ARTIFACT` with the parameter a=1."""
+    return {
+        "bootlinux_see": f"cat <<'EOF'\n{seen}EOF\n",
+        "bootlinux_artifact": ARTIFACT,
+        "bootlinux_cmdline": ["a=1"],
+        **more,
+    }
+
+
+def test_bootlinux_asks_a_guest_that_fits_one_question(tmp_path: Path, guest: Path) -> None:
+    assert apply("bootlinux.yml", tmp_path, booted(SEEN), guest).changed == {}
+    log = (tmp_path / "ansible.log").read_text()
+    assert log.count("ok: [toy]") == 4, "two checks of variables, those of their types, and the question"
+
+
+def test_bootlinux_starts_a_kernel_once(tmp_path: Path, guest: Path) -> None:
+    """The reboot is refused where the guest is this machine: as good as one that does not end."""
+    tool = ["sh", "-c", f'printf "%s\\n" "$@" >>{tmp_path}/told', "sh"]
+    seen = SEEN.replace("beef01", "beef02").replace("saved_entry gnulinux-6.1.112", "saved_entry gnulinux-old")
+    with pytest.raises(
+        InfrastructureError, match=r"^playbook bootlinux.yml failed on toy, task “Wait no longer”: toy was"
+    ) as error:
+        apply("bootlinux.yml", tmp_path, booted(seen, bootlinux_editenv=wrapped(tmp_path, tool)), guest)
+    assert "rebooted into kernel 6.1.112 (build id beef01) and does not answer" in error.value.message
+    assert "Reset it, and it starts the kernel of before" in error.value.message
+    assert (tmp_path / "told").read_text().splitlines() == [
+        "-", "set", "saved_entry=gnulinux-old-advanced-U", "next_entry=gnulinux-6.1.112-advanced-U",
+        "kdevops_entry=gnulinux-6.1.112-advanced-U", "kdevops_cmdline=a=1", "kdevops_fallback=old",
+    ]  # fmt: skip
+
+
+def wrapped(tmp_path: Path, argv: list[str]) -> str:
+    tool = tmp_path / "tool"
+    tool.write_text(f'#!/bin/sh\nexec {shlex.join(argv)} "$@"\n')
+    tool.chmod(0o755)
+    return str(tool)
+
+
+def test_bootlinux_says_what_it_cannot_do(tmp_path: Path, guest: Path) -> None:
+    other = SEEN.replace("beef01", "beef02")
+    nameless, huge = {**ARTIFACT, "release": "unknown"}, ["a" * 501]
+    cases: dict[str, tuple[dict[str, Any], str]] = {
+        "unasked": (booted("", bootlinux_artifact={}), "give bootlinux_spec, what to build, or bootlinux_artifact"),
+        "bare": (
+            booted("", bootlinux_artifact={"image": "/i", "release": "6"}),
+            "bootlinux_artifact lacks directory, key",
+        ),
+        "quoted": (booted("", bootlinux_cmdline=["a", 'b="c d"']), 'bootlinux_cmdline has “b="c d"”: a parameter is'),
+        "long": (booted("", bootlinux_cmdline=huge), "bootlinux_cmdline has 501 characters; the boot loader keeps 500"),
+        "nameless": (booted(other, bootlinux_artifact=nameless), "without its release, and that of bzImage is unknown"),
+        "strange": (booted(f"{other}distribution plan9\n"), "unknown for the distribution of strange: plan9"),
+        "only": (
+            booted(f"{other}kdevops_fallback \n"),
+            "only runs a kernel of the same release, 6.1.112, which would be",
+        ),
+        "gone": (
+            booted(f"{other}kdevops_fallback 5\n"),
+            "no entry for 5, the kernel to come back to; bootlinux_fallback=fa",
+        ),
+        "lvm": (
+            booted(f"{other}disk ext4 /dev/mapper/root\n"),
+            "cannot write to /boot of lvm (ext4 /dev/mapper/root), and",
+        ),
+    }
+    hosts = {
+        name: {"ansible_connection": "local", "answers": given.pop("bootlinux_see"), **given}
+        for name, (given, _) in cases.items()
+    }
+    guest.write_text(json.dumps({"all": {"hosts": hosts}}))
+    with pytest.raises(InfrastructureError) as error:
+        apply("bootlinux.yml", tmp_path, {"bootlinux_see": "{{ answers }}"}, guest)
+    told = dict(re.findall(r"(\w+), task “[^”]*”: (.*?)(?=; \w+, task|$)", error.value.message))
+    assert {name: message for name, (_, message) in cases.items() if message not in told[name]} == {}
 
 
 def test_selftests_never_run_nothing(tmp_path: Path) -> None:
