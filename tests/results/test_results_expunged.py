@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kdevops.errors import ExitCode, InfrastructureError
 from kdevops.report.summary import summary_json, summary_text
@@ -10,7 +12,7 @@ from kdevops.report.words import was
 from kdevops.results.baseline import Baseline, Entry, Table, accept, save
 from kdevops.results.model import Counts, Outcome, RunState, Status, TestId
 from kdevops.results.store import PlannedRow, Run, Store
-from kdevops.results.verdict import Verdict, judge_run
+from kdevops.results.verdict import Verdict, judge, judge_run
 
 S, V = Status, Verdict
 KEY = ("fstests", "xfs_crc")
@@ -38,6 +40,15 @@ def test_what_an_expunged_test_does(status: Status, verdict: Verdict, code: Exit
     flaky = judge_run([TEST], {TEST: Outcome(status)}, FLAKY)
     assert flaky.tests[0].verdict is (V.OK if verdict is V.FIXED else verdict)
     assert flaky.exit_code is code
+
+
+@given(st.integers(1, 999), st.integers(1, 999), st.lists(st.sampled_from(Status), min_size=1, max_size=5))
+def test_whatever_a_flaky_test_does_is_known(bad: int, good: int, statuses: list[Status]) -> None:
+    known = Baseline("6.1").with_expunges({TEST: f"F:{bad}/{bad + good}"}).entry(TEST)
+    assert known
+    now = Counts.of(statuses)
+    expected = V.KNOWN_FAILURE if now.bad else V.OK if now[S.PASS] or now[S.SKIP] else V.MISSING
+    assert judge(known.counts, now, expunged=known.expunged) is expected
 
 
 def test_the_other_tests_are_judged_as_before() -> None:
