@@ -40,7 +40,7 @@ if written "$key" "$HOST_KEY" 600; then
     changed=yes
 fi
 if grep -qi '^[[:space:]]*include[[:space:]].*/etc/ssh/sshd_config\.d/' "$config"; then
-    mkdir -p "$config.d"
+    mkdir -p -m 755 "$config.d"
     ! written "$config.d/00-kdevops.conf" "$settings" 644 || changed=yes
 elif ! grep -qx '# kdevops' "$config"; then
     # Of a setting that stands twice, the first counts.

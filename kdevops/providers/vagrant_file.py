@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +51,7 @@ class DirectKernel:
 
 def prefix(lab_dir: Path, lab: Lab) -> str:
     """What the names of a lab's machines and disks begin with: nobody else's do, not even a namesake's of another user."""
-    return f"kdevops-{lab.name}-{hashlib.sha256(str(lab_dir.absolute()).encode()).hexdigest()[:8]}-"
+    return f"kdevops-{lab.name}-{hashlib.sha256(os.fsencode(lab_dir.absolute())).hexdigest()[:8]}-"
 
 
 def render(
