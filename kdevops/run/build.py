@@ -22,7 +22,7 @@ from kdevops.lab.vagrant import Vagrant
 from kdevops.progress import Report
 from kdevops.providers.base import PayloadDisk
 from kdevops.run.furnish import Furniture, payload_serial
-from kdevops.run.kernel_spec import spec_of
+from kdevops.run.kernel_spec import machine_fragments, spec_of
 from kdevops.run.places import Places
 from kdevops.suites.base import BootSuite, ChunkSuite, GuestSuite, KernelBuild, PickySuite, PreparedSuite, Suite
 from kdevops.suites.fstests import smb_credentials
@@ -136,7 +136,7 @@ async def build_kernel(lab: Lab, suites: Sequence[Suite], places: Places, report
 
 async def kernel_spec(lab: Lab, suites: Sequence[Suite], places: Places, report: Report) -> BuildSpec:
     """What is to be built, with what each suite asks of the configuration; for that the source is fetched."""
-    spec = spec_of(lab.kernel)
+    spec = spec_of(lab.kernel, machine_fragments(lab))
     tree = None if spec.source.is_built else await source_tree(spec, cache=places.cache, report=report)
     for suite in suites:
         if isinstance(suite, PickySuite):
