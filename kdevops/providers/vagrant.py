@@ -273,7 +273,8 @@ class VagrantProvider:
     @cached_property
     def _tool(self) -> VagrantTool:
         def tell(line: str) -> None:
-            self._progress(line.removeprefix("==> ").strip())
+            if line.startswith("==> ") and ":  --" not in line:  # which is one of many settings
+                self._progress(line.removeprefix("==> ").strip())
 
         return VagrantTool(self._root, self.directory.path / "vagrant.log", self._vagrant.backend, tell)
 
