@@ -1,0 +1,118 @@
+"""What Vagrant, libvirt and VirtualBox complain of, told as what is wrong and the command that mends it.
+
+The messages are Vagrant's (templates/locales/en.yml of its sources), its libvirt plugin's (locales/en.yml), and those of libvirt,
+QEMU and VBoxManage which the two pass on. `data/vagrant-errors.yaml` says what each means.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+from kdevops.errors import InfrastructureError, KdevopsError, UserError
+from kdevops.results.text import clean
+
+_KINDS = {"user": UserError, "infrastructure": InfrastructureError}
+_EXAMINED = 128 << 10
+"""Characters of an output that are looked at, its end: errors stand there."""
+_VALUE_LIMIT = 120
+_COMMAND_LIMIT = 100
+_MESSAGE_LIMIT = 400
+
+# A line of `vagrant --machine-readable`: time, machine, "error-exit" and a class or "ui" and a level, then the message.
+_RECORD = re.compile(r"^\d+,[^,\n]*,(?:error-exit|ui),[^,\n]*,(.*)$", re.MULTILINE)
+# Ruby's traces: "FILE:LINE:in `METHOD'", with "from" or a number before it, and behind the first of them the message.
+_FRAME = re.compile(r"^\s*(?:\d+: )?(?:from )?\S+:\d+:in [`'].*?'(?:: (?P<message>.*?)(?: \([A-Z][\w:]*\))?)?$")
+_STRAY_FRAME = re.compile(r"\S+:\d+:in [`'][^`']*':? ?")
+_NOISE = re.compile(r"^\s*(?:Traceback \(most recent call last\)|\.\.\. \d+ levels\.\.\.|\S+: warning: )")
+_PROGRESS = re.compile(r"^(?:==> | {4}\S+: )")
+_TELLING = re.compile(
+    r"error|fail|cannot|could not|couldn't|unable|denied|refused|not found|no such|timed out|invalid", re.IGNORECASE
+)
+
+
+class Complaint(BaseModel):
+    """One row of the data. `match` is a regular expression for an output with every run of blanks made one.
+
+    Its named groups stand in braces in `message` and, quoted for a shell, in `hint`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    name: str
+    match: re.Pattern[str]
+    kind: Literal["user", "infrastructure"] = "infrastructure"
+    message: str
+    hint: str
+
+
+@cache
+def complaints() -> tuple[Complaint, ...]:
+    """All that we know, the special before the general."""
+    text = files("kdevops.providers").joinpath("data/vagrant-errors.yaml").read_text()
+    return TypeAdapter(tuple[Complaint, ...]).validate_python(yaml.safe_load(text))
+
+
+def translate(output: str, *, command: str, log: Path | None = None) -> KdevopsError:
+    """The error for a `command` of Vagrant's or virsh's that failed with this output, of both streams.
+
+    The first complaint in the data's order that is anywhere in it; of one that we do not know, its most telling sentence,
+    and nothing of a Ruby trace.
+    """
+    text = _RECORD.sub(_message_of, clean(output[-_EXAMINED:], lines=True))
+    plain = " ".join(text.split())
+    for complaint in complaints():
+        if found := complaint.match.search(plain):
+            values = {name: clean(value or "", _VALUE_LIMIT) for name, value in found.groupdict().items()}
+            hint = complaint.hint.format_map(
+                {name: shlex.quote(value) if value else "" for name, value in values.items()}
+            )
+            message = clean(complaint.message.format_map(values), _MESSAGE_LIMIT)
+            return _KINDS[complaint.kind](message, hint=hint, log=log)
+    said = _gist(text.splitlines())
+    message = f"{clean(command, _COMMAND_LIMIT)} failed" + (f": {said}" if said else " and said nothing")
+    hint = "see whether this machine has what it takes: kdevops doctor --vagrant"
+    return InfrastructureError(clean(message, _MESSAGE_LIMIT), hint=hint, log=log)
+
+
+def _message_of(record: re.Match[str]) -> str:
+    return record[1].replace("%!(VAGRANT_COMMA)", ",").replace("\\n", "\n")
+
+
+def _gist(lines: list[str]) -> str:
+    """The message of the last Ruby trace, else the last paragraph that sounds like an error, else the last one.
+
+    A paragraph that ends in a colon only announces the next.
+    """
+    raised = [found["message"] for line in lines if (found := _FRAME.match(line)) and (found["message"] or "").strip()]
+    if raised:
+        return _without_frames(raised[-1])
+    paragraphs = list(_paragraphs(lines))
+    telling = [number for number, paragraph in enumerate(paragraphs) if _TELLING.search(paragraph)]
+    last = paragraphs[telling[-1] :] if telling else paragraphs[-1:]
+    return next((paragraph for paragraph in last if not paragraph.endswith(":")), "".join(last[:1]))
+
+
+def _paragraphs(lines: list[str]) -> Iterator[str]:
+    """What stands between empty lines, each as one line; a line of progress is one of its own."""
+    collected: list[str] = []
+    for line in [*lines, ""]:
+        text = "" if _FRAME.match(line) or _NOISE.match(line) else _without_frames(line)
+        if (not text or _PROGRESS.match(line)) and collected:
+            yield " ".join(collected)
+            collected = []
+        if _PROGRESS.match(line) and text:
+            yield text
+        elif text:
+            collected.append(text)
+
+
+def _without_frames(text: str) -> str:
+    return _STRAY_FRAME.sub("", text).strip()
