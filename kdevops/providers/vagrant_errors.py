@@ -23,6 +23,7 @@ from kdevops.results.text import clean
 _KINDS = {"user": UserError, "infrastructure": InfrastructureError}
 _EXAMINED = 128 << 10
 """Characters of an output that are looked at, its end: errors stand there."""
+_LINE_LIMIT = 2000
 _VALUE_LIMIT = 120
 _COMMAND_LIMIT = 100
 _MESSAGE_LIMIT = 400
@@ -31,7 +32,7 @@ _MESSAGE_LIMIT = 400
 _RECORD = re.compile(r"^\d+,[^,\n]*,(?:error-exit|ui),[^,\n]*,(.*)$", re.MULTILINE)
 # Ruby's traces: "FILE:LINE:in `METHOD'", with "from" or a number before it, and behind the first of them the message.
 _FRAME = re.compile(r"^\s*(?:\d+: )?(?:from )?\S+:\d+:in [`'].*?'(?:: (?P<message>.*?)(?: \([A-Z][\w:]*\))?)?$")
-_STRAY_FRAME = re.compile(r"\S+:\d+:in [`'][^`']*':? ?")
+_STRAY_FRAME = re.compile(r"\S{1,200}:\d+:in [`'][^`']*':? ?")
 _NOISE = re.compile(r"^\s*(?:Traceback \(most recent call last\)|\.\.\. \d+ levels\.\.\.|\S+: warning: )")
 _PROGRESS = re.compile(r"^(?:==> | {4}\S+: )")
 _TELLING = re.compile(
@@ -76,7 +77,7 @@ def translate(output: str, *, command: str, log: Path | None = None) -> KdevopsE
             )
             message = clean(complaint.message.format_map(values), _MESSAGE_LIMIT)
             return _KINDS[complaint.kind](message, hint=hint, log=log)
-    said = _gist(text.splitlines())
+    said = _gist([line[:_LINE_LIMIT] for line in text.splitlines()])
     message = f"{clean(command, _COMMAND_LIMIT)} failed" + (f": {said}" if said else " and said nothing")
     hint = "see whether this machine has what it takes: kdevops doctor --vagrant"
     return InfrastructureError(clean(message, _MESSAGE_LIMIT), hint=hint, log=log)

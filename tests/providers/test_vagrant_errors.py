@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+import time
 import unicodedata
 from pathlib import Path
 
@@ -156,3 +157,10 @@ def test_it_is_found_in_whatever_else_was_said(name: str, output: str, part: str
     alone, among = (translate(text, command="c") for text in (output, before * 40 + output + before))
     assert part in among.message
     assert (among.hint, type(among)) == (alone.hint, type(alone))
+
+
+@pytest.mark.parametrize("text", ["a", "'", "x:1:in `", "Cannot recv data: ", "in `x' ", "The box 'x "])
+def test_a_long_line_takes_no_time(text: str) -> None:
+    started = time.process_time()
+    translate(text * 50_000, command="vagrant up")
+    assert time.process_time() - started < 2
