@@ -35,18 +35,18 @@ if TYPE_CHECKING:
 @common_options
 @pass_context
 def up(context: Context, *, plays: tuple[str, ...]) -> None:
-    """Bring the guests of LAB up with its kernel, to stay until `kdevops down`."""
+    """Bring the guests of LAB up with its kernel, to stay until `kdevops down`; those of `compare` with theirs."""
     from rich.console import Console
 
     from kdevops.report.live import Display
-    from kdevops.run import hand
+    from kdevops.run import arms
     from kdevops.run.places import Places
 
     loaded = context.lab()
 
     async def main() -> tuple[GuestStatus, ...]:
         with Display(Console(stderr=True, highlight=False)) as display:
-            return await hand.up(loaded.lab, Places.default(), display.handle, lab_file=loaded.path, plays=plays)
+            return await arms.up(loaded.lab, Places.default(), display.handle, lab_file=loaded.path, plays=plays)
 
     _tell(context, asyncio.run(main()))
 
@@ -59,10 +59,10 @@ def up(context: Context, *, plays: tuple[str, ...]) -> None:
 @pass_context
 def down(context: Context) -> None:
     """Stop every guest of LAB, also such as an interrupted command left behind."""
-    from kdevops.run import hand
+    from kdevops.run import arms
     from kdevops.run.places import Places
 
-    _tell(context, asyncio.run(hand.down(context.lab().lab, Places.default())))
+    _tell(context, asyncio.run(arms.down(context.lab().lab, Places.default())))
 
 
 @click.command()
@@ -73,10 +73,10 @@ def down(context: Context) -> None:
 @pass_context
 def status(context: Context) -> None:
     """Show the guests of LAB: whether they run, where their ssh and console are."""
-    from kdevops.run import hand
+    from kdevops.run import arms
     from kdevops.run.places import Places
 
-    _tell(context, asyncio.run(hand.status(context.lab().lab, Places.default())))
+    _tell(context, asyncio.run(arms.status(context.lab().lab, Places.default())))
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})

@@ -25,21 +25,20 @@ def kernel() -> None:
 @common_options
 @pass_context
 def build(context: Context) -> None:
-    """Build the kernel of LAB, with what its suites need in it; at once when it is there already."""
+    """Build the kernel of LAB, with what its suites need in it, and that of `compare`; at once what is there already."""
     from rich.console import Console
 
     from kdevops.report.live import Display
-    from kdevops.run.build import build_kernel
+    from kdevops.run.arms import build_kernels
     from kdevops.run.places import Places
-    from kdevops.suites.registry import suites_of
 
     lab = context.lab().lab
 
-    async def main() -> Artifact:
+    async def main() -> list[Artifact]:
         with Display(Console(stderr=True, highlight=False)) as display:
-            return await build_kernel(lab, suites_of(lab), Places.default(), display.handle)
+            return await build_kernels(lab, Places.default(), display.handle)
 
-    _tell(context, [asyncio.run(main())])
+    _tell(context, asyncio.run(main()))
 
 
 @kernel.command()

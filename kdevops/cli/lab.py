@@ -6,6 +6,7 @@ import json
 import shutil
 import textwrap
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -21,6 +22,9 @@ from kdevops.cli.options import (
     templates,
 )
 from kdevops.errors import UserError
+
+if TYPE_CHECKING:
+    from kdevops.lab.model import Kernel
 
 
 @click.group()
@@ -58,8 +62,9 @@ def validate(context: Context) -> None:
     """Check LAB: every field, and that the files it names are there."""
     loaded = context.lab()
     effective = loaded.lab
-    source = effective.kernel.source.model_dump(mode="json", exclude_none=True)
-    origin = " ".join(f"{kind} {value}" for kind, value in source.items())
+    origin = _origin(effective.kernel)
+    if effective.compare:
+        origin += f" beside one from {_origin(effective.compare.kernel)}"
     suites = effective.suites.model_dump(exclude_none=True)
     guests = f"{effective.guests.count} guest{'s' if effective.guests.count > 1 else ''}"
     size = f"{effective.guests.cpus} CPU, {effective.guests.memory / (1 << 30):.3g} GiB each"
@@ -68,6 +73,11 @@ def validate(context: Context) -> None:
         f"suites: {', '.join(suites) or 'none, so there is nothing to run'}"
     )
     context.emit({"path": str(loaded.path), "name": effective.name, "digest": loaded.digest}, [line])
+
+
+def _origin(kernel: Kernel) -> str:
+    source = kernel.source.model_dump(mode="json", exclude_none=True)
+    return " ".join(f"{kind} {value}" for kind, value in source.items())
 
 
 @lab.command(short_help="Print the JSON Schema of lab files.")

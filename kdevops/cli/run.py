@@ -26,6 +26,9 @@ _keep = click.option("--keep", is_flag=True, help="Leave the guests up afterward
 @choice_options
 @click.option("--only", metavar="GLOB", multiple=True, help="Only tests that fit: selftests/*, futex:*, …")
 @click.option("--failures-of", metavar="RUN", type=int, help="Only tests that went wrong, or have no result, in RUN.")
+@click.option(
+    "--fresh-baseline", is_flag=True, help="Run the kernel of `compare` again, also where the store has what it did."
+)
 @_keep
 @json_option
 @common_options
@@ -37,10 +40,13 @@ def run(
     names: tuple[str, ...],
     only: tuple[str, ...],
     failures_of: int | None,
+    fresh_baseline: bool,
     keep: bool,
     **fields: Any,
 ) -> int:
     """Run the tests of LAB and say what regressed; image, kernel and guests are made first where they are not there.
+
+    A lab with `compare` runs them on two kernels, the one to compare with first, and says what differs.
 
     TEST names tests to run instead of all: generic/001 or 'xfs/*' of fstests, or, as with --only, what fits their names.
     --set, -g, -x and --only may be repeated.
@@ -51,7 +57,7 @@ def run(
       kdevops run labs/xfs.yaml generic/475 --count 20
       kdevops run labs/xfs.yaml --failures-of 7
     """
-    from kdevops.run import session
+    from kdevops.run import arms
     from kdevops.run.places import Places
 
     if names and only:
@@ -59,10 +65,21 @@ def run(
             f"{names[0]} and --only {only[0]}: both say which tests to run", hint="give all of them as TEST"
         )
     loaded, globs = chosen(context, Choice(**fields), names)
+    if fresh_baseline and not loaded.lab.compare:
+        raise UserError(
+            f"--fresh-baseline is for a lab with two kernels, and {loaded.path} has no `compare`",
+            hint="say which kernel to compare with: --set compare.kernel.source.package=linux-source-6.1",
+        )
     return _watch(
         context,
-        lambda display: session.start(
-            loaded, Places.default(), display, only=globs or only, failures_of=failures_of, keep=keep
+        lambda display: arms.start(
+            loaded,
+            Places.default(),
+            display,
+            only=globs or only,
+            failures_of=failures_of,
+            keep=keep,
+            fresh_baseline=fresh_baseline,
         ),
     )
 
@@ -74,12 +91,15 @@ def run(
 @common_options
 @pass_context
 def resume(context: Context, number: int | None, *, keep: bool) -> int:
-    """Go on with RUN (default: the last that was interrupted); what is finished stays finished."""
-    from kdevops.run import session
+    """Go on with RUN (default: the last that was interrupted); what is finished stays finished.
+
+    Of two kernels that are compared, both runs are gone on with.
+    """
+    from kdevops.run import arms
     from kdevops.run.places import Places
 
     chosen = number if number is not None else _last_open()
-    return _watch(context, lambda display: session.resume(chosen, Places.default(), display, keep=keep))
+    return _watch(context, lambda display: arms.resume(chosen, Places.default(), display, keep=keep))
 
 
 @click.command()
@@ -89,7 +109,10 @@ def resume(context: Context, number: int | None, *, keep: bool) -> int:
 @common_options
 @pass_context
 def rerun(context: Context, number: int, *, keep: bool) -> int:
-    """Do RUN again as it was: the same lab, kernel and tests."""
+    """Do RUN again as it was: the same lab, kernel and tests.
+
+    What it was compared with is not run again.
+    """
     from kdevops.run import session
     from kdevops.run.places import Places
 

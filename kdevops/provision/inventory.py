@@ -10,9 +10,7 @@ from typing import Any
 import yaml
 
 from kdevops.guest.ssh import SshTarget
-from kdevops.lab.model import Lab
-
-_DEV = "-dev"
+from kdevops.lab.model import DEV, Lab
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +28,17 @@ def render(
     variables: Mapping[str, Any] | None = None,
     servers: Sequence[ServerHost] = (),
 ) -> str:
-    """The inventory as YAML: groups `baseline`, `dev` (hosts named `<name>-dev`), one per suite that the lab runs and one
-    per role of a server.
+    """The inventory as YAML: groups `baseline`, `dev` (hosts named `<name>-dev`, and all of a lab named so), one per suite
+    that the lab runs and one per role of a server.
 
     The connection is the runner's own: its key, its pinned host key and, where there is one, its kept-open socket.
     `variables` are for all hosts.
     """
     names = [host.name for host in hosts]
+    dev = [name for name in names if lab.name.endswith(DEV) or name.endswith(DEV)]
     groups = {
-        "baseline": [name for name in names if not name.endswith(_DEV)],
-        "dev": [name for name in names if name.endswith(_DEV)],
+        "baseline": [name for name in names if name not in dev],
+        "dev": dev,
         **{suite: names for suite, wanted in lab.suites if wanted is not None},
         **{server.role: [server.ssh.name] for server in servers},
     }

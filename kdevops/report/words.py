@@ -83,7 +83,7 @@ def groups(verdict: RunVerdict) -> tuple[Group, ...]:
         if each.verdict is not Verdict.NEW or not is_bad(each)
     ]
     complaints = [each for each in as_expected if each.outcome.oops and each.outcome.status is not Status.CRASH]
-    found = (
+    found: tuple[Group, ...] = (
         Group("Regressed", verdict.of(Verdict.REGRESSED)),
         Group("New and failing", tuple(each for each in new_failures if has_baseline(verdict, each))),
         Group(

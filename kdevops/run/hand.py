@@ -27,25 +27,33 @@ _PLAY_SECONDS = 7200.0
 """A kernel may be compiled in a play."""
 
 
-async def up(
-    lab: Lab, places: Places, report: Report, *, lab_file: Path | None = None, plays: Sequence[str] = ()
+async def prepare(lab: Lab, places: Places, report: Report) -> tuple[Built, Provider]:
+    """Everything that guests need before they can come up; the caller holds the lab. Raises KdevopsError."""
+    built = await build(lab, places, report)
+    return built, await provider_for(lab, places, built, report)
+
+
+async def bring_up(
+    lab: Lab,
+    places: Places,
+    built: Built,
+    provider: Provider,
+    report: Report,
+    *,
+    lab_file: Path | None = None,
+    plays: Sequence[str] = (),
 ) -> tuple[GuestStatus, ...]:
     """Bring all guests up, to stay, in parallel; then run these playbooks of ours on them. Raises KdevopsError."""
-    with lab_lock(places.lab(lab.name), lab.name, "up"):
-        built = await build(lab, places, report)
-        provider = await provider_for(lab, places, built, report)
-        servers = servers_for(lab, places, provider, built, report, lab_file, stay=True)
-        await servers.boot()
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(servers.up())
-                for name in lab.guest_names():
-                    group.create_task(_up(provider, name, built, report))
-        except* KdevopsError as errors:
-            raise first_error(errors) from None
-        write_access(lab, places, provider, built, lab_file)
-        await _play(lab, places, plays, report)
-        return await provider.status()
+    await servers_for(lab, places, provider, built, report, lab_file, stay=True).up()
+    try:
+        async with asyncio.TaskGroup() as group:
+            for name in lab.guest_names():
+                group.create_task(_up(provider, name, built, report))
+    except* KdevopsError as errors:
+        raise first_error(errors) from None
+    write_access(lab, places, provider, built, lab_file)
+    await _play(lab, places, plays, report)
+    return await provider.status()
 
 
 async def down(lab: Lab, places: Places) -> tuple[GuestStatus, ...]:

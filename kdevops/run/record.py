@@ -13,6 +13,9 @@ from kdevops.results.store import JSON, Run
 from kdevops.run.build import Built
 from kdevops.run.known import known_record
 
+COMPARED_WITH = "compared_with"
+"""In the record of a run under test: the run of its baseline arm."""
+
 
 def record_of(loaded: LoadedLab, built: Built) -> dict[str, JSON]:
     """The record of a new run."""
@@ -49,6 +52,11 @@ def check_same(run: Run, built: Built) -> None:
             f"what would be tested now is not what run {run.id} tests: its {' and '.join(changed)} changed since",
             hint="put the sources back as they were, or begin a new run: kdevops run",
         )
+
+
+def compared_with(run: Run) -> int | None:
+    """The run of the baseline kernel that this one is compared with, None for a run of its own."""
+    return run.record.get(COMPARED_WITH)
 
 
 def kernel_release(run: Run) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -15,8 +15,8 @@ from kdevops.providers.base import Provider
 from kdevops.results import baseline
 from kdevops.results.events import GuestChanged, Note, RunEvent
 from kdevops.results.model import Outcome, TestId
-from kdevops.results.store import PlannedRow, Run, Store
-from kdevops.results.verdict import RunVerdict, judge_run
+from kdevops.results.store import JSON, PlannedRow, Run, Store
+from kdevops.results.verdict import Arm, RunVerdict, judge_run
 from kdevops.run.build import Built, build
 from kdevops.run.guests import provider_for
 from kdevops.run.hand import servers_for, write_access
@@ -26,7 +26,7 @@ from kdevops.run.lock import lab_lock
 from kdevops.run.narrow import among, gone_wrong, narrowed, told
 from kdevops.run.places import Places
 from kdevops.run.plan import as_planned, plan, planned_of
-from kdevops.run.record import check_same, facts, kernel_release, lab_of, record_of
+from kdevops.run.record import check_same, compared_with, facts, kernel_release, lab_of, record_of
 from kdevops.run.runner import drive
 from kdevops.run.work import queue_of
 
@@ -50,6 +50,16 @@ class Ended:
     trouble: InfrastructureError | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A run that may begin: what was built, the guests it will have, its plan and its record."""
+
+    built: Built
+    provider: Provider
+    rows: list[PlannedRow]
+    record: dict[str, JSON]
+
+
 async def start(
     loaded: LoadedLab,
     places: Places,
@@ -66,18 +76,33 @@ async def start(
     """
     lab = loaded.lab
     with lab_lock(places.lab(lab.name), lab.name, "run"), Store(places.state) as store:
-        failed = gone_wrong(store, failures_of) if failures_of is not None else None
-        built = await build(lab, places, watcher.handle)
-        provider = await provider_for(lab, places, built, watcher.handle)
-        rows = narrowed(plan(built, store, lab, loaded.baseline, provider.factor), only)
-        record = record_of(loaded, built)
-        if failed is not None:
-            rows, absent = among(rows, failed)
-            record["failures_of"] = failures_of
-            if absent:
-                watcher.handle(Note(f"went wrong in run {failures_of} and not planned now: {told(absent)}"))
-        run_id = store.create_run(lab.name, rows, record)
-        return await _go(run_id, lab, built, provider, places, store, watcher, keep=keep)
+        ready = await prepare(loaded, places, store, watcher, only=only, failures_of=failures_of)
+        run_id = store.create_run(lab.name, ready.rows, ready.record)
+        return await carry_out(run_id, lab, ready.built, ready.provider, places, store, watcher, keep=keep)
+
+
+async def prepare(
+    loaded: LoadedLab,
+    places: Places,
+    store: Store,
+    watcher: Watcher,
+    *,
+    only: Sequence[str] = (),
+    failures_of: int | None = None,
+) -> Prepared:
+    """All of `start` that comes before the run is in the store; the caller holds the lab."""
+    lab = loaded.lab
+    failed = gone_wrong(store, failures_of) if failures_of is not None else None
+    built = await build(lab, places, watcher.handle)
+    provider = await provider_for(lab, places, built, watcher.handle)
+    rows = narrowed(plan(built, store, lab, loaded.baseline, provider.factor), only)
+    record = record_of(loaded, built)
+    if failed is not None:
+        rows, absent = among(rows, failed)
+        record["failures_of"] = failures_of
+        if absent:
+            watcher.handle(Note(f"went wrong in run {failures_of} and not planned now: {told(absent)}"))
+    return Prepared(built, provider, rows, record)
 
 
 async def resume(run_id: int, places: Places, watcher: Watcher, *, keep: bool = False) -> Ended:
@@ -96,7 +121,7 @@ async def resume(run_id: int, places: Places, watcher: Watcher, *, keep: bool = 
             built = await build(lab, places, watcher.handle)
             check_same(run, built)
             provider = await provider_for(lab, places, built, watcher.handle)
-            return await _go(run_id, lab, built, provider, places, store, watcher, keep=keep)
+            return await carry_out(run_id, lab, built, provider, places, store, watcher, keep=keep)
 
 
 async def rerun(run_id: int, places: Places, watcher: Watcher, *, keep: bool = False) -> Ended:
@@ -112,19 +137,35 @@ async def rerun(run_id: int, places: Places, watcher: Watcher, *, keep: bool = F
             before = {row.id for row in store.plan(run_id)}
             rows = plan(built, store, lab, Path(run.record["baseline"]), provider.factor)
             new = store.create_run(lab.name, [row for row in rows if row.id in before], record)
-            return await _go(new, lab, built, provider, places, store, watcher, keep=keep)
+            return await carry_out(new, lab, built, provider, places, store, watcher, keep=keep)
 
 
 def judge(store: Store, run: Run) -> RunVerdict:
-    """Compare a stored run with the baseline as it is now. Raises UserError for a baseline that cannot be read."""
+    """Compare a stored run with the baseline as it is now, and with the run of its baseline arm where it has one.
+
+    Raises UserError for a baseline that cannot be read.
+    """
     planned = [row.id for row in store.plan(run.id)]
     known = baseline.load(Path(run.record["baseline"]), baseline.series_of(kernel_release(run)))
     return judge_run(
-        planned, store.outcomes(run.id), known.with_expunges(expunged(run)), left_out=left_out(run, planned)
+        planned,
+        store.outcomes(run.id),
+        known.with_expunges(expunged(run)),
+        left_out=left_out(run, planned),
+        arm=_arm(store, run, planned),
     )
 
 
-async def _go(
+def _arm(store: Store, run: Run, planned: Collection[TestId]) -> Arm | None:
+    """The baseline arm of a run, as far as both have the same tests."""
+    beside = compared_with(run)
+    if beside is None:
+        return None
+    tests = frozenset(planned)
+    return Arm(store.run(beside), {test: outcome for test, outcome in store.outcomes(beside).items() if test in tests})
+
+
+async def carry_out(
     run_id: int,
     lab: Lab,
     built: Built,
@@ -135,6 +176,7 @@ async def _go(
     *,
     keep: bool,
 ) -> Ended:
+    """Run what a stored run has not done yet, finish it and judge it; the caller holds the lab."""
     boot_suites = {suite.name: suite for suite in built.boot_suites}
     run = store.run(run_id)
     lab_file = Path(run.record["lab_file"])

@@ -12,7 +12,7 @@ from kdevops.cli.choice import Choice
 from kdevops.cli.options import Context
 from kdevops.errors import UserError
 from kdevops.lab.fstests import Fstests
-from kdevops.run import session
+from kdevops.run import arms
 
 LAB = """name: xfs
 kernel: {source: {path: .}}
@@ -30,7 +30,7 @@ class Command:
         self.lab = path / "lab.yaml"
         self.lab.write_text(LAB)
         self.options: dict[str, Any] = {}
-        monkeypatch.setattr(session, "start", self._start)
+        monkeypatch.setattr(arms, "start", self._start)
         monkeypatch.setattr(run_module, "_watch", lambda context, work: work(None))
 
     def _start(self, loaded: Any, places: Any, watcher: Any, **options: Any) -> int:

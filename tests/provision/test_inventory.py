@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdevops.guest.ssh import SshTarget
+from kdevops.lab.arms import arms
 from kdevops.lab.model import Lab
 from kdevops.provision.inventory import ServerHost, render
 
@@ -34,6 +35,18 @@ def test_groups_and_variables_as_ansible_reads_them(tmp_path: Path) -> None:
     assert (host["ansible_host"], host["ansible_port"], host["ansible_user"]) == ("127.0.0.1", 2222, "root")
     assert host["ansible_pipelining"] is True
     assert host["kdevops_lab_file"] == "/lab/lab.yaml"
+
+
+def test_each_arm_of_a_lab_with_two_kernels_is_a_group_of_its_own() -> None:
+    lab = Lab.model_validate({"name": "demo", "guests": {"count": 2}, "compare": {"kernel": {"cmdline": "quiet"}}})
+    found = {}
+    for arm in arms(lab):
+        children = yaml.safe_load(render(arm, [target(name) for name in arm.guest_names()]))["all"]["children"]
+        found[arm.name] = {name: list(children[name]["hosts"]) for name in ("baseline", "dev")}
+    assert found == {
+        "demo": {"baseline": ["demo-1", "demo-2"], "dev": []},
+        "demo-dev": {"baseline": [], "dev": ["demo-dev-1", "demo-dev-2"]},
+    }
 
 
 def test_a_suite_that_is_not_run_has_no_group() -> None:

@@ -1,0 +1,176 @@
+"""A lab with its arms: the same commands for one kernel and for two.
+
+The arms of a lab with `compare` are labs of their own. Here is what holds them together: guests of both come and go
+together, and the run of the one under test is judged beside that of the baseline kernel.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from kdevops.errors import KdevopsError, UserError
+from kdevops.kernel.artifact import Artifact
+from kdevops.lab.arms import arms
+from kdevops.lab.load import LoadedLab
+from kdevops.lab.model import DEV, Lab
+from kdevops.lab.vagrant import Vagrant
+from kdevops.progress import Report
+from kdevops.providers.base import GuestStatus
+from kdevops.results.events import Note
+from kdevops.results.store import PlannedRow, Store
+from kdevops.run import hand, session
+from kdevops.run.build import build_kernel, first_error
+from kdevops.run.covered import covering
+from kdevops.run.lock import lab_lock
+from kdevops.run.narrow import told
+from kdevops.run.places import Places
+from kdevops.run.record import COMPARED_WITH, compared_with
+from kdevops.run.session import Ended, Prepared, Watcher
+from kdevops.suites.registry import suites_of
+
+
+async def start(
+    loaded: LoadedLab,
+    places: Places,
+    watcher: Watcher,
+    *,
+    only: Sequence[str] = (),
+    failures_of: int | None = None,
+    keep: bool = False,
+    fresh_baseline: bool = False,
+) -> Ended:
+    """As `session.start`; with `compare` both kernels are built, then run one after the other, the baseline first.
+
+    The end is that of the run under test. A complete run of the baseline kernel that says the same is taken from the
+    store, unless `fresh_baseline`. Both plans are stored before the first test: `resume` goes on with either.
+    """
+    if loaded.lab.compare is None:
+        return await session.start(loaded, places, watcher, only=only, failures_of=failures_of, keep=keep)
+    before, under_test = arms(loaded.lab)
+    with _held((before, under_test), places, "run"), Store(places.state) as store:
+        watcher.handle(Note(f"lab {before.name}: the baseline kernel"))
+        first = await session.prepare(replace(loaded, lab=before), places, store, watcher)
+        watcher.handle(Note(f"lab {under_test.name}: the kernel under test"))
+        second = await session.prepare(
+            replace(loaded, lab=under_test), places, store, watcher, only=only, failures_of=failures_of
+        )
+        _tell_apart(first, second, before, under_test, watcher)
+        rows = _common(first.rows, second.rows, watcher)
+        old = None if fresh_baseline else covering(store, before, rows, first.record)
+        with store.together():
+            beside = old.id if old else store.create_run(before.name, rows, first.record)
+            run_id = store.create_run(under_test.name, second.rows, {**second.record, COMPARED_WITH: beside})
+        if old:
+            watcher.handle(
+                Note(
+                    f"run {old.id} of {old.created[:16].replace('T', ' ')} UTC ran these tests on the same baseline kernel"
+                    " and is compared with; --fresh-baseline runs them again"
+                )
+            )
+        else:
+            await session.carry_out(beside, before, first.built, first.provider, places, store, watcher, keep=keep)
+        return await session.carry_out(
+            run_id, under_test, second.built, second.provider, places, store, watcher, keep=keep
+        )
+
+
+async def resume(run_id: int, places: Places, watcher: Watcher, *, keep: bool = False) -> Ended:
+    """As `session.resume`; of two arms both are gone on with as far as they are not done, the baseline first."""
+    with Store(places.state) as store:
+        *others, last = _unfinished(store, run_id)
+    for each in others:
+        await session.resume(each, places, watcher, keep=keep)
+    return await session.resume(last, places, watcher, keep=keep)
+
+
+async def up(
+    lab: Lab, places: Places, report: Report, *, lab_file: Path | None = None, plays: Sequence[str] = ()
+) -> tuple[GuestStatus, ...]:
+    """Bring the guests of all arms up, to stay, in parallel; then run these playbooks of ours on them. Raises KdevopsError.
+
+    Not so those of Vagrant: two of it that copy one box into libvirt's pool at once get in each other's way.
+    """
+    labs = arms(lab)
+    at_once = asyncio.Semaphore(1 if isinstance(lab.provider, Vagrant) else len(labs))
+    with _held(labs, places, "up"):
+        made = [(each, *await hand.prepare(each, places, report)) for each in labs]
+
+        async def bring_up(number: int) -> tuple[GuestStatus, ...]:
+            each, built, provider = made[number]
+            async with at_once:
+                return await hand.bring_up(each, places, built, provider, report, lab_file=lab_file, plays=plays)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(bring_up(number)) for number in range(len(made))]
+        except* KdevopsError as errors:
+            raise first_error(errors) from None
+        return tuple(guest for task in tasks for guest in task.result())
+
+
+async def down(lab: Lab, places: Places) -> tuple[GuestStatus, ...]:
+    """Stop the guests of all arms. Raises KdevopsError, after every arm was tried."""
+    guests: list[GuestStatus] = []
+    errors: list[KdevopsError] = []
+    for each in arms(lab):
+        try:
+            guests += await hand.down(each, places)
+        except KdevopsError as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]
+    return tuple(guests)
+
+
+async def status(lab: Lab, places: Places) -> tuple[GuestStatus, ...]:
+    """What is known of the guests of all arms."""
+    return tuple([guest for each in arms(lab) for guest in await hand.status(each, places)])
+
+
+async def build_kernels(lab: Lab, places: Places, report: Report) -> list[Artifact]:
+    """The kernels of all arms, with what the suites need built in; the baseline's first."""
+    return [await build_kernel(each, suites_of(each), places, report) for each in arms(lab)]
+
+
+@contextmanager
+def _held(labs: Sequence[Lab], places: Places, verb: str) -> Iterator[None]:
+    with ExitStack() as held:
+        for lab in labs:
+            held.enter_context(lab_lock(places.lab(lab.name), lab.name, verb))
+        yield
+
+
+def _common(first: Sequence[PlannedRow], second: Sequence[PlannedRow], watcher: Watcher) -> list[PlannedRow]:
+    """What the baseline kernel is to run: all that is planned for the one under test, as far as it has it."""
+    wanted = {row.id for row in second}
+    rows = [row for row in first if row.id in wanted]
+    if not rows:
+        raise UserError(
+            f"the baseline kernel has none of the tests to be run: {told(wanted)}",
+            hint="name tests that both kernels have, or take `compare` out of the lab",
+        )
+    if absent := wanted - {row.id for row in rows}:
+        watcher.handle(Note(f"only with the kernel under test: {told(absent)}"))
+    return rows
+
+
+def _tell_apart(first: Prepared, second: Prepared, before: Lab, under_test: Lab, watcher: Watcher) -> None:
+    same = first.built.artifact.key == second.built.artifact.key
+    if same and before.kernel.cmdline == under_test.kernel.cmdline:
+        watcher.handle(Note("both arms run the same kernel with the same parameters: what differs will be chance"))
+
+
+def _unfinished(store: Store, run_id: int) -> tuple[int, ...]:
+    """The runs to go on with for this one: itself, before it its baseline arm, or after it those that wait for it."""
+    run = store.run(run_id)
+    if run.ended:
+        return (run_id,)  # which will be refused
+    beside = compared_with(run)
+    if beside is not None:
+        return (run_id,) if store.run(beside).ended else (beside, run_id)
+    waiting = [each for each in store.runs(run.lab + DEV) if compared_with(each) == run_id and not each.ended]
+    return (run_id, *(each.id for each in reversed(waiting)))

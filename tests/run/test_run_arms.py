@@ -1,0 +1,398 @@
+"""Two kernels side by side: real runs of shell scripts in guests that are this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from local_guest import LocalProvider, ShellSuite
+
+from kdevops.errors import ExitCode, InfrastructureError, UserError
+from kdevops.kernel.artifact import Artifact
+from kdevops.lab.arms import arms as arms_of
+from kdevops.lab.load import LoadedLab
+from kdevops.lab.model import Lab
+from kdevops.progress import Progress, Report
+from kdevops.providers.base import GuestStatus
+from kdevops.results.baseline import Baseline, Entry, Table, save
+from kdevops.results.events import Note, RunEvent
+from kdevops.results.model import Counts, Outcome, RunState, Status, TestId
+from kdevops.results.store import PlannedRow, Store
+from kdevops.results.verdict import Verdict
+from kdevops.run import arms, hand, session
+from kdevops.run.build import Built
+from kdevops.run.covered import covering
+from kdevops.run.lock import lab_lock
+from kdevops.run.places import Places
+from kdevops.run.session import Ended
+
+V = Verdict
+SCRIPTS = {
+    "always": "true",
+    "both": "exit 1",
+    "breaks": '[ "$KERNEL" = old ]',
+    "is-mended": '[ "$KERNEL" = new ]',
+}
+
+
+def lab(scripts: Mapping[str, str] = SCRIPTS, **changes: Any) -> Lab:
+    said: dict[str, Any] = {
+        "name": "ab",
+        "guests": {"count": 1},
+        "kernel": {"cmdline": "new"},
+        "compare": {"kernel": {"cmdline": "old"}},
+        "suites": {"commands": {"tests": dict(scripts)}},
+    }
+    return Lab.model_validate({**said, **changes})
+
+
+class _Interrupted(Exception):  # noqa: N818 - an end, no error
+    pass
+
+
+class Watcher:
+    """Takes everything; `breaks_at` ends the command where a test of this name is to start."""
+
+    def __init__(self) -> None:
+        self.events: list[RunEvent | Progress] = []
+        self.plans: list[list[str]] = []
+        self.breaks_at: tuple[str, str] | None = None
+
+    def handle(self, event: RunEvent | Progress) -> None:
+        self.events.append(event)
+        test, guest = getattr(event, "test", None), getattr(event, "guest", "")
+        if self.breaks_at and test and (test.name, guest) == self.breaks_at:
+            self.breaks_at = None
+            raise _Interrupted
+
+    def plan(self, rows: Sequence[PlannedRow], done: Mapping[TestId, Outcome] | None = None) -> None:
+        self.plans.append([row.id.name for row in rows if row.id not in (done or {})])
+
+    @property
+    def notes(self) -> list[str]:
+        return [event.text for event in self.events if isinstance(event, Note)]
+
+
+class Bench:
+    """Labs, of which the kernels are what stands on their command lines and the guests are this machine."""
+
+    def __init__(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.path = path
+        self.places = Places(path / "state", path / "cache")
+        self.watcher = Watcher()
+        self.built: list[str] = []
+        self.key = "kernel"
+        self.lacks: dict[str, set[str]] = {}
+        self.providers: dict[str, LocalProvider] = {}
+        for module in (session, hand):
+            monkeypatch.setattr(module, "build", self._build)
+            monkeypatch.setattr(module, "provider_for", self._provider_for)
+            if hasattr(module, "write_access"):
+                monkeypatch.setattr(module, "write_access", lambda *_: None)
+
+    async def _build(self, lab: Lab, places: Places, report: Report) -> Built:
+        self.built.append(lab.name)
+        commands = lab.suites.commands
+        assert commands
+        kernel = " ".join(lab.kernel.cmdline)
+        scripts = {name: f"KERNEL={kernel}\n{text}" for name, text in commands.tests.items()}
+        scripts = {name: text for name, text in scripts.items() if name not in self.lacks.get(lab.name, set())}
+        artifact = Artifact(self.key, places.cache, places.cache, platform.release(), None)
+        return Built(artifact, None, (ShellSuite(scripts, name="commands"),), origin={"key": "image"})
+
+    async def _provider_for(self, lab: Lab, places: Places, built: Built, report: Report) -> LocalProvider:
+        return self.providers.setdefault(lab.name, LocalProvider(self.path / "guests" / lab.name))
+
+    def start(self, lab: Lab, **options: Any) -> Ended:
+        loaded = LoadedLab(lab, self.path / "lab.yaml", "")
+        return asyncio.run(arms.start(loaded, self.places, self.watcher, **options))
+
+    def resume(self, run: int) -> Ended:
+        return asyncio.run(arms.resume(run, self.places, self.watcher))
+
+    def rerun(self, run: int) -> Ended:
+        return asyncio.run(session.rerun(run, self.places, self.watcher))
+
+    def runs(self) -> list[tuple[int, str, RunState]]:
+        with Store(self.places.state) as store:
+            return [(run.id, run.lab, run.state) for run in reversed(store.runs())]
+
+    def statuses(self, run: int) -> dict[str, str]:
+        with Store(self.places.state) as store:
+            return {test.name: outcome.status.value for test, outcome in store.outcomes(run).items()}
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    return Bench(tmp_path, monkeypatch)
+
+
+def verdicts(ended: Ended) -> dict[str, Verdict]:
+    return {each.test.name: each.verdict for each in ended.verdict.tests}
+
+
+DIFFERENT = {"always": V.OK, "both": V.KNOWN_FAILURE, "breaks": V.REGRESSED, "is-mended": V.FIXED}
+
+
+def test_both_kernels_are_run_and_the_one_under_test_is_judged_beside_the_other(bench: Bench) -> None:
+    ended = bench.start(lab())
+    assert verdicts(ended) == DIFFERENT
+    assert ended.verdict.exit_code is ExitCode.REGRESSION
+    assert ended.run.lab == "ab-dev"
+    assert bench.runs() == [(1, "ab", RunState.COMPLETE), (2, "ab-dev", RunState.COMPLETE)]
+    assert (ended.run.id, ended.run.record["compared_with"]) == (2, 1)
+    assert bench.statuses(1) == {"always": "pass", "both": "fail", "breaks": "pass", "is-mended": "fail"}
+    assert {name for name, _ in bench.providers["ab"].boots} == {"ab-1"}
+    assert {name for name, _ in bench.providers["ab-dev"].boots} == {"ab-dev-1"}
+
+
+def test_a_stored_run_is_judged_beside_its_baseline_arm_at_any_time(bench: Bench) -> None:
+    ended = bench.start(lab())
+    with Store(bench.places.state) as store:
+        again = session.judge(store, store.run(2))
+        assert again == ended.verdict
+        assert again.arm
+        assert again.arm.run.id == 1
+        assert session.judge(store, store.run(1)).arm is None
+
+
+def test_the_stored_baseline_still_counts(bench: Bench) -> None:
+    flaky = Entry(Counts({Status.PASS: 9, Status.FAIL: 2}))
+    series = ".".join(platform.release().split(".")[:2]).partition("-")[0]
+    save(bench.path / "baselines", Baseline(series, {("commands", "default"): Table(series, {"breaks": flaky})}))
+    assert verdicts(bench.start(lab())) == {**DIFFERENT, "breaks": V.SUSPECT}
+
+
+def test_a_lab_without_compare_is_one_run(bench: Bench) -> None:
+    ended = bench.start(lab(compare=None))
+    assert bench.runs() == [(1, "ab", RunState.COMPLETE)]
+    assert "compared_with" not in ended.run.record
+    assert set(verdicts(ended).values()) == {V.NEW}
+
+
+def test_both_kernels_are_built_before_a_test_runs(bench: Bench) -> None:
+    bench.start(lab())
+    assert bench.built == ["ab", "ab-dev"], "a tree that is edited while the baseline runs is not what was asked for"
+
+
+def test_a_part_of_the_tests_is_run_on_both(bench: Bench) -> None:
+    ended = bench.start(lab(), only=["both", "always"])
+    assert set(verdicts(ended)) == {"both", "always"}
+    assert bench.statuses(1) == {"always": "pass", "both": "fail"}
+    assert ended.verdict.exit_code is ExitCode.OK
+
+
+def test_what_went_wrong_in_a_run_is_run_on_both(bench: Bench) -> None:
+    bench.start(lab())
+    ended = bench.start(lab(), failures_of=2, fresh_baseline=True)
+    assert set(verdicts(ended)) == {"both", "breaks"}
+    assert set(bench.statuses(3)) == {"both", "breaks"}
+
+
+def test_tests_that_one_kernel_does_not_have(bench: Bench) -> None:
+    bench.lacks = {"ab": {"breaks"}, "ab-dev": {"both"}}
+    ended = bench.start(lab())
+    assert set(bench.statuses(1)) == {"always", "is-mended"}
+    assert verdicts(ended) == {"always": V.OK, "breaks": V.NEW, "is-mended": V.FIXED}
+    assert "only with the kernel under test: commands/default/breaks" in bench.watcher.notes
+
+
+def test_a_baseline_kernel_that_has_none_of_the_tests_is_refused_before_anything_is_stored(bench: Bench) -> None:
+    bench.lacks = {"ab": {"breaks"}}
+    with pytest.raises(UserError, match="the baseline kernel has none of the tests to be run: commands/default/breaks"):
+        bench.start(lab(), only=["breaks"])
+    assert bench.runs() == []
+
+
+def test_kernels_that_do_not_differ_are_told(bench: Bench) -> None:
+    bench.start(lab(compare={"kernel": {}}))
+    assert any(note.startswith("both arms run the same kernel") for note in bench.watcher.notes)
+
+
+def test_what_the_baseline_kernel_did_is_taken_from_the_store(bench: Bench) -> None:
+    bench.start(lab())
+    ended = bench.start(lab())
+    assert verdicts(ended) == DIFFERENT
+    assert [run[:2] for run in bench.runs()] == [(1, "ab"), (2, "ab-dev"), (3, "ab-dev")]
+    assert ended.run.record["compared_with"] == 1
+    assert any(note.startswith("run 1 of ") and "--fresh-baseline" in note for note in bench.watcher.notes)
+    assert bench.start(lab(), fresh_baseline=True).run.record["compared_with"] == 4
+
+
+def test_a_run_of_a_part_takes_its_baseline_from_a_run_of_all_but_not_the_other_way(bench: Bench) -> None:
+    bench.start(lab())
+    part = bench.start(lab(), only=["both"])
+    assert part.run.record["compared_with"] == 1
+    assert part.verdict.arm
+    assert part.verdict.arm.counts == Counts({Status.FAIL: 1}), "only the tests of both are told"
+    bench.start(lab(), only=["both"], fresh_baseline=True)
+    assert bench.start(lab()).run.record["compared_with"] == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"compare": {"kernel": {"cmdline": ["old", "debug"]}}},
+        {"guests": {"count": 1, "cpus": 1}},
+        {"provider": {"accel": "tcg"}},
+        {"suites": {"commands": {"tests": {**SCRIPTS, "both": "exit 2"}}}},
+        {"suites": {"commands": {"tests": SCRIPTS, "timeout": 5}}},
+    ],
+)
+def test_a_baseline_under_other_conditions_is_run_anew(bench: Bench, change: dict[str, Any]) -> None:
+    bench.start(lab())
+    ended = bench.start(lab(**change))
+    assert ended.run.record["compared_with"] == 3
+
+
+def test_a_baseline_of_another_kernel_is_run_anew(bench: Bench) -> None:
+    bench.start(lab())
+    bench.key = "another"
+    assert bench.start(lab()).run.record["compared_with"] == 3
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"guests": {"count": 2}},
+        {"provider": {"ssh_port": 3000}},
+        {"kernel": {"cmdline": ["new", "er"]}},
+        {"suites": {"commands": {"tests": {"always": "true"}}}},
+    ],
+)
+def test_what_does_not_concern_the_baseline_does_not_run_it_anew(bench: Bench, change: dict[str, Any]) -> None:
+    bench.start(lab())
+    assert bench.start(lab(**change)).run.record["compared_with"] == 1
+
+
+def test_only_a_complete_run_is_taken_from_the_store(bench: Bench) -> None:
+    bench.start(lab())
+    with Store(bench.places.state) as store:
+        first, rows = store.run(1), store.plan(1)
+        (before, _) = arms_of(lab())
+        assert covering(store, before, rows, first.record) == first
+        assert covering(store, before, [*rows, PlannedRow(TestId("commands", "default", "x"), 1)], first.record) is None
+        store.create_run("ab", rows, first.record)
+        assert covering(store, before, rows, first.record) == first
+        assert covering(store, before.model_copy(update={"name": "other"}), rows, first.record) is None
+
+
+def test_interrupted_in_the_baseline_arm_both_are_gone_on_with(bench: Bench) -> None:
+    bench.watcher.breaks_at = ("both", "ab-1")
+    with pytest.raises(_Interrupted):
+        bench.start(lab())
+    states = bench.runs()
+    assert [state for _, _, state in states] == [RunState.INTERRUPTED, RunState.PLANNED]
+    done = bench.statuses(1)
+    assert "both" not in done
+    bench.watcher.plans.clear()
+    ended = bench.resume(2)
+    assert verdicts(ended) == DIFFERENT
+    assert [run[2] for run in bench.runs()] == [RunState.COMPLETE] * 2
+    assert set(bench.watcher.plans[0]).isdisjoint(done)
+
+
+def test_resuming_the_baseline_arm_goes_on_with_the_one_that_waits_for_it(bench: Bench) -> None:
+    bench.watcher.breaks_at = ("both", "ab-1")
+    with pytest.raises(_Interrupted):
+        bench.start(lab())
+    assert verdicts(bench.resume(1)) == DIFFERENT
+
+
+def test_interrupted_in_the_arm_under_test_only_that_is_gone_on_with(bench: Bench) -> None:
+    bench.watcher.breaks_at = ("both", "ab-dev-1")
+    with pytest.raises(_Interrupted):
+        bench.start(lab())
+    assert [state for _, _, state in bench.runs()] == [RunState.COMPLETE, RunState.INTERRUPTED]
+    bench.built.clear()
+    assert verdicts(bench.resume(2)) == DIFFERENT
+    assert bench.built == ["ab-dev"]
+    with pytest.raises(UserError, match="run 1 has ended"):
+        bench.resume(1)
+
+
+def test_a_rerun_of_the_one_under_test_is_compared_with_the_same_run(bench: Bench) -> None:
+    bench.start(lab())
+    ended = bench.rerun(2)
+    assert (ended.run.id, ended.run.lab, ended.run.record["compared_with"]) == (3, "ab-dev", 1)
+    assert verdicts(ended) == DIFFERENT
+    again = bench.rerun(1)
+    assert (again.run.lab, again.verdict.arm) == ("ab", None)
+
+
+def test_a_baseline_kernel_that_does_not_boot_leaves_the_run_incomplete(bench: Bench) -> None:
+    bench.providers["ab"] = LocalProvider(bench.path / "guests" / "ab", refuse=99)
+    ended = bench.start(lab({"always": "true"}))
+    assert set(bench.statuses(1).values()) == {"missing"}
+    assert verdicts(ended) == {"always": V.NEW}
+    assert ended.verdict.complete
+    assert ended.verdict.exit_code is ExitCode.INCOMPLETE
+
+
+def test_the_run_under_test_is_not_begun_while_somebody_has_its_lab(bench: Bench) -> None:
+    with (
+        lab_lock(bench.places.lab("ab-dev"), "ab-dev", "up"),
+        pytest.raises(UserError, match="lab ab-dev is in use by `kdevops up`"),
+    ):
+        bench.start(lab())
+    assert bench.built == []
+
+
+def test_guests_of_both_arms_come_up_and_go_together(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    async def status(each: Lab, places: Places) -> tuple[GuestStatus, ...]:
+        asked.append(each.name)
+        return tuple(GuestStatus(name, "running") for name in each.guest_names())
+
+    asyncio.run(arms.up(lab(guests={"count": 2}), bench.places, bench.watcher.handle))
+    assert sorted(name for name, _ in bench.providers["ab"].boots) == ["ab-1", "ab-2"]
+    assert sorted(name for name, _ in bench.providers["ab-dev"].boots) == ["ab-dev-1", "ab-dev-2"]
+    assert bench.providers["ab-dev"].attach("ab-dev-1")
+    monkeypatch.setattr(hand, "status", status)
+    guests = asyncio.run(arms.status(lab(), bench.places))
+    assert [guest.name for guest in guests] == ["ab-1", "ab-dev-1"]
+    assert asked == ["ab", "ab-dev"]
+
+
+def test_every_arm_is_taken_down_though_one_fails(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+
+    async def down(each: Lab, places: Places) -> tuple[GuestStatus, ...]:
+        tried.append(each.name)
+        if each.name == "ab":
+            raise InfrastructureError("it does not end")
+        return ()
+
+    monkeypatch.setattr(hand, "down", down)
+    with pytest.raises(InfrastructureError, match="it does not end"):
+        asyncio.run(arms.down(lab(), bench.places))
+    assert tried == ["ab", "ab-dev"]
+
+
+def test_vagrants_machines_come_up_one_arm_after_the_other(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    at_work: list[str] = []
+
+    async def bring_up(each: Lab, *_: object, **__: object) -> tuple[GuestStatus, ...]:
+        at_work.append(each.name)
+        assert len(at_work) == 1
+        await asyncio.sleep(0.01)
+        at_work.remove(each.name)
+        return ()
+
+    monkeypatch.setattr(hand, "bring_up", bring_up)
+    asyncio.run(arms.up(lab(provider={"type": "vagrant"}), bench.places, bench.watcher.handle))
+
+
+def test_the_record_of_each_arm_is_a_lab_of_its_own(bench: Bench) -> None:
+    ended = bench.start(lab())
+    with Store(bench.places.state) as store:
+        runs = [store.run(number) for number in (1, 2)]
+    labs = [session.lab_of(run) for run in runs]
+    assert labs == list(arms_of(lab()))
+    assert json.loads(json.dumps(ended.run.record)) == ended.run.record
