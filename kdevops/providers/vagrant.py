@@ -19,6 +19,7 @@ from kdevops.guest import console as console_file
 from kdevops.guest.ssh import SshTarget
 from kdevops.lab.model import Lab
 from kdevops.lab.vagrant import Vagrant
+from kdevops.paths import write_atomic
 from kdevops.progress import Progress, Report, silent
 from kdevops.providers.acceleration import Acceleration
 from kdevops.providers.base import BootKernel, GuestStatus
@@ -26,12 +27,15 @@ from kdevops.providers.guest_files import LabDirectory, ensure_keys
 from kdevops.providers.vagrant_errors import translate
 from kdevops.providers.vagrant_file import DirectKernel, VagrantBox, prefix, render
 from kdevops.providers.vagrant_group import Group, Install
+from kdevops.providers.vagrant_hypervisors import Hypervisors
 from kdevops.providers.vagrant_machine import DeathWatch, Machine, pidfile
-from kdevops.providers.vagrant_sweep import Leftovers
 from kdevops.providers.vagrant_tool import VagrantTool
 
 STEP = "vagrant"
 _ANSWER = 5.0
+_BACK = 10.0
+_PAST = 8 << 20
+"""Bytes that are kept of what a machine's console said before it was started last."""
 _ALWAYS = ("console=ttyS0", "loglevel=5", "oops=panic", "panic=-1", "random.trust_cpu=on")
 """As for the embedded guests, but that a machine reboots after a panic: into what its boot loader starts."""
 
@@ -143,7 +147,7 @@ class VagrantProvider:
             except KdevopsError as error:
                 trouble = error  # Vagrant may be wrong about what there is; what is found by name is there
         await self._sweep()
-        if trouble and await self._leftovers.found():
+        if trouble and await self._hypervisors.found():
             raise trouble
         shutil.rmtree(self._root / ".vagrant", ignore_errors=True)
         for name in self.lab.guest_names():
@@ -175,7 +179,8 @@ class VagrantProvider:
         offset = console_file.end_of(console)
         if not usable:
             if again:
-                await self._tool.halt(name)
+                await self._hypervisors.power_off(name)
+            self._keep_console(name)
             await self._start(name)
             self.remember(name, console=console_file.end_of(console))
         try:
@@ -225,9 +230,13 @@ class VagrantProvider:
         target = self._target(name)
         await target.disconnect()
         self._progress(f"{name} goes back to its snapshot")
+        self._keep_console(name)
         try:
             await self._tool.restore(name, timeout=self._group.deadline(1))
             self.remember(name, console=console_file.end_of(self._console(name)), boots=machine.saved, spoilt=False)
+            # A bridge takes some seconds to let a new machine's packets through.
+            if not await target.answers(timeout=_BACK * self.factor):
+                raise InfrastructureError("it does not answer over ssh")
             # The guest's clock stands where it stood.
             await target.run(["date", "-s", f"@{time.time():.0f}"], timeout=_ANSWER * self.factor)
         except KdevopsError as error:
@@ -235,9 +244,17 @@ class VagrantProvider:
             return False
         return True
 
+    def _keep_console(self, name: str) -> None:
+        """Put what the console has to its past: a hypervisor that starts a machine may begin the file anew."""
+        console = self._console(name)
+        if text := console.read_bytes()[-_PAST:] if console.exists() else b"":
+            past = console.with_name("console.past.log")
+            kept = past.read_bytes() if past.exists() else b""
+            write_atomic(past, (kept + text)[-_PAST:], mode=0o600)
+
     async def _sweep(self, name: str = "") -> None:
         try:
-            await self._leftovers.remove(name)
+            await self._hypervisors.remove(name)
         except CommandError as error:
             raise translate(error.output, command="the removal of machines", log=self._tool.log) from None
 
@@ -283,8 +300,8 @@ class VagrantProvider:
         return Group(self._tool, self._vagrant.boot_timeout * self.factor, self.install)
 
     @cached_property
-    def _leftovers(self) -> Leftovers:
-        return Leftovers(self._vagrant, prefix(self.directory.path, self.lab))
+    def _hypervisors(self) -> Hypervisors:
+        return Hypervisors(self._vagrant, prefix(self.directory.path, self.lab))
 
     @cached_property
     def _shape(self) -> str:

@@ -52,10 +52,6 @@ class VagrantTool:
         chosen = _chosen(names)
         await self._call("up", lambda it: it.up(vm_name=chosen, provider=self.backend, provision=provision), timeout)
 
-    async def halt(self, name: str) -> None:
-        """Switch a machine off."""
-        await self._call("halt", lambda it: it.halt(vm_name=name, force=True), _SHORT)
-
     async def destroy(self, names: Sequence[str] = ()) -> None:
         """Remove machines and their disks; all of the Vagrantfile without names."""
         await self._call("destroy", lambda it: it.destroy(vm_name=_chosen(names)), _SHORT + 10 * len(names))

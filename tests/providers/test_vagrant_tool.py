@@ -29,7 +29,7 @@ up)
     [ "$FAIL" ] || exit 0
     echo "Name \`lab-1\` of domain about to create is already taken. Please try to run" >&2
     exit 1 ;;
-halt) echo $$ >"$SAID.pid"; sleep 60 ;;
+destroy) echo $$ >"$SAID.pid"; sleep 60 ;;
 esac
 """
 
@@ -79,7 +79,7 @@ def test_a_failure_is_translated(tmp_path: Path, said: Path, monkeypatch: pytest
 
 def test_a_command_that_does_not_end_is_ended_at_its_deadline_and_on_cancel(tmp_path: Path, said: Path) -> None:
     async def cancelled() -> None:
-        task = asyncio.create_task(tool(tmp_path).halt("lab-1"))
+        task = asyncio.create_task(tool(tmp_path).destroy(["lab-1"]))
         while not Path(f"{said}.pid").exists():  # noqa: ASYNC110 - nobody tells of a file
             await asyncio.sleep(0.05)
         task.cancel()
@@ -92,7 +92,7 @@ def test_a_command_that_does_not_end_is_ended_at_its_deadline_and_on_cancel(tmp_
     with pytest.raises(ProcessLookupError):
         os.kill(pid, signal.SIGCONT)
     with pytest.raises(InfrastructureError, match="did not finish within"):
-        asyncio.run(tool(tmp_path)._call("halt", lambda it: it.halt(vm_name="lab-1", force=True), 0.5))
+        asyncio.run(tool(tmp_path)._call("destroy", lambda it: it.destroy(vm_name="lab-1"), 0.5))
     assert time.monotonic() - began < 30
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from kdevops.errors import CommandError
 from kdevops.lab.vagrant import Vagrant
-from kdevops.providers.vagrant_sweep import Leftovers
+from kdevops.providers.vagrant_hypervisors import Hypervisors
 
 PREFIX = "kdevops-lab-0123abcd-"
 DOMAINS = ("lab-1", "lab-10", "lab-1-dev-1")
@@ -45,24 +45,29 @@ def removed(lists: Path) -> set[str]:
 
 
 def test_everything_of_the_lab_and_nothing_of_another(lists: Path) -> None:
-    leftovers = Leftovers(Vagrant(type="vagrant"), PREFIX)
-    assert asyncio.run(leftovers.found()) == [PREFIX + name for name in DOMAINS]
-    asyncio.run(leftovers.remove())
+    hypervisors = Hypervisors(Vagrant(type="vagrant"), PREFIX)
+    assert asyncio.run(hypervisors.found()) == [PREFIX + name for name in DOMAINS]
+    asyncio.run(hypervisors.remove())
     assert removed(lists) == {PREFIX + name for name in (*DOMAINS, *VOLUMES)}
 
 
 def test_one_guest_and_not_those_whose_names_begin_alike(lists: Path) -> None:
-    asyncio.run(Leftovers(Vagrant(type="vagrant"), PREFIX).remove("lab-1"))
+    asyncio.run(Hypervisors(Vagrant(type="vagrant"), PREFIX).remove("lab-1"))
     assert removed(lists) == {PREFIX + name for name in ("lab-1", "lab-1.img", "lab-1-vdb.qcow2")}
 
 
 def test_every_hypervisor_is_asked(lists: Path) -> None:
     several = Vagrant(type="vagrant", hypervisors=("qemu:///system", "qemu+ssh://host/system"))
-    assert len(asyncio.run(Leftovers(several, PREFIX).found())) == 2 * len(DOMAINS)
+    assert len(asyncio.run(Hypervisors(several, PREFIX).found())) == 2 * len(DOMAINS)
 
 
 def test_a_hypervisor_that_does_not_answer_is_told(lists: Path) -> None:
     (lists / "bin/virsh").write_text("#!/bin/sh\necho 'error: failed to connect to the hypervisor' >&2\nexit 1\n")
     with pytest.raises(CommandError) as error:
-        asyncio.run(Leftovers(Vagrant(type="vagrant"), PREFIX).found())
+        asyncio.run(Hypervisors(Vagrant(type="vagrant"), PREFIX).found())
     assert "failed to connect" in error.value.output
+
+
+def test_a_machine_is_switched_off_and_not_asked_to_shut_down(lists: Path) -> None:
+    asyncio.run(Hypervisors(Vagrant(type="vagrant"), PREFIX).power_off("lab-1"))
+    assert (lists / "said").read_text() == f"destroy {PREFIX}lab-1\n"

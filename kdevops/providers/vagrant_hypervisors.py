@@ -1,6 +1,8 @@
-"""What an interrupted `vagrant up` left behind, found by the prefix that only this lab's names have.
+"""What the hypervisors themselves are asked for, because Vagrant cannot do it.
 
-Vagrant forgets a machine whose making was interrupted, or that vanished under it, and then leaves its domain and its disks.
+Vagrant forgets a machine whose making was interrupted, or that vanished under it, and then leaves its domain and its disks;
+they are found by the prefix that only this lab's names have. And `vagrant halt --force` asks a libvirt guest to shut down and
+waits for a minute, which one that panicked does not do.
 """
 
 from __future__ import annotations
@@ -19,8 +21,8 @@ _DISKS = r"(?:\..*|-[a-z]+\..*)?"
 
 
 @dataclass(frozen=True, slots=True)
-class Leftovers:
-    """The machines, disks and networks that bear the lab's prefix."""
+class Hypervisors:
+    """Those that have the machines, disks and networks which bear the lab's prefix."""
 
     vagrant: Vagrant
     prefix: str
@@ -39,6 +41,13 @@ class Leftovers:
             await _sweep_virtualbox(pattern)
         for uri in self._uris():
             await _sweep_libvirt(uri, self.vagrant.pool, pattern)
+
+    async def power_off(self, name: str) -> None:
+        """Switch a machine off, as pulling its plug would; nothing happens to one that is off or not there."""
+        if self.vagrant.backend == "virtualbox":
+            await _said(["VBoxManage", "controlvm", self.prefix + name, "poweroff"], check=False)
+        for uri in self._uris():
+            await _virsh(uri, "destroy", self.prefix + name, check=False)
 
     def _uris(self) -> tuple[str, ...]:
         there = self.vagrant.backend == "libvirt" and shutil.which("virsh")
