@@ -6,7 +6,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from kdevops.paths import cache_dir, state_dir
 if TYPE_CHECKING:
     from kdevops.progress import Progress
     from kdevops.provision.doctor_checks import Acceleration, Check
+    from kdevops.provision.doctor_vagrant import Backend
 
 
 @click.command()
@@ -25,12 +26,21 @@ if TYPE_CHECKING:
 @click.option("--install", is_flag=True, help="Install what is missing first, asking for sudo's password if need be.")
 @click.option("--packages", "packages_only", is_flag=True, help="Look at packages only, which takes no time.")
 @click.option("--fstests", is_flag=True, help="Also what it takes to build fstests for guests with another's image.")
-def doctor(*, as_json: bool, install: bool, packages_only: bool, fstests: bool) -> None:
+@click.option(
+    "--vagrant",
+    type=click.Choice(["libvirt", "virtualbox"]),
+    is_flag=False,
+    flag_value="libvirt",
+    metavar="[libvirt|virtualbox]",
+    help="Also what Vagrant gives guests with; with --install libvirt is set up and started, too.",
+)
+def doctor(*, as_json: bool, install: bool, packages_only: bool, fstests: bool, vagrant: Backend | None) -> None:
     """Say whether this machine can build kernels and run guests, and what to do where it cannot.
 
     Exits with 0 when all that is needed is here, with 3 otherwise.
     """
-    checks = asyncio.run(_examine(install=install, packages_only=packages_only, fstests=fstests, probe=_probe))
+    wanted = _Wanted(install=install, packages_only=packages_only, fstests=fstests, vagrant=vagrant)
+    checks = asyncio.run(_examine(wanted, probe=_probe))
     if as_json:
         click.echo(json.dumps({"ok": _healthy(checks), "checks": [asdict(check) for check in checks]}, indent=2))
     elif not (packages_only and _healthy(checks)):
@@ -38,19 +48,33 @@ def doctor(*, as_json: bool, install: bool, packages_only: bool, fstests: bool) 
     sys.exit(ExitCode.OK if _healthy(checks) else ExitCode.INFRASTRUCTURE)
 
 
-async def _examine(
-    *, install: bool, packages_only: bool, fstests: bool, probe: Callable[[], Awaitable[Acceleration]]
-) -> list[Check]:
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What the options said."""
+
+    install: bool
+    packages_only: bool
+    fstests: bool
+    vagrant: Backend | None
+
+    @property
+    def libvirt(self) -> bool:
+        return self.vagrant == "libvirt"
+
+
+async def _examine(wanted: _Wanted, *, probe: Callable[[], Awaitable[Acceleration]]) -> list[Check]:
     from kdevops.provision import doctor_checks, packages
 
-    missing = await packages.missing(fstests=fstests)
-    if install and missing:
+    extra = {"fstests": wanted.fstests, "libvirt": wanted.libvirt}
+    missing = await packages.missing(**extra)
+    vagrant = await _vagrant(wanted)
+    if wanted.install and (missing or (wanted.libvirt and not _healthy(vagrant))):
         ask = _ask_password if sys.stdin.isatty() else None
         log = state_dir() / "logs/doctor-install.log"
-        await packages.install(report=_tell, log=log, ask_password=ask, fstests=fstests)
-        missing = await packages.missing(fstests=fstests)
-    checks = doctor_checks.check_packages(missing, fstests=fstests)
-    if packages_only:
+        await packages.install(report=_tell, log=log, ask_password=ask, **extra)
+        missing, vagrant = await packages.missing(**extra), await _vagrant(wanted)
+    checks = [*doctor_checks.check_packages(missing, **extra), *vagrant]
+    if wanted.packages_only:
         return checks
     return [
         *checks,
@@ -60,6 +84,16 @@ async def _examine(
         doctor_checks.check_kvm_device(),
         await doctor_checks.check_acceleration(probe),
     ]
+
+
+async def _vagrant(wanted: _Wanted) -> list[Check]:
+    """Nothing where only packages are looked at."""
+    if not wanted.vagrant or wanted.packages_only:
+        return []
+    from kdevops.providers.vagrant_errors import translate
+    from kdevops.provision.doctor_vagrant import check_vagrant
+
+    return await check_vagrant(wanted.vagrant, translate)
 
 
 async def _probe() -> Acceleration:

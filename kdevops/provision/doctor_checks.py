@@ -51,18 +51,14 @@ class Acceleration(Protocol):
         """The factor."""
 
 
-def check_packages(missing: Iterable[Need], *, fstests: bool = False) -> list[Check]:
-    """One line for each need that is missing, or one for all when none is; `fstests` says that its needs are among them."""
+def check_packages(missing: Iterable[Need], *, fstests: bool = False, libvirt: bool = False) -> list[Check]:
+    """One line for each need that is missing, or one for all when none is; the flags say which needs are among them."""
     absent = tuple(missing)
     if not absent:
-        return [
-            Check(
-                "packages",
-                ok=True,
-                detail=f"all {len(needs(*this_distribution(), fstests=fstests))} commands and libraries are here",
-            )
-        ]
-    mend = f"kdevops doctor {'--fstests ' if fstests else ''}--install" if install_command(absent) else ""
+        count = len(needs(*this_distribution(), fstests=fstests, libvirt=libvirt))
+        return [Check("packages", ok=True, detail=f"all {count} commands and libraries are here")]
+    options = f"{'--fstests ' if fstests else ''}{'--vagrant ' if libvirt else ''}"
+    mend = f"kdevops doctor {options}--install" if install_command(absent) else ""
     return [
         Check(need.name, ok=False, detail=f"missing, package {need.package} brings it", mend=mend)
         if need.package

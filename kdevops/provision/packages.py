@@ -1,7 +1,7 @@
 """What this machine needs of its distribution, what of it is missing, and how the missing is installed.
 
 The role `controller` holds the data, and does the installing: which package brings what in `vars/commands.json`, how a
-distribution's package manager is asked in `vars/<family>.yml`.
+distribution's package manager is asked in `vars/<family>.yml`. What only some labs need stands with the roles of those.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 import platform
 import shlex
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,8 @@ from kdevops.provision.ansible import PlayResult, play
 
 _INSTALL_TIMEOUT = 3600.0
 _QUERY_TIMEOUT = 60.0
+_SYSTEMD_RUNS = Path("/run/systemd/system")
+"""sd_booted(3)."""
 _ADMIN_DIRECTORIES = "/usr/local/sbin:/usr/sbin:/sbin"
 """A plain user's PATH leaves these out on some distributions; mkfs, depmod and sfdisk are there."""
 
@@ -46,10 +48,11 @@ class PackageManager:
     install: tuple[str, ...]
 
 
-def needs(family: str, release: str, *, fstests: bool = False) -> tuple[Need, ...]:
+def needs(family: str, release: str, *, fstests: bool = False, libvirt: bool = False) -> tuple[Need, ...]:
     """All that is needed, on a distribution `family` (process.distribution_family) and `release` ("bookworm").
 
-    With `fstests` also what it is built with, which no machine needs whose guests have an image of ours.
+    With `fstests` also what it is built with, which no machine needs whose guests have an image of ours; with `libvirt`
+    what Vagrant gives guests with.
     """
     table = json.loads((data_dir("roles") / "controller/vars/commands.json").read_text())
     commands = [
@@ -57,16 +60,23 @@ def needs(family: str, release: str, *, fstests: bool = False) -> tuple[Need, ..
     ]
     libraries = [Need(name, packages.get(family) or "") for name, packages in table["controller_libraries"].items()]
     sources = [Need(name, name) for name in table["controller_releases"].get(release, ())]
-    return (*commands, *libraries, *sources, *(_fstests_needs(family) if fstests else ()))
+    extra = _role_needs("fstests", family, "build_commands", "build_headers") if fstests else []
+    if libvirt:
+        extra += _role_needs("libvirt", family, "commands", "libraries")
+        if not _SYSTEMD_RUNS.is_dir():
+            extra += _role_needs("libvirt", family, "start_commands")
+    return tuple({need.name: need for need in (*commands, *libraries, *sources, *extra)}.values())
 
 
-def _fstests_needs(family: str) -> list[Need]:
-    path = data_dir("roles") / f"fstests/vars/{family}.yml"
+def _role_needs(role: str, family: str, commands: str, libraries: str | None = None) -> list[Need]:
+    """What a role's file for the family names: of commands and of what is not one, name → package."""
+    path = data_dir("roles") / f"{role}/vars/{family}.yml"
     if not path.is_file():
         return []
     table = yaml.safe_load(path.read_text())
-    commands = [Need(name, package, command=True) for name, package in table["fstests_build_commands"].items()]
-    return [*commands, *(Need(name, package) for name, package in table["fstests_build_headers"].items())]
+    found = [Need(name, package, command=True) for name, package in table[f"{role}_{commands}"].items()]
+    others = table[f"{role}_{libraries}"] if libraries else {}
+    return [*found, *(Need(name, package) for name, package in others.items())]
 
 
 def this_distribution() -> tuple[str, str]:
@@ -92,11 +102,11 @@ def find_command(name: str) -> str | None:
     return shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:{_ADMIN_DIRECTORIES}")
 
 
-async def missing(*, fstests: bool = False) -> tuple[Need, ...]:
+async def missing(*, fstests: bool = False, libvirt: bool = False) -> tuple[Need, ...]:
     """What is not here. A command counts as here wherever it came from, a library when its package is installed."""
     family, release = this_distribution()
     manager = package_manager(family)
-    wanted = needs(family, release, fstests=fstests)
+    wanted = needs(family, release, fstests=fstests, libvirt=libvirt)
     absent = [need for need in wanted if need.command and find_command(need.name) is None]
     others = [need for need in wanted if not need.command and need.package]
     if manager and not await _installed(manager, [need.package for need in others]):
@@ -112,9 +122,9 @@ def install_command(needed: tuple[Need, ...]) -> str | None:
 
 
 async def install(
-    *, report: Report, log: Path, ask_password: Callable[[], str] | None, fstests: bool = False
+    *, report: Report, log: Path, ask_password: Callable[[], str] | None, fstests: bool = False, libvirt: bool = False
 ) -> PlayResult:
-    """Apply the role `controller` to this machine, as root where we are not.
+    """Apply the role `controller` to this machine, as root where we are not; with `libvirt` the role `libvirt`, too.
 
     `ask_password` is called only when sudo wants one; None when nobody is there to be asked.
     Raises InfrastructureError when root cannot be had, or the installation fails.
@@ -125,26 +135,31 @@ async def install(
             "this distribution is neither of Debian's, Fedora's, openSUSE's nor Arch's family",
             hint="install what kdevops doctor lists as missing with your own package manager",
         )
-    password = (
-        None if os.geteuid() == 0 or await _sudo_is_free() else _ask(ask_password, await missing(fstests=fstests))
-    )
-    return await play(
-        "controller.yml",
-        inventory=None,
-        report=report,
-        log=log,
-        timeout=_INSTALL_TIMEOUT,
-        extravars={"controller_fstests": fstests},
-        become_password=password,
-    )
+    password = None
+    if os.geteuid() != 0 and not await _sudo_is_free():
+        password = _ask(ask_password, await missing(fstests=fstests, libvirt=libvirt))
+
+    async def apply(playbook: str, extravars: Mapping[str, bool]) -> PlayResult:
+        return await play(
+            playbook,
+            inventory=None,
+            report=report,
+            log=log,
+            timeout=_INSTALL_TIMEOUT,
+            extravars=extravars,
+            become_password=password,
+        )
+
+    done = await apply("controller.yml", {"controller_fstests": fstests})
+    return await apply("libvirt.yml", {}) if libvirt else done
 
 
 def _ask(ask_password: Callable[[], str] | None, needed: tuple[Need, ...]) -> str:
     if ask_password is None or shutil.which("sudo") is None:
         obstacle = "sudo asks for a password and there is no terminal" if shutil.which("sudo") else "there is no sudo"
-        raise InfrastructureError(
-            f"packages are missing, and {obstacle}", hint=f"as root, run: {install_command(needed)}"
-        )
+        trouble = "packages are missing" if needed else "libvirt is not set up"
+        command = install_command(needed) or "kdevops doctor --vagrant --install"
+        raise InfrastructureError(f"{trouble}, and {obstacle}", hint=f"as root, run: {command}")
     return ask_password()
 
 

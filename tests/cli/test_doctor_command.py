@@ -10,7 +10,8 @@ from click.testing import CliRunner
 
 from kdevops.cli import doctor as module
 from kdevops.errors import InfrastructureError
-from kdevops.provision import packages
+from kdevops.provision import doctor_vagrant, packages
+from kdevops.provision.doctor_checks import Check
 from kdevops.provision.packages import Need
 
 QEMU = Need("qemu-img", "qemu-utils", command=True)
@@ -21,7 +22,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> list[Need]:
     """What is missing; installing empties it."""
     missing: list[Need] = []
 
-    async def ask(*, fstests: bool) -> tuple[Need, ...]:
+    async def ask(*, fstests: bool, libvirt: bool) -> tuple[Need, ...]:
         return tuple(missing)
 
     async def install(**_: object) -> None:
@@ -48,6 +49,39 @@ def test_what_fstests_lacks_is_mended_with_it(machine: list[Need]) -> None:
     machine.append(Need("libaio.h", "libaio-dev"))
     result = CliRunner().invoke(module.doctor, ["--packages", "--fstests"])
     assert result.output.endswith("To mend it:\n  kdevops doctor --fstests --install\n")
+
+
+def test_what_vagrant_lacks_is_mended_with_it(machine: list[Need]) -> None:
+    machine.append(Need("virsh", "libvirt-clients", command=True))
+    result = CliRunner().invoke(module.doctor, ["--packages", "--vagrant"])
+    assert result.output.endswith("To mend it:\n  kdevops doctor --vagrant --install\n")
+
+
+@pytest.fixture
+def libvirt(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is wrong with Vagrant; installing mends libvirt."""
+    wrong = ["libvirt"]
+
+    async def check(backend: str, translate: object) -> list[Check]:
+        return [Check(backend, ok=backend not in wrong, detail="looked at", mend="kdevops doctor --vagrant --install")]
+
+    async def install(*, libvirt: bool, **_: object) -> None:
+        assert libvirt
+        wrong.clear()
+
+    monkeypatch.setattr(doctor_vagrant, "check_vagrant", check)
+    monkeypatch.setattr(packages, "install", install)
+    return wrong
+
+
+def test_vagrant_is_looked_at_when_asked_for(machine: list[Need], libvirt: list[str]) -> None:
+    assert "looked at" not in CliRunner().invoke(module.doctor).output
+    assert "MISSING libvirt" in CliRunner().invoke(module.doctor, ["--vagrant"]).output
+    assert "ok      virtualbox" in CliRunner().invoke(module.doctor, ["--vagrant", "virtualbox"]).output
+
+
+def test_libvirt_is_set_up_though_no_package_is_missing(machine: list[Need], libvirt: list[str]) -> None:
+    assert "ok      libvirt" in CliRunner().invoke(module.doctor, ["--vagrant", "--install"]).output
 
 
 def test_install_mends_it(machine: list[Need]) -> None:

@@ -65,6 +65,22 @@ def test_what_builds_fstests_is_asked_for_only_when_wanted(family: str) -> None:
     assert packages.needs("unknown", "", fstests=True) == packages.needs("unknown", "")
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_vagrant_takes_is_asked_for_only_when_wanted(
+    family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packages, "_SYSTEMD_RUNS", tmp_path)
+    usual, all_of_it = packages.needs(family, ""), packages.needs(family, "", libvirt=True)
+    assert all_of_it[: len(usual)] == usual
+    more = {need.name: need for need in all_of_it[len(usual) :]}
+    assert more["vagrant"] == Need("vagrant", "vagrant", command=True)
+    assert all(need.package for need in more.values())
+    assert "libvirtd" not in more
+    monkeypatch.setattr(packages, "_SYSTEMD_RUNS", tmp_path / "none")
+    own_start = {need.name for need in packages.needs(family, "", libvirt=True)} - more.keys()
+    assert ("libvirtd" in own_start) == (family != "archlinux")
+
+
 @pytest.mark.parametrize(
     ("script", "libraries_missing"),
     [
@@ -117,3 +133,13 @@ def test_without_root_the_error_is_the_command_to_run(
     with pytest.raises(InfrastructureError, match=obstacle) as caught:
         asyncio.run(packages.install(report=silent, log=tmp_path / "log", ask_password=None))
     assert caught.value.hint == "as root, run: pkg install qemu-utils"
+
+
+def test_what_is_installed_already_is_set_up_by_root_too(distribution: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    distribution.setattr(packages.os, "geteuid", lambda: 1000)
+    distribution.setattr(packages, "find_command", lambda name: name)
+    distribution.setattr(packages, "package_manager", lambda family: PackageManager(("/bin/true",), ("pkg", "install")))
+    distribution.setenv("PATH", str(tmp_path))
+    with pytest.raises(InfrastructureError, match="libvirt is not set up, and there is no sudo") as caught:
+        asyncio.run(packages.install(report=silent, log=tmp_path / "log", ask_password=None, libvirt=True))
+    assert caught.value.hint == "as root, run: kdevops doctor --vagrant --install"

@@ -1,0 +1,126 @@
+"""What `kdevops doctor --vagrant` looks at: Vagrant, and libvirt or VirtualBox below it."""
+
+from __future__ import annotations
+
+import platform
+import re
+import shutil
+import sys
+from pathlib import Path
+from typing import Literal, Protocol
+
+from kdevops.errors import CommandError, KdevopsError
+from kdevops.process import Completed, run
+from kdevops.provision.doctor_checks import Check
+from kdevops.provision.packages import install_command, needs, this_distribution
+
+Backend = Literal["libvirt", "virtualbox"]
+_TIMEOUT = 60.0
+_URI = "qemu:///system"
+_NAME = "default"
+"""The storage pool and the network that Vagrant's plugin uses unless told otherwise."""
+_PLUGIN = "vagrant-libvirt"
+_INSTALL = "kdevops doctor --vagrant --install"
+_ENVIRONMENT = {"LC_ALL": "C", "VAGRANT_CHECKPOINT_DISABLE": "1", "VAGRANT_NO_COLOR": "1"}
+
+
+class Translate(Protocol):
+    """Makes of the output of a command that failed the error that it means."""
+
+    def __call__(self, output: str, *, command: str) -> KdevopsError:
+        """Translate it."""
+
+
+async def check_vagrant(backend: Backend, translate: Translate, device: Path = Path("/dev/vboxdrv")) -> list[Check]:
+    """A line for each thing; what cannot be asked because of one that failed before it has none."""
+    vagrant = await _check_version("vagrant", r"Vagrant (\S+)", _vagrant_package(), translate)
+    if backend == "virtualbox":
+        return [vagrant, *await _check_virtualbox(translate, device)]
+    plugin = [await _check_plugin(translate)] if vagrant.ok else []
+    return [vagrant, *plugin, *await _check_libvirt(translate)]
+
+
+def _vagrant_package() -> str:
+    """The command that installs Vagrant; "" where the distribution has no package."""
+    command = install_command(tuple(it for it in needs(*this_distribution(), libvirt=True) if it.name == "vagrant"))
+    return f"sudo {command}" if command else ""
+
+
+async def _check_plugin(translate: Translate) -> Check:
+    """By Vagrant's own word: the plugin may be a package, or a gem in the user's home."""
+    name = f"plugin {_PLUGIN}"
+    try:
+        listed = await _ask("vagrant", "plugin", "list")
+    except CommandError as error:
+        return _failed(name, error, translate)
+    if found := re.search(rf"^{_PLUGIN} \(([^,)]+)", listed.stdout, re.MULTILINE):
+        return Check(name, ok=True, detail=found[1])
+    mend = f"{_INSTALL} (or, where the distribution has no package: vagrant plugin install {_PLUGIN})"
+    return Check(name, ok=False, detail="missing, Vagrant cannot ask libvirt", mend=mend)
+
+
+async def _check_libvirt(translate: Translate) -> list[Check]:
+    try:
+        told = await _ask(*_virsh("version"))
+    except CommandError as error:
+        return [_failed("libvirt", error, translate)]
+    versions = re.findall(r"^(?:Using library|Running hypervisor): (.*)$", told.stdout, re.MULTILINE)
+    return [
+        Check("libvirt", ok=True, detail=", ".join([f"answers at {_URI}", *versions])),
+        await _check_active("storage pool", "pool", r"^State:\s*running$", translate),
+        await _check_active("network", "net", r"^Active:\s*yes$", translate),
+    ]
+
+
+async def _check_active(what: str, kind: str, active: str, translate: Translate) -> Check:
+    """Whether the default pool or network is there and active; virsh has the same verbs for both."""
+    name = f"{what} {_NAME}"
+    try:
+        told = await _ask(*_virsh(f"{kind}-info", _NAME))
+    except CommandError as error:
+        return _failed(name, error, translate)
+    if re.search(active, told.stdout, re.MULTILINE):
+        return Check(name, ok=True, detail="active")
+    return Check(name, ok=False, detail="there, but stopped", mend=" ".join(_virsh(f"{kind}-start", _NAME)))
+
+
+async def _check_virtualbox(translate: Translate, device: Path) -> list[Check]:
+    hint = "install VirtualBox (https://www.virtualbox.org/wiki/Downloads), or take provider.backend libvirt"
+    checks = [await _check_version("VBoxManage", r"^(\d+\.\d+\S*)$", hint, translate)]
+    if checks[0].ok and sys.platform == "linux":
+        loaded = device.exists()
+        detail = "there, the kernel module is loaded" if loaded else "missing, the kernel module is not loaded"
+        mend = "sudo modprobe vboxdrv (where there is none for this kernel: sudo /sbin/vboxconfig)"
+        checks.append(Check(str(device), ok=loaded, detail=detail, mend=mend))
+    if platform.machine().lower() in {"arm64", "aarch64"}:
+        detail = "VirtualBox 7.1 or newer, and boxes for ARM only: it emulates no other processor"
+        checks.append(Check("ARM host", ok=True, detail=detail, needed=False))
+    return checks
+
+
+async def _check_version(command: str, pattern: str, mend: str, translate: Translate) -> Check:
+    """Whether a command is there and tells its version; VBoxManage does so after warnings."""
+    if shutil.which(command) is None:
+        return Check(command, ok=False, detail="missing", mend=mend)
+    try:
+        told = await _ask(command, "--version")
+    except CommandError as error:
+        return _failed(command, error, translate)
+    if found := re.search(pattern, told.stdout, re.MULTILINE):
+        return Check(command, ok=True, detail=found[1])
+    return Check(command, ok=False, detail="does not tell its version", mend=f"{command} --version")
+
+
+def _virsh(*words: str) -> tuple[str, ...]:
+    return ("virsh", "--connect", _URI, *words)
+
+
+async def _ask(*words: str) -> Completed:
+    return await run(words, env=_ENVIRONMENT, timeout=_TIMEOUT)
+
+
+def _failed(name: str, error: CommandError, translate: Translate) -> Check:
+    if error.returncode is None:  # it is not there, or said nothing in time
+        return Check(name, ok=False, detail=error.message, mend=_INSTALL)
+    meant = translate(error.output, command=error.argv[0])
+    return Check(name, ok=False, detail=meant.message, mend=meant.hint or "")

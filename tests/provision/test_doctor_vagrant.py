@@ -1,0 +1,139 @@
+"""What `kdevops doctor --vagrant` says, with tools that answer what they are told to."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from kdevops.providers.vagrant_errors import translate
+from kdevops.provision import doctor_vagrant
+from kdevops.provision.doctor_checks import Check
+from kdevops.provision.doctor_vagrant import Backend, check_vagrant
+
+VAGRANT = """\
+case "$*" in
+--version) echo Vagrant 2.3.4 ;;
+"plugin list") echo "vagrant-libvirt (0.11.2, system)" ;;
+esac"""
+VIRSH = """\
+case $3 in
+version) printf 'Using library: libvirt 9.0.0\\nUsing API: QEMU 9.0.0\\nRunning hypervisor: QEMU 7.2.22\\n' ;;
+pool-info) printf 'Name:           default\\nState:          running\\nAutostart:      yes\\n' ;;
+net-info) printf 'Name:           default\\nActive:         yes\\n' ;;
+esac"""
+HEALTHY = {"vagrant": VAGRANT, "virsh": VIRSH}
+SOCKET = "echo \"error: Failed to connect socket to '/run/libvirt/libvirt-sock': {}\" >&2; exit 1"
+
+
+def look(path: Path, tools: dict[str, str], backend: Backend = "libvirt", device: str = "none") -> dict[str, Check]:
+    for name, script in tools.items():
+        (path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (path / name).chmod(0o755)
+    return {check.name: check for check in asyncio.run(check_vagrant(backend, translate, path / device))}
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(doctor_vagrant.platform, "machine", lambda: "x86_64")
+    return tmp_path
+
+
+def test_a_machine_that_has_it_all(path: Path) -> None:
+    checks = look(path, HEALTHY)
+    assert {name: check.detail for name, check in checks.items()} == {
+        "vagrant": "2.3.4",
+        "plugin vagrant-libvirt": "0.11.2",
+        "libvirt": "answers at qemu:///system, libvirt 9.0.0, QEMU 7.2.22",
+        "storage pool default": "active",
+        "network default": "active",
+    }
+    assert all(check.ok for check in checks.values())
+
+
+@pytest.mark.parametrize(
+    ("reason", "detail", "mend"),
+    [
+        ("No such file or directory", "does not run, there is no", "kdevops doctor --vagrant --install"),
+        ("Connection refused", "does not run, it left", "kdevops doctor --vagrant --install"),
+        ("Permission denied", "this user may not ask", 'sudo usermod --append --groups libvirt "$USER"'),
+    ],
+)
+def test_why_libvirt_does_not_answer(path: Path, reason: str, detail: str, mend: str) -> None:
+    checks = look(path, HEALTHY | {"virsh": SOCKET.format(reason)})
+    assert list(checks) == ["vagrant", "plugin vagrant-libvirt", "libvirt"]
+    assert not checks["libvirt"].ok
+    assert detail in checks["libvirt"].detail
+    assert checks["libvirt"].mend.startswith(mend)
+
+
+def test_a_pool_that_is_stopped_and_a_network_that_is_not_there(path: Path) -> None:
+    stopped = VIRSH.replace("running\\n", "inactive\\n", 1).replace(
+        "net-info) ",
+        "net-info) echo \"error: Network not found: no network with matching name 'default'\" >&2; exit 1;",
+    )
+    checks = look(path, HEALTHY | {"virsh": stopped})
+    pool, network = checks["storage pool default"], checks["network default"]
+    assert (pool.ok, pool.detail) == (False, "there, but stopped")
+    assert pool.mend == "virsh --connect qemu:///system pool-start default"
+    assert (network.ok, network.detail) == (False, "libvirt has no network default")
+    assert network.mend.startswith("kdevops doctor --vagrant --install")
+
+
+def test_without_vagrant_and_libvirt(path: Path) -> None:
+    checks = look(path, {})
+    assert list(checks) == ["vagrant", "libvirt"]
+    assert [check.detail for check in checks.values()] == ["missing", "virsh is not installed"]
+    assert checks["libvirt"].mend == "kdevops doctor --vagrant --install"
+
+
+def test_the_package_of_vagrant_is_named(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor_vagrant, "install_command", lambda needed: " ".join(need.package for need in needed))
+    monkeypatch.setattr(doctor_vagrant, "this_distribution", lambda: ("debian", "bookworm"))
+    assert look(path, {})["vagrant"].mend == "sudo vagrant"
+    monkeypatch.setattr(doctor_vagrant, "this_distribution", lambda: ("unknown", ""))
+    assert look(path, {})["vagrant"].mend == ""
+
+
+def test_the_plugin_missing(path: Path) -> None:
+    checks = look(path, HEALTHY | {"vagrant": VAGRANT.replace("vagrant-libvirt (", "vagrant-other (")})
+    assert "vagrant plugin install vagrant-libvirt" in checks["plugin vagrant-libvirt"].mend
+    broken = (
+        "[ $1 = plugin ] || { echo Vagrant 2.3.4; exit; }; echo 'The plugins failed to load properly. The error message \
+given is shown below. no' >&2; exit 1"
+    )
+    assert look(path, HEALTHY | {"vagrant": broken})["plugin vagrant-libvirt"].mend == "vagrant plugin repair"
+
+
+def test_virtualbox_missing(path: Path) -> None:
+    checks = look(path, HEALTHY, "virtualbox")
+    assert list(checks) == ["vagrant", "VBoxManage"]
+    assert checks["VBoxManage"].detail == "missing"
+    assert "provider.backend libvirt" in checks["VBoxManage"].mend
+
+
+@pytest.mark.parametrize("loaded", [True, False])
+def test_virtualbox_and_its_kernel_module(path: Path, loaded: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor_vagrant.sys, "platform", "linux")
+    if loaded:
+        (path / "vboxdrv").touch()
+    warned = "echo 'WARNING: The character device /dev/vboxdrv does not exist.'; echo 7.0.20r163906"
+    checks = look(path, HEALTHY | {"VBoxManage": warned}, "virtualbox", "vboxdrv")
+    assert checks["VBoxManage"].detail == "7.0.20r163906"
+    assert checks[str(path / "vboxdrv")].ok is loaded
+    assert "modprobe vboxdrv" in checks[str(path / "vboxdrv")].mend
+
+
+def test_virtualbox_without_a_version(path: Path) -> None:
+    checks = look(path, HEALTHY | {"VBoxManage": ":"}, "virtualbox")
+    assert (checks["VBoxManage"].ok, checks["VBoxManage"].mend) == (False, "VBoxManage --version")
+
+
+def test_virtualbox_on_arm_says_what_it_runs(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor_vagrant.sys, "platform", "darwin")
+    monkeypatch.setattr(doctor_vagrant.platform, "machine", lambda: "arm64")
+    checks = look(path, HEALTHY | {"VBoxManage": "echo 7.1.4r165100"}, "virtualbox")
+    assert list(checks) == ["vagrant", "VBoxManage", "ARM host"]
+    assert "boxes for ARM only" in checks["ARM host"].detail
