@@ -24,8 +24,9 @@ _UDEV_RULES = "61-kdevops.rules"
 _EMULATED = 8
 """How much longer a boot may take at the least where the CPU is emulated. Who runs Vagrant for us has a deadline of his own."""
 _LOCAL = {None, "localhost", "127.0.0.1", "::1"}
-_MOST_DISKS = {"libvirt": 25, "virtualbox": 26}
-"""vagrant-libvirt names disks vda to vdz, the first of them the root; of the 30 ports of AHCI, our disks leave four alone."""
+_MOST_DISKS = {"virtio": 25, "nvme": 23, "virtualbox": 26}
+"""vagrant-libvirt names disks vda to vdz, the first of them the root; NVMe disks have the PCI slots 8 to 30; of the 30 ports of
+AHCI, our disks leave four alone."""
 _ELSEWHERE = "KDEVOPS_STATE and KDEVOPS_CACHE name other directories"
 _UNFIT_FOR_XML = re.compile(r"[<>&'\"\x00-\x1f\x7f]")
 
@@ -121,9 +122,10 @@ def _guest(lab: Lab, provider: Vagrant, directory: LabDirectory, number: int) ->
         "console": _path(home / "console.log"),
     }
     sizes = [disk.size for disk in lab.guests.disks for _ in range(disk.count)]
-    if len(sizes) > (most := _MOST_DISKS[provider.backend]):
+    kind = provider.disk_bus if provider.backend == "libvirt" else provider.backend
+    if len(sizes) > (most := _MOST_DISKS[kind]):
         raise UserError(
-            f"a guest has {len(sizes)} disks, and with {provider.backend} it can have {most}",
+            f"a guest has {len(sizes)} disks, and with {kind} it can have {most}",
             hint="give guests.disks a smaller count",
         )
     guest["disks"] = [{"serial": f"kd-{index}", "size": size} for index, size in enumerate(sizes)]

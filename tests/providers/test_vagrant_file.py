@@ -148,7 +148,7 @@ def test_nvme_disks_are_files_of_the_lab_that_qemu_is_told_of(tmp_path: Path) ->
     assert file.stat().st_size == 1 << 20
     drive = f"if=none,id=kd-0,file={tmp_path}/de,,mo/guests/demo-1/disk0.raw,format=raw,cache=unsafe,discard=unmap"
     words = [options["value"] for options in calls(first, "qemuargs")]
-    assert words == ["-drive", drive, "-device", "nvme,drive=kd-0,serial=kd-0"]
+    assert words == ["-drive", drive, "-device", "nvme,drive=kd-0,serial=kd-0,addr=8"]
     assert calls(first, "storage") == []
     assert first["set"]["disk_bus"] == "virtio", "the root is not one of the lab's disks"
 
@@ -237,7 +237,7 @@ def test_a_prefix_is_of_one_lab_of_one_user(tmp_path: Path) -> None:
         (
             "demo",
             {"disks": [{"size": "1GiB", "count": 13}] * 2},
-            "a guest has 26 disks, and with libvirt it can have 25",
+            "a guest has 26 disks, and with virtio it can have 25",
         ),
     ],
 )
