@@ -29,6 +29,7 @@ from kdevops.run.build import Built
 from kdevops.run.covered import covering
 from kdevops.run.lock import lab_lock
 from kdevops.run.places import Places
+from kdevops.run.record import lab_of
 from kdevops.run.session import Ended
 
 V = Verdict
@@ -393,6 +394,6 @@ def test_the_record_of_each_arm_is_a_lab_of_its_own(bench: Bench) -> None:
     ended = bench.start(lab())
     with Store(bench.places.state) as store:
         runs = [store.run(number) for number in (1, 2)]
-    labs = [session.lab_of(run) for run in runs]
+    labs = [lab_of(run) for run in runs]
     assert labs == list(arms_of(lab()))
     assert json.loads(json.dumps(ended.run.record)) == ended.run.record
