@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
 from pathlib import Path
@@ -50,6 +51,11 @@ def socket_dir() -> Path:
     if owner.st_uid != os.getuid() or owner.st_mode & 0o077:
         raise PermissionError(f"{path} is not private to this user: remove it, it may have been planted")
     return path
+
+
+def socket_of(directory: Path, kind: str) -> Path:
+    """The path of a socket that belongs to `directory`, short enough for the kernel."""
+    return socket_dir() / f"{hashlib.sha256(str(directory).encode()).hexdigest()[:12]}.{kind}"
 
 
 def write_atomic(path: Path, content: str | bytes, *, mode: int = 0o644) -> None:

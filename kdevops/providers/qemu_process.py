@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
-import hashlib
 import json
 import os
 import shutil
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from kdevops.errors import InfrastructureError
-from kdevops.paths import socket_dir, write_atomic
+from kdevops.paths import socket_of, write_atomic
 from kdevops.process import install_hint
 from kdevops.providers import qemu_keeper, qmp
 from kdevops.providers.architecture import architecture
@@ -59,7 +58,7 @@ class QemuProcess:
 
     def socket(self, kind: str) -> Path:
         """The path of one of the guest's sockets ("qmp", "console", "ssh"), short enough for the kernel."""
-        return socket_dir() / f"{hashlib.sha256(str(self.directory).encode()).hexdigest()[:12]}.{kind}"
+        return socket_of(self.directory, kind)
 
     def pid(self) -> int | None:
         """The keeper's process id, None when the guest does not run: the keeper holds a lock as long as it lives."""

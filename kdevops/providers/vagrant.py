@@ -19,7 +19,7 @@ from kdevops.guest import console as console_file
 from kdevops.guest.ssh import SshTarget
 from kdevops.lab.model import Lab
 from kdevops.lab.vagrant import Vagrant
-from kdevops.paths import write_atomic
+from kdevops.paths import socket_of, write_atomic
 from kdevops.progress import Progress, Report, silent
 from kdevops.providers.acceleration import Acceleration
 from kdevops.providers.base import BootKernel, GuestStatus
@@ -186,7 +186,8 @@ class VagrantProvider:
         try:
             await self._group.install_kernel(self._target(name), words)
         except InfrastructureError as error:
-            spoken = "\n".join(console_file.read_since(console, offset)[-25:])
+            lines = [line for line in console_file.read_since(console, offset) if line.strip()]
+            spoken = "\n".join(lines[-25:])
             message = f"guest {name}: {error.message}"
             raise BootError(
                 message, console=spoken, console_offset=offset, hint=error.hint, log=error.log or console
@@ -321,7 +322,7 @@ class VagrantProvider:
     def _target(self, name: str) -> SshTarget:
         machine = self._machine(name)
         assert machine
-        lab, control = self.directory, self.directory.guest(name) / "ssh"
+        lab, control = self.directory, socket_of(self.directory.guest(name), "ssh")
         return SshTarget(name, machine.host, machine.port, "root", lab.key, lab.known_hosts, control)
 
     def _guest(self, name: str, machine: Machine) -> VagrantGuest:
