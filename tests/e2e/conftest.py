@@ -1,7 +1,8 @@
 """Real guests, a real kernel: everything here goes through the command line, as its users do.
 
-The kernel and the image are built once, by whichever test comes first, into a cache that outlives the tests (KDEVOPS_CACHE,
-default: the user's own); state is a new directory for each test.
+The kernel and the images are built once, by whichever test comes first, into a cache that outlives the tests (KDEVOPS_CACHE,
+default: the user's own); state is a new directory for each test. All tests share one kernel: the demo's, to which clients
+and servers of NFS and SMB are added.
 """
 
 from __future__ import annotations
@@ -19,9 +20,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 REPOSITORY = Path(__file__).parents[2]
 LABS = REPOSITORY / "labs"
+_OPTIONS = (
+    *("NFS_FS=y", "NFS_V3=y", "NFS_V3_ACL=y", "NFS_V4=y", "NFS_V4_1=y", "NFS_V4_2=y"),
+    *("NFSD=y", "NFSD_V3_ACL=y", "NFSD_V4=y", "INOTIFY_USER=y", "CIFS=y", "CIFS_XATTR=y", "NLS_UTF8=y"),
+)
+DEMO = (LABS / "demo.yaml", "--set", f"kernel.config.options=[{', '.join(_OPTIONS)}]")
+"""On a command line, the demo with the kernel that all tests share."""
 BUILD_SECONDS = 3600
 RUN_SECONDS = 1200
 
@@ -97,20 +105,25 @@ def kdevops(tmp_path: Path) -> Iterator[Kdevops]:
 
 @pytest.fixture
 def write_lab(tmp_path: Path) -> Callable[..., Path]:
-    """Make a lab that shares the demo's kernel and runs shell scripts as its tests."""
+    """Make a lab that has the shared kernel and runs shell scripts as its tests."""
 
     def write(scripts: Mapping[str, str], *, name: str = "e2e", timeout: float = 60, more: Sequence[str] = ()) -> Path:
-        import yaml
-
-        lab = yaml.safe_load((LABS / "demo.yaml").read_text())
+        lab = shared_lab()
         lab["name"] = name
-        lab["kernel"]["config"]["options"] = [*lab["kernel"]["config"].get("options", []), *more]
+        lab["kernel"]["config"]["options"] += more
         lab["suites"]["commands"] = {"tests": dict(scripts), "timeout": timeout}
         path = tmp_path / f"{name}.yaml"
         path.write_text(yaml.safe_dump(lab))
         return path
 
     return write
+
+
+def shared_lab() -> dict[str, Any]:
+    """The demo's lab file, with the kernel that all tests share."""
+    lab: dict[str, Any] = yaml.safe_load((LABS / "demo.yaml").read_text())
+    lab["kernel"]["config"]["options"] = list(_OPTIONS)
+    return lab
 
 
 def free_port() -> int:

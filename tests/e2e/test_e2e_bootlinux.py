@@ -10,14 +10,16 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from boot_loader_guest import BootLoaderGuest
-from conftest import LABS, REPOSITORY, Kdevops
+from conftest import DEMO, REPOSITORY, Kdevops
 from distribution_image import NAME, distribution_image
 from fakelinux import make_tree
 
@@ -26,7 +28,22 @@ from kdevops.process import distribution_family
 
 pytestmark = pytest.mark.skipif(distribution_family() != "debian", reason="the image is made of packages of Debian")
 BUILDER = "maker"
-Apply = Callable[[dict[str, Any]], dict[str, int]]
+REAPPLIED_SECONDS = 10
+PARAMETERS = ["kdevops.one=1", "kdevops.letters=a*b,{c}[d]|e&f;g<h>(i)#~!%?@^_:+"]
+"""The second has every letter that could mean something to a shell or to GRUB, and is allowed."""
+
+
+@dataclass(frozen=True)
+class Played:
+    """How a play ended: what it said, and of each host how many tasks changed something."""
+
+    code: int
+    said: str
+    changed: dict[str, int]
+    seconds: float
+
+
+Apply = Callable[..., Played]
 
 
 @pytest.fixture(scope="module")
@@ -47,13 +64,13 @@ def guest(machine: BootLoaderGuest) -> BootLoaderGuest:
 @pytest.fixture
 def kernel(kdevops: Kdevops) -> dict[str, Any]:
     """The kernel that all tests with guests share."""
-    (artifact,) = kdevops("kernel", "build", LABS / "demo.yaml", "--json", timeout=3600, check=0).data
+    (artifact,) = kdevops("kernel", "build", *DEMO, "--json", timeout=3600, check=0).data
     return dict(artifact)
 
 
 @pytest.fixture
 def apply(guest: BootLoaderGuest, tmp_path: Path) -> Apply:
-    """Run the playbook by plain ansible-playbook; gives how many tasks changed something, by host."""
+    """Run the playbook by plain ansible-playbook."""
     inventory = tmp_path / "inventory.json"
     maker = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
     inventory.write_text(
@@ -62,44 +79,55 @@ def apply(guest: BootLoaderGuest, tmp_path: Path) -> Apply:
     playbook = shutil.which("ansible-playbook", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     assert playbook
 
-    def run(variables: dict[str, Any]) -> dict[str, int]:
+    def run(variables: dict[str, Any], *, code: int = 0) -> Played:
         argv = [playbook, "-i", inventory, REPOSITORY / "playbooks/bootlinux.yml", "-e", json.dumps(variables)]
+        started = time.monotonic()
         played = subprocess.run(argv, capture_output=True, text=True, timeout=600, check=False, cwd=REPOSITORY)
-        print(played.stdout)  # what changed, should a test say that too much did
-        assert played.returncode == 0, played.stdout + played.stderr
-        return {host: int(n) for host, n in re.findall(r"^(\w+)\s*:.*changed=(\d+)", played.stdout, re.MULTILINE)}
+        seconds = time.monotonic() - started
+        print(
+            f"{played.stdout}{played.stderr}{seconds:.1f} s"
+        )  # should a test say that too much changed, or too slowly
+        assert played.returncode == code
+        changed = {host: int(n) for host, n in re.findall(r"^(\w+)\s*:.*changed=(\d+)", played.stdout, re.MULTILINE)}
+        return Played(played.returncode, played.stdout + played.stderr, changed, seconds)
 
     return run
 
 
 def check(guest: BootLoaderGuest, apply: Apply, variables: dict[str, Any], build_id: str) -> None:
-    """The play ends in the wanted kernel, by a reboot."""
-    id_before, boot_before = guest.kernel()
-    assert id_before != build_id
-    assert apply(variables)[NAME] > 0
+    """The play ends in the wanted kernel with the wanted parameters, by a reboot."""
+    boot_before = guest.kernel()[1]
+    assert apply(variables).changed[NAME] > 0
     id_after, boot_after = guest.kernel()
     assert id_after == build_id
     assert boot_after != boot_before
+    assert " ".join(["panic=10", *variables["bootlinux_cmdline"]]) in guest.run("cat", "/proc/cmdline")
 
 
 def test_built_elsewhere(guest: BootLoaderGuest, apply: Apply, kernel: dict[str, Any]) -> None:
-    """First on a builder, a host of its own that is given nothing; then on the controller, and there is nothing left to do.
+    """First on a builder, a host of its own that is given nothing; then as what was built, and there is nothing left to do.
 
     Either finds the kernel that all tests share: that compiling works is tested where it takes a second.
     """
-    variables = {"bootlinux_spec": kernel["record"]["spec"]}
+    variables = {"bootlinux_spec": kernel["record"]["spec"], "bootlinux_cmdline": PARAMETERS}
     elsewhere = {"bootlinux_build_on": "builder", "bootlinux_builder": BUILDER, "bootlinux_directory": str(cache_dir())}
     check(guest, apply, variables | elsewhere, kernel["build_id"])
     assert guest.run("uname", "-r").strip() == kernel["release"]
     assert "time_test" in guest.run("find", f"/lib/modules/{kernel['release']}", "-name", "*.ko")
 
     boot = guest.kernel()
-    assert apply(variables) == {NAME: 0}
+    for given in (variables, {"bootlinux_artifact": kernel, "bootlinux_cmdline": PARAMETERS}):
+        again = apply(given)
+        assert again.changed == {NAME: 0}
+        assert again.seconds < REAPPLIED_SECONDS
     assert guest.kernel() == boot
 
 
 def test_built_in_the_guest(guest: BootLoaderGuest, apply: Apply, kernel: dict[str, Any], tmp_path: Path) -> None:
-    """A toy tree is compiled there, and what comes of it is the kernel that all tests share."""
+    """A toy tree is compiled there, and what comes of it is the kernel that all tests share.
+
+    With parameters that do not let it come up, the guest comes back with the old kernel; with others the new one stays.
+    """
     # It boots without an initramfs, and making one takes an emulated guest 20 s; the other test has one made.
     guest.run("rm", "/etc/kernel/postinst.d/initramfs-tools")
     tree = make_tree(tmp_path / "linux", real=(Path(kernel["image"]), kernel["build_id"]), python="/usr/bin/python3")
@@ -108,4 +136,23 @@ def test_built_in_the_guest(guest: BootLoaderGuest, apply: Apply, kernel: dict[s
         archive.add(tree, "linux")
     guest.run("tar", "-x", "-C", "/usr/src", stdin=packed.getvalue())
     spec = {"source": {"kind": "path", "location": "/usr/src/linux"}, "config": {"base": "defconfig"}}
-    check(guest, apply, {"bootlinux_spec": spec, "bootlinux_build_on": "guest"}, kernel["build_id"])
+    variables = {"bootlinux_spec": spec, "bootlinux_build_on": "guest"}
+
+    old, old_boot = guest.kernel()
+    said = apply(variables | {"bootlinux_cmdline": ["init=/nonexistent"]}, code=2).said
+    assert re.search(
+            rf"kernel \S+-toy \(build id {kernel['build_id'][:12]}\) was installed and started but did "
+        rf"not come up: {NAME} runs \S+-cloud-amd64 again\. The console tells why",
+        said,
+    )
+    assert "Requested init /nonexistent failed" in guest.console()
+    assert guest.kernel()[0] == old
+    assert guest.kernel()[1] != old_boot
+    assert "init=/nonexistent" not in guest.run("cat", "/proc/cmdline")
+
+    check(guest, apply, variables | {"bootlinux_cmdline": PARAMETERS}, kernel["build_id"])
+    _, boot = guest.kernel()
+    guest.reboot()
+    assert guest.kernel()[0] == kernel["build_id"]
+    assert guest.kernel()[1] != boot
+    assert PARAMETERS[1] in guest.run("cat", "/proc/cmdline")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from conftest import BUILD_SECONDS, LABS, Kdevops
+from conftest import BUILD_SECONDS, DEMO, Kdevops
 
 
 def test_demo_is_green_whole_and_can_be_run_again(kdevops: Kdevops) -> None:
-    ran = kdevops("run", LABS / "demo.yaml", "--json", timeout=BUILD_SECONDS)
+    ran = kdevops("run", *DEMO, "--json", timeout=BUILD_SECONDS)
     assert ran.code == 0, ran.stderr[-4000:] + ran.stdout[-4000:]
     told = ran.data
     assert told["complete"]

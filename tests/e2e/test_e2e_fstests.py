@@ -5,6 +5,7 @@ KDEVOPS_FSTESTS names a real fstests tree; then it is run as well.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sqlite3
@@ -15,24 +16,44 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import LABS, Kdevops, wait_until
-from fakefstests import TESTS, make_repository
+from conftest import DEMO, Kdevops, wait_until
+from fakefstests import TESTS, Toy, make_repository
+
+from kdevops.lab.servers import ROLES
+from kdevops.suites.fstests.needs import guest_needs
 
 WriteFstests = Callable[..., Path]
+PACKAGES = guest_needs(("xfs", "ext4", "nfs", "cifs"), servers=ROLES).packages
+"""What any of these tests needs, so that all of them share one image."""
+# The first time it goes on until its server is gone, and fails then.
+OUTLIVES_ITS_SERVER = """
+if [ ! -e "$TEST_DIR/there" ]; then
+    while timeout -s KILL 15 touch "$TEST_DIR/there"; do sleep 0.2; done
+    exit 1
+fi
+echo fine
+"""
 
 
 @pytest.fixture
 def write_fstests(kdevops: Kdevops, tmp_path: Path) -> WriteFstests:
-    """Make a lab that runs the toy on the demo's kernel, so that no other has to be built."""
+    """Make a lab that runs the toy on the kernel that all tests share."""
 
     def write(*profiles: str, source: Path | None = None, guests: int = 2, **fstests: Any) -> Path:
         tree = source or tmp_path / "fstests"
         if source is None and not tree.exists():
-            make_repository(tree, settings={"FAKE_SLOW": "1", "FAKE_FLAKE": "100"})
-        kernel = kdevops("kernel", "build", LABS / "demo.yaml", "--json", check=0, timeout=3600).data[0]["image"]
+            toys = {"generic/101": Toy(script=OUTLIVES_ITS_SERVER)}
+            make_repository(tree, settings={"FAKE_SLOW": "1", "FAKE_FLAKE": "100"}, tests=toys)
+        kernel = kdevops("kernel", "build", *DEMO, "--json", check=0, timeout=3600).data[0]["image"]
         lab = {
             "name": "fs",
-            "guests": {"count": guests, "cpus": 1, "memory": "1GiB", "disks": [{"size": "2GiB", "count": 3}]},
+            "guests": {
+                "count": guests,
+                "cpus": 1,
+                "memory": "1GiB",
+                "disks": [{"size": "2GiB", "count": 3}],
+                "image": {"packages": list(PACKAGES)},
+            },
             "kernel": {"source": {"prebuilt": kernel}},
             "suites": {"fstests": {"profiles": list(profiles), "source": {"path": str(tree)}, **fstests}},
         }
@@ -44,7 +65,7 @@ def write_fstests(kdevops: Kdevops, tmp_path: Path) -> WriteFstests:
 
 
 def test_every_fate_of_a_test_in_two_guests(kdevops: Kdevops, write_fstests: WriteFstests) -> None:
-    ran = kdevops("run", write_fstests("xfs_crc", groups=["auto"], timeout=6), "--json")
+    ran = kdevops("run", write_fstests("xfs_crc", groups=["auto"], exclude=["generic/101"], timeout=6), "--json")
     expected = {name: "fail" for name in TESTS if name.startswith("generic/")} | {
         "generic/001": "pass", "generic/002": "pass", "generic/003": "skip", "generic/009": "crash", "generic/010": "hang",
         "generic/011": "hang", "generic/012": "pass", "generic/013": "crash", "generic/016": "pass", "generic/017": "pass",
@@ -110,6 +131,27 @@ def test_known_failures_run_last_or_not_at_all(kdevops: Kdevops, write_fstests: 
     assert verdicts == {"generic/001": "fixed", "generic/005": "known-failure", "xfs/001": "new"}
     skipped = kdevops("run", lab, "--known", "skip", "--json", check=0)
     assert skipped.statuses() == {"generic/001": "skip", "generic/005": "skip", "xfs/001": "pass"}
+
+
+@pytest.mark.parametrize(
+    ("profile", "server", "stop"), [("nfs_v42", "fs-nfsd", "rpc.nfsd 0"), ("cifs_smb3", "fs-smbd", "pkill smbd")]
+)
+def test_a_service_that_dies_under_a_test_is_no_failure_of_it(
+    kdevops: Kdevops, write_fstests: WriteFstests, profile: str, server: str, stop: str
+) -> None:
+    names = ["generic/001", "generic/003", "generic/005", "generic/101"]
+    run = kdevops.start("run", write_fstests(profile, tests=names, guests=1), "--json")
+    at_work = "test -e /export/fs-1/test/there"
+    wait_until(
+        lambda: run.poll() is None and kdevops("ssh", server, at_work).code == 0, "nobody is served", seconds=400
+    )
+    kdevops("ssh", server, stop, check=0)
+    stdout, stderr = run.communicate(timeout=600)
+    statuses = {test["name"]: test["status"] for test in json.loads(stdout)["tests"]}
+    assert statuses == dict(zip(names, ("pass", "skip", "fail", "pass"), strict=True)), stderr
+    assert query(kdevops.state, "SELECT text FROM journal WHERE text LIKE '%serves no more'")
+    told = stderr + "".join(path.read_text() for path in kdevops.state.glob("labs/fs/play-*.log"))
+    assert told.count("PLAY RECAP") == 2, "it was made a server once more"
 
 
 def test_what_cannot_run_is_refused_before_anything_starts(kdevops: Kdevops, write_fstests: WriteFstests) -> None:

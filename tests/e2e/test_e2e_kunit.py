@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import BUILD_SECONDS, LABS, Kdevops
+from conftest import BUILD_SECONDS, DEMO, Kdevops, shared_lab
 from elftools.elf.elffile import ELFFile
 
 from kdevops.providers.architecture import architecture
@@ -23,12 +23,12 @@ def address_of(vmlinux: Path, function: str) -> int:
 
 @pytest.mark.skipif(architecture().binary != "qemu-system-x86_64", reason="the fault is an instruction of x86")
 def test_a_death_in_a_suite_at_boot_costs_that_suite_and_no_other(kdevops: Kdevops, tmp_path: Path) -> None:
-    (built,) = kdevops("kernel", "build", LABS / "demo.yaml", "--json", timeout=BUILD_SECONDS, check=0).data
+    (built,) = kdevops("kernel", "build", *DEMO, "--json", timeout=BUILD_SECONDS, check=0).data
     address = address_of(Path(built["image"]).with_name("vmlinux"), "hlist_test_del")
     qemu = tmp_path / "qemu"
     qemu.write_text(f'#!/bin/sh\nexec {sys.executable} {FAULTY_QEMU} {address:x} "$@"\n')
     qemu.chmod(0o755)
-    lab = yaml.safe_load((LABS / "demo.yaml").read_text())
+    lab = shared_lab()
     lab |= {"name": "fault", "provider": {"type": "qemu", "binary": str(qemu)}}
     lab["guests"]["count"] = 1
     lab["kernel"]["cmdline"] = ["nokaslr"]
