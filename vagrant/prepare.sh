@@ -2,11 +2,18 @@
 # What Vagrant runs in a new guest, as root: the lab's own keys in place of those that everybody knows, the guest's name, and disks
 # that are found by their serial on whatever bus. Once more, it changes nothing.
 #
-# usage: HOST_KEY=… prepare.sh NAME PUBLIC_KEY UDEV_RULES
+# usage: HOST_KEY=… prepare.sh NAME PUBLIC_KEY UDEV_RULES         all of them in base64
 # PUBLIC_KEY is the lab's; HOST_KEY, the private key by which this guest is known, is no argument, for those every process may see.
 set -eu
 umask 077
-name=$1 public_key=$2 udev_rules=$3
+
+decoded() {
+    printf %s "$1" | base64 -d
+}
+name=$(decoded "$1")
+public_key=$(decoded "$2")
+udev_rules=$(decoded "$3")
+host_key=$(decoded "$HOST_KEY")
 
 # Write $2 to the file $1, with mode $3. False when that stood there already.
 written() {
@@ -34,7 +41,7 @@ settings="# kdevops
 HostKey $key
 PermitRootLogin prohibit-password"
 changed=
-if written "$key" "$HOST_KEY" 600; then
+if written "$key" "$host_key" 600; then
     ssh-keygen -y -f "$key" >"$key.pub"
     chmod 644 "$key.pub"
     changed=yes

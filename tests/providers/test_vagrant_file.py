@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import os
 import shutil
@@ -84,6 +85,11 @@ def machines(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return found
 
 
+def decoded(words: Sequence[str]) -> list[str]:
+    """What prepare.sh makes of its arguments."""
+    return [base64.b64decode(word, validate=True).decode() for word in words]
+
+
 def calls(machine: dict[str, Any], name: str) -> list[Any]:
     return [options or arguments for each, arguments, options, _ in machine["calls"] if each == name]
 
@@ -119,9 +125,10 @@ def test_libvirt_is_told_what_the_lab_asks_for(tmp_path: Path) -> None:
     disk = {"size": f"{1 << 30}B", "type": "qcow2", "bus": "virtio", "cache": "unsafe", "discard": "unmap"}
     assert calls(first, "storage") == [{**disk, "serial": "kd-0"}, {**disk, "serial": "kd-1"}]
     assert calls(first, "random") == [{"model": "random"}]
-    assert first["provision"]["args"][:2] == ["demo-1", "ssh-ed25519 AAAA kdevops demo"]
-    assert "kd-*" in first["provision"]["args"][2]
-    assert first["provision"]["env"] == {"HOST_KEY": "key of demo-1"}
+    name, key, rules = decoded(first["provision"]["args"])
+    assert (name, key) == ("demo-1", "ssh-ed25519 AAAA kdevops demo")
+    assert "kd-*" in rules
+    assert decoded(list(first["provision"]["env"].values())) == ["key of demo-1"]
     assert first["provision"]["sensitive"] is True
 
     assert [machine["set"]["uri"] for machine in found.values()] == [
@@ -322,8 +329,8 @@ def check_document(root: Path, text: dict[str, Any], config: dict[str, Any]) -> 
     assert config["set"]["ssh.private_key_path"][0] == f"{root}/2/{text['files'][2]}"
     ((name, machine),) = machines(config).items()
     assert name == text["guest"]
-    assert machine["provision"]["args"] == [text["guest"], text["contents"][1], "rules"]
-    assert machine["provision"]["env"]["HOST_KEY"] == text["contents"][0]
+    assert decoded(machine["provision"]["args"]) == [text["guest"], text["contents"][1], "rules"]
+    assert decoded([machine["provision"]["env"]["HOST_KEY"]]) == [text["contents"][0]]
     path = text["disk"].replace("\0", "")
     if text["backend"] == "virtualbox":
         assert machine["set"]["name"] == text["prefix"] + text["guest"]
@@ -432,6 +439,7 @@ for name in etc root home run; do mount --bind "$1/$name" "/$name"; done
 shift
 exec sh "$@"
 """
+RULES = 'KEY=="$env{KEY}", NAME="it\'s `one`"\nof two lines'
 UNSHARE = ["unshare", "--map-root-user", "--mount", "--uts"]
 CAN_UNSHARE = (
     bool(shutil.which("unshare"))
@@ -458,12 +466,14 @@ def guest(tmp_path: Path) -> Path:
 
 
 def prepare(guest: Path) -> None:
-    argv = [*UNSHARE, "sh", "-c", PREPARE, "sh", guest, data_dir("vagrant") / "prepare.sh"]
-    argv += ["demo-1", "ssh-ed25519 AAAA ours", "rules\nof two lines"]
+    # As Vagrant has it: each between double quotes (plugins/provisioners/shell/provisioner.rb).
+    texts = ("demo-1", "ssh-ed25519 AAAA ours", RULES)
+    words = " ".join(f'"{base64.b64encode(text.encode()).decode()}"' for text in texts)
+    argv = [*UNSHARE, "sh", "-c", PREPARE, "sh", guest, "-c", f"{data_dir('vagrant') / 'prepare.sh'} {words}"]
     environment = {
         **os.environ,
         "PATH": f"{guest}/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        "HOST_KEY": (guest / "key").read_text().rstrip("\n"),
+        "HOST_KEY": base64.b64encode((guest / "key").read_bytes().rstrip()).decode(),
         "SUDO_USER": "vagrant",
     }
     done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
@@ -481,7 +491,7 @@ def test_a_guest_is_prepared_once(guest: Path) -> None:
     assert stat.S_IMODE(host_key.stat().st_mode) == 0o600
     assert host_key.with_suffix(".pub").read_text().split()[1] == (guest / "key.pub").read_text().split()[1]
     assert "PermitRootLogin prohibit-password" in (guest / "etc/ssh/sshd_config.d/00-kdevops.conf").read_text()
-    assert (guest / "etc/udev/rules.d/61-kdevops.rules").read_text() == "rules\nof two lines\n"
+    assert (guest / "etc/udev/rules.d/61-kdevops.rules").read_text() == f"{RULES}\n"
     assert (guest / "etc/hostname").read_text() == "demo-1\n"
     assert (guest / "etc/hosts").read_text().splitlines()[-1] == "127.0.1.1 demo-1"
     assert "sshd -t" in (guest / "log").read_text()
