@@ -31,7 +31,7 @@ _MESSAGE_LIMIT = 400
 # A line of `vagrant --machine-readable`: time, machine, "error-exit" and a class or "ui" and a level, then the message.
 _RECORD = re.compile(r"^\d+,[^,\n]*,(?:error-exit|ui),[^,\n]*,(.*)$", re.MULTILINE)
 # Ruby's traces: "FILE:LINE:in `METHOD'", with "from" or a number before it, and behind the first of them the message.
-_FRAME = re.compile(r"^\s*(?:\d+: )?(?:from )?\S+:\d+:in [`'].*?'(?:: (?P<message>.*?)(?: \([A-Z][\w:]*\))?)?$")
+_FRAME = re.compile(r"^\s*(?:\d+: )?(?:from )?\S+:\d+:in [`'].*?'(?:: (?P<message>.*?)(?P<kind> \([A-Z][\w:]*\))?)?$")
 _STRAY_FRAME = re.compile(r"\S{1,200}:\d+:in [`'][^`']*':? ?")
 _NOISE = re.compile(r"^\s*(?:Traceback \(most recent call last\)|\.\.\. \d+ levels\.\.\.|\S+: warning: )")
 _PROGRESS = re.compile(r"^(?:==> | {4}\S+: )")
@@ -68,7 +68,8 @@ def translate(output: str, *, command: str, log: Path | None = None) -> KdevopsE
     and nothing of a Ruby trace.
     """
     text = _RECORD.sub(_message_of, clean(output[-_EXAMINED:], lines=True))
-    plain = " ".join(text.split())
+    lines = [line[:_LINE_LIMIT] for line in text.splitlines()]
+    plain = " ".join(word for line in lines for word in _without_trace(line).split())
     for complaint in complaints():
         if found := complaint.match.search(plain):
             values = {name: clean(value or "", _VALUE_LIMIT) for name, value in found.groupdict().items()}
@@ -77,7 +78,7 @@ def translate(output: str, *, command: str, log: Path | None = None) -> KdevopsE
             )
             message = clean(complaint.message.format_map(values), _MESSAGE_LIMIT)
             return _KINDS[complaint.kind](message, hint=hint, log=log)
-    said = _gist([line[:_LINE_LIMIT] for line in text.splitlines()])
+    said = _gist(lines)
     message = f"{clean(command, _COMMAND_LIMIT)} failed" + (f": {said}" if said else " and said nothing")
     hint = "see whether this machine has what it takes: kdevops doctor --vagrant"
     return InfrastructureError(clean(message, _MESSAGE_LIMIT), hint=hint, log=log)
@@ -92,9 +93,10 @@ def _gist(lines: list[str]) -> str:
 
     A paragraph that ends in a colon only announces the next.
     """
-    raised = [found["message"] for line in lines if (found := _FRAME.match(line)) and (found["message"] or "").strip()]
+    frames = [found for line in lines if (found := _FRAME.match(line))]
+    raised = [message for frame in frames if (message := _without_frames(frame["message"] or ""))]
     if raised:
-        return _without_frames(raised[-1])
+        return raised[-1]
     paragraphs = list(_paragraphs(lines))
     telling = [number for number, paragraph in enumerate(paragraphs) if _TELLING.search(paragraph)]
     last = paragraphs[telling[-1] :] if telling else paragraphs[-1:]
@@ -113,6 +115,12 @@ def _paragraphs(lines: list[str]) -> Iterator[str]:
             yield text
         elif text:
             collected.append(text)
+
+
+def _without_trace(line: str) -> str:
+    """Of a line of a trace the message alone, with Ruby's word for its kind."""
+    frame = _FRAME.match(line)
+    return _without_frames(f"{frame['message'] or ''}{frame['kind'] or ''}" if frame else line)
 
 
 def _without_frames(text: str) -> str:
