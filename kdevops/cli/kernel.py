@@ -10,6 +10,8 @@ import click
 from kdevops.cli.options import Context, common_options, json_option, lab_argument, pass_context, set_option
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from kdevops.kernel.artifact import Artifact
 
 
@@ -55,9 +57,15 @@ def show(context: Context) -> None:
 
 def _tell(context: Context, found: list[Artifact]) -> None:
     data = [
-        {"key": each.key, "release": each.release, "build_id": each.build_id, "image": str(each.image)}
-        | {"config": str(each.config), "record": each.record}
+        {"key": each.key, "release": each.release, "build_id": each.build_id, "directory": str(each.directory)}
+        | {name: path and str(path) for name, path in _files(each).items()}
+        | {"record": each.record}
         for each in found
     ]
     lines = [f"{each.release}  build id {(each.build_id or 'unknown')[:12]}  {each.image}" for each in found]
     context.emit(data, lines or ["no kernel built yet"])
+
+
+def _files(artifact: Artifact) -> dict[str, Path | None]:
+    """What an installation takes: role bootlinux reads these names."""
+    return {"image": artifact.image, "config": artifact.config, "modules": artifact.modules}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import shlex
 import subprocess
 import time
@@ -14,6 +15,7 @@ from typing import Any
 from conftest import free_port
 from distribution_image import NAME, DistributionImage
 
+from kdevops.errors import InfrastructureError
 from kdevops.guest.ssh import SshTarget
 from kdevops.kernel.elf import parse_notes
 from kdevops.providers import qmp
@@ -69,6 +71,17 @@ class BootLoaderGuest:
         notes = self.run("od", "-An", "-v", "-tx1", "/sys/kernel/notes")
         return parse_notes(bytes.fromhex(notes)), self.run("cat", "/proc/sys/kernel/random/boot_id")
 
+    def console(self) -> str:
+        """All that was said on the serial port since the machine was started."""
+        return (self.directory / "console").read_text(errors="replace")
+
+    def reboot(self) -> None:
+        """Reboot as a user does, and wait until it lets us in again."""
+        boot = self.kernel()[1]
+        self.run("systemctl", "--no-block", "reboot")
+        asyncio.run(self.ssh.disconnect())
+        self._wait(boot)
+
     def host(self) -> dict[str, Any]:
         """The guest as a host of an Ansible inventory."""
         return {
@@ -92,9 +105,14 @@ class BootLoaderGuest:
         )
         assert said == "", said
 
-    def _wait(self) -> None:
+    def _wait(self, old: str = "") -> None:
+        """Until it lets us in, in another boot than the `old` one."""
         end = time.monotonic() + _BOOT_SECONDS
-        while not asyncio.run(self.ssh.answers(timeout=10)):
-            console = (self.directory / "console").read_text(errors="replace") if self.process.poll() is None else ""
-            assert time.monotonic() < end, f"no ssh within {_BOOT_SECONDS} s:\n{console[-2000:]}"
+        while not self._is_up(old):
+            assert time.monotonic() < end, f"not up within {_BOOT_SECONDS} s:\n{self.console()[-2000:]}"
             assert self.process.poll() is None, "QEMU ended"
+
+    def _is_up(self, old: str) -> bool:
+        with contextlib.suppress(InfrastructureError):  # it may go down while it is asked
+            return asyncio.run(self.ssh.answers(timeout=10)) and self.kernel()[1] != old
+        return False

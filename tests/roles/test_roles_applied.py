@@ -121,6 +121,7 @@ saved_entry gnulinux-6.1.112-advanced-U
 kdevops_entry gnulinux-6.1.112-advanced-U
 kdevops_cmdline a=1
 kdevops_fallback old
+kdevops_proven 1
 """
 
 
@@ -152,7 +153,7 @@ def test_bootlinux_starts_a_kernel_once(tmp_path: Path, guest: Path) -> None:
     assert "Reset it, and it starts the kernel of before" in error.value.message
     assert (tmp_path / "told").read_text().splitlines() == [
         "-", "set", "saved_entry=gnulinux-old-advanced-U", "next_entry=gnulinux-6.1.112-advanced-U",
-        "kdevops_entry=gnulinux-6.1.112-advanced-U", "kdevops_cmdline=a=1", "kdevops_fallback=old",
+        "kdevops_entry=gnulinux-6.1.112-advanced-U", "kdevops_proven=", "kdevops_cmdline=a=1", "kdevops_fallback=old",
     ]  # fmt: skip
 
 
@@ -177,8 +178,8 @@ def test_bootlinux_says_what_it_cannot_do(tmp_path: Path, guest: Path) -> None:
         "nameless": (booted(other, bootlinux_artifact=nameless), "without its release, and that of bzImage is unknown"),
         "strange": (booted(f"{other}distribution plan9\n"), "unknown for the distribution of strange: plan9"),
         "only": (
-            booted(f"{other}kdevops_fallback \n"),
-            "only runs a kernel of the same release, 6.1.112, which would be",
+            booted(f"{other}kdevops_fallback \ninstalled \n"),
+            "only runs another kernel of the same release, 6.1.112, which would be",
         ),
         "gone": (
             booted(f"{other}kdevops_fallback 5\n"),

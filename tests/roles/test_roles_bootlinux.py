@@ -160,6 +160,7 @@ saved_entry {ENTRY}
 kdevops_entry {ENTRY}
 kdevops_cmdline a=1 b
 kdevops_fallback {OLD}
+kdevops_proven 1
 """  # noqa: W291 - as the script says it
 
 
@@ -172,6 +173,7 @@ kdevops_fallback {OLD}
         pytest.param("a=1 b quiet", "a=1 quiet b", True, True, id="started with other parameters"),
         pytest.param("kdevops_cmdline a=1 b", "kdevops_cmdline a=1", True, True, id="other parameters next time"),
         pytest.param(f"saved_entry {ENTRY}", f"saved_entry {WAY_BACK}", True, False, id="not the default yet"),
+        pytest.param("kdevops_proven 1", "kdevops_proven ", True, False, id="not known to come up"),
         pytest.param(f"kdevops_entry {ENTRY}", "kdevops_entry ", True, True, id="installed but not tried"),
         pytest.param(f"gnulinux-{NEW}-adv", "gnulinux-6-adv", False, True, id="gone from the menu"),
     ],
@@ -226,12 +228,45 @@ def test_families_have_the_same_variables() -> None:
         assert ("bootlinux_grub_defaults" in told) != told.get("bootlinux_bls", False)
 
 
-@pytest.mark.parametrize("default", [ENTRY, WAY_BACK, ""])
-def test_only_the_new_kernel_gets_the_parameters(default: str) -> None:
+@pytest.mark.parametrize(
+    ("default", "once", "proven", "gets"),
+    [
+        (ENTRY, "true", "", True),
+        (ENTRY, "", "1", True),
+        (ENTRY, "", "", False),
+        (WAY_BACK, "true", "1", False),
+        ("", "", "1", False),
+    ],
+)
+def test_only_a_kernel_that_is_tried_or_proven_gets_the_parameters(
+    default: str, once: str, proven: str, gets: bool
+) -> None:
     """GRUB's language is near enough to the shell's for these lines."""
     text = (ROLE / "templates/grub.sh.j2").read_text().replace("{{ bootlinux_on_panic }}", "panic=10")
     emitted = subprocess.run(["sh", "-c", text], capture_output=True, text=True, check=True).stdout
-    known = f"default='{default}' kdevops_entry='{ENTRY}' kdevops_cmdline='a=1 b'\n"
+    known = f"default='{default}' kdevops_entry='{ENTRY}' kdevops_cmdline='a=1 b' boot_once={once} kdevops_proven={proven}\n"
     script = known + emitted.replace("set ", "") + 'echo "$kdevops_cmdline"'
     told = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout
-    assert told == ("panic=10 a=1 b\n" if default == ENTRY else "\n")
+    assert told == ("panic=10 a=1 b\n" if gets else "\n")
+
+
+@pytest.mark.parametrize(
+    ("fallback", "theirs", "ours", "way_back"),
+    [
+        pytest.param(OLD, "", "", OLD, id="the one that ran when we came"),
+        pytest.param("", "same", "same", NEW, id="itself, as the guest came with it"),
+        pytest.param(NEW, "same", "same", NEW, id="itself, again"),
+        pytest.param("", "one", "another", "", id="nothing: it would be overwritten"),
+        pytest.param("", "", "ours", "", id="nothing: another has its name"),
+    ],
+)
+def test_way_back_from_the_release_that_runs(fallback: str, theirs: str, ours: str, way_back: str) -> None:
+    answer = FITS.replace(f"fallback {OLD}", f"fallback {fallback}").replace(f"{NEW}=k1", "")
+    looked = {"bootlinux_theirs": _stat(theirs), "bootlinux_ours": _stat(ours)}
+    role = variables(**seen(answer), **looked)
+    assert role["way_back"] == way_back
+    assert role["own"] is (way_back == NEW)
+
+
+def _stat(checksum: str) -> dict[str, Any]:
+    return {"stat": {"checksum": checksum} if checksum else {"exists": False}}
