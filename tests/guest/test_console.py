@@ -43,6 +43,9 @@ def test_what_is_read_is_bounded(tmp_path: Path) -> None:
     path = tmp_path / "console.log"
     path.write_text("x" * 100 + "\n" + "last\n")
     assert read_since(path, 0, limit=5) == ["last"]
+    assert read_since(path, 100, end=103) == ["", "la"]
+    assert read_since(path, 0, limit=3, end=103) == ["", "la"]
+    assert read_since(path, 900, end=999) == ["x" * 100, "last"], "it was rotated since"
 
 
 def test_following_sees_lines_as_they_come_and_across_a_rotation(tmp_path: Path) -> None:
