@@ -21,7 +21,7 @@ from kdevops.errors import InfrastructureError, UserError
 from kdevops.guest import box as box_module
 from kdevops.guest.box import Box, ensure_box, recipe_key
 from kdevops.guest.box_pack import write_box
-from kdevops.guest.box_tree import BoxProvider, box_packages, early_files, finish_hook, late_files
+from kdevops.guest.box_tree import DATA, BoxProvider, box_packages, early_files, finish_hook, late_files
 from kdevops.guest.image_disk import SECTOR, START, tool_path
 from kdevops.guest.image_partitions import root_of
 from kdevops.guest.needs import NOTHING, GuestNeeds
@@ -114,7 +114,8 @@ def test_a_box_for_libvirt(bench: Bench, tmp_path: Path) -> None:
 def test_its_disk_boots_by_grub(bench: Bench, tmp_path: Path) -> None:
     box = bench.ensure()
     disk = raw(unpacked(box, tmp_path / "box")["box.img"])
-    head = disk.read_bytes()[:START]
+    with disk.open("rb") as file:
+        head = file.read(START)
     assert head[:440] == BOOT[:440]
     assert head[510:512] == b"\x55\xaa"
     assert head[SECTOR:].rstrip(b"\0") == CORE
@@ -267,6 +268,43 @@ def test_the_hook_is_a_script_that_a_shell_takes() -> None:
     hook = finish_hook("0123", "4567-01")
     assert hook.startswith("uuid=0123 partuuid=4567-01\n")
     subprocess.run(["sh", "-n"], input=hook.encode(), check=True)
+
+
+OPTIONS = "CONFIG_DEVTMPFS_MOUNT=y\nCONFIG_EXT4_FS=y\nCONFIG_VIRTIO_PCI=y\nCONFIG_VIRTIO_BLK=y\n"
+
+
+@pytest.mark.parametrize(
+    ("root", "options", "needless"),
+    [
+        ("/dev/vda1", OPTIONS, True),
+        ("/dev/vda1", OPTIONS.replace("BLK=y", "BLK=m"), False),
+        ("/dev/vda1", OPTIONS.replace("CONFIG_EXT4_FS=y", "# CONFIG_EXT4_FS is not set"), False),
+        ("/dev/vda1", None, False),
+        ("/dev/sda1", OPTIONS, False),
+        ("/dev/sda1", OPTIONS + "CONFIG_BLK_DEV_SD=y\nCONFIG_SATA_AHCI=y\n", True),
+        ("/dev/nvme0n1p1", OPTIONS + "CONFIG_BLK_DEV_NVME=y\n", True),
+        ("/dev/mapper/root", OPTIONS, False),
+        ("", OPTIONS, False),
+    ],
+)
+def test_no_initramfs_for_a_kernel_that_needs_none(
+    tmp_path: Path, root: str, options: str | None, needless: bool
+) -> None:
+    tool = tmp_path / "findmnt"
+    tool.write_text(f'#!/bin/sh\n[ "{root}" ] && echo "{root}"\n')
+    tool.chmod(0o755)
+    if options is not None:
+        (tmp_path / "config-6.1.0").write_text(options)
+    old = tmp_path / "initrd.img-6.1.0"
+    old.touch()
+    script = tmp_path / "initrd.sh"
+    script.write_text((DATA / "box/initrd.sh").read_text().replace("/boot", str(tmp_path)))
+    told = subprocess.run(
+        ["sh", "-ec", f'[ "$INITRD" ] || . {script}; echo "INITRD=$INITRD"', "sh", "6.1.0"],
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert told.stdout == ("INITRD=No\n" if needless else "INITRD=\n")
+    assert old.exists() != needless
 
 
 @given(content=st.binary(max_size=4096), key=st.text("0123456789abcdef", min_size=32, max_size=32))

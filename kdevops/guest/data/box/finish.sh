@@ -8,7 +8,16 @@ tree=$1
 
 # A password that nothing matches, where useradd's own means a locked account, which sshd lets nobody into.
 in_tree useradd --create-home --user-group --uid 1000 --shell /bin/bash --password '*' vagrant
-in_tree systemctl --quiet enable systemd-networkd.service systemd-resolved.service kdevops-host-keys.service
+
+# Otherwise nothing but udev starts before names can be looked up: for an emulated guest these are seconds.
+resolved=lib/systemd/system/systemd-resolved.service
+sed -e '/^\(Before\|DefaultDependencies\)=/d' -e 's/^WantedBy=.*/WantedBy=multi-user.target/' \
+    "$tree/$resolved" >"$tree/etc/systemd/system/${resolved##*/}"
+in_tree systemctl --quiet reenable systemd-resolved.service
+in_tree systemctl --quiet enable systemd-networkd.service kdevops-host-keys.service
+
+# Its hook for new kernels asks first whether there is a need.
+sed -i '1a [ "$INITRD" ] || . /usr/lib/kdevops/initrd.sh' "$tree/etc/kernel/postinst.d/initramfs-tools"
 
 # GRUB without grub-install, which wants a disk: the core image goes behind the boot sector later.
 mkdir -p "$tree/boot/grub"
