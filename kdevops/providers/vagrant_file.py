@@ -20,6 +20,7 @@ from kdevops.providers.guest_files import LabDirectory, make_disk
 
 _VERSION = 1
 _MIB = 1 << 20
+_SECTOR = 512
 _UDEV_RULES = "61-kdevops.rules"
 _EMULATED = 8
 """How much longer a boot may take at the least where the CPU is emulated. Who runs Vagrant for us has a deadline of his own."""
@@ -131,7 +132,7 @@ def _guest(lab: Lab, provider: Vagrant, directory: LabDirectory, number: int) ->
     guest["disks"] = [{"serial": f"kd-{index}", "size": size} for index, size in enumerate(sizes)]
     if provider.backend == "virtualbox":
         for disk in guest["disks"]:
-            disk["path"] = _path(home / f"{disk['serial']}.vdi")
+            disk |= {"path": _path(home / f"{disk['serial']}.vdi"), "size": -(-disk["size"] // _SECTOR) * _SECTOR}
         return guest
     guest["hypervisor"] = uri = provider.hypervisors[number % len(provider.hypervisors)]
     _fit_for_xml(home)
