@@ -72,3 +72,6 @@ if written /etc/hostname "$name" 644; then
     echo "$name" >/proc/sys/kernel/hostname
     printf '127.0.1.1 %s\n' "$name" >>/etc/hosts
 fi
+
+# Here a guest's power is cut as a matter of course.
+sync

@@ -147,6 +147,13 @@ def test_kvm_passes_the_cpu_through_and_a_boot_takes_no_longer_than_said(tmp_pat
 
 
 @NEEDS_RUBY
+def test_a_box_of_somebody_elses_may_want_a_newer_processor_than_is_emulated_fastest(tmp_path: Path) -> None:
+    (config,) = told(rendered(tmp_path / "demo", a_lab(box="almalinux/9")), home=tmp_path)
+    first = machines(config)["demo-1"]["set"]
+    assert (first["driver"], first["cpu_mode"], first.get("cpu_model")) == ("qemu", "maximum", None)
+
+
+@NEEDS_RUBY
 def test_nvme_disks_are_files_of_the_lab_that_qemu_is_told_of(tmp_path: Path) -> None:
     root = tmp_path / "de,mo"
     (config,) = told(rendered(root, a_lab(disk_bus="nvme", disks=[{"size": "1MiB"}])), home=tmp_path)
