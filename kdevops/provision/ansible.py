@@ -98,7 +98,7 @@ def _arguments(
         **words,
         "private_data_dir": str(private),
         "playbook": str(playbook),
-        "extravars": dict(extravars),
+        "extravars": _verbatim(extravars),
         "passwords": {_PASSWORD_PROMPT: become_password} if become_password is not None else None,
         "suppress_env_files": True,  # or the password would be written to a file
         "envvars": environment(private),
@@ -106,6 +106,18 @@ def _arguments(
         "forks": _FORKS,
         "quiet": True,
     }
+
+
+def _verbatim(value: Any) -> Any:
+    """Plain data that Ansible takes as it stands: a string with braces would be a template, which can run any command here.
+
+    The form is that of ansible.parsing.ajson.
+    """
+    if isinstance(value, Mapping):
+        return {name: _verbatim(entry) for name, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_verbatim(entry) for entry in value]
+    return {"__ansible_unsafe": value} if isinstance(value, str) and "{" in value else value
 
 
 def environment(private: Path) -> dict[str, str]:

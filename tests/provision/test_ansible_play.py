@@ -56,6 +56,14 @@ def test_success_tells_tasks_and_counts(shipped: Path) -> None:
     assert "changed: [localhost]" in (shipped / "logs/x.log").read_text()
 
 
+def test_extra_variables_are_never_templates(shipped: Path) -> None:
+    word = f"{{{{ lookup('pipe', 'touch {shipped}/ran') }}}}{{% raw %}}"
+    write = '    - ansible.builtin.copy: {content: "{{ deep.words[0] }}", dest: "{{ where }}"}\n'
+    play(shipped, LOCAL + write, extravars={"deep": {"words": (word,)}, "where": str(shipped / "said")})
+    assert (shipped / "said").read_text() == word
+    assert not (shipped / "ran").exists()
+
+
 def test_a_failed_command_is_told_by_host_task_and_its_last_words(shipped: Path) -> None:
     with pytest.raises(InfrastructureError) as caught:
         play(shipped, LOCAL + "    - name: Break it\n      ansible.builtin.command: ls /nonexistent\n")

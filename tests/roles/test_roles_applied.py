@@ -190,13 +190,10 @@ def test_bootlinux_says_what_it_cannot_do(tmp_path: Path, guest: Path) -> None:
             "cannot write to /boot of lvm (ext4 /dev/mapper/root), and",
         ),
     }
-    hosts = {
-        name: {"ansible_connection": "local", "answers": given.pop("bootlinux_see"), **given}
-        for name, (given, _) in cases.items()
-    }
+    hosts = {name: {"ansible_connection": "local", **given} for name, (given, _) in cases.items()}
     guest.write_text(json.dumps({"all": {"hosts": hosts}}))
     with pytest.raises(InfrastructureError) as error:
-        apply("bootlinux.yml", tmp_path, {"bootlinux_see": "{{ answers }}"}, guest)
+        apply("bootlinux.yml", tmp_path, {}, guest)
     told = dict(re.findall(r"(\w+), task “[^”]*”: (.*?)(?=; \w+, task|$)", error.value.message))
     assert {name: message for name, (_, message) in cases.items() if message not in told[name]} == {}
 
