@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -16,9 +17,10 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import BUILD_SECONDS, LABS, Kdevops, wait_until
+from conftest import BUILD_SECONDS, Kdevops, shared_lab, wait_until
 
 URI = "qemu:///system"
+SELFTESTS = ("size:*", "kcmp:*", "sigaltstack:*")
 SCRIPTS = {
     "passes": "true",
     "fails": "exit 1",
@@ -47,23 +49,23 @@ def libvirt() -> None:
     """libvirt's daemons and Vagrant, as the role that users have makes them be."""
     if os.geteuid() != 0:
         pytest.skip("libvirt's daemons are installed and started by root only")
-    subprocess.run(["kdevops", "doctor", "--vagrant", "libvirt", "--install"], check=True, timeout=900)
+    subprocess.run(
+        [sys.executable, "-m", "kdevops", "doctor", "--vagrant", "libvirt", "--install"], check=True, timeout=900
+    )
 
 
 @pytest.fixture
 def lab(tmp_path: Path, kdevops: Kdevops) -> Iterator[Lab]:
-    """Make a lab of Vagrant's that shares the demo's kernel; its guests are gone at the end."""
+    """Make a lab of Vagrant's that has the shared kernel; its guests are gone at the end."""
     made: list[Path] = []
 
     def write(name: str, *, count: int = 2, scripts: Mapping[str, str] = SCRIPTS, **provider: Any) -> Path:
-        text = yaml.safe_load((LABS / "demo.yaml").read_text())
+        text = shared_lab()
         text["name"] = name
         text["provider"] = {"type": "vagrant", **provider}
         text["guests"] = {"count": count, "cpus": 1, "memory": "1GiB"}
         if provider.get("backend") != "virtualbox":
             text["guests"]["disks"] = [{"size": "1GiB"}]
-        text["suites"]["selftests"]["targets"] = ["size", "kcmp", "sigaltstack"]
-        del text["suites"]["selftests"]["skip"]
         text["suites"]["commands"] = {"tests": dict(scripts), "timeout": 20}
         path = tmp_path / f"{name}.yaml"
         path.write_text(yaml.safe_dump(text))
@@ -93,7 +95,7 @@ def test_two_machines_run_our_kernel_survive_its_panics_and_leave_nothing(kdevop
     kdevops("up", path, check=0)
     print(f"up again: {time.monotonic() - began:.1f} s")
 
-    ran = kdevops("run", path, "commands/*", "selftests/*", "--json")
+    ran = kdevops("run", path, "commands/*", *SELFTESTS, "--json")
     assert ran.code == 1, ran.stderr[-3000:]
     statuses = ran.statuses()
     assert {name: statuses[name] for name in SCRIPTS} == {
