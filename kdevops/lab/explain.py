@@ -62,6 +62,8 @@ def _written(detail: ErrorDetails, value: object) -> Loc:
         if in_list or (isinstance(value, dict) and step in value):
             value = value[step]  # type: ignore[index]
             loc = (*loc, step)
+    if detail["type"] == "union_tag_invalid" and isinstance(value, dict) and "type" in value:
+        return (*loc, "type")  # which says which of several sections this is
     return (*loc, detail["loc"][-1]) if detail["type"] == "missing" else loc
 
 
