@@ -11,7 +11,7 @@ from kdevops.lab.fields import Model, Sha256
 LibvirtUri = Annotated[
     str,
     Field(
-        pattern=r"^qemu(\+ssh|\+tls)?://[A-Za-z0-9@._:\[\]-]*/(system|session)(\?[A-Za-z0-9=&_./-]*)?$",
+        pattern=r"^qemu(\+ssh|\+tls)?://([A-Za-z0-9\[][A-Za-z0-9._:\[\]-]*(@[A-Za-z0-9\[][A-Za-z0-9._:\[\]-]*)?)?/(system|session)(\?[A-Za-z0-9=&_./-]*)?$",
         description="a libvirt URI such as qemu:///system or qemu+ssh://me@host/system",
     ),
 ]
