@@ -3,7 +3,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from report_samples import RUN, S, tid
 
@@ -169,6 +169,7 @@ def test_kernels_are_told_by_what_they_differ_in() -> None:
     assert told({}, {}) == ["", ""]
 
 
+@settings(deadline=None)  # it draws a whole page
 @given(st.text(max_size=80))
 def test_nothing_said_of_a_kernel_breaks_the_page(said: str) -> None:
     beside = replace(A, record=record(said, source=said))
