@@ -13,7 +13,7 @@ import pytest
 import kdevops
 
 CHECKOUT = Path(__file__).parents[1]
-SHIPPED = ("playbooks", "roles", "labs", "vagrant", "baselines")
+SHIPPED = ("playbooks", "roles", "labs", "vagrant", "terraform", "baselines")
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,9 @@ from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator,
 
 from kdevops.lab.fields import MAX_NAME, Model, Name, Paths, Sha256, Size, Strings, Symbol
 from kdevops.lab.fstests import Fstests
+from kdevops.lab.hosts import Hosts
 from kdevops.lab.servers import ROLES
+from kdevops.lab.terraform import Terraform
 from kdevops.lab.vagrant import Vagrant
 
 DEV = "-dev"
@@ -180,14 +182,21 @@ def _provider_type(value: object) -> object:
     return value.get("type", "qemu") if isinstance(value, dict) else getattr(value, "type", None)
 
 
+Provider = Annotated[
+    Annotated[Qemu, Tag("qemu")]
+    | Annotated[Vagrant, Tag("vagrant")]
+    | Annotated[Terraform, Tag("terraform")]
+    | Annotated[Hosts, Tag("hosts")],
+    Discriminator(_provider_type),
+]
+
+
 class Lab(Model):
     """The whole of lab.yaml."""
 
     name: Name
-    provider: Annotated[
-        Annotated[Qemu, Tag("qemu")] | Annotated[Vagrant, Tag("vagrant")], Discriminator(_provider_type)
-    ] = Qemu()
-    guests: Guests = Guests()
+    provider: Provider = Qemu()
+    guests: Guests = Field(default=Guests(), validate_default=True)
     kernel: Kernel = Kernel()
     compare: Compare | None = Field(
         default=None,
@@ -198,6 +207,24 @@ class Lab(Model):
     baseline: Path | None = Field(
         default=None, description="directory of stored baselines; default: baselines/ beside the lab file"
     )
+
+    @field_validator("guests")
+    @classmethod
+    def _as_many_as_hosts(cls, guests: Guests, info: ValidationInfo) -> Guests:
+        provider = info.data.get("provider")
+        if not isinstance(provider, Hosts):
+            return guests
+        there = len(provider.hosts)
+        if "count" in guests.model_fields_set and guests.count != there:
+            raise ValueError(f"count is {guests.count}, and provider.hosts names {there}; leave count out")
+        wanted = sum(disk.count for disk in guests.disks)
+        for host in provider.hosts:
+            if len(host.disks) != wanted:
+                raise ValueError(
+                    f"disks are {wanted}, and provider.hosts names {len(host.disks)} of {host.address}: "
+                    "each machine needs a path for each disk, under scratch: true"
+                )
+        return guests.model_copy(update={"count": there})
 
     @field_validator("compare")
     @classmethod
@@ -220,6 +247,13 @@ class Lab(Model):
                 )
         kernel = info.data.get("kernel")
         return Compare(kernel=compare.kernel.filled_from(kernel)) if kernel else compare
+
+    @property
+    def installs(self) -> bool:
+        """Whether the kernel goes into the guests and their boot loaders, with its modules; else it is handed to each boot."""
+        return not isinstance(self.provider, Qemu) and not (
+            isinstance(self.provider, Vagrant) and self.provider.boot == "direct"
+        )
 
     def guest_names(self) -> tuple[str, ...]:
         """The names of the guests, `<lab>-1` and on."""

@@ -16,7 +16,7 @@ from kdevops.kernel.build import source_tree
 from kdevops.kernel.options import parse_config
 from kdevops.kernel.spec import Asked, BuildSpec
 from kdevops.kernel.tree import series_of_tree
-from kdevops.lab.model import Lab
+from kdevops.lab.model import Lab, Qemu
 from kdevops.lab.servers import Server
 from kdevops.lab.vagrant import Vagrant
 from kdevops.progress import Report
@@ -102,17 +102,18 @@ async def build(lab: Lab, places: Places, report: Report) -> Built:
     secrets = {}
     if any(server.role == "smbd" for server in servers):
         secrets[smb_credentials.GUEST_PATH] = smb_credentials.ensure_credentials(places.lab(lab.name))
-    installed = isinstance(lab.provider, Vagrant) and lab.provider.boot == "install"
-    return Built(artifact, image, prepared, servers, secrets, box, origin, installed)
+    return Built(artifact, image, prepared, servers, secrets, box, origin, lab.installs)
 
 
 async def build_root(
     lab: Lab, places: Places, report: Report
 ) -> tuple[BaseImage | None, VagrantBox | None, Mapping[str, Any]]:
     """What the lab's guests start from, and what a run must remember of it."""
-    if not isinstance(lab.provider, Vagrant):
+    if isinstance(lab.provider, Qemu):
         image = await build_image(lab, places, report)
         return image, None, {"key": image.key, **image.record}
+    if not isinstance(lab.provider, Vagrant):
+        return None, None, {"kind": lab.provider.type}
     from kdevops.guest.box import ensure_box
     from kdevops.providers.vagrant_file import VagrantBox
 

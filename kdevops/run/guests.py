@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from kdevops.errors import UserError
 from kdevops.guest.ssh import SshTarget
 from kdevops.kernel.artifact import Artifact
+from kdevops.lab.hosts import Hosts
 from kdevops.lab.model import Lab, Qemu
+from kdevops.lab.terraform import Terraform
 from kdevops.lab.vagrant import Vagrant
 from kdevops.paths import write_atomic
 from kdevops.progress import Report
@@ -40,6 +42,10 @@ def attached(lab: Lab, places: Places) -> Provider:
         from kdevops.providers.vagrant import VagrantProvider
 
         return VagrantProvider(lab, directory)
+    if isinstance(lab.provider, Terraform | Hosts):
+        from kdevops.run.remote import attached_remote
+
+        return attached_remote(lab, places)
     return QemuProvider(lab, directory, servers=servers_of(lab))
 
 
@@ -50,6 +56,10 @@ async def provider_for(lab: Lab, places: Places, built: Built, report: Report) -
     """
     if isinstance(lab.provider, Vagrant):
         return await _vagrant(lab, lab.provider, places, built, report)
+    if isinstance(lab.provider, Terraform | Hosts):
+        from kdevops.run.remote import remote_provider
+
+        return await remote_provider(lab, places, built, report)
     assert built.image
     accel = await probe_acceleration(lab, places, built.artifact.image, report)
     initrd = await initrd_for(built.artifact, built.image, places.cache)
@@ -66,6 +76,8 @@ async def probe_acceleration(lab: Lab, places: Places, kernel: Path | None, repo
     if isinstance(provider, Qemu):
         binary = provider.binary or architecture().binary
         return await probe(kernel, cache=places.cache, binary=binary, wanted=provider.accel, report=report)
+    if isinstance(provider, Terraform | Hosts):
+        return Acceleration("kvm", "machines elsewhere are taken to be real, or accelerated", 1.0)
     if provider.backend == "virtualbox":
         return Acceleration("kvm", "VirtualBox runs nothing without the CPU's help", 1.0)
     if any(not uri.startswith("qemu:///") for uri in provider.hypervisors) and provider.accel == "auto":

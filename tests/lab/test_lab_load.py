@@ -83,7 +83,7 @@ x.yaml:3:3: guests.cpu: no such field; did you mean cpus?
 x.yaml:4:3: guests.memory: a size such as 512MiB or 4GiB is needed, found text '2XB'
 x.yaml:5:38: guests.disks.1.count: at least 1 is needed, found number 0
 x.yaml:6:11: guests.image.path: there is nothing at {here}/nope.img
-x.yaml:7:12: provider.type: text 'vagrnt' is not known here; there are qemu, vagrant; did you mean vagrant?
+x.yaml:7:12: provider.type: text 'vagrnt' is not known here; there are qemu, vagrant, terraform, hosts; did you mean vagrant?
 x.yaml:9:3: kernel.source: exactly one of path, tarball, git, package, prebuilt is needed, found path and package
 x.yaml:10:3: kernel.patches: there is nothing at {here}/fix.patch
 x.yaml:11:22: kernel.config.options.0: text 'KUNIT' does not fit: \

@@ -1,0 +1,55 @@
+"""Where machines with an operating system of their own come from: a cloud, or somebody's rack."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How to reach one machine and what may be done to it. Commands are argv lists for this controller.
+
+    `identity` changes when the machine is another one under the same name. `key` None: what the user's agent has.
+    `disks` are device paths in the machine, in the order of the lab's `guests.disks`. `reset` power-cycles it, `state`
+    prints "running" while it exists. `console` prints its serial console: all there is so far, or with
+    `console_streams` from now on and without end. `host_key` is "ssh-ed25519 AAAA…", where it is known otherwise than by
+    asking the machine.
+    """
+
+    host: str
+    port: int = 22
+    user: str = "root"
+    key: Path | None = None
+    host_key: str = ""
+    identity: str = ""
+    disks: tuple[str, ...] = ()
+    reset: tuple[str, ...] = ()
+    state: tuple[str, ...] = ()
+    console: tuple[str, ...] = ()
+    console_streams: bool = False
+
+
+class Machines(Protocol):
+    """Makes the machines of one lab, or knows where they are."""
+
+    @property
+    def why(self) -> str:
+        """In a few words where they are, for the user: "3 machines that exist", "aws, eu-central-1"."""
+
+    async def start(self, names: tuple[str, ...]) -> Mapping[str, Place]:
+        """Have these machines exist. Raises KdevopsError for what cannot be had."""
+
+    async def stop(self, names: tuple[str, ...] = ()) -> None:
+        """Give machines back, all of the lab without names, also what an interrupted `start` left."""
+
+    async def states(self) -> Mapping[str, str]:
+        """Which machines there are, by name: "running", or what else is known of them."""
+
+    def known(self) -> Mapping[str, Place]:
+        """The machines as they were last seen, without asking anybody."""
+
+    def command_lines(self) -> Mapping[str, list[str]]:
+        """How each was made, for the record of a run."""
