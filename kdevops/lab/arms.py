@@ -11,12 +11,16 @@ def arms(lab: Lab) -> tuple[Lab, ...]:
 
     Neither compares any more: each is a lab like any other, with a directory, a lock and runs of its own.
     """
-    if lab.compare is None:
+    compare = lab.compare
+    if compare is None:
         return (lab,)
-    baseline = lab.model_copy(update={"compare": None, "kernel": lab.compare.kernel})
+    own = {"provider": compare.provider, "guests": compare.guests}
+    baseline = lab.model_copy(
+        update={"compare": None, "kernel": compare.kernel} | {field: value for field, value in own.items() if value}
+    )
     under_test = lab.model_copy(update={"compare": None, "name": lab.name + DEV})
     provider = lab.provider
-    if isinstance(provider, Qemu) and provider.ssh_port:
-        port = provider.ssh_port + lab.guests.count + len(ROLES)
+    if isinstance(provider, Qemu) and provider.ssh_port and compare.provider is None:
+        port = provider.ssh_port + baseline.guests.count + len(ROLES)
         under_test = under_test.model_copy(update={"provider": provider.model_copy(update={"ssh_port": port})})
     return baseline, under_test

@@ -23,6 +23,8 @@ def is_config_file(value: str) -> bool:
     return "/" in value or "." in value or value.startswith("~")
 
 
+_EACH = "*"
+"""Every entry of a list of sections."""
 _OF_A_KERNEL: tuple[tuple[Loc, Callable[[str], bool]], ...] = (
     (("source", "path"), _always),
     (("source", "prebuilt"), _always),
@@ -32,10 +34,15 @@ _OF_A_KERNEL: tuple[tuple[Loc, Callable[[str], bool]], ...] = (
     (("config", "base"), is_config_file),
     (("config", "fragments"), is_config_file),
 )
-_FILES: tuple[tuple[Loc, Callable[[str], bool]], ...] = (
+_OF_AN_ARM: tuple[tuple[Loc, Callable[[str], bool]], ...] = (
+    (("provider", "module"), _always),
+    (("provider", "hosts", _EACH, "key"), _always),
     (("guests", "image", "path"), _always),
     *((("kernel", *loc), is_file) for loc, is_file in _OF_A_KERNEL),
-    *((("compare", "kernel", *loc), is_file) for loc, is_file in _OF_A_KERNEL),
+)
+_FILES: tuple[tuple[Loc, Callable[[str], bool]], ...] = (
+    *_OF_AN_ARM,
+    *((("compare", *loc), is_file) for loc, is_file in _OF_AN_ARM),
     (("suites", "fstests", "source", "path"), _always),
     (("suites", "fstests", "source", "git"), _is_local),
     (("suites", "fstests", "profile_files"), _always),
@@ -66,13 +73,18 @@ def resolve_paths(document: Document) -> list[Problem]:
     return problems
 
 
-def _texts(value: object, loc: Loc) -> Iterator[tuple[Loc, str]]:
-    for step in loc:
-        value = value.get(str(step)) if isinstance(value, dict) else None
-    if isinstance(value, str):
-        yield loc, value
+def _texts(value: object, loc: Loc, done: Loc = ()) -> Iterator[tuple[Loc, str]]:
+    """The texts at `loc`, and where each is."""
+    if loc and loc[0] == _EACH:
+        for index, item in enumerate(value if isinstance(value, list) else ()):
+            yield from _texts(item, loc[1:], (*done, index))
+    elif loc:
+        below = value.get(str(loc[0])) if isinstance(value, dict) else None
+        yield from _texts(below, loc[1:], (*done, loc[0]))
+    elif isinstance(value, str):
+        yield done, value
     elif isinstance(value, list):
-        yield from (((*loc, index), item) for index, item in enumerate(value) if isinstance(item, str))
+        yield from (((*done, index), item) for index, item in enumerate(value) if isinstance(item, str))
 
 
 def _replace(document: Document, loc: Loc, value: str) -> str:

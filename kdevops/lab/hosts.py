@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from kdevops.lab.fields import Model, Strings
 
@@ -34,17 +34,13 @@ HostKey = Annotated[
 ]
 
 
-def _expand(path: Path) -> Path:
-    return path.expanduser()
-
-
 class Host(Model):
     """One machine. `reset` and `console` are commands of this controller: a power switch's, a console server's."""
 
     address: Address
     port: int = Field(default=22, ge=1, le=MAX_PORT)
     user: Login = Field(default="root", description="who logs in; anybody but root needs sudo without a password")
-    key: Annotated[Path, AfterValidator(_expand)] | None = Field(
+    key: Path | None = Field(
         default=None, description="a private key; default: those of your agent and of your ssh directory"
     )
     host_key: HostKey | None = Field(

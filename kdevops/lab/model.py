@@ -110,12 +110,6 @@ class Kernel(Model):
         return filled.model_copy(update={"config": _filled(filled.config, other.config)})
 
 
-class Compare(Model):
-    """The baseline arm: guests like the others with another kernel. What is not said of it is as in the lab's `kernel`."""
-
-    kernel: Kernel
-
-
 class Selftests(Model):
     """kselftest: `targets` are directories of the tree's selftests; `tests` (target:test) narrows, `skip` drops."""
 
@@ -191,6 +185,20 @@ Provider = Annotated[
 ]
 
 
+class Compare(Model):
+    """The baseline arm: what is not said of its kernel, guests and provider is as in the rest of the lab."""
+
+    kernel: Kernel = Kernel()
+    guests: Guests | None = None
+    provider: Provider | None = Field(default=None, description="where its guests are, if not where the others are")
+
+    @model_validator(mode="after")
+    def _differs(self) -> Compare:
+        if not self.model_fields_set & {"kernel", "provider"}:
+            raise ValueError("what differs is missing: kernel, or provider")
+        return self
+
+
 class Lab(Model):
     """The whole of lab.yaml."""
 
@@ -212,41 +220,23 @@ class Lab(Model):
     @classmethod
     def _as_many_as_hosts(cls, guests: Guests, info: ValidationInfo) -> Guests:
         provider = info.data.get("provider")
-        if not isinstance(provider, Hosts):
-            return guests
-        there = len(provider.hosts)
-        if "count" in guests.model_fields_set and guests.count != there:
-            raise ValueError(f"count is {guests.count}, and provider.hosts names {there}; leave count out")
-        wanted = sum(disk.count for disk in guests.disks)
-        for host in provider.hosts:
-            if len(host.disks) != wanted:
-                raise ValueError(
-                    f"disks are {wanted}, and provider.hosts names {len(host.disks)} of {host.address}: "
-                    "each machine needs a path for each disk, under scratch: true"
-                )
-        return guests.model_copy(update={"count": there})
+        return _on(provider, guests) if provider else guests
 
     @field_validator("compare")
     @classmethod
     def _beside(cls, compare: Compare | None, info: ValidationInfo) -> Compare | None:
         if compare is None:
             return None
-        name, provider, guests = (info.data.get(field) for field in ("name", "provider", "guests"))
-        if name and name.endswith(DEV):
-            raise ValueError(f"the lab's name ends in {DEV}, which is how the lab under test is told from its baseline")
-        if name and len(name + DEV) > MAX_NAME:
-            raise ValueError(
-                f"the lab under test is called {name}{DEV}, and a name has at most {MAX_NAME} characters: "
-                f"shorten `name` to {MAX_NAME - len(DEV)}"
-            )
-        if isinstance(provider, Qemu) and provider.ssh_port and guests:
-            last = provider.ssh_port + 2 * (guests.count + len(ROLES)) - 1
-            if last > MAX_PORT:
-                raise ValueError(
-                    f"provider.ssh_port leaves no room for the guests of two arms: the last port is {last}"
-                )
-        kernel = info.data.get("kernel")
-        return Compare(kernel=compare.kernel.filled_from(kernel)) if kernel else compare
+        name, provider, guests, kernel = (info.data.get(field) for field in ("name", "provider", "guests", "kernel"))
+        if name:
+            _check_arms_names(name)
+        if not (provider and guests and kernel):
+            return compare  # what is wrong with them is told already
+        _check_arms_machines(compare, provider, guests)
+        own = compare.guests
+        if compare.provider:
+            own = _on(compare.provider, own) if own else _on(compare.provider, guests, exactly=False)
+        return compare.model_copy(update={"kernel": compare.kernel.filled_from(kernel), "guests": own})
 
     @property
     def installs(self) -> bool:
@@ -258,6 +248,52 @@ class Lab(Model):
     def guest_names(self) -> tuple[str, ...]:
         """The names of the guests, `<lab>-1` and on."""
         return tuple(f"{self.name}-{number}" for number in range(1, self.guests.count + 1))
+
+
+def _check_arms_names(name: str) -> None:
+    if name.endswith(DEV):
+        raise ValueError(f"the lab's name ends in {DEV}, which is how the lab under test is told from its baseline")
+    if len(name + DEV) > MAX_NAME:
+        raise ValueError(
+            f"the lab under test is called {name}{DEV}, and a name has at most {MAX_NAME} characters: "
+            f"shorten `name` to {MAX_NAME - len(DEV)}"
+        )
+
+
+def _check_arms_machines(compare: Compare, provider: Provider, guests: Guests) -> None:
+    """Raise ValueError where the two arms would have the same machines, or the same ports."""
+    if isinstance(provider, Hosts):
+        others = compare.provider.hosts if isinstance(compare.provider, Hosts) else ()
+        taken = {(host.address, host.port) for host in provider.hosts}
+        twice = [host.address for host in others if (host.address, host.port) in taken]
+        if compare.provider is None or twice:
+            found = f"{twice[0]} is in both arms" if twice else "it has no provider of its own"
+            raise ValueError(f"the baseline arm needs machines of its own: {found}")
+    if isinstance(provider, Qemu) and provider.ssh_port and compare.provider is None:
+        count = guests.count + (compare.guests or guests).count
+        last = provider.ssh_port + count + 2 * len(ROLES) - 1
+        if last > MAX_PORT:
+            raise ValueError(f"provider.ssh_port leaves no room for the guests of two arms: the last port is {last}")
+
+
+def _on(provider: Provider, guests: Guests, *, exactly: bool = True) -> Guests:
+    """The guests as this provider has them: machines that exist are as many as are named, with the disks that are.
+
+    Raises ValueError where the lab says otherwise; not of the count where `guests` are those of the other arm.
+    """
+    if not isinstance(provider, Hosts):
+        return guests
+    there = len(provider.hosts)
+    if exactly and "count" in guests.model_fields_set and guests.count != there:
+        raise ValueError(f"count is {guests.count}, and provider.hosts names {there}; leave count out")
+    wanted = sum(disk.count for disk in guests.disks)
+    for host in provider.hosts:
+        if len(host.disks) != wanted:
+            raise ValueError(
+                f"disks are {wanted}, and provider.hosts names {len(host.disks)} of {host.address}: "
+                "each machine needs a path for each disk, under scratch: true"
+            )
+    return guests.model_copy(update={"count": there})
 
 
 _Part = TypeVar("_Part", bound=Model)

@@ -95,7 +95,7 @@ async def up(
     Not so those of Vagrant: two of it that copy one box into libvirt's pool at once get in each other's way.
     """
     labs = arms(lab)
-    at_once = asyncio.Semaphore(1 if isinstance(lab.provider, Vagrant) else len(labs))
+    at_once = asyncio.Semaphore(1 if any(isinstance(each.provider, Vagrant) for each in labs) else len(labs))
     with _held(labs, places, "up"):
         made = [(each, *await hand.prepare(each, places, report)) for each in labs]
 

@@ -93,7 +93,7 @@ def test_what_is_shown_is_the_same_lab_again(lab, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("name: x\ncompare: {}\n", "x.yaml:2:1: compare.kernel: is missing"),
+        ("name: x\ncompare: {}\n", "x.yaml:2:1: compare: what differs is missing: kernel, or provider"),
         ("name: x\ncompare: {kernl: {}}\n", "x.yaml:2:11: compare.kernl: no such field; did you mean kernel?"),
         (
             "name: x\ncompare: {kernel: {compilr: gcc}}\n",
@@ -170,4 +170,42 @@ def test_every_field_comes_from_where_it_was_said(under_test: Kernel, other: Ker
 def test_the_schema_knows_it() -> None:
     schema = lab_schema()
     assert schema["properties"]["compare"]["description"]
-    assert set(schema["$defs"]["Compare"]["properties"]) == {"kernel"}
+    assert set(schema["$defs"]["Compare"]["properties"]) == {"kernel", "guests", "provider"}
+
+
+HOSTS = "provider: {type: hosts, hosts: [{address: 192.0.2.1}, {address: 192.0.2.2}]}\n"
+
+
+def test_the_baseline_arm_may_have_guests_and_a_provider_of_its_own(lab) -> None:
+    before, under_test = arms(lab(f"name: x\n{HOSTS}compare: {{provider: {{type: qemu}}, guests: {{count: 3}}}}\n").lab)
+    assert (before.provider.type, before.guest_names()) == ("qemu", ("x-1", "x-2", "x-3"))
+    assert (under_test.provider.type, under_test.guest_names()) == ("hosts", ("x-dev-1", "x-dev-2"))
+    assert before.kernel == under_test.kernel
+
+
+def test_machines_of_the_baseline_arm_are_as_many_as_are_named(lab) -> None:
+    text = f"name: x\nguests: {{count: 3, memory: 4GiB}}\ncompare: {{{HOSTS.strip()}}}\n"
+    before, under_test = arms(lab(text).lab)
+    assert (before.guests.count, under_test.guests.count, under_test.guests.memory) == (2, 3, 4 << 30)
+
+
+@pytest.mark.parametrize(
+    ("compare", "problem"),
+    [
+        ("{kernel: {}}", "the baseline arm needs machines of its own: it has no provider of its own"),
+        (f"{{{HOSTS.strip()}}}", "the baseline arm needs machines of its own: 192.0.2.1 is in both arms"),
+    ],
+)
+def test_one_machine_is_not_in_two_arms(lab, compare: str, problem: str) -> None:
+    assert f"x.yaml:3:1: compare: {problem}" in refused(lab, f"name: x\n{HOSTS}compare: {compare}\n")
+
+
+def test_files_of_providers_are_made_absolute_and_looked_for(lab) -> None:
+    Path("key").write_text("")
+    text = "name: x\nprovider: {type: hosts, hosts: [{address: 192.0.2.1, key: key}]}\n"
+    provider = lab(text).lab.provider
+    assert provider.hosts[0].key == Path("key").absolute()
+    assert "provider.hosts.0.key: there is nothing at" in refused(lab, text.replace("key: key", "key: gone"))
+    assert "provider.module: there is nothing at" in refused(
+        lab, "name: x\nprovider: {type: terraform, module: gone}\n"
+    )
