@@ -30,6 +30,7 @@ from kdevops.run.narrow import told
 from kdevops.run.places import Places
 from kdevops.run.record import COMPARED_WITH, compared_with
 from kdevops.run.session import Ended, Prepared, Watcher
+from kdevops.run.standing import forget, remember, standing
 from kdevops.suites.registry import suites_of
 
 
@@ -116,19 +117,20 @@ async def down(lab: Lab, places: Places) -> tuple[GuestStatus, ...]:
     """Stop the guests of all arms. Raises KdevopsError, after every arm was tried."""
     guests: list[GuestStatus] = []
     errors: list[KdevopsError] = []
-    for each in arms(lab):
+    for each in standing(lab, places):
         try:
             guests += await hand.down(each, places)
         except KdevopsError as error:
             errors.append(error)
     if errors:
         raise errors[0]
+    forget(lab, places)
     return tuple(guests)
 
 
 async def status(lab: Lab, places: Places) -> tuple[GuestStatus, ...]:
     """What is known of the guests of all arms."""
-    return tuple([guest for each in arms(lab) for guest in await hand.status(each, places)])
+    return tuple([guest for each in standing(lab, places) for guest in await hand.status(each, places)])
 
 
 async def build_kernels(lab: Lab, places: Places, report: Report) -> list[Artifact]:
@@ -141,6 +143,7 @@ def _held(labs: Sequence[Lab], places: Places, verb: str) -> Iterator[None]:
     with ExitStack() as held:
         for lab in labs:
             held.enter_context(lab_lock(places.lab(lab.name), lab.name, verb))
+        remember(labs, places)
         yield
 
 

@@ -356,8 +356,8 @@ def test_guests_of_both_arms_come_up_and_go_together(bench: Bench, monkeypatch: 
     assert sorted(name for name, _ in bench.providers["ab-dev"].boots) == ["ab-dev-1", "ab-dev-2"]
     assert bench.providers["ab-dev"].attach("ab-dev-1")
     monkeypatch.setattr(hand, "status", status)
-    guests = asyncio.run(arms.status(lab(), bench.places))
-    assert [guest.name for guest in guests] == ["ab-1", "ab-dev-1"]
+    guests = asyncio.run(arms.status(lab(guests={"count": 2}), bench.places))
+    assert [guest.name for guest in guests] == ["ab-1", "ab-2", "ab-dev-1", "ab-dev-2"]
     assert asked == ["ab", "ab-dev"]
 
 
