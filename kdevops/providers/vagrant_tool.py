@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import ipaddress
 import os
 import re
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -22,6 +24,8 @@ T = TypeVar("T")
 _SNAPSHOT = "kdevops"
 _SHORT = 180.0
 """Seconds that a command may take which starts no guest; Vagrant alone needs one to start."""
+_TOLD = re.compile(r" {4}([A-Za-z0-9-]+): SSH address: (\S+):(\d{1,5})$")
+"""What `vagrant up` says of a machine once it is there (plugins/communicators/ssh/communicator.rb of its sources)."""
 _FOREIGN = ("VAGRANT_CWD", "VAGRANT_DOTFILE_PATH", "VAGRANT_VAGRANTFILE", "VAGRANT_DEFAULT_PROVIDER")
 """What somebody's environment may hold that would have Vagrant work on something else."""
 
@@ -46,11 +50,18 @@ class VagrantTool:
     log: Path
     backend: str
     on_line: Callable[[str], None] | None = None
+    _told: dict[str, Address] = field(default_factory=dict, repr=False, compare=False)
 
     async def up(self, names: Sequence[str], *, timeout: float, provision: bool | None = None) -> None:
         """Create and start machines; those that run are left alone."""
         chosen = _chosen(names)
-        await self._call("up", lambda it: it.up(vm_name=chosen, provider=self.backend, provision=provision), timeout)
+        for name in names or tuple(self._told):
+            self._told.pop(name, None)
+
+        def work(vagrant: Vagrant) -> None:
+            vagrant.up(vm_name=chosen, provider=self.backend, provision=provision)
+
+        await self._call("up", work, timeout, self._hear)
 
     async def destroy(self, names: Sequence[str] = ()) -> None:
         """Remove machines and their disks; all of the Vagrantfile without names."""
@@ -62,8 +73,13 @@ class VagrantTool:
         return {str(each.name): str(each.state) for each in found}
 
     async def addresses(self, names: Sequence[str]) -> dict[str, Address]:
-        """Where the ssh of running machines is."""
+        """Where the ssh of running machines is; asked only for those that `up` did not tell."""
+        told = {name: self._told[name] for name in names if name in self._told}
+        if unknown := [name for name in names if name not in told]:
+            told |= await self._ask_addresses(unknown)
+        return told
 
+    async def _ask_addresses(self, names: Sequence[str]) -> dict[str, Address]:
         def ask(vagrant: Vagrant) -> dict[str, Address]:
             found = {}
             for block in re.split(r"^(?=Host )", vagrant.ssh_config(vm_name=_chosen(names)), flags=re.MULTILINE):
@@ -84,13 +100,21 @@ class VagrantTool:
         words = ["snapshot", "restore", "--no-provision", name, _SNAPSHOT]
         await self._call("snapshot restore", lambda it: it._call_vagrant_command(words), timeout)
 
-    async def _call(self, command: str, work: Callable[[Vagrant], T], timeout: float) -> T:
+    def _hear(self, line: str) -> None:
+        """Keep the address of a machine, the first that is said: what the guest itself says comes later."""
+        if (found := _TOLD.fullmatch(line)) and found[1] not in self._told:
+            with contextlib.suppress(ValueError):  # a name that is to be looked up, perhaps; that is left to ssh-config
+                self._told[found[1]] = Address(str(ipaddress.ip_address(found[2].strip("[]"))), int(found[3]))
+
+    async def _call(
+        self, command: str, work: Callable[[Vagrant], T], timeout: float, hear: Callable[[str], None] | None = None
+    ) -> T:
         """Have python-vagrant do `work` in a thread, with its subprocesses run by this event loop."""
         loop = asyncio.get_running_loop()
         running: list[asyncio.Task[Completed]] = []
 
         async def start(argv: Sequence[str]) -> Completed:
-            running.append(asyncio.ensure_future(self._run(argv, timeout)))
+            running.append(asyncio.ensure_future(self._run(argv, timeout, hear)))
             return await running[-1]
 
         def door(argv: Sequence[str]) -> Completed:
@@ -111,11 +135,13 @@ class VagrantTool:
                 ) from None
             raise translate(error.output or error.message, command=f"vagrant {command}", log=self.log) from None
 
-    async def _run(self, argv: Sequence[str], timeout: float) -> Completed:
+    async def _run(self, argv: Sequence[str], timeout: float, hear: Callable[[str], None] | None = None) -> Completed:
         said: list[str] = []
 
         def listen(line: str) -> None:
             said.append(line)
+            if hear:
+                hear(line)
             if self.on_line:
                 self.on_line(line)
 

@@ -21,11 +21,15 @@ status)
     printf '1,lab-1,metadata,provider,libvirt\n1,lab-1,provider-name,libvirt\n1,lab-1,state,running\n'
     printf '1,lab-2,provider-name,libvirt\n1,lab-2,state,not_created\n1,lab-2,state-human-long,The VM is\\nnot created.\n' ;;
 ssh-config)
-    for number in 1 2; do
+    case $2 in lab-?) numbers=${2#lab-} ;; *) numbers='1 2' ;; esac
+    for number in $numbers; do
         printf 'Host lab-%s\n  HostName 192.168.121.%s\n  User vagrant\n  Port 22\n  IdentityFile "/a b/key"\n\n' $number $number
     done ;;
 up)
+    [ -z "$SILENT" ] || exit 0
     echo '==> lab-1: Starting domain.'
+    printf '    lab-1: SSH address: 192.168.121.7:22\n    lab-1: SSH address: 6.6.6.6:22\n'
+    printf '    lab-2: SSH address: localhost:2200\n    lab-3: SSH address: 127.0.0.1:2201\n'
     [ "$FAIL" ] || exit 0
     echo "Name \`lab-1\` of domain about to create is already taken. Please try to run" >&2
     exit 1 ;;
@@ -54,7 +58,7 @@ def test_several_machines_are_one_command_and_its_words_are_seen(tmp_path: Path,
     lines: list[str] = []
     asyncio.run(tool(tmp_path, lines).up(["lab-1", "lab-2"], timeout=30))
     assert said.read_text() == "up /^(lab-1|lab-2)$/ --provider=libvirt\n"
-    assert lines == ["==> lab-1: Starting domain."]
+    assert lines[0] == "==> lab-1: Starting domain."
     assert "Starting domain" in (tmp_path / "log").read_text()
     environment = Path(f"{said}.env").read_text()
     assert "VAGRANT_CWD" not in environment, "it would work on somebody else's machines"
@@ -65,6 +69,35 @@ def test_states_and_addresses_of_all_machines_come_from_one_command_each(tmp_pat
     assert asyncio.run(tool(tmp_path).states()) == {"lab-1": "running", "lab-2": "not_created"}
     found = asyncio.run(tool(tmp_path).addresses(["lab-1", "lab-2"]))
     assert found == {"lab-1": Address("192.168.121.1", 22), "lab-2": Address("192.168.121.2", 22)}
+
+
+def test_an_address_that_up_told_is_not_asked_for(tmp_path: Path, said: Path) -> None:
+    async def bring_up(*names: str) -> dict[str, Address]:
+        vagrant = tool(tmp_path)
+        await vagrant.up(names, timeout=30)
+        return await vagrant.addresses(names)
+
+    assert asyncio.run(bring_up("lab-1", "lab-3")) == {
+        "lab-1": Address("192.168.121.7", 22),
+        "lab-3": Address("127.0.0.1", 2201),
+    }
+    assert "ssh-config" not in said.read_text()
+    found = asyncio.run(bring_up("lab-1", "lab-2"))
+    assert found == {"lab-1": Address("192.168.121.7", 22), "lab-2": Address("192.168.121.2", 22)}
+    assert said.read_text().endswith("ssh-config lab-2\n"), "a name is no address"
+
+
+def test_an_address_of_an_earlier_start_is_forgotten(
+    tmp_path: Path, said: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def bring_up() -> dict[str, Address]:
+        vagrant = tool(tmp_path)
+        await vagrant.up(["lab-1"], timeout=30)
+        monkeypatch.setenv("SILENT", "1")  # it runs already, and nothing is told
+        await vagrant.up(["lab-1"], timeout=30)
+        return await vagrant.addresses(["lab-1"])
+
+    assert asyncio.run(bring_up()) == {"lab-1": Address("192.168.121.1", 22)}
 
 
 def test_a_failure_is_translated(tmp_path: Path, said: Path, monkeypatch: pytest.MonkeyPatch) -> None:
