@@ -20,7 +20,7 @@ from kdevops.kernel.toolchain import Architecture
 from kdevops.paths import write_atomic
 
 _CONFIGS = files("kdevops.kernel").joinpath("configs")
-FRAGMENTS = ("box", "debug", "fault-injection", "kasan", "lockdep", "nvme", "virtualbox", "xfs")
+FRAGMENTS = ("box", "cloud", "debug", "fault-injection", "kasan", "lockdep", "nvme", "virtualbox", "xfs")
 _BASES = ("lean", "defconfig", "distro")
 _DISTRO_CONFIGS = (Path(f"/boot/config-{os.uname().release}"), Path("/proc/config.gz"))
 _STAMP = ".kdevops-config"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kdevops.kernel.spec import BuildSpec, ConfigSpec, SourceKind, SourceSpec
 from kdevops.lab.model import Kernel, Lab, Source
+from kdevops.lab.terraform import Terraform
 from kdevops.lab.vagrant import Vagrant
 
 _KINDS: tuple[SourceKind, ...] = ("path", "tarball", "git", "package", "prebuilt")
@@ -24,6 +25,8 @@ def spec_of(kernel: Kernel, fragments: tuple[str, ...] = ()) -> BuildSpec:
 def machine_fragments(lab: Lab) -> tuple[str, ...]:
     """What the guests' machines need beyond what every guest does. None for most, so that labs share a kernel."""
     provider = lab.provider
+    if isinstance(provider, Terraform):
+        return ("box", "cloud") if provider.cloud else ()
     if not isinstance(provider, Vagrant):
         return ()
     needed = {

@@ -72,7 +72,7 @@ def test_every_base_can_boot_in_a_guest(
         ({"base": "leen"}, "no base configuration 'leen'", "did you mean lean"),
         ({"base": "/no/such"}, "no base configuration", "known: lean, defconfig, distro"),
         ({"fragments": ("kasn",)}, "no configuration fragment 'kasn'", "did you mean kasan"),
-        ({"fragments": ("/no/such",)}, "no configuration fragment", "known: box, debug"),
+        ({"fragments": ("/no/such",)}, "no configuration fragment", "known: box, cloud, debug"),
         ({"options": ("CONFIG_A",)}, "config: options, line 1: 'CONFIG_A' is no kernel option", "for example"),
     ],
 )

@@ -20,6 +20,9 @@ from kdevops.run.kernel_spec import machine_fragments, spec_of
         ({"type": "vagrant", "box": "debian/bookworm64"}, ("box",)),
         ({"type": "vagrant", "backend": "virtualbox"}, ("virtualbox",)),
         ({"type": "vagrant", "backend": "virtualbox", "box": "debian/bookworm64"}, ("box", "virtualbox")),
+        ({"type": "terraform", "cloud": "aws"}, ("box", "cloud")),
+        ({"type": "terraform", "module": "."}, ()),
+        ({"type": "hosts", "hosts": [{"address": "192.0.2.1"}]}, ()),
     ],
 )
 def test_machines_bring_what_they_need(provider: dict[str, Any], needed: tuple[str, ...]) -> None:
