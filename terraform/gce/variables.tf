@@ -17,8 +17,8 @@ variable "kdevops_nodes" {
   nullable    = false
 
   validation {
-    condition     = alltrue([for name in var.kdevops_nodes : can(regex("^[a-z]([a-z0-9-]{0,58}[a-z0-9])?$", name))])
-    error_message = "A machine's name has small letters, digits and dashes, begins with a letter, and is at most 60 long."
+    condition     = alltrue([for name in var.kdevops_nodes : can(regex("^[a-z]([a-z0-9-]{0,48}[a-z0-9])?$", name))])
+    error_message = "A machine's name has small letters, digits and dashes, begins with a letter, and is at most 50 long."
   }
 }
 
@@ -93,7 +93,7 @@ variable "architecture" {
 }
 
 variable "image" {
-  description = "The cloud's id of the image to boot; empty looks up Debian's newest stable one of the architecture."
+  description = "The cloud's id of the image to boot; empty looks up the newest official one of Debian 12."
   type        = string
   default     = ""
   nullable    = false
