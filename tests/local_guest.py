@@ -55,6 +55,12 @@ class LocalGuest:
     def alive(self) -> bool:
         return (self.directory / "up").exists()
 
+    async def gone(self) -> str:
+        return ""
+
+    async def restarted(self) -> bool:
+        return False
+
     async def discard(self) -> None:
         await self.down()
 

@@ -16,25 +16,35 @@ from kdevops.process import Completed, run
 
 _LOST = 255
 """ssh's own exit code for "no connection"; a remote command that answers 255 looks the same."""
+_AS_ROOT = ("sudo", "-n", "--")
 
 
 @dataclass(frozen=True, slots=True)
 class SshTarget:
-    """How to reach one guest. `name` is also the alias under which its host key is pinned in `known_hosts`."""
+    """How to reach one guest. `name` is also the alias under which its host key is pinned in `known_hosts`.
+
+    Without a `key`, those of the user's agent and ssh directory are tried. Commands are root's: another `user` runs them by
+    sudo, which must not ask for a password.
+    """
 
     name: str
     host: str
     port: int
     user: str
-    key: Path
+    key: Path | None
     known_hosts: Path
     control: Path | None = None
 
+    @property
+    def is_root(self) -> bool:
+        """Whether it is root who logs in."""
+        return self.user == "root"
+
     def options(self) -> tuple[tuple[str, str], ...]:
         """ssh_config(5) keywords and values. Curve25519 and ChaCha20 are the cheapest pair for an emulated CPU."""
+        identity = (("IdentityFile", str(self.key)), ("IdentitiesOnly", "yes")) if self.key else ()
         always = (
-            ("IdentityFile", str(self.key)),
-            ("IdentitiesOnly", "yes"),
+            *identity,
             ("UserKnownHostsFile", str(self.known_hosts)),
             ("GlobalKnownHostsFile", "/dev/null"),
             ("HostKeyAlias", self.name),
@@ -59,7 +69,9 @@ class SshTarget:
             words += ["-o", f"{keyword}={quote_option(value)}"]
         words += ["-t"] if tty else (["-T"] if command else [])
         words.append(self.host)
-        return [*words, "--", shlex.join(command)] if command else words
+        if not command:
+            return words
+        return [*words, "--", shlex.join(command if self.is_root else [*_AS_ROOT, *command])]
 
     async def run(
         self,

@@ -67,6 +67,18 @@ class Guest(Protocol):
     def alive(self) -> bool:
         """Whether the machine runs at all; says nothing about its kernel."""
 
+    async def gone(self) -> str:
+        """Why the machine itself is no more, as when a cloud took it away; "" while it is there, or nobody can tell.
+
+        Asked when the guest was lost. After it the recorded console is as complete as it can be.
+        """
+
+    async def restarted(self) -> bool:
+        """Whether the machine runs another kernel than the one it was given, though nothing said that this one ended.
+
+        Asked when the guest was lost; it may take as long as a boot. False for machines that cannot do so unseen.
+        """
+
     async def discard(self) -> None:
         """Have nothing more of it, because it is not fit for tests: the next `up` of it is a fresh boot."""
 

@@ -62,6 +62,14 @@ class QemuGuest:
         """Whether QEMU runs."""
         return self.provider.process(self.name).pid() is not None
 
+    async def gone(self) -> str:
+        """Never: it is this machine's own."""
+        return ""
+
+    async def restarted(self) -> bool:
+        """Never: QEMU ends with the kernel."""
+        return False
+
     async def discard(self) -> None:
         """Stop it: the next boot is on a fresh root in any case."""
         await self.down()

@@ -14,9 +14,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from kdevops.errors import BootError, CommandError, InfrastructureError, KdevopsError
+from kdevops.errors import CommandError, InfrastructureError, KdevopsError
 from kdevops.guest import console as console_file
 from kdevops.guest.ssh import SshTarget
+from kdevops.guest.sysrq import press
 from kdevops.lab.model import Lab
 from kdevops.lab.vagrant import Vagrant
 from kdevops.paths import socket_of, write_atomic
@@ -24,11 +25,12 @@ from kdevops.progress import Progress, Report, silent
 from kdevops.providers.acceleration import Acceleration
 from kdevops.providers.base import BootKernel, GuestStatus
 from kdevops.providers.guest_files import LabDirectory, ensure_keys
+from kdevops.providers.installation import Install, Installation
+from kdevops.providers.remembered import DeathWatch, Machine
 from kdevops.providers.vagrant_errors import translate
 from kdevops.providers.vagrant_file import DirectKernel, VagrantBox, prefix, render
-from kdevops.providers.vagrant_group import Group, Install
-from kdevops.providers.vagrant_hypervisors import Hypervisors
-from kdevops.providers.vagrant_machine import DeathWatch, Machine, pidfile
+from kdevops.providers.vagrant_group import Group
+from kdevops.providers.vagrant_hypervisors import Hypervisors, pidfile
 from kdevops.providers.vagrant_tool import VagrantTool
 
 STEP = "vagrant"
@@ -59,6 +61,14 @@ class VagrantGuest:
         """Whether the machine runs and has not panicked."""
         return self.watch.alive()
 
+    async def gone(self) -> str:
+        """Never: nobody else has a use for it."""
+        return ""
+
+    async def restarted(self) -> bool:
+        """Never: its console tells of it."""
+        return False
+
     async def discard(self) -> None:
         """Have the next `up` go back to the moment after the boot."""
         await self.ssh.disconnect()
@@ -71,9 +81,7 @@ class VagrantGuest:
 
     async def sysrq(self, keys: str) -> None:
         """By the guest's own /proc/sysrq-trigger: a recorded console takes no keys."""
-        for key in keys:
-            words = ["sh", "-c", 'echo "$1" >/proc/sysrq-trigger', "sh", key]
-            await self.ssh.run(words, timeout=_ANSWER * self.provider.factor)
+        await press(self.ssh, keys, timeout=_ANSWER * self.provider.factor)
 
 
 @dataclass(frozen=True)
@@ -183,15 +191,7 @@ class VagrantProvider:
             self._keep_console(name)
             await self._start(name)
             self.remember(name, console=console_file.end_of(console))
-        try:
-            await self._group.install_kernel(self._target(name), words)
-        except InfrastructureError as error:
-            lines = [line for line in console_file.read_since(console, offset) if line.strip()]
-            spoken = "\n".join(lines[-25:])
-            message = f"guest {name}: {error.message}"
-            raise BootError(
-                message, console=spoken, console_offset=offset, hint=error.hint, log=error.log or console
-            ) from None
+        await self._installation(self._target(name), words, console, offset)
         self.remember(name, console=console_file.end_of(console))
 
     async def _boot_directly(self, name: str, words: tuple[str, ...], *, again: bool) -> None:
@@ -298,7 +298,11 @@ class VagrantProvider:
 
     @cached_property
     def _group(self) -> Group:
-        return Group(self._tool, self._vagrant.boot_timeout * self.factor, self.install)
+        return Group(self._tool, self._vagrant.boot_timeout * self.factor)
+
+    @cached_property
+    def _installation(self) -> Installation:
+        return Installation(self.install)
 
     @cached_property
     def _hypervisors(self) -> Hypervisors:

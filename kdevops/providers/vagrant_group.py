@@ -1,17 +1,13 @@
-"""What is done to several machines at once: Vagrant and Ansible each cost less for all together than one by one."""
+"""What Vagrant does to several machines at once: that costs less than one by one."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from kdevops.errors import InfrastructureError
-from kdevops.guest.ssh import SshTarget
 from kdevops.providers.together import Together
 from kdevops.providers.vagrant_tool import Address, VagrantTool
 
-Install = Callable[[Sequence[SshTarget], Sequence[str]], Awaitable[None]]
-"""Installs the kernel in guests that are up and boots them into it with these parameters; Ansible's work."""
 _UP = 2.0
 """How many boot timeouts `vagrant up` may take: besides the boot there are disks to copy and keys to replace."""
 _EACH = 0.25
@@ -24,25 +20,16 @@ class Group:
 
     tool: VagrantTool
     boot_timeout: float
-    install: Install | None = None
     _addresses: dict[str, Address] = field(default_factory=dict)
-    _words: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    _targets: dict[str, SshTarget] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._start = Together(self._start_all)
-        self._install = Together(self._install_all)
         self._destroy = Together(self.tool.destroy)
 
     async def start(self, name: str) -> Address:
         """Create the machine where there is none, start it, and tell where its ssh is."""
         await self._start(name)
         return self._addresses[name]
-
-    async def install_kernel(self, target: SshTarget, words: tuple[str, ...]) -> None:
-        """Have a machine that is up run the lab's kernel with these parameters."""
-        self._targets[target.name], self._words[target.name] = target, words
-        await self._install(target.name)
 
     async def destroy(self, name: str) -> None:
         """Remove a machine."""
@@ -57,8 +44,3 @@ class Group:
         self._addresses |= await self.tool.addresses(names)
         if lacking := [name for name in names if name not in self._addresses]:
             raise InfrastructureError(f"vagrant does not say where the ssh of {lacking[0]} is", log=self.tool.log)
-
-    async def _install_all(self, names: tuple[str, ...]) -> None:
-        assert self.install
-        for words in dict.fromkeys(self._words[name] for name in names):
-            await self.install([self._targets[name] for name in names if self._words[name] == words], words)

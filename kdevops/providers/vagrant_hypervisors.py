@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 
 from kdevops.errors import CommandError
 from kdevops.lab.vagrant import Vagrant
@@ -101,3 +102,12 @@ async def _said(argv: list[str], *, check: bool = True) -> str:
             f"{argv[0]} failed", argv=done.argv, returncode=done.returncode, output=done.stderr or done.stdout
         )
     return done.stdout
+
+
+def pidfile(uri: str, domain: str) -> Path | None:
+    """Where libvirt on this machine keeps the process id of a running domain; None where that cannot be seen."""
+    path = Path("/run/libvirt/qemu") / f"{domain}.pid"
+    try:
+        return path if uri == "qemu:///system" and path.exists() else None
+    except OSError:
+        return None  # a directory that this user may not look into

@@ -62,9 +62,10 @@ def render(
 
 def _connection(host: SshTarget) -> dict[str, Any]:
     options = host.argv()[1:-1]  # all that stands between "ssh" and the address
-    return {
+    connection = {
         "ansible_host": host.host,
         "ansible_port": host.port,
         "ansible_user": host.user,
         "ansible_ssh_args": shlex.join(options),
     }
+    return connection if host.is_root else {**connection, "ansible_become": True}

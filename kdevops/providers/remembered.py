@@ -1,4 +1,4 @@
-"""What is remembered of a machine of Vagrant's, and how its death is seen."""
+"""What is remembered of a machine with a boot loader of its own, and how its death is seen."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ class Machine:
 
     `shape` and `boots` are hashes: of what the machine was made as, and of what it booted. `saved` is the `boots` of the
     moment that was remembered, "" for none. `spoilt`: it must not be used as it is. `console` is where the present boot
-    begins in the recorded console, in bytes.
+    begins in the recorded console, in bytes. `boot_id` is what its kernel calls this boot, `identity` tells the machine from
+    another one that is given under its name; both are "" where nobody asked.
     """
 
     shape: str
@@ -37,6 +38,8 @@ class Machine:
     console: int = 0
     stay: bool = False
     spoilt: bool = False
+    boot_id: str = ""
+    identity: str = ""
 
     @classmethod
     def load(cls, path: Path) -> Machine | None:
@@ -79,7 +82,7 @@ class DeathWatch:
                 while chunk := file.read(1 << 20):
                     self.offset += len(chunk)
                     text = self._rest + chunk
-                    if any(words in text for words in _LAST_WORDS):
+                    if says_end(text):
                         return True
                     self._rest = text[-_LONGEST:]
         except OSError:
@@ -87,10 +90,6 @@ class DeathWatch:
         return False
 
 
-def pidfile(uri: str, domain: str) -> Path | None:
-    """Where libvirt on this machine keeps the process id of a running domain; None where that cannot be seen."""
-    path = Path("/run/libvirt/qemu") / f"{domain}.pid"
-    try:
-        return path if uri == "qemu:///system" and path.exists() else None
-    except OSError:
-        return None  # a directory that this user may not look into
+def says_end(text: bytes) -> bool:
+    """Whether in this part of a console a kernel says that it ends."""
+    return any(words in text for words in _LAST_WORDS)
