@@ -1,6 +1,8 @@
 output "controller_ip_map" {
   description = "Machine → the address at which the controller reaches its ssh."
-  value       = { for name, machine in aws_instance.node : name => machine.public_ip }
+  value = { for name, machine in aws_instance.node : name =>
+    length(local.allowed_ipv4) > 0 ? machine.public_ip : one(machine.ipv6_addresses)
+  }
 }
 
 output "ssh_ports" {
