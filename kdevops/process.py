@@ -67,12 +67,14 @@ async def run(
     on_bytes: Callable[[bytes], None] | None = None,
     log_to: Path | None = None,
     hint: str | None = None,
+    interrupt_grace: float = 0.0,
 ) -> Completed:
     """Run `argv` to its end and return what it said.
 
     `env` is added to our own environment. `stdin` is bytes, or an open file that is streamed. `timeout` is in seconds.
     `on_line` sees every line of both streams as it comes, `on_bytes` all of stdout, cut anywhere. `log_to` gets both
-    too, appended, up to MAX_LOG each.
+    too, appended, up to MAX_LOG each. With `interrupt_grace` a command that is to be stopped gets SIGINT, alone of its group,
+    and this many seconds to end by itself before the group is killed.
 
     Raises CommandError when the command is not found, runs out of time, or (with `check`) fails or dies of a signal.
     """
@@ -82,7 +84,7 @@ async def run(
         sink = stack.enter_context(_log_file(log_to, words)) if log_to else None
         guard = _guard()  # started before the command, so that the command goes unguarded for a moment only
         process = await _spawn(words, cwd, env, stdin)
-        stack.enter_context(guard.watching(process.pid))
+        stack.enter_context(guard.watching(process.pid, interrupt_grace))
         out, err = _Stream(on_line, sink, on_bytes), _Stream(on_line, sink)
         work = [
             asyncio.ensure_future(out.drain(process.stdout)),
@@ -91,10 +93,11 @@ async def run(
         ]
         try:
             async with asyncio.timeout(timeout) as deadline:
-                await asyncio.gather(*work)
+                for each in (await asyncio.wait(work, return_when=asyncio.FIRST_EXCEPTION))[0]:
+                    each.result()
                 returncode = await process.wait()
         except BaseException as error:
-            await _to_the_end(_stop(process, work))
+            await _to_the_end(_stop(process, work, interrupt_grace))
             if not (isinstance(error, TimeoutError) and deadline.expired()):
                 raise
             message = f"{_name(words)} did not finish within {timeout:g} s and was stopped"
@@ -268,8 +271,17 @@ async def _to_the_end(work: Coroutine[None, None, None]) -> None:
         raise cancelled
 
 
-async def _stop(process: asyncio.subprocess.Process, work: Sequence[asyncio.Future[None]]) -> None:
-    """End what reads and feeds the command, so that nothing touches the log any more; then end the command."""
+async def _stop(process: asyncio.subprocess.Process, work: Sequence[asyncio.Future[None]], grace: float) -> None:
+    """End what reads and feeds the command, so that nothing touches the log any more; then end the command.
+
+    With `grace` it is asked first, and read meanwhile: who cannot write does not end.
+    """
+    if grace and process.returncode is None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            process.send_signal(signal.SIGINT)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(process.wait(), grace)
+                await asyncio.wait(work, timeout=_KILL_GRACE)
     for each in work:
         each.cancel()
     await asyncio.gather(*work, return_exceptions=True)
@@ -313,13 +325,13 @@ class _Guard:
         )
 
     @contextlib.contextmanager
-    def watching(self, group: int) -> Iterator[None]:
-        """Have the process group `group` killed should we die in this context."""
-        self._tell(f"+{group}")
+    def watching(self, group: int, grace: float = 0.0) -> Iterator[None]:
+        """Have the process group `group` killed should we die in this context, after `grace` where it has one."""
+        self._tell(f"+ {group} {grace:g}")
         try:
             yield
         finally:
-            self._tell(f"-{group}")
+            self._tell(f"- {group}")
 
     def _tell(self, line: str) -> None:
         assert self._process.stdin
@@ -328,15 +340,26 @@ class _Guard:
 
 
 _GUARD = """
-import os, signal, sys
-groups = set()
+import os, signal, sys, time
+groups = {}
 for line in sys.stdin:
-    (groups.add if line[0] == "+" else groups.discard)(int(line[1:]))
-for group in groups:
+    sign, group, *grace = line.split()
+    groups.pop(int(group), None)
+    if sign == "+":
+        groups[int(group)] = float(grace[0])
+def send(act, group, number):
     try:
-        os.killpg(group, signal.SIGKILL)
+        act(group, number)
+        return True
     except ProcessLookupError:
-        pass
+        return False
+asked = time.monotonic()
+for group in groups:
+    send(os.kill if groups[group] else os.killpg, group, signal.SIGINT if groups[group] else signal.SIGKILL)
+for group in sorted(groups, key=groups.get):
+    while time.monotonic() < asked + groups[group] and send(os.kill, group, 0):
+        time.sleep(0.05)
+    send(os.killpg, group, signal.SIGKILL)
 """
 _the_guard: _Guard | None = None
 

@@ -330,3 +330,60 @@ def test_nothing_outlives_a_controller_that_is_killed(tmp_path: Path, number: in
         assert alive(pid)
         controller.send_signal(number)
     assert gone(pid)
+
+
+GENTLE = (
+    r'trap "head -c 200000 /dev/zero; echo >$1; kill \$child; exit 3" INT; sleep 300 & child=$!; echo started; wait'
+)
+"""A shell that says more than a pipe holds before it ends at an interrupt, and tells in a file that it did."""
+
+
+@pytest.mark.parametrize("how", ["cancelled", "deadline"])
+def test_a_command_with_grace_is_asked_before_it_is_killed(tmp_path: Path, how: str) -> None:
+    async def stop() -> None:
+        said = asyncio.Event()
+        deadline = 1.0 if how == "deadline" else None
+        argv = sh(GENTLE, tmp_path / "asked")
+        task = asyncio.create_task(run(argv, interrupt_grace=20, timeout=deadline, on_line=lambda _: said.set()))
+        await said.wait()
+        if how == "cancelled":
+            task.cancel()
+        with pytest.raises((CommandError, asyncio.CancelledError)):
+            await task
+
+    began = time.monotonic()
+    asyncio.run(stop())
+    assert (tmp_path / "asked").exists()
+    assert time.monotonic() - began < 15
+
+
+def test_who_does_not_use_its_grace_is_killed_with_its_children(tmp_path: Path) -> None:
+    async def stop() -> None:
+        argv = sh('trap "" INT; ' + TREE.format(then="echo started; wait"), tmp_path / "pid")
+        said = asyncio.Event()
+        task = asyncio.create_task(run(argv, interrupt_grace=0.3, on_line=lambda _: said.set()))
+        await said.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(stop())
+    assert gone(int((tmp_path / "pid").read_text()))
+
+
+@pytest.mark.parametrize("obeys", [True, False])
+def test_grace_is_given_also_when_the_controller_is_killed(tmp_path: Path, obeys: bool) -> None:
+    script = (
+        "import asyncio, sys; from kdevops.process import run; "
+        f"asyncio.run(run(sys.argv[1:], on_line=print, interrupt_grace={10 if obeys else 0.3}))"
+    )
+    tree = sh('trap "" INT; ' + TREE.format(then="echo started; wait"), tmp_path / "pid")
+    gentle = sh("echo $$ >$1; trap 'echo >$1.asked; exit' INT; echo started; sleep 300 & wait", tmp_path / "pid")
+    argv = [sys.executable, "-u", "-c", script, *(gentle if obeys else tree)]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as controller:
+        assert controller.stdout
+        assert controller.stdout.readline() == "started\n"
+        pid = int((tmp_path / "pid").read_text())
+        controller.kill()
+    assert gone(pid)
+    assert (tmp_path / "pid.asked").exists() == obeys
