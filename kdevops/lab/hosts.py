@@ -66,6 +66,7 @@ class Hosts(Model):
     boot_timeout: float = Field(
         default=600, gt=0, description="seconds until a machine that was reset answers over ssh"
     )
+    slowness: Slowness = 1.0
 
     @model_validator(mode="after")
     def _goes_together(self) -> Hosts:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from kdevops.lab.fields import Model
+from kdevops.lab.hosts import Slowness
 
 Cloud = Literal["aws", "gce", "azure", "oci", "openstack"]
 
@@ -60,6 +61,7 @@ class Terraform(Model):
         default={}, description="variables that only this cloud's module has"
     )
     boot_timeout: float = Field(default=600, gt=0, description="seconds until a machine answers over ssh")
+    slowness: Slowness = 1.0
 
     @model_validator(mode="after")
     def _goes_together(self) -> Terraform:
