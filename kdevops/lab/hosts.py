@@ -32,6 +32,10 @@ HostKey = Annotated[
         description="the machine's public host key: ssh-ed25519 AAAA…, as /etc/ssh/ssh_host_ed25519_key.pub has it",
     ),
 ]
+Slowness = Annotated[
+    float,
+    Field(ge=1, le=100, description="how many times slower than real hardware they are; deadlines are stretched by it"),
+]
 
 
 class Host(Model):
