@@ -1,0 +1,185 @@
+# The machines of one lab and their disks.
+#
+# Of provider google: google_compute_network, google_compute_subnetwork, google_compute_firewall, google_compute_instance,
+# google_compute_disk, google_compute_attached_disk; data google_client_config, google_compute_zones, google_compute_image.
+
+provider "google" {
+  # null leaves it to the environment of the user.
+  project = var.project != "" ? var.project : null
+
+  default_labels = local.labels
+}
+
+# Its id tells apart what two labs of one name make in one project, where names must differ.
+resource "terraform_data" "lab" {}
+
+data "google_client_config" "current" {}
+
+locals {
+  suffix = substr(terraform_data.lab.id, 0, 6)
+  prefix = "kdevops-${var.lab}-${local.suffix}"
+
+  instance_type = var.instance_type != "" ? var.instance_type : {
+    x86_64  = "e2-small"
+    aarch64 = "t2a-standard-1"
+  }[var.architecture]
+
+  # A label has small letters, digits, dashes and underscores, 63 at most: 2030-01-31T23:59:59Z is 2030-01-31t23-59-59z.
+  labels = merge(var.labels, {
+    kdevops-lab     = var.lab
+    kdevops-owner   = substr(replace(lower(var.owner), "/[^a-z0-9_-]/", "-"), 0, 63)
+    kdevops-expires = replace(lower(var.expires), ":", "-")
+  })
+}
+
+locals {
+  # Run by Google's agent at each boot. Root may log in, by key alone; the console says which host keys the machine has, in the
+  # form in which cloud-init says it.
+  startup = <<-EOT
+    #!/bin/sh
+    set -eu
+
+    printf '%s\n' 'PermitRootLogin prohibit-password' 'PasswordAuthentication no' >/etc/ssh/sshd_config.d/00-kdevops.conf
+    systemctl try-reload-or-restart ssh.service 2>/dev/null || systemctl try-reload-or-restart sshd.service
+
+    {
+      echo '-----BEGIN SSH HOST KEY KEYS-----'
+      cat /etc/ssh/ssh_host_*_key.pub
+      echo '-----END SSH HOST KEY KEYS-----'
+    } >/dev/console
+  EOT
+}
+
+data "google_compute_image" "debian" {
+  count = var.image == "" ? 1 : 0
+
+  project = "debian-cloud"
+  family  = var.architecture == "aarch64" ? "debian-12-arm64" : "debian-12"
+}
+
+# What a machine is made anew for. A newer image of Debian is no reason, so instances ignore it unless one of these changed.
+resource "terraform_data" "machine" {
+  input = [var.architecture, var.image, local.instance_type]
+}
+
+resource "google_compute_instance" "node" {
+  for_each = var.kdevops_nodes
+
+  name         = "${each.key}-${local.suffix}"
+  machine_type = local.instance_type
+  zone         = local.zone
+
+  # The next apply starts a machine that powered itself off.
+  desired_status = "RUNNING"
+
+  boot_disk {
+    auto_delete = true
+
+    initialize_params {
+      image = var.image != "" ? var.image : data.google_compute_image.debian[0].self_link
+      size  = var.root_size
+      type  = var.disk_type
+    }
+  }
+
+  network_interface {
+    subnetwork = google_compute_subnetwork.lab.id
+    stack_type = google_compute_subnetwork.lab.stack_type
+
+    # A public address, as long as the machine runs.
+    access_config {}
+
+    dynamic "ipv6_access_config" {
+      for_each = local.ipv6 ? [true] : []
+
+      content {
+        network_tier = "PREMIUM"
+      }
+    }
+  }
+
+  # Kernels that are tested here are signed by nobody and are never the one of the boot before, so nothing checks them.
+  # Machines of Arm have none of this.
+  dynamic "shielded_instance_config" {
+    for_each = var.architecture == "x86_64" ? [true] : []
+
+    content {
+      enable_secure_boot          = false
+      enable_vtpm                 = true
+      enable_integrity_monitoring = false
+    }
+  }
+
+  scheduling {
+    provisioning_model          = var.spot ? "SPOT" : "STANDARD"
+    preemptible                 = var.spot
+    automatic_restart           = !var.spot
+    on_host_maintenance         = var.spot ? "TERMINATE" : null
+    instance_termination_action = var.spot ? "DELETE" : null
+  }
+
+  # Google's images have no cloud-init: its own agent reads the key, and a script at each boot does the rest. Nobody else's keys
+  # are taken. The console can be read as things stand; serial-port-enable would open it for writing to the whole Internet.
+  metadata = {
+    ssh-keys               = "root:${var.ssh_public_key}"
+    block-project-ssh-keys = "TRUE"
+    enable-oslogin         = "FALSE"
+    serial-port-enable     = "FALSE"
+    startup-script         = local.startup
+  }
+
+  # There is no service_account, so a guest has no credentials of the project's.
+
+  lifecycle {
+    # Disks are attached by resources of their own.
+    ignore_changes       = [attached_disk, boot_disk[0].initialize_params[0].image]
+    replace_triggered_by = [terraform_data.machine]
+  }
+
+  # The first boot is reached by ssh as soon as it answers.
+  depends_on = [google_compute_firewall.ssh, google_compute_firewall.ssh_ipv6]
+}
+
+locals {
+  volumes = { for each in setproduct(var.kdevops_nodes, range(length(var.disks))) : "${each[0]}-kd-${each[1]}" => {
+    node  = each[0]
+    index = each[1]
+  } }
+}
+
+resource "google_compute_disk" "disk" {
+  for_each = local.volumes
+
+  name = "${each.key}-${local.suffix}"
+  zone = local.zone
+  type = var.disk_type
+  size = var.disks[each.value.index]
+}
+
+resource "google_compute_attached_disk" "disk" {
+  for_each = local.volumes
+
+  instance    = google_compute_instance.node[each.value.node].id
+  disk        = google_compute_disk.disk[each.key].id
+  device_name = "kd-${each.value.index}"
+}
+
+locals {
+  # What gcloud needs to know which machine is meant.
+  targets = { for name, machine in google_compute_instance.node : name =>
+    [machine.name, "--project", machine.project, "--zone", machine.zone]
+  }
+
+  # The last MiB.
+  console_commands = { for name, target in local.targets : name =>
+    concat(["gcloud", "compute", "instances", "get-serial-port-output"], target, ["--port", "1"])
+  }
+
+  reset_commands = { for name, target in local.targets : name =>
+    concat(["gcloud", "compute", "instances", "reset"], target, ["--quiet"])
+  }
+
+  state_commands = { for name, target in local.targets : name =>
+    concat(["gcloud", "compute", "instances", "describe"], target, ["--format", "value(status)"])
+  }
+}

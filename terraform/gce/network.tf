@@ -1,0 +1,64 @@
+# A network of the lab's own, from which machines reach everything and into which ssh leads from the caller's addresses alone.
+
+locals {
+  allowed_ipv4 = [for range in var.allowed_cidrs : range if !strcontains(range, ":")]
+  allowed_ipv6 = [for range in var.allowed_cidrs : range if strcontains(range, ":")]
+  ipv6         = length(local.allowed_ipv6) > 0
+
+  region_of_zone = try(regex("^([a-z0-9-]+)-[a-z]$", var.zone)[0], "")
+  region         = coalesce(var.region, local.region_of_zone, data.google_client_config.current.region, "us-central1")
+  zone_of_user   = try(startswith(data.google_client_config.current.zone, "${local.region}-"), false) ? data.google_client_config.current.zone : ""
+  zone           = coalesce(var.zone, local.zone_of_user, sort(data.google_compute_zones.region.names)[0])
+}
+
+# All of them, whether up or down: machines are not to move when a zone has trouble.
+data "google_compute_zones" "region" {
+  region = local.region
+}
+
+resource "google_compute_network" "lab" {
+  name                    = local.prefix
+  description             = "Of kdevops, lab ${var.lab}"
+  auto_create_subnetworks = false
+}
+
+resource "google_compute_subnetwork" "lab" {
+  name             = local.prefix
+  region           = local.region
+  network          = google_compute_network.lab.id
+  ip_cidr_range    = var.network_cidr
+  stack_type       = local.ipv6 ? "IPV4_IPV6" : "IPV4_ONLY"
+  ipv6_access_type = local.ipv6 ? "EXTERNAL" : null
+}
+
+# What no rule lets in, Google's networks refuse; outwards they let everything.
+resource "google_compute_firewall" "ssh" {
+  count = length(local.allowed_ipv4) > 0 ? 1 : 0
+
+  name          = "${local.prefix}-ssh"
+  description   = "ssh from where the controller is"
+  network       = google_compute_network.lab.id
+  direction     = "INGRESS"
+  source_ranges = local.allowed_ipv4
+
+  allow {
+    protocol = "tcp"
+    ports    = ["22"]
+  }
+}
+
+# One rule has ranges of one family.
+resource "google_compute_firewall" "ssh_ipv6" {
+  count = local.ipv6 ? 1 : 0
+
+  name          = "${local.prefix}-ssh6"
+  description   = "ssh from where the controller is"
+  network       = google_compute_network.lab.id
+  direction     = "INGRESS"
+  source_ranges = local.allowed_ipv6
+
+  allow {
+    protocol = "tcp"
+    ports    = ["22"]
+  }
+}
