@@ -1,0 +1,115 @@
+"""How a machine of Vagrant's comes to run the lab's kernel: started and installed, booted directly, or back from a snapshot."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from kdevops.errors import CommandError, InfrastructureError, KdevopsError
+from kdevops.guest import console as console_file
+from kdevops.providers.base import BootKernel
+from kdevops.providers.installation import Installation
+from kdevops.providers.vagrant_errors import translate
+from kdevops.providers.vagrant_file import DirectKernel
+from kdevops.providers.vagrant_group import Group
+from kdevops.providers.vagrant_hypervisors import Hypervisors
+from kdevops.providers.vagrant_lab import VagrantLab
+from kdevops.providers.vagrant_tool import VagrantTool
+
+ANSWER = 5.0
+"""Accelerated seconds in which a machine that is well carries out a command that takes no time."""
+_BACK = 10.0
+
+
+@dataclass(frozen=True)
+class Boots:
+    """The machines of a lab, and the tools by which they boot. `tell` takes news for people."""
+
+    known: VagrantLab
+    tool: VagrantTool
+    group: Group
+    hypervisors: Hypervisors
+    installation: Installation
+    tell: Callable[[str], None]
+    _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False, compare=False)
+
+    async def installed(self, name: str, words: tuple[str, ...], *, usable: bool, again: bool) -> None:
+        """Have the kernel installed in a machine and booted; one that is not `usable` is started first.
+
+        `again`: it was made before. Raises BootError.
+        """
+        console = self.known.console(name)
+        offset = console_file.end_of(console)
+        if not usable:
+            if again:
+                await self.hypervisors.power_off(name)
+            self.known.keep_console(name)
+            await self._start(name)
+            self.known.remember(name, console=console_file.end_of(console))
+        await self.installation(self.known.target(name), words, console, offset)
+        self.known.remember(name, console=console_file.end_of(console))
+
+    async def directly(self, name: str, kernel: BootKernel, words: tuple[str, ...], *, again: bool) -> None:
+        """libvirt is told the kernel by the Vagrantfile, whose parameters count for new machines only."""
+        async with self._one_at_a_time:
+            self.known.render(direct(kernel, words))
+            if again:
+                await self.group.destroy(name)
+            await self._start(name)
+
+    async def save(self, name: str, boots: str) -> None:
+        """Remember this moment, so that a reset takes seconds. A machine that cannot is booted anew instead."""
+        await self.known.target(name).disconnect()
+        try:
+            await self.tool.save(name)
+        except KdevopsError as error:
+            self.tell(f"{name} takes no snapshots, its resets are reboots: {error.message}")
+        else:
+            self.known.remember(name, saved=boots)
+
+    async def restored(self, name: str) -> bool:
+        """Whether the machine went back to the moment that was remembered."""
+        known, machine = self.known, self.known.machine(name)
+        assert machine
+        target = known.target(name)
+        await target.disconnect()
+        self.tell(f"{name} goes back to its snapshot")
+        known.keep_console(name)
+        factor = known.accel.factor
+        try:
+            await self.tool.restore(name, timeout=self.group.deadline(1))
+            end = console_file.end_of(known.console(name))
+            known.remember(name, console=end, boots=machine.saved, spoilt=False)
+            # A bridge takes some seconds to let a new machine's packets through.
+            if not await target.answers(timeout=_BACK * factor):
+                raise InfrastructureError("it does not answer over ssh")
+            # The guest's clock stands where it stood.
+            await target.run(["date", "-s", f"@{time.time():.0f}"], timeout=ANSWER * factor)
+        except KdevopsError as error:
+            self.tell(f"{name} cannot go back to its snapshot: {error.message}")
+            return False
+        return True
+
+    async def remove(self, name: str) -> None:
+        """Remove one machine, and what may be left of it."""
+        await self.group.destroy(name)
+        await self.sweep(name)
+        self.known.forget(name)
+
+    async def sweep(self, name: str = "") -> None:
+        """Remove what the hypervisors have of one machine, or of all."""
+        try:
+            await self.hypervisors.remove(name)
+        except CommandError as error:
+            raise translate(error.output, command="the removal of machines", log=self.tool.log) from None
+
+    async def _start(self, name: str) -> None:
+        address = await self.group.start(name)
+        self.known.remember(name, host=address.host, port=address.port)
+
+
+def direct(kernel: BootKernel, words: tuple[str, ...]) -> DirectKernel:
+    """The kernel as the Vagrantfile is told it."""
+    return DirectKernel(kernel.image, words, kernel.initrd)

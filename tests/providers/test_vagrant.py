@@ -1,0 +1,184 @@
+"""The provider between its tools: `vagrant`, `virsh` and `ssh` here are scripts that write down what they are told."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from kdevops.errors import BootError, InfrastructureError
+from kdevops.guest.ssh import SshTarget
+from kdevops.lab.model import Lab
+from kdevops.providers.base import BootKernel
+from kdevops.providers.guest_files import LabDirectory
+from kdevops.providers.vagrant import VagrantProvider
+from kdevops.providers.vagrant_file import VagrantBox
+
+VAGRANT = r"""#!/bin/sh
+echo "vagrant $*" >>"$SAID"
+case $1 in
+up) printf '    lab-1: SSH address: 127.0.0.1:%s\n' "$PORT" ;;
+status) printf '1,lab-1,state,running\n' ;;
+snapshot) [ -z "$NO_SNAPSHOTS" ] || { echo "Error: no snapshots" >&2; exit 1; } ;;
+esac
+"""
+VIRSH = """#!/bin/sh
+shift 3
+[ "$1" != destroy ] || echo "virsh $*" | sed 's/kdevops-lab-[0-9a-f]*-//' >>"$SAID"
+"""
+
+
+class Bench:
+    """A lab of one guest. `said` has the commands since it was asked last."""
+
+    def __init__(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.path = path
+        self.monkeypatch = monkeypatch
+        self.installed: list[tuple[str, ...]] = []
+        self.refuse = False
+        self.boot = "install"
+        for name, text in {"vagrant": VAGRANT, "virsh": VIRSH, "ssh": "#!/bin/sh\n"}.items():
+            script = path / "bin" / name
+            script.parent.mkdir(exist_ok=True)
+            script.write_text(text)
+            script.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{path / 'bin'}:{os.environ['PATH']}")
+        monkeypatch.setenv("SAID", str(path / "said"))
+
+    def said(self) -> list[str]:
+        path = self.path / "said"
+        lines = path.read_text().splitlines() if path.exists() else []
+        path.write_text("")
+        return lines
+
+    async def install(self, targets: Sequence[SshTarget], words: Sequence[str]) -> None:
+        self.installed.append(tuple(words))
+        if self.refuse:
+            raise InfrastructureError("it did not come up")
+
+    async def provider(self, **guests: Any) -> VagrantProvider:
+        """As a new command has it, which knows only what was kept."""
+        said = {"name": "lab", "guests": guests, "provider": {"type": "vagrant", "boot": self.boot}}
+        lab = Lab.model_validate({**said, "suites": {"commands": {"tests": {"nothing": "true"}}}})
+        provider = VagrantProvider(
+            lab,
+            LabDirectory(self.path / "labs/lab"),
+            box=VagrantBox("kdevops/box"),
+            kernel=BootKernel(self.path / "vmlinuz", "key"),
+            install=self.install,
+        )
+        await provider.render()
+        return provider
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    """With somebody who greets as sshd does."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def greet() -> None:
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                connection.sendall(b"SSH-2.0-toy\r\n")
+                connection.close()
+
+        Thread(target=greet, daemon=True).start()
+        monkeypatch.setenv("PORT", str(server.getsockname()[1]))
+        yield Bench(tmp_path, monkeypatch)
+        server.shutdown(socket.SHUT_RDWR)
+
+
+UP, SAVE = "vagrant up lab-1 --provider=libvirt", "vagrant snapshot save --force lab-1 kdevops"
+RESTORE = "vagrant snapshot restore --no-provision lab-1 kdevops"
+
+
+def test_a_machine_is_made_once_and_goes_back_to_its_snapshot(bench: Bench) -> None:
+    async def story() -> None:
+        guest = await (await bench.provider()).up("lab-1", stay=True)
+        assert guest.stay
+        assert bench.said() == [UP, SAVE]
+        assert bench.installed[0][-1] == "random.trust_cpu=on"
+
+        provider = await bench.provider()
+        again = await provider.up("lab-1")
+        assert bench.said() == []
+        assert again.alive()
+        with again.console.open("ab") as file:
+            file.write(b"Kernel panic - not syncing: test\n")
+        assert not again.alive()
+        await again.discard()
+        back = await provider.up("lab-1")
+        assert bench.said() == [RESTORE]
+        assert back.alive(), "what its console said before is past"
+        assert len(bench.installed) == 1
+
+        await provider.up("lab-1", extra_cmdline=["debug"])
+        assert bench.said() == [SAVE], "it runs, and is given the parameters by the installation"
+        assert bench.installed[1][-1] == "debug"
+
+    asyncio.run(story())
+
+
+def test_a_machine_without_a_snapshot_is_booted_anew(bench: Bench) -> None:
+    async def story() -> None:
+        bench.monkeypatch.setenv("NO_SNAPSHOTS", "1")
+        provider = await bench.provider()
+        guest = await provider.up("lab-1")
+        await guest.discard()
+        bench.said()
+        await provider.up("lab-1")
+        assert bench.said() == ["virsh destroy lab-1", UP, SAVE]
+        assert len(bench.installed) == 2
+
+    asyncio.run(story())
+
+
+def test_what_was_begun_or_is_of_another_size_is_made_anew(bench: Bench) -> None:
+    async def story() -> None:
+        bench.refuse = True
+        with pytest.raises(BootError, match="guest lab-1: it did not come up"):
+            await (await bench.provider()).up("lab-1")
+        bench.refuse = False
+        bench.said()
+        await (await bench.provider()).up("lab-1")
+        assert bench.said() == ["virsh destroy lab-1", UP, SAVE]
+        await (await bench.provider(memory="3GiB")).up("lab-1")
+        assert bench.said() == ["vagrant destroy lab-1 --force", UP, SAVE]
+
+    asyncio.run(story())
+
+
+def test_a_machine_whose_kernel_libvirt_boots_is_made_for_its_parameters(bench: Bench) -> None:
+    async def story() -> None:
+        bench.boot = "direct"
+        await (await bench.provider()).up("lab-1")
+        assert bench.said() == [UP, SAVE]
+        await (await bench.provider()).up("lab-1", extra_cmdline=["debug"])
+        assert bench.said() == ["vagrant destroy lab-1 --force", UP, SAVE]
+        assert "debug" in (bench.path / "labs/lab/vagrant/lab.json").read_text()
+        assert bench.installed == []
+
+    asyncio.run(story())
+
+
+def test_down_forgets_and_status_tells(bench: Bench) -> None:
+    async def story() -> None:
+        provider = await bench.provider()
+        await provider.up("lab-1")
+        (status,) = await provider.status()
+        assert (status.state, status.address) == ("running", "127.0.0.1")
+        bench.said()
+        await provider.down()
+        assert bench.said() == ["vagrant destroy --force"]
+        assert (await bench.provider()).attach("lab-1") is None
+
+    asyncio.run(story())
