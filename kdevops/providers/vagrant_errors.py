@@ -7,26 +7,15 @@ QEMU and VBoxManage which the two pass on. `data/vagrant-errors.yaml` says what 
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterator
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
-from typing import Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, TypeAdapter
-
-from kdevops.errors import InfrastructureError, KdevopsError, UserError
+from kdevops.errors import InfrastructureError, KdevopsError
+from kdevops.providers.complaints import EXAMINED, MESSAGE_LIMIT, Complaint, complaints_of, recognised
 from kdevops.results.text import clean
 
-_KINDS = {"user": UserError, "infrastructure": InfrastructureError}
-_EXAMINED = 128 << 10
-"""Characters of an output that are looked at, its end: errors stand there."""
 _LINE_LIMIT = 2000
-_VALUE_LIMIT = 120
 _COMMAND_LIMIT = 100
-_MESSAGE_LIMIT = 400
 
 # A line of `vagrant --machine-readable`: time, machine, "error-exit" and a class or "ui" and a level, then the message.
 _RECORD = re.compile(r"^\d+,[^,\n]*,(?:error-exit|ui),[^,\n]*,(.*)$", re.MULTILINE)
@@ -40,25 +29,9 @@ _TELLING = re.compile(
 )
 
 
-class Complaint(BaseModel):
-    """One row of the data. `match` is a regular expression for an output with every run of blanks made one.
-
-    Its named groups stand in braces in `message` and, quoted for a shell, in `hint`.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    name: str
-    match: re.Pattern[str]
-    kind: Literal["user", "infrastructure"] = "infrastructure"
-    message: str
-    hint: str
-
-
-@cache
 def complaints() -> tuple[Complaint, ...]:
     """All that we know, the special before the general."""
-    text = files("kdevops.providers").joinpath("data/vagrant-errors.yaml").read_text()
-    return TypeAdapter(tuple[Complaint, ...]).validate_python(yaml.safe_load(text))
+    return complaints_of("vagrant")
 
 
 def translate(output: str, *, command: str, log: Path | None = None) -> KdevopsError:
@@ -67,21 +40,15 @@ def translate(output: str, *, command: str, log: Path | None = None) -> KdevopsE
     The first complaint in the data's order that is anywhere in it; of one that we do not know, its most telling sentence,
     and nothing of a Ruby trace.
     """
-    text = _RECORD.sub(_message_of, clean(output[-_EXAMINED:], lines=True))
+    text = _RECORD.sub(_message_of, clean(output[-EXAMINED:], lines=True))
     lines = [line[:_LINE_LIMIT] for line in text.splitlines()]
     plain = " ".join(word for line in lines for word in _without_trace(line).split())
-    for complaint in complaints():
-        if found := complaint.match.search(plain):
-            values = {name: clean(value or "", _VALUE_LIMIT) for name, value in found.groupdict().items()}
-            hint = complaint.hint.format_map(
-                {name: shlex.quote(value) if value else "" for name, value in values.items()}
-            )
-            message = clean(complaint.message.format_map(values), _MESSAGE_LIMIT)
-            return _KINDS[complaint.kind](message, hint=hint, log=log)
+    if known := recognised("vagrant", plain, log):
+        return known
     said = _gist(lines)
     message = f"{clean(command, _COMMAND_LIMIT)} failed" + (f": {said}" if said else " and said nothing")
     hint = "see whether this machine has what it takes: kdevops doctor --vagrant"
-    return InfrastructureError(clean(message, _MESSAGE_LIMIT), hint=hint, log=log)
+    return InfrastructureError(clean(message, MESSAGE_LIMIT), hint=hint, log=log)
 
 
 def _message_of(record: re.Match[str]) -> str:

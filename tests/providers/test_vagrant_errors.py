@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdevops.errors import InfrastructureError, UserError
-from kdevops.providers.vagrant_errors import Complaint, complaints, translate
+from kdevops.providers.complaints import Complaint
+from kdevops.providers.vagrant_errors import complaints, translate
 
 TEXTS = st.text(alphabet=st.characters(), max_size=300)
 
