@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import ipaddress
 import os
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from kdevops.errors import CommandError, InfrastructureError
 from kdevops.process import Completed, install_hint, run
+from kdevops.providers.door import Door, in_thread
 from kdevops.providers.vagrant_errors import translate
 
 if TYPE_CHECKING:
@@ -110,24 +110,10 @@ class VagrantTool:
         self, command: str, work: Callable[[Vagrant], T], timeout: float, hear: Callable[[str], None] | None = None
     ) -> T:
         """Have python-vagrant do `work` in a thread, with its subprocesses run by this event loop."""
-        loop = asyncio.get_running_loop()
-        running: list[asyncio.Task[Completed]] = []
-
-        async def start(argv: Sequence[str]) -> Completed:
-            running.append(asyncio.ensure_future(self._run(argv, timeout, hear)))
-            return await running[-1]
-
-        def door(argv: Sequence[str]) -> Completed:
-            return asyncio.run_coroutine_threadsafe(start(argv), loop).result()
-
-        thread = asyncio.ensure_future(asyncio.to_thread(lambda: work(_vagrant(self.root, door))))
         try:
-            return await asyncio.shield(thread)
-        except asyncio.CancelledError:
-            for task in running:
-                task.cancel()
-            await asyncio.wait({thread})
-            raise
+            return await in_thread(
+                lambda door: work(_vagrant(self.root, door)), lambda argv: self._run(argv, timeout, hear)
+            )
         except CommandError as error:
             if error.returncode is None and "did not finish" in error.message:
                 raise InfrastructureError(
@@ -169,7 +155,7 @@ def _chosen(names: Sequence[str]) -> str | None:
     return f"/^({'|'.join(names)})$/"
 
 
-def _vagrant(root: Path, door: Callable[[Sequence[str]], Completed]) -> Vagrant:
+def _vagrant(root: Path, door: Door) -> Vagrant:
     if not shutil.which("vagrant"):
         raise InfrastructureError("vagrant is not installed", hint=install_hint("vagrant"))
     import vagrant

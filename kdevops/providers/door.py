@@ -1,0 +1,34 @@
+"""Libraries that block, and run commands themselves: done in a thread, with their commands run by our event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, TypeVar
+
+from kdevops.process import Completed
+
+T = TypeVar("T")
+Door = Callable[[Sequence[str]], Completed]
+
+
+async def in_thread(work: Callable[[Door], T], run: Callable[[Sequence[str]], Coroutine[Any, Any, Completed]]) -> T:
+    """Have `work` done in a thread; the door it is given does `run` in this loop, and is cancelled when we are."""
+    loop = asyncio.get_running_loop()
+    running: list[asyncio.Task[Completed]] = []
+
+    async def start(argv: Sequence[str]) -> Completed:
+        running.append(asyncio.ensure_future(run(argv)))
+        return await running[-1]
+
+    def door(argv: Sequence[str]) -> Completed:
+        return asyncio.run_coroutine_threadsafe(start(argv), loop).result()
+
+    thread = asyncio.ensure_future(asyncio.to_thread(work, door))
+    try:
+        return await asyncio.shield(thread)
+    except asyncio.CancelledError:
+        for task in running:
+            task.cancel()
+        await asyncio.wait({thread})
+        raise

@@ -1,0 +1,265 @@
+"""Terraform as the program uses it: python-terraform's commands and parsers, run through our one door for subprocesses."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from kdevops.errors import CommandError, InfrastructureError, UserError
+from kdevops.process import Completed, run
+from kdevops.providers.door import Door, in_thread
+from kdevops.providers.terraform_errors import translate
+
+if TYPE_CHECKING:
+    from python_terraform import Terraform
+
+T = TypeVar("T")
+SHORT = 300.0
+"""Seconds that a command may take which asks no cloud."""
+_INIT = 1800.0
+_PLAN = 900.0
+_APPLY = 5400.0
+GRACE = 90.0
+"""Seconds that an interrupted command has to finish what it began in the cloud and to write it down."""
+_LOCK_TIMEOUT = "100s"
+"""How long a command waits for the state: longer than GRACE, because the one before us may be ending."""
+_ARGUMENTS = re.compile(r"^TF_CLI_ARGS(?!_init$)")
+_MAX_JSON = 64 << 20
+"""Bytes of a plan or of outputs as JSON; a machine takes some 10 KiB of a plan."""
+_MINIMUM = {"Terraform": (1, 5), "OpenTofu": (1, 6)}
+_VERSION = re.compile(r"^(Terraform|OpenTofu) v(\d+)\.(\d+)(\.\S+)?", re.MULTILINE)
+
+
+def find_tool(wanted: str | None) -> Path:
+    """The program to use: what the lab wants, else $KDEVOPS_TERRAFORM, else terraform or tofu of PATH. Raises UserError."""
+    named = wanted or os.environ.get("KDEVOPS_TERRAFORM")
+    for name in [named] if named else ["terraform", "tofu"]:
+        if found := shutil.which(os.path.expanduser(name)):  # noqa: PTH111 - it may be a name without a path
+            return Path(found).absolute()
+    if named:
+        where = "provider.tool" if wanted else "KDEVOPS_TERRAFORM"
+        raise UserError(f"{where} names {named}, and there is no such program", hint="leave it out, or correct it")
+    raise UserError(
+        "neither terraform nor tofu is installed",
+        hint="install one, from developer.hashicorp.com/terraform/install or opentofu.org/docs/intro/install; "
+        "provider.tool or KDEVOPS_TERRAFORM names one that is not in PATH",
+    )
+
+
+@dataclass(frozen=True)
+class TerraformTool:
+    """The configuration in `root`. All that the tool says is appended to `log`; `on_line` sees it as it comes.
+
+    Every method raises UserError or InfrastructureError, in words of ours, where the tool fails. `plugins` is where providers
+    are kept for all labs, unless the user's own configuration says another place.
+    """
+
+    binary: Path
+    root: Path
+    log: Path
+    plugins: Path
+    on_line: Callable[[str], None] | None = None
+
+    async def check_version(self) -> str:
+        """The tool's name and version. Raises UserError for one that is too old for our modules."""
+        done = await self._call("version", lambda it: it.cmd("version"), SHORT)
+        found = _VERSION.search(done[1])
+        if not found:
+            raise UserError(
+                f"{self.binary} does not say that it is Terraform or OpenTofu", hint="correct provider.tool"
+            )
+        product, version = found[1], (int(found[2]), int(found[3]))
+        least = _MINIMUM[product]
+        if version < least:
+            raise UserError(
+                f"{product} {version[0]}.{version[1]} is too old, {least[0]}.{least[1]} at the least is needed ({self.binary})",
+                hint="install a newer one, or name another at provider.tool",
+            )
+        return f"{product} {found[2]}.{found[3]}{found[4] or ''}"
+
+    async def init(self) -> None:
+        """Get the providers and set the backend up. What is in the plugin cache is not downloaded again."""
+        self.plugins.mkdir(parents=True, exist_ok=True)
+        await self._call("init", lambda it: it.cmd("init", **_flags(), input=False), _INIT)
+
+    async def plan(self, out: Path, *, destroy: bool = False) -> bool:
+        """Find out what is to be done and keep it in `out`; whether there is anything."""
+        options = {
+            **_flags(),
+            "input": False,
+            "detailed_exitcode": _flag(),
+            "out": str(out),
+            "lock_timeout": _LOCK_TIMEOUT,
+        }
+        if destroy:
+            options["destroy"] = _flag()
+        done = await self._call("plan", lambda it: it.cmd("plan", **options), _PLAN, fine=(0, 2))
+        return bool(done[0] == 2)
+
+    async def show(self, plan: Path) -> dict[str, Any]:
+        """A plan as JSON (developer.hashicorp.com/terraform/internals/json-format)."""
+        done = await self._call("show", lambda it: it.cmd("show", str(plan), json=_flag(), no_color=_flag()), SHORT)
+        return _object(done[1], "show")
+
+    async def apply(self, plan: Path) -> None:
+        """Do exactly what a plan says."""
+        options = {**_flags(), "input": False, "lock_timeout": _LOCK_TIMEOUT}
+        await self._call("apply", lambda it: it.cmd("apply", str(plan), **options), _APPLY)
+
+    async def destroy(self) -> None:
+        """Destroy all there is in the state."""
+        options = {**_flags(), "input": False, "auto_approve": _flag(), "lock_timeout": _LOCK_TIMEOUT}
+        await self._call("destroy", lambda it: it.cmd("destroy", **options), _APPLY)
+
+    async def outputs(self) -> dict[str, Any]:
+        """The values of all outputs, by name."""
+        found = await self._call("output", lambda it: it.output(no_color=_flag()), SHORT)
+        if not isinstance(found, dict):
+            raise InfrastructureError("terraform output did not print an object", log=self.log)
+        return {name: each.get("value") for name, each in found.items() if isinstance(each, dict)}
+
+    async def resources(self) -> list[str]:
+        """The addresses of all resources that are in the state, without what was only looked up."""
+        done = await self._call("state list", lambda it: it.cmd("state list"), SHORT, fine=(0, 1))
+        if done[0] == 1 and "No state file was found" not in done[1] + done[2]:
+            raise translate(done[1] + done[2], command=f"{self.binary.name} state list", log=self.log)
+        lines = [line.strip() for line in done[1].splitlines()] if done[0] == 0 else []
+        return [line for line in lines if line and not re.search(r"(?:^|\.)data\.", line)]
+
+    async def push_errored(self) -> None:
+        """Bring a state to its place that could not be saved when it was made."""
+        errored = self.root / "errored.tfstate"
+        if errored.exists():
+            await self._call("state push", lambda it: it.cmd("state push", str(errored)), SHORT)
+            errored.replace(errored.with_suffix(".pushed"))
+
+    async def _call(
+        self, command: str, work: Callable[[Terraform], T], timeout: float, *, fine: tuple[int, ...] = (0,)
+    ) -> T:
+        """Have python-terraform do `work` in a thread, with its subprocesses run by this event loop."""
+        name = f"{self.binary.name} {command}"
+        try:
+            return await in_thread(lambda door: work(_through(self, door)), lambda argv: self._run(argv, timeout, fine))
+        except ValueError as error:
+            raise InfrastructureError(
+                f"{name} printed something else than was asked for: {error}", log=self.log
+            ) from None
+        except CommandError as error:
+            if error.returncode is None and "did not finish" in error.message:
+                raise InfrastructureError(
+                    f"{name} did not finish within {timeout:.0f} s", hint=f"see {self.log}", log=self.log
+                ) from None
+            raise translate(error.output or error.message, command=name, log=self.log) from None
+
+    async def _run(self, argv: Sequence[str], timeout: float, fine: tuple[int, ...]) -> Completed:
+        said: list[str] = []
+        printed = bytearray()
+
+        def listen(line: str) -> None:
+            said.append(line)
+            del said[:-2000]
+            if self.on_line:
+                self.on_line(line)
+
+        def collect(chunk: bytes) -> None:
+            printed.extend(chunk)
+            if len(printed) > _MAX_JSON:
+                raise InfrastructureError(f"{' '.join(argv[:2])} printed more than {_MAX_JSON >> 20} MiB", log=self.log)
+
+        machine = "-json" in argv
+        unset = [word for each in _foreign(os.environ) for word in ("-u", each)]
+        done = await run(
+            ["env", *unset, *argv] if unset else argv,
+            cwd=self.root,
+            env=self._environment(),
+            timeout=timeout,
+            check=False,
+            on_line=None if machine else listen,
+            on_bytes=collect if machine else None,
+            # A plan and outputs may hold what is secret.
+            log_to=None if machine else self.log,
+            interrupt_grace=GRACE,
+        )
+        if done.returncode not in fine:
+            output = done.stderr if machine else "\n".join(said)
+            raise CommandError("terraform failed", argv=tuple(argv), returncode=done.returncode, output=output)
+        if machine:
+            return Completed(done.argv, done.returncode, printed.decode(errors="replace"), done.stderr, done.seconds)
+        return done
+
+    def _environment(self) -> dict[str, str]:
+        own = {
+            "TF_IN_AUTOMATION": "1",
+            "TF_INPUT": "0",
+            "CHECKPOINT_DISABLE": "1",
+            # The user's may be one for all directories, and then labs would share their backends.
+            "TF_DATA_DIR": str(self.root / ".terraform"),
+            "LC_ALL": "C.UTF-8",
+        }
+        if not os.environ.get("TF_PLUGIN_CACHE_DIR") and not _configures_plugin_cache():
+            own["TF_PLUGIN_CACHE_DIR"] = str(self.plugins)
+        return own
+
+
+def _object(text: str, command: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise InfrastructureError(f"terraform {command} did not print JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise InfrastructureError(f"terraform {command} did not print an object")
+    return found
+
+
+def _foreign(environment: os._Environ[str] | dict[str, str]) -> list[str]:
+    """What somebody's environment may hold that would have the tool work on another state, or otherwise than we told it."""
+    return [name for name in environment if name == "TF_WORKSPACE" or _ARGUMENTS.match(name)]
+
+
+def _configures_plugin_cache() -> bool:
+    """Whether the user's CLI configuration names a directory for providers; the environment would win over it."""
+    named = os.environ.get("TF_CLI_CONFIG_FILE") or os.environ.get("TERRAFORM_CONFIG")
+    home = Path.home()
+    files = (
+        [Path(named)] if named else [home / ".terraformrc", home / ".tofurc", *(home / ".terraform.d").glob("*.tfrc")]
+    )
+    return any(re.search(r"^\s*plugin_cache_dir\s*=", _text(path), re.MULTILINE) for path in files)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")[: 1 << 20]
+    except OSError:
+        return ""
+
+
+def _flag() -> Any:
+    from python_terraform import IsFlagged
+
+    return IsFlagged
+
+
+def _flags() -> dict[str, Any]:
+    return {"no_color": _flag()}
+
+
+def _through(tool: TerraformTool, door: Door) -> Terraform:
+    from python_terraform import Terraform
+
+    class Through(Terraform):
+        """python-terraform would run Terraform itself, without a deadline, and read a state file that may be old."""
+
+        def cmd(self, cmd: str, *args: str, **kwargs: Any) -> tuple[int, str, str]:
+            done = door(self.generate_cmd_string(cmd, *args, **kwargs))
+            return done.returncode, done.stdout, done.stderr
+
+        def read_state_file(self, file_path: str | None = None) -> None:
+            """The state is not ours to read."""
+
+    return Through(working_dir=str(tool.root), terraform_bin_path=str(tool.binary))
