@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 
 MAX_LINE = 4096
 """Bytes of one console line that are looked at."""
 _POLL = 0.1
+_PUT_ASIDE = (".0", ".old")
+"""What comes behind the name of a console that grew too long: by libvirt's virtlogd, and by our own recorder."""
 _PREFIX = len("2026-11-21T00:31:02.123Z ")
 
 
@@ -37,22 +42,42 @@ def end_of(path: Path) -> int:
         return 0
 
 
+@dataclass
+class Reader:
+    """Reads what is added to a console. Of a file that was put aside since the last look, the rest comes first."""
+
+    path: Path
+    offset: int = 0
+    _inode: int | None = None
+
+    def read(self, limit: int = 1 << 20) -> bytes:
+        """What comes next, at most `limit` bytes; nothing as long as there is no more.
+
+        Raises OSError where the console cannot be read.
+        """
+        with self.path.open("rb") as file:
+            found = os.fstat(file.fileno())
+            if found.st_size < self.offset or self._inode not in (None, found.st_ino):
+                if rest := _former(self.path, self.offset, limit, self._inode):
+                    self.offset += len(rest)
+                    return rest
+                self.offset = 0
+            self._inode = found.st_ino
+            file.seek(self.offset)
+            chunk = file.read(limit)
+        self.offset += len(chunk)
+        return chunk
+
+
 async def follow(path: Path, offset: int = 0) -> AsyncIterator[str]:
     """Every line of the console from `offset` on, as it comes, for ever; a rotated file's successor is followed."""
     rest = b""
-    inode = None
+    reader = Reader(path, offset)
     while True:
         try:
-            with path.open("rb") as file:
-                current = path.stat()
-                if inode not in (None, current.st_ino):
-                    offset = 0
-                inode = current.st_ino
-                file.seek(offset)
-                chunk = file.read(1 << 20)
+            chunk = reader.read()
         except FileNotFoundError:
             chunk = b""
-        offset += len(chunk)
         *lines, rest = (rest + chunk).split(b"\n")
         rest = rest[:MAX_LINE]
         for line in lines:
@@ -69,10 +94,26 @@ def read_since(path: Path, offset: int, limit: int = 1 << 20, *, end: int | None
     try:
         with path.open("rb") as file:
             size = file.seek(0, 2)
+            before = _former(path, offset, -limit) if size < offset else b""
             start = 0 if size < offset else offset
             if end is not None and start <= end:
                 size = min(size, end)
             begin = file.seek(max(start, size - limit))
-            return [strip_prefix(line) for line in file.read(size - begin).decode(errors="replace").splitlines()]
-    except FileNotFoundError:
+            text = (before + file.read(size - begin))[-limit:]
+    except OSError:
         return []
+    return [strip_prefix(line) for line in text.decode(errors="replace").splitlines()]
+
+
+def _former(path: Path, offset: int, limit: int, inode: int | None = None) -> bytes:
+    """What stands from `offset` on in the file that was `path` until it was put aside, as far as that can be told.
+
+    The first `limit` bytes of it, or for a negative limit the last.
+    """
+    for suffix in _PUT_ASIDE:
+        with contextlib.suppress(OSError), path.with_name(path.name + suffix).open("rb") as file:
+            found = os.fstat(file.fileno())
+            if found.st_size >= offset and inode in (None, found.st_ino):
+                file.seek(offset if limit > 0 else max(offset, found.st_size + limit))
+                return file.read(abs(limit))
+    return b""

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from kdevops.guest.console import Reader
 from kdevops.paths import write_atomic
 
 _LAST_WORDS = (
@@ -68,6 +69,9 @@ class DeathWatch:
     _rest: bytes = b""
     _dead: bool = field(default=False)
 
+    def __post_init__(self) -> None:
+        self._reader = Reader(self.console, self.offset)
+
     def alive(self) -> bool:
         """Whether the machine runs, and its kernel has not ended since the watch began."""
         self._dead = self._dead or self._ended() or (self.pidfile is not None and not self.pidfile.exists())
@@ -75,16 +79,11 @@ class DeathWatch:
 
     def _ended(self) -> bool:
         try:
-            with self.console.open("rb") as file:
-                if file.seek(0, 2) < self.offset:
-                    self.offset = 0  # its writer began anew
-                file.seek(self.offset)
-                while chunk := file.read(1 << 20):
-                    self.offset += len(chunk)
-                    text = self._rest + chunk
-                    if says_end(text):
-                        return True
-                    self._rest = text[-_LONGEST:]
+            while chunk := self._reader.read():
+                text = self._rest + chunk
+                if says_end(text):
+                    return True
+                self._rest = text[-_LONGEST:]
         except OSError:
             return False  # no console is no proof of death
         return False

@@ -3,10 +3,11 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdevops.guest.console import end_of, follow, read_since, strip_prefix, tail
+from kdevops.guest.console import Reader, end_of, follow, read_since, strip_prefix, tail
 
 STAMP = "2026-11-21T00:31:02.123Z "
 
@@ -46,6 +47,79 @@ def test_what_is_read_is_bounded(tmp_path: Path) -> None:
     assert read_since(path, 100, end=103) == ["", "la"]
     assert read_since(path, 0, limit=3, end=103) == ["", "la"]
     assert read_since(path, 900, end=999) == ["x" * 100, "last"], "it was rotated since"
+
+
+def test_nothing_between_two_looks_is_lost_when_a_console_is_put_aside(tmp_path: Path) -> None:
+    path = tmp_path / "console.log"
+    path.write_bytes(b"seen ")
+    reader = Reader(path)
+    assert reader.read() == b"seen "
+    with path.open("ab") as file:
+        file.write(b"the rest, which is longer than what comes ")
+    path.rename(tmp_path / "console.log.0")
+    with pytest.raises(FileNotFoundError):
+        reader.read()
+    path.write_bytes(b"new")
+    assert reader.read(9) == b"the rest,"
+    assert reader.read() == b" which is longer than what comes "
+    assert reader.read() == b"new"
+    assert reader.read() == b""
+
+
+def test_a_console_that_was_put_aside_before_the_first_look(tmp_path: Path) -> None:
+    path = tmp_path / "console.log"
+    (tmp_path / "console.log.0").write_bytes(b"old, and so on\n")
+    path.write_bytes(b"new\n")
+    reader = Reader(path, len(b"old, "))
+    assert [reader.read(), reader.read()] == [b"and so on\n", b"new\n"]
+    assert read_since(path, len(b"old, ")) == ["and so on", "new"]
+    assert read_since(path, len(b"old, "), limit=6) == ["n", "new"]
+    assert read_since(path, 1) == ["ew"], "whether it was put aside cannot be told"
+
+
+def test_a_console_that_is_begun_anew_in_its_place_is_read_from_its_start(tmp_path: Path) -> None:
+    path = tmp_path / "console.log"
+    (tmp_path / "console.log.0").write_bytes(b"of some other time, and long enough")
+    path.write_bytes(b"before")
+    reader = Reader(path)
+    reader.read()
+    path.write_bytes(b"new")
+    assert reader.read() == b"new"
+
+
+@given(st.lists(st.tuples(st.binary(min_size=1, max_size=9), st.booleans(), st.booleans()), max_size=12))
+def test_all_that_was_written_is_read_once(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[bytes, bool, bool]]
+) -> None:
+    """Any writing, putting aside and looking, as long as somebody looks between two times of putting aside."""
+    path = tmp_path_factory.mktemp("console") / "console.log"
+    path.touch()
+    reader, read, written, fresh = Reader(path), b"", b"", False
+    read += reader.read()
+
+    def look() -> None:
+        nonlocal read
+        while chunk := reader.read(4):
+            read += chunk
+
+    for text, rotates, looks in steps:
+        with path.open("ab") as file:
+            file.write(text)
+        written += text
+        if looks:
+            look()
+            fresh = True
+        if rotates and fresh:
+            path.replace(path.with_name("console.log.0"))
+            path.touch()
+            fresh = False
+    look()
+    assert read == written
+
+
+def test_a_console_that_may_not_be_read_is_none(tmp_path: Path) -> None:
+    (tmp_path / "console.log").mkdir()
+    assert read_since(tmp_path / "console.log", 0) == []
 
 
 def test_following_sees_lines_as_they_come_and_across_a_rotation(tmp_path: Path) -> None:

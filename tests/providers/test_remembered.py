@@ -66,6 +66,19 @@ def test_a_console_that_was_begun_anew_is_read_from_its_start(tmp_path: Path) ->
     assert not watch.alive()
 
 
+def test_last_words_before_a_console_was_put_aside_are_heard(tmp_path: Path) -> None:
+    console = tmp_path / "console.log"
+    console.write_bytes(b"x" * 100)
+    watch = DeathWatch(console, 0)
+    assert watch.alive()
+    with console.open("ab") as file:
+        file.write(PANIC[:30])
+    console.rename(tmp_path / "console.log.0")
+    assert watch.alive(), "there is no console for a moment"
+    console.write_bytes(PANIC[30:] + b"y" * 200)
+    assert not watch.alive()
+
+
 @given(st.lists(st.integers(1, 30), max_size=8))
 def test_last_words_are_heard_however_they_are_cut(tmp_path_factory: pytest.TempPathFactory, cuts: list[int]) -> None:
     console = tmp_path_factory.mktemp("cut") / "console.log"
