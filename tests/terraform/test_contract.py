@@ -1,0 +1,103 @@
+"""What the modules of all clouds have in common, and what README.md says of it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from typing import get_args
+
+import pytest
+from terraform_tool import MODULES, clouds, tool
+
+from kdevops.lab.terraform import Cloud
+
+FILES = {"versions.tf", "variables.tf", "cloud.tf", "main.tf", "network.tf", "outputs.tf"}
+REFERENCE = "aws"
+OUTPUT = re.compile(r'^output "(\w+)" \{\n  description = "(.*)"\n', re.MULTILINE)
+VARIABLE = re.compile(r'^variable "(\w+)" \{\n(.*?)^\}\n', re.MULTILINE | re.DOTALL)
+README = (MODULES / "README.md").read_text()
+
+
+def variables(cloud: str, file: str = "variables.tf") -> dict[str, str]:
+    """A module's variables: name → what stands between its braces."""
+    path = MODULES / cloud / file
+    return dict(VARIABLE.findall(path.read_text())) if path.exists() else {}
+
+
+def outputs(cloud: str) -> dict[str, str]:
+    """A module's outputs: name → description."""
+    return dict(OUTPUT.findall((MODULES / cloud / "outputs.tf").read_text()))
+
+
+def table(heading: str) -> dict[str, str]:
+    """The table below a heading of README.md: name → type."""
+    section = README.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (`.*?`) \| ([^|]*) \|", section, re.MULTILINE)
+    return {name: kind for names, kind in rows for name in re.findall(r"`(\w+)`", names)}
+
+
+def test_every_cloud_of_a_lab_file_has_a_module() -> None:
+    assert set(clouds()) == set(get_args(Cloud))
+
+
+@pytest.mark.parametrize("cloud", clouds())
+def test_module_has_the_usual_files(cloud: str) -> None:
+    files = {path.name for path in (MODULES / cloud).glob("*.tf")}
+    assert FILES - {"cloud.tf"} <= files <= FILES
+
+
+@pytest.mark.parametrize("cloud", clouds())
+def test_variables_are_the_same_text(cloud: str) -> None:
+    assert (MODULES / cloud / "variables.tf").read_bytes() == (MODULES / REFERENCE / "variables.tf").read_bytes()
+
+
+@pytest.mark.parametrize("cloud", clouds())
+def test_outputs_are_the_same(cloud: str) -> None:
+    assert outputs(cloud) == outputs(REFERENCE)
+    assert len(outputs(cloud)) == (MODULES / cloud / "outputs.tf").read_text().count('output "')
+
+
+@pytest.mark.parametrize("cloud", clouds())
+@pytest.mark.parametrize("file", ["variables.tf", "cloud.tf"])
+def test_variables_say_what_they_are(cloud: str, file: str) -> None:
+    path = MODULES / cloud / file
+    found = variables(cloud, file)
+    assert len(found) == (path.read_text().count('variable "') if path.exists() else 0)
+    for name, body in found.items():
+        assert re.search(r'^  description = "\w.*\."$', body, re.MULTILINE), f"{name}: {body}"
+        assert re.search(r"^  type +=", body, re.MULTILINE), name
+
+
+def test_readme_names_the_variables() -> None:
+    named = table("What goes in")
+    assert named.keys() == variables(REFERENCE).keys()
+    for name, body in variables(REFERENCE).items():
+        assert f"type        = {named[name]}\n" in body, name
+
+
+def test_readme_names_the_outputs() -> None:
+    assert table("What comes out").keys() == outputs(REFERENCE).keys()
+
+
+@pytest.mark.parametrize("cloud", clouds())
+def test_module_is_formatted(cloud: str) -> None:
+    done = subprocess.run(
+        [tool(), "fmt", "-check", "-diff", "-recursive", str(MODULES / cloud)],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("cloud", clouds())
+def test_providers_are_pinned_by_a_range(cloud: str) -> None:
+    text = (MODULES / cloud / "versions.tf").read_text()
+    assert 'required_version = ">= 1.5"' in text
+    sources, ranges = (
+        re.findall(r"^ +source +=", text, re.MULTILINE),
+        re.findall(r'^ +version += "(.*)"', text, re.MULTILINE),
+    )
+    assert len(sources) == len(ranges) > 0
+    assert all("~>" in each or "<" in each for each in ranges), "a newer major version may change what a module means"
