@@ -173,7 +173,10 @@ def _kernel(kernel: DirectKernel) -> dict[str, Any]:
 def _make_files(home: Path, guest: dict[str, Any], *, backend: str) -> None:
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     if guest["console"]:
-        (home / "console.log").touch(mode=0o600)
+        console = home / "console.log"
+        if console.exists() and not os.access(console, os.R_OK | os.W_OK):
+            console.unlink()  # libvirt has made it anew, or begun another, and that is root's
+        console.touch(mode=0o600)
     if backend == "libvirt":
         for disk in guest["disks"]:
             if "path" in disk:

@@ -102,15 +102,23 @@ class VagrantLab:
         return self.directory.guest(name) / "console.log"
 
     def keep_console(self, name: str) -> None:
-        """Put what the console has to its past: a hypervisor that starts a machine may begin the file anew."""
+        """Put what the console has to its past, for VirtualBox begins the file anew when a machine starts; libvirt appends."""
         console = self.console(name)
-        if text := console.read_bytes()[-_PAST:] if console.exists() else b"":
+        if self.vagrant.backend == "virtualbox" and (text := _end_of(console)):
             past = console.with_name("console.past.log")
-            kept = past.read_bytes() if past.exists() else b""
-            write_atomic(past, (kept + text)[-_PAST:], mode=0o600)
+            write_atomic(past, (_end_of(past) + text)[-_PAST:], mode=0o600)
 
     def _state(self, name: str) -> Path:
         return self.directory.guest(name) / "vagrant.json"
+
+
+def _end_of(console: Path) -> bytes:
+    try:
+        with console.open("rb") as file:
+            file.seek(max(0, file.seek(0, 2) - _PAST))
+            return file.read()
+    except OSError:
+        return b""
 
 
 def digest(facts: Sequence[Any]) -> str:

@@ -44,6 +44,14 @@ module Vagrant
   end
 end
 
+if ENV["LIBVIRT_PLUGIN"]
+  module VagrantPlugins
+    module ProviderLibvirt
+      VERSION = ENV["LIBVIRT_PLUGIN"]
+    end
+  end
+end
+
 puts(JSON.generate(ARGV.map do |file|
   ENV.delete("VAGRANT_DEFAULT_PROVIDER")
   load file

@@ -64,9 +64,10 @@ def rendered(
     return render(lab, directory, BOX, driver=driver, kernel=kernel)
 
 
-def told(*roots: Path, home: Path, cwd: Path | None = None) -> list[dict[str, Any]]:
-    """What the Vagrantfiles in these directories tell Vagrant."""
+def told(*roots: Path, home: Path, cwd: Path | None = None, plugin: str | None = None) -> list[dict[str, Any]]:
+    """What the Vagrantfiles in these directories tell Vagrant, with this version of its plugin for libvirt."""
     environment = {**os.environ, "VAGRANT_HOME": str(home), "LC_ALL": "C"}
+    environment |= {"LIBVIRT_PLUGIN": plugin} if plugin else {}
     argv = ["ruby", STAND_IN, *(root / "Vagrantfile" for root in roots)]
     done = subprocess.run(argv, env=environment, cwd=cwd, capture_output=True, text=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stderr[-3000:]
@@ -135,6 +136,27 @@ def test_libvirt_is_told_what_the_lab_asks_for(tmp_path: Path) -> None:
         "qemu:///system", "qemu+ssh://me@big/system", "qemu:///system",
     ]  # fmt: skip
     assert calls(found["demo-2"], "serial") == [{"type": "pty"}], "a file there would not be ours to read"
+
+
+@NEEDS_RUBY
+@pytest.mark.parametrize(("plugin", "more"), [("0.11.2", "' append='on"), ("0.12.0", ""), ("", "")])
+def test_a_console_stays_its_owners(tmp_path: Path, plugin: str, more: str) -> None:
+    root = tmp_path / "demo"
+    (config,) = told(rendered(root, a_lab()), home=tmp_path, plugin=plugin)
+    (serial,) = calls(machines(config)["demo-1"], "serial")
+    assert serial["source"] == {"path": f"{root}/guests/demo-1/console.log{more}", "append": "on"}
+
+
+def test_a_console_that_became_somebody_elses_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = tmp_path / "demo"
+    rendered(root, a_lab())
+    console = root / "guests/demo-1/console.log"
+    console.write_text("said")
+    rendered(root, a_lab())
+    assert console.read_text() == "said"
+    monkeypatch.setattr(os, "access", lambda path, mode: path != console)
+    rendered(root, a_lab())
+    assert console.read_text() == ""
 
 
 @NEEDS_RUBY

@@ -47,7 +47,7 @@ list-unit-files*) cat unit-files ;;
 show*) printf 'LoadState=loaded\\nActiveState=%s\\nUnitFileState=enabled\\n' "$(cat active)" ;;
 is-enabled*) echo enabled ;;
 start*) echo active >active; echo "$@" >>started ;;
-restart*) echo "$@" >>started ;;
+restart* | reload*) echo "$@" >>started ;;
 esac
 """
 
@@ -65,6 +65,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     (tmp_path / "state/unit-files").write_text("libvirtd.socket enabled enabled\nvirtqemud.socket disabled enabled\n")
     (tmp_path / "state/active").write_text("inactive\n")
     (tmp_path / "etc/qemu.conf").write_text('#user = "libvirt-qemu"\n')
+    (tmp_path / "etc/virtlogd.conf").write_text("#max_size = 2097152\n")
     tool(tmp_path / "bin/virsh", VIRSH.format(state=tmp_path / "state"))
     tool(tmp_path / "bin/systemctl", SYSTEMCTL.format(state=tmp_path / "state"))
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/sbin:/usr/bin:/sbin:/bin")
@@ -85,7 +86,7 @@ def apply(tmp_path: Path, variables: dict[str, Any]) -> PlayResult:
 
 def test_what_is_not_there_is_made_once(tmp_path: Path, machine: dict[str, Any]) -> None:
     state = tmp_path / "state"
-    assert apply(tmp_path, machine).changed == {"localhost": 8}
+    assert apply(tmp_path, machine).changed == {"localhost": 11}
     asked = (state / "asked").read_text().splitlines()
     assert [line for line in asked if not line.startswith(("uri", "pool-list", "net-list"))] == [
         "pool-define /dev/stdin",
@@ -96,7 +97,9 @@ def test_what_is_not_there_is_made_once(tmp_path: Path, machine: dict[str, Any])
         "net-start default",
         "net-autostart default",
     ]
-    assert (state / "started").read_text() == "start libvirtd.socket\n"
+    started = (state / "started").read_text().splitlines()
+    assert started == ["start libvirtd.socket", "restart libvirtd.service", "reload virtlogd.service"]
+    assert "\nmax_size = 268435456\n" in (tmp_path / "etc/virtlogd.conf").read_text()
     assert "tini" not in (tmp_path / "packages").read_text().split()
     assert apply(tmp_path, machine).changed == {}
     assert (tmp_path / "etc/qemu.conf").read_text() == '#user = "libvirt-qemu"\n'
@@ -115,8 +118,8 @@ def test_what_is_stopped_is_started_and_settings_come_and_go(tmp_path: Path, mac
     assert "define" not in asked
     assert "vagrant" not in (tmp_path / "packages").read_text()
     assert '\nuser = "root"\n' in settings.read_text()
-    assert (state / "started").read_text() == "restart virtqemud.service\n"
-    assert apply(tmp_path, variables).changed == {"localhost": 2}
+    assert (state / "started").read_text() == "restart virtqemud.service\nreload virtlogd.service\n"
+    assert apply(tmp_path, variables).changed == {"localhost": 3}
     assert settings.read_text() == '#user = "libvirt-qemu"\n'
 
 
@@ -141,6 +144,7 @@ DAEMON = """\
 #!/bin/sh
 printf %s $$ >{run}/${{0##*/}}.pid
 trap 'rm {run}/${{0##*/}}.pid; exit' TERM
+trap 'echo again >>{run}/${{0##*/}}.again' USR1
 while :; do sleep 0.05; done
 """
 
@@ -176,7 +180,7 @@ class Daemons:
         return done
 
     def pids(self) -> dict[str, str]:
-        return {path.stem: path.read_text() for path in self.run.iterdir() if path.read_text()}
+        return {path.stem: path.read_text() for path in self.run.glob("*.pid") if path.read_text()}
 
 
 @pytest.fixture
@@ -203,6 +207,10 @@ def test_new_settings_start_libvirtd_again(daemons: Daemons) -> None:
     assert daemons("start", "again").stdout == "stopped libvirtd\nstarted libvirtd\n"
     after = daemons.pids()
     assert (after["virtlogd"], after["libvirtd"] != before["libvirtd"]) == (before["virtlogd"], True)
+    deadline = time.monotonic() + 10
+    while not (daemons.run / "virtlogd.again").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert [path.name for path in daemons.run.glob("*.again")] == ["virtlogd.again"], "it keeps the consoles of guests"
 
 
 def test_the_process_file_of_one_that_was_killed_is_nothing(daemons: Daemons) -> None:
