@@ -13,8 +13,6 @@ provider "google" {
 # Its id tells apart what two labs of one name make in one project, where names must differ.
 resource "terraform_data" "lab" {}
 
-data "google_client_config" "current" {}
-
 locals {
   suffix = substr(terraform_data.lab.id, 0, 6)
   prefix = "kdevops-${var.lab}-${local.suffix}"

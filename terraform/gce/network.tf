@@ -6,9 +6,14 @@ locals {
   ipv6         = length(local.allowed_ipv6) > 0
 
   region_of_zone = try(regex("^([a-z0-9-]+)-[a-z]$", var.zone)[0], "")
-  region         = coalesce(var.region, local.region_of_zone, data.google_client_config.current.region, "us-central1")
-  zone_of_user   = try(startswith(data.google_client_config.current.zone, "${local.region}-"), false) ? data.google_client_config.current.zone : ""
+  region         = coalesce(var.region, local.region_of_zone, one(data.google_client_config.user[*].region), "us-central1")
+  zone_of_user   = try(regex("^${local.region}-[a-z]$", one(data.google_client_config.user[*].zone)), "")
   zone           = coalesce(var.zone, local.zone_of_user, sort(data.google_compute_zones.region.names)[0])
+}
+
+# Asked only when nobody says where: it has a token of the user's with it, good for an hour, which stays in the state.
+data "google_client_config" "user" {
+  count = var.region == "" && var.zone == "" ? 1 : 0
 }
 
 # All of them, whether up or down: machines are not to move when a zone has trouble.
