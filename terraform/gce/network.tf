@@ -19,6 +19,13 @@ data "google_client_config" "user" {
 # All of them, whether up or down: machines are not to move when a zone has trouble.
 data "google_compute_zones" "region" {
   region = local.region
+
+  lifecycle {
+    postcondition {
+      condition     = length(self.names) > 0 && (var.zone == "" || contains(self.names, var.zone))
+      error_message = "There is no ${var.zone != "" ? "zone ${var.zone}" : "zone"} in a region ${local.region}."
+    }
+  }
 }
 
 resource "google_compute_network" "lab" {
