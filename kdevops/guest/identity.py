@@ -2,8 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from kdevops.errors import InfrastructureError
 from kdevops.guest.ssh import SshTarget
+
+# Notes, parameters, and whether there is a boot loader that can be told about kernels: role bootlinux knows GRUB.
+_LOOK = """
+od -An -v -tx1 /sys/kernel/notes | tr -d ' \\n'; echo
+cat /proc/cmdline
+uname -r
+[ ! -e /boot/grub/grub.cfg ] && [ ! -e /boot/grub2/grub.cfg ] && [ ! -d /boot/efi/EFI ] || echo loader
+"""
+
+
+async def runs_as_given(
+    ssh: SshTarget, build_id: str | None, release: str, words: Sequence[str], *, timeout: float
+) -> bool:
+    """Whether a guest without a boot loader of its own was started with this kernel, so that nothing is to be installed.
+
+    Raises InfrastructureError when it was started without one of the parameters `words`: nobody here can change that.
+    """
+    done = await ssh.run(["sh", "-c", _LOOK], timeout=timeout)
+    notes, cmdline, running, loader = [*done.stdout.splitlines(), "", "", "", ""][:4]
+    if loader or not (build_id in notes if build_id else running == release):
+        return False
+    if lacking := [word for word in words if word not in cmdline.split()]:
+        raise InfrastructureError(
+            f"guest {ssh.name} runs its kernel without “{' '.join(lacking)}”, and has no boot loader that could be told",
+            hint="whoever starts the machine has to give its kernel these parameters",
+        )
+    return True
 
 
 async def prove_kernel(ssh: SshTarget, build_id: str | None, release: str, *, timeout: float) -> None:

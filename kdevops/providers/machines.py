@@ -40,7 +40,10 @@ class Machines(Protocol):
         """In a few words where they are, for the user: "3 machines that exist", "aws, eu-central-1"."""
 
     async def start(self, names: tuple[str, ...]) -> Mapping[str, Place]:
-        """Have these machines exist. Raises KdevopsError for what cannot be had."""
+        """Have these machines exist. Raises KdevopsError for what cannot be had.
+
+        Of several, one that cannot be had may be left out; whoever is asked for it alone says why.
+        """
 
     async def stop(self, names: tuple[str, ...] = ()) -> None:
         """Give machines back, all of the lab without names, also what an interrupted `start` left."""

@@ -17,7 +17,7 @@ from kdevops.process import Completed
 from kdevops.providers.base import Guest
 from kdevops.results.model import Outcome, Status, TestId
 from kdevops.results.text import clean
-from kdevops.run.fate import LAST_WORDS, fate, oops_text, outlives
+from kdevops.run.fate import LAST_WORDS, fate, gone, oops_text, outlives, prove_silent
 from kdevops.run.job import COMMAND, MAX_LOST, UNHEALTHY_TAINT, Job
 from kdevops.run.leftovers import Leftovers
 from kdevops.run.work import Work
@@ -240,14 +240,15 @@ class Chunk:
         seconds = time.monotonic() - current.since
         last = self._work.lost >= MAX_LOST
         factor = self._job.provider.factor
+        await gone(self._guest)  # its last words are looked for in what the console says by now
         await outlives(self._guest, LAST_WORDS)
         # A kernel dies once: its last words may have overtaken what the harness said of the test before.
         places = (current.offset, self._console_start)
         offset = next((place for place in places if self._died_since(place)), current.offset)
         try:
             outcome = await fate(self._guest, error, offset, seconds, factor=factor, last=last)
-        except InfrastructureError:
-            self._try_alone(current.test, error.message, Outcome(Status.MISSING, reason=error.message))
+        except InfrastructureError as trouble:
+            self._try_alone(current.test, trouble.message, Outcome(Status.MISSING, reason=trouble.message))
         else:
             self._finish(current.test, outcome)
         return self._give_back(error.message)
@@ -263,6 +264,10 @@ class Chunk:
             raise InfrastructureError(f"{self._work.suite} said nothing for {silence:.0f} s and ran no test")
         current = self._current
         seconds = time.monotonic() - current.since
+        try:
+            await prove_silent(self._guest)
+        except LostGuestError as error:
+            return await self._lost(error)
         await self._let_the_kernel_tell()
         lines = console.read_since(self._guest.console, current.offset, _MAX_CONSOLE)
         reason = f"not done after {seconds:.0f} s"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 
-from kdevops.errors import InfrastructureError
+from kdevops.errors import InfrastructureError, LostGuestError
 from kdevops.guest import console
 from kdevops.providers.base import Guest
 from kdevops.results.model import Outcome, Status
@@ -13,6 +14,8 @@ from kdevops.run.job import GRACE, MAX_LOST
 from kdevops.triage.farewell import find_farewell
 from kdevops.triage.oops import find_oops
 
+_ASKING = 20.0
+"""Seconds for whoever has a machine to say that it is still there."""
 LAST_WORDS = 3.0
 """Seconds in which a machine whose connection broke may be seen to be gone."""
 
@@ -23,8 +26,14 @@ async def fate(
     """How the test ended that ran when the guest was lost with `error`; its console is read from `offset` on.
 
     Raises `error` where nothing explains the loss, unless this is the `last` try: then the test is what they had in common.
+    Raises InfrastructureError when the machine itself was taken away, in whichever try.
     """
+    if why := await gone(guest):
+        raise InfrastructureError(why)
     alive = await outlives(guest, LAST_WORDS)
+    oops = find_oops(console.read_since(guest.console, offset))
+    if alive and not (oops and oops.fatal) and await guest.restarted():
+        alive = False
     lines = console.read_since(guest.console, offset)
     oops = find_oops(lines)
     if oops and oops.fatal:
@@ -38,6 +47,22 @@ async def fate(
     farewell = find_farewell(lines)
     said = f"was ended from inside ({farewell})" if farewell else "ended without a word"
     return Outcome(Status.CRASH, seconds, f"the machine {said} {MAX_LOST + 1} times in a row")
+
+
+async def gone(guest: Guest) -> str:
+    """Why the guest's machine is no more, "" where it is there or nobody says in time; its console is up to date then."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_ASKING):
+            return await guest.gone()
+    return ""
+
+
+async def prove_silent(guest: Guest) -> None:
+    """Raise LostGuestError when a guest that fell silent does not hang: its machine is gone, or in another boot by now."""
+    if why := await gone(guest):
+        raise LostGuestError(why)
+    if await guest.restarted():
+        raise LostGuestError(f"guest {guest.name} is in another boot")
 
 
 async def outlives(guest: Guest, seconds: float) -> bool:

@@ -5,34 +5,28 @@ from __future__ import annotations
 import platform
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kdevops.errors import UserError
 from kdevops.guest.ssh import SshTarget
-from kdevops.kernel.artifact import Artifact
 from kdevops.lab.hosts import Hosts
 from kdevops.lab.model import Lab, Qemu
 from kdevops.lab.terraform import Terraform
 from kdevops.lab.vagrant import Vagrant
-from kdevops.paths import write_atomic
 from kdevops.progress import Report
 from kdevops.providers.acceleration import Acceleration, probe
 from kdevops.providers.architecture import architecture
 from kdevops.providers.base import BootKernel, Provider
 from kdevops.providers.guest_files import LabDirectory
 from kdevops.providers.qemu import QemuProvider
-from kdevops.provision import ansible, inventory
 from kdevops.run.build import Built
 from kdevops.run.initrd import initrd_for
+from kdevops.run.installs import install_kernel, refuse_servers
 from kdevops.run.places import Places
 from kdevops.suites.registry import servers_of
 
 if TYPE_CHECKING:
     from kdevops.providers.vagrant import VagrantProvider
-
-
-_INSTALL = 900.0
-"""Accelerated seconds for a kernel to get into guests and boot there, all of them beside each other."""
 
 
 def attached(lab: Lab, places: Places) -> Provider:
@@ -87,11 +81,7 @@ async def probe_acceleration(lab: Lab, places: Places, kernel: Path | None, repo
 
 
 async def _vagrant(lab: Lab, wanted: Vagrant, places: Places, built: Built, report: Report) -> VagrantProvider:
-    if built.servers:
-        raise UserError(
-            f"the profiles of {built.servers[0].name} need a server guest, which provider vagrant does not give",
-            hint="provider: {type: qemu} does; or test what needs no server here",
-        )
+    refuse_servers(lab, built)
     if wanted.backend == "libvirt" and platform.machine() != "x86_64" and not wanted.box:
         raise UserError(f"no box can be made for {platform.machine()}", hint="name one at provider.box")
     accel = await probe_acceleration(lab, places, built.artifact.image, report)
@@ -119,37 +109,3 @@ def _root_of(lab: Lab, wanted: Vagrant, built: Built) -> tuple[str, ...]:
         f"provider.boot is direct, and where the root of the box {wanted.box} is only you know",
         hint="say it at kernel.cmdline: [root=/dev/vda1]",
     )
-
-
-async def install_kernel(
-    lab: Lab,
-    places: Places,
-    artifact: Artifact,
-    targets: Sequence[SshTarget],
-    words: Sequence[str],
-    *,
-    factor: float,
-    report: Report,
-) -> None:
-    """Have role bootlinux put the kernel into guests and boot it there with these parameters; nothing where it runs already.
-
-    Raises InfrastructureError, with what Ansible said, for a kernel that does not come up among other things.
-    """
-    path = places.lab(lab.name) / f"inventory-{targets[0].name}.yaml"
-    write_atomic(path, inventory.render(lab, targets), mode=0o600)
-    extravars: dict[str, Any] = {"bootlinux_artifact": _for_role(artifact), "bootlinux_cmdline": list(words)}
-    await ansible.play(
-        "bootlinux.yml",
-        inventory=path,
-        report=report,
-        log=places.lab(lab.name) / "play-bootlinux.log",
-        timeout=_INSTALL * factor,
-        extravars=extravars,
-    )
-
-
-def _for_role(artifact: Artifact) -> dict[str, str | None]:
-    """The artifact as the role takes it, with files named from the root: those of a kernel that came built lie anywhere."""
-    files = {"image": artifact.image, "config": artifact.config, "modules": artifact.modules}
-    named = {name: str(path.absolute()).lstrip("/") if path else None for name, path in files.items()}
-    return {"key": artifact.key, "release": artifact.release, "build_id": artifact.build_id, "directory": "/", **named}

@@ -15,7 +15,7 @@ from kdevops.results.events import GuestChanged, Note
 from kdevops.results.model import Outcome, Status, TestId
 from kdevops.results.text import clean
 from kdevops.run.chunk import Chunk
-from kdevops.run.fate import fate, oops_text
+from kdevops.run.fate import fate, oops_text, prove_silent
 from kdevops.run.job import COMMAND, GRACE, MAX_LOST, UNHEALTHY_TAINT, Job
 from kdevops.run.work import Work
 from kdevops.suites.base import GuestSuite, PlannedTest
@@ -154,6 +154,8 @@ class Lease:
                 alive=guest.alive,
                 transcript=transcript,
             )
+            if execution.silent:
+                await prove_silent(guest)
         except (LostGuestError, CommandError) as error:
             outcome = await fate(guest, error, offset, time.monotonic() - started, factor=factor, last=last)
             healthy = False

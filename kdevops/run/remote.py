@@ -2,19 +2,76 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
 from kdevops.errors import UserError
+from kdevops.guest.identity import runs_as_given
+from kdevops.guest.ssh import SshTarget
+from kdevops.lab.hosts import Hosts
 from kdevops.lab.model import Lab
-from kdevops.progress import Report
-from kdevops.providers.base import Provider
+from kdevops.lab.terraform import Terraform
+from kdevops.progress import Report, silent
+from kdevops.providers.acceleration import Acceleration
+from kdevops.providers.base import BootKernel
+from kdevops.providers.guest_files import LabDirectory
+from kdevops.providers.hosts import HostMachines
+from kdevops.providers.machines import Machines
+from kdevops.providers.remote import RemoteProvider
 from kdevops.run.build import Built
+from kdevops.run.installs import install_kernel, refuse_servers
 from kdevops.run.places import Places
 
+_LOOK = 30.0
 
-def attached_remote(lab: Lab, places: Places) -> Provider:  # noqa: ARG001
+
+def machines_of(lab: Lab, directory: LabDirectory, report: Report) -> Machines:  # noqa: ARG001
+    """Who has the machines of a lab."""
+    if isinstance(lab.provider, Hosts):
+        return HostMachines(lab)
+    raise UserError(f"provider {lab.provider.type} is not built yet")
+
+
+def acceleration(provider: Terraform | Hosts) -> Acceleration:
+    """What the CPUs of machines elsewhere are taken to be."""
+    told = f"{provider.slowness:g} times slower than real ones" if provider.slowness > 1 else "real, or accelerated"
+    return Acceleration("kvm", f"machines elsewhere are taken to be {told} (provider.slowness)", provider.slowness)
+
+
+def attached_remote(lab: Lab, places: Places) -> RemoteProvider:
     """The provider as far as machines that are already there go."""
-    raise UserError(f"provider {lab.provider.type} is not built yet")
+    return _provider(lab, places, silent)
 
 
-async def remote_provider(lab: Lab, places: Places, built: Built, report: Report) -> Provider:  # noqa: ARG001
-    """The provider whose machines run what was built."""
-    raise UserError(f"provider {lab.provider.type} is not built yet")
+async def remote_provider(lab: Lab, places: Places, built: Built, report: Report) -> RemoteProvider:
+    """The provider whose machines run what was built. Raises UserError for what such machines cannot do."""
+    refuse_servers(lab, built)
+    artifact = built.artifact
+    accel = acceleration(_of(lab))
+
+    async def install(targets: Sequence[SshTarget], words: Sequence[str]) -> None:
+        asked = [
+            runs_as_given(each, artifact.build_id, artifact.release, words, timeout=_LOOK * accel.factor)
+            for each in targets
+        ]
+        given = await asyncio.gather(*asked)
+        if lacking := [target for target, runs in zip(targets, given, strict=True) if not runs]:
+            await install_kernel(lab, places, artifact, lacking, words, factor=accel.factor, report=report)
+
+    provider = _provider(lab, places, report)
+    return replace(provider, kernel=BootKernel(artifact.image, artifact.key), install=install)
+
+
+def _provider(lab: Lab, places: Places, report: Report) -> RemoteProvider:
+    wanted = _of(lab)
+    directory = LabDirectory(places.lab(lab.name))
+    directory.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    machines = machines_of(lab, directory, report)
+    lasting = isinstance(wanted, Hosts)
+    return RemoteProvider(lab, directory, machines, acceleration(wanted), lasting=lasting, report=report)
+
+
+def _of(lab: Lab) -> Terraform | Hosts:
+    assert isinstance(lab.provider, Terraform | Hosts)
+    return lab.provider

@@ -1,0 +1,84 @@
+"""Machines that exist, by address; nothing is made, and nothing goes away."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from kdevops.errors import InfrastructureError
+from kdevops.guest.ssh import wait_for_banner
+from kdevops.lab.hosts import Host, Hosts
+from kdevops.lab.model import Lab
+from kdevops.providers.machines import Place
+
+_GREETING = 5.0
+"""Seconds in which the ssh server of a machine that is well greets."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostMachines:
+    """The machines that a lab names, in the order of its guests."""
+
+    lab: Lab
+
+    @property
+    def why(self) -> str:
+        """How many there are."""
+        count = len(self._hosts.hosts)
+        return f"{count} machine{'s' if count > 1 else ''} that exist{'s' if count == 1 else ''}"
+
+    async def start(self, names: tuple[str, ...]) -> Mapping[str, Place]:
+        """Those of which the ssh server greets, or that can be reset. Raises InfrastructureError when there is none."""
+        places = {name: place for name, place in self.known().items() if name in names}
+        greets = await asyncio.gather(*(self._greets(place) for place in places.values()))
+        usable = {name: place for (name, place), up in zip(places.items(), greets, strict=True) if up or place.reset}
+        if names and not usable:
+            place = places[names[0]]
+            raise InfrastructureError(
+                f"guest {names[0]} is {place.host} port {place.port}, and no ssh server answers there",
+                hint="start the machine, or name a command that resets it at `reset` of the machine in provider.hosts",
+            )
+        return usable
+
+    async def stop(self, names: tuple[str, ...] = ()) -> None:
+        """Nothing: they are somebody's."""
+
+    async def states(self) -> Mapping[str, str]:
+        """ "running" where an ssh server greets."""
+        places = self.known()
+        greets = await asyncio.gather(*(self._greets(place) for place in places.values()))
+        return {name: "running" if up else "no answer" for name, up in zip(places, greets, strict=True)}
+
+    def known(self) -> Mapping[str, Place]:
+        """All of them, as the lab names them."""
+        return dict(zip(self.lab.guest_names(), map(_place, self._hosts.hosts), strict=True))
+
+    def command_lines(self) -> Mapping[str, list[str]]:
+        """The address of each; nobody made them."""
+        return {name: [f"ssh://{place.user}@{place.identity}"] for name, place in self.known().items()}
+
+    @property
+    def _hosts(self) -> Hosts:
+        assert isinstance(self.lab.provider, Hosts)
+        return self.lab.provider
+
+    async def _greets(self, place: Place) -> bool:
+        seconds = _GREETING * self._hosts.slowness
+        return await wait_for_banner(place.host, place.port, timeout=seconds, gone=lambda: False)
+
+
+def _place(host: Host) -> Place:
+    address = host.address.strip("[]")
+    return Place(
+        host=address,
+        port=host.port,
+        user=host.user,
+        key=host.key,
+        host_key=host.host_key or "",
+        identity=f"{address}:{host.port}",
+        disks=host.disks,
+        reset=host.reset,
+        console=host.console,
+        console_streams=bool(host.console),
+    )

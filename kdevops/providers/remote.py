@@ -1,0 +1,434 @@
+"""Guests that are machines elsewhere, with a boot loader of their own: in a cloud, or in somebody's rack."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from kdevops.errors import BootError, CommandError, InfrastructureError, LostGuestError
+from kdevops.guest import console as console_file
+from kdevops.guest import hostkeys
+from kdevops.guest.ssh import SshTarget
+from kdevops.guest.sysrq import press
+from kdevops.lab.hosts import Hosts
+from kdevops.lab.model import Lab
+from kdevops.lab.terraform import Terraform
+from kdevops.paths import socket_of
+from kdevops.process import run
+from kdevops.progress import Progress, Report, silent
+from kdevops.providers import remote_disks, remote_pstore
+from kdevops.providers.acceleration import Acceleration
+from kdevops.providers.base import BootKernel, GuestStatus
+from kdevops.providers.guest_files import LabDirectory
+from kdevops.providers.installation import Install, Installation, boot_error
+from kdevops.providers.machines import Machines, Place
+from kdevops.providers.remembered import DeathWatch, Machine
+from kdevops.providers.remote_console import Polled, Recorder, Streamed, append
+from kdevops.providers.remote_reach import Reach
+from kdevops.providers.together import Together
+
+STEP = "machines"
+_ANSWER = 10.0
+_BACK = 30.0
+"""Seconds for a machine to show that it only lost a connection."""
+_COMMAND = 300.0
+"""Seconds for a command of the user's, or a cloud's, that resets a machine or tells its state."""
+_ALWAYS = ("loglevel=5", "oops=panic", "random.trust_cpu=on")
+"""As for the embedded guests; the console, and what happens after a panic, are the boot loader's affair."""
+# Killed at once, a machine loses what it was told a moment ago: the kernel is told to write it down, but nobody waits for it.
+_REBOOT = """
+( sleep 1
+  if [ -w /proc/sysrq-trigger ]; then
+    echo s; sleep 2; echo b
+  fi >/proc/sysrq-trigger
+  reboot -f
+) >/dev/null 2>&1 </dev/null &
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteGuest:
+    """One machine that is up. `boot_id` is its kernel's name of the boot in which it was given."""
+
+    provider: RemoteProvider
+    name: str
+    ssh: SshTarget
+    stay: bool
+    place: Place
+    boot_id: str
+    watch: DeathWatch | None = None
+
+    @property
+    def console(self) -> Path:
+        """The recorded console; without one, what the machine's kernels left of their last words."""
+        return self.provider.console(self.name)
+
+    def alive(self) -> bool:
+        """Whether nothing says that its kernel ended."""
+        return not self.provider.told_end(self.name) and (self.watch is None or self.watch.alive())
+
+    async def gone(self) -> str:
+        """Why the machine was taken away, as its cloud says."""
+        return await self.provider.gone(self.name, self.place)
+
+    async def restarted(self) -> bool:
+        """Whether it answers in another boot; a machine without a console is waited for as long as a boot takes."""
+        return await self.provider.restarted(self.name, self.place, self.boot_id)
+
+    async def discard(self) -> None:
+        """Have the next `up` reset it."""
+        await self.ssh.disconnect()
+        self.provider.remember(self.name, spoilt=True)
+
+    async def down(self) -> None:
+        """Give it back."""
+        await self.provider.remove(self.name)
+
+    async def sysrq(self, keys: str) -> None:
+        """By the guest's own /proc/sysrq-trigger: a recorded console takes no keys."""
+        await press(self.ssh, keys, timeout=_ANSWER * self.provider.factor)
+
+
+@dataclass(frozen=True)
+class RemoteProvider:
+    """The machines of one lab. `kernel` and `install` may be missing as long as none is brought up.
+
+    `lasting`: the machines are somebody's, and stay as they are when the lab is done with them.
+    """
+
+    lab: Lab
+    directory: LabDirectory
+    machines: Machines
+    accel: Acceleration
+    kernel: BootKernel | None = None
+    install: Install | None = None
+    lasting: bool = False
+    report: Report = silent
+    _locks: dict[str, asyncio.Lock] = field(default_factory=dict, repr=False, compare=False)
+    _places: dict[str, Place] = field(default_factory=dict, repr=False, compare=False)
+    _recorders: dict[str, Recorder] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def factor(self) -> float:
+        """How much slower than real hardware guests are."""
+        return self.accel.factor
+
+    async def up(
+        self, name: str, *, extra_cmdline: Sequence[str] = (), stay: bool = False, fresh: bool = False
+    ) -> RemoteGuest:
+        """Bring a machine up with the lab's kernel in it. Raises BootError, and KdevopsError for what cannot be had."""
+        assert self.kernel
+        words = (*_ALWAYS, *self.kernel.cmdline, *self.lab.kernel.cmdline, *extra_cmdline)
+        boots = _hash([self.kernel.key, words])
+        async with self._locks.setdefault(name, asyncio.Lock()):
+            place = await self._had(name)
+            machine = self._known(name, place)
+            if machine is None:
+                self._forget_another(name, place)
+            await self._record(name, place)
+            offset = console_file.end_of(self.console(name))
+            now = await self._reached(name, place, first=machine is None)
+            if machine and now == machine.boot_id and machine.boots == boots and not (machine.spoilt or fresh):
+                return self.remember(name, stay=stay)
+            if not now and machine is None and not self.lasting:
+                raise self._silent(name, "its machine does not come up", offset)
+            if not now or (machine and (machine.spoilt or (fresh and machine.boots == boots))):
+                await self._reset(name, place, now or (machine.boot_id if machine else ""), answers=bool(now))
+            self.remember(name, shape=self._shape, identity=place.identity, boots="")
+            boot_id = await self._booted(name, place, words, offset)
+            if fresh and boot_id == now:  # the kernel was there, in a boot that is not fresh
+                await self._reset(name, place, now, answers=True)
+                boot_id = await self._booted(name, place, words, offset)
+            await self._renew(name)
+            end = console_file.end_of(self.console(name))
+            facts = {"host": place.host, "port": place.port, "kernel": self.kernel.key, "console": end}
+            return self.remember(name, boots=boots, boot_id=boot_id, stay=stay, spoilt=False, **facts)
+
+    def attach(self, name: str) -> RemoteGuest | None:
+        """The guest if it was brought up; whether the machine still runs it takes a question to know."""
+        machine, place = self._machine(name), self._place(name)
+        return self._guest(name, machine, place) if machine and machine.host and place else None
+
+    async def status(self) -> tuple[GuestStatus, ...]:
+        """All guests of the lab, as whoever has the machines tells."""
+        states = await self.machines.states()
+        return tuple(self._status(name, states.get(name, "stopped")) for name in self.lab.guest_names())
+
+    def command_lines(self) -> dict[str, list[str]]:
+        """How each machine was made."""
+        return dict(self.machines.command_lines())
+
+    async def down(self) -> None:
+        """Give every machine of this lab back, also what an interrupted command left of one."""
+        names = self.lab.guest_names()
+        await asyncio.gather(*(self._let_go(name) for name in names))
+        await self.machines.stop()
+        self._forget(names)
+
+    async def remove(self, name: str) -> None:
+        """Give one machine back."""
+        await self._let_go(name)
+        await self._stop(name)
+        self._forget((name,))
+
+    def remember(self, name: str, **changes: Any) -> RemoteGuest:
+        """Change what is known of a machine that was had."""
+        machine = replace(self._machine(name) or Machine(self._shape), **changes)
+        machine.store(self._state(name))
+        place = self._place(name)
+        assert place
+        return self._guest(name, machine, place)
+
+    def console(self, name: str) -> Path:
+        """Where what the machine's console says is kept."""
+        return self.directory.guest(name) / "console.log"
+
+    def told_end(self, name: str) -> bool:
+        """Whether a console that is looked at now and then said that the kernel ended."""
+        recorder = self._recorders.get(name)
+        return recorder is not None and recorder.ended()
+
+    async def gone(self, name: str, place: Place) -> str:
+        """Why a machine is no more, in words; "" while it is there, and where nobody can tell."""
+        await self._catch_up(name)
+        if not place.state:
+            return ""
+        try:
+            state = (await run(place.state, timeout=_COMMAND)).stdout.strip()
+        except CommandError as error:
+            self._tell(f"the state of {name} cannot be asked for: {error.message}")
+            return ""
+        return "" if state == "running" else f"the machine of guest {name} was taken away: it is {state[:40] or 'gone'}"
+
+    async def restarted(self, name: str, place: Place, boot_id: str) -> bool:
+        """Whether the machine answers, but in another boot; without a console its last words are fetched then."""
+        target = self._target(name, place)
+        await target.disconnect()
+        seconds = (_BACK if place.console else self._boot_timeout) * self.factor
+        now = await self._reach.boot(target, place, None, seconds=seconds)
+        if not now or now == boot_id:
+            return False
+        await self._last_words(name, place)
+        return True
+
+    async def _had(self, name: str) -> Place:
+        """The machine's place: as it was when that still holds, else as whoever has the machines gives it."""
+        place = self._place(name)
+        machine = self._known(name, place) if place else None
+        if place and machine and machine.host:
+            now = await self._reach.boot(self._target(name, place), place, None, seconds=_ANSWER * self.factor)
+            if now == machine.boot_id or not await self.gone(name, place):
+                return place
+        self._places.pop(name, None)
+        await self._start(name)
+        if name not in self._places:  # what keeps it from being had, it is told when it is asked for alone
+            self._places.update(await self.machines.start((name,)))
+        if name not in self._places:
+            raise InfrastructureError(f"nobody gives a machine for guest {name}")
+        return self._places[name]
+
+    async def _reached(self, name: str, place: Place, *, first: bool) -> str:
+        """The boot that the machine is in, "" where it does not answer. One that was just made is waited for."""
+        target, recorder = self._target(name, place), self._recorders.get(name)
+        seconds = (self._boot_timeout if first and not self.lasting else _ANSWER) * self.factor
+        console = recorder.ask if isinstance(recorder, Polled) else None
+        return await self._reach.boot(target, place, console, seconds=seconds)
+
+    async def _booted(self, name: str, place: Place, words: tuple[str, ...], offset: int) -> str:
+        """Have the machine, which answers, run the lab's kernel; the boot that it is in then."""
+        target = self._target(name, place)
+        self._progress(f"{name} gets its kernel")
+        try:
+            await self._installation(target, words, self.console(name), offset)
+        except BootError:
+            await self._last_words(name, place)
+            raise
+        boot_id = await self._reach.boot(target, place, None, seconds=_BACK * self.factor)
+        if not boot_id:
+            raise self._silent(name, "it does not answer after its kernel was installed", offset)
+        await self._link_disks(name, place)
+        return boot_id
+
+    async def _link_disks(self, name: str, place: Place) -> None:
+        sizes = [disk.size for disk in self.lab.guests.disks for _ in range(disk.count)]
+        if len(place.disks) != len(sizes):
+            raise InfrastructureError(f"guest {name} has {len(place.disks)} disks, and guests.disks says {len(sizes)}")
+        target = self._target(name, place)
+        await remote_disks.link(target, place.disks, sizes, timeout=_ANSWER * self.factor, factor=self.factor)
+
+    async def _reset(self, name: str, place: Place, before: str, *, answers: bool) -> None:
+        """Have the machine begin another boot than `before`. Raises BootError."""
+        target, offset = self._target(name, place), console_file.end_of(self.console(name))
+        self._progress(f"{name} is reset")
+        if place.reset:
+            try:
+                await run(place.reset, timeout=_COMMAND, log_to=self.directory.guest(name) / "reset.log")
+            except CommandError as error:
+                raise boot_error(name, _told_as(error, "cannot be reset"), self.console(name), offset) from None
+        elif answers:
+            with contextlib.suppress(LostGuestError, CommandError):
+                await target.run(["sh", "-c", _REBOOT], timeout=_ANSWER * self.factor)
+        await target.disconnect()
+        if not await self._reach.boot(target, place, None, seconds=self._boot_timeout * self.factor, old=before):
+            raise self._silent(name, "it does not come back from a reset" if answers or place.reset else "", offset)
+        await self._last_words(name, place)
+
+    def _silent(self, name: str, what: str, offset: int) -> BootError:
+        why = self._reach.troubles.get(name, "")
+        place = self._place(name)
+        hint = None
+        if not (place and place.reset):
+            hint = "reset it by hand; or name a command that does so, at `reset` of the machine in provider.hosts"
+        error = InfrastructureError("; ".join(filter(None, [what, why])), hint=hint)
+        return boot_error(name, error, self.console(name), offset)
+
+    async def _last_words(self, name: str, place: Place) -> None:
+        """Record what the kernels of earlier boots left, where no console told it."""
+        await self._catch_up(name)
+        if place.console:
+            return
+        if said := await remote_pstore.last_words(self._target(name, place), timeout=_ANSWER * self.factor):
+            append(self.console(name), said)
+
+    async def _record(self, name: str, place: Place) -> None:
+        """Record the console, where the machine has one, from now until it is given back."""
+        self.console(name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not place.console or name in self._recorders:
+            return
+
+        def complain(text: str) -> None:
+            self.report(Progress(f"console of {name}", text, done=True))
+
+        async def lives() -> bool:
+            machine = self._machine(name)
+            target = self._target(name, place)
+            now = await self._reach.boot(target, place, None, seconds=_ANSWER * self.factor)
+            return machine is not None and (not machine.boots or now == machine.boot_id)
+
+        if place.console_streams:
+            self._recorders[name] = Streamed(place.console, self.console(name), complain)
+        else:
+            self._recorders[name] = Polled(place.console, self.console(name), complain, lives)
+
+    async def _catch_up(self, name: str) -> None:
+        if recorder := self._recorders.get(name):
+            await recorder.catch_up()
+
+    async def _renew(self, name: str) -> None:
+        """What the console said so far is of boots that are over."""
+        await self._catch_up(name)
+        if recorder := self._recorders.get(name):
+            recorder.renew()
+
+    async def _let_go(self, name: str) -> None:
+        """End what goes on about a machine, here and there."""
+        if recorder := self._recorders.pop(name, None):
+            await recorder.stop()
+        guest = self.attach(name)
+        if guest is None:
+            return
+        if self.lasting and guest.place.disks:
+            with contextlib.suppress(
+                InfrastructureError
+            ):  # one that does not answer has forgotten the names when it does
+                await remote_disks.unlink(guest.ssh, timeout=_ANSWER * self.factor)
+        await guest.ssh.disconnect()
+
+    def _forget(self, names: Sequence[str]) -> None:
+        for name in names:
+            self._places.pop(name, None)
+            if not self.lasting:
+                self._state(name).unlink(missing_ok=True)
+                hostkeys.pin(self.directory.known_hosts, name, "")
+            elif machine := self._machine(name):  # whose host key is still pinned
+                Machine(machine.shape, identity=machine.identity).store(self._state(name))
+
+    def _forget_another(self, name: str, place: Place) -> None:
+        """A machine that took another's name has a host key of its own, and nothing in common with it."""
+        machine = self._machine(name)
+        if machine and machine.identity != place.identity:
+            hostkeys.pin(self.directory.known_hosts, name, "")
+            self._state(name).unlink()
+
+    async def _start_all(self, names: tuple[str, ...]) -> None:
+        self._places.update(await self.machines.start(names))
+
+    @cached_property
+    def _start(self) -> Together:
+        return Together(self._start_all)
+
+    @cached_property
+    def _stop(self) -> Together:
+        return Together(self.machines.stop)
+
+    @cached_property
+    def _installation(self) -> Installation:
+        return Installation(self.install)
+
+    @cached_property
+    def _reach(self) -> Reach:
+        return Reach(self.directory.known_hosts, self.factor, self.lasting, self.report)
+
+    @property
+    def _boot_timeout(self) -> float:
+        assert isinstance(self.lab.provider, Terraform | Hosts)
+        return self.lab.provider.boot_timeout
+
+    @cached_property
+    def _shape(self) -> str:
+        """What the machines are made as. Which machine is whose, and how long it is waited for, is no matter of that."""
+        facts = [self.lab.guests.model_dump(mode="json", exclude={"image", "count"})]
+        own = {"boot_timeout", "slowness", "hosts", "scratch"}
+        return _hash([*facts, self.lab.provider.model_dump(mode="json", exclude=own)])
+
+    def _known(self, name: str, place: Place) -> Machine | None:
+        """What is remembered of this very machine."""
+        machine = self._machine(name)
+        fits = machine and machine.shape == self._shape and machine.identity == place.identity
+        return machine if fits else None
+
+    def _place(self, name: str) -> Place | None:
+        return self._places.get(name) or self.machines.known().get(name)
+
+    def _machine(self, name: str) -> Machine | None:
+        return Machine.load(self._state(name))
+
+    def _state(self, name: str) -> Path:
+        return self.directory.guest(name) / "machine.json"
+
+    def _target(self, name: str, place: Place) -> SshTarget:
+        control = socket_of(self.directory.guest(name), "ssh")
+        return SshTarget(name, place.host, place.port, place.user, place.key, self.directory.known_hosts, control)
+
+    def _guest(self, name: str, machine: Machine, place: Place) -> RemoteGuest:
+        watch = DeathWatch(self.console(name), machine.console) if place.console_streams else None
+        return RemoteGuest(self, name, self._target(name, place), machine.stay, place, machine.boot_id, watch)
+
+    def _status(self, name: str, state: str) -> GuestStatus:
+        machine = self._machine(name)
+        if not machine or not machine.host:
+            return GuestStatus(name, "stopped")
+        console = str(self.console(name))
+        return GuestStatus(name, state, machine.host, machine.port, console, machine.kernel)
+
+    def _progress(self, detail: str) -> None:
+        self.report(Progress(STEP, detail))
+
+    def _tell(self, detail: str) -> None:
+        self.report(Progress(STEP, detail, done=True))
+
+
+def _told_as(error: CommandError, what: str) -> InfrastructureError:
+    """The same trouble, told as what it kept from being done."""
+    return InfrastructureError(f"{what}: {error.message}", hint=error.hint, log=error.log)
+
+
+def _hash(facts: list[Any]) -> str:
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()

@@ -1,0 +1,159 @@
+"""The console of a machine elsewhere, recorded by a command that prints it: once and for all so far, or for ever from now on."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+from kdevops.errors import CommandError, InfrastructureError
+from kdevops.paths import write_atomic
+from kdevops.process import run
+from kdevops.providers.qemu_keeper import ConsoleFile
+from kdevops.providers.remembered import says_end
+
+LIMIT = 64 << 20
+"""Bytes of one console file, as for guests of the embedded provider."""
+WINDOW = 1 << 20
+"""Bytes at the end of what a polled console has said by which the next answer is joined to it."""
+_EVERY = 10.0
+"""Seconds between two looks at a polled console: clouds answer slowly, and count the questions."""
+_ASKING = 60.0
+_AGAIN = 5.0
+"""Seconds until a command that should have gone on for ever is started again."""
+_CANDIDATES = 1000
+_ANCHOR = 64
+
+Complain = Callable[[str], None]
+
+
+def fresh_part(seen: bytes, now: bytes) -> bytes:
+    """What of `now` comes after `seen`: two answers about one console, each all of it or only its end.
+
+    All of `now` where the two have nothing in common, or where the text repeats itself so often that nobody can tell.
+    """
+    if now in seen:
+        return b""
+    anchor = now[:_ANCHOR]
+    start = seen.find(anchor)
+    for _ in range(_CANDIDATES):  # a hostile console is one long repetition
+        if start < 0:
+            break
+        if now.startswith(seen[start:]):  # the longest overlap begins the farthest to the left
+            return now[len(seen) - start :]
+        start = seen.find(anchor, start + 1)
+    for start in range(max(0, len(seen) - _ANCHOR + 1), len(seen)):  # overlaps that are shorter than the anchor
+        if now.startswith(seen[start:]):
+            return now[len(seen) - start :]
+    return now
+
+
+class Streamed:
+    """A console that a command prints from now on, recorded for as long as this object is not stopped."""
+
+    def __init__(self, argv: Sequence[str], path: Path, complain: Complain) -> None:
+        self._argv, self._file, self._complain = tuple(argv), ConsoleFile(path, LIMIT), complain
+        self._task = asyncio.create_task(self._follow())
+
+    def ended(self) -> bool:
+        """False: whoever reads the recorded console sees that at once."""
+        return False
+
+    def renew(self) -> None:
+        """Nothing: whoever reads the recorded console knows from where on."""
+
+    async def catch_up(self) -> None:
+        """Nothing: it is up to date."""
+
+    async def stop(self) -> None:
+        """End the command."""
+        await _end(self._task)
+
+    async def _follow(self) -> None:
+        while True:
+            try:
+                done = await run(self._argv, check=False, on_bytes=self._file.write)
+            except CommandError as error:
+                self._complain(error.message)
+                return
+            said = done.stderr.strip().splitlines()[-1:]
+            self._complain(f"{self._argv[0]} ended with exit code {done.returncode}: {''.join(said)}")
+            await asyncio.sleep(_AGAIN)
+
+
+class Polled:
+    """A console of which a command prints all, or the last part; looked at now and then until it is stopped.
+
+    What a cloud tells may be old: when the console says that the kernel ended, it did unless `lives`.
+    """
+
+    def __init__(
+        self, argv: Sequence[str], path: Path, complain: Complain, lives: Callable[[], Awaitable[bool]]
+    ) -> None:
+        self._argv, self._file, self._complain, self._lives = tuple(argv), ConsoleFile(path, LIMIT), complain, lives
+        self._kept = path.with_name("console.seen")
+        self._seen = self._kept.read_bytes() if self._kept.exists() else b""
+        self._asking = asyncio.Lock()
+        self._ended = False
+        self._task = asyncio.create_task(self._look())
+
+    def ended(self) -> bool:
+        """Whether the kernel said that it ends, and was not found alive afterwards."""
+        return self._ended
+
+    def renew(self) -> None:
+        """What it has said so far is of boots that are over."""
+        self._ended = False
+
+    async def catch_up(self) -> None:
+        """Record what it has said since the last look."""
+        await self._news()
+
+    async def stop(self) -> None:
+        """Look no more."""
+        await _end(self._task)
+
+    async def ask(self) -> bytes:
+        """The end of what the console has said. Raises CommandError."""
+        kept = bytearray()
+
+        def keep(chunk: bytes) -> None:
+            kept.extend(chunk)
+            del kept[:-WINDOW]
+
+        await run(self._argv, timeout=_ASKING, on_bytes=keep)
+        return bytes(kept)
+
+    async def _news(self) -> bytes:
+        async with self._asking:
+            try:
+                now = await self.ask()
+            except CommandError as error:
+                self._complain(error.message)
+                return b""
+            if fresh := fresh_part(self._seen, now):
+                self._file.write(fresh)
+                self._seen = (self._seen + fresh)[-WINDOW:]
+                write_atomic(self._kept, self._seen, mode=0o600)
+            return fresh
+
+    async def _look(self) -> None:
+        while True:
+            if says_end(await self._news()) and not await self._lives():
+                self._ended = True
+            await asyncio.sleep(_EVERY)
+
+
+Recorder = Streamed | Polled
+
+
+def append(path: Path, text: str) -> None:
+    """Put text that is no console's among what was recorded of one."""
+    ConsoleFile(path, LIMIT).write(text.encode())
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError, InfrastructureError):
+        await task

@@ -1,0 +1,80 @@
+"""Disks of machines that we did not make, under the names by which suites look for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kdevops.errors import InfrastructureError
+from kdevops.guest.ssh import SshTarget
+from kdevops.results.text import clean
+
+_WAIT = 30
+"""Seconds for a disk to show up: drivers and udev may be at work still."""
+_REFUSED = 9
+# $1 seconds to wait, then for each disk its path and least size. The last line of a refusal says why. Whatever uses a disk, or
+# a part of it, in the kernel has it open exclusively: what the other questions overlook, the last one finds.
+_LINK = f"""
+PATH=$PATH:/usr/sbin:/sbin
+refuse() {{ echo "$path $*"; exit {_REFUSED}; }}
+wait=$1
+shift
+number=0
+mkdir -p /dev/disk/by-id
+while [ $# -gt 0 ]; do
+    path=$1 least=$2
+    shift 2
+    while [ ! -b "$path" ]; do
+        [ "$wait" -gt 0 ] || refuse "is no block device there"
+        wait=$((wait - 1))
+        sleep 1
+    done
+    disk=$(readlink -f "$path")
+    link=/dev/disk/by-id/virtio-kd-$number
+    number=$((number + 1))
+    [ "$(readlink -f "$link")" != "$disk" ] || continue
+    sys=/sys/class/block/${{disk##*/}}
+    [ -e "$sys" ] || refuse "is $disk, which the kernel does not know"
+    for part in "$sys" "$sys"/"${{disk##*/}}"*; do
+        [ -e "$part/dev" ] || continue
+        name=${{part##*/}}
+        where=$(awk -v dev="$(cat "$part/dev")" '$3 == dev {{ print $5; exit }}' /proc/self/mountinfo)
+        [ -z "$where" ] || refuse "is in use: /dev/$name is mounted on $where"
+        ! grep -q "^/dev/$name[[:space:]]" /proc/swaps || refuse "is in use: /dev/$name is swap"
+        for user in "$part"/holders/* /sys/fs/btrfs/*/devices/"$name"; do
+            [ ! -e "$user" ] || refuse "is in use: /dev/$name belongs to $user"
+        done
+    done
+    [ "$(cat "$sys/ro")" = 0 ] || refuse "is read-only"
+    size=$(($(cat "$sys/size") * 512))
+    [ "$size" -ge "$least" ] || refuse "has $size bytes, and guests.disks says $least"
+    if command -v python3 >/dev/null; then
+        python3 -c 'import os, sys; os.open(sys.argv[1], os.O_RDWR | os.O_EXCL)' "$disk" 2>/dev/null || refuse "is in use"
+    fi
+    ln -sfn "$disk" "$link"
+done
+"""
+_UNLINK = "rm -f /dev/disk/by-id/virtio-kd-[0-9]*"
+
+
+async def link(ssh: SshTarget, paths: Sequence[str], sizes: Sequence[int], *, timeout: float, factor: float) -> None:
+    """Give the disks at these paths the names /dev/disk/by-id/virtio-kd-N; `sizes` are the fewest bytes of each.
+
+    Raises InfrastructureError for one that is missing, smaller, read-only, or in use for anything: what is on it would be lost.
+    """
+    if not paths:
+        return
+    wait = int(_WAIT * factor)
+    words = [word for path, size in zip(paths, sizes, strict=True) for word in (path, str(size))]
+    done = await ssh.run(["sh", "-ec", _LINK, "sh", str(wait), *words], timeout=timeout + wait, check=False)
+    if done.returncode == 0:
+        return
+    said = (done.stdout if done.returncode == _REFUSED else done.stderr).strip().splitlines()[-1:]
+    raise InfrastructureError(
+        f"guest {ssh.name}: a disk cannot be given to tests: {clean(''.join(said), 300)}",
+        hint="name disks that nothing uses, best by /dev/disk/by-id",
+    )
+
+
+async def unlink(ssh: SshTarget, *, timeout: float) -> None:
+    """Take the names away. Raises InfrastructureError."""
+    await ssh.run(["sh", "-c", _UNLINK], timeout=timeout)
