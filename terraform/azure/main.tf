@@ -1,0 +1,164 @@
+# The machines of one lab, their disks and the key that opens them.
+
+provider "azurerm" {
+  subscription_id                 = var.subscription_id == "" ? null : var.subscription_id
+  resource_provider_registrations = "core"
+
+  features {
+    resource_group {
+      # The group is the lab's own: what a machine that was taken away left in it goes with it.
+      prevent_deletion_if_contains_resources = false
+    }
+  }
+}
+
+locals {
+  # Azure's tools have no default region where Terraform could read it.
+  region = coalesce(var.region, one(data.azurerm_resource_group.given[*].location), "eastus2")
+  group  = one(concat(data.azurerm_resource_group.given[*].name, azurerm_resource_group.lab[*].name))
+  zone   = var.zone != "" ? var.zone : null
+
+  tags = merge(var.tags, {
+    kdevops-lab     = var.lab
+    kdevops-owner   = var.owner
+    kdevops-expires = var.expires
+  })
+
+  # The smallest that is not throttled, can be had as spot and takes so many disks: 2 processors take 4, 4 take 8, 8 take 16.
+  processors    = length(var.disks) <= 4 ? 2 : length(var.disks) <= 8 ? 4 : 8
+  instance_type = coalesce(var.instance_type, "Standard_D${local.processors}${local.aarch64 ? "p" : "a"}s_v5")
+  aarch64       = var.architecture == "aarch64"
+
+  # A publisher's image has a name of four parts, one of your own the id of a resource.
+  image      = coalesce(var.image, "Debian:debian-${var.debian}:${var.debian}-${local.aarch64 ? "arm64" : "gen2"}:latest")
+  image_name = strcontains(local.image, ":") ? split(":", local.image) : null
+}
+
+data "azurerm_resource_group" "given" {
+  count = var.resource_group != "" ? 1 : 0
+
+  name = var.resource_group
+}
+
+resource "azurerm_resource_group" "lab" {
+  count = var.resource_group != "" ? 0 : 1
+
+  name     = "kdevops-${var.lab}"
+  location = local.region
+  tags     = local.tags
+}
+
+resource "azurerm_linux_virtual_machine" "node" {
+  for_each = var.kdevops_nodes
+
+  name                  = each.key
+  computer_name         = each.key
+  resource_group_name   = local.group
+  location              = local.region
+  zone                  = local.zone
+  size                  = local.instance_type
+  network_interface_ids = [azurerm_network_interface.node[each.key].id]
+
+  # Azure asks for a user that is not root; nothing uses it. The public host keys go to the console, where the controller reads
+  # them.
+  admin_username                  = "kdevops"
+  disable_password_authentication = true
+  custom_data = base64encode("#cloud-config\n${jsonencode({
+    disable_root        = false
+    ssh_pwauth          = false
+    ssh_authorized_keys = [var.ssh_public_key]
+    ssh_genkeytypes     = ["ed25519"]
+    ssh                 = { emit_keys_to_console = true }
+  })}")
+
+  # A machine that is taken away is deleted, and the next apply makes it anew. A deallocated one would count as there.
+  priority        = var.spot ? "Spot" : "Regular"
+  eviction_policy = var.spot ? "Delete" : null
+
+  source_image_id = local.image_name == null ? "/${trimprefix(local.image, "/")}" : null
+
+  dynamic "source_image_reference" {
+    for_each = local.image_name == null ? [] : [local.image_name]
+
+    content {
+      publisher = source_image_reference.value[0]
+      offer     = try(source_image_reference.value[1], "")
+      sku       = try(source_image_reference.value[2], "")
+      version   = try(source_image_reference.value[3], "")
+    }
+  }
+
+  admin_ssh_key {
+    username   = "kdevops"
+    public_key = var.ssh_public_key
+  }
+
+  # Without a name: that of a machine that was taken away may still be there.
+  os_disk {
+    caching              = "ReadWrite"
+    storage_account_type = var.disk_type
+    disk_size_gb         = max(var.root_size, 30) # Debian's image has 30, and a disk cannot be smaller than its image
+  }
+
+  # Empty: Azure keeps the console itself, and for nothing.
+  boot_diagnostics {}
+
+  tags = local.tags
+
+  lifecycle {
+    precondition {
+      condition     = local.image_name == null || try(length(local.image_name) == 4, false)
+      error_message = "An image of Azure is PUBLISHER:OFFER:SKU:VERSION, or the id of a resource: /subscriptions/…"
+    }
+  }
+}
+
+locals {
+  volumes = { for each in setproduct(var.kdevops_nodes, range(length(var.disks))) : "${each[0]}-disk-${each[1]}" => {
+    node  = each[0]
+    index = each[1]
+  } }
+}
+
+resource "azurerm_managed_disk" "disk" {
+  for_each = local.volumes
+
+  name                 = each.key
+  resource_group_name  = local.group
+  location             = local.region
+  zone                 = local.zone
+  create_option        = "Empty"
+  storage_account_type = var.disk_type
+  disk_size_gb         = var.disks[each.value.index]
+  tags                 = local.tags
+}
+
+resource "azurerm_virtual_machine_data_disk_attachment" "disk" {
+  for_each = local.volumes
+
+  virtual_machine_id = azurerm_linux_virtual_machine.node[each.value.node].id
+  managed_disk_id    = azurerm_managed_disk.disk[each.key].id
+  lun                = each.value.index
+  caching            = "None"
+}
+
+locals {
+  # Links that udev makes in every image that Azure endorses.
+  guest_disks = { for name in var.kdevops_nodes : name =>
+    [for index in range(length(var.disks)) : "/dev/disk/azure/scsi1/lun${index}"]
+  }
+
+  console_commands = { for name, machine in azurerm_linux_virtual_machine.node : name =>
+    ["az", "vm", "boot-diagnostics", "get-boot-log", "--ids", machine.id]
+  }
+
+  # By force, which moves the machine to another host. Without, a guest that hangs is waited for a quarter of an hour.
+  reset_commands = { for name, machine in azurerm_linux_virtual_machine.node : name =>
+    ["az", "vm", "restart", "--force", "--ids", machine.id]
+  }
+
+  state_commands = { for name, machine in azurerm_linux_virtual_machine.node : name => [
+    "az", "vm", "get-instance-view", "--ids", machine.id,
+    "--query", "instanceView.statuses[?code=='PowerState/running'] | ([0] && 'running')", "--output", "tsv",
+  ] }
+}

@@ -1,0 +1,86 @@
+# A network of the lab's own, from which machines reach everything and into which ssh leads from the caller's addresses alone.
+
+locals {
+  # A rule of Azure has addresses of one kind, and the machines have none of IPv6.
+  allowed_ipv4 = [for range in var.allowed_cidrs : range if !strcontains(range, ":")]
+}
+
+resource "azurerm_virtual_network" "lab" {
+  name                = "${var.lab}-network"
+  resource_group_name = local.group
+  location            = local.region
+  address_space       = [var.network_cidr]
+  tags                = local.tags
+}
+
+resource "azurerm_subnet" "lab" {
+  name                 = "${var.lab}-subnet"
+  resource_group_name  = local.group
+  virtual_network_name = azurerm_virtual_network.lab.name
+  address_prefixes     = [var.network_cidr]
+}
+
+# Behind these rules stand Azure's own: the lab's network comes in, nobody else does, everything goes out.
+resource "azurerm_network_security_group" "lab" {
+  name                = "${var.lab}-ssh"
+  resource_group_name = local.group
+  location            = local.region
+  tags                = local.tags
+}
+
+resource "azurerm_network_security_rule" "ssh" {
+  name                        = "ssh"
+  resource_group_name         = local.group
+  network_security_group_name = azurerm_network_security_group.lab.name
+  priority                    = 100
+  direction                   = "Inbound"
+  access                      = "Allow"
+  protocol                    = "Tcp"
+  source_address_prefixes     = local.allowed_ipv4
+  source_port_range           = "*"
+  destination_address_prefix  = "*"
+  destination_port_range      = "22"
+
+  lifecycle {
+    precondition {
+      condition     = length(local.allowed_ipv4) > 0
+      error_message = "Machines in Azure have addresses of IPv4 alone: allow one range of IPv4 at least."
+    }
+  }
+}
+
+resource "azurerm_subnet_network_security_group_association" "lab" {
+  subnet_id                 = azurerm_subnet.lab.id
+  network_security_group_id = azurerm_network_security_group.lab.id
+}
+
+resource "azurerm_public_ip" "node" {
+  for_each = var.kdevops_nodes
+
+  name                = each.key
+  resource_group_name = local.group
+  location            = local.region
+  zones               = local.zone == null ? null : [local.zone]
+  sku                 = "Standard"
+  allocation_method   = "Static"
+  tags                = local.tags
+}
+
+resource "azurerm_network_interface" "node" {
+  for_each = var.kdevops_nodes
+
+  name                = each.key
+  resource_group_name = local.group
+  location            = local.region
+  tags                = local.tags
+
+  ip_configuration {
+    name                          = "lab"
+    subnet_id                     = azurerm_subnet.lab.id
+    private_ip_address_allocation = "Dynamic"
+    public_ip_address_id          = azurerm_public_ip.node[each.key].id
+  }
+
+  # No machine is there before the rules are.
+  depends_on = [azurerm_subnet_network_security_group_association.lab, azurerm_network_security_rule.ssh]
+}

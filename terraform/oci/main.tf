@@ -1,0 +1,198 @@
+# The machines of one lab, their disks and the key that opens them.
+
+provider "oci" {
+  # null leaves it to the environment and the user's own configuration.
+  region              = var.region != "" ? var.region : null
+  config_file_profile = var.profile != "" ? var.profile : null
+}
+
+locals {
+  tags = merge(var.tags, {
+    kdevops-lab     = var.lab
+    kdevops-owner   = var.owner
+    kdevops-expires = var.expires
+  })
+
+  instance_type = coalesce(var.instance_type, var.architecture == "aarch64" ? "VM.Standard.A1.Flex" : "VM.Standard.E4.Flex")
+  flexible      = endswith(local.instance_type, ".Flex")
+  ocpus         = var.ocpus != 0 ? var.ocpus : var.architecture == "aarch64" ? 2 : 1
+
+  # A zone is named in full (Uocm:PHX-AD-1) or by its end (AD-1).
+  zones = [for each in data.oci_identity_availability_domains.all.availability_domains : each.name if endswith(each.name, var.zone)]
+  zone  = try(local.zones[0], null)
+
+  image = coalesce(var.image, try(data.oci_core_images.ubuntu[0].images[0].id, null), "none")
+}
+
+data "oci_identity_availability_domains" "all" {
+  compartment_id = var.compartment_id
+
+  lifecycle {
+    postcondition {
+      condition     = anytrue([for each in self.availability_domains : endswith(each.name, var.zone)])
+      error_message = "There is no availability domain ${var.zone}, only ${join(", ", self.availability_domains[*].name)}."
+    }
+  }
+}
+
+# OCI has no image of Debian's. Ubuntu is the nearest that the roles know.
+data "oci_core_images" "ubuntu" {
+  count = var.image == "" ? 1 : 0
+
+  compartment_id           = var.compartment_id
+  operating_system         = "Canonical Ubuntu"
+  operating_system_version = var.ubuntu
+  shape                    = local.instance_type # images of its architecture
+  state                    = "AVAILABLE"
+  sort_by                  = "TIMECREATED"
+  sort_order               = "DESC"
+
+  lifecycle {
+    postcondition {
+      condition     = length(self.images) > 0
+      error_message = "There is no image of Ubuntu ${var.ubuntu} for ${local.instance_type}: name one by its OCID."
+    }
+  }
+}
+
+# What a machine is made anew for. A newer image of Ubuntu is no reason, so instances ignore it unless one of these changed.
+resource "terraform_data" "machine" {
+  input = [var.architecture, var.image, var.ubuntu, local.instance_type]
+}
+
+resource "oci_core_instance" "node" {
+  for_each = var.kdevops_nodes
+
+  availability_domain  = local.zone
+  compartment_id       = var.compartment_id
+  display_name         = each.key
+  shape                = local.instance_type
+  preserve_boot_volume = false
+  freeform_tags        = local.tags
+
+  dynamic "shape_config" {
+    for_each = local.flexible ? [true] : []
+
+    content {
+      ocpus         = local.ocpus
+      memory_in_gbs = var.memory
+    }
+  }
+
+  source_details {
+    source_type             = "image"
+    source_id               = local.image
+    boot_volume_size_in_gbs = max(var.root_size, 50) # OCI has none smaller
+  }
+
+  create_vnic_details {
+    subnet_id        = oci_core_subnet.lab.id
+    nsg_ids          = [oci_core_network_security_group.lab.id]
+    assign_public_ip = true
+  }
+
+  instance_options {
+    are_legacy_imds_endpoints_disabled = true # a guest's processes get no credentials by being tricked into a plain GET
+  }
+
+  # Ubuntu's image lets in "ubuntu" alone. The public host keys go to the console.
+  metadata = {
+    ssh_authorized_keys = var.ssh_public_key
+    user_data = base64encode("#cloud-config\n${jsonencode({
+      hostname            = each.key
+      disable_root        = false
+      ssh_pwauth          = false
+      ssh_authorized_keys = [var.ssh_public_key]
+      ssh_genkeytypes     = ["ed25519"]
+      ssh                 = { emit_keys_to_console = true }
+    })}")
+  }
+
+  dynamic "preemptible_instance_config" {
+    for_each = var.spot ? [true] : []
+
+    content {
+      preemption_action {
+        type                 = "TERMINATE"
+        preserve_boot_volume = false
+      }
+    }
+  }
+
+  lifecycle {
+    ignore_changes       = [source_details[0].source_id]
+    replace_triggered_by = [terraform_data.machine]
+  }
+
+  # No machine is there before the rules are; and the first boot finds the way out.
+  depends_on = [oci_core_network_security_group_security_rule.ssh, oci_core_network_security_group_security_rule.out]
+}
+
+locals {
+  # What attachments may be called in the guest: the boot volume is oraclevda.
+  letters = concat(split("", "bcdefghijklmnopqrstuvwxyz"), formatlist("a%s", split("", "abcdefg")))
+
+  volumes = { for each in setproduct(var.kdevops_nodes, range(length(var.disks))) : "${each[0]}-disk-${each[1]}" => {
+    node  = each[0]
+    index = each[1]
+  } }
+}
+
+resource "oci_core_volume" "disk" {
+  for_each = local.volumes
+
+  availability_domain = local.zone
+  compartment_id      = var.compartment_id
+  display_name        = each.key
+  size_in_gbs         = var.disks[each.value.index]
+  vpus_per_gb         = var.vpus_per_gb
+  freeform_tags       = local.tags
+
+  lifecycle {
+    precondition {
+      condition     = alltrue([for size in var.disks : size >= 50])
+      error_message = "A disk of OCI has 50 GiB at least, and one of ${min(var.disks...)} is asked for."
+    }
+
+    precondition {
+      condition     = length(var.disks) <= length(local.letters)
+      error_message = "OCI has device names for ${length(local.letters)} extra disks of a machine, and ${length(var.disks)} are asked for."
+    }
+  }
+}
+
+resource "oci_core_volume_attachment" "disk" {
+  for_each = local.volumes
+
+  instance_id     = oci_core_instance.node[each.value.node].id
+  volume_id       = oci_core_volume.disk[each.key].id
+  attachment_type = "paravirtualized" # iSCSI would want commands in the guest
+  device          = "/dev/oracleoci/oraclevd${local.letters[each.value.index]}"
+  display_name    = each.key
+}
+
+locals {
+  region = var.region != "" ? var.region : try(values(oci_core_instance.node)[0].region, "")
+
+  guest_disks = { for name in var.kdevops_nodes : name =>
+    [for index in range(length(var.disks)) : oci_core_volume_attachment.disk["${name}-disk-${index}"].device]
+  }
+
+  cli = concat(
+    ["oci"],
+    var.profile != "" ? ["--profile", var.profile] : [],
+    var.region != "" ? ["--region", var.region] : [],
+    ["compute", "instance"],
+  )
+
+  # A console history is captured by one command and printed by another that wants the first one's answer.
+  console_commands = { for name in var.kdevops_nodes : name => tolist([]) }
+
+  reset_commands = { for name, machine in oci_core_instance.node : name =>
+    concat(local.cli, ["action", "--action", "RESET", "--instance-id", machine.id])
+  }
+
+  state_commands = { for name, machine in oci_core_instance.node : name =>
+    concat(local.cli, ["get", "--instance-id", machine.id, "--query", "data.\"lifecycle-state\"", "--raw-output"])
+  }
+}

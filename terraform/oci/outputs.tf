@@ -1,0 +1,39 @@
+output "controller_ip_map" {
+  description = "Machine → the address at which the controller reaches its ssh."
+  value       = { for name, machine in oci_core_instance.node : name => machine.public_ip }
+}
+
+output "ssh_ports" {
+  description = "Machine → the port of its ssh."
+  value       = { for name, machine in oci_core_instance.node : name => 22 }
+}
+
+output "identities" {
+  description = "Machine → the cloud's id of it: another one after a replacement."
+  value       = { for name, machine in oci_core_instance.node : name => machine.id }
+}
+
+output "disks" {
+  description = "Machine → device paths in the guest, in the order of the variable disks."
+  value       = local.guest_disks
+}
+
+output "console_commands" {
+  description = "Machine → argv that prints all that its serial console said so far; empty where the cloud has none."
+  value       = local.console_commands
+}
+
+output "reset_commands" {
+  description = "Machine → argv that power-cycles it."
+  value       = local.reset_commands
+}
+
+output "state_commands" {
+  description = "Machine → argv that prints running, in any case, while the machine exists and runs."
+  value       = local.state_commands
+}
+
+output "summary" {
+  description = "Where the machines are, in a few words."
+  value       = trimspace("oci ${local.region}")
+}

@@ -1,0 +1,144 @@
+# The machines of one lab, their disks and the key that opens them.
+
+provider "openstack" {
+  # null leaves it to the environment and the user's clouds.yaml.
+  cloud  = var.cloud != "" ? var.cloud : null
+  region = var.region != "" ? var.region : null
+}
+
+locals {
+  tags = merge(var.tags, {
+    kdevops-lab     = var.lab
+    kdevops-owner   = var.owner
+    kdevops-expires = var.expires
+  })
+
+  # Images have no names that all clouds agree on; "Debian 12" and "debian-12-genericcloud-arm64" are what is meant here.
+  debian        = "(?i)^debian[ _-]?(gnu/linux )?1[2-9]([^0-9].*)?"
+  image_pattern = coalesce(var.image_pattern, "${local.debian}${var.architecture == "aarch64" ? "(arm64|aarch64).*" : ""}$")
+  image         = coalesce(var.image, try(data.openstack_images_image_ids_v2.debian[0].ids[0], null), "none")
+}
+
+data "openstack_images_image_ids_v2" "debian" {
+  count = var.image == "" ? 1 : 0
+
+  name_regex = local.image_pattern
+  sort       = "created_at:desc"
+
+  lifecycle {
+    postcondition {
+      condition     = length(self.ids) > 0
+      error_message = "This cloud has no image that is called ${local.image_pattern}: name one by its id. openstack image list shows them."
+    }
+  }
+}
+
+# What a machine is made anew for. A newer image of Debian is no reason, so instances ignore it unless one of these changed.
+resource "terraform_data" "machine" {
+  input = [var.architecture, var.image, local.image_pattern, var.instance_type]
+}
+
+resource "openstack_compute_instance_v2" "node" {
+  for_each = var.kdevops_nodes
+
+  name              = each.key
+  flavor_name       = var.instance_type
+  availability_zone = var.zone != "" ? var.zone : null
+  metadata          = local.tags
+
+  # Debian's image lets in "debian" alone. The public host keys go to the console, where the controller reads them.
+  user_data = "#cloud-config\n${jsonencode({
+    hostname            = each.key
+    disable_root        = false
+    ssh_pwauth          = false
+    ssh_authorized_keys = [var.ssh_public_key]
+    ssh_genkeytypes     = ["ed25519"]
+    ssh                 = { emit_keys_to_console = true }
+  })}"
+  config_drive = true
+
+  # From a volume, as many flavors have no disk of their own, or one of another size.
+  block_device {
+    uuid                  = local.image
+    source_type           = "image"
+    destination_type      = "volume"
+    volume_size           = var.root_size
+    volume_type           = var.disk_type != "" ? var.disk_type : null
+    boot_index            = 0
+    delete_on_termination = true
+  }
+
+  network {
+    port = openstack_networking_port_v2.node[each.key].id
+  }
+
+  lifecycle {
+    ignore_changes       = [block_device[0].uuid]
+    replace_triggered_by = [terraform_data.machine]
+
+    precondition {
+      condition     = var.instance_type != ""
+      error_message = "Clouds of OpenStack name their flavors as they like: say an instance_type. openstack flavor list shows them."
+    }
+
+    precondition {
+      condition     = !var.spot
+      error_message = "OpenStack has no spot machines: leave spot out."
+    }
+  }
+
+  # The first boot finds the way out.
+  depends_on = [openstack_networking_router_interface_v2.lab]
+}
+
+locals {
+  volumes = { for each in setproduct(var.kdevops_nodes, range(length(var.disks))) : "${each[0]}-disk-${each[1]}" => {
+    node  = each[0]
+    index = each[1]
+  } }
+}
+
+# Without a zone: those of volumes are not those of machines.
+resource "openstack_blockstorage_volume_v3" "disk" {
+  for_each = local.volumes
+
+  name        = each.key
+  size        = var.disks[each.value.index]
+  volume_type = var.disk_type != "" ? var.disk_type : null
+  metadata    = local.tags
+}
+
+resource "openstack_compute_volume_attach_v2" "disk" {
+  for_each = local.volumes
+
+  instance_id = openstack_compute_instance_v2.node[each.value.node].id
+  volume_id   = openstack_blockstorage_volume_v3.disk[each.key].id
+}
+
+locals {
+  region = coalesce(var.region, openstack_networking_secgroup_v2.lab.region, "of this cloud's default")
+
+  # Virtio has room for 20 characters of a volume's id.
+  guest_disks = { for name in var.kdevops_nodes : name => [for index in range(length(var.disks)) :
+    format(var.disk_path, openstack_compute_volume_attach_v2.disk["${name}-disk-${index}"].volume_id)
+  ] }
+
+  cli = concat(
+    ["openstack"],
+    var.cloud != "" ? ["--os-cloud", var.cloud] : [],
+    var.region != "" ? ["--os-region-name", var.region] : [],
+  )
+
+  console_commands = { for name, machine in openstack_compute_instance_v2.node : name =>
+    concat(local.cli, ["console", "log", "show", machine.id])
+  }
+
+  reset_commands = { for name, machine in openstack_compute_instance_v2.node : name =>
+    concat(local.cli, ["server", "reboot", "--hard", machine.id])
+  }
+
+  # Prints ACTIVE. What the client calls the power state is "Running" in its tables, and a number everywhere else.
+  state_commands = { for name, machine in openstack_compute_instance_v2.node : name =>
+    concat(local.cli, ["server", "show", machine.id, "-f", "value", "-c", "status"])
+  }
+}
