@@ -57,7 +57,7 @@ data "google_compute_image" "debian" {
 
 # What a machine is made anew for. A newer image of Debian is no reason, so instances ignore it unless one of these changed.
 resource "terraform_data" "machine" {
-  input = [var.architecture, var.image, local.instance_type]
+  input = [var.architecture, var.image, local.instance_type, var.root_size]
 }
 
 resource "google_compute_instance" "node" {
