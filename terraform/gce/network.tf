@@ -22,7 +22,7 @@ data "google_compute_zones" "region" {
 
   lifecycle {
     postcondition {
-      condition     = length(self.names) > 0 && (var.zone == "" || contains(self.names, var.zone))
+      condition     = length(self.names) > 0 && (var.zone == "" || startswith(var.zone, "${local.region}-"))
       error_message = "There is no ${var.zone != "" ? "zone ${var.zone}" : "zone"} in a region ${local.region}."
     }
   }
