@@ -36,7 +36,7 @@ unit: setup-dev ## tests that boot nothing
 	$(BIN)/pytest -n auto -m "not e2e"
 
 e2e: setup-dev ## tests with a real kernel in real guests
-	$(BIN)/pytest -p no:xdist -m e2e --durations=15 tests/e2e
+	$(BIN)/pytest -p no:xdist -m e2e --durations=15 tests/e2e tests/terraform
 
 bench: setup-dev ## measure against doing it by hand
 	$(BIN)/python tests/bench
