@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NoReturn
+
+from kdevops.errors import UserError
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +28,15 @@ Report = Callable[[Progress], None]
 
 def silent(_: Progress) -> None:
     """A Report for when nobody watches."""
+
+
+Confirm = Callable[[Sequence[str]], bool]
+"""Asks whoever watches whether to go on, given in lines what would be done. Raises UserError where nobody can answer."""
+
+
+def ask_nobody(_: Sequence[str]) -> NoReturn:
+    """A Confirm for when nobody watches."""
+    raise UserError(
+        "machines in a cloud are made or changed only when somebody agrees, and there is nobody to ask",
+        hint="agree on the command line: --yes",
+    )

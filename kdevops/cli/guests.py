@@ -6,6 +6,7 @@ import asyncio
 import os
 import shlex
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,16 +21,21 @@ from kdevops.cli.options import (
     lab_argument,
     pass_context,
     set_option,
+    yes_option,
 )
 from kdevops.errors import InfrastructureError
 
 if TYPE_CHECKING:
+    from kdevops.lab.load import LoadedLab
     from kdevops.providers.base import GuestStatus
+    from kdevops.providers.terraform_record import Record
+    from kdevops.run.places import Places
 
 
 @click.command()
 @lab_argument
 @set_option
+@yes_option
 @click.option("--play", "plays", metavar="NAME", multiple=True, help="Then run this playbook on them: devconfig, …")
 @json_option
 @common_options
@@ -43,12 +49,15 @@ def up(context: Context, *, plays: tuple[str, ...]) -> None:
     from kdevops.run.places import Places
 
     loaded = context.lab()
+    places = Places.default()
 
     async def main() -> tuple[GuestStatus, ...]:
-        with Display(Console(stderr=True, highlight=False)) as display:
-            return await arms.up(loaded.lab, Places.default(), display.handle, lab_file=loaded.path, plays=plays)
+        with Display(Console(stderr=True, highlight=False), ask=context.asker(both_arms(loaded))) as display:
+            return await arms.up(
+                loaded.lab, places, display.handle, lab_file=loaded.path, plays=plays, confirm=display.confirm
+            )
 
-    _tell(context, asyncio.run(main()))
+    _tell(context, asyncio.run(main()), _ages(loaded, places))
 
 
 @click.command()
@@ -59,10 +68,19 @@ def up(context: Context, *, plays: tuple[str, ...]) -> None:
 @pass_context
 def down(context: Context) -> None:
     """Stop every guest of LAB, also such as an interrupted command left behind."""
+    from rich.console import Console
+
+    from kdevops.report.live import Display
     from kdevops.run import arms
     from kdevops.run.places import Places
 
-    _tell(context, asyncio.run(arms.down(context.lab().lab, Places.default())))
+    lab = context.lab().lab
+
+    async def main() -> tuple[GuestStatus, ...]:
+        with Display(Console(stderr=True, highlight=False)) as display:
+            return await arms.down(lab, Places.default(), display.handle)
+
+    _tell(context, asyncio.run(main()))
 
 
 @click.command()
@@ -72,11 +90,13 @@ def down(context: Context) -> None:
 @common_options
 @pass_context
 def status(context: Context) -> None:
-    """Show the guests of LAB: whether they run, where their ssh and console are."""
+    """Show the guests of LAB: whether they run, where their ssh and console are; in a cloud also since when."""
     from kdevops.run import arms
     from kdevops.run.places import Places
 
-    _tell(context, asyncio.run(arms.status(context.lab().lab, Places.default())))
+    loaded = context.lab()
+    places = Places.default()
+    _tell(context, asyncio.run(arms.status(loaded.lab, places)), _ages(loaded, places))
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -145,10 +165,44 @@ async def _follow(path: Path) -> None:
         click.echo(clean(line))
 
 
-def _tell(context: Context, guests: tuple[GuestStatus, ...]) -> None:
+def both_arms(loaded: LoadedLab) -> list[str]:
+    """What is to be known before a yes, of a lab with two kernels."""
+    return ["The other kernel of this lab gets as many machines of its own."] if loaded.lab.compare else []
+
+
+def _ages(loaded: LoadedLab, places: Places) -> dict[str, Record]:
+    """What is remembered of the machines in a cloud, by the names of the guests that they are."""
+    from kdevops.lab.terraform import Terraform
+
+    if not isinstance(loaded.lab.provider, Terraform):
+        return {}
+    from kdevops.lab.arms import arms
+    from kdevops.providers.terraform_record import load
+
+    found = [record for each in arms(loaded.lab) if (record := load(places.lab(each.name)))]
+    return {name: record for record in found for name in record.nodes}
+
+
+def _tell(context: Context, guests: tuple[GuestStatus, ...], records: Mapping[str, Record] | None = None) -> None:
     width = max((len(guest.name) for guest in guests), default=0)
     lines = [
         f"{guest.name:{width}}  {guest.state}" + (f"  ssh {guest.address}:{guest.port}" if guest.port else "")
         for guest in guests
     ]
-    context.emit([asdict(guest) for guest in guests], lines)
+    data = [asdict(guest) for guest in guests]
+    if records:
+        from kdevops.providers.terraform_record import age
+
+        for each in data:
+            if record := records.get(each["name"]):
+                each |= {"made": record.created.isoformat(), "expires": record.expires.isoformat()}
+        lines += [f"{record.lab} in {record.where}: {age(record)}" for record in _once(records)]
+        if context.json:
+            for record in _once(records):
+                if record.overdue:
+                    click.echo(f"{record.lab}: {age(record)}", err=True)
+    context.emit(data, lines)
+
+
+def _once(records: Mapping[str, Record]) -> list[Record]:
+    return list({record.lab: record for record in records.values()}.values())

@@ -29,7 +29,8 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Callable, Iterable
+import sys
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -42,6 +43,7 @@ from kdevops.paths import data_dir, state_dir
 
 if TYPE_CHECKING:
     from kdevops.lab.load import LoadedLab
+    from kdevops.progress import Confirm
 
 DEFAULT_LAB = Path("lab.yaml")
 
@@ -55,6 +57,7 @@ class Context:
     json: bool = False
     lab_file: Path | None = None
     overrides: tuple[str, ...] = ()
+    yes: bool = False
 
     def lab(self) -> LoadedLab:
         """The lab that the command line means, with every `--set` applied.
@@ -67,6 +70,26 @@ class Context:
             hint = "kdevops lab init writes one to begin with; another file is named as an argument"
             raise UserError("there is no lab.yaml in this directory", hint=hint)
         return load_lab(self.lab_file or DEFAULT_LAB, self.overrides)
+
+    def asker(self, more: Sequence[str] = ()) -> Confirm:
+        """What asks at the terminal before anything is made that costs money. One yes counts for the whole command.
+
+        `--yes` is an answer too; the question is shown all the same. `more` are lines to be said with the question.
+        """
+        agreed = self.yes
+
+        def ask(lines: Sequence[str]) -> bool:
+            nonlocal agreed
+            for line in (*lines, *(() if agreed else more)):
+                click.echo(line, err=True)
+            if not agreed and not sys.stdin.isatty():
+                from kdevops.progress import ask_nobody
+
+                ask_nobody(lines)
+            agreed = agreed or click.confirm("Go on?", err=True)
+            return agreed
+
+        return ask
 
     def emit(self, data: object, lines: Iterable[str]) -> None:
         """Print `data` as JSON when that was asked for, else `lines`."""
@@ -121,6 +144,18 @@ def set_option(function: _Function) -> _Function:
         callback=_keep("overrides"),
         expose_value=False,
         help="Put a value over a field of the lab, as in guests.count=1.",
+    )(function)
+
+
+def yes_option(function: _Function) -> _Function:
+    """`--yes`: sets `Context.yes`; see `Context.asker`."""
+    return click.option(
+        "-y",
+        "--yes",
+        is_flag=True,
+        callback=_keep("yes"),
+        expose_value=False,
+        help="Agree to what is made, changed or destroyed in a cloud.",
     )(function)
 
 

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from kdevops.cli.choice import Choice, choice_options, chosen
-from kdevops.cli.options import Context, common_options, json_option, lab_argument, pass_context, set_option
+from kdevops.cli.options import (
+    Context,
+    common_options,
+    json_option,
+    lab_argument,
+    pass_context,
+    set_option,
+    yes_option,
+)
 from kdevops.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
@@ -30,6 +38,7 @@ _keep = click.option("--keep", is_flag=True, help="Leave the guests up afterward
     "--fresh-baseline", is_flag=True, help="Run the kernel of `compare` again, also where the store has what it did."
 )
 @_keep
+@yes_option
 @json_option
 @common_options
 @pass_context
@@ -57,6 +66,7 @@ def run(
       kdevops run labs/xfs.yaml generic/475 --count 20
       kdevops run labs/xfs.yaml --failures-of 7
     """
+    from kdevops.cli.guests import both_arms
     from kdevops.run import arms
     from kdevops.run.places import Places
 
@@ -81,12 +91,14 @@ def run(
             keep=keep,
             fresh_baseline=fresh_baseline,
         ),
+        both_arms(loaded),
     )
 
 
 @click.command()
 @click.argument("number", metavar="[RUN]", type=int, required=False)
 @_keep
+@yes_option
 @json_option
 @common_options
 @pass_context
@@ -105,6 +117,7 @@ def resume(context: Context, number: int | None, *, keep: bool) -> int:
 @click.command()
 @click.argument("number", metavar="RUN", type=int)
 @_keep
+@yes_option
 @json_option
 @common_options
 @pass_context
@@ -130,14 +143,14 @@ def _last_open() -> int:
     raise UserError("there is no interrupted run to go on with", hint="list the runs with: kdevops results")
 
 
-def _watch(context: Context, work: Callable[[Display], Awaitable[Ended]]) -> int:
+def _watch(context: Context, work: Callable[[Display], Awaitable[Ended]], more: Sequence[str] = ()) -> int:
     """Do `work` under the live display and print its summary; progress goes to stderr, so that stdout is the result."""
     from rich.console import Console
 
     from kdevops.report.live import Display
 
     async def main() -> Ended:
-        with Display(Console(stderr=True, highlight=False)) as display:
+        with Display(Console(stderr=True, highlight=False), ask=context.asker(more)) as display:
             return await work(display)
 
     ended = asyncio.run(main())

@@ -43,8 +43,7 @@ class LabDirectory:
 
 async def ensure_keys(lab: LabDirectory, guests: tuple[str, ...]) -> None:
     """Make the lab's key and a host key per guest where they are missing, and pin the host keys."""
-    lab.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    await _ensure_key(lab.key, f"kdevops {lab.path.name}")
+    await ensure_key(lab)
     pinned = []
     for name in guests:
         host_key = lab.guest(name) / "ssh_host_ed25519_key"
@@ -55,6 +54,12 @@ async def ensure_keys(lab: LabDirectory, guests: tuple[str, ...]) -> None:
     content = "".join(pinned)
     if not lab.known_hosts.exists() or lab.known_hosts.read_text() != content:
         write_atomic(lab.known_hosts, content, mode=0o600)
+
+
+async def ensure_key(lab: LabDirectory) -> None:
+    """Make the lab's key where it is missing."""
+    lab.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    await _ensure_key(lab.key, f"kdevops {lab.path.name}")
 
 
 async def _ensure_key(path: Path, comment: str) -> None:

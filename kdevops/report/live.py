@@ -16,7 +16,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from kdevops.progress import Progress
+from kdevops.progress import Confirm, Progress, ask_nobody
 from kdevops.report.board import Board
 from kdevops.report.summary import STYLES
 from kdevops.results.events import GuestChanged, Note, RunEvent, TestEnded, TestStarted
@@ -41,8 +41,15 @@ class Display:
     one line. Whatever goes wrong with the terminal ends the display and not the run.
     """
 
-    def __init__(self, console: Console | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        console: Console | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        ask: Confirm = ask_nobody,
+    ) -> None:
         self.board = Board()
+        self._ask = ask
         self._console = console or Console(highlight=False)
         self._clock = clock
         self._lock = threading.RLock()  # rich draws from a thread of its own
@@ -72,6 +79,17 @@ class Display:
     def handle(self, event: RunEvent | Progress) -> None:
         """Show one event. Never raises."""
         self._safely(lambda: self._handle(event))
+
+    def confirm(self, lines: Sequence[str]) -> bool:
+        """Ask whoever looks on, with the picture put away meanwhile; see `progress.Confirm`."""
+        live = self._live
+        if live:
+            self._safely(live.stop)
+        try:
+            return self._ask(lines)
+        finally:
+            if live:
+                self._safely(live.start)
 
     def render(self) -> RenderableType:
         """The live picture."""

@@ -18,7 +18,7 @@ from kdevops.lab.arms import arms
 from kdevops.lab.load import LoadedLab
 from kdevops.lab.model import DEV, Lab
 from kdevops.lab.vagrant import Vagrant
-from kdevops.progress import Report
+from kdevops.progress import Confirm, Report, ask_nobody, silent
 from kdevops.providers.base import GuestStatus
 from kdevops.results.events import Note
 from kdevops.results.store import PlannedRow, Store
@@ -89,7 +89,13 @@ async def resume(run_id: int, places: Places, watcher: Watcher, *, keep: bool = 
 
 
 async def up(
-    lab: Lab, places: Places, report: Report, *, lab_file: Path | None = None, plays: Sequence[str] = ()
+    lab: Lab,
+    places: Places,
+    report: Report,
+    *,
+    lab_file: Path | None = None,
+    plays: Sequence[str] = (),
+    confirm: Confirm = ask_nobody,
 ) -> tuple[GuestStatus, ...]:
     """Bring the guests of all arms up, to stay, in parallel; then run these playbooks of ours on them. Raises KdevopsError.
 
@@ -98,7 +104,7 @@ async def up(
     labs = arms(lab)
     at_once = asyncio.Semaphore(1 if any(isinstance(each.provider, Vagrant) for each in labs) else len(labs))
     with _held(labs, places, "up"):
-        made = [(each, *await hand.prepare(each, places, report)) for each in labs]
+        made = [(each, *await hand.prepare(each, places, report, confirm)) for each in labs]
 
         async def bring_up(number: int) -> tuple[GuestStatus, ...]:
             each, built, provider = made[number]
@@ -113,13 +119,13 @@ async def up(
         return tuple(guest for task in tasks for guest in task.result())
 
 
-async def down(lab: Lab, places: Places) -> tuple[GuestStatus, ...]:
+async def down(lab: Lab, places: Places, report: Report = silent) -> tuple[GuestStatus, ...]:
     """Stop the guests of all arms. Raises KdevopsError, after every arm was tried."""
     guests: list[GuestStatus] = []
     errors: list[KdevopsError] = []
     for each in standing(lab, places):
         try:
-            guests += await hand.down(each, places)
+            guests += await hand.down(each, places, report)
         except KdevopsError as error:
             errors.append(error)
     if errors:

@@ -13,7 +13,7 @@ from kdevops.lab.hosts import Hosts
 from kdevops.lab.model import Lab, Qemu
 from kdevops.lab.terraform import Terraform
 from kdevops.lab.vagrant import Vagrant
-from kdevops.progress import Report
+from kdevops.progress import Confirm, Report, ask_nobody, silent
 from kdevops.providers.acceleration import Acceleration, probe
 from kdevops.providers.architecture import architecture
 from kdevops.providers.base import BootKernel, Provider
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from kdevops.providers.vagrant import VagrantProvider
 
 
-def attached(lab: Lab, places: Places) -> Provider:
+def attached(lab: Lab, places: Places, report: Report = silent) -> Provider:
     """The provider as far as guests that are already there go: status, attach, down."""
     directory = LabDirectory(places.lab(lab.name))
     if isinstance(lab.provider, Vagrant):
@@ -39,12 +39,14 @@ def attached(lab: Lab, places: Places) -> Provider:
     if isinstance(lab.provider, Terraform | Hosts):
         from kdevops.run.remote import attached_remote
 
-        return attached_remote(lab, places)
+        return attached_remote(lab, places, report)
     return QemuProvider(lab, directory, servers=servers_of(lab))
 
 
-async def provider_for(lab: Lab, places: Places, built: Built, report: Report) -> Provider:
-    """The provider whose guests run what was built.
+async def provider_for(
+    lab: Lab, places: Places, built: Built, report: Report, confirm: Confirm = ask_nobody
+) -> Provider:
+    """The provider whose guests run what was built. `confirm` is asked before it makes anything that costs money.
 
     Raises UserError when the lab insists on KVM and KVM does not work.
     """
@@ -53,7 +55,7 @@ async def provider_for(lab: Lab, places: Places, built: Built, report: Report) -
     if isinstance(lab.provider, Terraform | Hosts):
         from kdevops.run.remote import remote_provider
 
-        return await remote_provider(lab, places, built, report)
+        return await remote_provider(lab, places, built, report, confirm)
     assert built.image
     accel = await probe_acceleration(lab, places, built.artifact.image, report)
     initrd = await initrd_for(built.artifact, built.image, places.cache)

@@ -12,7 +12,7 @@ from kdevops.lab.explain import nearest
 from kdevops.lab.model import Lab
 from kdevops.lab.servers import Server
 from kdevops.paths import data_dir, write_atomic
-from kdevops.progress import Progress, Report
+from kdevops.progress import Confirm, Progress, Report, ask_nobody, silent
 from kdevops.providers.base import GuestStatus, Provider
 from kdevops.provision import ansible, inventory
 from kdevops.results.events import GuestChanged
@@ -27,10 +27,10 @@ _PLAY_SECONDS = 7200.0
 """A kernel may be compiled in a play."""
 
 
-async def prepare(lab: Lab, places: Places, report: Report) -> tuple[Built, Provider]:
+async def prepare(lab: Lab, places: Places, report: Report, confirm: Confirm = ask_nobody) -> tuple[Built, Provider]:
     """Everything that guests need before they can come up; the caller holds the lab. Raises KdevopsError."""
     built = await build(lab, places, report)
-    return built, await provider_for(lab, places, built, report)
+    return built, await provider_for(lab, places, built, report, confirm)
 
 
 async def bring_up(
@@ -56,10 +56,10 @@ async def bring_up(
     return await provider.status()
 
 
-async def down(lab: Lab, places: Places) -> tuple[GuestStatus, ...]:
+async def down(lab: Lab, places: Places, report: Report = silent) -> tuple[GuestStatus, ...]:
     """Stop all guests of the lab."""
     with lab_lock(places.lab(lab.name), lab.name, "down"):
-        provider = attached(lab, places)
+        provider = attached(lab, places, report)
         await provider.down()
         return await provider.status()
 

@@ -6,13 +6,12 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
-from kdevops.errors import UserError
 from kdevops.guest.identity import runs_as_given
 from kdevops.guest.ssh import SshTarget
 from kdevops.lab.hosts import Hosts
 from kdevops.lab.model import Lab
 from kdevops.lab.terraform import Terraform
-from kdevops.progress import Report, silent
+from kdevops.progress import Confirm, Report, ask_nobody, silent
 from kdevops.providers.acceleration import Acceleration
 from kdevops.providers.base import BootKernel
 from kdevops.providers.guest_files import LabDirectory
@@ -26,11 +25,13 @@ from kdevops.run.places import Places
 _LOOK = 30.0
 
 
-def machines_of(lab: Lab, directory: LabDirectory, report: Report) -> Machines:  # noqa: ARG001
+def machines_of(lab: Lab, directory: LabDirectory, report: Report, confirm: Confirm = ask_nobody) -> Machines:
     """Who has the machines of a lab."""
     if isinstance(lab.provider, Hosts):
         return HostMachines(lab)
-    raise UserError(f"provider {lab.provider.type} is not built yet")
+    from kdevops.providers.terraform import TerraformMachines
+
+    return TerraformMachines(lab, directory, report, confirm=confirm)
 
 
 def acceleration(provider: Terraform | Hosts) -> Acceleration:
@@ -39,12 +40,12 @@ def acceleration(provider: Terraform | Hosts) -> Acceleration:
     return Acceleration("kvm", f"machines elsewhere are taken to be {told} (provider.slowness)", provider.slowness)
 
 
-def attached_remote(lab: Lab, places: Places) -> RemoteProvider:
+def attached_remote(lab: Lab, places: Places, report: Report = silent) -> RemoteProvider:
     """The provider as far as machines that are already there go."""
-    return _provider(lab, places, silent)
+    return _provider(lab, places, report, ask_nobody)
 
 
-async def remote_provider(lab: Lab, places: Places, built: Built, report: Report) -> RemoteProvider:
+async def remote_provider(lab: Lab, places: Places, built: Built, report: Report, confirm: Confirm) -> RemoteProvider:
     """The provider whose machines run what was built. Raises UserError for what such machines cannot do."""
     refuse_servers(lab, built)
     artifact = built.artifact
@@ -59,15 +60,15 @@ async def remote_provider(lab: Lab, places: Places, built: Built, report: Report
         if lacking := [target for target, runs in zip(targets, given, strict=True) if not runs]:
             await install_kernel(lab, places, artifact, lacking, words, factor=accel.factor, report=report)
 
-    provider = _provider(lab, places, report)
+    provider = _provider(lab, places, report, confirm)
     return replace(provider, kernel=BootKernel(artifact.image, artifact.key), install=install)
 
 
-def _provider(lab: Lab, places: Places, report: Report) -> RemoteProvider:
+def _provider(lab: Lab, places: Places, report: Report, confirm: Confirm) -> RemoteProvider:
     wanted = _of(lab)
     directory = LabDirectory(places.lab(lab.name))
     directory.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    machines = machines_of(lab, directory, report)
+    machines = machines_of(lab, directory, report, confirm)
     lasting = isinstance(wanted, Hosts)
     return RemoteProvider(lab, directory, machines, acceleration(wanted), lasting=lasting, report=report)
 

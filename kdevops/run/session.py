@@ -40,6 +40,9 @@ class Watcher(Protocol):
     def plan(self, rows: Sequence[PlannedRow], done: Mapping[TestId, Outcome] | None = None) -> None:
         """Take the plan, and what is already done of it."""
 
+    def confirm(self, lines: Sequence[str]) -> bool:
+        """Say whether to go on; see `progress.Confirm`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ended:
@@ -94,7 +97,7 @@ async def prepare(
     lab = loaded.lab
     failed = gone_wrong(store, failures_of) if failures_of is not None else None
     built = await build(lab, places, watcher.handle)
-    provider = await provider_for(lab, places, built, watcher.handle)
+    provider = await provider_for(lab, places, built, watcher.handle, watcher.confirm)
     rows = narrowed(plan(built, store, lab, loaded.baseline, provider.factor), only)
     record = record_of(loaded, built)
     if failed is not None:
@@ -120,7 +123,7 @@ async def resume(run_id: int, places: Places, watcher: Watcher, *, keep: bool = 
                 )
             built = await build(lab, places, watcher.handle)
             check_same(run, built)
-            provider = await provider_for(lab, places, built, watcher.handle)
+            provider = await provider_for(lab, places, built, watcher.handle, watcher.confirm)
             return await carry_out(run_id, lab, built, provider, places, store, watcher, keep=keep)
 
 
@@ -132,7 +135,7 @@ async def rerun(run_id: int, places: Places, watcher: Watcher, *, keep: bool = F
         with lab_lock(places.lab(lab.name), lab.name, "rerun"):
             built = await build(lab, places, watcher.handle)
             check_same(run, built)
-            provider = await provider_for(lab, places, built, watcher.handle)
+            provider = await provider_for(lab, places, built, watcher.handle, watcher.confirm)
             record = {**run.record, **facts(lab, built), "rerun_of": run_id}
             before = {row.id for row in store.plan(run_id)}
             rows = plan(built, store, lab, Path(run.record["baseline"]), provider.factor)

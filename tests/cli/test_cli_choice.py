@@ -31,7 +31,7 @@ class Command:
         self.lab.write_text(LAB)
         self.options: dict[str, Any] = {}
         monkeypatch.setattr(arms, "start", self._start)
-        monkeypatch.setattr(run_module, "_watch", lambda context, work: work(None))
+        monkeypatch.setattr(run_module, "_watch", lambda context, work, *_: work(None))
 
     def _start(self, loaded: Any, places: Any, watcher: Any, **options: Any) -> int:
         self.options = {"fstests": loaded.lab.suites.fstests, **options}

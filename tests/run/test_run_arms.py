@@ -17,7 +17,7 @@ from kdevops.kernel.artifact import Artifact
 from kdevops.lab.arms import arms as arms_of
 from kdevops.lab.load import LoadedLab
 from kdevops.lab.model import Lab
-from kdevops.progress import Progress, Report
+from kdevops.progress import Confirm, Progress, Report
 from kdevops.providers.base import GuestStatus
 from kdevops.results.baseline import Baseline, Entry, Table, save
 from kdevops.results.events import Note, RunEvent
@@ -74,6 +74,9 @@ class Watcher:
     def plan(self, rows: Sequence[PlannedRow], done: Mapping[TestId, Outcome] | None = None) -> None:
         self.plans.append([row.id.name for row in rows if row.id not in (done or {})])
 
+    def confirm(self, lines: Sequence[str]) -> bool:
+        raise AssertionError(lines)
+
     @property
     def notes(self) -> list[str]:
         return [event.text for event in self.events if isinstance(event, Note)]
@@ -106,7 +109,9 @@ class Bench:
         artifact = Artifact(self.key, places.cache, places.cache, platform.release(), None)
         return Built(artifact, None, (ShellSuite(scripts, name="commands"),), origin={"key": "image"})
 
-    async def _provider_for(self, lab: Lab, places: Places, built: Built, report: Report) -> LocalProvider:
+    async def _provider_for(
+        self, lab: Lab, places: Places, built: Built, report: Report, confirm: Confirm
+    ) -> LocalProvider:
         return self.providers.setdefault(lab.name, LocalProvider(self.path / "guests" / lab.name))
 
     def start(self, lab: Lab, **options: Any) -> Ended:
@@ -364,7 +369,7 @@ def test_guests_of_both_arms_come_up_and_go_together(bench: Bench, monkeypatch: 
 def test_every_arm_is_taken_down_though_one_fails(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[str] = []
 
-    async def down(each: Lab, places: Places) -> tuple[GuestStatus, ...]:
+    async def down(each: Lab, places: Places, *_: object) -> tuple[GuestStatus, ...]:
         tried.append(each.name)
         if each.name == "ab":
             raise InfrastructureError("it does not end")

@@ -36,7 +36,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, int]]:
     asked: list[tuple[str, str, int]] = []
 
     def record(verb: str) -> Any:
-        async def do(each: Lab, places: Places) -> tuple[GuestStatus, ...]:
+        async def do(each: Lab, places: Places, *_: object) -> tuple[GuestStatus, ...]:
             asked.append((verb, each.name, each.guests.count))
             return tuple(GuestStatus(name, "running") for name in each.guest_names())
 
@@ -58,7 +58,7 @@ def test_the_other_arm_is_found_after_compare_was_taken_out(places: Places, aske
 
 
 def test_what_could_not_be_taken_down_is_tried_again(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def down(each: Lab, places: Places) -> tuple[GuestStatus, ...]:
+    async def down(each: Lab, places: Places, *_: object) -> tuple[GuestStatus, ...]:
         raise InfrastructureError("it does not end")
 
     monkeypatch.setattr(hand, "down", down)

@@ -1,0 +1,400 @@
+"""Machines in a cloud, by Terraform."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+
+from kdevops.errors import CommandError, InfrastructureError, KdevopsError, UserError
+from kdevops.files import digest_of, locked, sha256_of
+from kdevops.lab.model import Lab
+from kdevops.lab.terraform import Terraform
+from kdevops.paths import cache_dir, write_atomic
+from kdevops.process import run
+from kdevops.progress import Confirm, Progress, Report, ask_nobody
+from kdevops.providers import terraform_file, terraform_outputs, terraform_plan, terraform_record
+from kdevops.providers.guest_files import LabDirectory, ensure_key
+from kdevops.providers.machines import Place
+from kdevops.providers.terraform_address import public_address
+from kdevops.providers.terraform_plan import Summary
+from kdevops.providers.terraform_record import PlaceRecord, Record
+from kdevops.providers.terraform_tool import TerraformTool, find_tool
+from kdevops.results.text import clean
+
+STEP = "machines"
+_QUESTION = 60.0
+"""Seconds for a cloud to tell the state of one machine."""
+_INITIALISED = ".kdevops-initialised"
+_LOCK_FILE = ".terraform.lock.hcl"
+_PLAN = ".kdevops.tfplan"
+_ABSENT = re.compile(r"not ?found|does not exist|no longer exists|NotAuthorizedOrNotFound", re.IGNORECASE)
+_FINISHED = re.compile(r": (?:Creation|Modifications|Destruction) complete\b")
+_NEWS = re.compile(r": (?:Creating|Modifying|Destroying|Still \w+|Creation|Modifications|Destruction)\b")
+
+
+class TerraformMachines:
+    """The machines of one lab in a cloud: `kdevops.providers.machines.Machines`.
+
+    `confirm` is asked before anything is made, replaced or destroyed that was not asked for with `stop`. `address` finds out
+    who may reach ssh where the lab does not say.
+    """
+
+    def __init__(
+        self,
+        lab: Lab,
+        directory: LabDirectory,
+        report: Report,
+        *,
+        confirm: Confirm = ask_nobody,
+        address: Callable[[], Awaitable[str]] = public_address,
+        cache: Path | None = None,
+    ) -> None:
+        assert isinstance(lab.provider, Terraform)
+        self._lab = lab
+        self._provider = lab.provider
+        self._directory = directory
+        self._report = report
+        self._confirm = confirm
+        self._address = address
+        self._cache = cache or cache_dir()
+        self._agreed: frozenset[str] = frozenset()
+        self._lock = asyncio.Lock()
+
+    @property
+    def why(self) -> str:
+        """Where they are."""
+        record = terraform_record.load(self._directory.path)
+        return record.where if record else _origin(self._provider)
+
+    async def start(self, names: tuple[str, ...]) -> Mapping[str, Place]:
+        """Have these machines exist, beside those that the lab has already.
+
+        Raises UserError where nobody agreed, and KdevopsError for what cannot be had; what there is of it then, the next
+        `start` goes on with, and `stop` destroys.
+        """
+        async with self._lock:
+            record = terraform_record.load(self._directory.path)
+            self._check_origin(record)
+            kept = [each for each in record.nodes if each in self._lab.guest_names()] if record else []
+            nodes = tuple(sorted({*kept, *names}))
+            wanted = await self._wanted(record, nodes)
+            if record and record.overdue:
+                self._tell(f"the machines of lab {record.lab} are {terraform_record.age(record)}")
+            if not (record and await self._is_there(record, wanted)):
+                wanted = await self._make(record, wanted)
+            self._agreed |= set(nodes)
+            places = _places(wanted if wanted.places else record, self._directory)
+            return {name: places[name] for name in names}
+
+    async def stop(self, names: tuple[str, ...] = ()) -> None:
+        """Destroy machines, all of the lab without names, and make sure that nothing is left. Raises InfrastructureError."""
+        async with self._lock:
+            record = terraform_record.load(self._directory.path)
+            left = [name for name in record.nodes if name not in names] if record and names else []
+            if left and record:
+                await self._leave(record, left)
+                return
+            if self._provider.backend and not terraform_file.is_rendered(self._root):
+                # They may have been made on another machine. Nothing is opened to anybody by what is destroyed.
+                await ensure_key(self._directory)
+                nobody = await self._wanted(record, (), allowed=self._provider.allow or ("192.0.2.1/32",))
+                self._render(nobody)
+            await destroy(self._directory, self._report, wanted=self._provider.tool, cache=self._cache)
+
+    async def states(self) -> Mapping[str, str]:
+        """Which machines there are: "running", "begun" where making them was interrupted, else what the cloud says."""
+        record = terraform_record.load(self._directory.path)
+        if not record:
+            return {}
+        return await _states(record)
+
+    def known(self) -> Mapping[str, Place]:
+        """The machines as the last `start` found them."""
+        record = terraform_record.load(self._directory.path)
+        return _places(record, self._directory) if record else {}
+
+    def command_lines(self) -> Mapping[str, list[str]]:
+        """How each was made."""
+        record = terraform_record.load(self._directory.path)
+        nodes = record.nodes if record else ()
+        return {name: [record.tool, f"-chdir={self._root}", "apply"] for name in nodes if record}
+
+    @property
+    def _root(self) -> Path:
+        return self._directory.path / "terraform"
+
+    @cached_property
+    def _tool(self) -> TerraformTool:
+        return _tool(self._directory, self._provider.tool, self._report, self._cache)
+
+    def _tell(self, detail: str, *, fraction: float | None = None) -> None:
+        self._report(Progress(STEP, detail, fraction=fraction))
+
+    def _check_origin(self, record: Record | None) -> None:
+        origin = str(self._provider.module or self._provider.cloud)
+        if record and record.origin != origin:
+            raise UserError(
+                f"the machines of lab {self._lab.name} are of {record.origin}, and the lab file now says {origin}",
+                hint="take them down first: kdevops down; or give the lab another name",
+            )
+
+    async def _wanted(
+        self, record: Record | None, nodes: Sequence[str], *, allowed: Sequence[str] | None = None
+    ) -> Record:
+        """What there is to be, as it will be remembered."""
+        await ensure_key(self._directory)
+        created = record.created if record else terraform_record.now()
+        draft = Record(
+            lab=self._lab.name,
+            created=created,
+            expires=created + timedelta(hours=self._provider.lifetime),
+            tool=record.tool if record else "",
+            origin=str(self._provider.module or self._provider.cloud),
+            where=record.where if record else _origin(self._provider),
+            nodes=tuple(nodes),
+            allowed=tuple(allowed or await self._allowed(record)),
+            digest="",
+        )
+        return draft.model_copy(update={"digest": terraform_file.digest_of_lab(self._provider, self._values(draft))})
+
+    def _values(self, wanted: Record) -> dict[str, object]:
+        # Without its comment: one of several words is no key to some clouds.
+        kind, key = self._directory.key.with_suffix(".pub").read_text().split()[:2]
+        return terraform_file.values_of(
+            self._lab, wanted.nodes, expires=wanted.expires, public_key=f"{kind} {key}", allowed=wanted.allowed
+        )
+
+    async def _allowed(self, record: Record | None) -> tuple[str, ...]:
+        """Who may reach ssh. Where it cannot be found out, whoever might before."""
+        if self._provider.allow:
+            return self._provider.allow
+        try:
+            return (await self._address(),)
+        except UserError as error:
+            if not record:
+                raise
+            self._tell(f"{error.message}; ssh stays open to {', '.join(record.allowed)}")
+            return record.allowed
+
+    async def _is_there(self, record: Record, wanted: Record) -> bool:
+        """Whether what is wanted was made already and runs, as far as can be told without Terraform."""
+        if not record.complete or record.digest != wanted.digest:
+            return False
+        states = await _states(record)
+        return all(states[name] in {"running", "unknown"} for name in record.nodes)
+
+    async def _make(self, before: Record | None, wanted: Record) -> Record:
+        wanted = wanted.model_copy(update={"tool": str(self._tool.binary)})
+        self._tell(await self._tool.check_version())
+        self._render(wanted)
+        await _initialise(self._tool, self._report, self._cache)
+        await self._tool.push_errored()
+        plan = self._root / _PLAN
+        try:
+            if await self._tool.plan(plan):
+                summary = await self._summary(plan, before, wanted)
+                self._ask(summary, before, wanted)
+                wanted = wanted.model_copy(update={"where": summary.where or wanted.where})
+                terraform_record.save(self._directory.path, wanted)
+                await self._apply(plan, before)
+        finally:
+            plan.unlink(missing_ok=True)
+        return await self._look(wanted)
+
+    def _render(self, wanted: Record) -> None:
+        terraform_file.render(self._root, self._provider, self._values(wanted))
+
+    async def _summary(self, plan: Path, before: Record | None, wanted: Record) -> Summary:
+        shown = await self._tool.show(plan)
+        nodes = {*wanted.nodes, *(before.nodes if before else ())}
+        running: set[str] = set()
+        if before and before.complete:
+            running = {name for name, state in (await _states(before)).items() if state == "running"}
+        return terraform_plan.summarise(shown, nodes, running=running)
+
+    def _ask(self, summary: Summary, before: Record | None, wanted: Record) -> None:
+        lines = (
+            f"lab {self._lab.name}, {summary.where or wanted.where}:",
+            *(f"  {line}" for line in summary.lines),
+            f"  to be gone by {wanted.expires:%Y-%m-%d %H:%M} UTC (provider.lifetime); kdevops down destroys all of it",
+        )
+        again = before is not None and summary.made <= self._agreed and not summary.lost
+        if not summary.asks or again:
+            for line in lines[:-1] if summary.lines else ():
+                self._tell(line.strip())
+        elif not self._confirm(lines):
+            raise UserError("nothing was made or changed: you did not agree")
+
+    async def _apply(self, plan: Path, before: Record | None) -> None:
+        try:
+            await self._tool.apply(plan)
+        except KdevopsError as error:
+            there = "some of it may be there and cost money: kdevops up goes on with it, kdevops down destroys it"
+            error.hint = "; ".join(filter(None, [error.hint, there]))
+            raise
+
+    async def _look(self, wanted: Record) -> Record:
+        """Read what there is now, and remember it."""
+        disks = sum(disk.count for disk in self._lab.guests.disks)
+        places, where = terraform_outputs.read(
+            await self._tool.outputs(), wanted.nodes, disks=disks, own_module=self._provider.module is not None
+        )
+        done = wanted.model_copy(update={"places": places, "where": where or wanted.where, "complete": True})
+        terraform_record.save(self._directory.path, done)
+        self._report(Progress(STEP, f"{len(places)} in {done.where}", fraction=1.0, done=True))
+        return done
+
+    async def _leave(self, record: Record, left: Sequence[str]) -> None:
+        """Have the machines `left` and no others."""
+        await self._tool.check_version()
+        plan = self._root / _PLAN
+        try:
+            for _ in range(2):  # what the cloud took away meanwhile is not made again by this
+                wanted = await self._wanted(record, left, allowed=record.allowed)
+                wanted = wanted.model_copy(update={"tool": record.tool, "where": record.where})
+                self._render(wanted)
+                await _initialise(self._tool, self._report, self._cache)
+                changes = await self._tool.plan(plan)
+                summary = await self._summary(plan, None, wanted) if changes else None
+                if not (summary and summary.made):
+                    break
+                left = [name for name in left if name not in summary.made]
+            terraform_record.save(self._directory.path, wanted)
+            if changes:
+                await self._apply(plan, record)
+        finally:
+            plan.unlink(missing_ok=True)
+        if wanted.nodes:
+            await self._look(wanted)
+
+
+async def destroy(
+    directory: LabDirectory, report: Report, *, wanted: str | None = None, cache: Path | None = None
+) -> None:
+    """Destroy all machines of the lab whose files are in `directory`, also what an interrupted command left of them.
+
+    `wanted` is the tool that the lab names. Raises InfrastructureError, naming it, when something is left.
+    """
+    cache = cache or cache_dir()
+    root = directory.path / "terraform"
+    if not terraform_file.is_rendered(root):
+        terraform_record.forget(directory.path)
+        return
+    record = terraform_record.load(directory.path)
+    local = root / "terraform.tfstate"
+    if record is None and not local.exists() and not (root / "backend.tf.json").exists():
+        return
+    tool = _tool(directory, wanted or _still_there(record), report, cache)
+    await tool.check_version()
+    await _initialise(tool, report, cache)
+    await tool.push_errored()
+    report(Progress(STEP, "destroying"))
+    await tool.destroy()
+    plan = root / _PLAN
+    try:
+        more = await tool.plan(plan, destroy=True)
+    finally:
+        plan.unlink(missing_ok=True)
+    left = await tool.resources()
+    if more or left:
+        named = clean(", ".join(left[:10]) or "nobody knows what", 300)
+        raise InfrastructureError(
+            f"not everything was destroyed: {named}{f' and {len(left) - 10} more' if len(left) > 10 else ''}",
+            hint="try again: kdevops down; what stays costs money and must go by hand",
+            log=tool.log,
+        )
+    terraform_record.forget(directory.path)
+    terraform_file.forget_backend(root)
+    report(Progress(STEP, "destroyed, nothing is left", fraction=1.0, done=True))
+
+
+def _still_there(record: Record | None) -> str | None:
+    """The program that made the machines: another one may not read their state."""
+    return record.tool if record and record.tool and Path(record.tool).exists() else None
+
+
+def _tool(directory: LabDirectory, wanted: str | None, report: Report, cache: Path) -> TerraformTool:
+    finished = 0
+
+    def listen(line: str) -> None:
+        nonlocal finished
+        finished += bool(_FINISHED.search(line))
+        if _NEWS.search(line):
+            report(Progress(STEP, f"{clean(line, 150)} ({finished} done)"))
+
+    return TerraformTool(
+        find_tool(wanted), directory.path / "terraform", directory.path / "terraform.log", cache / "terraform", listen
+    )
+
+
+async def _initialise(tool: TerraformTool, report: Report, cache: Path) -> None:
+    """`terraform init`, unless the same configuration had it."""
+    note, lock = tool.root / _INITIALISED, tool.root / _LOCK_FILE
+    configuration = terraform_file.digest_of_root(tool.root)
+
+    def facts() -> str:
+        return digest_of([configuration, str(tool.binary), sha256_of(lock) if lock.exists() else ""])
+
+    with contextlib.suppress(OSError):
+        if (tool.root / ".terraform").is_dir() and note.read_text() == facts():
+            return
+    kept = cache / "terraform-locks" / f"{digest_of([configuration, tool.binary.name])[:32]}.hcl"
+    if kept.exists() and not lock.exists():
+        # Without it Terraform does not use its plugin cache, and downloads the same provider for each lab.
+        write_atomic(lock, kept.read_bytes())
+    report(Progress(STEP, f"{tool.binary.name} init: providers that are not here yet are downloaded now"))
+    async with locked(cache / "terraform.lock", report=report, step=STEP):  # the plugin cache is not safe for two
+        await tool.init()
+    if lock.exists():
+        write_atomic(kept, lock.read_bytes())
+    write_atomic(note, facts())
+
+
+async def _states(record: Record) -> dict[str, str]:
+    async def ask(name: str) -> str:
+        place = record.places.get(name)
+        if not place:
+            return "begun"
+        return await _state(place)
+
+    states = await asyncio.gather(*(ask(name) for name in record.nodes))
+    return dict(zip(record.nodes, states, strict=True))
+
+
+async def _state(place: PlaceRecord) -> str:
+    """What the cloud says of a machine, in a word; "unknown" where it, or its command line tool, does not answer."""
+    if not place.state:
+        return "running"
+    try:
+        done = await run(place.state, timeout=_QUESTION, check=False)
+    except CommandError:
+        return "unknown"
+    if done.returncode != 0:
+        return "gone" if _ABSENT.search(done.stderr[-4096:]) else "unknown"
+    return clean(done.stdout[:200]).lower()[:40] or "gone"
+
+
+def _places(record: Record | None, directory: LabDirectory) -> dict[str, Place]:
+    found = record.places if record else {}
+    return {
+        name: Place(
+            host=place.host,
+            port=place.port,
+            key=directory.key,
+            identity=place.identity,
+            disks=place.disks,
+            reset=place.reset,
+            state=place.state,
+            console=place.console,
+        )
+        for name, place in found.items()
+    }
+
+
+def _origin(provider: Terraform) -> str:
+    return ", ".join(filter(None, [provider.cloud or str(provider.module), provider.region, provider.zone]))

@@ -1,0 +1,115 @@
+"""What is remembered of a lab's machines in a cloud, so that most questions are answered without asking it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from kdevops.errors import InfrastructureError
+from kdevops.paths import write_atomic
+
+_NAME = "terraform.json"
+
+
+class PlaceRecord(BaseModel):
+    """A machine as the module's outputs told of it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    host: str
+    port: int
+    identity: str
+    disks: tuple[str, ...]
+    reset: tuple[str, ...]
+    state: tuple[str, ...]
+    console: tuple[str, ...]
+
+
+class Record(BaseModel):
+    """`complete` is False from before anything is made until all is there. `created` is when the first machine was begun."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    lab: str
+    created: datetime
+    expires: datetime
+    tool: str
+    origin: str
+    """The cloud, or the directory of the user's module."""
+    where: str
+    nodes: tuple[str, ...]
+    allowed: tuple[str, ...]
+    digest: str
+    complete: bool = False
+    places: dict[str, PlaceRecord] = {}
+
+    @property
+    def overdue(self) -> bool:
+        """Whether the machines should be gone."""
+        return now() >= self.expires
+
+
+def now() -> datetime:
+    """The time in UTC, in whole seconds."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def load(directory: Path) -> Record | None:
+    """The record of the lab in `directory`; None where no machine was begun. Raises InfrastructureError for a broken one."""
+    path = directory / _NAME
+    try:
+        return Record.model_validate_json(path.read_text())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValidationError) as error:
+        raise InfrastructureError(
+            f"{path} cannot be read, so that it is not known which machines there are",
+            hint="look what terraform state list says in the directory terraform beside it",
+        ) from error
+
+
+def save(directory: Path, record: Record) -> None:
+    """Remember, whole or not at all."""
+    write_atomic(directory / _NAME, record.model_dump_json(indent=1) + "\n", mode=0o600)
+
+
+def forget(directory: Path) -> None:
+    """There are no machines any more."""
+    (directory / _NAME).unlink(missing_ok=True)
+
+
+def records(labs: Path) -> list[tuple[Path, Record | InfrastructureError]]:
+    """All labs below a directory of labs that have machines in a cloud, or of which it cannot be said."""
+    found: list[tuple[Path, Record | InfrastructureError]] = []
+    with contextlib.suppress(FileNotFoundError):
+        for path in sorted(labs.iterdir()):
+            try:
+                record = load(path)
+            except InfrastructureError as error:
+                found.append((path, error))
+            else:
+                found += [(path, record)] if record else []
+    return found
+
+
+def age_lines(labs: Sequence[Path]) -> list[str]:
+    """How old the machines of labs are and when they are to be gone, a line each; of labs without machines none."""
+    return [f"{record.lab}: {age(record)}" for record in map(load, labs) if record]
+
+
+def age(record: Record) -> str:
+    """ "made 3 h ago, to be gone by 2026-11-22 15:24 UTC (in 21 h)", or that they are overdue."""
+    made = f"made {_span(now() - record.created)} ago"
+    by = f"{record.expires:%Y-%m-%d %H:%M} UTC"
+    if record.overdue:
+        return f"{made}, OVERDUE since {by}: kdevops down destroys them"
+    return f"{made}, to be gone by {by} (in {_span(record.expires - now())})"
+
+
+def _span(span: timedelta) -> str:
+    minutes = max(0, int(span.total_seconds() // 60))
+    if minutes < 120:
+        return f"{minutes} min"
+    return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // 1440} days"
