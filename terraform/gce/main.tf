@@ -31,12 +31,15 @@ locals {
 }
 
 locals {
-  # Run by Google's agent at each boot. Root may log in, by key alone; the console says which host keys the machine has, in the
-  # form in which cloud-init says it.
+  # Run by Google's agent at each boot. Root may log in, by the lab's key alone: the agent itself lets in others than root at most.
+  # The console says which host keys the machine has, in the form in which cloud-init says it.
   startup = <<-EOT
     #!/bin/sh
     set -eu
 
+    mkdir -p -m 0700 /root/.ssh
+    printf '%s\n' '${var.ssh_public_key}' >/root/.ssh/authorized_keys
+    chmod 0600 /root/.ssh/authorized_keys
     printf '%s\n' 'PermitRootLogin prohibit-password' 'PasswordAuthentication no' >/etc/ssh/sshd_config.d/00-kdevops.conf
     systemctl try-reload-or-restart ssh.service 2>/dev/null || systemctl try-reload-or-restart sshd.service
 
@@ -116,14 +119,13 @@ resource "google_compute_instance" "node" {
     instance_termination_action = var.spot ? "DELETE" : null
   }
 
-  # Google's images have no cloud-init: its own agent reads the key, and a script at each boot does the rest. Nobody else's keys
-  # are taken. The console can be read as things stand; serial-port-enable would open it for writing to the whole Internet.
+  # Google's images have no cloud-init, so a script at each boot takes its place. Keys of the project and of its users are not
+  # taken. The console can be read as things stand; serial-port-enable would open it for writing to the whole Internet.
   metadata = {
-    ssh-keys               = "root:${var.ssh_public_key}"
+    startup-script         = local.startup
     block-project-ssh-keys = "TRUE"
     enable-oslogin         = "FALSE"
     serial-port-enable     = "FALSE"
-    startup-script         = local.startup
   }
 
   # There is no service_account, so a guest has no credentials of the project's.
