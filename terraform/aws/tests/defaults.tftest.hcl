@@ -14,7 +14,7 @@ variables {
   allowed_cidrs  = ["192.0.2.7/32", "198.51.100.0/24"]
 }
 
-run "machines" {
+run "two_machines" {
   assert {
     condition     = toset(keys(aws_instance.node)) == var.kdevops_nodes
     error_message = "There is a machine of each name."
@@ -56,9 +56,7 @@ run "machines" {
     ])
     error_message = "cloud-init lets root in with the lab's key."
   }
-}
 
-run "disks" {
   assert {
     condition     = toset(keys(aws_ebs_volume.disk)) == toset(["demo-1-disk-0", "demo-1-disk-1", "demo-2-disk-0", "demo-2-disk-1"])
     error_message = "Each machine has a volume for each disk."
@@ -77,9 +75,7 @@ run "disks" {
     condition     = alltrue([for volume in aws_ebs_volume.disk : volume.encrypted && volume.type == "gp3" && volume.availability_zone == "eu-central-1b"])
     error_message = "A volume is gp3, encrypted, and in the machines' zone."
   }
-}
 
-run "network" {
   assert {
     condition     = toset([for rule in aws_vpc_security_group_ingress_rule.ssh : rule.cidr_ipv4]) == var.allowed_cidrs
     error_message = "The allowed ranges get in, and nobody else."
@@ -101,9 +97,7 @@ run "network" {
     condition     = aws_subnet.lab.availability_zone == "eu-central-1b"
     error_message = "The zone is the first regular one that has the type."
   }
-}
 
-run "outputs" {
   assert {
     condition     = output.controller_ip_map == { demo-1 = "198.51.100.7", demo-2 = "198.51.100.7" }
     error_message = "Machines are reached by their public addresses."
