@@ -47,7 +47,9 @@ end
 if ENV["LIBVIRT_PLUGIN"]
   module VagrantPlugins
     module ProviderLibvirt
-      VERSION = ENV["LIBVIRT_PLUGIN"]
+      def self.source_root
+        Pathname.new(ENV["LIBVIRT_PLUGIN"])
+      end
     end
   end
 end

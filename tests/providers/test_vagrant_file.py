@@ -64,10 +64,10 @@ def rendered(
     return render(lab, directory, BOX, driver=driver, kernel=kernel)
 
 
-def told(*roots: Path, home: Path, cwd: Path | None = None, plugin: str | None = None) -> list[dict[str, Any]]:
-    """What the Vagrantfiles in these directories tell Vagrant, with this version of its plugin for libvirt."""
+def told(*roots: Path, home: Path, cwd: Path | None = None, plugin: Path | None = None) -> list[dict[str, Any]]:
+    """What the Vagrantfiles in these directories tell Vagrant, with its plugin for libvirt in this directory."""
     environment = {**os.environ, "VAGRANT_HOME": str(home), "LC_ALL": "C"}
-    environment |= {"LIBVIRT_PLUGIN": plugin} if plugin else {}
+    environment |= {"LIBVIRT_PLUGIN": str(plugin)} if plugin else {}
     argv = ["ruby", STAND_IN, *(root / "Vagrantfile" for root in roots)]
     done = subprocess.run(argv, env=environment, cwd=cwd, capture_output=True, text=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stderr[-3000:]
@@ -139,9 +139,21 @@ def test_libvirt_is_told_what_the_lab_asks_for(tmp_path: Path) -> None:
 
 
 @NEEDS_RUBY
-@pytest.mark.parametrize(("plugin", "more"), [("0.11.2", "' append='on"), ("0.12.0", ""), ("", "")])
-def test_a_console_stays_its_owners(tmp_path: Path, plugin: str, more: str) -> None:
-    root = tmp_path / "demo"
+@pytest.mark.parametrize(
+    ("template", "more"),
+    [
+        ("<source path='<%= serial[:source][:path] %>'/>", "' append='on"),
+        ("<source path='<%= source[:path] %>' append='<%= source.fetch(:append, 'on') %>'/>", ""),
+        ("", ""),
+    ],
+    ids=["0.11", "0.12", "none"],
+)
+def test_a_console_stays_its_owners(tmp_path: Path, template: str, more: str) -> None:
+    root, plugin = tmp_path / "demo", tmp_path / "plugin"
+    if template:
+        path = plugin / "lib/vagrant-libvirt/templates/domain.xml.erb"
+        path.parent.mkdir(parents=True)
+        path.write_text(template)
     (config,) = told(rendered(root, a_lab()), home=tmp_path, plugin=plugin)
     (serial,) = calls(machines(config)["demo-1"], "serial")
     assert serial["source"] == {"path": f"{root}/guests/demo-1/console.log{more}", "append": "on"}
