@@ -76,5 +76,12 @@ def test_killed_in_the_baseline_arm_both_are_gone_on_with(kdevops: Kdevops, lab:
     (test,) = resumed.data["tests"]
     assert (test["baseline_status"], test["status"], test["verdict"]) == ("pass", "fail", "regressed")
     assert [each["state"] for each in kdevops("results", "--json").data] == ["complete", "complete"]
+
+    del said["compare"]
+    lab.write_text(yaml.safe_dump(said))
+    guests = kdevops("status", lab, "--json", check=0).data
+    assert [guest["name"] for guest in guests] == ["ab-1", "ab-dev-1"], (
+        "the lab file says nothing of the second any more"
+    )
     kdevops("down", lab, check=0)
     wait_until(lambda: not guests_of(kdevops.state), "guests of one arm were left")
