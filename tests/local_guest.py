@@ -34,7 +34,7 @@ def local_target(name: str = "guest-1") -> LocalTarget:
 
 @dataclass
 class LocalGuest:
-    """`alive` is said by the file `up`; a test kills the guest by removing it."""
+    """`alive` is said by the file `up`; a test kills the guest by removing it, or says by `taken` and `restarted` what it is."""
 
     provider: LocalProvider
     name: str
@@ -56,10 +56,11 @@ class LocalGuest:
         return (self.directory / "up").exists()
 
     async def gone(self) -> str:
-        return ""
+        taken = self.directory / "taken"
+        return taken.read_text().strip() if taken.exists() else ""
 
     async def restarted(self) -> bool:
-        return False
+        return (self.directory / "restarted").exists()
 
     async def discard(self) -> None:
         await self.down()
@@ -90,6 +91,8 @@ class LocalProvider:
             self.refuse -= 1
             raise BootError(f"guest {name}: no answer", log=guest.console)
         (guest.directory / "up").touch()
+        for name in ("taken", "restarted"):
+            (guest.directory / name).unlink(missing_ok=True)
         (guest.directory / "stay").unlink(missing_ok=True)
         if stay:
             (guest.directory / "stay").touch()

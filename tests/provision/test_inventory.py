@@ -54,6 +54,12 @@ def test_a_suite_that_is_not_run_has_no_group() -> None:
     assert set(yaml.safe_load(render(lab, [target()]))["all"]["children"]) == {"baseline", "dev", "kunit"}
 
 
+def test_whoever_is_not_root_becomes_root() -> None:
+    (host,) = yaml.safe_load(render(LAB, [replace(target(), user="me")]))["all"]["hosts"].values()
+    assert (host["ansible_user"], host["ansible_become"]) == ("me", True)
+    assert "ansible_become" not in yaml.safe_load(render(LAB, [target()]))["all"]["hosts"]["demo-1"]
+
+
 @given(st.text(st.characters(codec="utf-8", exclude_categories=("C",)), min_size=1, max_size=30))
 def test_whatever_stands_in_a_path_reaches_ssh_as_one_word(name: str) -> None:
     host = replace(target(), key=Path("/") / name)

@@ -49,6 +49,23 @@ def test_two_guests_share_a_profile(bench: Bench) -> None:
     assert {outcome.guest for outcome in bench.outcomes().values()} == {"g0", "g1"}
 
 
+def test_a_machine_that_is_taken_away_costs_no_test(bench: Bench) -> None:
+    taken = bench.console().with_name("taken")
+    loss = bench.once(f"{bench.dies(PANIC)}; echo taken away >{taken}; sleep 60")
+    drained = bench.run({"a": "true", "b": loss, "c": "true"})
+    assert drained.state is RunState.COMPLETE
+    assert bench.statuses() == {"a": Status.PASS, "b": Status.PASS, "c": Status.PASS}
+    assert bench.boots() == 2
+    assert [text.endswith("taken away") for text in bench.troubles()] == [True]
+
+
+def test_a_machine_that_fell_silent_because_it_was_taken_away_does_not_hang(bench: Bench) -> None:
+    taken = bench.console().with_name("taken")
+    drained = bench.run({"a": bench.once(f"echo taken away >{taken}; sleep 60"), "b": "true"}, timeout=1)
+    assert drained.state is RunState.COMPLETE
+    assert bench.statuses() == {"a": Status.PASS, "b": Status.PASS}
+
+
 def test_a_crash_costs_one_test_and_the_rest_goes_on_in_a_fresh_guest(bench: Bench) -> None:
     drained = bench.run({"a": "true", "b": f"{bench.dies(PANIC)}; sleep 60", "c": "true"})
     assert drained.state is RunState.COMPLETE

@@ -64,6 +64,36 @@ def test_a_guest_that_always_halts_is_a_crash_that_says_so(bench: Bench) -> None
     assert bench.outcome("halts").reason == "the machine was ended from inside (reboot: System halted) 3 times in a row"
 
 
+def test_a_machine_that_is_taken_away_is_no_result_and_its_work_is_done_by_another(bench: Bench) -> None:
+    taken = bench.console().with_name("taken")
+    drained = bench.run(
+        {"unlucky": bench.once(f"{bench.dies(PANIC)}; echo taken away >{taken}; sleep 60"), "other": "true"}
+    )
+    assert drained.state is RunState.COMPLETE
+    assert bench.statuses() == {"unlucky": Status.PASS, "other": Status.PASS}
+    assert bench.troubles() == ["taken away"]
+
+
+def test_a_machine_that_is_always_taken_away_leaves_its_work_undone(bench: Bench) -> None:
+    taken = bench.console().with_name("taken")
+    drained = bench.run({"unlucky": f"{bench.dies()}; echo taken away >{taken}; sleep 60", "other": "true"})
+    assert drained.state is RunState.INCOMPLETE
+    assert bench.statuses() == {"unlucky": Status.MISSING, "other": Status.PASS}
+
+
+def test_a_machine_that_boots_anew_under_a_test_crashed_and_does_not_hang(bench: Bench) -> None:
+    restarted = bench.console().with_name("restarted")
+    # The connection breaks, and the machine still counts as alive: nothing but its next boot tells.
+    cut = f"touch {restarted}; read -r _ _ _ wrapper _ </proc/$PPID/stat; kill -9 $wrapper"
+    bench.run({"reboots": cut})
+    assert bench.statuses() == {"reboots": Status.CRASH}
+    assert bench.outcome("reboots").reason == "the machine ended without a word 3 times in a row"
+    assert len(bench.troubles()) == 2
+    bench.run({"panics": f"echo '{PANIC}' >>{bench.console()}; {cut}"})
+    assert bench.statuses() == {"panics": Status.CRASH}
+    assert len(bench.troubles()) == 0, "its last words are proof enough"
+
+
 def test_a_test_past_its_deadline_hangs_and_the_guest_is_used_on(bench: Bench) -> None:
     bench.run({"slow": "sleep 600", "other": "true"}, timeout=1)
     assert bench.statuses() == {"slow": Status.HANG, "other": Status.PASS}
