@@ -1,0 +1,380 @@
+"""Modules of clouds whose providers are not here, in the real Terraform over a stub with the providers' own schemas.
+
+What the modules mean to a cloud is not seen here; that they say what its provider understands is.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import platform
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jmespath
+import pytest
+import stub
+from terraform_tool import LAB, MODULES, SECONDS, Workspace, tool
+
+pytestmark = pytest.mark.e2e
+
+SCHEMAS = Path(__file__).parent / "schemas"
+DISKS = [50, 64]
+OWN: dict[str, dict[str, Any]] = {
+    "azure": {},
+    "gce": {},
+    "oci": {"compartment_id": "ocid1.compartment.oc1..aaaa"},
+    "openstack": {"instance_type": "m1.medium"},
+}
+"""Of each cloud: the variables that it cannot do without."""
+MACHINES = {
+    "azure": "azurerm_linux_virtual_machine",
+    "gce": "google_compute_instance",
+    "oci": "oci_core_instance",
+    "openstack": "openstack_compute_instance_v2",
+}
+BODY = re.compile(r'^(?:resource|data) "(\w+)" "(\w+)" (\{\n.*?^\}\n)', re.MULTILINE | re.DOTALL)
+ATTRIBUTE = re.compile(r"^  (\w+)( +)= (.+)$", re.MULTILINE)
+META = {"count", "for_each", "depends_on", "provider"}
+# Of each shared variable: what must be refused. One of each goes into a plan, and each must be named by an error.
+BAD: dict[str, list[Any]] = {
+    "lab": ["", "Demo", "demo\n}", "a" * 33, '${file("/etc/passwd")}'],
+    "kdevops_nodes": [["-x"], [""], ["a b"], ["demo-1", "x" * 61], ["${var.lab}"]],
+    "owner": ["", "a b", "a\nb", '"', "-f"],
+    "expires": ["", "tomorrow", "2030-01-31", "2030-01-31T23:59:59+01:00", "2030-13-31T23:59:59Z"],
+    "region": ["a b", "-r", "$(id)", '"', "a;b"],
+    "zone": ["a b", "-z", "$(id)", '"', "a;b"],
+    "instance_type": ["a b", "-i", "$(id)", '"', "a;b"],
+    "architecture": ["", "amd64", "arm64", "riscv64", "X86_64"],
+    "image": ["a b", "-i", "$(id)", '"', "a;b"],
+    "root_size": [0, 7, -30, 20.5],
+    "disks": [[0], [-1], [10, 2.5], [None]],
+    "ssh_public_key": [
+        "",
+        "ssh-ed25519",
+        "ssh-ed25519 AAAA\nssh-ed25519 BBBB",
+        "root:x",
+        'command="id" ssh-ed25519 AAAA',
+    ],
+    "allowed_cidrs": [
+        [],
+        ["0.0.0.0/0"],
+        ["::/0"],
+        ["192.0.2.7/32", "0.0.0.0/0"],
+        ["192.0.2.7/24"],
+        ["here"],
+        ["10.0.0.1"],
+    ],
+}
+WRONG_TYPES: dict[str, Any] = {
+    "kdevops_nodes": "demo-1",
+    "root_size": "big",
+    "disks": 3,
+    "allowed_cidrs": "192.0.2.7",
+    "spot": "no",
+}
+# What one cloud refuses, and the words for it.
+REFUSED: list[tuple[str, dict[str, Any], str]] = [
+    ("azure", {"image": "Debian:debian-12"}, "PUBLISHER:OFFER:SKU:VERSION"),
+    ("azure", {"allowed_cidrs": ["2001:db8::/64"]}, "one range of IPv4"),
+    ("azure", {"subscription_id": "mine"}, "is a UUID"),
+    ("oci", {"compartment_id": "mine"}, "ocid1.compartment"),
+    ("oci", {"disks": [50, 20]}, "50 GiB at least, and one of 20"),
+    ("oci", {"zone": "AD-9"}, "no availability domain AD-9"),
+    ("oci", {"allowed_cidrs": ["2001:db8::/64"]}, "one range of IPv4"),
+    ("openstack", {"instance_type": ""}, "say an instance_type"),
+    ("openstack", {"spot": True}, "has no spot machines"),
+    ("openstack", {"allowed_cidrs": ["2001:db8::/64"]}, "one range of IPv4"),
+    ("openstack", {"image_pattern": "("}, "no regular expression"),
+    ("openstack", {"disk_path": "/dev/sdb"}, "one %s for its id"),
+]
+
+
+class Attached:
+    """A module's copy that may be spoilt, with the stub in this process: an answer takes a fraction of a second."""
+
+    def __init__(self, directory: Path, cloud: str, environment: dict[str, str]) -> None:
+        self.cloud, self.tool, self.module = cloud, tool(), directory / "module"
+        shutil.copytree(MODULES / cloud, self.module)
+        self.environment = {
+            "HOME": str(directory),
+            "TF_CLI_CONFIG_FILE": "/dev/null",
+            "CHECKPOINT_DISABLE": "1",
+            **environment,
+        }
+
+    def run(self, *words: str) -> tuple[int, str]:
+        """The exit code, and what was printed for programs."""
+        done = subprocess.run(
+            [self.tool, *words],
+            check=False,
+            cwd=self.module,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+        )
+        return done.returncode, done.stdout
+
+    def errors(self, file: str, old: str, new: str) -> list[dict[str, Any]]:
+        """What `validate` says against the module with another text in one place."""
+        text = (MODULES / self.cloud / file).read_text()
+        assert text.count(old) == 1, old
+        (self.module / file).write_text(text.replace(old, new))
+        _, answer = self.run("validate", "-json")
+        (self.module / file).write_text(text)
+        return [each for each in json.loads(answer)["diagnostics"] if each["severity"] == "error"]
+
+    def write(self, variables: dict[str, Any]) -> list[str]:
+        """Set the variables, one in each line from the second on; gives their names."""
+        named = {**LAB, **OWN[self.cloud], **variables}
+        lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(value)}" for name, value in named.items())
+        (self.module / "terraform.tfvars.json").write_text(f"{{\n{lines}\n}}\n")
+        return list(named)
+
+    def refusals(self, **variables: Any) -> list[dict[str, Any]]:
+        """What a plan with these variables is refused for."""
+        self.write(variables)
+        code, answer = self.run("plan", "-json")
+        events = [json.loads(line) for line in answer.splitlines()]
+        found = [event["diagnostic"] for event in events if event.get("@level") == "error"]
+        assert bool(found) == (code != 0), answer
+        return found
+
+    def refused(self, **variables: Any) -> set[str]:
+        """Of which variables the values are refused."""
+        names = self.write(variables)
+        ranges = [error["range"] for error in self.refusals(**variables)]
+        return {names[each["start"]["line"] - 2] for each in ranges if each["filename"] == "terraform.tfvars.json"}
+
+    def planned(self, **variables: Any) -> dict[str, dict[str, Any]]:
+        """What would be made with these variables, by address."""
+        self.write(variables)
+        code, answer = self.run("plan", "-out", "plan", "-no-color")
+        assert code == 0, answer
+        changes = json.loads(self.run("show", "-json", "plan")[1])["resource_changes"]
+        return {change["address"]: change["change"]["after"] for change in changes if change["mode"] == "managed"}
+
+
+@pytest.fixture(scope="module", params=OWN)
+def cloud(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def attached(cloud: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attached]:
+    tool()
+    with stub.listening(SCHEMAS / f"{cloud}.json") as environment:
+        yield Attached(tmp_path_factory.mktemp(cloud), cloud, environment)
+
+
+def bodies(cloud: str) -> list[tuple[str, str, str, str]]:
+    """A module's resources and data sources: file, type, name, and the text between the braces."""
+    return [
+        (path.name, *found)
+        for path in sorted((MODULES / cloud).glob("*.tf"))
+        for found in BODY.findall(path.read_text())
+        if found[0] != "terraform_data"
+    ]
+
+
+def schema(cloud: str, kind: str) -> dict[str, Any]:
+    """The schema of a resource or a data source."""
+    _, content = stub.load(SCHEMAS / f"{cloud}.json")
+    found: dict[str, Any] = (content["resource_schemas"].get(kind) or content["data_source_schemas"][kind])["block"]
+    return found
+
+
+@pytest.mark.parametrize("cloud", OWN)
+def test_schema_is_of_what_the_module_has(cloud: str) -> None:
+    _, content = stub.load(SCHEMAS / f"{cloud}.json")
+    served = {*content["resource_schemas"], *content["data_source_schemas"]}
+    assert served == {kind for _, kind, _, _ in bodies(cloud)}, "cut the schema anew: cut_schema.py says how"
+
+
+def test_machines_are_made_and_given_back(cloud: str, tmp_path: Path) -> None:
+    """All steps with the stub as a program of its own, as Terraform runs a provider."""
+    version = json.loads((SCHEMAS / f"{cloud}.json").read_text())["version"]
+    machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    stub.install(SCHEMAS / f"{cloud}.json", tmp_path / "mirror", version, f"{platform.system().lower()}_{machine}")
+    workspace = Workspace(tmp_path, MODULES / cloud, tmp_path / "mirror")
+    workspace.run("validate")
+    outputs = workspace.apply(**OWN[cloud], disks=DISKS)
+
+    names = set(LAB["kdevops_nodes"])
+    for name in ("controller_ip_map", "ssh_ports", "identities", "disks", "console_commands", "reset_commands"):
+        assert outputs[name].keys() == names
+    for address in outputs["controller_ip_map"].values():
+        assert ipaddress.ip_address(address)
+    assert set(outputs["ssh_ports"].values()) == {22}
+    assert all(outputs["identities"].values())
+    assert len(set(outputs["identities"].values())) == len(names)
+    for disks in outputs["disks"].values():
+        assert len(set(disks)) == len(DISKS)
+        assert all(disk.startswith("/dev/") for disk in disks)
+    for kind in ("console", "reset", "state"):
+        for argv in outputs[f"{kind}_commands"].values():
+            assert all(word and isinstance(word, str) for word in argv)
+            assert argv or (cloud, kind) == ("oci", "console")
+    assert outputs["summary"].split()[0] == cloud
+    assert len(outputs["summary"].split()) > 1
+
+    assert workspace.plan(**OWN[cloud], disks=DISKS) == {}
+    # A machine more touches no other.
+    more = workspace.plan(**OWN[cloud], disks=DISKS, kdevops_nodes=["demo-1", "demo-2", "demo-3"])
+    assert set(more.values()) == {"create"}
+    assert all("demo-3" in address for address in more)
+    workspace.run("destroy", "-no-color", "-auto-approve")
+    assert workspace.run("state", "list") == ""
+
+
+def test_every_wrong_name_is_refused(attached: Attached) -> None:
+    """Each attribute by another name: as many errors as names, and one for each that is required."""
+    for file, kind, name, body in bodies(attached.cloud):
+        known = schema(attached.cloud, kind)["attributes"]
+        mine = [found[0] for found in ATTRIBUTE.findall(body) if found[0] not in META]
+        spoilt = ATTRIBUTE.sub(lambda found: found[0] if found[1] in META else f"  {found[1]}_x = {found[3]}", body)
+        head = f'"{kind}" "{name}" '
+        errors = attached.errors(file, head + body, head + spoilt)
+        summaries = [error["summary"] for error in errors]
+        required = [attribute for attribute in mine if known[attribute].get("required")]
+        assert summaries.count("Unsupported argument") == len(mine), (kind, name, errors)
+        assert summaries.count("Missing required argument") == len(required), (kind, name, errors)
+
+
+def test_every_wrong_type_is_refused(attached: Attached) -> None:
+    """An object in the place of each value that stands in one line."""
+    for file, kind, name, body in bodies(attached.cloud):
+        mine = [
+            found
+            for found in ATTRIBUTE.finditer(body)
+            if found[1] not in META and not re.search(r"[\[({]$|<<", found[3])
+        ]
+        spoilt = body
+        for found in reversed(mine):
+            spoilt = f"{spoilt[: found.start(3)]}[{{ wrong = [true] }}]{spoilt[found.end(3) :]}"
+        head = f'"{kind}" "{name}" '
+        errors = attached.errors(file, head + body, head + spoilt)
+        refused = [error for error in errors if error["summary"] == "Incorrect attribute value type"]
+        assert len(refused) == len(mine), (kind, name, errors)
+
+
+def test_unknown_types_are_refused(attached: Attached) -> None:
+    file, kind, name, _ = next(each for each in bodies(attached.cloud) if each[1] == MACHINES[attached.cloud])
+    errors = attached.errors(file, f'resource "{kind}" "{name}"', f'resource "{kind}s" "{name}"')
+    assert "Invalid resource type" in {error["summary"] for error in errors}
+
+
+def test_a_block_too_often_is_refused(attached: Attached) -> None:
+    """Each block that a machine has once at most, twice."""
+    file, kind, _, body = next(each for each in bodies(attached.cloud) if each[1] == MACHINES[attached.cloud])
+    blocks = schema(attached.cloud, kind)["block_types"]
+    once = [name for name, block in blocks.items() if block.get("max_items") == 1]
+    pattern = re.compile(rf"^  ({'|'.join(once)}) \{{(?:\}}\n|\n.*?^  \}}\n)", re.MULTILINE | re.DOTALL)
+    mine = pattern.findall(body)
+    errors = attached.errors(file, body, pattern.sub(lambda found: found[0] * 2, body))
+    assert {error["summary"] for error in errors} == {f"Too many {name} blocks" for name in mine}
+    assert mine or attached.cloud == "openstack", "Nova's machines have no such block"
+
+
+def test_bad_variables_are_refused(attached: Attached) -> None:
+    for turn in range(max(map(len, BAD.values()))):
+        bad = {name: values[turn] for name, values in BAD.items() if turn < len(values)}
+        assert bad.keys() - attached.refused(**bad) == set(), bad
+    assert attached.refused(**WRONG_TYPES) == WRONG_TYPES.keys()
+
+
+def test_what_one_cloud_cannot_do_is_refused_with_words(attached: Attached) -> None:
+    for cloud, variables, words in REFUSED:
+        if cloud == attached.cloud:
+            told = {error["detail"] for error in attached.refusals(**variables)}
+            assert any(words in each for each in told), (variables, told)
+
+
+def test_only_those_who_may_are_let_in(attached: Attached) -> None:
+    everybody = {
+        address
+        for address, values in attached.planned(disks=DISKS).items()
+        if re.search(r'"(0\.0\.0\.0|::|0:0:.*)/0"', json.dumps(values))
+    }
+    out = {"oci_core_route_table.lab", "oci_core_network_security_group_security_rule.out"}
+    assert everybody == (out if attached.cloud == "oci" else set())
+
+
+# Google's provider has default_labels, of which its stub does not know.
+@pytest.mark.parametrize("cloud", ["azure", "oci", "openstack"], indirect=True, scope="module")
+def test_machines_and_disks_say_whose_they_are(attached: Attached) -> None:
+    key = {"azure": "tags", "oci": "freeform_tags", "openstack": "metadata"}[attached.cloud]
+    tags = {"kdevops-lab": "demo", "kdevops-owner": "ada", "kdevops-expires": "2030-01-31T23:59:59Z", "team": "fs"}
+    planned = attached.planned(disks=DISKS, tags={"team": "fs"})
+    machines = [values for address, values in planned.items() if address.startswith(MACHINES[attached.cloud])]
+    disks = [values for address, values in planned.items() if re.search(r"_(managed_disk|volume|volume_v3)\.", address)]
+    assert len(machines) == 2
+    assert len(disks) == 4
+    assert all(values[key] == tags for values in [*machines, *disks])
+
+
+@pytest.mark.parametrize("cloud", ["azure"], indirect=True, scope="module")
+@pytest.mark.parametrize(
+    ("variables", "size"),
+    [
+        ({}, "Standard_D2as_v5"),
+        ({"disks": [4] * 5}, "Standard_D4as_v5"),
+        ({"disks": [4] * 9}, "Standard_D8as_v5"),
+        ({"architecture": "aarch64", "spot": True}, "Standard_D2ps_v5"),
+        ({"instance_type": "Standard_E2s_v5", "disks": [4] * 9}, "Standard_E2s_v5"),
+    ],
+)
+def test_azure_machine_takes_so_many_disks(attached: Attached, variables: dict[str, Any], size: str) -> None:
+    machine = attached.planned(**variables)['azurerm_linux_virtual_machine.node["demo-1"]']
+    assert machine["size"] == size
+    arm = variables.get("architecture") == "aarch64"
+    (image,) = machine["source_image_reference"]
+    assert (image["offer"], image["sku"]) == ("debian-12", "12-arm64" if arm else "12-gen2")
+    spot = variables.get("spot", False)
+    assert (machine["priority"], machine["eviction_policy"]) == (("Spot", "Delete") if spot else ("Regular", None))
+
+
+@pytest.mark.parametrize("cloud", ["azure"], indirect=True, scope="module")
+def test_azure_image_by_id_and_group_that_exists(attached: Attached) -> None:
+    group = "/subscriptions/x/resourceGroups/y/providers/Microsoft.Compute/images/z"
+    planned = attached.planned(image=group, resource_group="team")
+    machine = planned['azurerm_linux_virtual_machine.node["demo-1"]']
+    assert (machine["source_image_id"], machine["source_image_reference"]) == (group, [])
+    assert machine["resource_group_name"] == "team"
+    assert "azurerm_resource_group.lab[0]" not in planned
+
+
+@pytest.mark.parametrize("cloud", ["oci"], indirect=True, scope="module")
+def test_oci_machine_is_flexible_and_preemptible(attached: Attached) -> None:
+    machine = attached.planned(spot=True, root_size=30)['oci_core_instance.node["demo-1"]']
+    assert machine["preemptible_instance_config"] == [
+        {"preemption_action": [{"preserve_boot_volume": False, "type": "TERMINATE"}]}
+    ]
+    assert machine["shape_config"] == [{"memory_in_gbs": 8, "ocpus": 1}]
+    assert machine["source_details"][0]["boot_volume_size_in_gbs"] == "50"
+    fixed = attached.planned(instance_type="VM.Standard2.1", disks=[50] * 32)
+    assert fixed['oci_core_instance.node["demo-1"]']["shape_config"] == []
+    assert fixed['oci_core_volume_attachment.disk["demo-1-disk-31"]']["device"] == "/dev/oracleoci/oraclevdag"
+
+
+@pytest.mark.parametrize("cloud", ["openstack"], indirect=True, scope="module")
+def test_openstack_network_that_exists(attached: Attached) -> None:
+    planned = attached.planned(network="provider-net")
+    assert not [address for address in planned if re.search("floatingip|router|subnet|network_v2", address)]
+    assert 'openstack_networking_port_v2.node["demo-1"]' in planned
+
+
+def test_azure_state_is_one_word() -> None:
+    text = (MODULES / "azure/main.tf").read_text()
+    (query,) = re.findall(r'"--query", "([^"]+)"', text)
+    for codes, word in (
+        (["ProvisioningState/succeeded", "PowerState/running"], "running"),
+        (["ProvisioningState/succeeded", "PowerState/deallocated"], None),
+        ([], None),
+    ):
+        assert jmespath.search(query, {"instanceView": {"statuses": [{"code": code} for code in codes]}}) == word
