@@ -27,6 +27,7 @@ COMMANDS = {
     "results": ("kdevops.cli.results:results", "Show runs and what became of their tests."),
     "baseline": ("kdevops.cli.baseline:baseline", "Show, accept and compare stored baselines."),
     "ssh-config": ("kdevops.cli.ssh_config:ssh_config", "Make plain ssh know the guests."),
+    "gc": ("kdevops.cli.gc:gc", "Show what is overdue in clouds and unused in the cache; remove it."),
     "completion": ("kdevops.cli.completion:completion", "Print the completion script of a shell."),
 }
 """Verb → (module:object, what it does in a line)."""

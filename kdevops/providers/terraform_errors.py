@@ -14,7 +14,7 @@ from kdevops.providers.complaints import EXAMINED, MESSAGE_LIMIT, Complaint, com
 from kdevops.results.text import clean
 
 _LINE_LIMIT = 2000
-_MARGIN = re.compile(r"^[│╷╵|]\s?")
+_MARGIN = re.compile(r"^\s*(?:[│╷╵├]─*\s*)+")
 _ERROR = re.compile(r"^Error: (.+)")
 _PLACE = re.compile(r"^\s*(?:with \S+,|on \S+ line \d+.*|\d+:.*)$")
 _REASON_LIMIT = 240
