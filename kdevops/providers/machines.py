@@ -14,7 +14,7 @@ class Place:
 
     `identity` changes when the machine is another one under the same name. `key` None: what the user's agent has.
     `disks` are device paths in the machine, in the order of the lab's `guests.disks`. `reset` power-cycles it, `state`
-    prints "running" while it exists. `console` prints its serial console: all there is so far, or with
+    prints "running" or "active" while it exists. `console` prints its serial console: all there is so far, or with
     `console_streams` from now on and without end. `host_key` is "ssh-ed25519 AAAA…", where it is known otherwise than by
     asking the machine.
     """
@@ -30,6 +30,11 @@ class Place:
     state: tuple[str, ...] = ()
     console: tuple[str, ...] = ()
     console_streams: bool = False
+
+
+def is_running(printed: str) -> bool:
+    """Whether a `state` command said that the machine is there and runs: Google prints RUNNING, OpenStack ACTIVE."""
+    return printed.strip().lower() in {"running", "active"}
 
 
 class Machines(Protocol):

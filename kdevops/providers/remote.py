@@ -28,7 +28,7 @@ from kdevops.providers.acceleration import Acceleration
 from kdevops.providers.base import BootKernel, GuestStatus
 from kdevops.providers.guest_files import LabDirectory
 from kdevops.providers.installation import Install, Installation, boot_error
-from kdevops.providers.machines import Machines, Place
+from kdevops.providers.machines import Machines, Place, is_running
 from kdevops.providers.remembered import DeathWatch, Machine
 from kdevops.providers.remote_console import Polled, Recorder, Streamed, append
 from kdevops.providers.remote_reach import Reach
@@ -205,7 +205,7 @@ class RemoteProvider:
         except CommandError as error:
             self._tell(f"the state of {name} cannot be asked for: {error.message}")
             return ""
-        return "" if state == "running" else f"the machine of guest {name} was taken away: it is {state[:40] or 'gone'}"
+        return "" if is_running(state) else f"the machine of guest {name} was taken away: it is {state[:40] or 'gone'}"
 
     async def restarted(self, name: str, place: Place, boot_id: str) -> bool:
         """Whether the machine answers, but in another boot; without a console its last words are fetched then."""

@@ -19,7 +19,7 @@ from kdevops.process import run
 from kdevops.progress import Confirm, Progress, Report, ask_nobody
 from kdevops.providers import terraform_file, terraform_outputs, terraform_plan, terraform_record
 from kdevops.providers.guest_files import LabDirectory, ensure_key
-from kdevops.providers.machines import Place
+from kdevops.providers.machines import Place, is_running
 from kdevops.providers.terraform_address import public_address
 from kdevops.providers.terraform_plan import Summary
 from kdevops.providers.terraform_record import PlaceRecord, Record
@@ -376,7 +376,8 @@ async def _state(place: PlaceRecord) -> str:
         return "unknown"
     if done.returncode != 0:
         return "gone" if _ABSENT.search(done.stderr[-4096:]) else "unknown"
-    return clean(done.stdout[:200]).lower()[:40] or "gone"
+    state = clean(done.stdout[:200]).strip().lower()[:40]
+    return "running" if is_running(state) else state or "gone"
 
 
 def _places(record: Record | None, directory: LabDirectory) -> dict[str, Place]:

@@ -29,7 +29,7 @@ output "reset_commands" {
 }
 
 output "state_commands" {
-  description = "Machine → argv that prints running, in any case, while the machine exists and runs."
+  description = "Machine → argv that prints running or active, in any case, while the machine exists and runs."
   value       = local.state_commands
 }
 
