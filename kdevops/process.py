@@ -279,9 +279,10 @@ async def _stop(process: asyncio.subprocess.Process, work: Sequence[asyncio.Futu
     if grace and process.returncode is None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             process.send_signal(signal.SIGINT)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(process.wait(), grace)
-                await asyncio.wait(work, timeout=_KILL_GRACE)
+            end = time.monotonic() + grace
+            while process.returncode is None and time.monotonic() < end:  # wait() would wait for who has its pipes, too
+                await asyncio.sleep(0.05)
+            await asyncio.wait(work, timeout=_KILL_GRACE)
     for each in work:
         each.cancel()
     await asyncio.gather(*work, return_exceptions=True)
