@@ -280,7 +280,8 @@ async def _stop(process: asyncio.subprocess.Process, work: Sequence[asyncio.Futu
         with contextlib.suppress(ProcessLookupError, PermissionError):
             process.send_signal(signal.SIGINT)
             end = time.monotonic() + grace
-            while process.returncode is None and time.monotonic() < end:  # wait() would wait for who has its pipes, too
+            # wait() would wait for whoever has the pipes, too.
+            while process.returncode is None and time.monotonic() < end:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
             await asyncio.wait(work, timeout=_KILL_GRACE)
     for each in work:

@@ -68,6 +68,7 @@ class TerraformTool:
 
     async def check_version(self) -> str:
         """The tool's name and version. Raises UserError for one that is too old for our modules."""
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         done = await self._call("version", lambda it: it.cmd("version"), SHORT)
         found = _VERSION.search(done[1])
         if not found:
