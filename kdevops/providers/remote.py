@@ -16,7 +16,6 @@ from kdevops.errors import BootError, CommandError, InfrastructureError, LostGue
 from kdevops.guest import console as console_file
 from kdevops.guest import hostkeys
 from kdevops.guest.ssh import SshTarget
-from kdevops.guest.sysrq import press
 from kdevops.lab.hosts import Hosts
 from kdevops.lab.model import Lab
 from kdevops.lab.terraform import Terraform
@@ -30,12 +29,13 @@ from kdevops.providers.guest_files import LabDirectory
 from kdevops.providers.installation import Install, Installation, boot_error
 from kdevops.providers.machines import Machines, Place, is_running
 from kdevops.providers.remembered import DeathWatch, Machine
-from kdevops.providers.remote_console import Polled, Recorder, Streamed, append
+from kdevops.providers.remote_console import Recorders, append
+from kdevops.providers.remote_guest import ANSWER, RemoteGuest
 from kdevops.providers.remote_reach import Reach
 from kdevops.providers.together import Together
+from kdevops.results.text import clean
 
 STEP = "machines"
-_ANSWER = 10.0
 _BACK = 30.0
 """Seconds for a machine to show that it only lost a connection."""
 _COMMAND = 300.0
@@ -51,49 +51,6 @@ _REBOOT = """
   reboot -f
 ) >/dev/null 2>&1 </dev/null &
 """
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteGuest:
-    """One machine that is up. `boot_id` is its kernel's name of the boot in which it was given."""
-
-    provider: RemoteProvider
-    name: str
-    ssh: SshTarget
-    stay: bool
-    place: Place
-    boot_id: str
-    watch: DeathWatch | None = None
-
-    @property
-    def console(self) -> Path:
-        """The recorded console; without one, what the machine's kernels left of their last words."""
-        return self.provider.console(self.name)
-
-    def alive(self) -> bool:
-        """Whether nothing says that its kernel ended."""
-        return not self.provider.told_end(self.name) and (self.watch is None or self.watch.alive())
-
-    async def gone(self) -> str:
-        """Why the machine was taken away, as its cloud says."""
-        return await self.provider.gone(self.name, self.place)
-
-    async def restarted(self) -> bool:
-        """Whether it answers in another boot; a machine without a console is waited for as long as a boot takes."""
-        return await self.provider.restarted(self.name, self.place, self.boot_id)
-
-    async def discard(self) -> None:
-        """Have the next `up` reset it."""
-        await self.ssh.disconnect()
-        self.provider.remember(self.name, spoilt=True)
-
-    async def down(self) -> None:
-        """Give it back."""
-        await self.provider.remove(self.name)
-
-    async def sysrq(self, keys: str) -> None:
-        """By the guest's own /proc/sysrq-trigger: a recorded console takes no keys."""
-        await press(self.ssh, keys, timeout=_ANSWER * self.provider.factor)
 
 
 @dataclass(frozen=True)
@@ -113,7 +70,7 @@ class RemoteProvider:
     report: Report = silent
     _locks: dict[str, asyncio.Lock] = field(default_factory=dict, repr=False, compare=False)
     _places: dict[str, Place] = field(default_factory=dict, repr=False, compare=False)
-    _recorders: dict[str, Recorder] = field(default_factory=dict, repr=False, compare=False)
+    _recorders: Recorders = field(default_factory=Recorders, repr=False, compare=False)
 
     @property
     def factor(self) -> float:
@@ -132,7 +89,7 @@ class RemoteProvider:
             machine = self._known(name, place)
             if machine is None:
                 self._forget_another(name, place)
-            await self._record(name, place)
+            self._record(name, place)
             offset = console_file.end_of(self.console(name))
             now = await self._reached(name, place, first=machine is None)
             if machine and now == machine.boot_id and machine.boots == boots and not (machine.spoilt or fresh):
@@ -146,7 +103,7 @@ class RemoteProvider:
             if fresh and boot_id == now:  # the kernel was there, in a boot that is not fresh
                 await self._reset(name, place, now, answers=True)
                 boot_id = await self._booted(name, place, words, offset)
-            await self._renew(name)
+            await self._recorders.renew(name)
             end = console_file.end_of(self.console(name))
             facts = {"host": place.host, "port": place.port, "kernel": self.kernel.key, "console": end}
             return self.remember(name, boots=boots, boot_id=boot_id, stay=stay, spoilt=False, **facts)
@@ -192,12 +149,11 @@ class RemoteProvider:
 
     def told_end(self, name: str) -> bool:
         """Whether a console that is looked at now and then said that the kernel ended."""
-        recorder = self._recorders.get(name)
-        return recorder is not None and recorder.ended()
+        return self._recorders.ended(name)
 
     async def gone(self, name: str, place: Place) -> str:
         """Why a machine is no more, in words; "" while it is there, and where nobody can tell."""
-        await self._catch_up(name)
+        await self._recorders.catch_up(name)
         if not place.state:
             return ""
         try:
@@ -205,7 +161,11 @@ class RemoteProvider:
         except CommandError as error:
             self._tell(f"the state of {name} cannot be asked for: {error.message}")
             return ""
-        return "" if is_running(state) else f"the machine of guest {name} was taken away: it is {state[:40] or 'gone'}"
+        return (
+            ""
+            if is_running(state)
+            else f"the machine of guest {name} was taken away: it is {clean(state, 40) or 'gone'}"
+        )
 
     async def restarted(self, name: str, place: Place, boot_id: str) -> bool:
         """Whether the machine answers, but in another boot; without a console its last words are fetched then."""
@@ -223,7 +183,7 @@ class RemoteProvider:
         place = self._place(name)
         machine = self._known(name, place) if place else None
         if place and machine and machine.host:
-            now = await self._reach.boot(self._target(name, place), place, None, seconds=_ANSWER * self.factor)
+            now = await self._reach.boot(self._target(name, place), place, None, seconds=ANSWER * self.factor)
             if now == machine.boot_id or not await self.gone(name, place):
                 return place
         self._places.pop(name, None)
@@ -236,10 +196,9 @@ class RemoteProvider:
 
     async def _reached(self, name: str, place: Place, *, first: bool) -> str:
         """The boot that the machine is in, "" where it does not answer. One that was just made is waited for."""
-        target, recorder = self._target(name, place), self._recorders.get(name)
-        seconds = (self._boot_timeout if first and not self.lasting else _ANSWER) * self.factor
-        console = recorder.ask if isinstance(recorder, Polled) else None
-        return await self._reach.boot(target, place, console, seconds=seconds)
+        target = self._target(name, place)
+        seconds = (self._boot_timeout if first and not self.lasting else ANSWER) * self.factor
+        return await self._reach.boot(target, place, self._recorders.asking(name), seconds=seconds)
 
     async def _booted(self, name: str, place: Place, words: tuple[str, ...], offset: int) -> str:
         """Have the machine, which answers, run the lab's kernel; the boot that it is in then."""
@@ -261,7 +220,7 @@ class RemoteProvider:
         if len(place.disks) != len(sizes):
             raise InfrastructureError(f"guest {name} has {len(place.disks)} disks, and guests.disks says {len(sizes)}")
         target = self._target(name, place)
-        await remote_disks.link(target, place.disks, sizes, timeout=_ANSWER * self.factor, factor=self.factor)
+        await remote_disks.link(target, place.disks, sizes, timeout=ANSWER * self.factor, factor=self.factor)
 
     async def _reset(self, name: str, place: Place, before: str, *, answers: bool) -> None:
         """Have the machine begin another boot than `before`. Raises BootError."""
@@ -274,7 +233,7 @@ class RemoteProvider:
                 raise boot_error(name, _told_as(error, "cannot be reset"), self.console(name), offset) from None
         elif answers:
             with contextlib.suppress(LostGuestError, CommandError):
-                await target.run(["sh", "-c", _REBOOT], timeout=_ANSWER * self.factor)
+                await target.run(["sh", "-c", _REBOOT], timeout=ANSWER * self.factor)
         await target.disconnect()
         if not await self._reach.boot(target, place, None, seconds=self._boot_timeout * self.factor, old=before):
             raise self._silent(name, "it does not come back from a reset" if answers or place.reset else "", offset)
@@ -291,46 +250,29 @@ class RemoteProvider:
 
     async def _last_words(self, name: str, place: Place) -> None:
         """Record what the kernels of earlier boots left, where no console told it."""
-        await self._catch_up(name)
+        await self._recorders.catch_up(name)
         if place.console:
             return
-        if said := await remote_pstore.last_words(self._target(name, place), timeout=_ANSWER * self.factor):
+        if said := await remote_pstore.last_words(self._target(name, place), timeout=ANSWER * self.factor):
             append(self.console(name), said)
 
-    async def _record(self, name: str, place: Place) -> None:
+    def _record(self, name: str, place: Place) -> None:
         """Record the console, where the machine has one, from now until it is given back."""
         self.console(name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not place.console or name in self._recorders:
-            return
 
         def complain(text: str) -> None:
             self.report(Progress(f"console of {name}", text, done=True))
 
         async def lives() -> bool:
             machine = self._machine(name)
-            target = self._target(name, place)
-            now = await self._reach.boot(target, place, None, seconds=_ANSWER * self.factor)
+            now = await self._reach.boot(self._target(name, place), place, None, seconds=ANSWER * self.factor)
             return machine is not None and (not machine.boots or now == machine.boot_id)
 
-        if place.console_streams:
-            self._recorders[name] = Streamed(place.console, self.console(name), complain)
-        else:
-            self._recorders[name] = Polled(place.console, self.console(name), complain, lives)
-
-    async def _catch_up(self, name: str) -> None:
-        if recorder := self._recorders.get(name):
-            await recorder.catch_up()
-
-    async def _renew(self, name: str) -> None:
-        """What the console said so far is of boots that are over."""
-        await self._catch_up(name)
-        if recorder := self._recorders.get(name):
-            recorder.renew()
+        self._recorders.begin(name, place, self.console(name), complain, lives)
 
     async def _let_go(self, name: str) -> None:
         """End what goes on about a machine, here and there."""
-        if recorder := self._recorders.pop(name, None):
-            await recorder.stop()
+        await self._recorders.stop(name)
         guest = self.attach(name)
         if guest is None:
             return
@@ -338,7 +280,7 @@ class RemoteProvider:
             with contextlib.suppress(
                 InfrastructureError
             ):  # one that does not answer has forgotten the names when it does
-                await remote_disks.unlink(guest.ssh, timeout=_ANSWER * self.factor)
+                await remote_disks.unlink(guest.ssh, timeout=ANSWER * self.factor)
         await guest.ssh.disconnect()
 
     def _forget(self, names: Sequence[str]) -> None:

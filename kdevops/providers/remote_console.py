@@ -10,6 +10,7 @@ from pathlib import Path
 from kdevops.errors import CommandError, InfrastructureError
 from kdevops.paths import write_atomic
 from kdevops.process import run
+from kdevops.providers.machines import Place
 from kdevops.providers.qemu_keeper import ConsoleFile
 from kdevops.providers.remembered import says_end
 
@@ -145,7 +146,47 @@ class Polled:
             await asyncio.sleep(_EVERY)
 
 
-Recorder = Streamed | Polled
+class Recorders:
+    """The consoles that are recorded, by the name of the machine."""
+
+    def __init__(self) -> None:
+        self._all: dict[str, Streamed | Polled] = {}
+
+    def begin(
+        self, name: str, place: Place, path: Path, complain: Complain, lives: Callable[[], Awaitable[bool]]
+    ) -> None:
+        """Record the console of a machine that has one, unless that is done already."""
+        if not place.console or name in self._all:
+            return
+        if place.console_streams:
+            self._all[name] = Streamed(place.console, path, complain)
+        else:
+            self._all[name] = Polled(place.console, path, complain, lives)
+
+    def ended(self, name: str) -> bool:
+        """Whether a console that is looked at now and then said that the kernel ended."""
+        return name in self._all and self._all[name].ended()
+
+    def asking(self, name: str) -> Callable[[], Awaitable[bytes]] | None:
+        """How all that a console has said so far is asked for, where that can be done."""
+        recorder = self._all.get(name)
+        return recorder.ask if isinstance(recorder, Polled) else None
+
+    async def catch_up(self, name: str) -> None:
+        """Record what a console has said by now."""
+        if name in self._all:
+            await self._all[name].catch_up()
+
+    async def renew(self, name: str) -> None:
+        """What a console has said by now is of boots that are over."""
+        await self.catch_up(name)
+        if name in self._all:
+            self._all[name].renew()
+
+    async def stop(self, name: str) -> None:
+        """Record no more."""
+        if recorder := self._all.pop(name, None):
+            await recorder.stop()
 
 
 def append(path: Path, text: str) -> None:

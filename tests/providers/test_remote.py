@@ -18,6 +18,7 @@ from kdevops.providers.acceleration import Acceleration
 from kdevops.providers.base import BootKernel
 from kdevops.providers.guest_files import LabDirectory
 from kdevops.providers.remote import RemoteProvider
+from kdevops.providers.remote_console import Recorders
 
 NAME = "toys-1"
 LAB = Lab.model_validate(
@@ -43,7 +44,7 @@ class Bench:
 
     def again(self) -> RemoteProvider:
         """The provider as another command makes it."""
-        return replace(self.provider, _locks={}, _places={}, _recorders={})
+        return replace(self.provider, _locks={}, _places={}, _recorders=Recorders())
 
 
 Story = Callable[[Bench], Awaitable[None]]
@@ -66,12 +67,11 @@ def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]
             try:
                 await asyncio.wait_for(story(bench), 60)
             finally:
-                for recorder in provider._recorders.values():
-                    await recorder.stop()
+                await provider._recorders.stop(NAME)
                 machine.server.close()
 
         stub(tmp_path / "toys", monkeypatch)
-        monkeypatch.setattr("kdevops.providers.remote._ANSWER", 1.0)
+        monkeypatch.setattr("kdevops.providers.remote.ANSWER", 1.0)
         monkeypatch.setattr("kdevops.providers.remote_reach._PAUSE", 0.05)
         monkeypatch.setenv("XDG_RUNTIME_DIR", "")
         asyncio.run(main())

@@ -1,0 +1,61 @@
+"""One machine elsewhere that is up, as tests see it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kdevops.guest.ssh import SshTarget
+from kdevops.guest.sysrq import press
+from kdevops.providers.machines import Place
+from kdevops.providers.remembered import DeathWatch
+
+if TYPE_CHECKING:
+    from kdevops.providers.remote import RemoteProvider
+
+ANSWER = 10.0
+"""Seconds for a short command in a machine that is well."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteGuest:
+    """One machine that is up. `boot_id` is its kernel's name of the boot in which it was given."""
+
+    provider: RemoteProvider
+    name: str
+    ssh: SshTarget
+    stay: bool
+    place: Place
+    boot_id: str
+    watch: DeathWatch | None = None
+
+    @property
+    def console(self) -> Path:
+        """The recorded console; without one, what the machine's kernels left of their last words."""
+        return self.provider.console(self.name)
+
+    def alive(self) -> bool:
+        """Whether nothing says that its kernel ended."""
+        return not self.provider.told_end(self.name) and (self.watch is None or self.watch.alive())
+
+    async def gone(self) -> str:
+        """Why the machine was taken away, as its cloud says."""
+        return await self.provider.gone(self.name, self.place)
+
+    async def restarted(self) -> bool:
+        """Whether it answers in another boot; a machine without a console is waited for as long as a boot takes."""
+        return await self.provider.restarted(self.name, self.place, self.boot_id)
+
+    async def discard(self) -> None:
+        """Have the next `up` reset it."""
+        await self.ssh.disconnect()
+        self.provider.remember(self.name, spoilt=True)
+
+    async def down(self) -> None:
+        """Give it back."""
+        await self.provider.remove(self.name)
+
+    async def sysrq(self, keys: str) -> None:
+        """By the guest's own /proc/sysrq-trigger: a recorded console takes no keys."""
+        await press(self.ssh, keys, timeout=ANSWER * self.provider.factor)

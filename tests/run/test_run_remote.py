@@ -1,0 +1,44 @@
+"""The provider of machines elsewhere, as runs have it."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from kdevops.errors import UserError
+from kdevops.lab.model import Lab
+from kdevops.lab.servers import Server
+from kdevops.progress import ask_nobody, silent
+from kdevops.providers.hosts import HostMachines
+from kdevops.run.build import Built
+from kdevops.run.places import Places
+from kdevops.run.remote import acceleration, attached_remote, remote_provider
+
+LAB = Lab.model_validate(
+    {"name": "rack", "provider": {"type": "hosts", "hosts": [{"address": "192.0.2.1"}], "slowness": 4}}
+)
+
+
+def test_deadlines_are_stretched_as_the_lab_says() -> None:
+    provider = cast(Any, LAB.provider)
+    assert acceleration(provider).factor == 4
+    assert "4 times slower" in acceleration(provider).why
+    assert acceleration(provider.model_copy(update={"slowness": 1.0})).factor == 1
+
+
+def test_machines_that_exist_last(tmp_path: Path) -> None:
+    provider = attached_remote(LAB, Places(tmp_path / "state", tmp_path / "cache"))
+    assert provider.lasting
+    assert isinstance(provider.machines, HostMachines)
+    assert provider.attach("rack-1") is None, "it was never brought up"
+    assert provider.command_lines() == {"rack-1": ["ssh://root@192.0.2.1:22"]}
+
+
+def test_profiles_with_a_server_are_refused(tmp_path: Path) -> None:
+    built = cast(Built, SimpleNamespace(servers=(Server("nfsd", "rack-nfsd", ("rack-1",)),)))
+    with pytest.raises(UserError, match="need a server guest, which provider hosts does not give"):
+        asyncio.run(remote_provider(LAB, Places(tmp_path / "state", tmp_path / "cache"), built, silent, ask_nobody))
