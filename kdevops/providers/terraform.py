@@ -29,7 +29,6 @@ from kdevops.results.text import clean
 STEP = "machines"
 _QUESTION = 60.0
 """Seconds for a cloud to tell the state of one machine."""
-_INITIALISED = ".kdevops-initialised"
 _LOCK_FILE = ".terraform.lock.hcl"
 _PLAN = ".kdevops.tfplan"
 _ABSENT = re.compile(r"not ?found|does not exist|no longer exists|NotAuthorizedOrNotFound", re.IGNORECASE)
@@ -334,14 +333,15 @@ def _tool(directory: LabDirectory, wanted: str | None, report: Report, cache: Pa
 
 async def _initialise(tool: TerraformTool, report: Report, cache: Path) -> None:
     """`terraform init`, unless the same configuration had it."""
-    note, lock = tool.root / _INITIALISED, tool.root / _LOCK_FILE
+    note, lock = tool.root / terraform_file.INITIALISED, tool.root / _LOCK_FILE
     configuration = terraform_file.digest_of_root(tool.root)
 
     def facts() -> str:
-        return digest_of([configuration, str(tool.binary), sha256_of(lock) if lock.exists() else ""])
+        there = (tool.root / ".terraform").is_dir()  # without a provider and a backend, nothing is kept there
+        return digest_of([configuration, str(tool.binary), there, sha256_of(lock) if lock.exists() else ""])
 
     with contextlib.suppress(OSError):
-        if (tool.root / ".terraform").is_dir() and note.read_text() == facts():
+        if note.read_text() == facts():
             return
     kept = cache / "terraform-locks" / f"{digest_of([configuration, tool.binary.name])[:32]}.hcl"
     if kept.exists() and not lock.exists():

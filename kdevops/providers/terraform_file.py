@@ -34,6 +34,8 @@ OUTPUTS = frozenset(
 )  # fmt: skip
 """The contract of terraform/README.md."""
 VALUES = "terraform.tfvars.json"
+INITIALISED = ".kdevops-initialised"
+"""What the last `init` was for."""
 _BACKEND = "backend.tf.json"
 _COPIED = ".kdevops-files.json"
 _GIB = 1 << 30
@@ -147,8 +149,9 @@ def digest_of_lab(provider: Terraform, values: Mapping[str, Any]) -> str:
 
 
 def forget_backend(root: Path) -> None:
-    """Remove what `init` noted of the backend, when nothing is in it any more: the next one may be another."""
+    """Remove what `init` noted, when nothing is in the backend any more: the next one may be another."""
     shutil.rmtree(root / ".terraform", ignore_errors=True)
+    (root / INITIALISED).unlink(missing_ok=True)
 
 
 def _user() -> str:
