@@ -82,21 +82,17 @@ class RemoteProvider:
     ) -> RemoteGuest:
         """Bring a machine up with the lab's kernel in it. Raises BootError, and KdevopsError for what cannot be had."""
         assert self.kernel
-        words = (*_ALWAYS, *self.kernel.cmdline, *self.lab.kernel.cmdline, *extra_cmdline)
+        words = self.parameters(extra_cmdline)
         boots = _hash([self.kernel.key, words])
         async with self._locks.setdefault(name, asyncio.Lock()):
-            place = await self._had(name)
-            machine = self._known(name, place)
-            if machine is None:
-                self._forget_another(name, place)
-            self._record(name, place)
             offset = console_file.end_of(self.console(name))
-            now = await self._reached(name, place, first=machine is None)
+            place, now = await self._had(name, boots if fresh else "")
+            machine = self._known(name, place)
             if machine and now == machine.boot_id and machine.boots == boots and not (machine.spoilt or fresh):
                 return self.remember(name, stay=stay)
             if not now and machine is None and not self.lasting:
                 raise self._silent(name, "its machine does not come up", offset)
-            if not now or (machine and (machine.spoilt or (fresh and machine.boots == boots))):
+            if not now or (machine and _unfit(machine, boots if fresh else "")):
                 await self._reset(name, place, now or (machine.boot_id if machine else ""), answers=bool(now))
             self.remember(name, shape=self._shape, identity=place.identity, boots="")
             boot_id = await self._booted(name, place, words, offset)
@@ -117,6 +113,11 @@ class RemoteProvider:
         """All guests of the lab, as whoever has the machines tells."""
         states = await self.machines.states()
         return tuple(self._status(name, states.get(name, "stopped")) for name in self.lab.guest_names())
+
+    def parameters(self, extra_cmdline: Sequence[str] = ()) -> tuple[str, ...]:
+        """The parameters that a guest's kernel is started with."""
+        assert self.kernel
+        return (*_ALWAYS, *self.kernel.cmdline, *self.lab.kernel.cmdline, *extra_cmdline)
 
     def command_lines(self) -> dict[str, list[str]]:
         """How each machine was made."""
@@ -169,36 +170,43 @@ class RemoteProvider:
 
     async def restarted(self, name: str, place: Place, boot_id: str) -> bool:
         """Whether the machine answers, but in another boot; without a console its last words are fetched then."""
-        target = self._target(name, place)
-        await target.disconnect()
-        seconds = (_BACK if place.console else self._boot_timeout) * self.factor
-        now = await self._reach.boot(target, place, None, seconds=seconds)
+        await self._target(name, place).disconnect()
+        now = await self._answering(name, place, _BACK if place.console else self._boot_timeout)
         if not now or now == boot_id:
             return False
         await self._last_words(name, place)
         return True
 
-    async def _had(self, name: str) -> Place:
-        """The machine's place: as it was when that still holds, else as whoever has the machines gives it."""
+    async def _had(self, name: str, stale: str) -> tuple[Place, str]:
+        """The machine's place, and the boot that it is in, "" where it does not answer or will be reset anyhow.
+
+        The place is as it was when that still holds, else as whoever has the machines gives it. `stale` is what it must not
+        have booted.
+        """
         place = self._place(name)
         machine = self._known(name, place) if place else None
         if place and machine and machine.host:
-            now = await self._reach.boot(self._target(name, place), place, None, seconds=ANSWER * self.factor)
-            if now == machine.boot_id or not await self.gone(name, place):
-                return place
+            self._record(name, place)
+            doomed = place.reset and _unfit(machine, stale)
+            now = "" if doomed else await self._answering(name, place, ANSWER)
+            if (now and now == machine.boot_id) or not await self.gone(name, place):
+                return place, now
         self._places.pop(name, None)
         await self._start(name)
         if name not in self._places:  # what keeps it from being had, it is told when it is asked for alone
             self._places.update(await self.machines.start((name,)))
         if name not in self._places:
             raise InfrastructureError(f"nobody gives a machine for guest {name}")
-        return self._places[name]
+        place = self._places[name]
+        self._forget_another(name, place)
+        self._record(name, place)
+        patient = not self.lasting and self._known(name, place) is None  # it was made just now
+        return place, await self._answering(name, place, self._boot_timeout if patient else ANSWER)
 
-    async def _reached(self, name: str, place: Place, *, first: bool) -> str:
-        """The boot that the machine is in, "" where it does not answer. One that was just made is waited for."""
-        target = self._target(name, place)
-        seconds = (self._boot_timeout if first and not self.lasting else ANSWER) * self.factor
-        return await self._reach.boot(target, place, self._recorders.asking(name), seconds=seconds)
+    async def _answering(self, name: str, place: Place, seconds: float) -> str:
+        """The boot that the machine is in; "" where it does not answer within so many seconds of a real machine."""
+        console = self._recorders.asking(name)
+        return await self._reach.boot(self._target(name, place), place, console, seconds=seconds * self.factor)
 
     async def _booted(self, name: str, place: Place, words: tuple[str, ...], offset: int) -> str:
         """Have the machine, which answers, run the lab's kernel; the boot that it is in then."""
@@ -209,7 +217,7 @@ class RemoteProvider:
         except BootError:
             await self._last_words(name, place)
             raise
-        boot_id = await self._reach.boot(target, place, None, seconds=_BACK * self.factor)
+        boot_id = await self._answering(name, place, _BACK)
         if not boot_id:
             raise self._silent(name, "it does not answer after its kernel was installed", offset)
         await self._link_disks(name, place)
@@ -265,8 +273,10 @@ class RemoteProvider:
 
         async def lives() -> bool:
             machine = self._machine(name)
-            now = await self._reach.boot(self._target(name, place), place, None, seconds=ANSWER * self.factor)
-            return machine is not None and (not machine.boots or now == machine.boot_id)
+            with contextlib.suppress(InfrastructureError):
+                now = await self._answering(name, place, ANSWER)
+                return machine is not None and (not machine.boots or now == machine.boot_id)
+            return False
 
         self._recorders.begin(name, place, self.console(name), complain, lives)
 
@@ -365,6 +375,11 @@ class RemoteProvider:
 
     def _tell(self, detail: str) -> None:
         self.report(Progress(STEP, detail, done=True))
+
+
+def _unfit(machine: Machine, stale: str) -> bool:
+    """Whether the machine needs another boot: it was spoilt, or booted what is not to be used again."""
+    return machine.spoilt or (stale != "" and machine.boots == stale)
 
 
 def _told_as(error: CommandError, what: str) -> InfrastructureError:

@@ -72,14 +72,18 @@ class Streamed:
         await _end(self._task)
 
     async def _follow(self) -> None:
+        told = ""
         while True:
             try:
                 done = await run(self._argv, check=False, on_bytes=self._file.write)
             except CommandError as error:
                 self._complain(error.message)
                 return
-            said = done.stderr.strip().splitlines()[-1:]
-            self._complain(f"{self._argv[0]} ended with exit code {done.returncode}: {''.join(said)}")
+            said = "".join(done.stderr.strip().splitlines()[-1:])
+            complaint = f"{self._argv[0]} ended with exit code {done.returncode}" + (f": {said}" if said else "")
+            if complaint != told:
+                self._complain(complaint)
+            told = complaint
             await asyncio.sleep(_AGAIN)
 
 
