@@ -1,8 +1,10 @@
 # The machines of one lab, their disks and the key that opens them.
 
 provider "azurerm" {
-  subscription_id                 = var.subscription_id == "" ? null : var.subscription_id
-  resource_provider_registrations = "core"
+  subscription_id = var.subscription_id != "" ? var.subscription_id : null
+
+  # Who may not make a group may not turn on services of the subscription either.
+  resource_provider_registrations = var.resource_group != "" ? "none" : "core"
 
   features {
     resource_group {
@@ -152,13 +154,15 @@ locals {
     ["az", "vm", "boot-diagnostics", "get-boot-log", "--ids", machine.id]
   }
 
-  # By force, which moves the machine to another host. Without, a guest that hangs is waited for a quarter of an hour.
+  # By force, which moves the machine to another host and takes minutes, so nobody waits for the command. Without force a guest
+  # that hangs is waited for a quarter of an hour.
   reset_commands = { for name, machine in azurerm_linux_virtual_machine.node : name =>
-    ["az", "vm", "restart", "--force", "--ids", machine.id]
+    ["az", "vm", "restart", "--force", "--no-wait", "--ids", machine.id]
   }
 
   state_commands = { for name, machine in azurerm_linux_virtual_machine.node : name => [
     "az", "vm", "get-instance-view", "--ids", machine.id,
-    "--query", "instanceView.statuses[?code=='PowerState/running'] | ([0] && 'running')", "--output", "tsv",
+    "--query", "instanceView.statuses[?code=='PowerState/running' || code=='PowerState/starting'] | ([0] && 'running')",
+    "--output", "tsv",
   ] }
 }

@@ -192,7 +192,9 @@ locals {
     concat(local.cli, ["action", "--action", "RESET", "--instance-id", machine.id])
   }
 
+  # One that was reset is starting for a while.
   state_commands = { for name, machine in oci_core_instance.node : name =>
-    concat(local.cli, ["get", "--instance-id", machine.id, "--query", "data.\"lifecycle-state\"", "--raw-output"])
+    concat(local.cli, ["get", "--instance-id", machine.id, "--raw-output", "--query", local.state])
   }
+  state = "data.\"lifecycle-state\" | (@ == 'STARTING' && 'RUNNING' || @)"
 }

@@ -20,6 +20,8 @@ import pytest
 import stub
 from terraform_tool import LAB, MODULES, SECONDS, Workspace, tool
 
+from kdevops.providers.terraform_outputs import read
+
 pytestmark = pytest.mark.e2e
 
 SCHEMAS = Path(__file__).parent / "schemas"
@@ -205,23 +207,19 @@ def test_machines_are_made_and_given_back(cloud: str, tmp_path: Path) -> None:
     workspace.run("validate")
     outputs = workspace.apply(**OWN[cloud], disks=DISKS)
 
-    names = set(LAB["kdevops_nodes"])
-    for name in ("controller_ip_map", "ssh_ports", "identities", "disks", "console_commands", "reset_commands"):
-        assert outputs[name].keys() == names
-    for address in outputs["controller_ip_map"].values():
-        assert ipaddress.ip_address(address)
-    assert set(outputs["ssh_ports"].values()) == {22}
-    assert all(outputs["identities"].values())
-    assert len(set(outputs["identities"].values())) == len(names)
-    for disks in outputs["disks"].values():
-        assert len(set(disks)) == len(DISKS)
-        assert all(disk.startswith("/dev/") for disk in disks)
-    for kind in ("console", "reset", "state"):
-        for argv in outputs[f"{kind}_commands"].values():
-            assert all(word and isinstance(word, str) for word in argv)
-            assert argv or (cloud, kind) == ("oci", "console")
-    assert outputs["summary"].split()[0] == cloud
-    assert len(outputs["summary"].split()) > 1
+    # kdevops itself reads them, strictly.
+    places, where = read(outputs, LAB["kdevops_nodes"], disks=len(DISKS), own_module=False)
+    assert places.keys() == set(LAB["kdevops_nodes"])
+    assert len({place.identity for place in places.values()}) == len(places)
+    for place in places.values():
+        assert ipaddress.ip_address(place.host)
+        assert place.port == 22
+        assert len(set(place.disks)) == len(DISKS)
+        assert all(place.reset)
+        assert all(place.state)
+        assert bool(place.console) == (cloud != "oci")
+    assert where.split()[0] == cloud
+    assert len(where.split()) > 1
 
     assert workspace.plan(**OWN[cloud], disks=DISKS) == {}
     # A machine more touches no other.
@@ -369,12 +367,23 @@ def test_openstack_network_that_exists(attached: Attached) -> None:
     assert 'openstack_networking_port_v2.node["demo-1"]' in planned
 
 
-def test_azure_state_is_one_word() -> None:
-    text = (MODULES / "azure/main.tf").read_text()
-    (query,) = re.findall(r'"--query", "([^"]+)"', text)
-    for codes, word in (
+@pytest.mark.parametrize(
+    ("codes", "word"),
+    [
         (["ProvisioningState/succeeded", "PowerState/running"], "running"),
+        (["ProvisioningState/updating", "PowerState/starting"], "running"),
         (["ProvisioningState/succeeded", "PowerState/deallocated"], None),
         ([], None),
-    ):
-        assert jmespath.search(query, {"instanceView": {"statuses": [{"code": code} for code in codes]}}) == word
+    ],
+)
+def test_azure_state_is_one_word(codes: list[str], word: str | None) -> None:
+    (query,) = re.findall(r'"--query", "([^"]+)"', (MODULES / "azure/main.tf").read_text())
+    assert jmespath.search(query, {"instanceView": {"statuses": [{"code": code} for code in codes]}}) == word
+
+
+@pytest.mark.parametrize(
+    ("state", "word"), [("RUNNING", "RUNNING"), ("STARTING", "RUNNING"), ("TERMINATED", "TERMINATED")]
+)
+def test_oci_state_is_one_word(state: str, word: str) -> None:
+    (query,) = re.findall(r'^  state = "(.+)"$', (MODULES / "oci/main.tf").read_text(), re.MULTILINE)
+    assert jmespath.search(query.replace('\\"', '"'), {"data": {"lifecycle-state": state}}) == word
