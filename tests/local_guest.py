@@ -106,6 +106,9 @@ class LocalProvider:
     def accel(self) -> Acceleration:
         return Acceleration("none", "these guests are this machine", self.factor)
 
+    def parameters(self, extra_cmdline=()) -> tuple[str, ...]:
+        return tuple(extra_cmdline)
+
     def command_lines(self) -> dict[str, list[str]]:
         return {}
 

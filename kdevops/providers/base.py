@@ -114,6 +114,9 @@ class Provider(Protocol):
     async def status(self) -> tuple[GuestStatus, ...]:
         """All guests of the lab, in order. Raises KdevopsError where the provider's tool cannot be asked."""
 
+    def parameters(self, extra_cmdline: Sequence[str] = ()) -> tuple[str, ...]:
+        """The parameters that `up` has a guest's kernel started with, without what only its image needs."""
+
     def command_lines(self) -> dict[str, list[str]]:
         """How each guest was last started, by its name, for the record of a run."""
 

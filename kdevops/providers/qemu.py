@@ -152,6 +152,10 @@ class QemuProvider:
         there = sorted(path.name for path in self.directory.guest("x").parent.glob("*"))
         return tuple(map(self._status, [*known, *(n for n in there if n not in known and self.process(n).pid())]))
 
+    def parameters(self, extra_cmdline: Sequence[str] = ()) -> tuple[str, ...]:
+        """The parameters that a guest's kernel is started with."""
+        return (*_ALWAYS, *self._booted.cmdline, *self.lab.kernel.cmdline, *extra_cmdline)
+
     def command_lines(self) -> dict[str, list[str]]:
         """The QEMU command line with which each guest was last started, for the record."""
         lines = {name: self.process(name).command_line for name in self.names}
@@ -242,7 +246,7 @@ class QemuProvider:
             outgoing=self._qemu.network == "outgoing",
             wires=tuple(self._wire(each, name) for each in self._networks(name)),
         )
-        words = (*_ALWAYS, *self._booted.cmdline, *self.lab.kernel.cmdline, *extra_cmdline)
+        words = self.parameters(extra_cmdline)
         append = (*self.image.cmdline, *words)
         return command_line(machine, self._booted, self.accel, append=append, binary=self._qemu.binary)
 

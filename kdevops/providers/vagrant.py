@@ -103,7 +103,7 @@ class VagrantProvider:
         self, name: str, *, extra_cmdline: Sequence[str] = (), stay: bool = False, fresh: bool = False
     ) -> VagrantGuest:
         """Bring a machine up with the lab's kernel in it. Raises BootError, and KdevopsError for what Vagrant complains of."""
-        words = (*_ALWAYS, *self._booted.cmdline, *self.lab.kernel.cmdline, *extra_cmdline)
+        words = self.parameters(extra_cmdline)
         boots = digest([self._booted.key, words])
         async with self._locks.setdefault(name, asyncio.Lock()):
             machine = await self._of_this_shape(name)
@@ -130,6 +130,10 @@ class VagrantProvider:
         """All guests of the lab, as Vagrant tells."""
         states = await self._tool.states() if self._known.rendered else {}
         return tuple(self._status(name, states.get(name, "")) for name in self.lab.guest_names())
+
+    def parameters(self, extra_cmdline: Sequence[str] = ()) -> tuple[str, ...]:
+        """The parameters that a guest's kernel is started with."""
+        return (*_ALWAYS, *self._booted.cmdline, *self.lab.kernel.cmdline, *extra_cmdline)
 
     def command_lines(self) -> dict[str, list[str]]:
         """What Vagrant was told; the machines themselves are described by a file, of which this holds the hash."""

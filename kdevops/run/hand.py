@@ -85,6 +85,8 @@ def write_access(lab: Lab, places: Places, provider: Provider, built: Built, lab
     }
     if spec := built.artifact.record.get("spec"):
         variables["bootlinux_spec"] = spec
+    if built.installed:  # with other parameters the role would start it again
+        variables["bootlinux_cmdline"] = list(provider.parameters(built.quiet_cmdline))
     write_atomic(sshconfig.config_path(places.state, lab.name), sshconfig.render(everybody), mode=0o600)
     write_atomic(places.inventory(lab.name), inventory.render(lab, targets, variables, servers), mode=0o600)
 

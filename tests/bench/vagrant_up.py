@@ -1,6 +1,6 @@
 """Guests by Vagrant: what we add to `vagrant up`, and what a kernel and a reset cost.
 
-`python tests/bench/vagrant.py [FIELD=VALUE...]`; libvirt's daemons must run (`kdevops doctor --vagrant libvirt --install`).
+`python tests/bench/vagrant_up.py [FIELD=VALUE...]`; libvirt's daemons must run (`kdevops doctor --vagrant libvirt --install`).
 Prints ratios of one run, taking turns: the machines' making by us against plain `vagrant up` of the same files.
 """
 
@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import median
 
 REPOSITORY = Path(__file__).parents[2]
-ROUNDS = 2
+ROUNDS = 3
 GUESTS = ("bench-1", "bench-2")
 
 
