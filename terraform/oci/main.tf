@@ -18,8 +18,8 @@ locals {
   ocpus         = var.ocpus != 0 ? var.ocpus : var.architecture == "aarch64" ? 2 : 1
 
   # A zone is named in full (Uocm:PHX-AD-1) or by its end (AD-1).
-  zones = [for each in data.oci_identity_availability_domains.all.availability_domains : each.name if endswith(each.name, var.zone)]
-  zone  = try(local.zones[0], null)
+  zones = data.oci_identity_availability_domains.all.availability_domains[*].name
+  zone  = try(sort([for zone in local.zones : zone if endswith(zone, var.zone)])[0], null)
 
   image = coalesce(var.image, try(data.oci_core_images.ubuntu[0].images[0].id, null), "none")
 }

@@ -102,10 +102,16 @@ locals {
 resource "openstack_blockstorage_volume_v3" "disk" {
   for_each = local.volumes
 
-  name        = each.key
-  size        = var.disks[each.value.index]
-  volume_type = var.disk_type != "" ? var.disk_type : null
-  metadata    = local.tags
+  name                 = each.key
+  size                 = var.disks[each.value.index]
+  volume_type          = var.disk_type != "" ? var.disk_type : null
+  metadata             = local.tags
+  enable_online_resize = true
+
+  lifecycle {
+    # Cinder's own notes, which it makes when a volume is attached.
+    ignore_changes = [metadata["attached_mode"], metadata["readonly"]]
+  }
 }
 
 resource "openstack_compute_volume_attach_v2" "disk" {
