@@ -45,7 +45,9 @@ class Terraform(Model):
     region: Word | None = Field(default=None, description="default: the cloud's own configuration, else the module's")
     zone: Word | None = None
     instance_type: Word | None = Field(default=None, description="default: the cheapest sane one of the architecture")
-    architecture: Literal["x86_64", "aarch64"] = "x86_64"
+    architecture: Literal["x86_64", "aarch64"] | None = Field(
+        default=None, description="default: this machine's, on which the kernel is built"
+    )
     image: Word | None = Field(default=None, description="the cloud's name of an image; default: Debian's newest")
     root_size: int = Field(default=30, ge=8, le=16384, description="GiB of the root disk")
     spot: bool = Field(default=False, description="cheaper machines that the cloud may take away at any time")

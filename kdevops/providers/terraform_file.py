@@ -6,6 +6,7 @@ import getpass
 import hashlib
 import json
 import os
+import platform
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -78,7 +79,7 @@ def values_of(
         "region": provider.region or "",
         "zone": provider.zone or "",
         "instance_type": provider.instance_type or "",
-        "architecture": provider.architecture,
+        "architecture": provider.architecture or platform.machine(),
         "image": provider.image or "",
         "root_size": provider.root_size,
         "disks": [-(-disk.size // _GIB) for disk in lab.guests.disks for _ in range(disk.count)],

@@ -111,7 +111,7 @@ async def build(lab: Lab, places: Places, report: Report) -> Built:
 def refuse_foreign_machines(lab: Lab) -> None:
     """Raise UserError where machines would have another processor than this one, which kernel and suites are built for."""
     here = platform.machine()
-    if isinstance(lab.provider, Terraform) and lab.provider.architecture != here:
+    if isinstance(lab.provider, Terraform) and lab.provider.architecture not in {None, here}:
         raise UserError(
             f"provider.architecture is {lab.provider.architecture}, and what is built on this machine runs on {here}",
             hint=f"have machines of {here}, or run kdevops on one of {lab.provider.architecture}: the cloud has small ones",
