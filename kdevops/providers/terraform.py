@@ -32,6 +32,8 @@ _QUESTION = 60.0
 _LOCK_FILE = ".terraform.lock.hcl"
 _PLAN = ".kdevops.tfplan"
 _ABSENT = re.compile(r"not ?found|does not exist|no longer exists|NotAuthorizedOrNotFound", re.IGNORECASE)
+_LOST = re.compile(r"terminat|shutting|delet|preempt|evict|gone", re.IGNORECASE)
+"""States that no reset brings a machine back from."""
 _FINISHED = re.compile(r": (?:Creation|Modifications|Destruction) complete\b")
 _NEWS = re.compile(r": (?:Creating|Modifying|Destroying|Still \w+|Creation|Modifications|Destruction)\b")
 
@@ -73,7 +75,7 @@ class TerraformMachines:
     async def start(self, names: tuple[str, ...]) -> Mapping[str, Place]:
         """Have these machines exist, beside those that the lab has already.
 
-        Raises UserError where nobody agreed, and KdevopsError for what cannot be had; what there is of it then, the next
+        One that was taken away, and that Terraform still takes to be there, is not among them. Raises UserError where nobody agreed, and KdevopsError for what cannot be had; what there is of it then, the next
         `start` goes on with, and `stop` destroys.
         """
         async with self._lock:
@@ -84,11 +86,20 @@ class TerraformMachines:
             wanted = await self._wanted(record, nodes)
             if record and record.overdue:
                 self._tell(f"the machines of lab {record.lab} are {terraform_record.age(record)}")
-            if not (record and await self._is_there(record, wanted)):
+            states = await _states(record) if record else {}
+            if not (record and _is_there(record, wanted, states)):
                 wanted = await self._make(record, wanted)
+                states = await _states(wanted)
             self._agreed |= set(nodes)
             places = _places(wanted if wanted.places else record, self._directory)
-            return {name: places[name] for name in names}
+            lost = {name: state for name, state in states.items() if name in names and _LOST.search(state)}
+            if lost.keys() >= set(names):
+                name, state = next(iter(lost.items()))
+                raise InfrastructureError(
+                    f"{name} was taken away: its cloud says {state}",
+                    hint="as soon as the cloud has forgotten it, kdevops up makes it anew",
+                )
+            return {name: places[name] for name in names if name not in lost}
 
     async def stop(self, names: tuple[str, ...] = ()) -> None:
         """Destroy machines, all of the lab without names, and make sure that nothing is left. Raises InfrastructureError."""
@@ -179,13 +190,6 @@ class TerraformMachines:
                 raise
             self._tell(f"{error.message}; ssh stays open to {', '.join(record.allowed)}")
             return record.allowed
-
-    async def _is_there(self, record: Record, wanted: Record) -> bool:
-        """Whether what is wanted was made already and runs, as far as can be told without Terraform."""
-        if not record.complete or record.digest != wanted.digest:
-            return False
-        states = await _states(record)
-        return all(states[name] in {"running", "unknown"} for name in record.nodes)
 
     async def _make(self, before: Record | None, wanted: Record) -> Record:
         wanted = wanted.model_copy(update={"tool": str(self._tool.binary)})
@@ -353,6 +357,12 @@ async def _initialise(tool: TerraformTool, report: Report, cache: Path) -> None:
     if lock.exists():
         write_atomic(kept, lock.read_bytes())
     write_atomic(note, facts())
+
+
+def _is_there(record: Record, wanted: Record, states: Mapping[str, str]) -> bool:
+    """Whether what is wanted was made already and runs, as far as can be told without Terraform."""
+    made = record.complete and record.digest == wanted.digest
+    return made and all(states[name] in {"running", "unknown"} for name in record.nodes)
 
 
 async def _states(record: Record) -> dict[str, str]:

@@ -260,12 +260,16 @@ def test_down_works_by_what_was_made_and_not_by_what_the_lab_says_now(bench: Ben
     assert bench.state()["resources"] == []
 
 
-def test_what_the_cloud_says_is_told_and_asked_for_only_once(bench: Bench) -> None:
+def test_a_machine_that_was_taken_away_is_not_given(bench: Bench) -> None:
     do(bench.machines().start(NAMES))
     (bench.states / "x-2").write_text("\x1b[31mTERMINATED\n")
     states = do(bench.machines().states())
     assert states == {"x-1": "running", "x-2": "terminated"}
-    do(bench.machines().start(NAMES))
+    assert list(do(bench.machines().start(NAMES))) == ["x-1"]
+    with pytest.raises(InfrastructureError, match="x-2 was taken away: its cloud says terminated"):
+        do(bench.machines().start(NAMES[1:]))
+    (bench.states / "x-2").write_text("stopped\n")
+    assert set(do(bench.machines().start(NAMES))) == set(NAMES), "a reset may help"
     assert len(bench.asked) == 1, "Terraform finds nothing to do"
 
 
