@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ import pytest
 import stub
 from terraform_tool import LAB, MODULES, SECONDS, Workspace, tool
 
+from kdevops.lab.load import load_lab
+from kdevops.providers.terraform_file import values_of
 from kdevops.providers.terraform_outputs import read
 
 pytestmark = pytest.mark.e2e
@@ -314,6 +317,17 @@ def test_machines_and_disks_say_whose_they_are(attached: Attached) -> None:
     assert len(machines) == 2
     assert len(disks) == 4
     assert all(values[key] == tags for values in [*machines, *disks])
+
+
+def test_lab_to_begin_with_can_be_had(attached: Attached) -> None:
+    lab = load_lab(MODULES.parent / f"labs/{attached.cloud}.yaml").lab
+    expires = datetime(2030, 1, 31, tzinfo=UTC)
+    key, allowed = LAB["ssh_public_key"], LAB["allowed_cidrs"]
+    values = values_of(lab, ["demo-1"], expires=expires, public_key=key, allowed=allowed)
+    if attached.cloud == "oci":
+        assert attached.refused(**values) == {"compartment_id"}, "which everybody has to fill in"
+        values["compartment_id"] = OWN["oci"]["compartment_id"]
+    assert attached.planned(**values)
 
 
 @pytest.mark.parametrize("cloud", ["azure"], indirect=True, scope="module")
