@@ -75,8 +75,9 @@ class TerraformMachines:
     async def start(self, names: tuple[str, ...]) -> Mapping[str, Place]:
         """Have these machines exist, beside those that the lab has already.
 
-        One that was taken away, and that Terraform still takes to be there, is not among them. Raises UserError where nobody agreed, and KdevopsError for what cannot be had; what there is of it then, the next
-        `start` goes on with, and `stop` destroys.
+        One that was taken away, and that Terraform still takes to be there, is not among them. Raises UserError where nobody
+        agreed, and KdevopsError for what cannot be had; what there is of it then, the next `start` goes on with, and `stop`
+        destroys.
         """
         async with self._lock:
             record = terraform_record.load(self._directory.path)
