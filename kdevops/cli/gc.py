@@ -94,8 +94,8 @@ async def _destroy_one(path: Path, record: Record) -> None:
     from rich.console import Console
 
     from kdevops.providers.guest_files import LabDirectory
-    from kdevops.providers.terraform import destroy
     from kdevops.providers.terraform_record import load
+    from kdevops.providers.terraform_work import destroy
     from kdevops.report.live import Display
     from kdevops.run.lock import lab_lock
 

@@ -3,39 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 
-from kdevops.errors import CommandError, InfrastructureError, KdevopsError, UserError
-from kdevops.files import digest_of, locked, sha256_of
+from kdevops.errors import InfrastructureError, KdevopsError, UserError
 from kdevops.lab.model import Lab
 from kdevops.lab.terraform import Terraform
-from kdevops.paths import cache_dir, write_atomic
-from kdevops.process import run
+from kdevops.paths import cache_dir
 from kdevops.progress import Confirm, Progress, Report, ask_nobody
 from kdevops.providers import terraform_file, terraform_outputs, terraform_plan, terraform_record
 from kdevops.providers.guest_files import LabDirectory, ensure_key
-from kdevops.providers.machines import Place, is_running
+from kdevops.providers.machines import Place
 from kdevops.providers.terraform_address import public_address
 from kdevops.providers.terraform_plan import Summary
-from kdevops.providers.terraform_record import PlaceRecord, Record
-from kdevops.providers.terraform_tool import TerraformTool, find_tool
-from kdevops.results.text import clean
+from kdevops.providers.terraform_record import Record
+from kdevops.providers.terraform_states import places_of, states_of
+from kdevops.providers.terraform_tool import TerraformTool
+from kdevops.providers.terraform_work import PLAN, STEP, destroy, initialise, tool_of
 
-STEP = "machines"
-_QUESTION = 60.0
-"""Seconds for a cloud to tell the state of one machine."""
-_LOCK_FILE = ".terraform.lock.hcl"
-_PLAN = ".kdevops.tfplan"
-_ABSENT = re.compile(r"not ?found|does not exist|no longer exists|NotAuthorizedOrNotFound", re.IGNORECASE)
 _LOST = re.compile(r"terminat|shutting|delet|preempt|evict|gone", re.IGNORECASE)
 """States that no reset brings a machine back from."""
-_FINISHED = re.compile(r": (?:Creation|Modifications|Destruction) complete\b")
-_NEWS = re.compile(r": (?:Creating|Modifying|Destroying|Still \w+|Creation|Modifications|Destruction)\b")
 
 
 class TerraformMachines:
@@ -86,13 +76,13 @@ class TerraformMachines:
             nodes = tuple(sorted({*kept, *names}))
             wanted = await self._wanted(record, nodes)
             if record and record.overdue:
-                self._tell(f"the machines of lab {record.lab} are {terraform_record.age(record)}")
-            states = await _states(record) if record else {}
+                self._report(Progress(f"lab {record.lab}", terraform_record.age(record), done=True))
+            states = await states_of(record) if record else {}
             if not (record and _is_there(record, wanted, states)):
                 wanted = await self._make(record, wanted)
-                states = await _states(wanted)
+                states = await states_of(wanted)
             self._agreed |= set(nodes)
-            places = _places(wanted if wanted.places else record, self._directory)
+            places = places_of(wanted if wanted.places else record, self._directory)
             lost = {name: state for name, state in states.items() if name in names and _LOST.search(state)}
             if lost.keys() >= set(names):
                 name, state = next(iter(lost.items()))
@@ -122,12 +112,12 @@ class TerraformMachines:
         record = terraform_record.load(self._directory.path)
         if not record:
             return {}
-        return await _states(record)
+        return await states_of(record)
 
     def known(self) -> Mapping[str, Place]:
         """The machines as the last `start` found them."""
         record = terraform_record.load(self._directory.path)
-        return _places(record, self._directory) if record else {}
+        return places_of(record, self._directory) if record else {}
 
     def command_lines(self) -> Mapping[str, list[str]]:
         """How each was made."""
@@ -141,7 +131,7 @@ class TerraformMachines:
 
     @cached_property
     def _tool(self) -> TerraformTool:
-        return _tool(self._directory, self._provider.tool, self._report, self._cache)
+        return tool_of(self._directory, self._provider.tool, self._report, self._cache)
 
     def _tell(self, detail: str, *, fraction: float | None = None) -> None:
         self._report(Progress(STEP, detail, fraction=fraction))
@@ -189,16 +179,17 @@ class TerraformMachines:
         except UserError as error:
             if not record:
                 raise
-            self._tell(f"{error.message}; ssh stays open to {', '.join(record.allowed)}")
+            kept = f"{error.message}; ssh stays open to {', '.join(record.allowed)}"
+            self._report(Progress(f"lab {record.lab}", kept, done=True))
             return record.allowed
 
     async def _make(self, before: Record | None, wanted: Record) -> Record:
         wanted = wanted.model_copy(update={"tool": str(self._tool.binary)})
         self._tell(await self._tool.check_version())
         self._render(wanted)
-        await _initialise(self._tool, self._report, self._cache)
+        await initialise(self._tool, self._report, self._cache)
         await self._tool.push_errored()
-        plan = self._root / _PLAN
+        plan = self._root / PLAN
         try:
             if await self._tool.plan(plan):
                 summary = await self._summary(plan, before, wanted)
@@ -218,7 +209,7 @@ class TerraformMachines:
         nodes = {*wanted.nodes, *(before.nodes if before else ())}
         running: set[str] = set()
         if before and before.complete:
-            running = {name for name, state in (await _states(before)).items() if state == "running"}
+            running = {name for name, state in (await states_of(before)).items() if state == "running"}
         return terraform_plan.summarise(shown, nodes, running=running)
 
     def _ask(self, summary: Summary, before: Record | None, wanted: Record) -> None:
@@ -256,13 +247,13 @@ class TerraformMachines:
     async def _leave(self, record: Record, left: Sequence[str]) -> None:
         """Have the machines `left` and no others."""
         await self._tool.check_version()
-        plan = self._root / _PLAN
+        plan = self._root / PLAN
         try:
             for _ in range(2):  # what the cloud took away meanwhile is not made again by this
                 wanted = await self._wanted(record, left, allowed=record.allowed)
                 wanted = wanted.model_copy(update={"tool": record.tool, "where": record.where})
                 self._render(wanted)
-                await _initialise(self._tool, self._report, self._cache)
+                await initialise(self._tool, self._report, self._cache)
                 changes = await self._tool.plan(plan)
                 summary = await self._summary(plan, None, wanted) if changes else None
                 if not (summary and summary.made):
@@ -277,135 +268,10 @@ class TerraformMachines:
             await self._look(wanted)
 
 
-async def destroy(
-    directory: LabDirectory, report: Report, *, wanted: str | None = None, cache: Path | None = None
-) -> None:
-    """Destroy all machines of the lab whose files are in `directory`, also what an interrupted command left of them.
-
-    `wanted` is the tool that the lab names. Raises InfrastructureError, naming it, when something is left.
-    """
-    cache = cache or cache_dir()
-    root = directory.path / "terraform"
-    if not terraform_file.is_rendered(root):
-        terraform_record.forget(directory.path)
-        return
-    record = terraform_record.load(directory.path)
-    local = root / "terraform.tfstate"
-    if record is None and not local.exists() and not (root / "backend.tf.json").exists():
-        return
-    tool = _tool(directory, wanted or _still_there(record), report, cache)
-    await tool.check_version()
-    await _initialise(tool, report, cache)
-    await tool.push_errored()
-    report(Progress(STEP, "destroying"))
-    await tool.destroy()
-    plan = root / _PLAN
-    try:
-        more = await tool.plan(plan, destroy=True)
-    finally:
-        plan.unlink(missing_ok=True)
-    left = await tool.resources()
-    if more or left:
-        named = clean(", ".join(left[:10]) or "nobody knows what", 300)
-        raise InfrastructureError(
-            f"not everything was destroyed: {named}{f' and {len(left) - 10} more' if len(left) > 10 else ''}",
-            hint="try again: kdevops down; what stays costs money and must go by hand",
-            log=tool.log,
-        )
-    terraform_record.forget(directory.path)
-    terraform_file.forget_backend(root)
-    report(Progress(STEP, "destroyed, nothing is left", fraction=1.0, done=True))
-
-
-def _still_there(record: Record | None) -> str | None:
-    """The program that made the machines: another one may not read their state."""
-    return record.tool if record and record.tool and Path(record.tool).exists() else None
-
-
-def _tool(directory: LabDirectory, wanted: str | None, report: Report, cache: Path) -> TerraformTool:
-    finished = 0
-
-    def listen(line: str) -> None:
-        nonlocal finished
-        finished += bool(_FINISHED.search(line))
-        if _NEWS.search(line):
-            report(Progress(STEP, f"{clean(line, 150)} ({finished} done)"))
-
-    return TerraformTool(
-        find_tool(wanted), directory.path / "terraform", directory.path / "terraform.log", cache / "terraform", listen
-    )
-
-
-async def _initialise(tool: TerraformTool, report: Report, cache: Path) -> None:
-    """`terraform init`, unless the same configuration had it."""
-    note, lock = tool.root / terraform_file.INITIALISED, tool.root / _LOCK_FILE
-    configuration = terraform_file.digest_of_root(tool.root)
-
-    def facts() -> str:
-        there = (tool.root / ".terraform").is_dir()  # without a provider and a backend, nothing is kept there
-        return digest_of([configuration, str(tool.binary), there, sha256_of(lock) if lock.exists() else ""])
-
-    with contextlib.suppress(OSError):
-        if note.read_text() == facts():
-            return
-    kept = cache / "terraform-locks" / f"{digest_of([configuration, tool.binary.name])[:32]}.hcl"
-    if kept.exists() and not lock.exists():
-        # Without it Terraform does not use its plugin cache, and downloads the same provider for each lab.
-        write_atomic(lock, kept.read_bytes())
-    report(Progress(STEP, f"{tool.binary.name} init: providers that are not here yet are downloaded now"))
-    async with locked(cache / "terraform.lock", report=report, step=STEP):  # the plugin cache is not safe for two
-        await tool.init()
-    if lock.exists():
-        write_atomic(kept, lock.read_bytes())
-    write_atomic(note, facts())
-
-
 def _is_there(record: Record, wanted: Record, states: Mapping[str, str]) -> bool:
     """Whether what is wanted was made already and runs, as far as can be told without Terraform."""
     made = record.complete and record.digest == wanted.digest
     return made and all(states[name] in {"running", "unknown"} for name in record.nodes)
-
-
-async def _states(record: Record) -> dict[str, str]:
-    async def ask(name: str) -> str:
-        place = record.places.get(name)
-        if not place:
-            return "begun"
-        return await _state(place)
-
-    states = await asyncio.gather(*(ask(name) for name in record.nodes))
-    return dict(zip(record.nodes, states, strict=True))
-
-
-async def _state(place: PlaceRecord) -> str:
-    """What the cloud says of a machine, in a word; "unknown" where it, or its command line tool, does not answer."""
-    if not place.state:
-        return "running"
-    try:
-        done = await run(place.state, timeout=_QUESTION, check=False)
-    except CommandError:
-        return "unknown"
-    if done.returncode != 0:
-        return "gone" if _ABSENT.search(done.stderr[-4096:]) else "unknown"
-    state = clean(done.stdout[:200]).strip().lower()[:40]
-    return "running" if is_running(state) else state or "gone"
-
-
-def _places(record: Record | None, directory: LabDirectory) -> dict[str, Place]:
-    found = record.places if record else {}
-    return {
-        name: Place(
-            host=place.host,
-            port=place.port,
-            key=directory.key,
-            identity=place.identity,
-            disks=place.disks,
-            reset=place.reset,
-            state=place.state,
-            console=place.console,
-        )
-        for name, place in found.items()
-    }
 
 
 def _origin(provider: Terraform) -> str:

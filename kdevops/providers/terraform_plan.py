@@ -54,7 +54,7 @@ def summarise(plan: Mapping[str, Any], nodes: Collection[str], *, running: Colle
     lines = []
     for verb, kind, size in sorted(grouped, key=lambda key: (_ORDER.index(key[0]), not key[2], key)):
         names = grouped[verb, kind, size]
-        known = sorted(name for name in names if name in nodes)
+        known = sorted({name for name in names if name in nodes})
         told = f": {_some(known)}" if known else ""
         lines.append(f"{verb:8} {len(names):3} {kind}{f' ({size})' if size else ''}{told}")
     lost = {change.name for change in changes if change.verb in {"replace", "destroy"}} & set(nodes)

@@ -22,7 +22,8 @@ from kdevops.progress import Progress
 from kdevops.providers import terraform_record
 from kdevops.providers.guest_files import LabDirectory
 from kdevops.providers.machines import Place
-from kdevops.providers.terraform import TerraformMachines, destroy
+from kdevops.providers.terraform import TerraformMachines
+from kdevops.providers.terraform_work import destroy
 
 TOY = Path(__file__).parent / "terraform_toy"
 NAMES = ("x-1", "x-2")

@@ -31,6 +31,8 @@ def test_it_says_what_is_made_how_many_of_which_type_and_where() -> None:
             *(change("aws_instance", "create", index=name, instance_type="t3.medium") for name in ("x-2", "x-1")),
             *(change("aws_ebs_volume", "create", index=f"x-{number}-disk-0", size=20) for number in (1, 2)),
             change("aws_vpc", "create"),
+            change("aws_eip", "create", index="x-1"),
+            change("aws_eip", "create", index="x-1"),
             change("aws_ami", "read"),
             change("aws_key_pair", "no-op"),
             summary="aws eu-central-1",
@@ -40,6 +42,7 @@ def test_it_says_what_is_made_how_many_of_which_type_and_where() -> None:
     assert found.lines == (
         "make       2 aws_ebs_volume (20 GiB)",
         "make       2 aws_instance (t3.medium): x-1, x-2",
+        "make       2 aws_eip: x-1",
         "make       1 aws_vpc",
     )
     assert (found.made, found.lost, found.asks, found.where) == ({"x-1", "x-2"}, frozenset(), True, "aws eu-central-1")

@@ -1,0 +1,64 @@
+"""Where the machines of a record are, and what their cloud says of them."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+from kdevops.errors import CommandError
+from kdevops.process import run
+from kdevops.providers.guest_files import LabDirectory
+from kdevops.providers.machines import Place, is_running
+from kdevops.providers.terraform_record import PlaceRecord, Record
+from kdevops.results.text import clean
+
+_QUESTION = 60.0
+"""Seconds for a cloud to tell the state of one machine."""
+_ABSENT = re.compile(r"not ?found|does not exist|no longer exists|NotAuthorizedOrNotFound", re.IGNORECASE)
+
+
+async def states_of(record: Record) -> dict[str, str]:
+    """What the cloud says of each machine: "running", or another word; "begun" where making it was interrupted.
+
+    "unknown" is where the cloud, or its command line tool, does not answer.
+    """
+
+    async def ask(name: str) -> str:
+        place = record.places.get(name)
+        if not place:
+            return "begun"
+        return await _state(place)
+
+    states = await asyncio.gather(*(ask(name) for name in record.nodes))
+    return dict(zip(record.nodes, states, strict=True))
+
+
+async def _state(place: PlaceRecord) -> str:
+    if not place.state:
+        return "running"
+    try:
+        done = await run(place.state, timeout=_QUESTION, check=False)
+    except CommandError:
+        return "unknown"
+    if done.returncode != 0:
+        return "gone" if _ABSENT.search(done.stderr[-4096:]) else "unknown"
+    state = clean(done.stdout[:200]).strip().lower()[:40]
+    return "running" if is_running(state) else state or "gone"
+
+
+def places_of(record: Record | None, directory: LabDirectory) -> dict[str, Place]:
+    """The machines that a record knows."""
+    found = record.places if record else {}
+    return {
+        name: Place(
+            host=place.host,
+            port=place.port,
+            key=directory.key,
+            identity=place.identity,
+            disks=place.disks,
+            reset=place.reset,
+            state=place.state,
+            console=place.console,
+        )
+        for name, place in found.items()
+    }

@@ -1,0 +1,110 @@
+"""What is done with a lab's Terraform directory, whatever the lab file says now: `init`, and to destroy all there is."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from pathlib import Path
+
+from kdevops.errors import InfrastructureError
+from kdevops.files import digest_of, locked, sha256_of
+from kdevops.paths import cache_dir, write_atomic
+from kdevops.progress import Progress, Report
+from kdevops.providers import terraform_file, terraform_record
+from kdevops.providers.guest_files import LabDirectory
+from kdevops.providers.terraform_record import Record
+from kdevops.providers.terraform_tool import TerraformTool, find_tool
+from kdevops.results.text import clean
+
+STEP = "machines"
+PLAN = ".kdevops.tfplan"
+"""Where a plan is kept until it is done; it may hold what is secret."""
+_LOCK_FILE = ".terraform.lock.hcl"
+_FINISHED = re.compile(r": (?:Creation|Modifications|Destruction) complete\b")
+_NEWS = re.compile(
+    r": (?:Creating|Modifying|Destroying|Still \w+|Creation|Modifications|Destruction)\b|^- Installing |^Acquiring state lock"
+)
+
+
+async def destroy(
+    directory: LabDirectory, report: Report, *, wanted: str | None = None, cache: Path | None = None
+) -> None:
+    """Destroy all machines of the lab whose files are in `directory`, also what an interrupted command left of them.
+
+    `wanted` is the tool that the lab names. Raises InfrastructureError, naming it, when something is left.
+    """
+    cache = cache or cache_dir()
+    root = directory.path / "terraform"
+    if not terraform_file.is_rendered(root):
+        terraform_record.forget(directory.path)
+        return
+    record = terraform_record.load(directory.path)
+    local = root / "terraform.tfstate"
+    if record is None and not local.exists() and not (root / "backend.tf.json").exists():
+        return
+    tool = tool_of(directory, wanted or _still_there(record), report, cache)
+    await tool.check_version()
+    await initialise(tool, report, cache)
+    await tool.push_errored()
+    report(Progress(STEP, "destroying"))
+    await tool.destroy()
+    plan = root / PLAN
+    try:
+        more = await tool.plan(plan, destroy=True)
+    finally:
+        plan.unlink(missing_ok=True)
+    left = await tool.resources()
+    if more or left:
+        named = clean(", ".join(left[:10]) or "nobody knows what", 300)
+        raise InfrastructureError(
+            f"not everything was destroyed: {named}{f' and {len(left) - 10} more' if len(left) > 10 else ''}",
+            hint="try again: kdevops down; what stays costs money and must go by hand",
+            log=tool.log,
+        )
+    terraform_record.forget(directory.path)
+    terraform_file.forget_backend(root)
+    report(Progress(STEP, "destroyed, nothing is left", fraction=1.0, done=True))
+
+
+def _still_there(record: Record | None) -> str | None:
+    """The program that made the machines: another one may not read their state."""
+    return record.tool if record and record.tool and Path(record.tool).exists() else None
+
+
+def tool_of(directory: LabDirectory, wanted: str | None, report: Report, cache: Path) -> TerraformTool:
+    """The tool for a lab's files; what it does to resources is reported as it comes. Raises UserError where there is none."""
+    finished = 0
+
+    def listen(line: str) -> None:
+        nonlocal finished
+        finished += bool(_FINISHED.search(line))
+        if _NEWS.search(line):
+            report(Progress(STEP, f"{clean(line, 150)} ({finished} done)"))
+
+    return TerraformTool(
+        find_tool(wanted), directory.path / "terraform", directory.path / "terraform.log", cache / "terraform", listen
+    )
+
+
+async def initialise(tool: TerraformTool, report: Report, cache: Path) -> None:
+    """`terraform init`, unless the same configuration had it."""
+    note, lock = tool.root / terraform_file.INITIALISED, tool.root / _LOCK_FILE
+    configuration = terraform_file.digest_of_root(tool.root)
+
+    def facts() -> str:
+        there = (tool.root / ".terraform").is_dir()  # without a provider and a backend, nothing is kept there
+        return digest_of([configuration, str(tool.binary), there, sha256_of(lock) if lock.exists() else ""])
+
+    with contextlib.suppress(OSError):
+        if note.read_text() == facts():
+            return
+    kept = cache / "terraform-locks" / f"{digest_of([configuration, tool.binary.name])[:32]}.hcl"
+    if kept.exists() and not lock.exists():
+        # Without it Terraform does not use its plugin cache, and downloads the same provider for each lab.
+        write_atomic(lock, kept.read_bytes())
+    report(Progress(STEP, f"{tool.binary.name} init: providers that are not here yet are downloaded now"))
+    async with locked(cache / "terraform.lock", report=report, step=STEP):  # the plugin cache is not safe for two
+        await tool.init()
+    if lock.exists():
+        write_atomic(kept, lock.read_bytes())
+    write_atomic(note, facts())
