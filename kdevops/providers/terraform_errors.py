@@ -32,7 +32,8 @@ def translate(output: str, *, command: str, log: Path | None = None) -> KdevopsE
     """
     text = clean(output[-EXAMINED:], lines=True)
     lines = [_MARGIN.sub("", line[:_LINE_LIMIT]) for line in text.splitlines()]
-    if known := recognised("terraform", " ".join(word for line in lines for word in line.split()), log):
+    plain = " ".join(word for line in lines if not _PLACE.match(line) for word in line.split())
+    if known := recognised("terraform", plain, log):
         return known
     said = _first_error(lines)
     message = f"{clean(command, 100)} failed" + (f": {said}" if said else " and said nothing")

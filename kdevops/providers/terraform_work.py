@@ -79,7 +79,7 @@ def tool_of(directory: LabDirectory, wanted: str | None, report: Report, cache: 
         nonlocal finished
         finished += bool(_FINISHED.search(line))
         if _NEWS.search(line):
-            report(Progress(STEP, f"{clean(line, 150)} ({finished} done)"))
+            report(Progress(STEP, clean(line, 150) + (f" ({finished} done)" if finished else "")))
 
     return TerraformTool(
         find_tool(wanted), directory.path / "terraform", directory.path / "terraform.log", cache / "terraform", listen
