@@ -25,7 +25,8 @@ on() {
     qemu-system-x86_64 -nodefaults -display none -daemonize -pidfile "$home/pid" \
         -machine pc -accel tcg,thread=multi -cpu qemu64 -smp 1 -m 1024 \
         -chardev "file,id=console,path=$home/console,append=on" -serial chardev:console \
-        -drive "if=virtio,file=$home/root.qcow2,format=qcow2,cache=unsafe" $drives \
+        -drive "if=none,id=root,file=$home/root.qcow2,format=qcow2,cache=unsafe" \
+        -device virtio-blk-pci,drive=root,bootindex=0 $drives \
         -netdev "user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:$(cat "$home/port")-10.0.2.15:22" \
         -device virtio-net-pci,netdev=net,romfile= -device virtio-rng-pci \
         -smbios "type=11,value=io.systemd.credential.binary:ssh.authorized_keys.root=$(cat "$home/key")"
