@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -17,6 +19,8 @@ INTERRUPTED = 130
 """What a shell reports for a program that SIGINT ended."""
 BROKEN_PIPE = 141
 """The same for SIGPIPE."""
+TERMINATED = 143
+"""The same for SIGTERM."""
 
 _MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE}
 """What the machine does to any program, and is no fault in ours."""
@@ -28,6 +32,7 @@ def main(argv: list[str] | None = None) -> int:
 
     arguments = sys.argv[1:] if argv is None else argv
     context = Context()
+    terminated = _end_alike()
     try:
         code = _run(arguments, context)
         sys.stdout.flush()
@@ -37,13 +42,29 @@ def main(argv: list[str] | None = None) -> int:
         return BROKEN_PIPE
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)
-        return INTERRUPTED
+        return TERMINATED if terminated else INTERRUPTED
     except click.ClickException as error:
         as_json = context.json or "--json" in arguments
         return _tell(_of_click(error), as_json=as_json)
     except Exception as error:  # noqa: BLE001 - the last door: whatever comes here must not reach the terminal raw
         return _tell(_as_prose(error, arguments), as_json=context.json)
     return code
+
+
+def _end_alike() -> list[int]:
+    """Have SIGTERM end us as Ctrl-C does, guests and all; a second one ends us at once. The list gets what came."""
+    came: list[int] = []
+
+    def end(number: int, _: object) -> None:
+        came.append(number)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell has it for jobs in the background
+            raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
+
+    with contextlib.suppress(ValueError):  # only the main thread hears of signals
+        signal.signal(signal.SIGTERM, end)
+    return came
 
 
 def _run(arguments: list[str], context: object) -> int:
