@@ -148,7 +148,7 @@ async def unpack_debian(
 ) -> None:
     """Write a tree of `image.suite` with these packages and the users of `needs` to `target`, a tar archive.
 
-    `options` and `hooks` are further ones for `bootstrap`; hooks run last. Raises UserError and InfrastructureError.
+    `options` and `hooks` are further ones for `bootstrap`; hooks run before the users are made. Raises UserError and InfrastructureError.
     """
 
     def watch(line: str) -> None:
@@ -167,8 +167,8 @@ async def unpack_debian(
             hooks=[
                 # Keys that everybody has are no keys: every guest gets its own from its seed.
                 'rm -f "$1"/etc/ssh/ssh_host_*',
+                *hooks,  # before users get what user ids are left, for a hook's own may be fixed
                 *(f'chroot "$1" {shlex.join([*USERADD, name])}' for name in needs.users),
-                *hooks,
             ],
             work=target.parent,
             on_line=watch,

@@ -17,11 +17,11 @@ import pytest
 from kdevops.errors import InfrastructureError, UserError
 from kdevops.guest import debian_tree, image_store
 from kdevops.guest.image import BaseImage, ensure_image
-from kdevops.guest.image_debian import recipe_key
+from kdevops.guest.image_debian import recipe_key, unpack_debian
 from kdevops.guest.image_disk import tool_path
 from kdevops.guest.needs import NOTHING, GuestNeeds
 from kdevops.lab.model import Image
-from kdevops.progress import Progress
+from kdevops.progress import Progress, silent
 
 SMALL = Image(size=64 << 20)
 STATUS = "Package: bash\nStatus: install ok installed\nVersion: 5.2\n\nPackage: apt\nVersion: 2.6.1\nDescription: x\n"
@@ -128,6 +128,16 @@ def test_what_suites_need_is_in_the_image_and_in_its_key(bench: Bench) -> None:
             f'--customize-hook=chroot "$1" useradd --badname --create-home --user-group --shell /bin/bash -- {name}'
             in call
         )
+
+
+def test_users_of_suites_leave_a_hook_its_user_ids(bench: Bench) -> None:
+    """A box's user has the id that useradd gives first, and suites with users of their own could have no box."""
+    needs = GuestNeeds(users=("fsgqa",))
+    log, target = bench.calls.with_name("log"), bench.calls.with_name("tree.tar")
+    made = unpack_debian(SMALL, needs, (), target, hooks=["own"], log=log, report=silent)
+    asyncio.run(made)
+    call = bench.calls.read_text().splitlines()[-1]
+    assert call.index("--customize-hook=own") < call.index("-- fsgqa")
 
 
 def test_a_package_of_a_suite_that_debian_lacks(bench: Bench) -> None:
