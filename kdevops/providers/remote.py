@@ -89,6 +89,7 @@ class RemoteProvider:
             place, now = await self._had(name, boots if fresh else "")
             machine = self._known(name, place)
             if machine and now == machine.boot_id and machine.boots == boots and not (machine.spoilt or fresh):
+                await self._link_disks(name, place)  # others may be named by now
                 return self.remember(name, stay=stay)
             if not now and machine is None and not self.lasting:
                 raise self._silent(name, "its machine does not come up", offset)
