@@ -85,7 +85,7 @@ resource "aws_instance" "node" {
   instance_initiated_shutdown_behavior = "terminate"
 
   # Debian's image lets in "admin" alone. The public host keys go to the console, where the controller reads them.
-  user_data = "#cloud-config\n${yamlencode({
+  user_data = "#cloud-config\n${jsonencode({
     hostname            = each.key
     disable_root        = false
     ssh_pwauth          = false

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -57,14 +58,16 @@ class Account:
             "groups": sorted(each["GroupId"] for each in ec2.describe_security_groups()["SecurityGroups"]),
         }
 
-    def register_image(self, name: str, owner: str) -> str:
-        """Have an image as if `owner` had made it, which no call of the API can."""
+    def register_image(self, name: str, owner: str, architecture: str = "x86_64") -> str:
+        """Have an image as if `owner` had made it on the day in its name. moto also loses what processor it is for."""
         from moto.core import DEFAULT_ACCOUNT_ID
         from moto.ec2.models import ec2_backends
 
-        image: str = self.ec2.register_image(Name=name, Architecture="x86_64", RootDeviceName="/dev/xvda")["ImageId"]
-        ec2_backends[DEFAULT_ACCOUNT_ID][REGION].amis[image].owner_id = owner
-        return image
+        identity: str = self.ec2.register_image(Name=name, RootDeviceName="/dev/xvda")["ImageId"]
+        image = ec2_backends[DEFAULT_ACCOUNT_ID][REGION].amis[identity]
+        image.owner_id, image.architecture = owner, architecture
+        image.creation_date = datetime.strptime(name.split("-")[-2], "%Y%m%d").replace(tzinfo=UTC)
+        return identity
 
 
 @dataclass
@@ -80,13 +83,23 @@ class Lab:
 
 @pytest.fixture(scope="module")
 def aws() -> Iterator[str]:
+    from moto.ec2.models.instances import InstanceBackend
     from moto.server import ThreadedMotoServer
 
+    change_groups = InstanceBackend.modify_instance_security_groups
+
+    def change_groups_if_any(self: InstanceBackend, instance: str, groups: list[str]) -> None:
+        # moto takes every change of an attribute that it does not know, such as the shutdown behaviour, for one of these.
+        if groups:
+            change_groups(self, instance, groups)
+
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(InstanceBackend, "modify_instance_security_groups", change_groups_if_any)
+        server.start()
+        host, port = server.get_host_and_port()
+        yield f"http://{host}:{port}"
+        server.stop()
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +110,7 @@ def lab(aws: str, tmp_path_factory: pytest.TempPathFactory) -> Lab:
     account = Account(aws)
     account.register_image("debian-12-amd64-20290101-1", DEBIAN)
     image = account.register_image("debian-12-amd64-20300101-1", DEBIAN)
-    account.register_image("debian-12-arm64-20300101-1", DEBIAN)
+    account.register_image("debian-12-arm64-20300101-1", DEBIAN, "arm64")
     account.register_image("debian-12-amd64-20310101-1", "999999999999")
     before = account.everything()
     return Lab(workspace, account, before, image, workspace.apply(disks=SIZES, region=REGION))
