@@ -190,7 +190,9 @@ class RemoteProvider:
             self._record(name, place)
             doomed = place.reset and _unfit(machine, stale)
             now = "" if doomed else await self._answering(name, place, ANSWER)
-            if (now and now == machine.boot_id) or not await self.gone(name, place):
+            # One in a cloud that does not answer may be behind a firewall that knows an old address of ours: `start` mends that.
+            asked = now or doomed or self.lasting
+            if (now and now == machine.boot_id) or (asked and not await self.gone(name, place)):
                 return place, now
         self._places.pop(name, None)
         await self._start(name)

@@ -13,7 +13,7 @@ from kdevops.progress import Progress, Report
 from kdevops.providers import terraform_file, terraform_record
 from kdevops.providers.guest_files import LabDirectory
 from kdevops.providers.terraform_record import Record
-from kdevops.providers.terraform_tool import TerraformTool, find_tool
+from kdevops.providers.terraform_tool import GRACE, TerraformTool, find_tool
 from kdevops.results.text import clean
 
 STEP = "machines"
@@ -78,6 +78,10 @@ def tool_of(directory: LabDirectory, wanted: str | None, report: Report, cache: 
     def listen(line: str) -> None:
         nonlocal finished
         finished += bool(_FINISHED.search(line))
+        if line.startswith("Interrupt received"):
+            report(
+                Progress(STEP, f"interrupted: what was begun is ended first, for {GRACE:.0f} s at the most", done=True)
+            )
         if _NEWS.search(line):
             report(Progress(STEP, clean(line, 150) + (f" ({finished} done)" if finished else "")))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from kdevops.progress import Progress
 from kdevops.providers.acceleration import Acceleration
 from kdevops.providers.base import BootKernel
 from kdevops.providers.guest_files import LabDirectory
+from kdevops.providers.machines import Place
 from kdevops.providers.remote import RemoteProvider
 from kdevops.providers.remote_console import Recorders
 
@@ -381,5 +382,25 @@ def test_down_leaves_a_lasting_machine_and_keeps_its_key(play: Callable[..., Non
 def test_the_record_of_a_run_has_how_machines_were_made(play: Callable[..., None]) -> None:
     async def story(bench: Bench) -> None:
         assert bench.provider.command_lines() == {NAME: ["toy", NAME]}
+
+    play(story)
+
+
+def test_a_cloud_that_knows_an_old_address_of_ours_is_told_the_new_one(play: Callable[..., None]) -> None:
+    async def story(bench: Bench) -> None:
+        bench.place(reset=bench.toy.resets_by(), state=("echo", "running"))
+        await replace(bench.again(), lasting=False).up(NAME, stay=True)
+        mute = bench.toy.directory / "mute"
+        mute.touch()
+        start = bench.machines.start
+
+        async def let_in(names: tuple[str, ...]) -> Mapping[str, Place]:
+            mute.unlink()
+            return await start(names)
+
+        bench.machines.start = let_in  # type: ignore[method-assign]
+        await replace(bench.again(), lasting=False).up(NAME, stay=True)
+        assert len(bench.machines.started) == 2
+        assert bench.toy.resets() == 0, "nothing was wrong with the machine"
 
     play(story)
