@@ -16,6 +16,9 @@ from kdevops.process import Completed, run
 
 _LOST = 255
 """ssh's own exit code for "no connection"; a remote command that answers 255 looks the same."""
+_GREETING = 2.0
+"""Seconds in which an ssh server greets, at first; and the most, where it has been waited for long."""
+_PATIENCE = 30.0
 _AS_ROOT = ("sudo", "-n", "--")
 
 
@@ -140,14 +143,16 @@ def quote_option(value: str) -> str:
 async def wait_for_banner(host: str, port: int, *, timeout: float, gone: Callable[[], bool]) -> bool:
     """Wait until an ssh server greets on `host`:`port`; False when `gone()` says there is nobody to wait for, or time is up.
 
-    A connect alone proves nothing: user-mode networks accept it before the guest is there.
+    A connect alone proves nothing: user-mode networks accept it before the guest is there. The longer it takes, the longer an
+    answer is waited for: each connection costs a slow guest a process, and many of them all that it has.
     """
-    end = time.monotonic() + timeout
-    while time.monotonic() < end and not gone():
+    began = time.monotonic()
+    while (waited := time.monotonic() - began) < timeout and not gone():
         with contextlib.suppress(OSError, TimeoutError):
-            reader, writer = await asyncio.wait_for(asyncio.open_connection(host, port), 2)
+            reader, writer = await asyncio.wait_for(asyncio.open_connection(host, port), _GREETING)
             try:
-                if (await asyncio.wait_for(reader.read(8), 2)).startswith(b"SSH-"):
+                patience = min(_PATIENCE, max(_GREETING, waited / 5))
+                if (await asyncio.wait_for(reader.read(8), patience)).startswith(b"SSH-"):
                     return True
             finally:
                 writer.close()

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import shlex
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kdevops.guest import ssh
 from kdevops.guest.ssh import SshTarget
 
 ROOT = SshTarget("lab-1", "192.0.2.1", 22, "root", Path("/key"), Path("/known"))
@@ -35,3 +39,30 @@ def test_without_a_key_ssh_tries_what_the_user_has() -> None:
     assert with_key.items() - without.items() == {("IdentityFile", "/key"), ("IdentitiesOnly", "yes")}
     assert without["HostKeyAlgorithms"] == "ssh-ed25519"
     assert without["StrictHostKeyChecking"] == "yes"
+
+
+@pytest.mark.parametrize("slow", [0.0, 0.3])
+def test_a_slow_server_is_given_more_time_instead_of_more_connections(
+    slow: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ssh, "_GREETING", 0.05)
+    connections = 0
+
+    async def greet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        await asyncio.sleep(slow)
+        with contextlib.suppress(ConnectionError):
+            writer.write(b"SSH-2.0-x\r\n")
+            await writer.drain()
+        writer.close()
+
+    async def wait() -> bool:
+        server = await asyncio.start_server(greet, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        found = await ssh.wait_for_banner("127.0.0.1", port, timeout=20, gone=lambda: False)
+        server.close()
+        return found
+
+    assert asyncio.run(wait())
+    assert connections < 20
