@@ -148,7 +148,8 @@ async def unpack_debian(
 ) -> None:
     """Write a tree of `image.suite` with these packages and the users of `needs` to `target`, a tar archive.
 
-    `options` and `hooks` are further ones for `bootstrap`; hooks run before the users are made. Raises UserError and InfrastructureError.
+    `options` and `hooks` are further ones for `bootstrap`; hooks run before the users are made. Raises UserError and
+    InfrastructureError.
     """
 
     def watch(line: str) -> None:
