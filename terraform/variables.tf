@@ -1,4 +1,4 @@
-# The same text in the module of every cloud. What only one cloud has stands in its cloud.tf.
+# The same file for every cloud. What only one cloud has stands in its cloud.tf.
 
 variable "lab" {
   description = "Name of the lab: prefix of all names, and the tag kdevops-lab."

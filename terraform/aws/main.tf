@@ -197,3 +197,11 @@ locals {
     "--query", "Reservations[].Instances[].State.Name", "--output", "text",
   ] }
 }
+
+locals {
+  addresses = { for name, machine in aws_instance.node : name =>
+    length(local.allowed_ipv4) > 0 ? machine.public_ip : one(machine.ipv6_addresses)
+  }
+  identities = { for name, machine in aws_instance.node : name => machine.id }
+  summary    = "aws ${local.region}"
+}

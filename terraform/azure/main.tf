@@ -166,3 +166,9 @@ locals {
     "--output", "tsv",
   ] }
 }
+
+locals {
+  addresses  = { for name, address in azurerm_public_ip.node : name => address.ip_address }
+  identities = { for name, machine in azurerm_linux_virtual_machine.node : name => machine.virtual_machine_id }
+  summary    = "azure ${local.region}"
+}

@@ -183,3 +183,16 @@ locals {
     concat(["gcloud", "compute", "instances", "describe"], target, ["--format", "value(status)"])
   }
 }
+
+locals {
+  addresses = { for name, machine in google_compute_instance.node : name =>
+    length(local.allowed_ipv4) > 0
+    ? machine.network_interface[0].access_config[0].nat_ip
+    : machine.network_interface[0].ipv6_access_config[0].external_ipv6
+  }
+  identities = { for name, machine in google_compute_instance.node : name => machine.instance_id }
+  guest_disks = { for name in var.kdevops_nodes : name =>
+    [for index in range(length(var.disks)) : "/dev/disk/by-id/google-kd-${index}"]
+  }
+  summary = "gce ${local.zone}"
+}

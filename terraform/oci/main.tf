@@ -198,3 +198,9 @@ locals {
   }
   state = "data.\"lifecycle-state\" | (@ == 'STARTING' && 'RUNNING' || @)"
 }
+
+locals {
+  addresses  = { for name, machine in oci_core_instance.node : name => machine.public_ip }
+  identities = { for name, machine in oci_core_instance.node : name => machine.id }
+  summary    = trimspace("oci ${local.region}")
+}

@@ -148,3 +148,8 @@ locals {
     concat(local.cli, ["server", "show", machine.id, "-f", "value", "-c", "status"])
   }
 }
+
+locals {
+  identities = { for name, machine in openstack_compute_instance_v2.node : name => machine.id }
+  summary    = "openstack ${local.region}"
+}
