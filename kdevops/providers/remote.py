@@ -93,12 +93,13 @@ class RemoteProvider:
                 return self.remember(name, stay=stay)
             if not now and machine is None and not self.lasting:
                 raise self._silent(name, "its machine does not come up", offset)
-            if not now or (machine and _unfit(machine, boots if fresh else "")):
-                await self._reset(name, place, now or (machine.boot_id if machine else ""), answers=bool(now))
+            used = (machine.boot_id if machine else "") or now
+            if not now or (machine and now == used and _unfit(machine, boots if fresh else "")):
+                await self._reset(name, place, used, answers=bool(now))
             self.remember(name, shape=self._shape, identity=place.identity, boots="")
             boot_id = await self._booted(name, place, words, offset)
-            if fresh and boot_id == now:  # the kernel was there, in a boot that is not fresh
-                await self._reset(name, place, now, answers=True)
+            if fresh and boot_id == used:  # the kernel was there, in a boot that is not fresh
+                await self._reset(name, place, used, answers=True)
                 boot_id = await self._booted(name, place, words, offset)
             await self._recorders.renew(name)
             end = console_file.end_of(self.console(name))

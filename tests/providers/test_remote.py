@@ -208,6 +208,19 @@ def test_a_machine_without_a_reset_command_is_rebooted_over_ssh(play: Callable[.
     play(story)
 
 
+def test_a_machine_that_booted_anew_by_itself_needs_no_reset(play: Callable[..., None]) -> None:
+    async def story(bench: Bench) -> None:
+        guest = await bench.provider.up(NAME)
+        bench.toy.boot()
+        assert await guest.restarted()
+        await guest.discard()
+        again = await bench.provider.up(NAME, fresh=True)
+        assert again.boot_id != guest.boot_id
+        assert not any("reboot" in line for line in bench.toy.asked)
+
+    play(story)
+
+
 def test_a_fresh_boot_is_one_even_where_the_kernel_runs_already(play: Callable[..., None]) -> None:
     async def story(bench: Bench) -> None:
         bench.place(reset=bench.toy.resets_by())
