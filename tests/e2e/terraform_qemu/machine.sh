@@ -1,5 +1,5 @@
 #!/bin/sh
-# machine.sh create|reset|take|state|destroy DIRECTORY: a machine of the cloud that is this computer.
+# machine.sh create|reset|take|state|console|destroy DIRECTORY: a machine of the cloud that is this computer.
 set -eu
 verb=$1 home=$2
 
@@ -29,7 +29,13 @@ on() {
         -device virtio-blk-pci,drive=root,bootindex=0 $drives \
         -netdev "user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:$(cat "$home/port")-10.0.2.15:22" \
         -device virtio-net-pci,netdev=net,romfile= -device virtio-rng-pci \
-        -smbios "type=11,value=io.systemd.credential.binary:ssh.authorized_keys.root=$(cat "$home/key")"
+        -smbios "type=11,value=io.systemd.credential.binary:ssh.authorized_keys.root=$(cat "$home/key")" \
+        -smbios "type=11,value=io.systemd.credential.binary:tmpfiles.extra=$(extra | base64 -w0)"
+}
+
+# systemd-tmpfiles(8) reads these lines: the machine's host key, which a cloud's own images make and show on the console.
+extra() {
+    echo "f~ /etc/ssh/ssh_host_ed25519_key 0600 root root - $(base64 -w0 "$home/host_key")"
 }
 
 case $verb in
@@ -38,6 +44,7 @@ case $verb in
         mkdir -p "$home"
         printf %s "$PORT" >"$home/port"
         printf %s "$KEY" >"$home/key"
+        [ -e "$home/host_key" ] || ssh-keygen -q -t ed25519 -N "" -C "" -f "$home/host_key"
         qemu-img create -q -f qcow2 -b "$BOX" -F qcow2 "$home/root.qcow2"
         number=0
         for size in $DISKS; do
@@ -58,6 +65,12 @@ case $verb in
         ;;
     state)
         if [ -e "$home/taken" ]; then echo terminated; elif alive; then echo running; else echo stopped; fi
+        ;;
+    console) # with the host key between lines as cloud-init prints them
+        echo "-----BEGIN SSH HOST KEY KEYS-----"
+        cat "$home/host_key.pub"
+        echo "-----END SSH HOST KEY KEYS-----"
+        cat "$home/console"
         ;;
     destroy)
         off

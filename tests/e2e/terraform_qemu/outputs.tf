@@ -15,7 +15,7 @@ output "disks" {
 }
 
 output "console_commands" {
-  value = { for name in keys(terraform_data.node) : name => ["cat", "${var.directory}/${name}/console"] }
+  value = { for name in keys(terraform_data.node) : name => [local.script, "console", "${var.directory}/${name}"] }
 }
 
 output "reset_commands" {
