@@ -224,6 +224,8 @@ class RemoteProvider:
         boot_id = await self._answering(name, place, _BACK)
         if not boot_id:
             raise self._silent(name, "it does not answer after its kernel was installed", offset)
+        # What it starts next is on its disk then: a test may be a power cut.
+        await target.run(["sync"], timeout=_BACK * self.factor)
         await self._link_disks(name, place)
         return boot_id
 
