@@ -20,12 +20,12 @@ from kdevops.guest.ssh import SshTarget
 from kdevops.kernel.elf import parse_notes
 from kdevops.providers import qmp
 
-_BOOT_SECONDS = 240
+_BOOT_SECONDS = 600
 
 
 @dataclass
 class BootLoaderGuest:
-    """A running machine. Its state after the first boot is kept, so that it can be had again in a moment."""
+    """A running machine."""
 
     directory: Path
     ssh: SshTarget
@@ -33,7 +33,8 @@ class BootLoaderGuest:
 
     @classmethod
     def boot(cls, image: DistributionImage, directory: Path) -> BootLoaderGuest:
-        """Boot a copy-on-write overlay of the image's disk, and wait until it lets us in."""
+        """Boot a copy-on-write overlay of the image's disk, and wait until it lets us in. The directory is a new one."""
+        directory.mkdir()
         key, port = directory / "id_ed25519", free_port()
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
         known_hosts = directory / "known_hosts"
@@ -44,7 +45,7 @@ class BootLoaderGuest:
         public = base64.b64encode(key.with_suffix(".pub").read_bytes()).decode()
         argv = [
             "qemu-system-x86_64", "-nodefaults", "-display", "none",
-            "-machine", "pc", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "1536",
+            "-machine", "pc", "-accel", "tcg,thread=multi", "-cpu", "qemu64,svm=off", "-smp", "2", "-m", "1536",
             "-serial", f"file:{directory / 'console'}", "-qmp", f"unix:{directory / 'qmp'},server=on,wait=off",
             "-drive", f"if=virtio,file={root},format=qcow2,cache=unsafe",
             "-netdev", f"user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:{port}-10.0.2.15:22",
@@ -53,14 +54,12 @@ class BootLoaderGuest:
         ]  # fmt: skip
         target = SshTarget(NAME, "127.0.0.1", port, "root", key, known_hosts, directory / "ssh")
         guest = cls(directory, target, subprocess.Popen(argv))
-        guest._wait()
-        guest._monitor("savevm fresh")
+        try:
+            guest._wait()
+        except BaseException:
+            guest.end()
+            raise
         return guest
-
-    def fresh(self) -> None:
-        """Go back to the moment after the first boot."""
-        asyncio.run(self.ssh.disconnect())
-        self._monitor("loadvm fresh")
 
     def run(self, *command: str, stdin: bytes | None = None) -> str:
         """What a command in the guest prints. It must succeed."""
@@ -75,11 +74,11 @@ class BootLoaderGuest:
         """All that was said on the serial port since the machine was started."""
         return (self.directory / "console").read_text(errors="replace")
 
-    def reboot(self) -> None:
-        """Reboot as a user does, and wait until it lets us in again."""
+    def cut_power(self) -> None:
+        """Reset the machine as it is, and wait until it lets us in again."""
         boot = self.kernel()[1]
-        self.run("systemctl", "--no-block", "reboot")
         asyncio.run(self.ssh.disconnect())
+        asyncio.run(qmp.execute(self.directory / "qmp", "system_reset", timeout=60))
         self._wait(boot)
 
     def host(self) -> dict[str, Any]:
@@ -98,12 +97,6 @@ class BootLoaderGuest:
         """Nothing of it is kept."""
         self.process.kill()
         self.process.wait()
-
-    def _monitor(self, line: str) -> None:
-        said = asyncio.run(
-            qmp.execute(self.directory / "qmp", "human-monitor-command", {"command-line": line}, timeout=60)
-        )
-        assert said == "", said
 
     def _wait(self, old: str = "") -> None:
         """Until it lets us in, in another boot than the `old` one."""

@@ -9,12 +9,16 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import shlex
 import tarfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from kdevops.guest.debian_tree import bootstrap
 from kdevops.guest.image_disk import SECTOR, make_disk, partuuid, tool_path
+from kdevops.guest.image_own import MASKED
 from kdevops.guest.image_store import making, publish
 from kdevops.process import run
 from kdevops.progress import silent
@@ -36,6 +40,12 @@ cp -r "$1/usr/lib/grub/i386-pc" "$1/boot/grub/"
 cd "$1/etc/grub.d" && chmod -x 05_debian_theme 20_linux_xen 30_os-prober 30_uefi-firmware 40_custom 41_custom
 chroot "$1" grub-mkimage -O i386-pc -o /boot/grub/core.img -p "(hd0,msdos1)/boot/grub" biosdisk part_msdos ext2 normal linux
 """
+# Read when the kernel is installed. What Debian's installer calls an initramfs with only what the system needs: one with all that
+# there is takes an emulated guest half a minute to make, and seconds of every boot to unpack.
+_EARLY = {
+    "etc/initramfs-tools/conf.d/test": "MODULES=list\nBUSYBOX=n\nCOMPRESS=gzip\nCOMPRESSLEVEL=1\n",
+    "usr/share/initramfs-tools/modules.d/test": "virtio_pci\nvirtio_blk\next4\n",
+}
 _FSTAB = f"PARTUUID={partuuid(_SIGNATURE).removeprefix('PARTUUID=')} / ext4 defaults 0 1\n"
 _FILES = {
     "etc/hostname": f"{NAME}\n",
@@ -45,7 +55,19 @@ _FILES = {
     # What update-grub replaces: it cannot run in a tree that is no disk yet.
     "boot/grub/grub.cfg": f"linux /vmlinuz root={partuuid(_SIGNATURE)} console=ttyS0 mitigations=off\ninitrd /initrd.img\nboot\n",
 }
-_NETWORKD = "etc/systemd/system/multi-user.target.wants/systemd-networkd.service"
+_UNITS = "etc/systemd/system"
+# Each that is masked costs an emulated guest half a second of every boot, and no test asks for it.
+_MASKED = (
+    *MASKED,
+    "modprobe@drm.service",
+    "systemd-binfmt.service",
+    "systemd-pstore.service",
+    "systemd-repart.service",
+)
+_LINKS = {
+    f"{_UNITS}/multi-user.target.wants/systemd-networkd.service": "/lib/systemd/system/systemd-networkd.service",
+    **{f"{_UNITS}/{name}": "/dev/null" for name in _MASKED},
+}
 # As /boot/efi in clouds' images: a line that the distribution's kernel can mount and a lean one cannot.
 _UNMOUNTABLE = "none /srv hugetlbfs defaults 0 0\n"
 
@@ -61,7 +83,7 @@ class DistributionImage:
 
 async def distribution_image(cache: Path) -> DistributionImage:
     """The image, made when it is not in `cache`: 45 s on two cores."""
-    recipe = json.dumps([SUITE, _PACKAGES, _SIGNATURE, _SIZE, _GRUB, _FILES, _NETWORKD, _UNMOUNTABLE])
+    recipe = json.dumps([SUITE, _PACKAGES, _SIGNATURE, _SIZE, _GRUB, _EARLY, _FILES, _LINKS, _UNMOUNTABLE])
     key = hashlib.sha256(recipe.encode()).hexdigest()[:32]
     store = cache / "tests"
     disk, bare, host_key = (store / f"{key}{suffix}" for suffix in (".raw", ".ext4", ".pub"))
@@ -74,15 +96,17 @@ async def distribution_image(cache: Path) -> DistributionImage:
 
 
 async def _make(work: Path, disk: Path, bare: Path, host_key: Path) -> None:
-    root, own, log = work / "root.tar", work / "own.tar", work / "log"
+    root, own, early, log = work / "root.tar", work / "own.tar", work / "early.tar", work / "log"
+    _write_files(early, _EARLY)
     hook = work / "hook"
     hook.write_text(f"#!/bin/sh\n{_GRUB}")
     hook.chmod(0o755)
-    left_out = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "locale", "man")]
+    options = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "locale", "man")]
+    options.append(f"--essential-hook=tar-in {shlex.quote(str(early))} /")
     await bootstrap(
-        SUITE, None, _PACKAGES, root, options=left_out, hooks=[str(hook)], work=work, on_line=lambda _: None, log=log
+        SUITE, None, _PACKAGES, root, options=options, hooks=[str(hook)], work=work, on_line=lambda _: None, log=log
     )
-    _write_own(own)
+    _write_files(own, _FILES, _LINKS)
     boot, core, public = _members(
         root, "boot/grub/i386-pc/boot.img", "boot/grub/core.img", "etc/ssh/ssh_host_ed25519_key.pub"
     )
@@ -98,15 +122,16 @@ async def _make(work: Path, disk: Path, bare: Path, host_key: Path) -> None:
         await run(["debugfs", "-w", "-R", request, bare], env={"PATH": tool_path()}, timeout=60)
 
 
-def _write_own(path: Path) -> None:
+def _write_files(path: Path, files: Mapping[str, str], links: Mapping[str, str] = MappingProxyType({})) -> None:
     with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as archive:
-        for name, text in _FILES.items():
+        for name, text in files.items():
             entry = tarfile.TarInfo(name)
             entry.size = len(text.encode())
             archive.addfile(entry, io.BytesIO(text.encode()))
-        link = tarfile.TarInfo(_NETWORKD)
-        link.type, link.linkname = tarfile.SYMTYPE, "/lib/systemd/system/systemd-networkd.service"
-        archive.addfile(link)
+        for name, target in links.items():
+            link = tarfile.TarInfo(name)
+            link.type, link.linkname = tarfile.SYMTYPE, target
+            archive.addfile(link)
 
 
 def _members(path: Path, *names: str) -> list[bytes]:
