@@ -104,6 +104,21 @@ def test_machines_known_by_address_alone_are_tested_and_come_back_from_a_crash(
     assert len(guests_of(kdevops.state)) >= 2, "they are another lab's"
 
 
+def test_machines_are_compared_with_embedded_guests(
+    kdevops: Kdevops, write_lab: WriteLab, rack: dict[str, Any]
+) -> None:
+    rack["scratch"] = False
+    lab = on(write_lab({"everywhere": "true", "not-on-metal": "! hostname | grep -q metal"}), rack)
+    said = yaml.safe_load(lab.read_text())
+    said["compare"] = {"provider": {"type": "qemu"}, "guests": {"count": 1}}
+    lab.write_text(yaml.safe_dump(said))
+    ran = kdevops("run", lab, "--only", "commands/*", "--json")
+    assert ran.code == 1, ran.stderr[-4000:]
+    tests = {each["name"]: (each["baseline_status"], each["status"], each["verdict"]) for each in ran.data["tests"]}
+    assert tests == {"everywhere": ("pass", "pass", "ok"), "not-on-metal": ("pass", "fail", "regressed")}
+    assert [ran.data["arms"][arm]["lab"] for arm in ("baseline", "dev")] == ["e2e", "e2e-dev"]
+
+
 def test_a_machine_that_is_not_there_is_no_test_result(kdevops: Kdevops, write_lab: WriteLab) -> None:
     closed = {"address": "127.0.0.1", "port": free_port()}
     lab = on(write_lab({"good": "true"}), {"type": "hosts", "hosts": [closed]})
