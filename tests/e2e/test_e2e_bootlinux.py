@@ -28,7 +28,6 @@ from kdevops.process import distribution_family
 
 pytestmark = pytest.mark.skipif(distribution_family() != "debian", reason="the image is made of packages of Debian")
 BUILDER = "maker"
-REAPPLIED_SECONDS = 10
 PARAMETERS = ["kdevops.one=1", "kdevops.letters=a*b,{c}[d]|e&f;g<h>(i)#~!%?@^_:+"]
 """The second has every letter that could mean something to a shell or to GRUB, and is allowed."""
 
@@ -40,7 +39,6 @@ class Played:
     code: int
     said: str
     changed: dict[str, int]
-    seconds: float
 
 
 Apply = Callable[..., Played]
@@ -77,13 +75,11 @@ def apply(guest: BootLoaderGuest, tmp_path: Path) -> Apply:
         argv = [playbook, "-i", inventory, REPOSITORY / "playbooks/bootlinux.yml", "-e", json.dumps(variables)]
         started = time.monotonic()
         played = subprocess.run(argv, capture_output=True, text=True, timeout=600, check=False, cwd=REPOSITORY)
-        seconds = time.monotonic() - started
-        print(
-            f"{played.stdout}{played.stderr}{seconds:.1f} s"
-        )  # should a test say that too much changed, or too slowly
+        # Shown where the test fails.
+        print(f"{played.stdout}{played.stderr}{time.monotonic() - started:.1f} s")
         assert played.returncode == code
         changed = {host: int(n) for host, n in re.findall(r"^(\w+)\s*:.*changed=(\d+)", played.stdout, re.MULTILINE)}
-        return Played(played.returncode, played.stdout + played.stderr, changed, seconds)
+        return Played(played.returncode, played.stdout + played.stderr, changed)
 
     return run
 
@@ -134,9 +130,7 @@ def test_kernels_come_fail_and_stay(
     # It is there now, however it is asked for.
     boot = guest.kernel()
     for given in (variables, {"bootlinux_artifact": kernel, "bootlinux_cmdline": PARAMETERS[:1]}):
-        again = apply(given)
-        assert again.changed == {NAME: 0}
-        assert again.seconds < REAPPLIED_SECONDS
+        assert apply(given).changed == {NAME: 0}
     assert guest.kernel() == boot
 
 
