@@ -32,7 +32,9 @@ _GREETING = "Linux version"
 
 @dataclass(frozen=True, slots=True)
 class Acceleration:
-    """`kind` is "kvm" or "tcg", `why` the reason in a sentence, `factor` what to multiply timeouts with."""
+    """`kind` is "kvm", "tcg" or, of machines that are not ours to know, "unknown"; `why` the reason in a sentence, `factor`
+    what to multiply timeouts with.
+    """
 
     kind: str
     why: str

@@ -72,8 +72,7 @@ async def probe_acceleration(lab: Lab, places: Places, kernel: Path | None, repo
     if isinstance(provider, Qemu):
         binary = provider.binary or architecture().binary
         return await probe(kernel, cache=places.cache, binary=binary, wanted=provider.accel, report=report)
-    if isinstance(provider, Terraform | Hosts):
-        return Acceleration("kvm", "machines elsewhere are taken to be real, or accelerated", 1.0)
+    assert isinstance(provider, Vagrant)
     if provider.backend == "virtualbox":
         return Acceleration("kvm", "VirtualBox runs nothing without the CPU's help", 1.0)
     if any(not uri.startswith("qemu:///") for uri in provider.hypervisors) and provider.accel == "auto":

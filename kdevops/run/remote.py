@@ -37,7 +37,7 @@ def machines_of(lab: Lab, directory: LabDirectory, report: Report, confirm: Conf
 def acceleration(provider: Terraform | Hosts) -> Acceleration:
     """What the CPUs of machines elsewhere are taken to be."""
     told = f"{provider.slowness:g} times slower than real ones" if provider.slowness > 1 else "real, or accelerated"
-    return Acceleration("kvm", f"machines elsewhere are taken to be {told} (provider.slowness)", provider.slowness)
+    return Acceleration("unknown", f"machines elsewhere are taken to be {told} (provider.slowness)", provider.slowness)
 
 
 def attached_remote(lab: Lab, places: Places, report: Report = silent) -> RemoteProvider:

@@ -214,7 +214,7 @@ async def carry_out(
         servers=servers_for(lab, places, provider, built, watcher.handle, lab_file, tell=tell, stay=keep),
     )
     accel = provider.accel
-    watcher.handle(Note(f"run {run_id}: {len(left)} tests; guests use {accel.kind}: {accel.why}"))
+    watcher.handle(Note(f"run {run_id}: {len(left)} tests; acceleration {accel.kind}: {accel.why}"))
     store.update_record(run_id, {"acceleration": accel.kind, "guests": provider.command_lines()})
     drained = await drive(job, names, keep=keep)
     store.update_record(run_id, {"guests": provider.command_lines()})
