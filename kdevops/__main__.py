@@ -155,7 +155,7 @@ def _tell(error: KdevopsError, *, as_json: bool) -> int:
             "log": str(error.log) if error.log else None,
             "exit_code": int(error.exit_code),
         }
-        click.echo(json.dumps({"error": told}))
+        click.echo(json.dumps({**error.data, "error": told}))
     return int(error.exit_code)
 
 

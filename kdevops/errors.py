@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 from pathlib import Path
+from typing import Any
 
 
 class ExitCode(IntEnum):
@@ -21,7 +22,10 @@ class ExitCode(IntEnum):
 
 
 class KdevopsError(Exception):
-    """An error that speaks to a person: what was found, what to change, and where the log is."""
+    """An error that speaks to a person: what was found, what to change, and where the log is.
+
+    `data` is what `--json` gives beside it, in the same document.
+    """
 
     exit_code = ExitCode.INFRASTRUCTURE
 
@@ -30,6 +34,7 @@ class KdevopsError(Exception):
         self.message = message
         self.hint = hint
         self.log = log
+        self.data: dict[str, Any] = {}
 
 
 class UserError(KdevopsError):

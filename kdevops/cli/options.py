@@ -74,12 +74,18 @@ class Context:
     def asker(self, more: Sequence[str] = ()) -> Confirm:
         """What asks at the terminal before anything is made that costs money. One yes counts for the whole command.
 
-        `--yes` is an answer too; the question is shown all the same. `more` are lines to be said with the question.
+        `--yes` is an answer too; the question is shown all the same, but not twice: of what was shown only the last line, which
+        is about time, may differ. `more` are lines to be said with the question.
         """
         agreed = self.yes
+        shown: set[tuple[str, ...]] = set()
 
         def ask(lines: Sequence[str]) -> bool:
             nonlocal agreed
+            what = tuple(lines[:-1] or lines)
+            if agreed and what in shown:
+                return True
+            shown.add(what)
             for line in (*lines, *(() if agreed else more)):
                 click.echo(line, err=True)
             if not agreed and not sys.stdin.isatty():

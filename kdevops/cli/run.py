@@ -154,25 +154,38 @@ def _watch(context: Context, work: Callable[[Display], Awaitable[Ended]], more: 
             return await work(display)
 
     ended = asyncio.run(main())
-    _tell(context, ended)
     code = ended.verdict.exit_code
-    if ended.trouble and code is ExitCode.INCOMPLETE and not ended.verdict.ran:
-        raise ended.trouble
+    trouble = ended.trouble if code is ExitCode.INCOMPLETE and not ended.verdict.ran else None
+    if trouble and context.json:
+        trouble.data = _as_json(ended)
+    else:
+        _tell(context, ended)
+    if trouble:
+        raise trouble
     return code
+
+
+def _as_json(ended: Ended) -> dict[str, Any]:
+    from kdevops.report.summary import summary_json
+    from kdevops.run.places import Places
+    from kdevops.run.record import kernel_release
+
+    directory = Places.default().run(ended.run.id)
+    return summary_json(ended.run, ended.verdict, kernel=kernel_release(ended.run), directory=directory)
 
 
 def _tell(context: Context, ended: Ended) -> None:
     import json
 
+    if context.json:
+        click.echo(json.dumps(_as_json(ended), indent=2))
+        return
     from rich.console import Console
 
-    from kdevops.report.summary import summary, summary_json
+    from kdevops.report.summary import summary
     from kdevops.run.places import Places
     from kdevops.run.record import kernel_release
 
     directory = Places.default().run(ended.run.id)
     release = kernel_release(ended.run)
-    if context.json:
-        click.echo(json.dumps(summary_json(ended.run, ended.verdict, kernel=release, directory=directory), indent=2))
-    else:
-        Console(highlight=False).print(summary(ended.run, ended.verdict, kernel=release, directory=directory))
+    Console(highlight=False).print(summary(ended.run, ended.verdict, kernel=release, directory=directory))

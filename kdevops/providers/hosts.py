@@ -28,6 +28,10 @@ class HostMachines:
         count = len(self._hosts.hosts)
         return f"{count} machine{'s' if count > 1 else ''} that exist{'s' if count == 1 else ''}"
 
+    async def foresee(self, names: tuple[str, ...]) -> None:
+        """As `start`, which makes nothing."""
+        await self.start(names)
+
     async def start(self, names: tuple[str, ...]) -> Mapping[str, Place]:
         """Those of which the ssh server greets, or that can be reset. Raises InfrastructureError when there is none."""
         places = {name: place for name, place in self.known().items() if name in names}

@@ -44,6 +44,12 @@ class Machines(Protocol):
     def why(self) -> str:
         """In a few words where they are, for the user: "3 machines that exist", "aws, eu-central-1"."""
 
+    async def foresee(self, names: tuple[str, ...]) -> None:
+        """Before long work is done for these machines: ask what has to be agreed to, and make nothing.
+
+        Raises KdevopsError for what is known already not to be had.
+        """
+
     async def start(self, names: tuple[str, ...]) -> Mapping[str, Place]:
         """Have these machines exist. Raises KdevopsError for what cannot be had.
 

@@ -62,6 +62,18 @@ class TerraformMachines:
         record = terraform_record.load(self._directory.path)
         return record.where if record else _origin(self._provider)
 
+    async def foresee(self, names: tuple[str, ...]) -> None:
+        """Plan these machines, show what would be made and ask. Raises as `start` does."""
+        async with self._lock:
+            record, wanted = await self._before(names)
+            if record and _is_there(record, wanted, await states_of(record)):
+                return
+            plan = self._root / PLAN
+            try:
+                await self._planned(plan, record, wanted)
+            finally:
+                plan.unlink(missing_ok=True)
+
     async def start(self, names: tuple[str, ...]) -> Mapping[str, Place]:
         """Have these machines exist, beside those that the lab has already.
 
@@ -70,18 +82,14 @@ class TerraformMachines:
         destroys.
         """
         async with self._lock:
-            record = terraform_record.load(self._directory.path)
-            self._check_origin(record)
-            kept = [each for each in record.nodes if each in self._lab.guest_names()] if record else []
-            nodes = tuple(sorted({*kept, *names}))
-            wanted = await self._wanted(record, nodes)
+            record, wanted = await self._before(names)
             if record and record.overdue:
                 self._report(Progress(f"lab {record.lab}", terraform_record.age(record), done=True))
             states = await states_of(record) if record else {}
             if not (record and _is_there(record, wanted, states)):
                 wanted = await self._make(record, wanted)
                 states = await states_of(wanted)
-            self._agreed |= set(nodes)
+            self._agreed |= set(wanted.nodes)
             places = places_of(wanted if wanted.places else record, self._directory)
             lost = {name: state for name, state in states.items() if name in names and _LOST.search(state)}
             if lost.keys() >= set(names):
@@ -183,17 +191,30 @@ class TerraformMachines:
             self._report(Progress(f"lab {record.lab}", kept, done=True))
             return record.allowed
 
-    async def _make(self, before: Record | None, wanted: Record) -> Record:
-        wanted = wanted.model_copy(update={"tool": str(self._tool.binary)})
+    async def _before(self, names: tuple[str, ...]) -> tuple[Record | None, Record]:
+        """What was made, and what there is to be: these machines beside those that the lab has already."""
+        record = terraform_record.load(self._directory.path)
+        self._check_origin(record)
+        kept = [each for each in record.nodes if each in self._lab.guest_names()] if record else []
+        return record, await self._wanted(record, tuple(sorted({*kept, *names})))
+
+    async def _planned(self, plan: Path, before: Record | None, wanted: Record) -> Summary | None:
+        """Have Terraform plan, and whoever looks on agree to it; None where nothing is to be changed."""
         self._tell(await self._tool.check_version())
         self._render(wanted)
         await initialise(self._tool, self._report, self._cache)
         await self._tool.push_errored()
+        if not await self._tool.plan(plan):
+            return None
+        summary = await self._summary(plan, before, wanted)
+        self._ask(summary, before, wanted)
+        return summary
+
+    async def _make(self, before: Record | None, wanted: Record) -> Record:
+        wanted = wanted.model_copy(update={"tool": str(self._tool.binary)})
         plan = self._root / PLAN
         try:
-            if await self._tool.plan(plan):
-                summary = await self._summary(plan, before, wanted)
-                self._ask(summary, before, wanted)
+            if summary := await self._planned(plan, before, wanted):
                 wanted = wanted.model_copy(update={"where": summary.where or wanted.where})
                 terraform_record.save(self._directory.path, wanted)
                 await self._apply(plan, before)

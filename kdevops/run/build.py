@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,7 +18,6 @@ from kdevops.kernel.spec import Asked, BuildSpec
 from kdevops.kernel.tree import series_of_tree
 from kdevops.lab.model import Lab, Qemu
 from kdevops.lab.servers import Server
-from kdevops.lab.terraform import Terraform
 from kdevops.lab.vagrant import Vagrant
 from kdevops.progress import Report
 from kdevops.providers.base import PayloadDisk
@@ -89,7 +87,6 @@ async def build(lab: Lab, places: Places, report: Report) -> Built:
 
     Raises UserError for what the lab asks for and cannot be, InfrastructureError for what this machine cannot do.
     """
-    refuse_foreign_machines(lab)
     suites, servers = suites_of(lab), servers_of(lab)
     try:
         async with asyncio.TaskGroup() as group:
@@ -106,16 +103,6 @@ async def build(lab: Lab, places: Places, report: Report) -> Built:
     if any(server.role == "smbd" for server in servers):
         secrets[smb_credentials.GUEST_PATH] = smb_credentials.ensure_credentials(places.lab(lab.name))
     return Built(artifact, image, prepared, servers, secrets, box, origin, lab.installs)
-
-
-def refuse_foreign_machines(lab: Lab) -> None:
-    """Raise UserError where machines would have another processor than this one, which kernel and suites are built for."""
-    here = platform.machine()
-    if isinstance(lab.provider, Terraform) and lab.provider.architecture not in {None, here}:
-        raise UserError(
-            f"provider.architecture is {lab.provider.architecture}, and what is built on this machine runs on {here}",
-            hint=f"have machines of {here}, or run kdevops on one of {lab.provider.architecture}: the cloud has small ones",
-        )
 
 
 async def build_root(

@@ -43,6 +43,28 @@ def attached(lab: Lab, places: Places, report: Report = silent) -> Provider:
     return QemuProvider(lab, directory, servers=servers_of(lab))
 
 
+async def foresee(lab: Lab, places: Places, report: Report, confirm: Confirm = ask_nobody) -> None:
+    """What can be known before a kernel is built for guests: whether they will be had, and whether somebody agrees.
+
+    Raises KdevopsError where not.
+    """
+    if isinstance(lab.provider, Terraform | Hosts):
+        from kdevops.run.remote import foresee_machines
+
+        refuse_foreign_machines(lab)
+        await foresee_machines(lab, places, report, confirm)
+
+
+def refuse_foreign_machines(lab: Lab) -> None:
+    """Raise UserError where machines would have another processor than this one, which kernel and suites are built for."""
+    here = platform.machine()
+    if isinstance(lab.provider, Terraform) and lab.provider.architecture not in {None, here}:
+        raise UserError(
+            f"provider.architecture is {lab.provider.architecture}, and what is built on this machine runs on {here}",
+            hint=f"have machines of {here}, or run kdevops on one of {lab.provider.architecture}: the cloud has small ones",
+        )
+
+
 async def provider_for(
     lab: Lab, places: Places, built: Built, report: Report, confirm: Confirm = ask_nobody
 ) -> Provider:

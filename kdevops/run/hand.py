@@ -17,7 +17,7 @@ from kdevops.providers.base import GuestStatus, Provider
 from kdevops.provision import ansible, inventory
 from kdevops.results.events import GuestChanged
 from kdevops.run.build import Built, build, first_error
-from kdevops.run.guests import attached, provider_for
+from kdevops.run.guests import attached, foresee, provider_for
 from kdevops.run.lock import lab_lock
 from kdevops.run.places import Places
 from kdevops.run.servers import Servers
@@ -29,6 +29,7 @@ _PLAY_SECONDS = 7200.0
 
 async def prepare(lab: Lab, places: Places, report: Report, confirm: Confirm = ask_nobody) -> tuple[Built, Provider]:
     """Everything that guests need before they can come up; the caller holds the lab. Raises KdevopsError."""
+    await foresee(lab, places, report, confirm)
     built = await build(lab, places, report)
     return built, await provider_for(lab, places, built, report, confirm)
 

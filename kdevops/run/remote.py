@@ -45,6 +45,11 @@ def attached_remote(lab: Lab, places: Places, report: Report = silent) -> Remote
     return _provider(lab, places, report, ask_nobody)
 
 
+async def foresee_machines(lab: Lab, places: Places, report: Report, confirm: Confirm) -> None:
+    """Before anything is built for a lab's machines: see whether they can be had, and ask what must be agreed to."""
+    await _provider(lab, places, report, confirm).machines.foresee(lab.guest_names())
+
+
 async def remote_provider(lab: Lab, places: Places, built: Built, report: Report, confirm: Confirm) -> RemoteProvider:
     """The provider whose machines run what was built. Raises UserError for what such machines cannot do."""
     refuse_servers(lab, built)

@@ -18,7 +18,7 @@ from kdevops.results.model import Outcome, TestId
 from kdevops.results.store import JSON, PlannedRow, Run, Store
 from kdevops.results.verdict import Arm, RunVerdict, judge_run
 from kdevops.run.build import Built, build
-from kdevops.run.guests import provider_for
+from kdevops.run.guests import foresee, provider_for
 from kdevops.run.hand import servers_for, write_access
 from kdevops.run.job import Job
 from kdevops.run.known import expunged, leave_out, left_out
@@ -96,6 +96,7 @@ async def prepare(
     """All of `start` that comes before the run is in the store; the caller holds the lab."""
     lab = loaded.lab
     failed = gone_wrong(store, failures_of) if failures_of is not None else None
+    await foresee(lab, places, watcher.handle, watcher.confirm)
     built = await build(lab, places, watcher.handle)
     provider = await provider_for(lab, places, built, watcher.handle, watcher.confirm)
     rows = narrowed(plan(built, store, lab, loaded.baseline, provider.factor), only)
@@ -121,6 +122,7 @@ async def resume(run_id: int, places: Places, watcher: Watcher, *, keep: bool = 
                 raise UserError(
                     f"run {run_id} has ended ({run.state})", hint=f"do the same again: kdevops rerun {run_id}"
                 )
+            await foresee(lab, places, watcher.handle, watcher.confirm)
             built = await build(lab, places, watcher.handle)
             check_same(run, built)
             provider = await provider_for(lab, places, built, watcher.handle, watcher.confirm)
@@ -133,6 +135,7 @@ async def rerun(run_id: int, places: Places, watcher: Watcher, *, keep: bool = F
         run = store.run(run_id)
         lab = lab_of(run)
         with lab_lock(places.lab(lab.name), lab.name, "rerun"):
+            await foresee(lab, places, watcher.handle, watcher.confirm)
             built = await build(lab, places, watcher.handle)
             check_same(run, built)
             provider = await provider_for(lab, places, built, watcher.handle, watcher.confirm)

@@ -76,6 +76,16 @@ def test_one_yes_is_for_the_whole_command(monkeypatch: pytest.MonkeyPatch, capsy
     assert capsys.readouterr().err.splitlines() == ["make 2", "and as many again", "make 1"]
 
 
+def test_what_was_agreed_to_is_not_shown_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Terminal(monkeypatch, answer=True)
+    ask = Context().asker()
+    assert ask(["make 2", "until 10:00"])
+    assert ask(["make 2", "until 10:01"])
+    assert capsys.readouterr().err.splitlines() == ["make 2", "until 10:00"]
+
+
 def test_a_no_is_a_no_and_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal(monkeypatch, answer=False)
     ask = Context().asker()

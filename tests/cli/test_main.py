@@ -92,6 +92,17 @@ def test_an_error_is_json_too(verb: ModuleType, capsys: pytest.CaptureFixture[st
     assert told.err == "what\nhint: do\n"
 
 
+def test_what_there_is_beside_an_error_stands_in_the_same_json(
+    verb: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    error = InfrastructureError("no guest came up")
+    error.data = {"run": 7}
+    verb.it = raising(error)
+    assert main(["it", "--json"]) == 3
+    told = json.loads(capsys.readouterr().out)
+    assert (told["run"], told["error"]["message"]) == (7, "no guest came up")
+
+
 def test_a_group_of_known_errors_speaks_by_its_first(verb: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     verb.it = raising(ExceptionGroup("", [ExceptionGroup("", [UserError("first")]), InfrastructureError("second")]))
     assert main(["it"]) == 2

@@ -124,6 +124,17 @@ def test_machines_come_stay_and_go(bench: Bench) -> None:
     do(again.stop())
 
 
+def test_what_would_be_made_is_asked_about_before_anything_is_made(bench: Bench) -> None:
+    machines = bench.machines()
+    do(machines.foresee(NAMES))
+    assert "  make       3 terraform_data: x-1, x-2" in bench.asked[0]
+    assert not (bench.directory.path / "terraform/terraform.tfstate").exists()
+    assert do(machines.states()) == {}
+    do(machines.start(NAMES))
+    do(bench.machines().foresee(NAMES))
+    assert len(bench.asked) == 2, "what there is is no question"
+
+
 def test_nothing_is_made_when_nobody_agrees(bench: Bench) -> None:
     bench.agrees = False
     with pytest.raises(UserError, match="you did not agree"):

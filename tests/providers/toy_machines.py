@@ -94,6 +94,9 @@ class ToyMachines:
     def why(self) -> str:
         return "toys"
 
+    async def foresee(self, names: tuple[str, ...]) -> None:
+        pass
+
     async def start(self, names: tuple[str, ...]) -> Mapping[str, Place]:
         self.started.append(names)
         return {name: self.places[name] for name in names}

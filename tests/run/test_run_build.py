@@ -83,16 +83,3 @@ def test_suites_are_told_whose_the_kernel_is_and_what_is_in_it(
     suites: Any = [SimpleNamespace(prepare=prepare)]
     asyncio.run(build._kernel_and_suites(lab, suites, places, silent))
     assert [(kernel.config, kernel.distribution) for kernel in told] == [({"XFS_FS": "m"}, ("debian", "12"))]
-
-
-@pytest.mark.parametrize(("here", "there"), [("x86_64", "aarch64"), ("aarch64", "x86_64")])
-def test_machines_of_another_processor_are_refused_before_anything_is_built(
-    places: Places, monkeypatch: pytest.MonkeyPatch, here: str, there: str
-) -> None:
-    monkeypatch.setattr("platform.machine", lambda: here)
-    lab = Lab.model_validate({"name": "x", "provider": {"type": "terraform", "cloud": "aws", "architecture": there}})
-    with pytest.raises(
-        UserError, match=f"provider.architecture is {there}, and what is built on this machine runs on {here}"
-    ):
-        asyncio.run(build.build(lab, places, silent))
-    assert not places.cache.exists()

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
-from kdevops.errors import UserError
+from kdevops.errors import InfrastructureError, UserError
 from kdevops.lab.model import Lab
 from kdevops.lab.servers import Server
 from kdevops.progress import ask_nobody, silent
 from kdevops.providers.hosts import HostMachines
 from kdevops.run.build import Built
+from kdevops.run.guests import foresee
 from kdevops.run.places import Places
 from kdevops.run.remote import acceleration, attached_remote, remote_provider
 
@@ -28,6 +30,26 @@ def test_deadlines_are_stretched_as_the_lab_says() -> None:
     assert acceleration(provider).factor == 4
     assert "4 times slower" in acceleration(provider).why
     assert acceleration(provider.model_copy(update={"slowness": 1.0})).factor == 1
+
+
+@pytest.mark.parametrize(("here", "there"), [("x86_64", "aarch64"), ("aarch64", "x86_64")])
+def test_machines_of_another_processor_are_refused_before_anything_is_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, here: str, there: str
+) -> None:
+    monkeypatch.setattr("platform.machine", lambda: here)
+    lab = Lab.model_validate({"name": "x", "provider": {"type": "terraform", "cloud": "aws", "architecture": there}})
+    said = f"provider.architecture is {there}, and what is built on this machine runs on {here}"
+    with pytest.raises(UserError, match=said):
+        asyncio.run(foresee(lab, Places(tmp_path / "state", tmp_path / "cache"), silent))
+
+
+def test_a_rack_where_nobody_answers_is_told_before_anything_is_built(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    hosts = [{"address": "127.0.0.1", "port": port}]
+    lab = Lab.model_validate({"name": "x", "provider": {"type": "hosts", "hosts": hosts}})
+    with pytest.raises(InfrastructureError, match=f"x-1 is 127.0.0.1 port {port}, and no ssh server answers there"):
+        asyncio.run(foresee(lab, Places(tmp_path / "state", tmp_path / "cache"), silent))
 
 
 def test_machines_that_exist_last(tmp_path: Path) -> None:
