@@ -12,10 +12,11 @@ _FILES = {
     "usr/lib/kdevops/seed.sh": "seed.sh",
     "usr/lib/kdevops/seed-unit": "seed-unit",
     "usr/lib/kdevops/power": "power",
+    "usr/lib/kdevops/dmsetup": "dmsetup",
     "etc/ssh/sshd_config.d/kdevops.conf": "sshd.conf",
 }
 _UNIT = "kdevops-seed.service"
-_EXECUTABLE = {"init", "power", "seed-unit"}
+_EXECUTABLE = {"dmsetup", "init", "power", "seed-unit"}
 _POWER = ("halt", "poweroff", "reboot", "shutdown")
 # Work at times of its own is noise in a test; a login prompt is noise on the console.
 MASKED = (

@@ -35,10 +35,11 @@ echo fine
 """
 
 MAPS = """
-dmsetup create toy --table '0 1000 zero' && [ -b /dev/mapper/toy ] && echo fine
-dmsetup remove toy
+dmsetup create toy --table '0 1000 zero'
+[ -b /dev/mapper/toy ] && [ -d "/sys/block/$(basename "$(readlink -f /dev/mapper/toy)")" ] && echo fine
+dmsetup remove toy && [ ! -e /dev/mapper/toy ] || echo still there
 """
-"""Much of fstests puts a device of device mapper between a file system and its disk, and finds it by name."""
+"""Much of fstests puts a device of device mapper between a file system and its disk, and finds it by its names."""
 
 
 @pytest.fixture
