@@ -53,6 +53,8 @@ class Lease:
                 raise
             finally:
                 queue.done()
+            if self._guest is None:
+                await asyncio.sleep(0)  # whoever has a guest that is up, and waits, takes what is left first
 
     async def give_back(self) -> None:
         """End the guest unless it is to be kept."""

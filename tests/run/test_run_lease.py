@@ -74,6 +74,14 @@ def test_a_machine_that_is_taken_away_is_no_result_and_its_work_is_done_by_anoth
     assert bench.troubles() == ["taken away"]
 
 
+def test_whoever_has_a_guest_that_is_up_takes_the_work_of_one_that_was_lost(bench: Bench) -> None:
+    taken = bench.console().with_name("taken")
+    lost = bench.once(f"sleep 2; {bench.dies(PANIC)}; echo taken away >{taken}; sleep 60")
+    bench.run({"unlucky": lost, "other": "true"}, guests=2)
+    assert bench.statuses() == {"unlucky": Status.PASS, "other": Status.PASS}
+    assert bench.outcome("unlucky").guest == "g1", "its own machine may take long to come back, if it ever does"
+
+
 def test_a_machine_that_is_always_taken_away_leaves_its_work_undone(bench: Bench) -> None:
     taken = bench.console().with_name("taken")
     drained = bench.run({"unlucky": f"{bench.dies()}; echo taken away >{taken}; sleep 60", "other": "true"})
