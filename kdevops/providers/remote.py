@@ -293,9 +293,8 @@ class RemoteProvider:
         if guest is None:
             return
         if self.lasting and guest.place.disks:
-            with contextlib.suppress(
-                InfrastructureError
-            ):  # one that does not answer has forgotten the names when it does
+            # One that does not answer has forgotten the names when it does.
+            with contextlib.suppress(InfrastructureError):
                 await remote_disks.unlink(guest.ssh, timeout=ANSWER * self.factor)
         await guest.ssh.disconnect()
 
