@@ -2,6 +2,8 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAGE := @scripts/stage
+# Tests with guests wait as much as they compute, so two of them go beside each other; one wants two cores and 4 GiB at most.
+WORKERS ?= 2
 SUBMAKE := $(MAKE) --no-print-directory
 
 # An environment whose Python was upgraded away is made anew.
@@ -36,7 +38,7 @@ unit: setup-dev ## tests that boot nothing
 	$(BIN)/pytest -n auto -m "not e2e"
 
 e2e: setup-dev ## tests with a real kernel in real guests
-	$(BIN)/pytest -p no:xdist -m e2e --durations=15 tests/e2e tests/terraform
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder -m e2e --durations=25 tests/e2e tests/terraform
 
 bench: setup-dev ## measure against doing it by hand
 	$(BIN)/python tests/bench

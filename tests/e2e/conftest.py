@@ -1,8 +1,8 @@
 """Real guests, a real kernel: everything here goes through the command line, as its users do.
 
-The kernel and the images are built once, by whichever test comes first, into a cache that outlives the tests (KDEVOPS_CACHE,
-default: the user's own); state is a new directory for each test. All tests share one kernel: the demo's, to which clients
-and servers of NFS and SMB are added.
+The kernel is built before the first test, images by whichever needs them first, into a cache that outlives the tests
+(KDEVOPS_CACHE, default: the user's own); state is a new directory for each test, so that tests may run beside each other.
+All tests share one kernel: the demo's, to which clients and servers of NFS and SMB are added.
 """
 
 from __future__ import annotations
@@ -32,12 +32,16 @@ DEMO = (LABS / "demo.yaml", "--set", f"kernel.config.options=[{', '.join(_OPTION
 """On a command line, the demo with the kernel that all tests share."""
 BUILD_SECONDS = 3600
 RUN_SECONDS = 1200
+_LONGEST_FIRST = ("e2e_terraform", "e2e_bootlinux", "e2e_vagrant", "e2e_fstests", "aws", "e2e_hosts", "e2e_failures")
+"""Files: two workers end at about the same time when what takes minutes is not left for the end."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.e2e)
+    places = {f"test_{name}": place for place, name in enumerate(_LONGEST_FIRST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
 
 
 @dataclass
@@ -90,6 +94,14 @@ class Kdevops:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
         wait_until(lambda: not guests_of(self.state), "guests outlived the test's commands", seconds=60)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_kernel(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The kernel that all tests share, as `kdevops kernel build --json` tells of it."""
+    directory = tmp_path_factory.mktemp("kernel")
+    (artifact,) = Kdevops(directory)("kernel", "build", *DEMO, "--json", timeout=BUILD_SECONDS, check=0).data
+    return dict(artifact)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 from boot_loader_guest import BootLoaderGuest
-from conftest import DEMO, REPOSITORY, Kdevops
+from conftest import REPOSITORY
 from distribution_image import NAME, distribution_image
 from fakelinux import make_tree
 
@@ -51,13 +51,6 @@ def guest(tmp_path: Path) -> Iterator[BootLoaderGuest]:
     guest = BootLoaderGuest.boot(image, tmp_path / "machine")
     yield guest
     guest.end()
-
-
-@pytest.fixture
-def kernel(kdevops: Kdevops) -> dict[str, Any]:
-    """The kernel that all tests with guests share."""
-    (artifact,) = kdevops("kernel", "build", *DEMO, "--json", timeout=3600, check=0).data
-    return dict(artifact)
 
 
 @pytest.fixture
@@ -95,9 +88,10 @@ def check(guest: BootLoaderGuest, apply: Apply, variables: dict[str, Any], build
 
 
 def test_kernels_come_fail_and_stay(
-    guest: BootLoaderGuest, apply: Apply, kernel: dict[str, Any], tmp_path: Path
+    guest: BootLoaderGuest, apply: Apply, shared_kernel: dict[str, Any], tmp_path: Path
 ) -> None:
     """Every boot of an emulated machine takes half a minute, so all that the role does is seen on one of them, in a row."""
+    kernel = shared_kernel
     # A toy tree is compiled in the guest, and what comes of it is the kernel that all tests share.
     tree = make_tree(tmp_path / "linux", real=(Path(kernel["image"]), kernel["build_id"]), python="/usr/bin/python3")
     packed = BytesIO()

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import DEMO, Kdevops, wait_until
+from conftest import Kdevops, wait_until
 from fakefstests import TESTS, Toy, make_repository
 
 from kdevops.lab.servers import ROLES
@@ -43,7 +43,7 @@ dmsetup remove toy && [ ! -e /dev/mapper/toy ] || echo still there
 
 
 @pytest.fixture
-def write_fstests(kdevops: Kdevops, tmp_path: Path) -> WriteFstests:
+def write_fstests(shared_kernel: dict[str, Any], tmp_path: Path) -> WriteFstests:
     """Make a lab that runs the toy on the kernel that all tests share."""
 
     def write(*profiles: str, source: Path | None = None, guests: int = 2, **fstests: Any) -> Path:
@@ -51,7 +51,6 @@ def write_fstests(kdevops: Kdevops, tmp_path: Path) -> WriteFstests:
         if source is None and not tree.exists():
             toys = {"generic/101": Toy(script=OUTLIVES_ITS_SERVER), "generic/102": Toy("mapper", MAPS)}
             make_repository(tree, settings={"FAKE_SLOW": "1", "FAKE_FLAKE": "100"}, tests=toys)
-        kernel = kdevops("kernel", "build", *DEMO, "--json", check=0, timeout=3600).data[0]["image"]
         lab = {
             "name": "fs",
             "guests": {
@@ -61,7 +60,7 @@ def write_fstests(kdevops: Kdevops, tmp_path: Path) -> WriteFstests:
                 "disks": [{"size": "2GiB", "count": 3}],
                 "image": {"packages": list(PACKAGES)},
             },
-            "kernel": {"source": {"prebuilt": kernel}},
+            "kernel": {"source": {"prebuilt": shared_kernel["image"]}},
             "suites": {"fstests": {"profiles": list(profiles), "source": {"path": str(tree)}, **fstests}},
         }
         path = tmp_path / "fs.yaml"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
-from conftest import BUILD_SECONDS, DEMO, Kdevops, shared_lab
+from conftest import Kdevops, shared_lab
 from elftools.elf.elffile import ELFFile
 
 from kdevops.providers.architecture import architecture
@@ -22,9 +23,10 @@ def address_of(vmlinux: Path, function: str) -> int:
 
 
 @pytest.mark.skipif(architecture().binary != "qemu-system-x86_64", reason="the fault is an instruction of x86")
-def test_a_death_in_a_suite_at_boot_costs_that_suite_and_no_other(kdevops: Kdevops, tmp_path: Path) -> None:
-    (built,) = kdevops("kernel", "build", *DEMO, "--json", timeout=BUILD_SECONDS, check=0).data
-    address = address_of(Path(built["image"]).with_name("vmlinux"), "hlist_test_del")
+def test_a_death_in_a_suite_at_boot_costs_that_suite_and_no_other(
+    kdevops: Kdevops, shared_kernel: dict[str, Any], tmp_path: Path
+) -> None:
+    address = address_of(Path(shared_kernel["image"]).with_name("vmlinux"), "hlist_test_del")
     qemu = tmp_path / "qemu"
     qemu.write_text(f'#!/bin/sh\nexec {sys.executable} {FAULTY_QEMU} {address:x} "$@"\n')
     qemu.chmod(0o755)

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import BUILD_SECONDS, RUN_SECONDS, Kdevops, free_port, shared_lab, wait_until
+from conftest import RUN_SECONDS, Kdevops, free_port, shared_lab, wait_until
 
 MODULE = Path(__file__).parent / "terraform_qemu"
 SLOWNESS = 8
@@ -27,9 +27,12 @@ SCRIPTS = {
 SELFTESTS = ("size:*", "kcmp:*")
 Lab = Callable[..., Path]
 
-pytestmark = pytest.mark.skipif(
-    not (shutil.which("terraform") or shutil.which("tofu")), reason="neither terraform nor tofu is here"
-)
+pytestmark = [
+    pytest.mark.xdist_group("terraform"),
+    pytest.mark.skipif(
+        not (shutil.which("terraform") or shutil.which("tofu")), reason="neither terraform nor tofu is here"
+    ),
+]
 
 
 def machines_below(directory: Path) -> list[str]:
@@ -101,7 +104,6 @@ def test_two_machines_run_our_kernel_one_is_taken_away_and_nothing_is_left(
     kdevops: Kdevops, lab: Lab, cloud: Path
 ) -> None:
     path = lab("cloud")
-    kdevops("kernel", "build", path, timeout=BUILD_SECONDS, check=0)
     refused = kdevops("up", path, check=2)
     assert "--yes" in refused.stderr
     assert "4 terraform_data: cloud-1, cloud-2" in refused.stderr, "what would have been made is shown"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from terraform_tool import LAB, MODULES, Workspace, mirror_of
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("aws")]
 
 REGION = "eu-central-1"
 DEBIAN = "136693071363"

@@ -25,7 +25,7 @@ from kdevops.lab.load import load_lab
 from kdevops.providers.terraform_file import values_of
 from kdevops.providers.terraform_outputs import read
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("stub")]
 
 SCHEMAS = Path(__file__).parent / "schemas"
 DISKS = [50, 64]
