@@ -255,12 +255,20 @@ class RemoteProvider:
 
     def _silent(self, name: str, what: str, offset: int) -> BootError:
         why = self._reach.troubles.get(name, "")
-        place = self._place(name)
-        hint = None
-        if not (place and place.reset):
-            hint = "reset it by hand; or name a command that does so, at `reset` of the machine in provider.hosts"
-        error = InfrastructureError("; ".join(filter(None, [what, why])), hint=hint)
+        error = InfrastructureError("; ".join(filter(None, [what, why])), hint=self._what_to_do(name))
         return boot_error(name, error, self.console(name), offset)
+
+    def _what_to_do(self, name: str) -> str | None:
+        """What a person can do about a machine that does not answer."""
+        place = self._place(name)
+        resets = bool(place and place.reset)
+        if self.lasting:
+            named = "reset it by hand; or name a command that does so, at `reset` of the machine in provider.hosts"
+            return None if resets else named
+        return (
+            f"{'' if resets else 'reset it by hand; '}{name} is there still and costs money: kdevops up waits for it again, "
+            "kdevops down destroys it; how long it is waited for says provider.boot_timeout, who may reach it provider.allow"
+        )
 
     async def _last_words(self, name: str, place: Place) -> None:
         """Record what the kernels of earlier boots left, where no console told it."""
@@ -371,7 +379,11 @@ class RemoteProvider:
     def _status(self, name: str, state: str) -> GuestStatus:
         machine = self._machine(name)
         if not machine or not machine.host:
-            return GuestStatus(name, "stopped")
+            # One of somebody's is none of the lab's yet; one that was made for it is, from its first moment on.
+            if self.lasting:
+                return GuestStatus(name, "stopped")
+            place = self.machines.known().get(name)
+            return GuestStatus(name, state, place.host if place else "", place.port if place else 0)
         console = str(self.console(name))
         return GuestStatus(name, state, machine.host, machine.port, console, machine.kernel)
 

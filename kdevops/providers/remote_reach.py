@@ -49,7 +49,7 @@ class Reach:
         Raises InfrastructureError for what waiting does not mend: another host key, a sudo that asks for a password.
         """
         end = time.monotonic() + seconds
-        self.troubles[target.name] = "nobody answers there"
+        self.troubles[target.name] = f"nobody answers at {place.host} port {place.port}"
         while (left := end - time.monotonic()) > 0:
             if not await wait_for_banner(place.host, place.port, timeout=left, gone=lambda: False):
                 break

@@ -265,6 +265,36 @@ def test_a_machine_that_is_silent_and_cannot_be_reset_says_what_would_mend_it(pl
     play(story)
 
 
+def in_a_cloud(bench: Bench) -> RemoteProvider:
+    """The same machine, had of a cloud."""
+    said = {"type": "terraform", "cloud": "aws", "boot_timeout": 0.5}
+    lab = Lab.model_validate({"name": "toys", "provider": said})
+    return replace(bench.again(), lab=lab, lasting=False)
+
+
+@pytest.mark.parametrize("resets", [True, False])
+def test_a_machine_of_a_cloud_that_never_answers_is_told_to_cost_money(play: Callable[..., None], resets: bool) -> None:
+    async def story(bench: Bench) -> None:
+        bench.place(reset=bench.toy.resets_by() if resets else ())
+        provider = in_a_cloud(bench)
+        assert (await bench.provider.status())[0].state == "stopped", "somebody's own is nothing of the lab's yet"
+        assert (await provider.status())[0].state == "running", "also where making it was interrupted"
+        await provider.machines.start((NAME,))
+        bench.toy.server.close()
+        with pytest.raises(BootError, match=f"nobody answers at 127.0.0.1 port {bench.toy.port}$") as caught:
+            await provider.up(NAME)
+        hint = str(caught.value.hint)
+        assert "is there still and costs money: kdevops up waits for it again, kdevops down destroys it" in hint
+        assert "provider.boot_timeout" in hint
+        assert "provider.allow" in hint
+        assert "provider.hosts" not in hint
+        assert ("by hand" in hint) is not resets
+        (status,) = await provider.status()
+        assert (status.state, status.address, status.port) == ("running", "127.0.0.1", bench.toy.port)
+
+    play(story)
+
+
 def test_a_machine_that_was_taken_away_is_gone_and_another_one_is_made(play: Callable[..., None]) -> None:
     async def story(bench: Bench) -> None:
         state = bench.directory / "state"
