@@ -8,7 +8,8 @@ import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, cast
 
 import click
 
@@ -16,9 +17,15 @@ from kdevops.errors import ExitCode
 from kdevops.paths import cache_dir, state_dir
 
 if TYPE_CHECKING:
+    from kdevops.lab.terraform import Cloud
     from kdevops.progress import Progress
     from kdevops.provision.doctor_checks import Acceleration, Check
+    from kdevops.provision.doctor_terraform import Advice
     from kdevops.provision.doctor_vagrant import Backend
+
+CLOUDS = ("aws", "gce", "azure", "oci", "openstack")
+"""As lab files name them."""
+_NO_CLOUD = "none"
 
 
 @click.command()
@@ -34,12 +41,23 @@ if TYPE_CHECKING:
     metavar="[libvirt|virtualbox]",
     help="Also what Vagrant gives guests with; with --install libvirt is set up and started, too.",
 )
-def doctor(*, as_json: bool, install: bool, packages_only: bool, fstests: bool, vagrant: Backend | None) -> None:
+@click.option(
+    "--terraform",
+    "cloud",
+    type=click.Choice([*CLOUDS, _NO_CLOUD]),
+    is_flag=False,
+    flag_value=_NO_CLOUD,
+    metavar=f"[{'|'.join(CLOUDS)}]",
+    help="Also Terraform or OpenTofu, and of a cloud its own command line and whether there are credentials.",
+)
+def doctor(
+    *, as_json: bool, install: bool, packages_only: bool, fstests: bool, vagrant: Backend | None, cloud: str | None
+) -> None:
     """Say whether this machine can build kernels and run guests, and what to do where it cannot.
 
     Exits with 0 when all that is needed is here, with 3 otherwise.
     """
-    wanted = _Wanted(install=install, packages_only=packages_only, fstests=fstests, vagrant=vagrant)
+    wanted = _Wanted(install=install, packages_only=packages_only, fstests=fstests, vagrant=vagrant, terraform=cloud)
     checks = asyncio.run(_examine(wanted, probe=_probe))
     if as_json:
         click.echo(json.dumps({"ok": _healthy(checks), "checks": [asdict(check) for check in checks]}, indent=2))
@@ -56,6 +74,7 @@ class _Wanted:
     packages_only: bool
     fstests: bool
     vagrant: Backend | None
+    terraform: str | None
 
     @property
     def libvirt(self) -> bool:
@@ -73,7 +92,7 @@ async def _examine(wanted: _Wanted, *, probe: Callable[[], Awaitable[Acceleratio
         log = state_dir() / "logs/doctor-install.log"
         await packages.install(report=_tell, log=log, ask_password=ask, **extra)
         missing, vagrant = await packages.missing(**extra), await _vagrant(wanted)
-    checks = [*doctor_checks.check_packages(missing, **extra), *vagrant]
+    checks = [*doctor_checks.check_packages(missing, **extra), *vagrant, *await _terraform(wanted)]
     if wanted.packages_only:
         return checks
     return [
@@ -94,6 +113,28 @@ async def _vagrant(wanted: _Wanted) -> list[Check]:
     from kdevops.provision.doctor_vagrant import check_vagrant
 
     return await check_vagrant(wanted.vagrant, translate)
+
+
+async def _terraform(wanted: _Wanted) -> list[Check]:
+    """Nothing where only packages are looked at."""
+    if not wanted.terraform or wanted.packages_only:
+        return []
+    from kdevops.providers.terraform_errors import complaints
+    from kdevops.providers.terraform_tool import TerraformTool, find_tool
+    from kdevops.provision.doctor_terraform import check_terraform
+
+    async def version() -> str:
+        binary = find_tool(None)
+        with TemporaryDirectory(prefix="kdevops-") as name:
+            nowhere = Path(name)
+            told = await TerraformTool(binary, nowhere, nowhere / "log", nowhere).check_version()
+        return f"{told}, {binary}"
+
+    def advice(cloud: Cloud) -> Advice:
+        return next(each for each in complaints() if each.name == f"{cloud}-none")
+
+    cloud = None if wanted.terraform == _NO_CLOUD else cast("Cloud", wanted.terraform)
+    return await check_terraform(cloud, version, advice)
 
 
 async def _probe() -> Acceleration:

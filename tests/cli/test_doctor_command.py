@@ -4,12 +4,14 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from click.testing import CliRunner
 
 from kdevops.cli import doctor as module
 from kdevops.errors import InfrastructureError
+from kdevops.lab.terraform import Cloud
 from kdevops.provision import doctor_vagrant, packages
 from kdevops.provision.doctor_checks import Check
 from kdevops.provision.packages import Need
@@ -78,6 +80,32 @@ def test_vagrant_is_looked_at_when_asked_for(machine: list[Need], libvirt: list[
     assert "looked at" not in CliRunner().invoke(module.doctor).output
     assert "MISSING libvirt" in CliRunner().invoke(module.doctor, ["--vagrant"]).output
     assert "ok      virtualbox" in CliRunner().invoke(module.doctor, ["--vagrant", "virtualbox"]).output
+
+
+def test_terraform_is_looked_at_when_asked_for(
+    machine: list[Need], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("KDEVOPS_TERRAFORM", raising=False)
+    assert "tofu" not in CliRunner().invoke(module.doctor).output
+    result = CliRunner().invoke(module.doctor, ["--terraform"])
+    assert "MISSING terraform or tofu  neither terraform nor tofu is installed" in result.output
+    assert "aws" not in result.output
+    tool = tmp_path / "my-tofu"
+    tool.write_text("#!/bin/sh\necho OpenTofu v1.10.0\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("KDEVOPS_TERRAFORM", str(tool))
+    result = CliRunner().invoke(module.doctor, ["--terraform", "openstack"])
+    assert f"OpenTofu 1.10.0, {tool}" in result.output
+    assert "note    openstack" in result.output
+    assert "there are no credentials for OpenStack" in result.output
+    tool.write_text("#!/bin/sh\necho OpenTofu v1.5.9\n")
+    assert "OpenTofu 1.5 is too old, 1.6 at the least" in CliRunner().invoke(module.doctor, ["--terraform"]).output
+
+
+def test_the_clouds_are_those_of_lab_files() -> None:
+    assert set(module.CLOUDS) == set(get_args(Cloud))
 
 
 def test_libvirt_is_set_up_though_no_package_is_missing(machine: list[Need], libvirt: list[str]) -> None:

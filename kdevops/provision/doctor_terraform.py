@@ -1,0 +1,118 @@
+"""What `kdevops doctor --terraform` looks at: Terraform or OpenTofu, and a cloud's own command line and credentials."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from kdevops.errors import KdevopsError
+from kdevops.lab.terraform import Cloud
+from kdevops.provision.doctor_checks import Check
+
+
+class Advice(Protocol):
+    """What is told, and what mends it, where Terraform finds no credentials."""
+
+    @property
+    def message(self) -> str:
+        """That there are none."""
+
+    @property
+    def hint(self) -> str:
+        """How to have some."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """Of one cloud: its `command`, the address that tells how to `install` it, and where credentials may be.
+
+    `variables`: one of these in the environment is enough. `files`: one of these is, each below the home directory, with the
+    variable that names another one, or "".
+    """
+
+    command: str
+    install: str
+    variables: tuple[str, ...]
+    files: tuple[tuple[str, str], ...] = ()
+
+
+# Credentials as the clouds' providers look for them: the section "Authentication" of each in registry.terraform.io/providers.
+_FACTS: Mapping[Cloud, _Facts] = {
+    "aws": _Facts(
+        "aws",
+        "https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html",
+        ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE"),
+        ((".aws/credentials", "AWS_SHARED_CREDENTIALS_FILE"), (".aws/config", "AWS_CONFIG_FILE")),
+    ),
+    "gce": _Facts(
+        "gcloud",
+        "https://cloud.google.com/sdk/docs/install",
+        ("GOOGLE_CREDENTIALS", "GOOGLE_OAUTH_ACCESS_TOKEN"),
+        ((".config/gcloud/application_default_credentials.json", "GOOGLE_APPLICATION_CREDENTIALS"),),
+    ),
+    "azure": _Facts(
+        "az",
+        "https://learn.microsoft.com/cli/azure/install-azure-cli",
+        ("ARM_CLIENT_ID",),
+        ((".azure/msal_token_cache.json", ""),),
+    ),
+    "oci": _Facts(
+        "oci",
+        "https://docs.oracle.com/iaas/Content/API/SDKDocs/cliinstall.htm",
+        ("TF_VAR_tenancy_ocid",),
+        ((".oci/config", ""),),
+    ),
+    # clouds.yaml alone is not enough: which of its clouds is meant has to be said.
+    "openstack": _Facts(
+        "openstack",
+        "https://docs.openstack.org/python-openstackclient/latest/, or your distribution's package python3-openstackclient",
+        ("OS_CLOUD", "OS_AUTH_URL"),
+    ),
+}
+
+
+async def check_terraform(
+    cloud: Cloud | None, version: Callable[[], Awaitable[str]], advice: Callable[[Cloud], Advice]
+) -> list[Check]:
+    """A line for the tool, and with a cloud one for its own command line and one for credentials.
+
+    `version` tells the tool's name and version, or raises KdevopsError. Of credentials only their existence is looked at: whether
+    they are good, only the cloud knows.
+    """
+    tool = await _check_tool(version)
+    return [tool, *((_check_command(cloud), _check_credentials(cloud, advice(cloud))) if cloud else ())]
+
+
+async def _check_tool(version: Callable[[], Awaitable[str]]) -> Check:
+    name = "terraform or tofu"
+    try:
+        return Check(name, ok=True, detail=await version())
+    except KdevopsError as error:
+        return Check(name, ok=False, detail=error.message, mend=error.hint or "")
+
+
+def _check_command(cloud: Cloud) -> Check:
+    facts = _FACTS[cloud]
+    if found := shutil.which(facts.command):
+        return Check(facts.command, ok=True, detail=found, needed=False)
+    detail = "missing: without it nobody can tell whether machines run, read their consoles or reset them"
+    return Check(facts.command, ok=False, detail=detail, mend=f"install it, see {facts.install}", needed=False)
+
+
+def _check_credentials(cloud: Cloud, advice: Advice) -> Check:
+    name, facts = f"credentials of {cloud}", _FACTS[cloud]
+    files = [Path(os.environ.get(variable) or Path.home() / path) for path, variable in facts.files]
+    seen = [
+        *(each for each in facts.variables if os.environ.get(each)),
+        *(str(file) for file in files if file.exists()),
+    ]
+    if seen:
+        return Check(name, ok=True, detail=f"there, in {', '.join(seen)}", needed=False)
+    looked = ", ".join([*facts.variables, *map(str, files)])
+    return Check(
+        name, ok=False, detail=f"{advice.message}, as far as can be seen in {looked}", mend=advice.hint, needed=False
+    )

@@ -1,0 +1,109 @@
+"""What `kdevops doctor --terraform` says of a machine that has this and lacks that."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from kdevops.errors import UserError
+from kdevops.lab.terraform import Cloud
+from kdevops.paths import data_dir
+from kdevops.providers.complaints import Complaint
+from kdevops.providers.terraform_errors import complaints
+from kdevops.provision import doctor_terraform
+from kdevops.provision.doctor_checks import Check
+from kdevops.provision.doctor_terraform import check_terraform
+
+DOCS = Path(__file__).parents[2] / "docs"
+CLOUDS: tuple[Cloud, ...] = get_args(Cloud)
+
+
+async def version() -> str:
+    return "OpenTofu 1.10.0"
+
+
+def advice(cloud: Cloud) -> Complaint:
+    return next(each for each in complaints() if each.name == f"{cloud}-none")
+
+
+def look(cloud: Cloud) -> tuple[Check, Check]:
+    """The command line, and the credentials."""
+    _, command, credentials = asyncio.run(check_terraform(cloud, version, advice))
+    return command, credentials
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine that has nothing."""
+    for name in os.environ:
+        if re.match(r"AWS_|GOOGLE_|ARM_|OS_|TF_VAR_", name):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return tmp_path
+
+
+def test_the_tool_alone() -> None:
+    (tool,) = asyncio.run(check_terraform(None, version, advice))
+    assert (tool.ok, tool.needed, tool.detail) == (True, True, "OpenTofu 1.10.0")
+
+
+def test_without_the_tool() -> None:
+    async def absent() -> str:
+        raise UserError("neither is installed", hint="install one")
+
+    (tool,) = asyncio.run(check_terraform(None, absent, advice))
+    assert (tool.ok, tool.needed, tool.detail, tool.mend) == (False, True, "neither is installed", "install one")
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_a_machine_that_has_nothing_is_told_what_it_lacks_and_may_do_without(cloud: Cloud) -> None:
+    command, credentials = look(cloud)
+    assert not any([command.ok, command.needed, credentials.ok, credentials.needed])
+    assert "whether machines run" in command.detail
+    assert "https://" in command.mend
+    assert credentials.detail.startswith(advice(cloud).message)
+    assert credentials.mend == advice(cloud).hint
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_the_command_is_the_one_that_the_module_wants_and_the_docs_name(cloud: Cloud, home: Path) -> None:
+    name = look(cloud)[0].name
+    main = (data_dir("terraform") / cloud / "main.tf").read_text()
+    assert re.search(rf'\[\s*"{name}"', main)
+    assert re.search(rf"`{name}`", (DOCS / f"{cloud}.md").read_text())
+    (home / "bin").mkdir()
+    (home / "bin" / name).touch(mode=0o755)
+    assert look(cloud)[0] == Check(name, ok=True, detail=str(home / "bin" / name), needed=False)
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_a_variable_is_seen_and_its_value_is_not_told(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in doctor_terraform._FACTS[cloud].variables:
+        monkeypatch.setenv(name, "")
+        assert not look(cloud)[1].ok, "set to nothing"
+        monkeypatch.setenv(name, "s3cret")
+        found = look(cloud)[1]
+        assert (found.ok, found.detail, found.mend) == (True, f"there, in {name}", "")
+        monkeypatch.delenv(name)
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_a_file_is_seen_and_not_read(cloud: Cloud, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number, (name, variable) in enumerate(doctor_terraform._FACTS[cloud].files):
+        usual, other = home / name, home / f"other-{number}"
+        usual.parent.mkdir(parents=True, exist_ok=True)
+        usual.mkdir()  # which nobody could read
+        assert look(cloud)[1].detail == f"there, in {usual}"
+        if variable:
+            monkeypatch.setenv(variable, str(other))
+            assert not look(cloud)[1].ok, "another one counts, and it is not there"
+            other.touch()
+            assert look(cloud)[1].detail == f"there, in {other}"
+            monkeypatch.delenv(variable)
+        usual.rmdir()
