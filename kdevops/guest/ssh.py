@@ -19,6 +19,8 @@ _LOST = 255
 _GREETING = 2.0
 """Seconds in which an ssh server greets, at first; and the most, where it has been waited for long."""
 _PATIENCE = 30.0
+_BETWEEN = 0.5
+_PROXY = "ProxyCommand"
 _AS_ROOT = ("sudo", "-n", "--")
 
 
@@ -27,7 +29,8 @@ class SshTarget:
     """How to reach one guest. `name` is also the alias under which its host key is pinned in `known_hosts`.
 
     Without a `key`, those of the user's agent and ssh directory are tried. Commands are root's: another `user` runs them by
-    sudo, which must not ask for a password.
+    sudo, which must not ask for a password. `jump` is the ssh command that logs in to a machine in between, from which alone
+    the guest can be reached.
     """
 
     name: str
@@ -37,6 +40,7 @@ class SshTarget:
     key: Path | None
     known_hosts: Path
     control: Path | None = None
+    jump: tuple[str, ...] = ()
 
     @property
     def is_root(self) -> bool:
@@ -61,6 +65,8 @@ class SshTarget:
             ("ServerAliveCountMax", "8"),
             ("LogLevel", "ERROR"),
         )
+        if self.jump:
+            always = (*always, (_PROXY, shlex.join([*self.jump, "-W", f"[{self.host}]:{self.port}"])))
         if self.control is None:
             return always
         return (*always, ("ControlMaster", "auto"), ("ControlPath", str(self.control)), ("ControlPersist", "120"))
@@ -69,7 +75,7 @@ class SshTarget:
         """The ssh command line that runs `command` in the guest, or a login shell without one."""
         words = ["ssh", "-F", "none", "-p", str(self.port), "-l", self.user]
         for keyword, value in self.options():
-            words += ["-o", f"{keyword}={quote_option(value)}"]
+            words += ["-o", f"{keyword}={quote_option(keyword, value)}"]
         words += ["-t"] if tty else (["-T"] if command else [])
         words.append(self.host)
         if not command:
@@ -113,8 +119,14 @@ class SshTarget:
     async def answers(self, *, timeout: float) -> bool:
         """Whether the guest carries out a command within `timeout` seconds, over a new connection if need be."""
         await self.disconnect()
+        end = time.monotonic() + timeout
+        while self.jump and time.monotonic() < end:  # nobody can be asked for a greeting there
+            with contextlib.suppress(InfrastructureError):
+                await self.run(["true"], timeout=timeout)
+                return True
+            await asyncio.sleep(_BETWEEN)
         with contextlib.suppress(InfrastructureError):
-            if await wait_for_banner(self.host, self.port, timeout=timeout, gone=lambda: False):
+            if not self.jump and await wait_for_banner(self.host, self.port, timeout=timeout, gone=lambda: False):
                 await self.run(["true"], timeout=timeout)
                 return True
         return False
@@ -135,8 +147,13 @@ class SshTarget:
         self.control.unlink(missing_ok=True)
 
 
-def quote_option(value: str) -> str:
-    """ssh parses -o values as configuration lines: blanks need quotes, and % introduces tokens."""
+def quote_option(keyword: str, value: str) -> str:
+    """ssh parses -o values as configuration lines: blanks need quotes, and % introduces tokens.
+
+    The rest of a ProxyCommand's line is a shell's, quotes and all.
+    """
+    if keyword == _PROXY:
+        return value.replace("%", "%%")
     return '"' + value.replace("%", "%%") + '"' if set(value) & set(" %\t") else value
 
 

@@ -37,7 +37,7 @@ def render(targets: Iterable[SshTarget]) -> str:
         # A guest is hostile: what the user allows for every host (`Host *`) is not allowed here; the first value wins.
         options += [("ForwardX11", "no"), ("PermitLocalCommand", "no"), ("UpdateHostKeys", "no")]
         lines.append(f"Host {target.name}\n")
-        lines += [f"  {keyword} {quote_option(_plain(value))}\n" for keyword, value in options]
+        lines += [f"  {keyword} {quote_option(keyword, _plain(value))}\n" for keyword, value in options]
     return "".join(lines)
 
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import hashlib
 import shutil
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,11 +22,13 @@ from kdevops.providers.acceleration import Acceleration
 from kdevops.providers.base import BootKernel, GuestStatus
 from kdevops.providers.guest_files import LabDirectory, ensure_keys
 from kdevops.providers.installation import Install, Installation
+from kdevops.providers.machines import Place
 from kdevops.providers.remembered import DeathWatch, Machine
+from kdevops.providers.remote_console import Recorders
 from kdevops.providers.vagrant_boot import ANSWER, Boots, direct
 from kdevops.providers.vagrant_file import VagrantBox
 from kdevops.providers.vagrant_group import Group
-from kdevops.providers.vagrant_hypervisors import Hypervisors
+from kdevops.providers.vagrant_hypervisors import Hypervisors, console_of
 from kdevops.providers.vagrant_lab import VagrantLab, digest
 from kdevops.providers.vagrant_tool import VagrantTool
 
@@ -88,6 +91,7 @@ class VagrantProvider:
     install: Install | None = None
     report: Report = silent
     _locks: dict[str, asyncio.Lock] = field(default_factory=dict, repr=False, compare=False)
+    _recorders: Recorders = field(default_factory=Recorders, repr=False, compare=False)
 
     @property
     def factor(self) -> float:
@@ -108,6 +112,8 @@ class VagrantProvider:
         async with self._locks.setdefault(name, asyncio.Lock()):
             machine = await self._of_this_shape(name)
             usable = machine and not fresh and not machine.spoilt and await self._answers(name)
+            if machine:
+                self._record(name)
             if machine and usable and machine.boots == boots:
                 return self.remember(name, stay=stay)
             if machine and machine.saved == boots and await self._boots.restored(name):
@@ -158,6 +164,7 @@ class VagrantProvider:
 
     async def remove(self, name: str) -> None:
         """Remove one machine, and what may be left of it."""
+        await self._recorders.stop(name)
         await self._boots.remove(name)
 
     def remember(self, name: str, **changes: Any) -> VagrantGuest:
@@ -183,6 +190,19 @@ class VagrantProvider:
 
     def _guest(self, name: str, machine: Machine) -> VagrantGuest:
         return VagrantGuest(self, name, self._known.target(name), machine.stay, self._known.watch(name, machine))
+
+    def _record(self, name: str) -> None:
+        """Have the console of a machine elsewhere recorded here; libvirt itself does it for one of this machine."""
+        command = console_of(self._known.hypervisor(name), self._known.prefix + name)
+        place = Place("", console=command, console_streams=True)
+
+        def complain(text: str) -> None:
+            self._progress(f"console of {name}: {text.replace(sys.executable, 'virsh')}")
+
+        async def lives() -> bool:
+            return True
+
+        self._recorders.begin(name, place, self._known.console(name), complain, lives)
 
     def _status(self, name: str, state: str) -> GuestStatus:
         machine = self._known.machine(name)
@@ -218,4 +238,6 @@ class VagrantProvider:
     @cached_property
     def _boots(self) -> Boots:
         group = Group(self._tool, self._known.vagrant.boot_timeout * self.factor)
-        return Boots(self._known, self._tool, group, self._hypervisors, Installation(self.install), self._progress)
+        return Boots(
+            self._known, self._tool, group, self._hypervisors, Installation(self.install), self._progress, self._record
+        )

@@ -25,7 +25,10 @@ _BACK = 10.0
 
 @dataclass(frozen=True)
 class Boots:
-    """The machines of a lab, and the tools by which they boot. `tell` takes news for people."""
+    """The machines of a lab, and the tools by which they boot.
+
+    `tell` takes news for people, `record` the name of a machine that was started.
+    """
 
     known: VagrantLab
     tool: VagrantTool
@@ -33,6 +36,7 @@ class Boots:
     hypervisors: Hypervisors
     installation: Installation
     tell: Callable[[str], None]
+    record: Callable[[str], None]
     _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False, compare=False)
 
     async def installed(self, name: str, words: tuple[str, ...], *, usable: bool, again: bool) -> None:
@@ -108,6 +112,7 @@ class Boots:
     async def _start(self, name: str) -> None:
         address = await self.group.start(name)
         self.known.remember(name, host=address.host, port=address.port)
+        self.record(name)
 
 
 def direct(kernel: BootKernel, words: tuple[str, ...]) -> DirectKernel:

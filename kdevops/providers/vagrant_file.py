@@ -9,7 +9,6 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 from kdevops.errors import UserError
 from kdevops.guest.box_tree import DATA
@@ -17,6 +16,7 @@ from kdevops.lab.model import Lab
 from kdevops.lab.vagrant import Vagrant
 from kdevops.paths import data_dir, write_atomic
 from kdevops.providers.guest_files import LabDirectory, make_disk
+from kdevops.providers.vagrant_hypervisors import is_elsewhere
 
 _VERSION = 1
 _MIB = 1 << 20
@@ -24,7 +24,6 @@ _SECTOR = 512
 _UDEV_RULES = "61-kdevops.rules"
 _EMULATED = 8
 """How much longer a boot may take at the least where the CPU is emulated. Who runs Vagrant for us has a deadline of his own."""
-_LOCAL = {None, "localhost", "127.0.0.1", "::1"}
 _MOST_DISKS = {"virtio": 25, "nvme": 23, "virtualbox": 26}
 """vagrant-libvirt names disks vda to vdz, the first of them the root; NVMe disks have the PCI slots 8 to 30; of the 30 ports of
 AHCI, our disks leave four alone."""
@@ -136,9 +135,9 @@ def _guest(lab: Lab, provider: Vagrant, directory: LabDirectory, number: int) ->
         return guest
     guest["hypervisor"] = uri = provider.hypervisors[number % len(provider.hypervisors)]
     _fit_for_xml(home)
-    remote = urlsplit(uri).hostname not in _LOCAL
+    remote = is_elsewhere(uri)
     if remote:
-        guest["console"] = None  # a file there is of no use here; `virsh console` shows it
+        guest["console"] = None  # a file there is of no use here; virsh shows it
     if provider.disk_bus == "nvme":
         if remote and sizes:
             raise UserError(

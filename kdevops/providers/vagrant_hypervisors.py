@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 from kdevops.errors import CommandError
 from kdevops.lab.vagrant import Vagrant
 from kdevops.process import run
 
 _TIMEOUT = 60.0
+_LOCAL = {None, "localhost", "127.0.0.1", "::1"}
+_ON_A_TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
 _DISKS = r"(?:\..*|-[a-z]+\..*)?"
 """What follows a machine's name in those of its disks: `.img` for the first, `-vdb.qcow2` for others."""
 
@@ -102,6 +106,51 @@ async def _said(argv: list[str], *, check: bool = True) -> str:
             f"{argv[0]} failed", argv=done.argv, returncode=done.returncode, output=done.stderr or done.stdout
         )
     return done.stdout
+
+
+def is_elsewhere(uri: str) -> bool:
+    """Whether a hypervisor is on another machine than this one."""
+    return urlsplit(uri).hostname not in _LOCAL
+
+
+def jump_to(uri: str) -> tuple[str, ...]:
+    """The ssh command that logs in where a hypervisor is, by way of which its guests are reached; () for one of this machine.
+
+    It is libvirt's own: the user's configuration counts, and `?keyfile=` of the URI.
+    """
+    parts = urlsplit(uri)
+    if not parts.scheme.endswith("+ssh") or not parts.hostname:
+        return ()
+    options = [("-p", str(parts.port or "")), ("-l", parts.username or ""), ("-i", _keyfile(parts.query))]
+    words = [word for option, value in options if value for word in (option, value)]
+    return ("ssh", "-o", "BatchMode=yes", *words, parts.hostname)
+
+
+def console_of(uri: str, domain: str) -> tuple[str, ...]:
+    """The command that prints the console of a domain elsewhere from now on; () for one of this machine, which has a file.
+
+    virsh shows consoles to terminals only, so it is given one.
+    """
+    if not is_elsewhere(uri):
+        return ()
+    return (
+        sys.executable,
+        "-I",
+        "-c",
+        _ON_A_TERMINAL,
+        "virsh",
+        "--quiet",
+        "--connect",
+        uri,
+        "console",
+        "--force",
+        domain,
+    )
+
+
+def _keyfile(query: str) -> str:
+    found = parse_qs(query).get("keyfile", [""])[0]
+    return found if not found or found.startswith("/") else str(Path.home() / ".ssh" / found)
 
 
 def pidfile(uri: str, domain: str) -> Path | None:

@@ -18,7 +18,7 @@ from kdevops.providers.acceleration import Acceleration
 from kdevops.providers.guest_files import LabDirectory
 from kdevops.providers.remembered import DeathWatch, Machine
 from kdevops.providers.vagrant_file import DirectKernel, VagrantBox, prefix, render
-from kdevops.providers.vagrant_hypervisors import pidfile
+from kdevops.providers.vagrant_hypervisors import jump_to, pidfile
 
 _PAST = 8 << 20
 """Bytes that are kept of what a machine's console said before it was started last."""
@@ -85,17 +85,24 @@ class VagrantLab:
         """How to reach a machine that was started."""
         machine = self.machine(name)
         assert machine
-        lab, control = self.directory, socket_of(self.directory.guest(name), "ssh")
-        return SshTarget(name, machine.host, machine.port, "root", lab.key, lab.known_hosts, control)
+        lab, control, jump = (
+            self.directory,
+            socket_of(self.directory.guest(name), "ssh"),
+            jump_to(self.hypervisor(name)),
+        )
+        return SshTarget(name, machine.host, machine.port, "root", lab.key, lab.known_hosts, control, jump)
 
     def watch(self, name: str, machine: Machine) -> DeathWatch:
         """What tells whether a machine that was started still runs the same kernel."""
-        number = self.lab.guest_names().index(name) if name in self.lab.guest_names() else 0
-        hypervisors = self.vagrant.hypervisors
-        local = None
-        if self.vagrant.backend == "libvirt":
-            local = pidfile(hypervisors[number % len(hypervisors)], self.prefix + name)
+        local = pidfile(self.hypervisor(name), self.prefix + name)
         return DeathWatch(self.console(name), machine.console, local)
+
+    def hypervisor(self, name: str) -> str:
+        """The URI of libvirt where a machine is; "" for one of VirtualBox."""
+        if self.vagrant.backend != "libvirt":
+            return ""
+        number = self.lab.guest_names().index(name) if name in self.lab.guest_names() else 0
+        return self.vagrant.hypervisors[number % len(self.vagrant.hypervisors)]
 
     def console(self, name: str) -> Path:
         """Where a machine's console is recorded."""

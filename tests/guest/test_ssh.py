@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shlex
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,6 +40,24 @@ def test_without_a_key_ssh_tries_what_the_user_has() -> None:
     assert with_key.items() - without.items() == {("IdentityFile", "/key"), ("IdentitiesOnly", "yes")}
     assert without["HostKeyAlgorithms"] == "ssh-ed25519"
     assert without["StrictHostKeyChecking"] == "yes"
+
+
+@given(
+    st.text(st.characters(exclude_characters='\0\n\r"', codec="utf-8"), min_size=1),
+    st.sampled_from(["192.0.2.1", "fe80::1%eth0"]),
+)
+def test_a_jump_is_a_command_that_a_shell_takes_apart_as_it_was(word: str, host: str) -> None:
+    words = replace(ROOT, host=host, jump=("ssh", "-i", word, "big")).argv(["true"])
+    (value,) = [value.removeprefix("ProxyCommand=") for value in words if value.startswith("ProxyCommand=")]
+    assert shlex.split(value.replace("%%", "%")) == ["ssh", "-i", word, "big", "-W", f"[{host}]:22"]
+    assert "%" not in value.replace("%%", ""), "ssh would put something there"
+
+
+def test_ssh_itself_takes_the_jump_for_what_it_is(tmp_path: Path) -> None:
+    jump = ("sh", "-c", 'printf "%s\n" "$@" >"$0"', str(tmp_path / "said 100%"))
+    words = replace(ROOT, jump=jump, known_hosts=tmp_path / "known hosts").argv(["true"])
+    assert subprocess.run(words, capture_output=True, timeout=30, check=False).returncode == 255
+    assert (tmp_path / "said 100%").read_text().split() == ["-W", "[192.0.2.1]:22"]
 
 
 @pytest.mark.parametrize("slow", [0.0, 0.3])

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from kdevops.errors import CommandError
 from kdevops.lab.vagrant import Vagrant
-from kdevops.providers.vagrant_hypervisors import Hypervisors
+from kdevops.providers.vagrant_hypervisors import Hypervisors, console_of, jump_to
 
 PREFIX = "kdevops-lab-0123abcd-"
 DOMAINS = ("lab-1", "lab-10", "lab-1-dev-1")
@@ -71,3 +72,28 @@ def test_a_hypervisor_that_does_not_answer_is_told(lists: Path) -> None:
 def test_a_machine_is_switched_off_and_not_asked_to_shut_down(lists: Path) -> None:
     asyncio.run(Hypervisors(Vagrant(type="vagrant"), PREFIX).power_off("lab-1"))
     assert (lists / "said").read_text() == f"destroy {PREFIX}lab-1\n"
+
+
+@pytest.mark.parametrize(
+    ("uri", "command"),
+    [
+        ("qemu:///system", ""),
+        ("qemu+tls://big/system", ""),
+        ("qemu+ssh://big/system", "ssh -o BatchMode=yes big"),
+        (
+            "qemu+ssh://me@big:2222/system?keyfile=/home/me/key",
+            "ssh -o BatchMode=yes -p 2222 -l me -i /home/me/key big",
+        ),
+        ("qemu+ssh://big/system?keyfile=id_lab&no_verify=1", f"ssh -o BatchMode=yes -i {Path.home()}/.ssh/id_lab big"),
+    ],
+)
+def test_guests_are_reached_by_way_of_their_hypervisor(uri: str, command: str) -> None:
+    assert " ".join(jump_to(uri)) == command
+
+
+def test_the_console_of_a_machine_elsewhere_is_shown_by_virsh(lists: Path) -> None:
+    assert console_of("qemu:///system", "lab-1") == ()
+    (lists / "bin/virsh").write_text('#!/bin/sh\ntest -t 0 && test -t 1 && echo "$@" && exit 3\n')
+    done = subprocess.run(console_of("qemu+ssh://big/system", "lab-1"), capture_output=True, timeout=30, check=False)
+    assert done.stdout.split() == b"--quiet --connect qemu+ssh://big/system console --force lab-1".split()
+    assert done.returncode == 3
