@@ -16,6 +16,8 @@ WriteLab = Callable[..., Path]
 SLOWNESS = 10
 """They may be emulated, which their lab does not know."""
 DISKS = [{"size": "64MiB", "count": 2}]
+SUDOER = "tester"
+"""Who logs in where root does not."""
 ONLY = ("--only", "commands/*", "--only", "selftests/*/kcmp*", "--only", "selftests/*/si*", "--json")
 # What a power switch does: whatever runs is cut off, and started again. One at a time, for the other lab has a lock.
 _RESET = """#!/bin/sh
@@ -36,7 +38,7 @@ def metal(kdevops: Kdevops, tmp_path: Path) -> Path:
     """The lab whose guests are the machines; they are up."""
     lab = shared_lab() | {"name": "metal"}
     lab["provider"] = {"type": "qemu", "ssh_port": _two_ports()}
-    lab["guests"]["disks"] = DISKS
+    lab["guests"] |= {"disks": DISKS, "image": {"packages": ["sudo"]}}
     path = tmp_path / "metal.yaml"
     path.write_text(yaml.safe_dump(lab))
     kdevops("up", path, check=0)
@@ -103,19 +105,29 @@ def test_machines_known_by_address_alone_are_tested_and_come_back_from_a_crash(
     assert len(guests_of(kdevops.state)) >= 2, "they are another lab's"
 
 
-def test_machines_are_compared_with_embedded_guests(
+def test_machines_that_let_in_no_root_are_compared_with_embedded_guests(
     kdevops: Kdevops, write_lab: WriteLab, rack: dict[str, Any]
 ) -> None:
     rack["scratch"] = False
-    lab = on(write_lab({"everywhere": "true", "not-on-metal": "! hostname | grep -q metal"}), rack)
+    for guest, host in zip(("metal-1", "metal-2"), rack["hosts"], strict=True):
+        kdevops(
+            "ssh",
+            guest,
+            f"useradd --create-home {SUDOER} && echo '{SUDOER} ALL=(ALL) NOPASSWD: ALL' >>/etc/sudoers",
+            check=0,
+        )
+        host["user"] = SUDOER
+    lab = on(write_lab({"everywhere": '[ "$(id -u)" = 0 ]', "not-on-metal": "! hostname | grep -q metal"}), rack)
     said = yaml.safe_load(lab.read_text())
     said["compare"] = {"provider": {"type": "qemu"}, "guests": {"count": 1}}
     lab.write_text(yaml.safe_dump(said))
-    ran = kdevops("run", lab, "--only", "commands/*", "--json")
+    ran = kdevops("run", lab, "--only", "commands/*", "--only", "selftests/*/kcmp*", "--json")
     assert ran.code == 1, ran.stderr[-4000:]
     tests = {each["name"]: (each["baseline_status"], each["status"], each["verdict"]) for each in ran.data["tests"]}
+    assert tests.pop("kcmp:kcmp_test") == ("pass", "pass", "ok")
     assert tests == {"everywhere": ("pass", "pass", "ok"), "not-on-metal": ("pass", "fail", "regressed")}
     assert [ran.data["arms"][arm]["lab"] for arm in ("baseline", "dev")] == ["e2e", "e2e-dev"]
+    assert kdevops("ssh", "e2e-1", "id", "-un", check=0).stdout.strip() == SUDOER
 
 
 def test_a_machine_that_is_not_there_is_no_test_result(kdevops: Kdevops, write_lab: WriteLab) -> None:
