@@ -6,6 +6,7 @@ import platform
 import re
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -21,6 +22,8 @@ _NAME = "default"
 """The storage pool and the network that Vagrant's plugin uses unless told otherwise."""
 _PLUGIN = "vagrant-libvirt"
 _INSTALL = "kdevops doctor --vagrant --install"
+_BUILDER = Path("/sbin/vboxconfig")
+"""What Oracle's packages of VirtualBox build the kernel module with; those of Debian and Ubuntu have none."""
 _ENVIRONMENT = {"LC_ALL": "C", "VAGRANT_CHECKPOINT_DISABLE": "1", "VAGRANT_NO_COLOR": "1"}
 
 
@@ -35,7 +38,9 @@ async def check_vagrant(backend: Backend, translate: Translate, device: Path = P
     """A line for each thing; what cannot be asked because of one that failed before it has none."""
     vagrant = await _check_version("vagrant", r"Vagrant (\S+)", _vagrant_package(), translate)
     if backend == "virtualbox":
-        return [vagrant, *await _check_virtualbox(translate, device)]
+        checks = [vagrant, *await _check_virtualbox(translate, device)]
+        # Of one that lacks its module, Vagrant says only that.
+        return [*checks, await _check_together(translate)] if all(check.ok for check in checks) else checks
     plugin = [await _check_plugin(translate)] if vagrant.ok else []
     return [vagrant, *plugin, *await _check_libvirt(translate)]
 
@@ -90,12 +95,32 @@ async def _check_virtualbox(translate: Translate, device: Path) -> list[Check]:
     if checks[0].ok and sys.platform == "linux":
         loaded = device.exists()
         detail = "there, the kernel module is loaded" if loaded else "missing, the kernel module is not loaded"
-        mend = "sudo modprobe vboxdrv (where there is none for this kernel: sudo /sbin/vboxconfig)"
-        checks.append(Check(str(device), ok=loaded, detail=detail, mend=mend))
+        checks.append(Check(str(device), ok=loaded, detail=detail, mend=_module_mend()))
     if platform.machine().lower() in {"arm64", "aarch64"}:
         detail = "VirtualBox 7.1 or newer, and boxes for ARM only: it emulates no other processor"
         checks.append(Check("ARM host", ok=True, detail=detail, needed=False))
     return checks
+
+
+def _module_mend() -> str:
+    if this_distribution()[0] == "debian" and not _BUILDER.exists():
+        return "sudo apt-get install virtualbox-dkms linux-headers-$(uname -r) && sudo modprobe vboxdrv"
+    return f"sudo modprobe vboxdrv (where there is none for this kernel: sudo {_BUILDER})"
+
+
+async def _check_together(translate: Translate) -> Check:
+    """Whether Vagrant takes this version of VirtualBox, by its own word: it takes none that is newer than itself."""
+    name = "vagrant and VirtualBox"
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory, "Vagrantfile").write_text('Vagrant.configure("2") { |config| config.vm.box = "none" }\n')
+        environment = {
+            "VAGRANT_CWD": directory, "VAGRANT_VAGRANTFILE": "Vagrantfile", "VAGRANT_DEFAULT_PROVIDER": "virtualbox",
+        }  # fmt: skip
+        try:
+            await run(["vagrant", "validate"], cwd=Path(directory), env=_ENVIRONMENT | environment, timeout=_TIMEOUT)
+        except CommandError as error:
+            return _failed(name, error, translate)
+    return Check(name, ok=True, detail="go together")
 
 
 async def _check_version(command: str, pattern: str, mend: str, translate: Translate) -> Check:

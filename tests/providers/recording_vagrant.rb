@@ -44,6 +44,20 @@ module Vagrant
   end
 end
 
+# What Vagrant asks VirtualBox through: the answer is the environment's, and the question is written to standard error.
+module VagrantPlugins
+  module ProviderVirtualBox
+    module Driver
+      class Meta
+        def execute_command(words)
+          warn "VBoxManage #{JSON.generate(words)}"
+          ENV.fetch("VBOXMANAGE_SAYS")
+        end
+      end
+    end
+  end
+end
+
 if ENV["LIBVIRT_PLUGIN"]
   module VagrantPlugins
     module ProviderLibvirt

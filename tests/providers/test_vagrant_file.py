@@ -29,6 +29,16 @@ BOX = VagrantBox("kdevops/bookworm-0123", "1.2", "/boxes/one.box", "a" * 64)
 STAND_IN = Path(__file__).with_name("recording_vagrant.rb")
 NEEDS_RUBY = pytest.mark.skipif(not shutil.which("ruby"), reason="ruby is needed; Vagrant brings it")
 NEEDS_VAGRANT = pytest.mark.skipif(not shutil.which("vagrant"), reason="vagrant is needed")
+MACHINE = """\
+name="demo-1"
+storagecontrollername0="IDE"
+storagecontrollertype0="PIIX4"
+storagecontrollername1="SATA"
+storagecontrollertype1="IntelAhci"
+storagecontrollerportcount1="30"
+"SATA-0-0"="/root/VirtualBox VMs/demo-1/box.vmdk"
+"""
+"""Of what VBoxManage 7.2 says of a machine, the lines about its disks."""
 LIBVIRT = {
     "hypervisors": ["qemu:///system", "qemu+ssh://me@big/system"],
     "machine": "q35", "pool": "fast", "boot_timeout": 100,
@@ -64,9 +74,14 @@ def rendered(
     return render(lab, directory, BOX, driver=driver, kernel=kernel)
 
 
-def told(*roots: Path, home: Path, cwd: Path | None = None, plugin: Path | None = None) -> list[dict[str, Any]]:
-    """What the Vagrantfiles in these directories tell Vagrant, with its plugin for libvirt in this directory."""
-    environment = {**os.environ, "VAGRANT_HOME": str(home), "LC_ALL": "C"}
+def told(
+    *roots: Path, home: Path, cwd: Path | None = None, plugin: Path | None = None, machine: str = ""
+) -> list[dict[str, Any]]:
+    """What the Vagrantfiles in these directories tell Vagrant, with its plugin for libvirt in this directory.
+
+    `machine` is what VBoxManage says of one.
+    """
+    environment = {**os.environ, "VAGRANT_HOME": str(home), "LC_ALL": "C", "VBOXMANAGE_SAYS": machine}
     environment |= {"LIBVIRT_PLUGIN": str(plugin)} if plugin else {}
     argv = ["ruby", STAND_IN, *(root / "Vagrantfile" for root in roots)]
     done = subprocess.run(argv, env=environment, cwd=cwd, capture_output=True, text=True, encoding="utf-8", check=False)
@@ -206,7 +221,7 @@ def test_virtualbox_is_told_what_the_lab_asks_for(tmp_path: Path) -> None:
     root = tmp_path / "de mo"
     made = rendered(root, a_lab("virtualbox"))
     (root / "guests/demo-2/kd-0.vdi").touch()
-    (config,) = told(made, home=tmp_path)
+    (config,) = told(made, home=tmp_path, machine=MACHINE)
     found = machines(config)
     first = found["demo-1"]
     assert (config["provider"], first["backend"]) == ("virtualbox", "virtualbox")
@@ -219,13 +234,13 @@ def test_virtualbox_is_told_what_the_lab_asks_for(tmp_path: Path) -> None:
     assert wanted[:3] == [
         ["modifyvm", "id", "--paravirtprovider", "kvm"],
         ["modifyvm", "id", "--uart1", "0x3F8", "4", "--uartmode1", "file", f"{home}/console.log"],
-        ["storagectl", "id", "--name", "SATA Controller", "--portcount", 6],
+        ["storagectl", "id", "--name", "SATA", "--portcount", 6],
     ]
     for number in (0, 1):
         medium, port = f"{home}/kd-{number}.vdi", 4 + number
         create, attach, name = wanted[3 + 3 * number : 6 + 3 * number]
         assert create == ["createmedium", "disk", "--filename", medium, "--sizebyte", 1 << 30]
-        assert attach == ["storageattach", "id", "--storagectl", "SATA Controller", "--port", port, "--device", 0,
+        assert attach == ["storageattach", "id", "--storagectl", "SATA", "--port", port, "--device", 0,
                           "--type", "hdd", "--medium", medium]  # fmt: skip
         assert name == [
             "setextradata",
@@ -235,6 +250,27 @@ def test_virtualbox_is_told_what_the_lab_asks_for(tmp_path: Path) -> None:
         ]
     created = [words[3] for (words,) in calls(found["demo-2"], "customize") if words[0] == "createmedium"]
     assert created == [f"{root}/guests/demo-2/kd-1.vdi"], "a disk that is there is not made again"
+
+
+@NEEDS_RUBY
+@pytest.mark.parametrize(
+    ("machine", "name"),
+    [
+        (MACHINE, "SATA"),
+        (MACHINE.replace('"SATA"', '"SATA Controller"').replace("\n", "\r\n"), "SATA Controller"),
+        (MACHINE.replace("IntelAhci", "LsiLogic"), "SATA Controller"),
+        ("", "SATA Controller"),
+    ],
+    ids=["7", "named by the box", "none", "nothing"],
+)
+def test_disks_are_put_on_the_controller_that_the_machine_has(tmp_path: Path, machine: str, name: str) -> None:
+    """VirtualBox 7.2.22 says SATA where older versions said SATA Controller; other boxes bring names of their own."""
+    (config,) = told(rendered(tmp_path / "demo", a_lab("virtualbox")), home=tmp_path, machine=machine)
+    wanted = [words for (words,) in calls(machines(config)["demo-1"], "customize")]
+    named = {
+        words[words.index(option) + 1] for words in wanted for option in ("--name", "--storagectl") if option in words
+    }
+    assert named == {name}
 
 
 @NEEDS_RUBY

@@ -114,16 +114,82 @@ def test_virtualbox_missing(path: Path) -> None:
     assert "provider.backend libvirt" in checks["VBoxManage"].mend
 
 
+WARNED = """\
+cat <<'END'
+WARNING: The character device /dev/vboxdrv does not exist.
+\t Please install the virtualbox-dkms package and the appropriate
+\t headers, most likely linux-headers-amd64.
+
+\t You will not be able to start VMs until this problem is fixed.
+7.2.22_Debianr175245
+END"""
+"""What Debian's VBoxManage 7.2 says at --version without its module."""
+UNKNOWN = """\
+cat >&2 <<'END'
+The provider 'virtualbox' that was requested to back the machine
+'default' is reporting that it isn't usable on this system. The
+reason is shown below:
+
+Vagrant has detected that you have a version of VirtualBox installed
+that is not supported by this version of Vagrant. Please install one of
+the supported versions listed below to use Vagrant:
+
+4.0, 4.1, 4.2, 4.3, 5.0, 5.1, 5.2, 6.0, 6.1, 7.0
+
+A Vagrant update may also be available that adds support for the version
+you specified.
+END
+exit 1"""
+"""What Vagrant 2.3.4 says of VirtualBox 7.2 at validate."""
+
+
 @pytest.mark.parametrize("loaded", [True, False])
 def test_virtualbox_and_its_kernel_module(path: Path, loaded: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor_vagrant.sys, "platform", "linux")
+    monkeypatch.setenv("PATH", f"{path}:/bin")
     if loaded:
         (path / "vboxdrv").touch()
-    warned = "echo 'WARNING: The character device /dev/vboxdrv does not exist.'; echo 7.0.20r163906"
-    checks = look(path, HEALTHY | {"VBoxManage": warned}, "virtualbox", "vboxdrv")
-    assert checks["VBoxManage"].detail == "7.0.20r163906"
+    checks = look(path, HEALTHY | {"VBoxManage": WARNED}, "virtualbox", "vboxdrv")
+    assert checks["VBoxManage"].detail == "7.2.22_Debianr175245"
     assert checks[str(path / "vboxdrv")].ok is loaded
     assert "modprobe vboxdrv" in checks[str(path / "vboxdrv")].mend
+    assert ("vagrant and VirtualBox" in checks) is loaded, "Vagrant would complain of the module only"
+
+
+@pytest.mark.parametrize(
+    ("family", "script", "mend"),
+    [
+        ("debian", False, "sudo apt-get install virtualbox-dkms linux-headers-$(uname -r) && sudo modprobe vboxdrv"),
+        ("debian", True, "sudo modprobe vboxdrv (where there is none for this kernel: sudo {script})"),
+        ("fedora", False, "sudo modprobe vboxdrv (where there is none for this kernel: sudo {script})"),
+    ],
+)
+def test_the_module_of_a_distribution_is_a_package_of_its_own(
+    path: Path, family: str, script: bool, mend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Oracle's packages have a script that builds it, Debian's have none."""
+    monkeypatch.setattr(doctor_vagrant.sys, "platform", "linux")
+    monkeypatch.setattr(doctor_vagrant, "this_distribution", lambda: (family, ""))
+    monkeypatch.setattr(doctor_vagrant, "_BUILDER", path / "vboxconfig")
+    if script:
+        (path / "vboxconfig").touch()
+    checks = look(path, HEALTHY | {"VBoxManage": "echo 7.2.22r175245"}, "virtualbox", "vboxdrv")
+    assert checks[str(path / "vboxdrv")].mend == mend.format(script=path / "vboxconfig")
+
+
+def test_a_vagrant_that_is_older_than_virtualbox(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor_vagrant.sys, "platform", "linux")
+    monkeypatch.setenv("PATH", f"{path}:/bin")
+    (path / "vboxdrv").touch()
+    tools = {"vagrant": VAGRANT, "VBoxManage": "echo 7.2.22r175245"}
+    together = look(path, tools, "virtualbox", "vboxdrv")["vagrant and VirtualBox"]
+    assert (together.ok, together.detail) == (True, "go together")
+    seen = f'[ "$PWD/$VAGRANT_VAGRANTFILE" -ef Vagrantfile -a "$VAGRANT_DEFAULT_PROVIDER" = virtualbox ] || exit 9\n{UNKNOWN}'
+    tools["vagrant"] = VAGRANT.replace("esac", f"validate) {seen} ;;\nesac")
+    together = look(path, tools, "virtualbox", "vboxdrv")["vagrant and VirtualBox"]
+    assert not together.ok
+    assert "only 4.0, 4.1, 4.2, 4.3, 5.0, 5.1, 5.2, 6.0, 6.1, 7.0" in together.detail
+    assert "install a newer Vagrant" in together.mend
 
 
 def test_virtualbox_without_a_version(path: Path) -> None:
@@ -135,5 +201,5 @@ def test_virtualbox_on_arm_says_what_it_runs(path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(doctor_vagrant.sys, "platform", "darwin")
     monkeypatch.setattr(doctor_vagrant.platform, "machine", lambda: "arm64")
     checks = look(path, HEALTHY | {"VBoxManage": "echo 7.1.4r165100"}, "virtualbox")
-    assert list(checks) == ["vagrant", "VBoxManage", "ARM host"]
+    assert list(checks) == ["vagrant", "VBoxManage", "ARM host", "vagrant and VirtualBox"]
     assert "boxes for ARM only" in checks["ARM host"].detail
