@@ -44,14 +44,15 @@ module Vagrant
   end
 end
 
-# What Vagrant asks VirtualBox through: the answer is the environment's, and the question is written to standard error.
+# What Vagrant asks VirtualBox through. The answer is the environment's, with the name of the machine that was asked about in it.
 module VagrantPlugins
   module ProviderVirtualBox
     module Driver
       class Meta
         def execute_command(words)
-          warn "VBoxManage #{JSON.generate(words)}"
-          ENV.fetch("VBOXMANAGE_SAYS")
+          command, machine, *options = words
+          raise words.inspect unless command == "showvminfo" && options == ["--machinereadable"]
+          ENV.fetch("VBOXMANAGE_SAYS").gsub("MACHINE", machine)
         end
       end
     end

@@ -30,13 +30,13 @@ STAND_IN = Path(__file__).with_name("recording_vagrant.rb")
 NEEDS_RUBY = pytest.mark.skipif(not shutil.which("ruby"), reason="ruby is needed; Vagrant brings it")
 NEEDS_VAGRANT = pytest.mark.skipif(not shutil.which("vagrant"), reason="vagrant is needed")
 MACHINE = """\
-name="demo-1"
+name="MACHINE"
 storagecontrollername0="IDE"
 storagecontrollertype0="PIIX4"
 storagecontrollername1="SATA"
 storagecontrollertype1="IntelAhci"
 storagecontrollerportcount1="30"
-"SATA-0-0"="/root/VirtualBox VMs/demo-1/box.vmdk"
+"SATA-0-0"="/root/VirtualBox VMs/MACHINE/box.vmdk"
 """
 """Of what VBoxManage 7.2 says of a machine, the lines about its disks."""
 LIBVIRT = {
@@ -257,7 +257,7 @@ def test_virtualbox_is_told_what_the_lab_asks_for(tmp_path: Path) -> None:
     ("machine", "name"),
     [
         (MACHINE, "SATA"),
-        (MACHINE.replace('"SATA"', '"SATA Controller"').replace("\n", "\r\n"), "SATA Controller"),
+        (MACHINE.replace('"SATA"', '"Disks of MACHINE"'), "Disks of {machine}"),
         (MACHINE.replace("IntelAhci", "LsiLogic"), "SATA Controller"),
         ("", "SATA Controller"),
     ],
@@ -270,7 +270,7 @@ def test_disks_are_put_on_the_controller_that_the_machine_has(tmp_path: Path, ma
     named = {
         words[words.index(option) + 1] for words in wanted for option in ("--name", "--storagectl") if option in words
     }
-    assert named == {name}
+    assert named == {name.format(machine=prefix(tmp_path / "demo", a_lab()) + "demo-1")}
 
 
 @NEEDS_RUBY
