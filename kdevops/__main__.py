@@ -58,13 +58,19 @@ def _end_alike() -> list[int]:
     def end(number: int, _: object) -> None:
         came.append(number)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell has it for jobs in the background
+        if signal.getsignal(signal.SIGINT) is _overhear:
             raise KeyboardInterrupt
         signal.raise_signal(signal.SIGINT)
 
     with contextlib.suppress(ValueError):  # only the main thread hears of signals
         signal.signal(signal.SIGTERM, end)
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell has it for jobs in the background
+            signal.signal(signal.SIGINT, _overhear)
     return came
+
+
+def _overhear(_: int, __: object) -> None:
+    """Ignore SIGINT, but in this process alone: commands would inherit that, and are asked by it to end."""
 
 
 def _run(arguments: list[str], context: object) -> int:

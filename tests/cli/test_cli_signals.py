@@ -43,3 +43,27 @@ def test_whoever_ends_it_has_it_put_things_in_order(number: int, words: tuple[st
     process.send_signal(number)
     stdout, stderr = process.communicate(timeout=60)
     assert (process.returncode, stdout, stderr) == (code, "in order\n", "interrupted\n")
+
+
+_ASKS_TO_END = """
+import asyncio, signal, sys
+import kdevops.__main__ as entry
+from kdevops.process import run
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+script = "trap 'echo asked; exit' INT; echo begun; while :; do sleep 0.1; done"
+async def work():
+    signal.raise_signal(signal.SIGINT)  # of the whole terminal, none of ours
+    try:
+        await run(["sh", "-c", script], timeout=2, interrupt_grace=30, on_line=lambda line: print(line, flush=True))
+    except entry.KdevopsError as error:
+        print(error.message)
+    return 0
+entry._run = lambda arguments, context: asyncio.run(work())
+sys.exit(entry.main([]))
+"""
+
+
+def test_commands_are_asked_to_end_also_by_one_in_the_background() -> None:
+    done = subprocess.run([sys.executable, "-c", _ASKS_TO_END], capture_output=True, text=True, timeout=60, check=False)
+    begun, asked, *_ = done.stdout.splitlines()
+    assert (begun, asked, done.returncode) == ("begun", "asked", 0), done.stderr
