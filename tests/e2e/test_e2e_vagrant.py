@@ -29,6 +29,9 @@ SCRIPTS = {
     "panics": "echo c >/proc/sysrq-trigger; sleep 60",
     "reboots": "echo b >/proc/sysrq-trigger; sleep 60",
 }
+STATUSES = {
+    "passes": "pass", "fails": "fail", "has-its-disk": "pass", "dirties-its-root": "pass", "panics": "crash", "reboots": "crash",
+}  # fmt: skip
 Lab = Callable[..., Path]
 
 pytestmark = pytest.mark.xdist_group("vagrant")  # libvirt is installed once
@@ -99,10 +102,7 @@ def test_two_machines_run_our_kernel_survive_its_panics_and_leave_nothing(kdevop
     ran = kdevops("run", path, "commands/*", *SELFTESTS, "--json")
     assert ran.code == 1, ran.stderr[-3000:]
     statuses = ran.statuses()
-    assert {name: statuses[name] for name in SCRIPTS} == {
-        "passes": "pass", "fails": "fail", "has-its-disk": "pass", "dirties-its-root": "pass",
-        "panics": "crash", "reboots": "crash",
-    }  # fmt: skip
+    assert {name: statuses[name] for name in SCRIPTS} == STATUSES
     others = {name: status for name, status in statuses.items() if name not in SCRIPTS}
     assert len(others) >= 3
     assert set(others.values()) <= {"pass", "skip"}, others
@@ -116,6 +116,15 @@ def test_two_machines_run_our_kernel_survive_its_panics_and_leave_nothing(kdevop
     down = kdevops("down", path, "--json", check=0)
     assert {guest["state"] for guest in down.data} == {"stopped"}
     assert named(prefix) == []
+
+
+@pytest.mark.usefixtures("libvirt")
+def test_a_machine_whose_kernel_libvirt_boots(kdevops: Kdevops, lab: Lab) -> None:
+    scripts = {name: SCRIPTS[name] for name in ("passes", "has-its-disk", "panics")}
+    ran = kdevops("run", lab("direct", count=1, scripts=scripts, boot="direct"), "commands/*", "--json")
+    assert ran.code == 1, ran.stderr[-3000:]
+    assert ran.statuses() == {name: STATUSES[name] for name in scripts}
+    assert "sysrq triggered crash" in ran.stdout
 
 
 @pytest.mark.usefixtures("libvirt")
