@@ -7,22 +7,27 @@ All tests share one kernel: the demo's, to which clients and servers of NFS and 
 
 from __future__ import annotations
 
-import json
-import os
-import signal
 import socket
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from command_line import REPOSITORY, RUN_SECONDS, Kdevops, guests_of, wait_until
 
-REPOSITORY = Path(__file__).parents[2]
+__all__ = [
+    "BUILD_SECONDS",
+    "DEMO",
+    "REPOSITORY",
+    "RUN_SECONDS",
+    "Kdevops",
+    "free_port",
+    "guests_of",
+    "shared_lab",
+    "wait_until",
+]
+
 LABS = REPOSITORY / "labs"
 _OPTIONS = (
     *("NFS_FS=y", "NFS_V3=y", "NFS_V3_ACL=y", "NFS_V4=y", "NFS_V4_1=y", "NFS_V4_2=y"),
@@ -31,7 +36,6 @@ _OPTIONS = (
 DEMO = (LABS / "demo.yaml", "--set", f"kernel.config.options=[{', '.join(_OPTIONS)}]")
 """On a command line, the demo with the kernel that all tests share."""
 BUILD_SECONDS = 3600
-RUN_SECONDS = 1200
 _LONGEST_FIRST = ("e2e_terraform", "e2e_bootlinux", "e2e_vagrant", "e2e_fstests", "aws", "e2e_hosts", "e2e_failures")
 """Files: two workers end at about the same time when what takes minutes is not left for the end."""
 
@@ -42,58 +46,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.e2e)
     places = {f"test_{name}": place for place, name in enumerate(_LONGEST_FIRST)}
     items.sort(key=lambda item: places.get(item.path.stem, len(places)))
-
-
-@dataclass
-class Answer:
-    """What a command answered."""
-
-    code: int
-    stdout: str
-    stderr: str
-
-    @property
-    def data(self) -> Any:
-        return json.loads(self.stdout)
-
-    def statuses(self) -> dict[str, str]:
-        return {each["name"]: each["status"] for each in self.data["tests"]}
-
-
-@dataclass
-class Kdevops:
-    """The command `kdevops` with a state directory of its own."""
-
-    state: Path
-    started: list[subprocess.Popen[str]] = field(default_factory=list)
-
-    def start(self, *arguments: str | Path, cwd: Path | None = None) -> subprocess.Popen[str]:
-        argv = [sys.executable, "-m", "kdevops", *map(str, arguments)]
-        environment = {**os.environ, "KDEVOPS_STATE": str(self.state), "NO_COLOR": "1"}
-        process = subprocess.Popen(
-            argv, cwd=cwd or REPOSITORY, env=environment, text=True, errors="replace",
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
-        )  # fmt: skip
-        self.started.append(process)
-        return process
-
-    def __call__(
-        self, *arguments: str | Path, timeout: float = RUN_SECONDS, cwd: Path | None = None, check: int | None = None
-    ) -> Answer:
-        process = self.start(*arguments, cwd=cwd)
-        stdout, stderr = process.communicate(timeout=timeout)
-        answer = Answer(process.returncode, stdout, stderr)
-        assert "Traceback" not in stderr, stderr
-        if check is not None:
-            assert answer.code == check, f"{arguments} answered {answer.code}\n{stderr[-4000:]}\n{stdout[-2000:]}"
-        return answer
-
-    def clean_up(self) -> None:
-        for process in self.started:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-        wait_until(lambda: not guests_of(self.state), "guests outlived the test's commands", seconds=60)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -142,16 +94,3 @@ def free_port() -> int:
     """A port on loopback that nobody has."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])
-
-
-def guests_of(state: Path) -> list[str]:
-    """The QEMU processes whose guests belong to a state directory."""
-    found = subprocess.run(["pgrep", "-af", str(state)], capture_output=True, text=True, check=False).stdout
-    return [line for line in found.splitlines() if "qemu" in line and "pgrep" not in line]
-
-
-def wait_until(condition: Callable[[], object], message: str, *, seconds: float = 300) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, message
-        time.sleep(0.2)
