@@ -197,11 +197,24 @@ def _tell(context: Context, guests: tuple[GuestStatus, ...], records: Mapping[st
             if record := records.get(each["name"]):
                 each |= {"made": record.created.isoformat(), "expires": record.expires.isoformat()}
         lines += [f"{record.lab} in {record.where}: {age(record)}" for record in _once(records)]
+        unknown = {records[guest.name].origin for guest in guests if guest.state == "unknown" and guest.name in records}
+        lines += [
+            f"unknown: the cloud, or its own command line, does not answer{_doctor(each)}" for each in sorted(unknown)
+        ]
         if context.json:
             for record in _once(records):
                 if record.overdue:
                     click.echo(f"{record.lab}: {age(record)}", err=True)
     context.emit(data, lines)
+
+
+def _doctor(origin: str) -> str:
+    """Who looks at what a cloud's machines take; a module of the user's own only its author knows."""
+    from typing import get_args
+
+    from kdevops.lab.terraform import Cloud
+
+    return f"; see kdevops doctor --terraform {origin}" if origin in get_args(Cloud) else ""
 
 
 def _once(records: Mapping[str, Record]) -> list[Record]:

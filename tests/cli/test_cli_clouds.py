@@ -17,7 +17,7 @@ from kdevops.__main__ import main
 from kdevops.cli.options import Context
 from kdevops.errors import UserError
 from kdevops.providers import terraform_record
-from kdevops.providers.terraform_record import Record
+from kdevops.providers.terraform_record import PlaceRecord, Record
 from kdevops.report.live import Display
 
 TOY = Path(__file__).parents[1] / "providers/terraform_toy"
@@ -147,6 +147,21 @@ def test_status_of_what_is_not_overdue(state: Path, capsys: pytest.CaptureFixtur
     assert "to be gone by" in capsys.readouterr().out
 
 
+def test_status_says_when_a_cloud_cannot_be_asked(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = record(state, hours=3.5)
+    place = PlaceRecord(
+        host="192.0.2.7", port=22, identity="i", disks=(), reset=(), state=("no-such-command",), console=()
+    )
+    places = dict.fromkeys(made.nodes, place)
+    terraform_record.save(state / "labs/cloudy", made.model_copy(update={"places": places, "origin": "oci"}))
+    assert main(["status"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "cloudy-1  unknown  ssh 192.0.2.7:22"
+    assert (
+        lines[-1] == "unknown: the cloud, or its own command line, does not answer; see kdevops doctor --terraform oci"
+    )
+
+
 def test_gc_lists_and_changes_nothing(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
     record(state)
     record(state, "young", hours=3.5)
@@ -181,6 +196,22 @@ def test_gc_tells_of_a_lab_that_it_cannot_read(state: Path, capsys: pytest.Captu
     (state / "labs/cloudy/terraform.json").write_text("{")
     assert main(["gc"]) == 3
     assert "cannot be read" in capsys.readouterr().err
+
+
+@WITH_TERRAFORM
+def test_a_run_that_nobody_agrees_to_leaves_no_run_behind(
+    state: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Terminal(monkeypatch, answer=None)
+    assert main(["run", "--set", "suites.commands.tests={one: 'true'}"]) == 2
+    assert "make       3 terraform_data: cloudy-1, cloudy-2" in capsys.readouterr().err
+    Terminal(monkeypatch, answer=False)
+    assert main(["run", "--set", "suites.commands.tests={one: 'true'}"]) == 2
+    assert "you did not agree" in capsys.readouterr().err
+    assert main(["results", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == []
+    assert not (state / "runs").exists()
+    assert main(["resume"]) == 2
 
 
 @WITH_TERRAFORM
