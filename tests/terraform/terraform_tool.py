@@ -8,6 +8,7 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -58,28 +59,32 @@ def mirror_of(source: str, versions: str = "*") -> Path:
     )
 
 
-class Workspace:
-    """A module's copy in `directory`, initialised with the providers of `mirror`."""
+def home(directory: Path, mirror: Path) -> dict[str, str]:
+    """The environment of a Terraform that has a home of its own in `directory`, and the providers of `mirror` alone."""
+    configuration = directory / "terraformrc"
+    configuration.write_text(
+        f"provider_installation {{\n  filesystem_mirror {{\n    path = {json.dumps(str(mirror))}\n  }}\n}}\n"
+    )
+    own = directory / "home"
+    own.mkdir()
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(own),
+        "TF_CLI_CONFIG_FILE": str(configuration),
+        "TF_IN_AUTOMATION": "1",
+        "TF_INPUT": "0",
+        "CHECKPOINT_DISABLE": "1",
+    }
 
-    def __init__(self, directory: Path, module: Path, mirror: Path) -> None:
-        self.tool = tool()
-        self.module = directory / "module"
-        shutil.copytree(module, self.module)
-        configuration = directory / "terraformrc"
-        configuration.write_text(
-            f"provider_installation {{\n  filesystem_mirror {{\n    path = {json.dumps(str(mirror))}\n  }}\n}}\n"
-        )
-        home = directory / "home"
-        home.mkdir()
-        self.environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(home),
-            "TF_CLI_CONFIG_FILE": str(configuration),
-            "TF_IN_AUTOMATION": "1",
-            "TF_INPUT": "0",
-            "CHECKPOINT_DISABLE": "1",
-        }
-        self.run("init", "-no-color")
+
+@dataclass
+class Root:
+    """An initialised configuration in `module`; `values` are its variables unless others are given."""
+
+    module: Path
+    environment: dict[str, str]
+    values: Mapping[str, Any] = field(default_factory=lambda: LAB)
+    tool: str = field(default_factory=tool)
 
     def run(self, *words: str, codes: tuple[int, ...] = (0,)) -> str:
         """What a command prints; fails the test for an exit code that is not among `codes`."""
@@ -99,7 +104,7 @@ class Workspace:
 
     def write(self, **variables: Any) -> None:
         """Set the variables, as kdevops does: in terraform.tfvars.json and nowhere else."""
-        (self.module / "terraform.tfvars.json").write_text(json.dumps({**LAB, **variables}))
+        (self.module / "terraform.tfvars.json").write_text(json.dumps({**self.values, **variables}))
 
     def plan(self, **variables: Any) -> dict[str, str]:
         """What would be done with these variables: address → create, update, replace or delete."""
@@ -108,8 +113,21 @@ class Workspace:
         changes = [event["change"] for event in events if event["type"] == "planned_change"]
         return {change["resource"]["addr"]: change["action"] for change in changes}
 
+    def outputs(self) -> dict[str, Any]:
+        """What the outputs are."""
+        return {name: each["value"] for name, each in json.loads(self.run("output", "-json")).items()}
+
     def apply(self, **variables: Any) -> dict[str, Any]:
         """Apply, and give the outputs."""
         self.write(**variables)
         self.run("apply", "-no-color", "-auto-approve")
-        return {name: each["value"] for name, each in json.loads(self.run("output", "-json")).items()}
+        return self.outputs()
+
+
+class Workspace(Root):
+    """A module's copy in `directory`, initialised with the providers of `mirror`."""
+
+    def __init__(self, directory: Path, module: Path, mirror: Path) -> None:
+        super().__init__(directory / "module", home(directory, mirror))
+        shutil.copytree(module, self.module)
+        self.run("init", "-no-color")

@@ -1,7 +1,16 @@
-"""The module of AWS with Amazon's own provider: against nothing, and against moto's imitation of EC2."""
+"""The module of AWS with Amazon's own provider and its own command line, in moto's imitation of EC2: from up to down.
+
+Nobody is at the addresses that moto's machines have, so that `kdevops up` ends where it would log in.
+"""
 
 from __future__ import annotations
 
+import itertools
+import json
+import os
+import platform
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,19 +18,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from terraform_tool import LAB, MODULES, Workspace, mirror_of
+import yaml
+from command_line import Answer, Kdevops
+from terraform_tool import LAB, MODULES, Root, Workspace, home, mirror_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("aws")]
 
 REGION = "eu-central-1"
 DEBIAN = "136693071363"
 SIZES = [20, 10]
-TAGS = {"kdevops-lab": "demo", "kdevops-owner": "ada", "kdevops-expires": "2030-01-31T23:59:59Z"}
+NAMES = LAB["kdevops_nodes"]
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "nobody", "AWS_SECRET_ACCESS_KEY": "nothing"}
 
 
-def a_workspace(directory: Path) -> Workspace:
-    return Workspace(directory, MODULES / "aws", mirror_of("hashicorp/aws", "5.*"))
+def a_mirror() -> Path:
+    return mirror_of("hashicorp/aws", "5.*")
 
 
 def tags(thing: dict[str, Any]) -> dict[str, str]:
@@ -72,17 +83,37 @@ class Account:
 
 @dataclass
 class Lab:
-    """A lab that was applied, and the account that it is in."""
+    """A lab whose machines were made, and the account that it is in."""
 
-    workspace: Workspace
+    kdevops: Kdevops
+    path: Path
     account: Account
     before: dict[str, list[str]]
     image: str
-    outputs: dict[str, Any]
+    up: Answer
+
+    @property
+    def root(self) -> Root:
+        """Where Terraform works, as the command left it."""
+        module = self.kdevops.state / "labs/demo/terraform"
+        values = json.loads((module / "terraform.tfvars.json").read_text())
+        return Root(module, dict(self.kdevops.environment), values)
+
+    def places(self) -> dict[str, dict[str, Any]]:
+        """What is remembered of the machines."""
+        found: dict[str, Any] = json.loads((self.kdevops.state / "labs/demo/terraform.json").read_text())
+        places: dict[str, dict[str, Any]] = found["places"]
+        return places
+
+    def run(self, name: str, command: str) -> str:
+        """What a command of the module's prints, run as kdevops does."""
+        argv, environment = self.places()[name][command], self.kdevops.environment
+        return subprocess.run(argv, check=True, capture_output=True, text=True, env=environment, timeout=60).stdout
 
 
 @pytest.fixture(scope="module")
 def aws() -> Iterator[str]:
+    from moto.ec2.models import elastic_network_interfaces
     from moto.ec2.models.instances import InstanceBackend
     from moto.server import ThreadedMotoServer
 
@@ -93,9 +124,14 @@ def aws() -> Iterator[str]:
         if groups:
             change_groups(self, instance, groups)
 
+    numbers = itertools.count(1)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     with pytest.MonkeyPatch.context() as patch:
+        for name in [each for each in os.environ if each.startswith("AWS_")]:
+            patch.delenv(name)
         patch.setattr(InstanceBackend, "modify_instance_security_groups", change_groups_if_any)
+        # moto's own choice is somebody's machine; these are nobody's.
+        patch.setattr(elastic_network_interfaces, "random_public_ip", lambda: f"192.0.2.{next(numbers)}")
         server.start()
         host, port = server.get_host_and_port()
         yield f"http://{host}:{port}"
@@ -103,41 +139,103 @@ def aws() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def lab(aws: str, tmp_path_factory: pytest.TempPathFactory) -> Lab:
+def lab(aws: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """Two machines with two disks each."""
-    workspace = a_workspace(tmp_path_factory.mktemp("aws"))
-    workspace.environment |= {**CREDENTIALS, "AWS_ENDPOINT_URL": aws, "AWS_EC2_METADATA_DISABLED": "true"}
+    if platform.machine() != "x86_64":
+        pytest.skip("the machines have processors of x86_64, as this one would need to have")
+    directory = tmp_path_factory.mktemp("aws")
+    environment = {
+        **home(directory, a_mirror()),
+        **CREDENTIALS,
+        "AWS_ENDPOINT_URL": aws,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    # The cloud's own command line is among our own tools.
+    environment |= {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "KDEVOPS_CACHE": str(directory / "cache"),
+    }
+    kdevops = Kdevops(directory / "state", environment)
     account = Account(aws)
     account.register_image("debian-12-amd64-20290101-1", DEBIAN)
     image = account.register_image("debian-12-amd64-20300101-1", DEBIAN)
     account.register_image("debian-12-arm64-20300101-1", DEBIAN, "arm64")
     account.register_image("debian-12-amd64-20310101-1", "999999999999")
     before = account.everything()
-    return Lab(workspace, account, before, image, workspace.apply(disks=SIZES, region=REGION))
+    kernel = directory / "kernel.gz"
+    kernel.write_bytes(b"\x1f\x8b no machine comes as far as this")
+    said = {
+        "name": LAB["lab"],
+        "provider": {
+            "type": "terraform", "cloud": "aws", "region": REGION, "owner": LAB["owner"], "architecture": "x86_64",
+            "allow": LAB["allowed_cidrs"], "boot_timeout": 1,
+        },
+        "guests": {"count": len(NAMES), "disks": [{"size": f"{size}GiB"} for size in SIZES]},
+        "kernel": {"source": {"prebuilt": str(kernel)}},
+    }  # fmt: skip
+    path = directory / "lab.yaml"
+    path.write_text(yaml.safe_dump(said))
+    up = kdevops("up", path, "--yes")
+    yield Lab(kdevops, path, account, before, image, up)
+    kdevops.clean_up()
 
 
-def test_module_is_valid(tmp_path: Path) -> None:
-    assert '"valid": true' in a_workspace(tmp_path).run("validate", "-json")
-
-
+@pytest.mark.xdist_group("without the lab")  # so that another worker may take it
 def test_modules_own_tests_pass(tmp_path: Path) -> None:
-    workspace = a_workspace(tmp_path)
+    workspace = Workspace(tmp_path, MODULES / "aws", a_mirror())
     if Path(workspace.tool).name != "terraform":
         pytest.skip("the answers of mocks are files of their own, which only Terraform reads")
     said = workspace.run("test", "-no-color")
     assert said.count("... pass") > len(list((MODULES / "aws/tests").glob("*.tftest.hcl"))), said
 
 
+def test_what_is_made_is_shown_and_where_it_ends_is_told(lab: Lab) -> None:
+    assert lab.up.code == 3, lab.up.stderr
+    for line in (
+        f"lab demo, aws {REGION}:",
+        "  make       2 aws_instance (t3.small): demo-1, demo-2",
+        "  make       2 aws_ebs_volume (20 GiB)",
+        "  make       4 aws_volume_attachment",
+        f"machines: done: 2 in aws {REGION}",
+    ):
+        assert line in lab.up.stderr.splitlines()
+    told = [
+        f"guest {name}: its machine does not come up; nobody answers at {each['PublicIpAddress']} port 22"
+        for name, each in lab.account.instances().items()
+    ]
+    assert any(line in told for line in lab.up.stderr.splitlines()), lab.up.stderr
+    assert "is there still and costs money: kdevops up waits for it again, kdevops down destroys it" in lab.up.stderr
+
+
+def test_they_are_known_to_be_there(lab: Lab) -> None:
+    instances = lab.account.instances()
+    guests = lab.kdevops("status", lab.path, "--json", check=0).data
+    assert [(guest["name"], guest["state"]) for guest in guests] == [(name, "running") for name in NAMES]
+    assert [guest["address"] for guest in guests] == [instances[name]["PublicIpAddress"] for name in NAMES]
+    (told,) = lab.kdevops("gc", "--json", check=0).data["labs"]
+    assert (told["machines"], told["where"], told["overdue"]) == (NAMES, f"aws {REGION}", False)
+
+
+def test_their_console_is_read_and_they_are_reset(lab: Lab) -> None:
+    name, *_ = NAMES
+    assert "Linux version" in lab.run(name, "console")
+    lab.run(name, "reset")
+
+
 def test_machines_are_there(lab: Lab) -> None:
     instances = lab.account.instances()
-    assert sorted(instances) == LAB["kdevops_nodes"]
+    assert sorted(instances) == NAMES
     for each in instances.values():
         assert each["ImageId"] == lab.image, "the newest of Debian's own, not somebody's of the same name"
         assert each["InstanceType"] == "t3.small"
         assert each["MetadataOptions"]["HttpTokens"] == "required"
-    assert lab.outputs["controller_ip_map"] == {name: each["PublicIpAddress"] for name, each in instances.items()}
-    assert lab.outputs["identities"] == {name: each["InstanceId"] for name, each in instances.items()}
-    assert lab.outputs["summary"] == f"aws {REGION}"
+    places = lab.places()
+    assert {name: place["host"] for name, place in places.items()} == {
+        name: each["PublicIpAddress"] for name, each in instances.items()
+    }
+    assert {name: place["identity"] for name, place in places.items()} == {
+        name: each["InstanceId"] for name, each in instances.items()
+    }
 
 
 def test_disks_are_attached_in_order(lab: Lab) -> None:
@@ -148,7 +246,7 @@ def test_disks_are_attached_in_order(lab: Lab) -> None:
         assert [volumes[volume]["Size"] for volume in extra] == SIZES
         assert all(volumes[volume]["Encrypted"] and volumes[volume]["VolumeType"] == "gp3" for volume in extra)
         names = [f"/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_{volume.replace('-', '')}" for volume in extra]
-        assert lab.outputs["disks"][name] == names
+        assert lab.places()[name]["disks"] == names
 
 
 def test_only_the_caller_reaches_ssh(lab: Lab) -> None:
@@ -168,7 +266,8 @@ def test_only_the_caller_reaches_ssh(lab: Lab) -> None:
 
 
 def test_all_is_tagged(lab: Lab) -> None:
-    ec2 = lab.account.ec2
+    ec2, expires = lab.account.ec2, lab.root.values["expires"]
+    wanted = {"kdevops-lab": LAB["lab"], "kdevops-owner": LAB["owner"], "kdevops-expires": expires}
     made = [
         *lab.account.instances().values(),
         *(each for each in ec2.describe_volumes()["Volumes"] if each["VolumeId"] not in lab.before["volumes"]),
@@ -179,30 +278,35 @@ def test_all_is_tagged(lab: Lab) -> None:
     ]
     assert len(made) == 2 + 6 + 1 + 1 + 1 + 1
     for each in made:
-        assert tags(each).items() >= TAGS.items(), each
+        assert tags(each).items() >= wanted.items(), each
 
 
 def test_a_second_plan_finds_nothing_to_do(lab: Lab) -> None:
     lab.account.register_image("debian-12-amd64-20300202-1", DEBIAN)  # which is no reason to lose the machines
-    lab.workspace.write(disks=SIZES, region=REGION)
-    lab.workspace.run("plan", "-no-color", "-detailed-exitcode")
+    lab.root.run("plan", "-no-color", "-detailed-exitcode")
 
 
 def test_a_later_expiry_changes_tags_alone(lab: Lab) -> None:
-    changes = lab.workspace.plan(disks=SIZES, region=REGION, expires="2030-02-28T12:00:00Z")
+    root = lab.root
+    changes = root.plan(expires="2030-02-28T12:00:00Z")
+    root.write()
     assert changes
     assert set(changes.values()) == {"update"}
 
 
-def test_a_machine_that_was_taken_away_is_made_anew(lab: Lab) -> None:
+def test_a_machine_that_was_taken_away_is_told_and_made_anew(lab: Lab) -> None:
     gone = lab.account.instances()["demo-2"]["InstanceId"]
     lab.account.ec2.terminate_instances(InstanceIds=[gone])
-    changes = lab.workspace.plan(disks=SIZES, region=REGION)
+    states = {guest["name"]: guest["state"] for guest in lab.kdevops("status", lab.path, "--json", check=0).data}
+    assert states == {"demo-1": "running", "demo-2": "terminated"}
+    changes = lab.root.plan()
     assert changes.pop('aws_instance.node["demo-2"]') == "create"
     assert changes.keys() == {f'aws_volume_attachment.disk["demo-2-disk-{index}"]' for index in range(len(SIZES))}
 
 
 def test_nothing_is_left(lab: Lab) -> None:
-    lab.workspace.run("destroy", "-no-color", "-auto-approve")
+    lab.kdevops("down", lab.path, check=0)
     assert lab.account.everything() == lab.before
-    assert not lab.workspace.run("state", "list")
+    assert json.loads((lab.root.module / "terraform.tfstate").read_text())["resources"] == []
+    assert {guest["state"] for guest in lab.kdevops("status", lab.path, "--json", check=0).data} == {"stopped"}
+    assert lab.kdevops("gc", "--json", check=0).data["labs"] == []
