@@ -101,6 +101,12 @@ def roomy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("roomy")
+def test_a_guest_that_has_no_directory_for_notes_gets_one(tmp_path: Path) -> None:
+    assert sweep(tmp_path / "run/kdevops/note") == []
+    assert (tmp_path / "run/kdevops/note").exists()
+
+
+@pytest.mark.usefixtures("roomy")
 def test_what_was_there_at_first_is_not_left_behind(tmp_path: Path) -> None:
     note = tmp_path / "note"
     assert sweep(note) == []
@@ -129,4 +135,4 @@ def test_a_full_root_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.usefixtures("roomy")
 def test_a_note_that_cannot_be_written_is_told() -> None:
     done = subprocess.run(sweep_command("/proc/note", []), capture_output=True, text=True, check=True)
-    assert done.stdout == "the root file system takes no file\n"
+    assert done.stdout == "no file can be made in the guest: /proc/note\n"

@@ -62,7 +62,7 @@ tar -cf - "$@"
 """
 
 # $1 where the state at the first call is noted, $2 percent and $3 MiB that must be free, then the mount points that may
-# come and go. Three processes. What is mounted below /proc, /sys, /dev and /run is the system's own affair.
+# come and go. Three processes, the first time four. What is mounted below /proc, /sys, /dev and /run is the system's own affair.
 _SWEEP = r"""
 note=$1 percent=$2 mib=$3
 shift 3
@@ -83,7 +83,7 @@ list() {
 if [ -e "$note" ]; then
     list "$@" | grep -vxFf "$note"
 else
-    list "$@" >"$note" || echo 'the root file system takes no file'
+    { mkdir -p "${note%/*}" && list "$@" >"$note"; } || printf 'no file can be made in the guest: %s\n' "$note"
 fi
 set -- $(stat -f -c '%S %b %a' /)
 free=$(($1 / 512 * $3 / 2048)) size=$(($1 / 512 * $2 / 2048))
