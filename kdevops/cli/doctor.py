@@ -126,8 +126,8 @@ async def _terraform(wanted: _Wanted) -> list[Check]:
     async def version() -> str:
         binary = find_tool(None)
         with TemporaryDirectory(prefix="kdevops-") as name:
-            nowhere = Path(name)
-            told = await TerraformTool(binary, nowhere, nowhere / "log", nowhere).check_version()
+            nowhere, log = Path(name), state_dir() / "logs/doctor-terraform.log"
+            told = await TerraformTool(binary, nowhere, log, nowhere).check_version()
         return f"{told}, {binary}"
 
     def advice(cloud: Cloud) -> Advice:
