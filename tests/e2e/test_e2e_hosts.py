@@ -18,6 +18,12 @@ SLOWNESS = 10
 DISKS = [{"size": "64MiB", "count": 2}]
 SUDOER = "tester"
 """Who logs in where root does not."""
+MAKE_SUDOER = f"""
+useradd --create-home --shell /bin/bash --password '*' {SUDOER}
+install -d -o {SUDOER} ~{SUDOER}/.ssh
+install -m 644 /run/kdevops/seed/authorized_keys ~{SUDOER}/.ssh/
+echo '{SUDOER} ALL=(ALL) NOPASSWD: ALL' >>/etc/sudoers
+"""
 ONLY = ("--only", "commands/*", "--only", "selftests/*/kcmp*", "--only", "selftests/*/si*", "--json")
 # What a power switch does: whatever runs is cut off, and started again. One at a time, for the other lab has a lock.
 _RESET = """#!/bin/sh
@@ -110,12 +116,7 @@ def test_machines_that_let_in_no_root_are_compared_with_embedded_guests(
 ) -> None:
     rack["scratch"] = False
     for guest, host in zip(("metal-1", "metal-2"), rack["hosts"], strict=True):
-        kdevops(
-            "ssh",
-            guest,
-            f"useradd --create-home {SUDOER} && echo '{SUDOER} ALL=(ALL) NOPASSWD: ALL' >>/etc/sudoers",
-            check=0,
-        )
+        kdevops("ssh", guest, MAKE_SUDOER, check=0)
         host["user"] = SUDOER
     lab = on(write_lab({"everywhere": '[ "$(id -u)" = 0 ]', "not-on-metal": "! hostname | grep -q metal"}), rack)
     said = yaml.safe_load(lab.read_text())
@@ -127,7 +128,7 @@ def test_machines_that_let_in_no_root_are_compared_with_embedded_guests(
     assert tests.pop("kcmp:kcmp_test") == ("pass", "pass", "ok")
     assert tests == {"everywhere": ("pass", "pass", "ok"), "not-on-metal": ("pass", "fail", "regressed")}
     assert [ran.data["arms"][arm]["lab"] for arm in ("baseline", "dev")] == ["e2e", "e2e-dev"]
-    assert kdevops("ssh", "e2e-1", "id", "-un", check=0).stdout.strip() == SUDOER
+    assert kdevops("ssh", "e2e-dev-1", "id", "-un", check=0).stdout.strip() == SUDOER
 
 
 def test_a_machine_that_is_not_there_is_no_test_result(kdevops: Kdevops, write_lab: WriteLab) -> None:
