@@ -15,8 +15,8 @@ import kdevops.__main__ as entry
 if "ignored" in sys.argv:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 async def work():
-    print("begun", flush=True)
     try:
+        print("begun", flush=True)  # within: it may be ended at once
         await asyncio.sleep(60)
     finally:
         await asyncio.sleep(0.01)
