@@ -96,18 +96,15 @@ def _of_click(error: click.ClickException) -> KdevopsError:
 
 
 def _as_prose(error: Exception, arguments: list[str]) -> KdevopsError:
-    told = _known(error)
-    if told:
-        return told
-    if isinstance(error, OSError) and error.errno in _MACHINE:
-        return InfrastructureError(f"{error.strerror}" + (f": {error.filename}" if error.filename else ""))
-    return _BugError(error, arguments)
+    return _known(error) or _BugError(error, arguments)
 
 
 def _known(error: Exception) -> KdevopsError | None:
-    """The error that speaks for `error`: itself, or the first of a group in which all do."""
+    """The error that speaks for `error`: itself, what the machine did, or the first of a group in which all do."""
     if isinstance(error, KdevopsError):
         return error
+    if isinstance(error, OSError) and error.errno in _MACHINE:
+        return InfrastructureError(f"{error.strerror}" + (f": {error.filename}" if error.filename else ""))
     if isinstance(error, ExceptionGroup):
         members = [_known(each) for each in error.exceptions]
         if all(members):

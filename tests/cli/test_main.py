@@ -109,6 +109,14 @@ def test_a_group_of_known_errors_speaks_by_its_first(verb: ModuleType, capsys: p
     assert capsys.readouterr().err == "first\n"
 
 
+def test_what_the_machine_does_to_one_of_several_tasks_is_no_bug(
+    verb: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    verb.it = raising(ExceptionGroup("", [PermissionError(errno.EACCES, "Permission denied", "/root/secret")]))
+    assert main(["it"]) == 3
+    assert capsys.readouterr().err == "Permission denied: /root/secret\n"
+
+
 @pytest.mark.parametrize("error", [ZeroDivisionError("oh"), ExceptionGroup("", [UserError("x"), KeyError("y")])])
 def test_a_bug_is_told_without_a_traceback(
     verb: ModuleType, capsys: pytest.CaptureFixture[str], error: Exception
