@@ -120,13 +120,18 @@ def _set_state(_: click.Context, __: click.Parameter, value: Path | None) -> Non
         os.environ["KDEVOPS_STATE"] = str(value.absolute())
 
 
+_VERBOSE = "verbose"
+
+
 def _set_verbose(_: click.Context, __: click.Parameter, value: bool) -> None:
     logger = logging.getLogger("kdevops")
-    if value and not logger.handlers:
+    if value and not any(handler.name == _VERBOSE for handler in logger.handlers):
         handler = logging.StreamHandler()
+        handler.name = _VERBOSE
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
         logger.addHandler(handler)
         logger.setLevel(logging.DEBUG)
+        logger.propagate = False  # a library that uses the root logger gives that one a handler too
 
 
 def lab_argument(function: _Function) -> _Function:

@@ -34,8 +34,10 @@ def verb(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     monkeypatch.setitem(sys.modules, "verb_of_a_test", module)
     monkeypatch.setitem(COMMANDS, "it", ("verb_of_a_test:it", "what a test needs"))
     yield module
-    logging.getLogger("kdevops").handlers.clear()
-    logging.getLogger("kdevops").setLevel(logging.NOTSET)
+    logger = logging.getLogger("kdevops")
+    logger.handlers.clear()
+    logger.setLevel(logging.NOTSET)
+    logger.propagate = True
 
 
 def raising(error: BaseException) -> click.Command:
@@ -222,21 +224,26 @@ def test_a_guests_command_keeps_its_own_options(verb: ModuleType, capsys: pytest
 
 @pytest.mark.parametrize("before", [True, False])
 def test_state_and_verbose_are_taken_before_the_verb_and_after(
-    verb: ModuleType, tmp_path: Path, before: bool, monkeypatch: pytest.MonkeyPatch
+    verb: ModuleType, tmp_path: Path, before: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     seen = []
 
     @click.command()
     @common_options
     def it() -> None:
-        seen.append((state_dir(), logging.getLogger("kdevops.process").isEnabledFor(logging.DEBUG)))
+        logger = logging.getLogger("kdevops.process")
+        logger.info("what is done")
+        seen.append((state_dir(), logger.isEnabledFor(logging.DEBUG)))
 
     verb.it = it
+    another = logging.StreamHandler()  # a library's, of the root logger
+    monkeypatch.setattr(logging.getLogger(), "handlers", [another])
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("KDEVOPS_STATE", "/elsewhere")  # and so restored after the test
     options = ["--state", "st", "-v"]
     assert main([*options, "it"] if before else ["it", *options]) == 0
     assert seen == [(tmp_path / "st", True)]
+    assert capsys.readouterr().err.count("what is done") == 1
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
