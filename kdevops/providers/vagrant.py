@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from kdevops.errors import KdevopsError
+from kdevops.errors import CommandError, KdevopsError
 from kdevops.guest.ssh import SshTarget
 from kdevops.guest.sysrq import press
 from kdevops.lab.model import Lab
@@ -26,6 +26,7 @@ from kdevops.providers.machines import Place
 from kdevops.providers.remembered import DeathWatch, Machine
 from kdevops.providers.remote_console import Recorders
 from kdevops.providers.vagrant_boot import ANSWER, Boots, direct
+from kdevops.providers.vagrant_errors import translate
 from kdevops.providers.vagrant_file import VagrantBox
 from kdevops.providers.vagrant_group import Group
 from kdevops.providers.vagrant_hypervisors import Hypervisors, console_of
@@ -98,6 +99,18 @@ class VagrantProvider:
         """How much slower than real hardware guests are."""
         return self.accel.factor
 
+    @property
+    def has_machines(self) -> bool:
+        """Whether there are machines of this lab, as far as this side knows."""
+        return any(self._known.machine(name) for name in self.lab.guest_names())
+
+    async def ask_hypervisors(self) -> None:
+        """Raise KdevopsError for a hypervisor that does not answer."""
+        try:
+            await self._hypervisors.found()
+        except CommandError as error:
+            raise translate(error.output, command="virsh") from None
+
     async def render(self) -> None:
         """Keys, pinned host keys and the Vagrantfile with what it reads."""
         await ensure_keys(self.directory, self.lab.guest_names())
@@ -134,7 +147,7 @@ class VagrantProvider:
 
     async def status(self) -> tuple[GuestStatus, ...]:
         """All guests of the lab, as Vagrant tells."""
-        states = await self._tool.states() if self._known.rendered else {}
+        states = await self._tool.states() if self._known.rendered and self.has_machines else {}
         return tuple(self._status(name, states.get(name, "")) for name in self.lab.guest_names())
 
     def parameters(self, extra_cmdline: Sequence[str] = ()) -> tuple[str, ...]:

@@ -41,8 +41,19 @@ async def check_vagrant(backend: Backend, translate: Translate, device: Path = P
         checks = [vagrant, *await _check_virtualbox(translate, device)]
         # Of one that lacks its module, Vagrant says only that.
         return [*checks, await _check_together(translate)] if all(check.ok for check in checks) else checks
-    plugin = [await _check_plugin(translate)] if vagrant.ok else []
-    return [vagrant, *plugin, *await _check_libvirt(translate)]
+    return [vagrant, *await _plugins(vagrant, translate), *await _check_libvirt(translate)]
+
+
+async def check_tools(backend: Backend, translate: Translate, device: Path = Path("/dev/vboxdrv")) -> list[Check]:
+    """As `check_vagrant`, but nothing of libvirt's own: which of its daemons, pools and networks are used, a lab says."""
+    if backend == "virtualbox":
+        return await check_vagrant(backend, translate, device)
+    vagrant = await _check_version("vagrant", r"Vagrant (\S+)", _vagrant_package(), translate)
+    return [vagrant, *await _plugins(vagrant, translate)]
+
+
+async def _plugins(vagrant: Check, translate: Translate) -> list[Check]:
+    return [await _check_plugin(translate)] if vagrant.ok else []
 
 
 def _vagrant_package() -> str:

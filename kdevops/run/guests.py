@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kdevops.errors import UserError
+from kdevops.errors import InfrastructureError, UserError
 from kdevops.guest.ssh import SshTarget
 from kdevops.lab.hosts import Hosts
 from kdevops.lab.model import Lab, Qemu
@@ -48,11 +48,28 @@ async def foresee(lab: Lab, places: Places, report: Report, confirm: Confirm = a
 
     Raises KdevopsError where not.
     """
+    if isinstance(lab.provider, Vagrant):
+        await _foresee_vagrant(lab, lab.provider, places)
     if isinstance(lab.provider, Terraform | Hosts):
         from kdevops.run.remote import foresee_machines
 
         refuse_foreign_machines(lab)
         await foresee_machines(lab, places, report, confirm)
+
+
+async def _foresee_vagrant(lab: Lab, wanted: Vagrant, places: Places) -> None:
+    """Nothing is asked where machines were made before: it takes seconds."""
+    from kdevops.providers.vagrant import VagrantProvider
+    from kdevops.providers.vagrant_errors import translate
+    from kdevops.provision.doctor_vagrant import check_tools
+
+    provider = VagrantProvider(lab, LabDirectory(places.lab(lab.name)))
+    if provider.has_machines:
+        return
+    for check in await check_tools(wanted.backend, translate):
+        if check.needed and not check.ok:
+            raise InfrastructureError(f"{check.name}: {check.detail}", hint=check.mend or None)
+    await provider.ask_hypervisors()
 
 
 def refuse_foreign_machines(lab: Lab) -> None:
