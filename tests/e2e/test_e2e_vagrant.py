@@ -6,10 +6,12 @@ VirtualBox's part of the same runs where VBoxManage is.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -18,6 +20,7 @@ from typing import Any
 import pytest
 import yaml
 from conftest import BUILD_SECONDS, Kdevops, shared_lab, wait_until
+from fakefstests import make_repository
 
 URI = "qemu:///system"
 SELFTESTS = ("size:*", "kcmp:*", "sigaltstack:*")
@@ -32,6 +35,8 @@ SCRIPTS = {
 STATUSES = {
     "passes": "pass", "fails": "fail", "has-its-disk": "pass", "dirties-its-root": "pass", "panics": "crash", "reboots": "crash",
 }  # fmt: skip
+FSTESTS = {"generic/001": "pass", "generic/003": "skip", "xfs/001": "pass"}
+"""Of the toy's."""
 Lab = Callable[..., Path]
 
 pytestmark = pytest.mark.xdist_group("vagrant")  # libvirt is installed once
@@ -68,9 +73,7 @@ def lab(tmp_path: Path, kdevops: Kdevops) -> Iterator[Lab]:
         text = shared_lab()
         text["name"] = name
         text["provider"] = {"type": "vagrant", **provider}
-        text["guests"] = {"count": count, "cpus": 1, "memory": "1GiB"}
-        if provider.get("backend") != "virtualbox":
-            text["guests"]["disks"] = [{"size": "1GiB"}]
+        text["guests"] = {"count": count, "cpus": 1, "memory": "1GiB", "disks": [{"size": "1GiB"}]}
         text["suites"]["commands"] = {"tests": dict(scripts), "timeout": 20}
         path = tmp_path / f"{name}.yaml"
         path.write_text(yaml.safe_dump(text))
@@ -119,11 +122,19 @@ def test_two_machines_run_our_kernel_survive_its_panics_and_leave_nothing(kdevop
 
 
 @pytest.mark.usefixtures("libvirt")
-def test_a_machine_whose_kernel_libvirt_boots(kdevops: Kdevops, lab: Lab) -> None:
-    scripts = {name: SCRIPTS[name] for name in ("passes", "has-its-disk", "panics")}
-    ran = kdevops("run", lab("direct", count=1, scripts=scripts, boot="direct"), "commands/*", "--json")
-    assert ran.code == 1, ran.stderr[-3000:]
-    assert ran.statuses() == {name: STATUSES[name] for name in scripts}
+def test_fstests_run_on_a_kernel_that_libvirt_boots(
+    kdevops: Kdevops, lab: Lab, shared_kernel: dict[str, Any], tmp_path: Path
+) -> None:
+    path = lab("direct", count=1, scripts={name: SCRIPTS[name] for name in ("has-its-disk", "panics")}, boot="direct")
+    text = yaml.safe_load(path.read_text())
+    text["kernel"] = {"source": {"prebuilt": shared_kernel["image"]}}  # fstests' own wishes would be another kernel
+    text["guests"]["disks"] = [{"size": "1GiB", "count": 2}]
+    fstests = {"profiles": ["xfs_crc"], "source": {"path": str(tmp_path / "fstests")}, "tests": list(FSTESTS)}
+    make_repository(tmp_path / "fstests")
+    text["suites"] = {"commands": text["suites"]["commands"], "fstests": fstests}
+    path.write_text(yaml.safe_dump(text))
+    ran = kdevops("run", path, "--json")
+    assert ran.statuses() == {"has-its-disk": "pass", "panics": "crash", **FSTESTS}, ran.stderr[-3000:]
     assert "sysrq triggered crash" in ran.stdout
 
 
@@ -144,8 +155,41 @@ def test_an_up_that_was_killed_is_cleaned_by_down_and_nobody_elses_machine_is(kd
         virsh("vol-delete", "--pool", "default", "kdevops-somebody-elses.img")
 
 
-@pytest.mark.skipif(not shutil.which("VBoxManage"), reason="VirtualBox is not installed here")
+virtualbox = pytest.mark.skipif(not shutil.which("VBoxManage"), reason="VirtualBox is not installed here")
+
+
+@virtualbox
+@pytest.mark.skipif(
+    sys.platform == "linux" and not Path("/dev/vboxdrv").exists(), reason="VirtualBox's kernel module is not loaded"
+)
 def test_a_machine_of_virtualbox_runs_our_kernel(kdevops: Kdevops, lab: Lab) -> None:
-    path = lab("vbox", count=1, scripts={"passes": "true"}, backend="virtualbox")
+    scripts = {name: SCRIPTS[name] for name in ("passes", "has-its-disk")}
+    path = lab("vbox", count=1, scripts=scripts, backend="virtualbox")
     ran = kdevops("run", path, "commands/*", "--json", timeout=BUILD_SECONDS, check=0)
-    assert ran.statuses() == {"passes": "pass"}
+    assert ran.statuses() == {"passes": "pass", "has-its-disk": "pass"}
+
+
+@virtualbox
+def test_virtualbox_takes_our_box_as_it_is(kdevops: Kdevops, lab: Lab, tmp_path: Path) -> None:
+    """Nothing is started, so that VirtualBox's kernel module may be missing."""
+    made = kdevops("image", "box", lab("import", backend="virtualbox"), "--json", check=0)
+    with tarfile.open(made.data["path"]) as box:
+        box.extractall(tmp_path, filter="data")
+    name = f"kdevops-e2e-{tmp_path.name}"
+    vboxmanage("import", tmp_path / "box.ovf", "--vsys", "0", "--vmname", name, "--basefolder", tmp_path)
+    try:
+        text = vboxmanage("showvminfo", name, "--machinereadable")
+        told = dict(re.findall(r'^"?(.+?)"?="?(.*?)"?$', text, re.MULTILINE))
+        wanted = {
+            "ostype": "Debian (64-bit)", "memory": "2048", "cpus": "2", "firmware": "BIOS", "nic1": "nat",
+            "nictype1": "82540EM", "storagecontrollertype0": "IntelAhci",
+        }  # fmt: skip
+        assert {fact: told[fact] for fact in wanted} == wanted
+        assert told[f"{told['storagecontrollername0']}-0-0"].endswith("/box.vmdk")
+    finally:
+        vboxmanage("unregistervm", name, "--delete")
+    assert name not in vboxmanage("list", "vms")
+
+
+def vboxmanage(*words: str | Path) -> str:
+    return subprocess.run(["VBoxManage", *words], capture_output=True, text=True, check=True, timeout=120).stdout
