@@ -29,7 +29,8 @@ class Answering(SshTarget):
 
 def ask(*lines: str, build_id: str | None = BUILD_ID, words: Sequence[str] = ("oops=panic",)) -> bool:
     nowhere = Path("/nonexistent")
-    target = Answering("lab-1", "192.0.2.1", 22, "root", nowhere, nowhere, None, "".join(f"{line}\n" for line in lines))
+    says = "".join(f"{line}\n" for line in lines)
+    target = Answering("lab-1", "192.0.2.1", 22, "root", nowhere, nowhere, says=says)
     return asyncio.run(runs_as_given(target, build_id, "6.1.0", words, timeout=1))
 
 
