@@ -121,7 +121,7 @@ class PretendingProvider:
 
     async def up(self, name: str, **_: Any) -> PretendingGuest:
         nowhere = Path("/nonexistent")
-        target = PretendingTarget(name, "127.0.0.1", 22, "root", nowhere, nowhere, None, self.truth, self.left)
+        target = PretendingTarget(name, "127.0.0.1", 22, "root", nowhere, nowhere, truth=self.truth, left=self.left)
         return PretendingGuest(name, target, self.directory / f"{name}.log")
 
     def attach(self, name: str) -> None:
