@@ -120,16 +120,15 @@ class SshTarget:
         """Whether the guest carries out a command within `timeout` seconds, over a new connection if need be."""
         await self.disconnect()
         end = time.monotonic() + timeout
-        while self.jump and time.monotonic() < end:  # nobody can be asked for a greeting there
+        while True:
             with contextlib.suppress(InfrastructureError):
-                await self.run(["true"], timeout=timeout)
-                return True
+                # Behind a jump, nobody can be asked for a greeting.
+                if self.jump or await wait_for_banner(self.host, self.port, timeout=timeout, gone=lambda: False):
+                    await self.run(["true"], timeout=timeout)
+                    return True
+            if not self.jump or time.monotonic() >= end:
+                return False
             await asyncio.sleep(_BETWEEN)
-        with contextlib.suppress(InfrastructureError):
-            if not self.jump and await wait_for_banner(self.host, self.port, timeout=timeout, gone=lambda: False):
-                await self.run(["true"], timeout=timeout)
-                return True
-        return False
 
     async def push_tar(self, archive: Path, directory: str, *, timeout: float) -> None:
         """Unpack a local tar archive (any compression tar knows by itself is refused: plain tar) into a guest directory."""

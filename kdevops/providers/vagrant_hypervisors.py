@@ -133,19 +133,8 @@ def console_of(uri: str, domain: str) -> tuple[str, ...]:
     """
     if not is_elsewhere(uri):
         return ()
-    return (
-        sys.executable,
-        "-I",
-        "-c",
-        _ON_A_TERMINAL,
-        "virsh",
-        "--quiet",
-        "--connect",
-        uri,
-        "console",
-        "--force",
-        domain,
-    )
+    virsh = ("virsh", "--quiet", "--connect", uri, "console", "--force", domain)
+    return (sys.executable, "-I", "-c", _ON_A_TERMINAL, *virsh)
 
 
 def _keyfile(query: str) -> str:

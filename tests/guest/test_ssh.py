@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kdevops.errors import LostGuestError
 from kdevops.guest import ssh
 from kdevops.guest.ssh import SshTarget
 
@@ -58,6 +59,25 @@ def test_ssh_itself_takes_the_jump_for_what_it_is(tmp_path: Path) -> None:
     words = replace(ROOT, jump=jump, known_hosts=tmp_path / "known hosts").argv(["true"])
     assert subprocess.run(words, capture_output=True, timeout=30, check=False).returncode == 255
     assert (tmp_path / "said 100%").read_text().split() == ["-W", "[192.0.2.1]:22"]
+
+
+@pytest.mark.parametrize("comes_up", [True, False])
+def test_a_guest_behind_a_jump_is_waited_for_by_asking_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, comes_up: bool
+) -> None:
+    monkeypatch.setattr(ssh, "_BETWEEN", 0.01)
+    asked = 0
+
+    async def answer(*_: object, **__: object) -> None:
+        nonlocal asked
+        asked += 1
+        if asked < 3 or not comes_up:
+            raise LostGuestError("no route")
+
+    monkeypatch.setattr(SshTarget, "run", answer)
+    target = replace(ROOT, jump=("ssh", "big"))
+    assert asyncio.run(target.answers(timeout=20 if comes_up else 0.2)) is comes_up
+    assert asked >= 3
 
 
 @pytest.mark.parametrize("slow", [0.0, 0.3])
