@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import json
 import os
 import shutil
 import stat
 import subprocess
-import tempfile
-from collections.abc import Sequence
-from html import escape
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
+from recorded_vagrant import BOX, NEEDS_RUBY, a_lab, calls, decoded, machines, rendered, told
 
 from kdevops.errors import UserError
-from kdevops.lab.model import Lab
 from kdevops.paths import data_dir
 from kdevops.providers.guest_files import LabDirectory, ensure_keys
 from kdevops.providers.vagrant_file import DirectKernel, VagrantBox, prefix, render
 
-BOX = VagrantBox("kdevops/bookworm-0123", "1.2", "/boxes/one.box", "a" * 64)
-STAND_IN = Path(__file__).with_name("recording_vagrant.rb")
-NEEDS_RUBY = pytest.mark.skipif(not shutil.which("ruby"), reason="ruby is needed; Vagrant brings it")
 NEEDS_VAGRANT = pytest.mark.skipif(not shutil.which("vagrant"), reason="vagrant is needed")
 MACHINE = """\
 name="MACHINE"
@@ -43,71 +33,6 @@ LIBVIRT = {
     "hypervisors": ["qemu:///system", "qemu+ssh://me@big/system"],
     "machine": "q35", "pool": "fast", "boot_timeout": 100,
 }  # fmt: skip
-
-
-def a_lab(
-    backend: str = "libvirt", *, disks: Sequence[dict[str, Any]] = ({"size": "1GiB", "count": 2},), **provider: Any
-) -> Lab:
-    text = {
-        "name": "demo",
-        "provider": {"type": "vagrant", "backend": backend, **provider},
-        "guests": {"count": 3, "cpus": 4, "memory": "1536MiB", "disks": list(disks)},
-    }
-    return Lab.model_validate(text)
-
-
-def rendered(
-    root: Path,
-    lab: Lab,
-    *,
-    driver: Literal["kvm", "qemu"] = "qemu",
-    kernel: DirectKernel | None = None,
-    keys: bool = True,
-) -> Path:
-    directory = LabDirectory(root)
-    if keys:
-        for name in lab.guest_names():
-            directory.guest(name).mkdir(parents=True, exist_ok=True)
-            (directory.guest(name) / "ssh_host_ed25519_key").write_text(f"key of {name}\n")
-        directory.key.write_text("ours\n")
-        directory.key.with_suffix(".pub").write_text("ssh-ed25519 AAAA kdevops demo\n")
-    return render(lab, directory, BOX, driver=driver, kernel=kernel)
-
-
-def told(
-    *roots: Path, home: Path, cwd: Path | None = None, plugin: Path | None = None, machine: str = ""
-) -> list[dict[str, Any]]:
-    """What the Vagrantfiles in these directories tell Vagrant, with its plugin for libvirt in this directory.
-
-    `machine` is what VBoxManage says of one.
-    """
-    environment = {**os.environ, "VAGRANT_HOME": str(home), "LC_ALL": "C", "VBOXMANAGE_SAYS": machine}
-    environment |= {"LIBVIRT_PLUGIN": str(plugin)} if plugin else {}
-    argv = ["ruby", STAND_IN, *(root / "Vagrantfile" for root in roots)]
-    done = subprocess.run(argv, env=environment, cwd=cwd, capture_output=True, text=True, encoding="utf-8", check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    found: list[dict[str, Any]] = json.loads(done.stdout)
-    return found
-
-
-def machines(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """By guest: what the provider's block sets and calls, and the arguments of its provisioner."""
-    found = {}
-    for name, arguments, _, inner in config["calls"]:
-        if name == "vm.define":
-            ((_, (kind,), provision, _), (_, (backend,), _, provider)) = inner["calls"]
-            assert kind == "shell"
-            found[arguments[0]] = {"provision": provision, "backend": backend, **provider}
-    return found
-
-
-def decoded(words: Sequence[str]) -> list[str]:
-    """What prepare.sh makes of its arguments."""
-    return [base64.b64decode(word, validate=True).decode() for word in words]
-
-
-def calls(machine: dict[str, Any], name: str) -> list[Any]:
-    return [options or arguments for each, arguments, options, _ in machine["calls"] if each == name]
 
 
 @NEEDS_RUBY
@@ -337,138 +262,6 @@ def test_a_kernel_whose_path_would_end_the_xml_is_refused(tmp_path: Path) -> Non
         rendered(tmp_path / "demo", a_lab(), kernel=DirectKernel(Path("/k</kernel>/bzImage"), ()))
 
 
-# Whatever stands in lab.json comes out of Ruby as it went in.
-
-EVIL = (
-    "#{`touch canary`}", "#{system('touch canary')}", '"; system("touch canary"); "', "'); `touch canary`; ('", "`touch canary`",
-    "\\#{`touch canary`}", "%x(touch canary)", "<%= `touch canary` %>", "| touch canary", "\\", "\\'", '"', "'", "#$0", "#@x",
-    "\n", "\0", "__END__", "é", "\u2028", "😀", "]]>", "--", ":id", "~", "$(touch canary)", "&&",
-)  # fmt: skip
-WORDS = st.one_of(st.sampled_from(EVIL), st.text(st.characters(exclude_categories=["Cs"])))
-TEXTS = st.lists(WORDS, min_size=1, max_size=3).map("".join)
-NAMES = TEXTS.map(lambda text: text.translate({0: "", ord("/"): ""})[:50]).filter(
-    lambda text: text not in {"", ".", ".."}
-)
-
-
-@st.composite
-def documents(draw: st.DrawFn) -> dict[str, Any]:
-    """A lab.json with any text where there is text. A file's contents go by "contents"."""
-    texts = {
-        name: draw(TEXTS) for name in ("box", "version", "url", "sha256", "lab", "prefix", "guest", "serial", "disk")
-    }
-    return {
-        **texts,
-        **{
-            name: draw(TEXTS)
-            for name in ("uri", "driver", "machine", "pool", "mode", "model", "kernel", "initrd", "console")
-        },
-        "cmdline": draw(st.lists(TEXTS, max_size=3)),
-        "files": [draw(NAMES) for _ in range(3)],
-        "contents": [draw(TEXTS) for _ in range(3)],
-        "backend": draw(st.sampled_from(["libvirt", "virtualbox"])),
-        "nvme": draw(st.booleans()),
-    }
-
-
-def write_document(root: Path, text: dict[str, Any]) -> None:
-    root.mkdir()
-    for name in ("Vagrantfile", "prepare.sh"):
-        shutil.copy(data_dir("vagrant") / name, root)
-    (root / "61-kdevops.rules").write_text("rules\n")
-    files = []
-    for number, (name, content) in enumerate(zip(text["files"], text["contents"], strict=True)):
-        files.append(root / str(number) / name)
-        files[-1].parent.mkdir()
-        files[-1].write_text(f"{content}\n", encoding="utf-8", newline="")
-    disk = {"serial": text["serial"], "size": 1}
-    if text["backend"] == "virtualbox" or text["nvme"]:
-        disk["path"] = text["disk"].replace("\0", "")
-    guest = {
-        "name": text["guest"], "cpus": 1, "memory": 1, "disks": [disk], "hypervisor": text["uri"],
-        "console": text["console"], "host_key": str(files[0]),
-    }  # fmt: skip
-    lab = {
-        "version": 1, "name": text["lab"], "prefix": text["prefix"], "backend": text["backend"], "boot_timeout": 1,
-        "box": {name: text["box" if name == "name" else name] for name in ("name", "version", "url", "sha256")},
-        "public_key": str(files[1]), "private_key": str(files[2]), "guests": [guest],
-        "libvirt": {"driver": text["driver"], "machine": text["machine"], "pool": text["pool"], "cpu_mode": text["mode"],
-                    "cpu_model": text["model"]},
-        "kernel": {"image": text["kernel"], "initrd": text["initrd"], "cmdline": text["cmdline"]},
-    }  # fmt: skip
-    (root / "lab.json").write_text(json.dumps(lab))
-
-
-def check_document(root: Path, text: dict[str, Any], config: dict[str, Any]) -> None:
-    assert {name: config["set"][f"vm.{name}"] for name in ("box", "box_version", "box_url", "box_download_checksum")} == {
-        "box": text["box"], "box_version": text["version"], "box_url": text["url"], "box_download_checksum": text["sha256"],
-    }  # fmt: skip
-    assert config["set"]["ssh.private_key_path"][0] == f"{root}/2/{text['files'][2]}"
-    ((name, machine),) = machines(config).items()
-    assert name == text["guest"]
-    assert decoded(machine["provision"]["args"]) == [text["guest"], text["contents"][1], "rules"]
-    assert decoded([machine["provision"]["env"]["HOST_KEY"]]) == [text["contents"][0]]
-    path = text["disk"].replace("\0", "")
-    if text["backend"] == "virtualbox":
-        assert machine["set"]["name"] == text["prefix"] + text["guest"]
-        words = [words for (words,) in calls(machine, "customize")]
-        assert words[1][-1] == text["console"]
-        assert words[-2][-1] == path
-        assert words[-1][-1] == text["serial"]
-        return
-    facts = machine["set"]
-    assert [
-        facts[name] for name in ("uri", "driver", "machine_type", "storage_pool_name", "cpu_mode", "cpu_model")
-    ] == [text[name] for name in ("uri", "driver", "machine", "pool", "mode", "model")]
-    assert [facts[name] for name in ("default_prefix", "kernel", "initrd")] == [
-        text[name] for name in ("prefix", "kernel", "initrd")
-    ]
-    assert facts["description"] == f"Lab {escape(text['lab'], quote=False)} of kdevops"
-    assert facts["cmd_line"] == escape(" ".join(text["cmdline"]), quote=False)
-    assert calls(machine, "serial") == [{"type": "file", "source": {"path": text["console"], "append": "on"}}]
-    if text["nvme"]:
-        file, serial = path.replace(",", ",,"), text["serial"]
-        assert calls(machine, "qemuargs")[1] == {
-            "value": f"if=none,id={serial},file={file},format=raw,cache=unsafe,discard=unmap"
-        }
-    else:
-        assert calls(machine, "storage")[0]["serial"] == text["serial"]
-
-
-@NEEDS_RUBY
-@settings(
-    max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-    phases=[Phase.explicit, Phase.generate],  # to find a smaller example would take hundreds of Rubies
-)  # fmt: skip
-@given(st.lists(documents(), min_size=10, max_size=30))
-def test_no_text_is_ever_code(texts: list[dict[str, Any]]) -> None:
-    with tempfile.TemporaryDirectory() as directory:
-        top = Path(directory)
-        cwd = top / "cwd"
-        cwd.mkdir()
-        roots = [top / str(number) for number in range(len(texts))]
-        for root, text in zip(roots, texts, strict=True):
-            write_document(root, text)
-        for root, text, config in zip(roots, texts, told(*roots, home=top, cwd=cwd), strict=True):
-            check_document(root, text, config)
-        assert not list(top.rglob("canary"))
-
-
-@NEEDS_RUBY
-def test_the_canary_sings_when_something_is_evaluated(tmp_path: Path) -> None:
-    """The test above can fail."""
-    root = rendered(tmp_path / "demo", a_lab())
-    facts = json.loads((root / "lab.json").read_text())
-    facts["box"]["name"] = EVIL[0]
-    (root / "lab.json").write_text(json.dumps(facts))
-    told(root, home=tmp_path, cwd=tmp_path)
-    assert not (tmp_path / "canary").exists()
-    text = (root / "Vagrantfile").read_text()
-    (root / "Vagrantfile").write_text(text.replace('box["name"]', """eval('"' + box["name"] + '"')""", 1))
-    told(root, home=tmp_path, cwd=tmp_path)
-    assert (tmp_path / "canary").exists()
-
-
 # Vagrant's own opinion.
 
 
@@ -506,90 +299,3 @@ def test_vagrant_finds_the_file_valid_and_would_find_a_mistake(tmp_path: Path, b
     wrong = validate(root, backend, home)
     assert wrong.returncode != 0
     assert "cpuss" in wrong.stdout + wrong.stderr
-
-
-# prepare.sh, in a mount namespace whose /etc, /root, /home and /run are its own.
-
-PREPARE = """
-set -e
-for name in etc root home run; do mount --bind "$1/$name" "/$name"; done
-shift
-exec sh "$@"
-"""
-RULES = 'KEY=="$env{KEY}", NAME="it\'s `one`"\nof two lines'
-UNSHARE = ["unshare", "--map-root-user", "--mount", "--uts"]
-CAN_UNSHARE = (
-    bool(shutil.which("unshare"))
-    and subprocess.run([*UNSHARE, "true"], capture_output=True, check=False).returncode == 0
-)
-
-
-@pytest.fixture
-def guest(tmp_path: Path) -> Path:
-    """What prepare.sh sees of a new guest; what it calls is written to `log`."""
-    for name in ("etc/ssh", "etc/udev/rules.d", "root", "home/vagrant/.ssh", "run", "bin"):
-        (tmp_path / name).mkdir(parents=True)
-    (tmp_path / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\nvagrant:x:0:0::/home/vagrant:/bin/sh\n")
-    (tmp_path / "etc/group").write_text("root:x:0:\n")
-    (tmp_path / "etc/hosts").write_text("127.0.0.1 localhost\n")
-    (tmp_path / "etc/ssh/sshd_config").write_text("Include /etc/ssh/sshd_config.d/*.conf\nPermitRootLogin no\n")
-    (tmp_path / "home/vagrant/.ssh/authorized_keys").write_text("ssh-rsa AAAA everybody\n")
-    for name in ("sshd", "udevadm"):
-        path = tmp_path / "bin" / name
-        path.write_text(f'#!/bin/sh\necho {name} "$@" >>{tmp_path}/log\n')
-        path.chmod(0o755)
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "key"], check=True)
-    return tmp_path
-
-
-def prepare(guest: Path) -> None:
-    # As Vagrant has it: each between double quotes (plugins/provisioners/shell/provisioner.rb).
-    texts = ("demo-1", "ssh-ed25519 AAAA ours", RULES)
-    words = " ".join(f'"{base64.b64encode(text.encode()).decode()}"' for text in texts)
-    argv = [*UNSHARE, "sh", "-c", PREPARE, "sh", guest, "-c", f"{data_dir('vagrant') / 'prepare.sh'} {words}"]
-    environment = {
-        **os.environ,
-        "PATH": f"{guest}/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        "HOST_KEY": base64.b64encode((guest / "key").read_bytes().rstrip()).decode(),
-        "SUDO_USER": "vagrant",
-    }
-    done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-
-
-@pytest.mark.skipif(not CAN_UNSHARE, reason="user namespaces are needed")
-def test_a_guest_is_prepared_once(guest: Path) -> None:
-    prepare(guest)
-    for path in (guest / "root/.ssh/authorized_keys", guest / "home/vagrant/.ssh/authorized_keys"):
-        assert path.read_text() == "ssh-ed25519 AAAA ours\n", "and nobody else's key"
-        assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    host_key = guest / "etc/ssh/ssh_host_ed25519_key"
-    assert host_key.read_text() == (guest / "key").read_text()
-    assert stat.S_IMODE(host_key.stat().st_mode) == 0o600
-    assert host_key.with_suffix(".pub").read_text().split()[1] == (guest / "key.pub").read_text().split()[1]
-    assert "PermitRootLogin prohibit-password" in (guest / "etc/ssh/sshd_config.d/00-kdevops.conf").read_text()
-    assert (guest / "etc/udev/rules.d/61-kdevops.rules").read_text() == f"{RULES}\n"
-    assert (guest / "etc/hostname").read_text() == "demo-1\n"
-    assert (guest / "etc/hosts").read_text().splitlines()[-1] == "127.0.1.1 demo-1"
-    assert "sshd -t" in (guest / "log").read_text()
-
-    (guest / "log").write_text("")
-    before = {path: path.stat().st_mtime_ns for path in guest.rglob("*") if path.is_file()}
-    prepare(guest)
-    assert {path: path.stat().st_mtime_ns for path in guest.rglob("*") if path.is_file()} == before
-    assert (guest / "log").read_text() == ""
-
-
-@pytest.mark.skipif(not CAN_UNSHARE, reason="user namespaces are needed")
-def test_an_sshd_that_includes_nothing_is_told_in_its_own_file(guest: Path) -> None:
-    config = guest / "etc/ssh/sshd_config"
-    config.write_text("PermitRootLogin no\n")
-    prepare(guest)
-    prepare(guest)
-    lines = config.read_text().splitlines()
-    # Of a setting that stands twice, sshd takes the first.
-    assert [line for line in lines if line[0] in "P#"] == [
-        "# kdevops",
-        "PermitRootLogin prohibit-password",
-        "PermitRootLogin no",
-    ]
