@@ -31,7 +31,7 @@ from kdevops.providers.machines import Machines, Place, is_running
 from kdevops.providers.remembered import DeathWatch, Machine
 from kdevops.providers.remote_console import Recorders, append
 from kdevops.providers.remote_guest import ANSWER, RemoteGuest
-from kdevops.providers.remote_reach import Reach
+from kdevops.providers.remote_reach import Reach, what_to_do
 from kdevops.providers.together import Together
 from kdevops.results.text import clean
 
@@ -255,20 +255,10 @@ class RemoteProvider:
 
     def _silent(self, name: str, what: str, offset: int) -> BootError:
         why = self._reach.troubles.get(name, "")
-        error = InfrastructureError("; ".join(filter(None, [what, why])), hint=self._what_to_do(name))
-        return boot_error(name, error, self.console(name), offset)
-
-    def _what_to_do(self, name: str) -> str | None:
-        """What a person can do about a machine that does not answer."""
-        place = self._place(name)
-        resets = bool(place and place.reset)
-        if self.lasting:
-            named = "reset it by hand; or name a command that does so, at `reset` of the machine in provider.hosts"
-            return None if resets else named
-        return (
-            f"{'' if resets else 'reset it by hand; '}{name} is there still and costs money: kdevops up waits for it again, "
-            "kdevops down destroys it; how long it is waited for says provider.boot_timeout, who may reach it provider.allow"
+        error = InfrastructureError(
+            "; ".join(filter(None, [what, why])), hint=what_to_do(name, self._place(name), lasting=self.lasting)
         )
+        return boot_error(name, error, self.console(name), offset)
 
     async def _last_words(self, name: str, place: Place) -> None:
         """Record what the kernels of earlier boots left, where no console told it."""

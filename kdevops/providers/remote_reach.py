@@ -121,3 +121,15 @@ class Reach:
                 f"{target.name} does not let us in as {who}: {error.message}",
                 hint="name the private key at provider.hosts, or hand it to your agent with ssh-add",
             ) from None
+
+
+def what_to_do(name: str, place: Place | None, *, lasting: bool) -> str | None:
+    """What a person can do about a machine that does not answer; a `lasting` one is somebody's, others are a cloud's."""
+    resets = bool(place and place.reset)
+    if lasting:
+        named = "reset it by hand; or name a command that does so, at `reset` of the machine in provider.hosts"
+        return None if resets else named
+    return (
+        f"{'' if resets else 'reset it by hand; '}{name} is there still and costs money: kdevops up waits for it again, "
+        "kdevops down destroys it; how long it is waited for says provider.boot_timeout, who may reach it provider.allow"
+    )
