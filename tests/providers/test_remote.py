@@ -1,83 +1,27 @@
-"""Machines elsewhere: brought up, reset, lost, given back."""
+"""Machines elsewhere: brought up, reset, given back."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from toy_machines import KEY, OTHER_KEY, Installed, Toy, ToyMachines, stub, toy
+import remote_bench
+from remote_bench import LAB, NAME, Bench
+from toy_machines import KEY, OTHER_KEY, Installed, ToyMachines, stub, toy
 
 from kdevops.errors import BootError, InfrastructureError
 from kdevops.guest import hostkeys
 from kdevops.lab.model import Lab
-from kdevops.progress import Progress
 from kdevops.providers.acceleration import Acceleration
 from kdevops.providers.base import BootKernel
 from kdevops.providers.guest_files import LabDirectory
 from kdevops.providers.machines import Place
 from kdevops.providers.remote import RemoteProvider
-from kdevops.providers.remote_console import Recorders
 
-NAME = "toys-1"
-LAB = Lab.model_validate(
-    {"name": "toys", "provider": {"type": "hosts", "hosts": [{"address": "192.0.2.1"}], "boot_timeout": 1}}
-)
-
-
-@dataclass
-class Bench:
-    """A provider, its machine, and what it told."""
-
-    directory: Path
-    provider: RemoteProvider
-    machines: ToyMachines
-    toy: Toy
-    installed: Installed
-    told: list[Progress] = field(default_factory=list)
-
-    def place(self, **changes: object) -> None:
-        """Have the machine be known otherwise."""
-        self.machines.places[NAME] = replace(self.machines.places[NAME], **changes)  # type: ignore[arg-type]
-        self.provider._places.pop(NAME, None)
-
-    def again(self) -> RemoteProvider:
-        """The provider as another command makes it."""
-        return replace(self.provider, _locks={}, _places={}, _recorders=Recorders())
-
-
-Story = Callable[[Bench], Awaitable[None]]
-
-
-@pytest.fixture
-def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Run a story with one machine that is up, and has never been ours."""
-
-    def run(story: Story, **more: object) -> None:
-        async def main() -> None:
-            machine = await toy(tmp_path / "toys", NAME, **more)
-            machines = ToyMachines({NAME: machine.place})
-            installed, told = Installed({NAME: machine}), []
-            provider = RemoteProvider(
-                LAB, LabDirectory(tmp_path / "lab"), machines, Acceleration("kvm", "", 1.0),
-                BootKernel(Path("/vmlinuz"), "key"), installed, lasting=True, report=told.append,
-            )  # fmt: skip
-            bench = Bench(tmp_path, provider, machines, machine, installed, told)
-            try:
-                await asyncio.wait_for(story(bench), 60)
-            finally:
-                await provider._recorders.stop(NAME)
-                machine.server.close()
-
-        stub(tmp_path / "toys", monkeypatch)
-        monkeypatch.setattr("kdevops.providers.remote.ANSWER", 1.0)
-        monkeypatch.setattr("kdevops.providers.remote_reach._PAUSE", 0.05)
-        monkeypatch.setenv("XDG_RUNTIME_DIR", "")
-        asyncio.run(main())
-
-    return run
+play = remote_bench.play  # the fixture
 
 
 def test_a_machine_is_had_once_and_given_at_once_afterwards(play: Callable[..., None]) -> None:
@@ -263,123 +207,6 @@ def test_a_machine_that_is_silent_and_cannot_be_reset_says_what_would_mend_it(pl
         assert "`reset` of the machine" in str(caught.value.hint)
 
     play(story)
-
-
-def in_a_cloud(bench: Bench) -> RemoteProvider:
-    """The same machine, had of a cloud."""
-    said = {"type": "terraform", "cloud": "aws", "boot_timeout": 0.5}
-    lab = Lab.model_validate({"name": "toys", "provider": said})
-    return replace(bench.again(), lab=lab, lasting=False)
-
-
-@pytest.mark.parametrize("resets", [True, False])
-def test_a_machine_of_a_cloud_that_never_answers_is_told_to_cost_money(play: Callable[..., None], resets: bool) -> None:
-    async def story(bench: Bench) -> None:
-        bench.place(reset=bench.toy.resets_by() if resets else ())
-        provider = in_a_cloud(bench)
-        assert (await bench.provider.status())[0].state == "stopped", "somebody's own is nothing of the lab's yet"
-        assert (await provider.status())[0].state == "running", "also where making it was interrupted"
-        await provider.machines.start((NAME,))
-        bench.toy.server.close()
-        with pytest.raises(BootError, match=f"nobody answers at 127.0.0.1 port {bench.toy.port}$") as caught:
-            await provider.up(NAME)
-        hint = str(caught.value.hint)
-        assert "is there still and costs money: kdevops up waits for it again, kdevops down destroys it" in hint
-        assert "provider.boot_timeout" in hint
-        assert "provider.allow" in hint
-        assert "provider.hosts" not in hint
-        assert ("by hand" in hint) is not resets
-        (status,) = await provider.status()
-        assert (status.state, status.address, status.port) == ("running", "127.0.0.1", bench.toy.port)
-
-    play(story)
-
-
-def test_a_machine_that_was_taken_away_is_gone_and_another_one_is_made(play: Callable[..., None]) -> None:
-    async def story(bench: Bench) -> None:
-        state = bench.directory / "state"
-        state.write_text("running\n")
-        bench.place(state=("cat", str(state)))
-        guest = await bench.provider.up(NAME)
-        assert not await guest.gone()
-        state.write_text("shutting-down\n")
-        assert "was taken away: it is shutting-down" in await guest.gone()
-        (bench.toy.directory / "mute").touch()
-        other = await toy(bench.directory / "toys", "another")
-        bench.machines.places[NAME] = replace(other.place, state=("echo", "running"))
-        bench.installed.toys[NAME] = other
-        bench.provider._places.clear()
-        again = await bench.provider.up(NAME)
-        assert len(bench.machines.started) == 2
-        assert again.ssh.port == other.port
-        other.server.close()
-
-    play(story)
-
-
-def test_a_state_that_cannot_be_asked_for_is_no_proof_of_a_loss(play: Callable[..., None]) -> None:
-    async def story(bench: Bench) -> None:
-        bench.place(state=("false",))
-        assert not await (await bench.provider.up(NAME)).gone()
-
-    play(story)
-
-
-def test_another_boot_under_a_test_is_seen_and_brings_the_last_words(play: Callable[..., None]) -> None:
-    async def story(bench: Bench) -> None:
-        guest = await bench.provider.up(NAME)
-        bench.toy.boot()
-        record = "kdevops-pstore /sys/fs/pstore/dmesg-erst-1\nPanic#1 Part1\n<4>[ 1.0] Kernel panic - not syncing: x\n"
-        (bench.toy.directory / "pstore").write_text(record)
-        assert await guest.restarted()
-        assert "[ 1.0] Kernel panic" in guest.console.read_text()
-        assert not (bench.toy.directory / "pstore").exists()
-
-    play(story)
-
-
-def test_a_machine_that_hangs_is_in_no_other_boot(play: Callable[..., None]) -> None:
-    async def story(bench: Bench) -> None:
-        guest = await bench.provider.up(NAME)
-        (bench.toy.directory / "mute").touch()
-        assert not await guest.restarted()
-
-    play(story)
-
-
-def test_a_streamed_console_is_recorded_and_tells_of_the_end(play: Callable[..., None], tmp_path: Path) -> None:
-    source = tmp_path / "serial"
-    source.write_text("")
-
-    async def story(bench: Bench) -> None:
-        guest = await bench.provider.up(NAME)
-        assert guest.alive()
-        with source.open("a") as file:
-            file.write("[ 9.0] Kernel panic - not syncing: oh\n")
-        for _ in range(100):
-            await asyncio.sleep(0.05)
-            if not guest.alive():
-                break
-        assert not guest.alive()
-        assert guest.console.read_text().startswith("20")
-
-    play(story, console=("tail", "-n", "0", "-F", str(source)), console_streams=True)
-
-
-def test_a_polled_console_is_complete_when_a_loss_is_looked_at(play: Callable[..., None], tmp_path: Path) -> None:
-    source = tmp_path / "serial"
-    source.write_text("[ 1.0] hello\n")
-
-    async def story(bench: Bench) -> None:
-        guest = await bench.provider.up(NAME)
-        with source.open("a") as file:
-            file.write("[ 9.0] Kernel panic - not syncing: oh\n")
-        assert not await guest.gone()
-        text = guest.console.read_text()
-        assert text.count("hello") == 1
-        assert "Kernel panic" in text
-
-    play(story, console=("cat", str(source)), host_key=KEY)
 
 
 def test_a_disk_that_may_not_be_used_stops_everything(play: Callable[..., None]) -> None:
