@@ -85,11 +85,8 @@ class VagrantLab:
         """How to reach a machine that was started."""
         machine = self.machine(name)
         assert machine
-        lab, control, jump = (
-            self.directory,
-            socket_of(self.directory.guest(name), "ssh"),
-            jump_to(self.hypervisor(name)),
-        )
+        lab, jump = self.directory, jump_to(self.hypervisor(name))
+        control = socket_of(lab.guest(name), "ssh")
         return SshTarget(name, machine.host, machine.port, "root", lab.key, lab.known_hosts, control, jump)
 
     def watch(self, name: str, machine: Machine) -> DeathWatch:

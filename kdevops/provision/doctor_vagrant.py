@@ -36,24 +36,18 @@ class Translate(Protocol):
 
 async def check_vagrant(backend: Backend, translate: Translate, device: Path = Path("/dev/vboxdrv")) -> list[Check]:
     """A line for each thing; what cannot be asked because of one that failed before it has none."""
-    vagrant = await _check_version("vagrant", r"Vagrant (\S+)", _vagrant_package(), translate)
-    if backend == "virtualbox":
-        checks = [vagrant, *await _check_virtualbox(translate, device)]
-        # Of one that lacks its module, Vagrant says only that.
-        return [*checks, await _check_together(translate)] if all(check.ok for check in checks) else checks
-    return [vagrant, *await _plugins(vagrant, translate), *await _check_libvirt(translate)]
+    tools = await check_tools(backend, translate, device)
+    return [*tools, *(await _check_libvirt(translate) if backend == "libvirt" else ())]
 
 
 async def check_tools(backend: Backend, translate: Translate, device: Path = Path("/dev/vboxdrv")) -> list[Check]:
     """As `check_vagrant`, but nothing of libvirt's own: which of its daemons, pools and networks are used, a lab says."""
-    if backend == "virtualbox":
-        return await check_vagrant(backend, translate, device)
     vagrant = await _check_version("vagrant", r"Vagrant (\S+)", _vagrant_package(), translate)
-    return [vagrant, *await _plugins(vagrant, translate)]
-
-
-async def _plugins(vagrant: Check, translate: Translate) -> list[Check]:
-    return [await _check_plugin(translate)] if vagrant.ok else []
+    if backend == "libvirt":
+        return [vagrant, *([await _check_plugin(translate)] if vagrant.ok else [])]
+    checks = [vagrant, *await _check_virtualbox(translate, device)]
+    # Of one that lacks its module, Vagrant says only that.
+    return [*checks, await _check_together(translate)] if all(check.ok for check in checks) else checks
 
 
 def _vagrant_package() -> str:
