@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -14,6 +15,24 @@ sys.path.insert(0, str(Path(__file__).parent))
 @pytest.fixture(autouse=True)
 def _private_state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KDEVOPS_STATE", str(tmp_path_factory.mktemp("state")))
+
+
+@pytest.fixture(scope="session")
+def _no_hypervisors(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("no-hypervisors")
+    for name in ("VBoxManage", "libvirtd", "vagrant", "virsh"):
+        (directory / name).write_text(
+            f"#!/bin/sh\necho 'a test that boots nothing asked {name} of this machine' >&2\nexit 99\n"
+        )
+        (directory / name).chmod(0o755)
+    return directory
+
+
+@pytest.fixture(autouse=True)
+def _ask_no_hypervisor(request: pytest.FixtureRequest, _no_hypervisors: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test that boots nothing finds must not depend on the daemons that happen to run."""
+    if not request.node.get_closest_marker("e2e"):
+        monkeypatch.setenv("PATH", f"{_no_hypervisors}{os.pathsep}{os.environ['PATH']}")
 
 
 def pytest_configure() -> None:

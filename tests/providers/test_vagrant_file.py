@@ -18,7 +18,8 @@ from kdevops.paths import data_dir
 from kdevops.providers.guest_files import LabDirectory, ensure_keys
 from kdevops.providers.vagrant_file import DirectKernel, VagrantBox, prefix, render
 
-NEEDS_VAGRANT = pytest.mark.skipif(not shutil.which("vagrant"), reason="vagrant is needed")
+VAGRANT = shutil.which("vagrant")
+"""Found before a test starts: to the tests that boot nothing it is hidden, and this one only has it read a file."""
 MACHINE = """\
 name="MACHINE"
 storagecontrollername0="IDE"
@@ -276,12 +277,13 @@ def validate(root: Path, backend: str, home: Path) -> subprocess.CompletedProces
         "HOME": str(home), "VAGRANT_HOME": str(home / "vagrant.d"), "PATH": f"{tools}:{os.environ['PATH']}",
         "VAGRANT_DEFAULT_PROVIDER": backend, "VAGRANT_CHECKPOINT_DISABLE": "1", "VAGRANT_NO_COLOR": "1",
     }  # fmt: skip
+    assert VAGRANT
     return subprocess.run(
-        ["vagrant", "validate"], cwd=root, env=environment, capture_output=True, text=True, timeout=120, check=False
+        [VAGRANT, "validate"], cwd=root, env=environment, capture_output=True, text=True, timeout=120, check=False
     )
 
 
-@NEEDS_VAGRANT
+@pytest.mark.skipif(not VAGRANT, reason="vagrant is needed")
 @pytest.mark.parametrize("backend", ["libvirt", "virtualbox"])
 def test_vagrant_finds_the_file_valid_and_would_find_a_mistake(tmp_path: Path, backend: str) -> None:
     home = tmp_path / "home"

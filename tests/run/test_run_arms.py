@@ -2,135 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import platform
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from local_guest import LocalProvider, ShellSuite
+from arms_bench import SCRIPTS, Bench, Interrupted
+from arms_bench import two_arms as lab
+from local_guest import LocalProvider
 
-from kdevops.errors import ExitCode, InfrastructureError, UserError
-from kdevops.kernel.artifact import Artifact
+from kdevops.errors import ExitCode, UserError
 from kdevops.lab.arms import arms as arms_of
-from kdevops.lab.load import LoadedLab
-from kdevops.lab.model import Lab
-from kdevops.progress import Confirm, Progress, Report
-from kdevops.providers.base import GuestStatus
 from kdevops.results.baseline import Baseline, Entry, Table, save
-from kdevops.results.events import Note, RunEvent
-from kdevops.results.model import Counts, Outcome, RunState, Status, TestId
+from kdevops.results.model import Counts, RunState, Status, TestId
 from kdevops.results.store import PlannedRow, Store
 from kdevops.results.verdict import Verdict
-from kdevops.run import arms, hand, session
-from kdevops.run.build import Built
+from kdevops.run import session
 from kdevops.run.covered import covering
 from kdevops.run.lock import lab_lock
-from kdevops.run.places import Places
 from kdevops.run.record import lab_of
 from kdevops.run.session import Ended
 
 V = Verdict
-SCRIPTS = {
-    "always": "true",
-    "both": "exit 1",
-    "breaks": '[ "$KERNEL" = old ]',
-    "is-mended": '[ "$KERNEL" = new ]',
-}
-
-
-def lab(scripts: Mapping[str, str] = SCRIPTS, **changes: Any) -> Lab:
-    said: dict[str, Any] = {
-        "name": "ab",
-        "guests": {"count": 1},
-        "kernel": {"cmdline": "new"},
-        "compare": {"kernel": {"cmdline": "old"}},
-        "suites": {"commands": {"tests": dict(scripts)}},
-    }
-    return Lab.model_validate({**said, **changes})
-
-
-class _Interrupted(Exception):  # noqa: N818 - an end, no error
-    pass
-
-
-class Watcher:
-    """Takes everything; `breaks_at` ends the command where a test of this name is to start."""
-
-    def __init__(self) -> None:
-        self.events: list[RunEvent | Progress] = []
-        self.plans: list[list[str]] = []
-        self.breaks_at: tuple[str, str] | None = None
-
-    def handle(self, event: RunEvent | Progress) -> None:
-        self.events.append(event)
-        test, guest = getattr(event, "test", None), getattr(event, "guest", "")
-        if self.breaks_at and test and (test.name, guest) == self.breaks_at:
-            self.breaks_at = None
-            raise _Interrupted
-
-    def plan(self, rows: Sequence[PlannedRow], done: Mapping[TestId, Outcome] | None = None) -> None:
-        self.plans.append([row.id.name for row in rows if row.id not in (done or {})])
-
-    def confirm(self, lines: Sequence[str]) -> bool:
-        raise AssertionError(lines)
-
-    @property
-    def notes(self) -> list[str]:
-        return [event.text for event in self.events if isinstance(event, Note)]
-
-
-class Bench:
-    """Labs, of which the kernels are what stands on their command lines and the guests are this machine."""
-
-    def __init__(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.path = path
-        self.places = Places(path / "state", path / "cache")
-        self.watcher = Watcher()
-        self.built: list[str] = []
-        self.key = "kernel"
-        self.lacks: dict[str, set[str]] = {}
-        self.providers: dict[str, LocalProvider] = {}
-        for module in (session, hand):
-            monkeypatch.setattr(module, "build", self._build)
-            monkeypatch.setattr(module, "provider_for", self._provider_for)
-            if hasattr(module, "write_access"):
-                monkeypatch.setattr(module, "write_access", lambda *_: None)
-
-    async def _build(self, lab: Lab, places: Places, report: Report) -> Built:
-        self.built.append(lab.name)
-        commands = lab.suites.commands
-        assert commands
-        kernel = " ".join(lab.kernel.cmdline)
-        scripts = {name: f"KERNEL={kernel}\n{text}" for name, text in commands.tests.items()}
-        scripts = {name: text for name, text in scripts.items() if name not in self.lacks.get(lab.name, set())}
-        artifact = Artifact(self.key, places.cache, places.cache, platform.release(), None)
-        return Built(artifact, None, (ShellSuite(scripts, name="commands"),), origin={"key": "image"})
-
-    async def _provider_for(
-        self, lab: Lab, places: Places, built: Built, report: Report, confirm: Confirm
-    ) -> LocalProvider:
-        return self.providers.setdefault(lab.name, LocalProvider(self.path / "guests" / lab.name))
-
-    def start(self, lab: Lab, **options: Any) -> Ended:
-        loaded = LoadedLab(lab, self.path / "lab.yaml", "")
-        return asyncio.run(arms.start(loaded, self.places, self.watcher, **options))
-
-    def resume(self, run: int) -> Ended:
-        return asyncio.run(arms.resume(run, self.places, self.watcher))
-
-    def rerun(self, run: int) -> Ended:
-        return asyncio.run(session.rerun(run, self.places, self.watcher))
-
-    def runs(self) -> list[tuple[int, str, RunState]]:
-        with Store(self.places.state) as store:
-            return [(run.id, run.lab, run.state) for run in reversed(store.runs())]
-
-    def statuses(self, run: int) -> dict[str, str]:
-        with Store(self.places.state) as store:
-            return {test.name: outcome.status.value for test, outcome in store.outcomes(run).items()}
 
 
 @pytest.fixture
@@ -290,7 +184,7 @@ def test_only_a_complete_run_is_taken_from_the_store(bench: Bench) -> None:
 
 def test_interrupted_in_the_baseline_arm_both_are_gone_on_with(bench: Bench) -> None:
     bench.watcher.breaks_at = ("both", "ab-1")
-    with pytest.raises(_Interrupted):
+    with pytest.raises(Interrupted):
         bench.start(lab())
     states = bench.runs()
     assert [state for _, _, state in states] == [RunState.INTERRUPTED, RunState.PLANNED]
@@ -305,14 +199,14 @@ def test_interrupted_in_the_baseline_arm_both_are_gone_on_with(bench: Bench) -> 
 
 def test_resuming_the_baseline_arm_goes_on_with_the_one_that_waits_for_it(bench: Bench) -> None:
     bench.watcher.breaks_at = ("both", "ab-1")
-    with pytest.raises(_Interrupted):
+    with pytest.raises(Interrupted):
         bench.start(lab())
     assert verdicts(bench.resume(1)) == DIFFERENT
 
 
 def test_interrupted_in_the_arm_under_test_only_that_is_gone_on_with(bench: Bench) -> None:
     bench.watcher.breaks_at = ("both", "ab-dev-1")
-    with pytest.raises(_Interrupted):
+    with pytest.raises(Interrupted):
         bench.start(lab())
     assert [state for _, _, state in bench.runs()] == [RunState.COMPLETE, RunState.INTERRUPTED]
     bench.built.clear()
@@ -347,52 +241,6 @@ def test_the_run_under_test_is_not_begun_while_somebody_has_its_lab(bench: Bench
     ):
         bench.start(lab())
     assert bench.built == []
-
-
-def test_guests_of_both_arms_come_up_and_go_together(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
-
-    async def status(each: Lab, places: Places) -> tuple[GuestStatus, ...]:
-        asked.append(each.name)
-        return tuple(GuestStatus(name, "running") for name in each.guest_names())
-
-    asyncio.run(arms.up(lab(guests={"count": 2}), bench.places, bench.watcher.handle))
-    assert sorted(name for name, _ in bench.providers["ab"].boots) == ["ab-1", "ab-2"]
-    assert sorted(name for name, _ in bench.providers["ab-dev"].boots) == ["ab-dev-1", "ab-dev-2"]
-    assert bench.providers["ab-dev"].attach("ab-dev-1")
-    monkeypatch.setattr(hand, "status", status)
-    guests = asyncio.run(arms.status(lab(guests={"count": 2}), bench.places))
-    assert [guest.name for guest in guests] == ["ab-1", "ab-2", "ab-dev-1", "ab-dev-2"]
-    assert asked == ["ab", "ab-dev"]
-
-
-def test_every_arm_is_taken_down_though_one_fails(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    tried: list[str] = []
-
-    async def down(each: Lab, places: Places, *_: object) -> tuple[GuestStatus, ...]:
-        tried.append(each.name)
-        if each.name == "ab":
-            raise InfrastructureError("it does not end")
-        return ()
-
-    monkeypatch.setattr(hand, "down", down)
-    with pytest.raises(InfrastructureError, match="it does not end"):
-        asyncio.run(arms.down(lab(), bench.places))
-    assert tried == ["ab", "ab-dev"]
-
-
-def test_vagrants_machines_come_up_one_arm_after_the_other(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    at_work: list[str] = []
-
-    async def bring_up(each: Lab, *_: object, **__: object) -> tuple[GuestStatus, ...]:
-        at_work.append(each.name)
-        assert len(at_work) == 1
-        await asyncio.sleep(0.01)
-        at_work.remove(each.name)
-        return ()
-
-    monkeypatch.setattr(hand, "bring_up", bring_up)
-    asyncio.run(arms.up(lab(provider={"type": "vagrant"}), bench.places, bench.watcher.handle))
 
 
 def test_the_record_of_each_arm_is_a_lab_of_its_own(bench: Bench) -> None:

@@ -1,0 +1,71 @@
+"""Guests of two arms by hand: up, status and down."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from arms_bench import Bench
+from arms_bench import two_arms as lab
+
+from kdevops.errors import InfrastructureError
+from kdevops.lab.model import Lab
+from kdevops.providers.base import GuestStatus
+from kdevops.run import arms, hand
+from kdevops.run.places import Places
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    return Bench(tmp_path, monkeypatch)
+
+
+def test_guests_of_both_arms_come_up_and_go_together(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    async def status(each: Lab, places: Places) -> tuple[GuestStatus, ...]:
+        asked.append(each.name)
+        return tuple(GuestStatus(name, "running") for name in each.guest_names())
+
+    asyncio.run(arms.up(lab(guests={"count": 2}), bench.places, bench.watcher.handle))
+    assert sorted(name for name, _ in bench.providers["ab"].boots) == ["ab-1", "ab-2"]
+    assert sorted(name for name, _ in bench.providers["ab-dev"].boots) == ["ab-dev-1", "ab-dev-2"]
+    assert bench.providers["ab-dev"].attach("ab-dev-1")
+    monkeypatch.setattr(hand, "status", status)
+    guests = asyncio.run(arms.status(lab(guests={"count": 2}), bench.places))
+    assert [guest.name for guest in guests] == ["ab-1", "ab-2", "ab-dev-1", "ab-dev-2"]
+    assert asked == ["ab", "ab-dev"]
+
+
+def test_every_arm_is_taken_down_though_one_fails(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+
+    async def down(each: Lab, places: Places, *_: object) -> tuple[GuestStatus, ...]:
+        tried.append(each.name)
+        if each.name == "ab":
+            raise InfrastructureError("it does not end")
+        return ()
+
+    monkeypatch.setattr(hand, "down", down)
+    with pytest.raises(InfrastructureError, match="it does not end"):
+        asyncio.run(arms.down(lab(), bench.places))
+    assert tried == ["ab", "ab-dev"]
+
+
+def test_vagrants_machines_come_up_one_arm_after_the_other(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    at_work: list[str] = []
+
+    async def bring_up(each: Lab, *_: object, **__: object) -> tuple[GuestStatus, ...]:
+        at_work.append(each.name)
+        assert len(at_work) == 1
+        await asyncio.sleep(0.01)
+        at_work.remove(each.name)
+        return ()
+
+    async def foresee(*_: object) -> None:
+        """It would ask this machine's Vagrant and its hypervisors."""
+
+    monkeypatch.setattr(hand, "foresee", foresee)
+    monkeypatch.setattr(hand, "bring_up", bring_up)
+    asyncio.run(arms.up(lab(provider={"type": "vagrant"}), bench.places, bench.watcher.handle))
