@@ -23,7 +23,7 @@ from kdevops.cli.options import (
     set_option,
     yes_option,
 )
-from kdevops.errors import InfrastructureError
+from kdevops.errors import InfrastructureError, UserError
 
 if TYPE_CHECKING:
     from kdevops.lab.load import LoadedLab
@@ -132,29 +132,28 @@ def ssh(guest: str, command: tuple[str, ...]) -> None:
 @click.option("-i", "--interactive", is_flag=True, help="Type into the console; Ctrl-] leaves it.")
 @common_options
 def console(guest: str, *, lines: int, follow: bool, interactive: bool) -> None:
-    """Show what GUEST printed on its serial console, with the time of each line."""
+    """Show what GUEST printed on its serial console, with the time of each line; also when it never came up."""
+    from kdevops.guest.console import consoles, last_lines
     from kdevops.guest.sshconfig import find_guest
     from kdevops.paths import state_dir
     from kdevops.results.text import clean
 
-    path = find_guest(state_dir(), guest).parent / "guests" / guest / "console.log"
+    state = state_dir()
+    path = consoles(state).get(guest) or find_guest(state, guest).parent / "guests" / guest / "console.log"
     if interactive:
         from kdevops.providers.console_attach import attach
 
         attach(path.parent / "keeper.json", guest)
         return
-    for line in _last_lines(path, lines):
+    if not path.exists() and not follow:
+        raise UserError(
+            f"nothing was recorded of {guest}'s console",
+            hint=f"the lab names no console of it (docs/hosts.md); what its kernel said: kdevops ssh {guest} dmesg",
+        )
+    for line in last_lines(path, lines):
         click.echo(clean(line))
     if follow:
         asyncio.run(_follow(path))
-
-
-def _last_lines(path: Path, count: int) -> list[str]:
-    try:
-        text = path.read_bytes()[-(1 << 20) :].decode(errors="replace")
-    except FileNotFoundError:
-        return []
-    return text.splitlines()[-count:] if count else []
 
 
 async def _follow(path: Path) -> None:

@@ -17,21 +17,31 @@ _PUT_ASIDE = (".0", ".old")
 _PREFIX = len("2026-11-21T00:31:02.123Z ")
 
 
+def consoles(state: Path) -> dict[str, Path]:
+    """What was recorded of the guests' consoles, by guest; also of such as never came up, or went down since."""
+    return {path.parent.name: path for path in sorted(state.glob("labs/*/guests/*/console.log"))}
+
+
 def strip_prefix(line: str) -> str:
     """A console line without the time stamp that the recorder put before it."""
     return line[_PREFIX:] if len(line) >= _PREFIX and line[10:11] == "T" and line[_PREFIX - 2] == "Z" else line
 
 
-def tail(path: Path, lines: int = 25) -> str:
-    """The last lines of the console, time stamps stripped; empty where there is no console."""
+def last_lines(path: Path, count: int, limit: int = 1 << 20) -> list[str]:
+    """The last lines of the console as they were recorded, out of its last `limit` bytes; none without a console."""
     try:
         with path.open("rb") as file:
             size = file.seek(0, 2)
-            file.seek(max(0, size - (64 << 10)))
+            file.seek(max(0, size - limit))
             text = file.read().decode(errors="replace")
     except OSError:
-        return ""
-    return "\n".join(strip_prefix(line) for line in text.splitlines()[-lines:])
+        return []
+    return text.splitlines()[-count:] if count else []
+
+
+def tail(path: Path, lines: int = 25) -> str:
+    """The last lines of the console, time stamps stripped; empty where there is no console."""
+    return "\n".join(strip_prefix(line) for line in last_lines(path, lines, 64 << 10))
 
 
 def end_of(path: Path) -> int:
