@@ -37,8 +37,13 @@ class ConsoleFile:
 
     def __init__(self, path: Path, limit: int) -> None:
         self._path, self._limit = path, limit
-        self._file = path.open("ab", buffering=0)
-        self._fresh_line = True
+        self._file = path.open("ab+", buffering=0)
+        self._fresh_line = self._file.seek(0, 2) == 0 or self._last_byte() == b"\n"
+
+    @property
+    def at_line_start(self) -> bool:
+        """Whether what is written next begins a line."""
+        return self._fresh_line
 
     def write(self, data: bytes) -> None:
         """Record what the guest said."""
@@ -55,7 +60,11 @@ class ConsoleFile:
         if self._file.tell() > self._limit and ended:
             self._file.close()
             self._path.replace(self._path.with_name(self._path.name + ".old"))
-            self._file = self._path.open("ab", buffering=0)
+            self._file = self._path.open("ab+", buffering=0)
+
+    def _last_byte(self) -> bytes:
+        self._file.seek(-1, 2)
+        return self._file.read(1)
 
 
 class HaltWatch:

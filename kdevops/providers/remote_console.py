@@ -26,6 +26,10 @@ _AGAIN = 5.0
 _CANDIDATES = 1000
 _ANCHOR = 64
 
+_LINE_END = b"\r\n"
+_PADDING = _LINE_END + b"\0"
+"""What tools put behind an answer, and some clouds too: AWS's a line end of its own, Azure zeros up to a full page."""
+
 Complain = Callable[[str], None]
 
 
@@ -97,6 +101,7 @@ class Polled:
         self, argv: Sequence[str], path: Path, complain: Complain, lives: Callable[[], Awaitable[bool]]
     ) -> None:
         self._argv, self._file, self._complain, self._lives = tuple(argv), ConsoleFile(path, LIMIT), complain, lives
+        self._told = ""
         self._kept = path.with_name("console.seen")
         self._seen = self._kept.read_bytes() if self._kept.exists() else b""
         self._asking = asyncio.Lock()
@@ -120,7 +125,7 @@ class Polled:
         await _end(self._task)
 
     async def ask(self) -> bytes:
-        """The end of what the console has said. Raises CommandError."""
+        """The end of what the console has said, without what is only the end of an answer. Raises CommandError."""
         kept = bytearray()
 
         def keep(chunk: bytes) -> None:
@@ -128,19 +133,24 @@ class Polled:
             del kept[:-WINDOW]
 
         await run(self._argv, timeout=_ASKING, on_bytes=keep)
-        return bytes(kept)
+        return bytes(kept).rstrip(_PADDING)
 
     async def _news(self) -> bytes:
         async with self._asking:
             try:
                 now = await self.ask()
             except CommandError as error:
-                self._complain(error.message)
+                if error.message != self._told:  # it is asked again and again
+                    self._complain(error.message)
+                self._told = error.message
                 return b""
+            self._told = ""
             if fresh := fresh_part(self._seen, now):
-                self._file.write(fresh)
+                self._file.write(fresh.lstrip(_LINE_END) if self._file.at_line_start else fresh)
                 self._seen = (self._seen + fresh)[-WINDOW:]
                 write_atomic(self._kept, self._seen, mode=0o600)
+            elif not self._file.at_line_start:  # no more will come of this line
+                self._file.write(b"\n")
             return fresh
 
     async def _look(self) -> None:
