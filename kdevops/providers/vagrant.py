@@ -129,7 +129,7 @@ class VagrantProvider:
                 self._record(name)
             if machine and usable and machine.boots == boots:
                 return self.remember(name, stay=stay)
-            if machine and machine.saved == boots and await self._boots.restored(name):
+            if machine and not fresh and machine.saved == boots and await self._boots.restored(name):
                 return self.remember(name, stay=stay)
             self.remember(name, boots="", saved="", spoilt=True)  # should we be killed here, it is made anew
             if self._known.vagrant.boot == "direct":

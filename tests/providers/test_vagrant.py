@@ -142,6 +142,21 @@ def test_a_machine_without_a_snapshot_is_booted_anew(bench: Bench) -> None:
     asyncio.run(story())
 
 
+def test_a_fresh_boot_is_none_of_those_before(bench: Bench) -> None:
+    """KUnit's results are what a kernel says as it boots: a snapshot would tell those of an old boot."""
+
+    async def story() -> None:
+        await (await bench.provider()).up("lab-1", extra_cmdline=["kunit.enable=1"], fresh=True, stay=True)
+        assert bench.said() == [UP, SAVE]
+        guest = await (await bench.provider()).up("lab-1", extra_cmdline=["kunit.enable=1"], fresh=True)
+        assert bench.said() == ["virsh destroy lab-1", UP, SAVE]
+        await guest.discard()
+        await (await bench.provider()).up("lab-1", extra_cmdline=["kunit.enable=1"])
+        assert bench.said() == [RESTORE]
+
+    asyncio.run(story())
+
+
 def test_what_was_begun_or_is_of_another_size_is_made_anew(bench: Bench) -> None:
     async def story() -> None:
         bench.refuse = True
