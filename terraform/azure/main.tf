@@ -150,8 +150,9 @@ locals {
     [for index in range(length(var.disks)) : "/dev/disk/azure/scsi1/lun${index}"]
   }
 
+  # The log is one string, which is text as tsv alone: as JSON, the default, its line ends are escaped.
   console_commands = { for name, machine in azurerm_linux_virtual_machine.node : name =>
-    ["az", "vm", "boot-diagnostics", "get-boot-log", "--ids", machine.id]
+    ["az", "vm", "boot-diagnostics", "get-boot-log", "--ids", machine.id, "--output", "tsv"]
   }
 
   # By force, which moves the machine to another host and takes minutes, so nobody waits for the command. Without force a guest

@@ -170,10 +170,11 @@ locals {
     [machine.name, "--project", machine.project, "--zone", machine.zone]
   }
 
-  # The last MiB.
-  console_commands = { for name, target in local.targets : name =>
-    concat(["gcloud", "compute", "instances", "get-serial-port-output"], target, ["--port", "1"])
-  }
+  # The last MiB, in the command's own form: the user's configuration may name another.
+  console_commands = { for name, target in local.targets : name => concat(
+    ["gcloud", "compute", "instances", "get-serial-port-output"], target,
+    ["--port", "1", "--format", "value[no-quote](contents)"],
+  ) }
 
   reset_commands = { for name, target in local.targets : name =>
     concat(["gcloud", "compute", "instances", "reset"], target, ["--quiet"])

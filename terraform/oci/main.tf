@@ -192,9 +192,10 @@ locals {
     concat(local.cli, ["action", "--action", "RESET", "--instance-id", machine.id])
   }
 
-  # One that was reset is starting for a while.
+  # One that was reset is starting for a while. Raw output is a word where JSON would have been, which oci_cli_rc may have turned
+  # into a table.
   state_commands = { for name, machine in oci_core_instance.node : name =>
-    concat(local.cli, ["get", "--instance-id", machine.id, "--raw-output", "--query", local.state])
+    concat(local.cli, ["get", "--instance-id", machine.id, "--output", "json", "--raw-output", "--query", local.state])
   }
   state = "data.\"lifecycle-state\" | (@ == 'STARTING' && 'RUNNING' || @)"
 }

@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,13 @@ MACHINES = {
     "oci": "oci_core_instance",
     "openstack": "openstack_compute_instance_v2",
 }
+FORMS = {
+    "azure": {"state": "--output tsv", "console": "--output tsv"},
+    "gce": {"state": "--format value(status)", "console": "--format value[no-quote](contents)"},
+    "oci": {"state": "--output json", "console": ""},
+    "openstack": {"state": "-f value", "console": ""},
+}
+"""Of each cloud: what makes the state one word and the console text. OpenStack's console is never put into any form."""
 BODY = re.compile(r'^(?:resource|data) "(\w+)" "(\w+)" (\{\n.*?^\}\n)', re.MULTILINE | re.DOTALL)
 ATTRIBUTE = re.compile(r"^  (\w+)( +)= (.+)$", re.MULTILINE)
 META = {"count", "for_each", "depends_on", "provider"}
@@ -158,11 +166,34 @@ class Attached:
 
     def planned(self, **variables: Any) -> dict[str, dict[str, Any]]:
         """What would be made with these variables, by address."""
+        return {address: change["after"] for address, change in self._changes(variables).items()}
+
+    def actions(self, **variables: Any) -> dict[str, list[str]]:
+        """What would be done with these variables to what there is, by address."""
+        return {address: change["actions"] for address, change in self._changes(variables).items()}
+
+    def _changes(self, variables: dict[str, Any]) -> dict[str, dict[str, Any]]:
         self.write(variables)
         code, answer = self.run("plan", "-out", "plan", "-no-color")
         assert code == 0, answer
         changes = json.loads(self.run("show", "-json", "plan")[1])["resource_changes"]
-        return {change["address"]: change["change"]["after"] for change in changes if change["mode"] == "managed"}
+        return {change["address"]: change["change"] for change in changes if change["mode"] == "managed"}
+
+    @contextmanager
+    def applied(self, **variables: Any) -> Iterator[dict[str, Any]]:
+        """The outputs, as long as what these variables ask for is there."""
+        self.write(variables)
+        code, answer = self.run("apply", "-auto-approve", "-no-color")
+        assert code == 0, answer
+        try:
+            yield {name: each["value"] for name, each in json.loads(self.run("output", "-json")[1]).items()}
+        finally:
+            self.state.unlink()
+
+    @property
+    def state(self) -> Path:
+        """Where Terraform keeps what there is; the stub keeps nothing."""
+        return self.module / "terraform.tfstate"
 
 
 @pytest.fixture(scope="module", params=OWN)
@@ -294,6 +325,16 @@ def test_what_one_cloud_cannot_do_is_refused_with_words(attached: Attached) -> N
         if cloud == attached.cloud:
             told = {error["detail"] for error in attached.refusals(**variables)}
             assert any(words in each for each in told), (variables, told)
+
+
+def test_what_is_read_says_in_which_form_it_is_wanted(attached: Attached) -> None:
+    """Somebody may have configured a cloud's command line to print tables."""
+    words = FORMS[attached.cloud]
+    with attached.applied(disks=DISKS) as outputs:
+        for name, command in outputs["state_commands"].items():
+            assert words["state"] in " ".join(command), name
+        for name, command in outputs["console_commands"].items():
+            assert words["console"] in " ".join(command), name
 
 
 def test_only_those_who_may_are_let_in(attached: Attached) -> None:
