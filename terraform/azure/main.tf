@@ -112,6 +112,13 @@ resource "azurerm_linux_virtual_machine" "node" {
       condition     = local.image_name == null || try(length(local.image_name) == 4, false)
       error_message = "An image of Azure is PUBLISHER:OFFER:SKU:VERSION, or the id of a resource: /subscriptions/…"
     }
+
+    # Azure detaches the root disk of a machine that it deletes, and the provider cannot say otherwise. Terraform knows nothing of
+    # such a disk, so only a group that is the lab's own takes it along.
+    precondition {
+      condition     = !(var.spot && var.resource_group != "")
+      error_message = "A spot machine that Azure takes away leaves its root disk behind, which would stay in ${var.resource_group} and cost money for ever: leave out spot, or resource_group, for a group of the lab's own that goes with all that is in it."
+    }
   }
 }
 
