@@ -132,10 +132,14 @@ class VagrantProvider:
             if machine and not fresh and machine.saved == boots and await self._boots.restored(name):
                 return self.remember(name, stay=stay)
             self.remember(name, boots="", saved="", spoilt=True)  # should we be killed here, it is made anew
-            if self._known.vagrant.boot == "direct":
-                await self._boots.directly(name, self._booted, words, again=machine is not None)
-            else:
-                await self._boots.installed(name, words, usable=bool(usable), again=machine is not None)
+            try:
+                if self._known.vagrant.boot == "direct":
+                    await self._boots.directly(name, self._booted, words, again=machine is not None)
+                else:
+                    await self._boots.installed(name, words, usable=bool(usable), again=machine is not None)
+            except BaseException:
+                await self._leave_nothing(name, stay=stay)
+                raise
             self.remember(name, boots=boots, kernel=self._booted.key, stay=stay, spoilt=False)
             await self._boots.save(name, boots)
             return self.remember(name)
@@ -192,6 +196,20 @@ class VagrantProvider:
             await self.remove(name)
             return None
         return machine
+
+    async def _leave_nothing(self, name: str, *, stay: bool) -> None:
+        """Remove a machine that did not come up; one that came so far as to be reached is left to whoever wanted it."""
+        machine = self._known.machine(name)
+        if machine is None or machine.host:
+            return
+        if stay:
+            self._progress(f"{name} may be left half made, kdevops down removes it")
+            return
+        self._progress(f"{name} is removed, for it did not come up")
+        try:
+            await asyncio.shield(self.remove(name))
+        except KdevopsError as error:
+            self._progress(f"{name} could not be removed, kdevops down tries again: {error.message}")
 
     async def _answers(self, name: str) -> bool:
         guest = self.attach(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import ipaddress
 import os
@@ -24,6 +25,8 @@ T = TypeVar("T")
 _SNAPSHOT = "kdevops"
 _SHORT = 180.0
 """Seconds that a command may take which starts no guest; Vagrant alone needs one to start."""
+_GRACE = 30.0
+"""Seconds that an interrupted `vagrant up` has: on SIGINT it stops at its next step, and removes what it began."""
 _TOLD = re.compile(r" {4}([A-Za-z0-9-]+): SSH address: (\S+):(\d{1,5})$")
 """What `vagrant up` says of a machine once it is there (plugins/communicators/ssh/communicator.rb of its sources)."""
 _FOREIGN = ("VAGRANT_CWD", "VAGRANT_DOTFILE_PATH", "VAGRANT_VAGRANTFILE", "VAGRANT_DEFAULT_PROVIDER")
@@ -51,6 +54,7 @@ class VagrantTool:
     backend: str
     on_line: Callable[[str], None] | None = None
     _told: dict[str, Address] = field(default_factory=dict, repr=False, compare=False)
+    _starting: dict[str, asyncio.Event] = field(default_factory=dict, repr=False, compare=False)
 
     async def up(self, names: Sequence[str], *, timeout: float, provision: bool | None = None) -> None:
         """Create and start machines; those that run are left alone."""
@@ -61,10 +65,21 @@ class VagrantTool:
         def work(vagrant: Vagrant) -> None:
             vagrant.up(vm_name=chosen, provider=self.backend, provision=provision)
 
-        await self._call("up", work, timeout, self._hear)
+        ended = asyncio.Event()
+        self._starting.update(dict.fromkeys(names, ended))
+        try:
+            await self._call("up", work, timeout, self._hear, _GRACE)
+        finally:
+            ended.set()
 
     async def destroy(self, names: Sequence[str] = ()) -> None:
-        """Remove machines and their disks; all of the Vagrantfile without names."""
+        """Remove machines and their disks; all of the Vagrantfile without names.
+
+        An `up` of ours that is still at work on one of them is waited for: Vagrant lets nobody else touch it.
+        """
+        for name in names or tuple(self._starting):
+            if starting := self._starting.get(name):
+                await starting.wait()
         await self._call("destroy", lambda it: it.destroy(vm_name=_chosen(names)), _SHORT + 10 * len(names))
 
     async def states(self) -> dict[str, str]:
@@ -107,12 +122,17 @@ class VagrantTool:
                 self._told[found[1]] = Address(str(ipaddress.ip_address(found[2].strip("[]"))), int(found[3]))
 
     async def _call(
-        self, command: str, work: Callable[[Vagrant], T], timeout: float, hear: Callable[[str], None] | None = None
+        self,
+        command: str,
+        work: Callable[[Vagrant], T],
+        timeout: float,
+        hear: Callable[[str], None] | None = None,
+        grace: float = 0.0,
     ) -> T:
         """Have python-vagrant do `work` in a thread, with its subprocesses run by this event loop."""
         try:
             return await in_thread(
-                lambda door: work(_vagrant(self.root, door)), lambda argv: self._run(argv, timeout, hear)
+                lambda door: work(_vagrant(self.root, door)), lambda argv: self._run(argv, timeout, hear, grace)
             )
         except CommandError as error:
             if error.returncode is None and "did not finish" in error.message:
@@ -121,7 +141,9 @@ class VagrantTool:
                 ) from None
             raise translate(error.output or error.message, command=f"vagrant {command}", log=self.log) from None
 
-    async def _run(self, argv: Sequence[str], timeout: float, hear: Callable[[str], None] | None = None) -> Completed:
+    async def _run(
+        self, argv: Sequence[str], timeout: float, hear: Callable[[str], None] | None, grace: float
+    ) -> Completed:
         said: list[str] = []
 
         def listen(line: str) -> None:
@@ -140,7 +162,16 @@ class VagrantTool:
         }
         unset = [word for name in _FOREIGN if name in os.environ for word in ("-u", name)]
         words = ["env", *unset, *argv] if unset else argv
-        done = await run(words, cwd=self.root, env=env, timeout=timeout, check=False, on_line=listen, log_to=self.log)
+        done = await run(
+            words,
+            cwd=self.root,
+            env=env,
+            timeout=timeout,
+            check=False,
+            on_line=listen,
+            log_to=self.log,
+            interrupt_grace=grace,
+        )
         if done.returncode != 0:
             # What is wrong stands in either stream.
             output = "\n".join(said[-500:])

@@ -43,6 +43,7 @@ class Bench:
         self.installed: list[tuple[str, ...]] = []
         self.refuse = False
         self.boot = "install"
+        self.told: list[str] = []
         for name, text in {"vagrant": VAGRANT, "virsh": VIRSH, "ssh": "#!/bin/sh\n"}.items():
             script = path / "bin" / name
             script.parent.mkdir(exist_ok=True)
@@ -72,6 +73,7 @@ class Bench:
             box=VagrantBox("kdevops/box"),
             kernel=BootKernel(self.path / "vmlinuz", "key"),
             install=self.install,
+            report=lambda progress: self.told.append(progress.detail),
         )
         await provider.render()
         return provider
@@ -97,6 +99,17 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
         server.shutdown(socket.SHUT_RDWR)
 
 
+ENDLESS = r"""#!/bin/sh
+echo "vagrant $*" >>"$SAID"
+case $1 in
+up)
+    trap 'sleep 0.5; rm "$SAID.up"; exit 1' INT TERM
+    : >"$SAID.up"
+    while :; do sleep 0.1; done ;;
+destroy) [ ! -e "$SAID.up" ] || { echo "another process is already executing an action on the machine" >&2; exit 1; } ;;
+esac
+"""
+"""A Vagrant whose guests never come up, and that takes a while to end."""
 UP, SAVE = "vagrant up lab-1 --provider=libvirt", "vagrant snapshot save --force lab-1 kdevops"
 RESTORE = "vagrant snapshot restore --no-provision lab-1 kdevops"
 
@@ -168,6 +181,56 @@ def test_what_was_begun_or_is_of_another_size_is_made_anew(bench: Bench) -> None
         assert bench.said() == ["virsh destroy lab-1", UP, SAVE]
         await (await bench.provider(memory="3GiB")).up("lab-1")
         assert bench.said() == ["vagrant destroy lab-1 --force", UP, SAVE]
+
+    asyncio.run(story())
+
+
+async def interrupted(bench: Bench, provider: VagrantProvider, *names: str, stay: bool = False) -> None:
+    """Have an `up` of these guests cancelled while Vagrant starts them."""
+    (bench.path / "bin/vagrant").write_text(ENDLESS)
+    ups = [asyncio.create_task(provider.up(name, stay=stay)) for name in names]
+    while not (bench.path / "said.up").exists():  # noqa: ASYNC110 - nobody tells of a file
+        await asyncio.sleep(0.05)
+    for up in ups:
+        up.cancel()
+    assert {type(each) for each in await asyncio.gather(*ups, return_exceptions=True)} == {asyncio.CancelledError}
+
+
+def test_an_interrupted_start_leaves_no_machine(bench: Bench) -> None:
+    async def story() -> None:
+        provider = await bench.provider(count=2)
+        await interrupted(bench, provider, "lab-1", "lab-2")
+        up, *destroyed = bench.said()
+        assert up == "vagrant up /^(lab-1|lab-2)$/ --provider=libvirt"
+        assert "".join(destroyed).count("lab-1") == 1
+        assert "".join(destroyed).count("lab-2") == 1
+        assert all(line.startswith("vagrant destroy") for line in destroyed)
+        assert not provider.has_machines
+
+    asyncio.run(story())
+
+
+def test_an_interrupted_start_of_a_guest_that_is_to_stay_is_told(bench: Bench) -> None:
+    async def story() -> None:
+        provider = await bench.provider()
+        await interrupted(bench, provider, "lab-1", stay=True)
+        assert bench.said() == [UP]
+        assert provider.has_machines, "so that the next command makes it anew"
+        assert "lab-1 may be left half made, kdevops down removes it" in bench.told
+
+    asyncio.run(story())
+
+
+def test_what_cannot_be_removed_hides_no_error(bench: Bench) -> None:
+    """And is not forgotten."""
+    (bench.path / "bin/vagrant").write_text('#!/bin/sh\necho "the $1 went wrong" >&2\nexit 1\n')
+
+    async def story() -> None:
+        provider = await bench.provider()
+        with pytest.raises(InfrastructureError, match="the up went wrong"):
+            await provider.up("lab-1")
+        assert provider.has_machines
+        assert "the destroy went wrong" in bench.told[-1]
 
     asyncio.run(story())
 

@@ -26,6 +26,7 @@ ssh-config)
         printf 'Host lab-%s\n  HostName 192.168.121.%s\n  User vagrant\n  Port 22\n  IdentityFile "/a b/key"\n\n' $number $number
     done ;;
 up)
+    [ -z "$SLOW" ] || { trap 'sleep 1; : >"$SAID.cleaned"; exit 1' INT; while :; do sleep 0.1; done; }
     [ -z "$SILENT" ] || exit 0
     echo '==> lab-1: Starting domain.'
     printf '    lab-1: SSH address: 192.168.121.7:22\n    lab-1: SSH address: 6.6.6.6:22\n'
@@ -127,6 +128,14 @@ def test_a_command_that_does_not_end_is_ended_at_its_deadline_and_on_cancel(tmp_
     with pytest.raises(InfrastructureError, match="did not finish within"):
         asyncio.run(tool(tmp_path)._call("destroy", lambda it: it.destroy(vm_name="lab-1"), 0.5))
     assert time.monotonic() - began < 30
+
+
+def test_an_up_that_is_stopped_may_clean_up(tmp_path: Path, said: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Vagrant does so on SIGINT."""
+    monkeypatch.setenv("SLOW", "1")
+    with pytest.raises(InfrastructureError, match="did not finish within"):
+        asyncio.run(tool(tmp_path).up(["lab-1"], timeout=1))
+    assert Path(f"{said}.cleaned").exists()
 
 
 def test_without_vagrant_it_is_said_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
