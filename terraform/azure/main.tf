@@ -50,6 +50,12 @@ resource "azurerm_resource_group" "lab" {
   tags     = local.tags
 }
 
+# What a machine is made anew for. A newer image is no reason, so machines ignore it unless one of these changed. Of itself the
+# provider would give a running machine another size, which restarts it, or leaves it deallocated.
+resource "terraform_data" "machine" {
+  input = [var.architecture, local.image, local.instance_type]
+}
+
 resource "azurerm_linux_virtual_machine" "node" {
   for_each = var.kdevops_nodes
 
@@ -108,6 +114,9 @@ resource "azurerm_linux_virtual_machine" "node" {
   tags = local.tags
 
   lifecycle {
+    ignore_changes       = [source_image_id, source_image_reference]
+    replace_triggered_by = [terraform_data.machine]
+
     precondition {
       condition     = local.image_name == null || try(length(local.image_name) == 4, false)
       error_message = "An image of Azure is PUBLISHER:OFFER:SKU:VERSION, or the id of a resource: /subscriptions/…"

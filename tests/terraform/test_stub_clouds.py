@@ -50,6 +50,13 @@ FORMS = {
     "openstack": {"state": "-f value", "console": ""},
 }
 """Of each cloud: what makes the state one word and the console text. OpenStack's console is never put into any form."""
+NEWER = {
+    "azure": [r'("version": )"latest"'],
+    "gce": [r'("image": )"self_link-\w+"'],
+    "oci": [r'("source_id": )"id-\w+"'],
+    "openstack": [r'("uuid": )"ids-\w+"'],
+}
+"""Of each cloud: where its state has the image that was looked up, and before what."""
 BODY = re.compile(r'^(?:resource|data) "(\w+)" "(\w+)" (\{\n.*?^\}\n)', re.MULTILINE | re.DOTALL)
 ATTRIBUTE = re.compile(r"^  (\w+)( +)= (.+)$", re.MULTILINE)
 META = {"count", "for_each", "depends_on", "provider"}
@@ -95,6 +102,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("azure", {"image": "Debian:debian-12"}, "PUBLISHER:OFFER:SKU:VERSION"),
     ("azure", {"allowed_cidrs": ["2001:db8::/64"]}, "one range of IPv4"),
     ("azure", {"subscription_id": "mine"}, "is a UUID"),
+    ("azure", {"spot": True, "resource_group": "team"}, "leaves its root disk behind"),
     ("oci", {"compartment_id": "mine"}, "ocid1.compartment"),
     ("oci", {"disks": [50, 20]}, "50 GiB at least, and one of 20"),
     ("oci", {"zone": "AD-9"}, "no availability domain AD-9"),
@@ -400,6 +408,21 @@ def test_azure_image_by_id_and_group_that_exists(attached: Attached) -> None:
     assert (machine["source_image_id"], machine["source_image_reference"]) == (group, [])
     assert machine["resource_group_name"] == "team"
     assert "azurerm_resource_group.lab[0]" not in planned
+
+
+def test_another_image_or_type_replaces_machines_and_a_newer_image_does_not(attached: Attached) -> None:
+    with attached.applied() as outputs:
+        machines = [f'{MACHINES[attached.cloud]}.node["{name}"]' for name in outputs["identities"]]
+        for variables in ({"image": "another"}, {"architecture": "aarch64"}, {"instance_type": "another"}):
+            done = attached.actions(**variables)
+            assert [done[machine] for machine in machines] == [["delete", "create"]] * len(machines), variables
+        # What the cloud says now of the image that the machines are of is no longer what would be chosen.
+        state = attached.state.read_text()
+        for old in NEWER[attached.cloud]:
+            assert re.search(old, state), old
+            state = re.sub(old, r'\g<1>"of-last-year"', state)
+        attached.state.write_text(state)
+        assert {tuple(actions) for actions in attached.actions().values()} == {("no-op",)}
 
 
 @pytest.mark.parametrize("cloud", ["oci"], indirect=True, scope="module")
