@@ -173,7 +173,8 @@ class VagrantProvider:
             except KdevopsError as error:
                 trouble = error  # Vagrant may be wrong about what there is; what is found by name is there
         await self._boots.sweep()
-        if trouble and await self._hypervisors.found():
+        unseen = self.has_machines and self._hypervisors.silent
+        if trouble and (unseen or await self._hypervisors.found()):
             raise trouble
         shutil.rmtree(self._known.root / ".vagrant", ignore_errors=True)
         for name in self.lab.guest_names():

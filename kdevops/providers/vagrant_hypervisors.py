@@ -32,6 +32,11 @@ class Hypervisors:
     vagrant: Vagrant
     prefix: str
 
+    @property
+    def silent(self) -> bool:
+        """Whether nothing can be asked of them here, for want of virsh or VBoxManage: then nothing is found, nor removed."""
+        return not shutil.which("virsh" if self.vagrant.backend == "libvirt" else "VBoxManage")
+
     async def found(self) -> list[str]:
         """The names of the machines that are there. Raises CommandError when the hypervisor does not answer."""
         pattern = self._pattern("")
@@ -55,8 +60,7 @@ class Hypervisors:
             await _virsh(uri, "destroy", self.prefix + name, check=False)
 
     def _uris(self) -> tuple[str, ...]:
-        there = self.vagrant.backend == "libvirt" and shutil.which("virsh")
-        return self.vagrant.hypervisors if there else ()
+        return self.vagrant.hypervisors if self.vagrant.backend == "libvirt" and not self.silent else ()
 
     def _pattern(self, name: str) -> re.Pattern[str]:
         return re.compile(re.escape(self.prefix + name) + (_DISKS if name else ".*"))

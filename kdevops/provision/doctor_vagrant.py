@@ -37,23 +37,31 @@ class Translate(Protocol):
 async def check_vagrant(backend: Backend, translate: Translate, device: Path = Path("/dev/vboxdrv")) -> list[Check]:
     """A line for each thing; what cannot be asked because of one that failed before it has none."""
     tools = await check_tools(backend, translate, device)
-    return [*tools, *(await _check_libvirt(translate) if backend == "libvirt" else ())]
+    asks = backend == "libvirt" and all(check.ok for check in tools if check.name == "virsh")
+    return [*tools, *(await _check_libvirt(translate) if asks else ())]
 
 
 async def check_tools(backend: Backend, translate: Translate, device: Path = Path("/dev/vboxdrv")) -> list[Check]:
     """As `check_vagrant`, but nothing of libvirt's own: which of its daemons, pools and networks are used, a lab says."""
-    vagrant = await _check_version("vagrant", r"Vagrant (\S+)", _vagrant_package(), translate)
+    vagrant = await _check_version("vagrant", r"Vagrant (\S+)", _package("vagrant"), translate)
     if backend == "libvirt":
-        return [vagrant, *([await _check_plugin(translate)] if vagrant.ok else [])]
+        return [vagrant, *([await _check_plugin(translate)] if vagrant.ok else []), _check_virsh()]
     checks = [vagrant, *await _check_virtualbox(translate, device)]
     # Of one that lacks its module, Vagrant says only that.
     return [*checks, await _check_together(translate)] if all(check.ok for check in checks) else checks
 
 
-def _vagrant_package() -> str:
-    """The command that installs Vagrant; "" where the distribution has no package."""
-    command = install_command(tuple(it for it in needs(*this_distribution(), libvirt=True) if it.name == "vagrant"))
+def _package(name: str) -> str:
+    """The command that installs Vagrant or virsh; "" where the distribution has no package."""
+    command = install_command(tuple(it for it in needs(*this_distribution(), libvirt=True) if it.name == name))
     return f"sudo {command}" if command else ""
+
+
+def _check_virsh() -> Check:
+    if shutil.which("virsh"):
+        return Check("virsh", ok=True, detail="there")
+    mend = _package("virsh") or _INSTALL
+    return Check("virsh", ok=False, detail="missing, nothing else finds what Vagrant forgot", mend=mend)
 
 
 async def _check_plugin(translate: Translate) -> Check:

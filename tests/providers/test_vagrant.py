@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import socket
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -43,6 +44,7 @@ class Bench:
         self.installed: list[tuple[str, ...]] = []
         self.refuse = False
         self.boot = "install"
+        self.backend = "libvirt"
         self.told: list[str] = []
         for name, text in {"vagrant": VAGRANT, "virsh": VIRSH, "ssh": "#!/bin/sh\n"}.items():
             script = path / "bin" / name
@@ -65,7 +67,8 @@ class Bench:
 
     async def provider(self, **guests: Any) -> VagrantProvider:
         """As a new command has it, which knows only what was kept."""
-        said = {"name": "lab", "guests": guests, "provider": {"type": "vagrant", "boot": self.boot}}
+        wanted = {"boot": self.boot} if self.backend == "libvirt" else {"backend": self.backend}
+        said = {"name": "lab", "guests": guests, "provider": {"type": "vagrant", **wanted}}
         lab = Lab.model_validate({**said, "suites": {"commands": {"tests": {"nothing": "true"}}}})
         provider = VagrantProvider(
             lab,
@@ -258,5 +261,37 @@ def test_down_forgets_and_status_tells(bench: Bench) -> None:
         await provider.down()
         assert bench.said() == ["vagrant destroy --force"]
         assert (await bench.provider()).attach("lab-1") is None
+
+    asyncio.run(story())
+
+
+def without(bench: Bench, command: str) -> None:
+    """As on a machine that lacks it, whatever this one has."""
+    (bench.path / "bin" / command).unlink(missing_ok=True)
+    which = shutil.which
+    bench.monkeypatch.setattr(shutil, "which", lambda name: None if name == command else which(name))
+
+
+@pytest.mark.parametrize(("backend", "command"), [("libvirt", "virsh"), ("virtualbox", "VBoxManage")])
+def test_down_forgets_nothing_that_it_could_not_look_for(bench: Bench, backend: str, command: str) -> None:
+    async def story() -> None:
+        bench.backend = backend
+        await (await bench.provider()).up("lab-1", stay=True)
+        (bench.path / "bin/vagrant").write_text("#!/bin/sh\necho it went wrong >&2\nexit 1\n")
+        without(bench, command)
+        provider = await bench.provider()
+        with pytest.raises(InfrastructureError, match="it went wrong"):
+            await provider.down()
+        assert provider.attach("lab-1")
+
+    asyncio.run(story())
+
+
+def test_down_of_a_lab_without_machines_ends_well_where_nothing_can_be_asked(bench: Bench) -> None:
+    (bench.path / "bin/vagrant").write_text("#!/bin/sh\necho it went wrong >&2\nexit 1\n")
+    without(bench, "virsh")
+
+    async def story() -> None:
+        await (await bench.provider()).down()
 
     asyncio.run(story())

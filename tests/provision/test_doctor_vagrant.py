@@ -46,6 +46,7 @@ def test_a_machine_that_has_it_all(path: Path) -> None:
     assert {name: check.detail for name, check in checks.items()} == {
         "vagrant": "2.3.4",
         "plugin vagrant-libvirt": "0.11.2",
+        "virsh": "there",
         "libvirt": "answers at qemu:///system, libvirt 9.0.0, QEMU 7.2.22",
         "storage pool default": "active",
         "network default": "active",
@@ -63,7 +64,7 @@ def test_a_machine_that_has_it_all(path: Path) -> None:
 )
 def test_why_libvirt_does_not_answer(path: Path, reason: str, detail: str, mend: str) -> None:
     checks = look(path, HEALTHY | {"virsh": SOCKET.format(reason)})
-    assert list(checks) == ["vagrant", "plugin vagrant-libvirt", "libvirt"]
+    assert list(checks) == ["vagrant", "plugin vagrant-libvirt", "virsh", "libvirt"]
     assert not checks["libvirt"].ok
     assert detail in checks["libvirt"].detail
     assert checks["libvirt"].mend.startswith(mend)
@@ -84,17 +85,19 @@ def test_a_pool_that_is_stopped_and_a_network_that_is_not_there(path: Path) -> N
 
 def test_without_vagrant_and_libvirt(path: Path) -> None:
     checks = look(path, {})
-    assert list(checks) == ["vagrant", "libvirt"]
-    assert [check.detail for check in checks.values()] == ["missing", "virsh is not installed"]
-    assert checks["libvirt"].mend == "kdevops doctor --vagrant --install"
+    assert list(checks) == ["vagrant", "virsh"]
+    assert [check.detail for check in checks.values()] == ["missing", "missing, nothing else finds what Vagrant forgot"]
+    assert all(check.needed and not check.ok for check in checks.values())
 
 
-def test_the_package_of_vagrant_is_named(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_packages_are_named(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor_vagrant, "install_command", lambda needed: " ".join(need.package for need in needed))
     monkeypatch.setattr(doctor_vagrant, "this_distribution", lambda: ("debian", "bookworm"))
-    assert look(path, {})["vagrant"].mend == "sudo vagrant"
+    checks = look(path, {})
+    assert (checks["vagrant"].mend, checks["virsh"].mend) == ("sudo vagrant", "sudo libvirt-clients")
     monkeypatch.setattr(doctor_vagrant, "this_distribution", lambda: ("unknown", ""))
-    assert look(path, {})["vagrant"].mend == ""
+    checks = look(path, {})
+    assert (checks["vagrant"].mend, checks["virsh"].mend) == ("", "kdevops doctor --vagrant --install")
 
 
 def test_the_plugin_missing(path: Path) -> None:
