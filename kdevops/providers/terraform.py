@@ -239,7 +239,7 @@ class TerraformMachines:
             *(f"  {line}" for line in summary.lines),
             f"  to be gone by {wanted.expires:%Y-%m-%d %H:%M} UTC (provider.lifetime); kdevops down destroys all of it",
         )
-        again = before is not None and summary.made <= self._agreed and not summary.lost
+        again = before is not None and summary.made <= self._agreed and not (summary.lost or summary.resizes)
         if not summary.asks or again:
             for line in lines[:-1] if summary.lines else ():
                 self._tell(line.strip())

@@ -16,22 +16,31 @@ _VERBS = {
     ("create",): "make", ("update",): "change", ("delete",): "destroy", ("delete", "create"): "replace",
     ("create", "delete"): "replace", ("forget",): "forget",
 }  # fmt: skip
-_ORDER = ("make", "change", "replace", "destroy", "forget")
+_ORDER = ("make", "change", "resize", "replace", "destroy", "forget")
 _SIZES = ("instance_type", "machine_type", "vm_size", "size", "shape", "flavor_name")
 _GIB = ("size", "disk_size_gb", "size_in_gbs")
+# Of blocks within a machine.
+_INNER = (
+    ("shape_config", "ocpus", "OCPUs"), ("shape_config", "memory_in_gbs", "GiB"), ("os_disk", "disk_size_gb", "GiB"),
+    ("source_details", "boot_volume_size_in_gbs", "GiB"), ("root_block_device", "volume_size", "GiB"),
+)  # fmt: skip
 _WHO_GETS_IN = re.compile(r"(?:ingress|egress|security|secgroup|firewall)\w*_rule(?:_v\d)?$|_firewall$")
 """Types of resources that say who may reach ssh: they follow this machine's address, cost nothing and are not asked about."""
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """`lines` are for a person. `made` and `lost` are names of machines; `asks`, whether somebody has to agree."""
+    """`lines` are for a person. `made` and `lost` are names of machines; `asks`, whether somebody has to agree.
+
+    `resizes` says that something that is there is given another size, and costs more or less from then on.
+    """
 
     lines: tuple[str, ...]
     made: frozenset[str]
     lost: frozenset[str]
     asks: bool
     where: str = ""
+    resizes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +54,8 @@ class _Change:
 def summarise(plan: Mapping[str, Any], nodes: Collection[str], *, running: Collection[str] = ()) -> Summary:
     """What the JSON of a plan comes to, for the machines `nodes`, those that are there and those that are to be.
 
-    `running` are such of them as are in use now, and would be lost when they are replaced or destroyed.
+    `running` are such of them as are in use now: they would be lost when they are replaced or destroyed, and most clouds
+    restart a machine that is given another size.
     """
     changes = [change for each in _list(plan.get("resource_changes")) if (change := _change(each))]
     grouped: dict[tuple[str, str, str], list[str]] = defaultdict(list)
@@ -61,9 +71,13 @@ def summarise(plan: Mapping[str, Any], nodes: Collection[str], *, running: Colle
     endangered = sorted(lost & set(running))
     if endangered:
         lines.append(f"{_some(endangered)} run now, and all that is on them will be lost")
+    resized = {change.name for change in changes if change.verb == "resize"} & set(running) - lost
+    if resized:
+        lines.append(f"{_some(sorted(resized))} run now, and may be restarted by this")
     made = {change.name for change in changes if change.verb in {"make", "replace"}} & set(nodes)
     asks = any(change.verb != "change" and not _WHO_GETS_IN.search(change.kind) for change in changes)
-    return Summary(tuple(lines), frozenset(made), frozenset(lost), asks, _where(plan))
+    resizes = any(change.verb == "resize" for change in changes)
+    return Summary(tuple(lines), frozenset(made), frozenset(lost), asks, _where(plan), resizes)
 
 
 def _change(resource: object) -> _Change | None:
@@ -75,23 +89,36 @@ def _change(resource: object) -> _Change | None:
     verb = _VERBS.get(tuple(str(each) for each in _list(change.get("actions"))))
     if verb is None:
         return None
-    values = change.get("after") or change.get("before")
+    sizes = _sizes(change.get("after") or change.get("before"))
+    size = next(iter(sizes.values()), "")
+    if verb == "change":
+        before = _sizes(change.get("before"))
+        if differing := [told for key, told in sizes.items() if before.get(key) != told]:
+            verb, size = "resize", ", ".join(differing)
     index = resource.get("index")
     name = clean(index.partition(":")[0] if isinstance(index, str) else "", _TEXT)
-    return _Change(verb, clean(str(resource.get("type", "?")), _TEXT), _size(values), name)
+    return _Change(verb, clean(str(resource.get("type", "?")), _TEXT), size, name)
 
 
-def _size(values: object) -> str:
-    """How big a machine or a disk is, where the resource says so."""
+def _sizes(values: object) -> dict[str, str]:
+    """How big a machine or a disk is, where the resource says so: by the attribute's name, the most telling one first."""
     if not isinstance(values, dict):
-        return ""
-    for key in _SIZES:
-        if isinstance(values.get(key), str) and values[key]:
-            return clean(values[key], _TEXT)
-    for key in _GIB:
-        if isinstance(values.get(key), int) and not isinstance(values[key], bool):
-            return f"{values[key]} GiB"
-    return ""
+        return {}
+    words = {key: clean(values[key], _TEXT) for key in _SIZES if isinstance(values.get(key), str) and values[key]}
+    numbers = {key: _number(values.get(key), "GiB") for key in _GIB if key not in words}
+    for block, key, unit in _INNER:
+        for inner in _list(values.get(block))[:1]:
+            numbers[f"{block}.{key}"] = _number(inner.get(key), unit) if isinstance(inner, dict) else ""
+    return words | {key: told for key, told in numbers.items() if told}
+
+
+def _number(value: object, unit: str) -> str:
+    """A number, which some providers keep as text."""
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        value = int(value[:9])
+    if isinstance(value, float):
+        return f"{value:g} {unit}"
+    return clean(f"{value} {unit}", _TEXT) if isinstance(value, int) and not isinstance(value, bool) else ""
 
 
 def _where(plan: Mapping[str, Any]) -> str:

@@ -23,6 +23,7 @@ from kdevops.providers import terraform_record
 from kdevops.providers.guest_files import LabDirectory
 from kdevops.providers.machines import Place
 from kdevops.providers.terraform import TerraformMachines
+from kdevops.providers.terraform_plan import Summary
 from kdevops.providers.terraform_work import destroy
 
 TOY = Path(__file__).parent / "terraform_toy"
@@ -133,6 +134,17 @@ def test_what_would_be_made_is_asked_about_before_anything_is_made(bench: Bench)
     do(machines.start(NAMES))
     do(bench.machines().foresee(NAMES))
     assert len(bench.asked) == 2, "what there is is no question"
+
+
+def test_another_size_is_asked_about_though_the_machines_were_agreed_to(bench: Bench) -> None:
+    machines = bench.machines()
+    do(machines.start(NAMES))
+    record = terraform_record.load(bench.directory.path)
+    assert record
+    for resizes in (False, True):
+        found = Summary(("what becomes of it",), frozenset(), frozenset(), asks=True, resizes=resizes)
+        machines._ask(found, record, record)
+        assert len(bench.asked) == 1 + resizes
 
 
 def test_nothing_is_made_when_nobody_agrees(bench: Bench) -> None:

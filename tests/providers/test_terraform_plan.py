@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -76,6 +77,64 @@ def test_a_new_address_of_this_machine_is_not_asked_about() -> None:
     assert summarise(plan(change("aws_security_group", "create")), NODES).asks
 
 
+def update(kind: str, before: dict[str, Any], after: dict[str, Any], index: object = "x-1") -> dict[str, Any]:
+    found = change(kind, "update", index=index)
+    found["change"] |= {"before": {"tags": {}, **before}, "after": {"tags": {"expires": "later"}, **after}}
+    return found
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "after", "told"),
+    [
+        ("azurerm_linux_virtual_machine", {"size": "D2"}, {"size": "D4"}, "D4"),
+        ("aws_instance", {"instance_type": "a"}, {"instance_type": "b"}, "b"),
+        (
+            "azurerm_linux_virtual_machine",
+            {"size": "D2", "os_disk": [{"disk_size_gb": 30}]},
+            {"size": "D2", "os_disk": [{"disk_size_gb": 64}]},
+            "64 GiB",
+        ),
+        (
+            "oci_core_instance",
+            {"shape": "E4.Flex", "shape_config": [{"ocpus": 1, "memory_in_gbs": 8}]},
+            {"shape": "E4.Flex", "shape_config": [{"ocpus": 2, "memory_in_gbs": 16}]},
+            "2 OCPUs, 16 GiB",
+        ),
+    ],
+)
+def test_a_machine_of_another_size_is_asked_about_and_named_where_it_runs(
+    kind: str, before: dict[str, Any], after: dict[str, Any], told: str
+) -> None:
+    shown = plan(update(kind, before, after), update(kind, before, after, index="x-2"))
+    found = summarise(shown, NODES, running=("x-2",))
+    assert found.lines == (f"resize     2 {kind} ({told}): x-1, x-2", "x-2 run now, and may be restarted by this")
+    assert (found.made, found.lost, found.asks, found.resizes) == (frozenset(), frozenset(), True, True)
+    assert len(summarise(shown, NODES).lines) == 1
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [({"size": 20}, {"size": 40}), ({"size_in_gbs": "50"}, {"size_in_gbs": "64"})]
+)
+def test_a_bigger_disk_is_asked_about(before: dict[str, Any], after: dict[str, Any]) -> None:
+    found = summarise(plan(update("some_volume", before, after, index="x-1-disk-0")), NODES, running=NODES)
+    assert found.lines == (f"resize     1 some_volume ({next(iter(after.values()))} GiB)",)
+    assert found.asks
+    assert found.resizes
+
+
+def test_other_changes_go_on_unasked() -> None:
+    same = {
+        "size": "D2",
+        "size_in_gbs": "50",
+        "shape_config": [{"ocpus": 1.0}],
+        "os_disk": [{"disk_size_gb": 30, "a": 1}],
+    }
+    also = {"size": "D2", "size_in_gbs": 50, "shape_config": [{"ocpus": 1}], "os_disk": [{"disk_size_gb": 30, "a": 2}]}
+    found = summarise(plan(update("some_machine", same, also)), NODES, running=NODES)
+    assert found.lines == ("change     1 some_machine (D2): x-1",)
+    assert (found.asks, found.resizes) == (False, False)
+
+
 def test_nothing_to_do_is_nothing_to_say() -> None:
     assert summarise(plan(change("aws_vpc", "no-op")), NODES).lines == ()
 
@@ -93,7 +152,10 @@ JSON = st.recursive(
         st.lists(inner, max_size=3)
         | st.dictionaries(
             st.sampled_from(
-                ["resource_changes", "change", "actions", "mode", "type", "index", "after", "planned_values", "outputs"]
+                [
+                    *("resource_changes", "change", "actions", "mode", "type", "index", "after", "planned_values"),
+                    *("outputs", "size", "shape", "shape_config", "ocpus", "os_disk", "disk_size_gb"),
+                ]
             )
             | st.text(max_size=5),
             inner,
@@ -107,7 +169,7 @@ ODD = st.fixed_dictionaries(
         "mode": st.just("managed"),
         "type": JSON,
         "index": JSON,
-        "change": st.fixed_dictionaries({"actions": JSON, "after": JSON}),
+        "change": st.fixed_dictionaries({"actions": JSON | st.just(["update"]), "before": JSON, "after": JSON}),
     }
 ) | st.fixed_dictionaries(
     {"mode": st.just("managed"), "change": st.fixed_dictionaries({"actions": st.just(["create"]), "after": JSON})}
