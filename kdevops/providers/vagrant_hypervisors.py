@@ -19,6 +19,8 @@ from kdevops.lab.vagrant import Vagrant
 from kdevops.process import run
 
 _TIMEOUT = 60.0
+_ENGLISH = {"LC_ALL": "C", "LANGUAGE": ""}
+"""What they complain of is recognised in English only."""
 _LOCAL = {None, "localhost", "127.0.0.1", "::1"}
 _ON_A_TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
 _DISKS = r"(?:\..*|-[a-z]+\..*)?"
@@ -104,7 +106,7 @@ async def _virtualbox_machines(pattern: re.Pattern[str]) -> list[str]:
 
 
 async def _said(argv: list[str], *, check: bool = True) -> str:
-    done = await run(argv, timeout=_TIMEOUT, check=False)
+    done = await run(argv, env=_ENGLISH, timeout=_TIMEOUT, check=False)
     if check and done.returncode != 0:
         raise CommandError(
             f"{argv[0]} failed", argv=done.argv, returncode=done.returncode, output=done.stderr or done.stdout

@@ -159,6 +159,7 @@ class VagrantTool:
             "VAGRANT_NO_COLOR": "1",
             "VAGRANT_DEFAULT_PROVIDER": self.backend,
             "LC_ALL": "C.UTF-8",
+            "LANGUAGE": "",  # else what libvirt says to Vagrant is translated even so
         }
         unset = [word for name in _FOREIGN if name in os.environ for word in ("-u", name)]
         words = ["env", *unset, *argv] if unset else argv

@@ -24,7 +24,7 @@ _PLUGIN = "vagrant-libvirt"
 _INSTALL = "kdevops doctor --vagrant --install"
 _BUILDER = Path("/sbin/vboxconfig")
 """What Oracle's packages of VirtualBox build the kernel module with; those of Debian and Ubuntu have none."""
-_ENVIRONMENT = {"LC_ALL": "C", "VAGRANT_CHECKPOINT_DISABLE": "1", "VAGRANT_NO_COLOR": "1"}
+_ENVIRONMENT = {"LC_ALL": "C", "LANGUAGE": "", "VAGRANT_CHECKPOINT_DISABLE": "1", "VAGRANT_NO_COLOR": "1"}
 
 
 class Translate(Protocol):

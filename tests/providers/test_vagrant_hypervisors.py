@@ -69,6 +69,15 @@ def test_a_hypervisor_that_does_not_answer_is_told(lists: Path) -> None:
     assert "failed to connect" in error.value.output
 
 
+def test_complaints_are_in_the_language_that_they_are_known_in(lists: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
+    monkeypatch.setenv("LANGUAGE", "de")
+    (lists / "bin/virsh").write_text('#!/bin/sh\necho "$LC_ALL/$LANGUAGE" >&2\nexit 1\n')
+    with pytest.raises(CommandError) as error:
+        asyncio.run(Hypervisors(Vagrant(type="vagrant"), PREFIX).found())
+    assert error.value.output == "C/\n"
+
+
 def test_a_machine_is_switched_off_and_not_asked_to_shut_down(lists: Path) -> None:
     asyncio.run(Hypervisors(Vagrant(type="vagrant"), PREFIX).power_off("lab-1"))
     assert (lists / "said").read_text() == f"destroy {PREFIX}lab-1\n"

@@ -15,7 +15,7 @@ from kdevops.providers.vagrant_tool import Address, VagrantTool
 
 SCRIPT = r"""#!/bin/sh
 echo "$*" >>"$SAID"
-env | grep ^VAGRANT_ >"$SAID.env"
+env | grep -e ^VAGRANT_ -e ^LANGUAGE >"$SAID.env"
 case $1 in
 status)
     printf '1,lab-1,metadata,provider,libvirt\n1,lab-1,provider-name,libvirt\n1,lab-1,state,running\n'
@@ -48,6 +48,7 @@ def said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PATH", f"{script.parent}:{os.environ['PATH']}")
     monkeypatch.setenv("SAID", str(tmp_path / "said"))
     monkeypatch.setenv("VAGRANT_CWD", "/somewhere/else")
+    monkeypatch.setenv("LANGUAGE", "de")
     return tmp_path / "said"
 
 
@@ -64,6 +65,7 @@ def test_several_machines_are_one_command_and_its_words_are_seen(tmp_path: Path,
     environment = Path(f"{said}.env").read_text()
     assert "VAGRANT_CWD" not in environment, "it would work on somebody else's machines"
     assert "VAGRANT_DEFAULT_PROVIDER=libvirt" in environment
+    assert "LANGUAGE=\n" in environment, "it counts even in C.UTF-8"
 
 
 def test_states_and_addresses_of_all_machines_come_from_one_command_each(tmp_path: Path, said: Path) -> None:
