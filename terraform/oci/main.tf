@@ -91,6 +91,17 @@ resource "oci_core_instance" "node" {
     assign_public_ip = true
   }
 
+  # OCI may choose a card of hardware (VFIO) for an image that knows how to drive it, which the kernel that is tested does not
+  # (oracle-terraform-modules/terraform-oci-compute-instance #109). What is not named here is as the image has it; of its names for
+  # volumes OCI refuses any other setting (oracle/terraform-provider-oci #1564).
+  dynamic "launch_options" {
+    for_each = startswith(local.instance_type, "VM.") ? [true] : []
+
+    content {
+      network_type = "PARAVIRTUALIZED"
+    }
+  }
+
   instance_options {
     are_legacy_imds_endpoints_disabled = true # a guest's processes get no credentials by being tricked into a plain GET
   }

@@ -438,6 +438,17 @@ def test_oci_machine_is_flexible_and_preemptible(attached: Attached) -> None:
     assert fixed['oci_core_volume_attachment.disk["demo-1-disk-31"]']["device"] == "/dev/oracleoci/oraclevdag"
 
 
+@pytest.mark.parametrize("cloud", ["oci"], indirect=True, scope="module")
+def test_oci_machine_has_a_network_card_that_a_kernel_of_ours_drives(attached: Attached) -> None:
+    for shape, options in (
+        ("", [{"network_type": "PARAVIRTUALIZED"}]),
+        ("VM.Standard.A1.Flex", [{"network_type": "PARAVIRTUALIZED"}]),
+        ("BM.Standard.E4.128", []),
+    ):
+        machine = attached.planned(instance_type=shape)['oci_core_instance.node["demo-1"]']
+        assert machine["launch_options"] == options, shape
+
+
 @pytest.mark.parametrize("cloud", ["openstack"], indirect=True, scope="module")
 def test_openstack_network_that_exists(attached: Attached) -> None:
     planned = attached.planned(network="provider-net")
