@@ -78,13 +78,16 @@ _FACTS: Mapping[Cloud, _Facts] = {
 async def check_terraform(
     cloud: Cloud | None, version: Callable[[], Awaitable[str]], advice: Callable[[Cloud], Advice]
 ) -> list[Check]:
-    """A line for the tool, and with a cloud one for its own command line and one for credentials.
+    """A line for the tool, and with a cloud one for its own command line and one for credentials; one more where the two differ.
 
     `version` tells the tool's name and version, or raises KdevopsError. Of credentials only their existence is looked at: whether
     they are good, only the cloud knows.
     """
     tool = await _check_tool(version)
-    return [tool, *((_check_command(cloud), _check_credentials(cloud, advice(cloud))) if cloud else ())]
+    if not cloud:
+        return [tool]
+    accounts = _check_profile() if cloud == "oci" else ()
+    return [tool, _check_command(cloud), _check_credentials(cloud, advice(cloud)), *accounts]
 
 
 async def _check_tool(version: Callable[[], Awaitable[str]]) -> Check:
@@ -116,3 +119,17 @@ def _check_credentials(cloud: Cloud, advice: Advice) -> Check:
     return Check(
         name, ok=False, detail=f"{advice.message}, as far as can be seen in {looked}", mend=advice.hint, needed=False
     )
+
+
+def _check_profile() -> tuple[Check, ...]:
+    """A line where Oracle's command and Terraform's provider would use different profiles of ~/.oci/config.
+
+    The provider looks for its `config_file_profile` where internal/provider/provider.go of oracle/terraform-provider-oci says.
+    """
+    of_terraform = ("TF_VAR_config_file_profile", "OCI_CONFIG_FILE_PROFILE")
+    wanted = next((each for name in of_terraform if (each := os.environ.get(name))), "DEFAULT")
+    if (os.environ.get("OCI_CLI_PROFILE") or "DEFAULT") == wanted:
+        return ()
+    detail = "the oci command obeys OCI_CLI_PROFILE, Terraform OCI_CONFIG_FILE_PROFILE, and here they name different profiles"
+    mend = "name the profile in the lab file, provider.variables.profile, which both obey"
+    return (Check("profile of oci", ok=False, detail=detail, mend=mend, needed=False),)

@@ -12,7 +12,7 @@ variable "compartment_id" {
 }
 
 variable "profile" {
-  description = "The profile of ~/.oci/config to use; empty for DEFAULT, or what OCI_CLI_PROFILE says."
+  description = "The profile of ~/.oci/config to use. Empty for DEFAULT: Terraform does not look at OCI_CLI_PROFILE, which the command oci obeys."
   type        = string
   default     = ""
   nullable    = false

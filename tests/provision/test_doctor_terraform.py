@@ -41,7 +41,7 @@ def look(cloud: Cloud) -> tuple[Check, Check]:
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine that has nothing."""
     for name in os.environ:
-        if re.match(r"AWS_|GOOGLE_|ARM_|OS_|TF_VAR_", name):
+        if re.match(r"AWS_|GOOGLE_|ARM_|OCI_|OS_|TF_VAR_", name):
             monkeypatch.delenv(name)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -107,3 +107,29 @@ def test_a_file_is_seen_and_not_read(cloud: Cloud, home: Path, monkeypatch: pyte
             assert look(cloud)[1].detail == f"there, in {other}"
             monkeypatch.delenv(variable)
         usual.rmdir()
+
+
+@pytest.mark.parametrize(
+    ("variables", "differ"),
+    [
+        ({"OCI_CLI_PROFILE": "lab"}, True),
+        ({"OCI_CLI_PROFILE": "lab", "OCI_CONFIG_FILE_PROFILE": "other"}, True),
+        ({"OCI_CONFIG_FILE_PROFILE": "lab"}, True),
+        ({"OCI_CLI_PROFILE": "lab", "OCI_CONFIG_FILE_PROFILE": "lab"}, False),
+        ({"OCI_CLI_PROFILE": "lab", "OCI_CONFIG_FILE_PROFILE": "x", "TF_VAR_config_file_profile": "lab"}, False),
+        ({"OCI_CLI_PROFILE": "DEFAULT"}, False),
+        ({"OCI_CLI_PROFILE": ""}, False),
+    ],
+)
+def test_a_profile_that_the_command_of_oracle_alone_obeys_is_told(
+    variables: dict[str, str], differ: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert len(asyncio.run(check_terraform("aws", version, advice))) == 3
+    told = asyncio.run(check_terraform("oci", version, advice))[3:]
+    assert len(told) == differ
+    for check in told:
+        assert (check.name, check.ok, check.needed) == ("profile of oci", False, False)
+        assert set(re.findall(r"\w+_PROFILE", check.detail)) == {"OCI_CLI_PROFILE", "OCI_CONFIG_FILE_PROFILE"}
+        assert "provider.variables.profile" in check.mend
