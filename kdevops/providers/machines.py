@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,18 @@ class Place:
     state: tuple[str, ...] = ()
     console: tuple[str, ...] = ()
     console_streams: bool = False
+
+
+_ABSENT = re.compile(
+    r"not ?found|does not exist|no longer exists|NotAuthorizedOrNotFound|No \w+ found for|No \w+ with a name or ID of",
+    re.IGNORECASE,
+)
+"""How gcloud, az, aws, oci and openstack say on stderr that there is no such machine."""
+
+
+def is_absent(complaint: str) -> bool:
+    """Whether a `state` command that failed complained that there is no such machine, and not that it could not ask."""
+    return _ABSENT.search(complaint[-4096:]) is not None
 
 
 def is_running(printed: str) -> bool:

@@ -27,7 +27,7 @@ from kdevops.providers.acceleration import Acceleration
 from kdevops.providers.base import BootKernel, GuestStatus
 from kdevops.providers.guest_files import LabDirectory
 from kdevops.providers.installation import Install, Installation, boot_error
-from kdevops.providers.machines import Machines, Place, is_running
+from kdevops.providers.machines import Machines, Place, is_absent, is_running
 from kdevops.providers.remembered import DeathWatch, Machine
 from kdevops.providers.remote_console import Recorders, append
 from kdevops.providers.remote_guest import ANSWER, RemoteGuest
@@ -162,8 +162,10 @@ class RemoteProvider:
         try:
             state = (await run(place.state, timeout=_COMMAND)).stdout.strip()
         except CommandError as error:
-            self._tell(f"the state of {name} cannot be asked for: {error.message}")
-            return ""
+            if error.returncode is None or not is_absent(error.output):
+                self._tell(f"the state of {name} cannot be asked for: {error.message}")
+                return ""
+            state = ""
         return (
             ""
             if is_running(state)
@@ -217,7 +219,7 @@ class RemoteProvider:
         target = self._target(name, place)
         self._progress(f"{name} gets its kernel")
         try:
-            await self._installation(target, words, self.console(name), offset)
+            await self._installation(target, words, self.console(name))
         except BootError:
             await self._last_words(name, place)
             raise

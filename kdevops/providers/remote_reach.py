@@ -91,14 +91,15 @@ class Reach:
         """The key that cloud-init printed, waited for: a cloud shows a console with some delay. "" where it has none."""
         end = time.monotonic() + _CONSOLE
         while True:
+            trouble, hopeless = "", False
             try:
-                said = await console()
-            except InfrastructureError as error:
-                self.report(Progress(f"console of {name}", f"cannot be read: {error.message}", done=True))
-                return ""
-            if key := hostkeys.told_by(said.decode(errors="replace")):
-                return key
-            if time.monotonic() > end:
+                if key := hostkeys.told_by((await console()).decode(errors="replace")):
+                    return key
+            except InfrastructureError as error:  # there may be none yet, or too many questions were asked
+                trouble, hopeless = error.message, isinstance(error, CommandError) and error.returncode is None
+            if hopeless or time.monotonic() > end:
+                if trouble:
+                    self.report(Progress(f"console of {name}", f"cannot be read: {trouble}", done=True))
                 return ""
             await asyncio.sleep(_LOOK)
 

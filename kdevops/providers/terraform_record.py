@@ -56,9 +56,14 @@ def now() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
 
 
+def path_of(directory: Path) -> Path:
+    """Where the record of the lab in `directory` is."""
+    return directory / _NAME
+
+
 def load(directory: Path) -> Record | None:
     """The record of the lab in `directory`; None where no machine was begun. Raises InfrastructureError for a broken one."""
-    path = directory / _NAME
+    path = path_of(directory)
     try:
         return Record.model_validate_json(path.read_text())
     except FileNotFoundError:
@@ -72,12 +77,12 @@ def load(directory: Path) -> Record | None:
 
 def save(directory: Path, record: Record) -> None:
     """Remember, whole or not at all."""
-    write_atomic(directory / _NAME, record.model_dump_json(indent=1) + "\n", mode=0o600)
+    write_atomic(path_of(directory), record.model_dump_json(indent=1) + "\n", mode=0o600)
 
 
 def forget(directory: Path) -> None:
     """There are no machines any more."""
-    (directory / _NAME).unlink(missing_ok=True)
+    path_of(directory).unlink(missing_ok=True)
 
 
 def records(labs: Path) -> list[tuple[Path, Record | InfrastructureError]]:

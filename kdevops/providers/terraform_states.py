@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import re
 
 from kdevops.errors import CommandError
 from kdevops.process import run
 from kdevops.providers.guest_files import LabDirectory
-from kdevops.providers.machines import Place, is_running
+from kdevops.providers.machines import Place, is_absent, is_running
 from kdevops.providers.terraform_record import PlaceRecord, Record
 from kdevops.results.text import clean
 
 _QUESTION = 60.0
 """Seconds for a cloud to tell the state of one machine."""
-_ABSENT = re.compile(r"not ?found|does not exist|no longer exists|NotAuthorizedOrNotFound", re.IGNORECASE)
 
 
 async def states_of(record: Record) -> dict[str, str]:
@@ -33,6 +31,14 @@ async def states_of(record: Record) -> dict[str, str]:
     return dict(zip(record.nodes, states, strict=True))
 
 
+async def lost_sight_of(record: Record) -> list[str]:
+    """Machines that their cloud says run, "x-1 (i-0123)" each; asked when Terraform knows of none."""
+    asked = {name: place for name, place in record.places.items() if place.state}
+    states = await asyncio.gather(*map(_state, asked.values()))
+    running = [name for name, state in zip(asked, states, strict=True) if state == "running"]
+    return [f"{name} ({asked[name].identity})" for name in running]
+
+
 async def _state(place: PlaceRecord) -> str:
     if not place.state:
         return "running"
@@ -41,7 +47,7 @@ async def _state(place: PlaceRecord) -> str:
     except CommandError:
         return "unknown"
     if done.returncode != 0:
-        return "gone" if _ABSENT.search(done.stderr[-4096:]) else "unknown"
+        return "gone" if is_absent(done.stderr) else "unknown"
     state = clean(done.stdout[:200]).strip().lower()[:40]
     return "running" if is_running(state) else state or "gone"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from kdevops.errors import InfrastructureError
@@ -13,6 +14,7 @@ from kdevops.progress import Progress, Report
 from kdevops.providers import terraform_file, terraform_record
 from kdevops.providers.guest_files import LabDirectory
 from kdevops.providers.terraform_record import Record
+from kdevops.providers.terraform_states import lost_sight_of
 from kdevops.providers.terraform_tool import GRACE, TerraformTool, find_tool
 from kdevops.results.text import clean
 
@@ -35,10 +37,11 @@ async def destroy(
     """
     cache = cache or cache_dir()
     root = directory.path / "terraform"
-    if not terraform_file.is_rendered(root):
-        terraform_record.forget(directory.path)
-        return
     record = terraform_record.load(directory.path)
+    if not terraform_file.is_rendered(root):
+        if record:
+            raise _out_of_sight(record, [f"{name} ({place.identity})" for name, place in record.places.items()], root)
+        return
     local = root / "terraform.tfstate"
     if record is None and not local.exists() and not (root / "backend.tf.json").exists():
         return
@@ -46,6 +49,7 @@ async def destroy(
     await tool.check_version()
     await initialise(tool, report, cache)
     await tool.push_errored()
+    unknown = bool(record and record.places and not await tool.resources())
     report(Progress(STEP, "destroying"))
     await tool.destroy()
     plan = root / PLAN
@@ -61,9 +65,20 @@ async def destroy(
             hint="try again: kdevops down; what stays costs money and must go by hand",
             log=tool.log,
         )
+    if record and unknown and (running := await lost_sight_of(record)):
+        raise _out_of_sight(record, running, root)
     terraform_record.forget(directory.path)
     terraform_file.forget_backend(root)
     report(Progress(STEP, "destroyed, nothing is left", fraction=1.0, done=True))
+
+
+def _out_of_sight(record: Record, machines: Sequence[str], root: Path) -> InfrastructureError:
+    """There are machines, and Terraform has lost what it knew of them."""
+    named = clean(", ".join(machines) or ", ".join(record.nodes), 300)
+    return InfrastructureError(
+        f"Terraform knows nothing any more of machines of lab {record.lab} in {record.where}: {named}; {root} lost its files",
+        hint=f"they cost money: destroy them by hand, then remove {terraform_record.path_of(root.parent)}",
+    )
 
 
 def _still_there(record: Record | None) -> str | None:

@@ -62,6 +62,35 @@ def test_a_machine_that_was_taken_away_is_gone_and_another_one_is_made(play: Cal
     play(story)
 
 
+@pytest.mark.parametrize("reset", [True, False])
+def test_a_machine_that_its_cloud_has_forgotten_is_gone_and_another_one_is_made(
+    play: Callable[..., None], reset: bool
+) -> None:
+    """Google's and Azure's clouds delete a machine that they take away, and then their commands fail."""
+
+    async def story(bench: Bench) -> None:
+        state = bench.directory / "state"
+        state.write_text("running\n")
+        forgotten = "ERROR: The resource 'projects/p/zones/z/instances/toys-1' was not found"
+        bench.place(
+            state=("sh", "-c", f'cat {state} 2>/dev/null || {{ echo "{forgotten}" >&2; exit 1; }}'),
+            reset=("false",) if reset else (),
+        )
+        guest = await bench.provider.up(NAME)
+        state.unlink()
+        assert "was taken away: it is gone" in await guest.gone()
+        await guest.discard()
+        other = await toy(bench.directory / "toys", "another")
+        bench.machines.places[NAME] = replace(other.place, state=("echo", "running"))
+        bench.installed.toys[NAME] = other
+        bench.provider._places.clear()
+        again = await bench.provider.up(NAME)
+        assert again.ssh.port == other.port
+        other.server.close()
+
+    play(story)
+
+
 def test_a_state_that_cannot_be_asked_for_is_no_proof_of_a_loss(play: Callable[..., None]) -> None:
     async def story(bench: Bench) -> None:
         bench.place(state=("false",))

@@ -311,6 +311,30 @@ def test_what_is_left_is_named(bench: Bench, monkeypatch: pytest.MonkeyPatch) ->
     assert bench.machines().known(), "so that it is not forgotten"
 
 
+def test_machines_that_terraform_lost_sight_of_are_not_forgotten(bench: Bench) -> None:
+    places = do(bench.machines().start(NAMES))
+    root = bench.directory.path / "terraform"
+    (root / "terraform.tfstate").unlink()
+    with pytest.raises(InfrastructureError) as caught:
+        do(bench.machines().stop())
+    assert f"x-1 ({places['x-1'].identity})" in str(caught.value)
+    assert str(bench.directory.path / "terraform.json") in (caught.value.hint or "")
+    assert bench.machines().known()
+    shutil.rmtree(root)
+    with pytest.raises(InfrastructureError, match=r"Terraform knows nothing any more of machines of lab x in toy r1: x-1 \("):
+        do(destroy(bench.directory, lambda _: None, cache=bench.path / "cache"))
+    assert bench.machines().known()
+
+
+def test_without_a_state_machines_that_are_gone_are_forgotten(bench: Bench) -> None:
+    do(bench.machines().start(NAMES))
+    (bench.directory.path / "terraform/terraform.tfstate").unlink()
+    for name in NAMES:
+        (bench.states / name).write_text("terminated")
+    do(bench.machines().stop())
+    assert not bench.machines().known()
+
+
 def test_a_state_that_could_not_be_saved_is_brought_in_first(bench: Bench) -> None:
     do(bench.machines().start(NAMES))
     root = bench.directory.path / "terraform"
