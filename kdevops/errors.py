@@ -6,6 +6,7 @@ the network or a tool did. Test results are neither: they are data, in `kdevops.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,10 @@ class CommandError(InfrastructureError):
 
 
 class BootError(InfrastructureError):
-    """A guest did not come up. `console` is the end of what it printed; all of it stands in `log` from `console_offset` on."""
+    """A guest did not come up. `console` is the end of what it printed.
+
+    All of it stands in `recorded` from `console_offset` on; `log` may be another's, Ansible's for one.
+    """
 
     def __init__(
         self,
@@ -75,12 +79,29 @@ class BootError(InfrastructureError):
         *,
         console: str = "",
         console_offset: int = 0,
+        recorded: Path | None = None,
+        hint: str | None = None,
+        log: Path | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, log=log or recorded)
+        self.console = console
+        self.console_offset = console_offset
+        self.recorded = recorded
+
+
+class PlayError(InfrastructureError):
+    """A playbook failed. `hosts` are the errors of those that it failed on; none are known where it ran on nobody."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hosts: Mapping[str, InfrastructureError] | None = None,
         hint: str | None = None,
         log: Path | None = None,
     ) -> None:
         super().__init__(message, hint=hint, log=log)
-        self.console = console
-        self.console_offset = console_offset
+        self.hosts = hosts or {}
 
 
 class LostGuestError(InfrastructureError):

@@ -16,8 +16,11 @@ async def in_thread(work: Callable[[Door], T], run: Callable[[Sequence[str]], Co
     """Have `work` done in a thread; the door it is given does `run` in this loop, and is cancelled when we are."""
     loop = asyncio.get_running_loop()
     running: list[asyncio.Task[Completed]] = []
+    cancelled = False
 
     async def start(argv: Sequence[str]) -> Completed:
+        if cancelled:
+            raise asyncio.CancelledError
         running.append(asyncio.ensure_future(run(argv)))
         return await running[-1]
 
@@ -28,6 +31,7 @@ async def in_thread(work: Callable[[Door], T], run: Callable[[Sequence[str]], Co
     try:
         return await asyncio.shield(thread)
     except asyncio.CancelledError:
+        cancelled = True
         for task in running:
             task.cancel()
         await asyncio.wait({thread})

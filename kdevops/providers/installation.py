@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kdevops.errors import BootError, InfrastructureError
+from kdevops.errors import BootError, InfrastructureError, PlayError
 from kdevops.guest import console as console_file
 from kdevops.guest.ssh import SshTarget
 from kdevops.providers.together import Together
@@ -27,21 +27,37 @@ class Installation:
     def __post_init__(self) -> None:
         self._together = Together(self._all)
 
-    async def __call__(self, target: SshTarget, words: tuple[str, ...], console: Path, offset: int) -> None:
+    async def __call__(self, target: SshTarget, words: tuple[str, ...], console: Path) -> None:
         """Have a guest that is up run the lab's kernel with these parameters.
 
-        Raises BootError, with what the guest's `console` said from `offset` on.
+        Raises BootError, with what the guest's `console` said meanwhile.
         """
+        offset = console_file.end_of(console)
         self._targets[target.name], self._words[target.name] = target, words
         try:
             await self._together(target.name)
         except InfrastructureError as error:
             raise boot_error(target.name, error, console, offset) from None
 
-    async def _all(self, names: tuple[str, ...]) -> None:
-        assert self.install
+    async def _all(self, names: tuple[str, ...]) -> Mapping[str, Exception]:
+        failed: dict[str, Exception] = {}
         for words in dict.fromkeys(self._words[name] for name in names):
-            await self.install([self._targets[name] for name in names if self._words[name] == words], words)
+            failed |= await self._some([name for name in names if self._words[name] == words], words)
+        return failed
+
+    async def _some(self, names: Sequence[str], words: Sequence[str]) -> dict[str, Exception]:
+        """Install it in these guests. Those that one play succeeded for are proven by another, without those that failed."""
+        assert self.install
+        failed: dict[str, Exception] = {}
+        while left := [name for name in names if name not in failed]:
+            try:
+                await self.install([self._targets[name] for name in left], words)
+            except InfrastructureError as error:
+                told = error.hosts if isinstance(error, PlayError) else {}
+                failed |= {name: told.get(name, error) for name in left if name in told or not told.keys() & set(left)}
+            else:
+                break
+        return failed
 
 
 def boot_error(name: str, error: InfrastructureError, console: Path, offset: int) -> BootError:
@@ -53,4 +69,5 @@ def boot_error(name: str, error: InfrastructureError, console: Path, offset: int
         console_offset=offset,
         hint=error.hint,
         log=error.log or console,
+        recorded=console,
     )

@@ -220,7 +220,7 @@ class QemuProvider:
         spoken = "\n".join(console_file.read_since(process.console, offset)[-25:])
         silence = refusal or f"no answer over ssh within {deadline:.0f} s"
         what = _why_not_booted(ended=ended, silence=silence, complaint=complaint, spoken=spoken)
-        raise BootError(f"guest {name}: {what}", console=spoken, console_offset=offset, log=process.console)
+        raise BootError(f"guest {name}: {what}", console=spoken, console_offset=offset, recorded=process.console)
 
     async def _prepare(self, name: str, port: int, extra_cmdline: tuple[str, ...]) -> list[str]:
         """The guest's files, and the QEMU command line that uses them."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 _PATIENCE = 0.2
@@ -14,21 +14,24 @@ _PATIENCE = 0.2
 @dataclass
 class _Batch:
     names: list[str] = field(default_factory=list)
-    task: asyncio.Task[None] | None = None
+    task: asyncio.Task[Mapping[str, Exception] | None] | None = None
     waiting: int = 0
 
 
 @dataclass
 class Together:
-    """`work` is called with all names that were asked for since its last call, and never twice at a time."""
+    """`work` is called with all names that were asked for since its last call, and never twice at a time.
 
-    work: Callable[[tuple[str, ...]], Awaitable[None]]
+    It gives back what went wrong with each of them that it failed for; what it raises, it failed for all.
+    """
+
+    work: Callable[[tuple[str, ...]], Awaitable[Mapping[str, Exception] | None]]
     patience: float = _PATIENCE
     _open: _Batch | None = None
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def __call__(self, name: str) -> None:
-        """Have it done for `name`. Raises what `work` raises, for everybody who was in the same call.
+        """Have it done for `name`. Raises what went wrong with this one, or with everybody who was in the same call.
 
         The work ends early only when nobody waits for it any more.
         """
@@ -40,21 +43,24 @@ class Together:
         batch.waiting += 1
         assert batch.task
         try:
-            await asyncio.shield(batch.task)
+            failed = await asyncio.shield(batch.task)
         except asyncio.CancelledError:
             if batch.waiting == 1:
+                self._close(batch)  # who comes now would wait for what is cancelled
                 batch.task.cancel()
                 with contextlib.suppress(asyncio.CancelledError, Exception):
                     await batch.task
             raise
         finally:
             batch.waiting -= 1
+        if failed and name in failed:
+            raise failed[name]
 
-    async def _do(self, batch: _Batch) -> None:
+    async def _do(self, batch: _Batch) -> Mapping[str, Exception] | None:
         await asyncio.sleep(self.patience)
         async with self._lock:
             self._close(batch)
-            await self.work(tuple(dict.fromkeys(batch.names)))
+            return await self.work(tuple(dict.fromkeys(batch.names)))
 
     def _close(self, batch: _Batch) -> None:
         if self._open is batch:

@@ -45,14 +45,13 @@ class Boots:
         `again`: it was made before. Raises BootError.
         """
         console = self.known.console(name)
-        offset = console_file.end_of(console)
         if not usable:
             if again:
                 await self.hypervisors.power_off(name)
             self.known.keep_console(name)
             await self._start(name)
             self.known.remember(name, console=console_file.end_of(console))
-        await self.installation(self.known.target(name), words, console, offset)
+        await self.installation(self.known.target(name), words, console)
         self.known.remember(name, console=console_file.end_of(console))
 
     async def directly(self, name: str, kernel: BootKernel, words: tuple[str, ...], *, again: bool) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from kdevops.errors import InfrastructureError
+from kdevops.errors import InfrastructureError, KdevopsError
 from kdevops.providers.together import Together
 from kdevops.providers.vagrant_tool import Address, VagrantTool
 
@@ -39,8 +40,18 @@ class Group:
         """Seconds for a `vagrant up` of so many machines."""
         return self.boot_timeout * (_UP + _EACH * machines)
 
-    async def _start_all(self, names: tuple[str, ...]) -> None:
-        await self.tool.up(names, timeout=self.deadline(len(names)))
-        self._addresses |= await self.tool.addresses(names)
-        if lacking := [name for name in names if name not in self._addresses]:
-            raise InfrastructureError(f"vagrant does not say where the ssh of {lacking[0]} is", log=self.tool.log)
+    async def _start_all(self, names: tuple[str, ...]) -> Mapping[str, Exception]:
+        trouble: KdevopsError | None = None
+        came = names
+        try:
+            await self.tool.up(names, timeout=self.deadline(len(names)))
+        except KdevopsError as error:
+            if len(names) == 1:
+                raise
+            # One machine that does not come up is no reason to make the others anew.
+            trouble, states = error, await self.tool.states()
+            came = tuple(name for name in names if states.get(name) == "running")
+        if came:
+            self._addresses |= await self.tool.addresses(came)
+        unsaid = InfrastructureError("vagrant does not say where its ssh is", log=self.tool.log)
+        return {name: trouble or unsaid for name in names if name not in came or name not in self._addresses}

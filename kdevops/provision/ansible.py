@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
-from kdevops.errors import InfrastructureError
+from kdevops.errors import InfrastructureError, PlayError
 from kdevops.paths import data_dir
 from kdevops.progress import Progress, Report
 from kdevops.provision import mortal_playbook
@@ -29,6 +29,7 @@ _CANCEL_POLL = 0.5
 _MESSAGE_LIMIT = 400
 _SAYS_NOTHING = ("non-zero return code", "MODULE FAILURE", "Module result deserialization failed")
 """Beginnings of messages of Ansible's own, beside which the module's output says what happened."""
+_UNREACHABLE = "see whether the guest is up: kdevops status"
 _PASSWORD_PROMPT = r"^BECOME password:\s*$"  # noqa: S105 - what Ansible asks, not a password
 
 
@@ -56,7 +57,7 @@ async def play(
     Everything that Ansible prints is appended to `log`. `extravars` stand on a command line: no secrets there. The
     password goes to Ansible's prompt and nowhere else.
 
-    Raises InfrastructureError with host, task and the module's message.
+    Raises PlayError with hosts, tasks and the modules' messages; InfrastructureError where Ansible cannot be run.
     """
     path = data_dir("playbooks") / playbook
     loop = asyncio.get_running_loop()
@@ -77,7 +78,7 @@ async def play(
     if status == "successful" and watcher.ok:
         report(Progress(watcher.step, f"{sum(watcher.changed.values())} changed", fraction=1.0, done=True))
         return PlayResult(watcher.ok, watcher.changed, time.monotonic() - started)
-    raise InfrastructureError(watcher.explain(path.name, status, timeout), hint=watcher.hint(), log=log)
+    raise watcher.error(path.name, status, timeout, log)
 
 
 def _arguments(
@@ -163,8 +164,8 @@ class _Watcher:
     sink: TextIO | None = None
     ok: dict[str, int] = field(default_factory=dict)
     changed: dict[str, int] = field(default_factory=dict)
-    failures: list[str] = field(default_factory=list)
-    unreachable: list[str] = field(default_factory=list)
+    failures: list[tuple[str, str]] = field(default_factory=list)
+    unreachable: list[tuple[str, str]] = field(default_factory=list)
     tail: deque[str] = field(default_factory=lambda: deque(maxlen=20))
 
     @property
@@ -183,30 +184,33 @@ class _Watcher:
             case "playbook_on_task_start":
                 self.report(Progress(self.step, _printable(str(data.get("task", "")))))
             case "runner_on_failed" if not data.get("ignore_errors"):
-                self.failures.append(
-                    f"{data.get('host')}, task “{data.get('task')}”: {_module_message(data.get('res') or {})}"
-                )
+                host, message = str(data.get("host")), _module_message(data.get("res") or {})
+                self.failures.append((host, f"{host}, task “{data.get('task')}”: {message}"))
             case "runner_on_unreachable":
-                self.unreachable.append(
-                    f"{data.get('host')} cannot be reached: {_module_message(data.get('res') or {})}"
-                )
+                host, message = str(data.get("host")), _module_message(data.get("res") or {})
+                self.unreachable.append((host, f"{host} cannot be reached: {message}"))
             case "playbook_on_stats":
                 self.ok, self.changed = dict(data.get("ok") or {}), dict(data.get("changed") or {})
         return False
 
-    def explain(self, playbook: str, status: str, timeout: float) -> str:
-        """Why the play is no success, in a sentence for each host."""
+    def error(self, playbook: str, status: str, timeout: float, log: Path) -> PlayError:
+        """Why the play is no success, for each host and for all."""
+        hosts: dict[str, InfrastructureError] = {}
+        for host, reason in reversed(self.unreachable + self.failures):  # of several, the first counts
+            unreachable = any(host == each for each, _ in self.unreachable)
+            message = f"playbook {playbook} failed on {_printable(reason)}"
+            hosts[host] = InfrastructureError(message, hint=_UNREACHABLE if unreachable else None, log=log)
+        hint = _UNREACHABLE if self.unreachable else None
+        return PlayError(self._explain(playbook, status, timeout), hosts=hosts, hint=hint, log=log)
+
+    def _explain(self, playbook: str, status: str, timeout: float) -> str:
         if reasons := self.unreachable + self.failures:
-            return f"playbook {playbook} failed on " + "; ".join(_printable(reason) for reason in reasons)
+            return f"playbook {playbook} failed on " + "; ".join(_printable(reason) for _, reason in reasons)
         if status == "timeout":
             return f"playbook {playbook} did not finish within {timeout:g} s and was stopped"
         if status == "successful":
             return f"playbook {playbook} found no host to work on"
         return f"playbook {playbook} could not be run: {_printable(next(self._complaints(), 'Ansible said nothing'))}"
-
-    def hint(self) -> str | None:
-        """What to try."""
-        return "see whether the guest is up: kdevops status" if self.unreachable else None
 
     def _complaints(self) -> Iterator[str]:
         yield from (line for line in self.tail if "ERROR" in line)

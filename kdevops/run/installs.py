@@ -15,6 +15,9 @@ from kdevops.provision import ansible, inventory
 from kdevops.run.build import Built
 from kdevops.run.places import Places
 
+_REBOOT = 600
+"""Seconds for a kernel to come up, at least; one that runs tests as it boots takes long under emulation."""
+_REBOOT_ACCELERATED = 120.0
 _INSTALL = 900.0
 """Accelerated seconds for a kernel to get into guests and boot there, all of them beside each other."""
 
@@ -45,7 +48,11 @@ async def install_kernel(
     """
     path = places.lab(lab.name) / f"inventory-{targets[0].name}.yaml"
     write_atomic(path, inventory.render(lab, targets), mode=0o600)
-    extravars: dict[str, Any] = {"bootlinux_artifact": _for_role(artifact), "bootlinux_cmdline": list(words)}
+    extravars: dict[str, Any] = {
+        "bootlinux_artifact": _for_role(artifact),
+        "bootlinux_cmdline": list(words),
+        "bootlinux_reboot_timeout": max(_REBOOT, round(_REBOOT_ACCELERATED * factor)),
+    }
     await ansible.play(
         "bootlinux.yml",
         inventory=path,

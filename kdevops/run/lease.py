@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from kdevops.errors import BootError, CommandError, InfrastructureError, LostGuestError
 from kdevops.guest import console
 from kdevops.guest.execute import Execution, Transcript, execute
+from kdevops.guest.printk import first_boot
 from kdevops.paths import write_atomic
 from kdevops.providers.base import Guest
 from kdevops.results.events import GuestChanged, Note
@@ -190,7 +191,9 @@ class Lease:
             guest = await self._ready(suite.cmdline(work.tests), fresh=True)
             outcomes = await suite.collect(work.tests, [], guest.ssh, timeout=timeout)
         except BootError as error:
-            lines = console.read_since(error.log, error.console_offset, limit=_BOOT_CONSOLE) if error.log else []
+            said = error.recorded and console.read_since(error.recorded, error.console_offset, limit=_BOOT_CONSOLE)
+            # Machines elsewhere say how their kernel of before ends, and after a panic come back with it.
+            lines = first_boot(said or [])
             outcomes = await suite.collect(work.tests, lines, None, timeout=timeout)
             if not outcomes:
                 raise  # the kernel did not get as far as the tests: nothing is known of them

@@ -84,3 +84,40 @@ def test_the_work_ends_when_the_last_one_who_waits_gives_up() -> None:
 
     asyncio.run(main())
     assert ended == ["ab"]
+
+
+def test_what_goes_wrong_with_one_is_no_other_ones() -> None:
+    async def work(names: tuple[str, ...]) -> dict[str, Exception]:
+        return {name: ValueError(name) for name in names if name == "b"}
+
+    async def main() -> list[object]:
+        together = Together(work, patience=0.01)
+        return list(await asyncio.gather(together("a"), together("b"), together("c"), return_exceptions=True))
+
+    first, second, third = asyncio.run(main())
+    assert (first, str(second), third) == (None, "b", None)
+
+
+@pytest.mark.parametrize("after", [0.0, 0.03])
+def test_who_comes_after_a_call_that_was_given_up_is_served(after: float) -> None:
+    """Given up while the call waits for others, or for the one before it to end."""
+    done: list[str] = []
+
+    async def work(names: tuple[str, ...]) -> None:
+        await asyncio.sleep(0.1)
+        done.extend(names)
+
+    async def main() -> None:
+        together = Together(work, patience=0.01)
+        first = asyncio.ensure_future(together("a"))
+        await asyncio.sleep(0.02)
+        given_up = asyncio.ensure_future(together("b"))
+        await asyncio.sleep(after)
+        given_up.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await given_up
+        await together("c")
+        await first
+
+    asyncio.run(main())
+    assert done == ["a", "c"]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from kdevops.errors import InfrastructureError
+from kdevops.errors import InfrastructureError, PlayError
 from kdevops.progress import Progress
 from kdevops.provision import ansible
 
@@ -70,6 +70,16 @@ def test_a_failed_command_is_told_by_host_task_and_its_last_words(shipped: Path)
     assert "localhost, task “Break it”: ls: cannot access '/nonexistent'" in caught.value.message
     assert "exit code 2" in caught.value.message
     assert caught.value.log == shipped / "logs/x.log"
+
+
+def test_hosts_that_a_play_failed_on_are_told_one_by_one(shipped: Path) -> None:
+    inventory = shipped / "hosts"
+    inventory.write_text("good ansible_connection=local\nbad ansible_connection=local\n")
+    task = "    - name: Break it\n      ansible.builtin.command: ls /nonexistent\n      when: inventory_hostname == 'bad'\n"
+    with pytest.raises(PlayError) as caught:
+        play(shipped, LOCAL + task, inventory=inventory)
+    assert list(caught.value.hosts) == ["bad"]
+    assert caught.value.hosts["bad"].message.startswith("playbook x.yml failed on bad, task “Break it”: ls: cannot")
 
 
 def test_a_failed_item_of_a_loop_speaks_for_it(shipped: Path) -> None:

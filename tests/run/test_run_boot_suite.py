@@ -55,10 +55,14 @@ class FakeBootSuite:
 
 
 class DyingProvider(LocalProvider):
-    """A guest whose kernel dies in the tests of `deadly`, or before any test when `early`."""
+    """A guest whose kernel dies in the tests of `deadly`, or before any test when `early`.
+
+    One `elsewhere` has a kernel of before, which ends before and comes back afterwards, and runs all tests as it boots.
+    """
 
     deadly: tuple[str, ...] = ()
     early = False
+    elsewhere = False
 
     async def up(
         self, name: str, *, extra_cmdline: Sequence[str] = (), stay: bool = False, fresh: bool = False
@@ -68,15 +72,22 @@ class DyingProvider(LocalProvider):
         tests = [test for word in asked for test in word.split(",") if test]
         guest.console.write_text(OLD)
         with guest.console.open("a") as file:
+            if self.elsewhere:
+                file.write("[   90.000000] reboot: Restarting system\n[    0.000000] Command line: new\n")
             for test in tests if not self.early else []:
                 file.write(f"[    2.000000] begin {test}\n")
                 if test in self.deadly:
                     file.write("[    2.100000] Kernel panic - not syncing: Fatal exception\n")
+                    if self.elsewhere:
+                        file.write("[    0.000000] Command line: old\n")
+                        file.writelines(f"[    2.000000] begin {each}\n" for each in [*tests, "another"])
+                    log = guest.console.with_name("play.log")
+                    log.write_text("[    0.000000] what Ansible says\n" * 9)
                     await guest.down()
-                    raise BootError("it died", console_offset=len(OLD), log=guest.console)
+                    raise BootError("it died", console_offset=len(OLD), recorded=guest.console, log=log)
         if self.early:
             await guest.down()
-            raise BootError("it died early", console_offset=len(OLD), log=guest.console)
+            raise BootError("it died early", console_offset=len(OLD), recorded=guest.console)
         return guest
 
 
@@ -122,7 +133,9 @@ def test_what_does_not_fit_into_one_boot_is_run_in_another(bench: Bench) -> None
     assert len(bench.provider.boots) == 2
 
 
-def test_a_death_costs_the_test_in_flight_and_no_other(bench: Bench) -> None:
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_death_costs_the_test_in_flight_and_no_other(bench: Bench, elsewhere: bool) -> None:
+    bench.provider.elsewhere = elsewhere
     bench.provider.deadly = ("b", "d")
     state, outcomes = bench.run(FakeBootSuite(("a", "b", "c", "d", "e")))
     assert state is RunState.COMPLETE
