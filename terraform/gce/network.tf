@@ -8,7 +8,21 @@ locals {
   region_of_zone = try(regex("^([a-z0-9-]+)-[a-z]$", var.zone)[0], "")
   region         = coalesce(var.region, local.region_of_zone, one(data.google_client_config.user[*].region), "us-central1")
   zone_of_user   = try(regex("^${local.region}-[a-z]$", one(data.google_client_config.user[*].zone)), "")
-  zone           = coalesce(var.zone, local.zone_of_user, sort(data.google_compute_zones.region.names)[0])
+  zones_there    = data.google_compute_zones.region.names
+
+  # The machines of Arm that are the default are not in every zone of their regions: https://cloud.google.com/compute/docs/regions-zones
+  zones_of_t2a = [
+    "asia-southeast1-b", "asia-southeast1-c",
+    "europe-west4-a", "europe-west4-b", "europe-west4-c",
+    "us-central1-a", "us-central1-b", "us-central1-f",
+  ]
+  t2a   = startswith(local.instance_type, "t2a-")
+  zones = [for zone in local.zones_there : zone if !local.t2a || contains(local.zones_of_t2a, zone)]
+  zone = coalesce(
+    var.zone,
+    local.t2a && !contains(local.zones_of_t2a, local.zone_of_user) ? "" : local.zone_of_user,
+    sort(length(local.zones) > 0 ? local.zones : local.zones_there)[0],
+  )
 }
 
 # Asked only when nobody says where: it has a token of the user's with it, good for an hour, which stays in the state.

@@ -425,6 +425,35 @@ def test_another_image_or_type_replaces_machines_and_a_newer_image_does_not(atta
         assert {tuple(actions) for actions in attached.actions().values()} == {("no-op",)}
 
 
+@pytest.mark.parametrize("cloud", ["gce"], indirect=True, scope="module")
+@pytest.mark.parametrize(
+    ("variables", "zone"),
+    [
+        ({"region": "asia-southeast1"}, "a"),
+        ({"region": "asia-southeast1", "architecture": "aarch64"}, "b"),
+        ({"zone": "asia-southeast1-c", "architecture": "aarch64"}, "c"),
+        ({"region": "asia-southeast1", "architecture": "aarch64", "instance_type": "c4a-standard-1"}, "a"),
+        ({"region": "us-central1", "architecture": "aarch64"}, "a"),
+        ({"region": "europe-west1", "architecture": "aarch64"}, "a"),  # nowhere, which Google says
+        ({}, "a"),
+        ({"architecture": "aarch64"}, "b"),
+    ],
+)
+def test_gce_machine_is_where_there_are_such(attached: Attached, variables: dict[str, Any], zone: str) -> None:
+    region = variables.get("region", "asia-southeast1")
+    there = attached.module / "there_override.tf.json"
+    known = {"zones_there": [f"{region}-{letter}" for letter in "cba"]}
+    if not variables.get("region") and not variables.get("zone"):  # then the user's settings count
+        known |= {"region": region, "zone_of_user": f"{region}-a"}
+    there.write_text(json.dumps({"locals": known}))
+    try:
+        planned = attached.planned(**variables, disks=DISKS)
+    finally:
+        there.unlink()
+    zones = {values["zone"] for address, values in planned.items() if re.search(r"_(instance|disk)\.", address)}
+    assert zones - {None} == {f"{region}-{zone}"}
+
+
 @pytest.mark.parametrize("cloud", ["oci"], indirect=True, scope="module")
 def test_oci_machine_is_flexible_and_preemptible(attached: Attached) -> None:
     machine = attached.planned(spot=True, root_size=30)['oci_core_instance.node["demo-1"]']
