@@ -84,15 +84,38 @@ def test_a_key_that_the_lab_names_is_the_one(play: Callable[..., None]) -> None:
     play(story, host_key=OTHER_KEY)
 
 
-def test_the_console_knows_the_key_better_than_whoever_answers(play: Callable[..., None], tmp_path: Path) -> None:
-    block = f"-----BEGIN SSH HOST KEY KEYS-----\n{OTHER_KEY} root@x\n-----END SSH HOST KEY KEYS-----\n"
+BLOCK = f"-----BEGIN SSH HOST KEY KEYS-----\n{OTHER_KEY} root@x\n-----END SSH HOST KEY KEYS-----\n"
 
+
+def test_the_console_knows_the_key_better_than_whoever_answers(play: Callable[..., None]) -> None:
     async def story(bench: Bench) -> None:
         await bench.provider.up(NAME)
         assert hostkeys.pinned(bench.provider.directory.known_hosts, NAME) == OTHER_KEY
         assert "BEGIN SSH HOST KEY" in bench.provider.console(NAME).read_text()
 
-    play(story, console=("printf", "%s", block))
+    play(story, console=("printf", "%s", BLOCK))
+
+
+def test_a_console_that_is_not_there_yet_is_asked_again(
+    play: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kdevops.providers.remote_reach._LOOK", 0.05)
+    script = 'echo x >>"$1"; [ $(wc -l <"$1") -gt 4 ] || { echo "no such blob" >&2; exit 1; }; printf %s "$2"'
+
+    async def story(bench: Bench) -> None:
+        await bench.provider.up(NAME)
+        assert hostkeys.pinned(bench.provider.directory.known_hosts, NAME) == OTHER_KEY
+
+    play(story, console=("sh", "-c", script, "sh", str(tmp_path / "asked"), BLOCK))
+
+
+def test_a_console_without_a_command_is_not_waited_for(play: Callable[..., None]) -> None:
+    async def story(bench: Bench) -> None:
+        await bench.provider.up(NAME)
+        assert hostkeys.pinned(bench.provider.directory.known_hosts, NAME) == KEY
+        assert [each for each in bench.told if "cannot be read: no-such-command is not installed" in each.detail]
+
+    play(story, console=("no-such-command",))
 
 
 @pytest.mark.parametrize(
