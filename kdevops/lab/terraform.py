@@ -26,6 +26,8 @@ def _check_range(value: str) -> str:
 
 Range = Annotated[str, AfterValidator(_check_range)]
 Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,254}$")]
+Image = Annotated[str, Field(pattern=r"^[A-Za-z0-9/][A-Za-z0-9._:/@-]{0,1023}$")]
+"""Some clouds' ids are paths: /subscriptions/…"""
 
 
 class Terraform(Model):
@@ -48,7 +50,10 @@ class Terraform(Model):
     architecture: Literal["x86_64", "aarch64"] | None = Field(
         default=None, description="default: this machine's, on which the kernel is built"
     )
-    image: Word | None = Field(default=None, description="the cloud's name of an image; default: Debian's newest")
+    image: Image | None = Field(
+        default=None,
+        description="the cloud's name of an image, or an id such as /subscriptions/…; default: Debian's newest",
+    )
     root_size: int = Field(default=30, ge=8, le=16384, description="GiB of the root disk")
     spot: bool = Field(default=False, description="cheaper machines that the cloud may take away at any time")
     allow: tuple[Range, ...] = Field(
