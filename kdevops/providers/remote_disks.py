@@ -19,6 +19,9 @@ refuse() {{ echo "$path $*"; exit {_REFUSED}; }}
 wait=$1
 shift
 number=0
+seen=
+line='
+'
 mkdir -p /dev/disk/by-id
 while [ $# -gt 0 ]; do
     path=$1 least=$2
@@ -29,6 +32,10 @@ while [ $# -gt 0 ]; do
         sleep 1
     done
     disk=$(readlink -f "$path")
+    case $seen in
+    *"$line$disk "*) first=${{seen##*"$line$disk "}}; refuse "is the same disk as ${{first%%"$line"*}}" ;;
+    esac
+    seen="$seen$line$disk $path$line"
     link=/dev/disk/by-id/virtio-kd-$number
     number=$((number + 1))
     [ "$(readlink -f "$link")" != "$disk" ] || continue
@@ -59,7 +66,8 @@ _UNLINK = "rm -f /dev/disk/by-id/virtio-kd-[0-9]*"
 async def link(ssh: SshTarget, paths: Sequence[str], sizes: Sequence[int], *, timeout: float, factor: float) -> None:
     """Give the disks at these paths the names /dev/disk/by-id/virtio-kd-N; `sizes` are the fewest bytes of each.
 
-    Raises InfrastructureError for one that is missing, smaller, read-only, or in use for anything: what is on it would be lost.
+    Raises InfrastructureError for one that is missing, smaller, read-only, named twice, or in use for anything: what is on it
+    would be lost. What was written on one that nothing uses is not looked at: tests leave file systems and volume groups behind.
     """
     if not paths:
         return

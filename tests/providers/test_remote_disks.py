@@ -44,6 +44,30 @@ def test_a_disk_that_nothing_uses_gets_its_name_and_keeps_it(machine: Path) -> N
         assert (machine / "dev/disk/by-id/virtio-kd-0").readlink() == machine / "dev/sdb"
 
 
+def test_two_names_of_one_disk_are_no_two_disks(machine: Path) -> None:
+    (machine / "dev/disk/by-id/ata-2").symlink_to("../../sdb")
+    names = ("/dev/disk/by-id/wwn-2", "/dev/disk/by-id/ata-2")
+    told = (9, "/dev/disk/by-id/ata-2 is the same disk as /dev/disk/by-id/wwn-2\n")
+    assert link(machine, names[0], "1", names[1], "1") == told
+    assert not (machine / "dev/disk/by-id/virtio-kd-1").is_symlink()
+    for number in range(2):  # an earlier version took both
+        path = machine / f"dev/disk/by-id/virtio-kd-{number}"
+        path.unlink(missing_ok=True)
+        path.symlink_to(machine / "dev/sdb")
+    assert link(machine, names[0], "1", names[1], "1") == told
+
+
+def test_disks_may_change_places(machine: Path) -> None:
+    sdc = machine / "sys/class/block/sdc"
+    sdc.mkdir()
+    for name, text in (("dev", "8:32"), ("size", "4096"), ("ro", "0")):
+        (sdc / name).write_text(f"{text}\n")
+    (machine / "dev/sdc").touch()
+    for disks in (("sdb", "sdc"), ("sdc", "sdb")):
+        assert link(machine, *(word for disk in disks for word in (f"/dev/{disk}", "1"))) == (0, "")
+        assert [(machine / f"dev/disk/by-id/virtio-kd-{n}").readlink().name for n in range(2)] == list(disks)
+
+
 def test_the_disk_of_the_root_is_refused(machine: Path) -> None:
     code, said = link(machine, "/dev/disk/by-id/wwn-2", "1", "/dev/sda", "1")
     assert code == 9
