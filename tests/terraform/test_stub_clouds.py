@@ -25,6 +25,7 @@ from terraform_tool import LAB, MODULES, SECONDS, Workspace, tool
 from kdevops.lab.load import load_lab
 from kdevops.providers.terraform_file import values_of
 from kdevops.providers.terraform_outputs import read
+from kdevops.providers.terraform_plan import summarise
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("stub")]
 
@@ -57,6 +58,11 @@ NEWER = {
     "openstack": [r'("uuid": )"ids-\w+"'],
 }
 """Of each cloud: where its state has the image that was looked up, and before what."""
+BIGGER: dict[str, list[tuple[dict[str, Any], str]]] = {
+    "azure": [({"root_size": 64}, "64 GiB")],
+    "oci": [({"ocpus": 2, "memory": 16}, "2 OCPUs, 16 GiB"), ({"root_size": 100}, "100 GiB")],
+}
+"""Of clouds that give a machine that is there another size: by which variables, and how that is told."""
 BODY = re.compile(r'^(?:resource|data) "(\w+)" "(\w+)" (\{\n.*?^\}\n)', re.MULTILINE | re.DOTALL)
 ATTRIBUTE = re.compile(r"^  (\w+)( +)= (.+)$", re.MULTILINE)
 META = {"count", "for_each", "depends_on", "provider"}
@@ -180,11 +186,16 @@ class Attached:
         """What would be done with these variables to what there is, by address."""
         return {address: change["actions"] for address, change in self._changes(variables).items()}
 
-    def _changes(self, variables: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    def shown(self, **variables: Any) -> dict[str, Any]:
+        """A plan with these variables, as Terraform shows it to programs."""
         self.write(variables)
         code, answer = self.run("plan", "-out", "plan", "-no-color")
         assert code == 0, answer
-        changes = json.loads(self.run("show", "-json", "plan")[1])["resource_changes"]
+        shown: dict[str, Any] = json.loads(self.run("show", "-json", "plan")[1])
+        return shown
+
+    def _changes(self, variables: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        changes = self.shown(**variables)["resource_changes"]
         return {change["address"]: change["change"] for change in changes if change["mode"] == "managed"}
 
     @contextmanager
@@ -423,6 +434,22 @@ def test_another_image_or_type_replaces_machines_and_a_newer_image_does_not(atta
             state = re.sub(old, r'\g<1>"of-last-year"', state)
         attached.state.write_text(state)
         assert {tuple(actions) for actions in attached.actions().values()} == {("no-op",)}
+
+
+def test_what_is_made_bigger_is_asked_about_and_a_later_end_is_not(attached: Attached) -> None:
+    nodes = LAB["kdevops_nodes"]
+    with attached.applied(disks=DISKS):
+        later = summarise(attached.shown(disks=DISKS, expires="2031-01-31T23:59:59Z"), nodes, running=nodes)
+        assert (later.asks, later.resizes) == (False, False), later.lines
+        bigger = summarise(attached.shown(disks=[50, 128]), nodes, running=nodes)
+        (line,) = bigger.lines
+        assert re.fullmatch(r"resize +2 \w+_(disk|volume|volume_v3) \(128 GiB\)", line)
+        assert (bigger.asks, bigger.resizes) == (True, True)
+        for variables, told in BIGGER.get(attached.cloud, []):
+            found = summarise(attached.shown(disks=DISKS, **variables), nodes, running=nodes)
+            assert found.lines[0] == f"resize     2 {MACHINES[attached.cloud]} ({told}): {', '.join(nodes)}"
+            assert found.lines[1:] == (f"{', '.join(nodes)} run now, and may be restarted by this",)
+            assert found.asks
 
 
 @pytest.mark.parametrize("cloud", ["gce"], indirect=True, scope="module")
