@@ -32,6 +32,7 @@ from kdevops.providers.vagrant_group import Group
 from kdevops.providers.vagrant_hypervisors import Hypervisors, console_of
 from kdevops.providers.vagrant_lab import VagrantLab, digest
 from kdevops.providers.vagrant_tool import VagrantTool
+from kdevops.providers.vagrant_upload import Uploads
 
 STEP = "vagrant"
 _ALWAYS = ("console=ttyS0", "loglevel=5", "oops=panic", "panic=-1", "random.trust_cpu=on")
@@ -131,6 +132,8 @@ class VagrantProvider:
                 return self.remember(name, stay=stay)
             if machine and not fresh and machine.saved == boots and await self._boots.restored(name):
                 return self.remember(name, stay=stay)
+            if machine is None:
+                await self._uploads.mend()
             self.remember(name, boots="", saved="", spoilt=True)  # should we be killed here, it is made anew
             try:
                 if self._known.vagrant.boot == "direct":
@@ -140,6 +143,7 @@ class VagrantProvider:
             except BaseException:
                 await self._leave_nothing(name, stay=stay)
                 raise
+            self._uploads.done(name)
             self.remember(name, boots=boots, kernel=self._booted.key, stay=stay, spoilt=False)
             await self._boots.save(name, boots)
             return self.remember(name)
@@ -173,6 +177,7 @@ class VagrantProvider:
             except KdevopsError as error:
                 trouble = error  # Vagrant may be wrong about what there is; what is found by name is there
         await self._boots.sweep()
+        await self._uploads.mend()
         unseen = self.has_machines and self._hypervisors.silent
         if trouble and (unseen or await self._hypervisors.found()):
             raise trouble
@@ -184,6 +189,7 @@ class VagrantProvider:
         """Remove one machine, and what may be left of it."""
         await self._recorders.stop(name)
         await self._boots.remove(name)
+        await self._uploads.mend(name)
 
     def remember(self, name: str, **changes: Any) -> VagrantGuest:
         """Change what is known of a machine that was made."""
@@ -258,14 +264,19 @@ class VagrantProvider:
     @cached_property
     def _tool(self) -> VagrantTool:
         def tell(line: str) -> None:
+            self._uploads.hear(line)
             if line.startswith("==> ") and ":  --" not in line:  # which is one of many settings
                 self._progress(line.removeprefix("==> ").strip())
 
-        return VagrantTool(self._known.root, self.directory.path / "vagrant.log", self._known.vagrant.backend, tell)
+        return VagrantTool(self._known.root, self._known.log, self._known.vagrant.backend, tell)
 
     @cached_property
     def _hypervisors(self) -> Hypervisors:
         return Hypervisors(self._known.vagrant, self._known.prefix)
+
+    @cached_property
+    def _uploads(self) -> Uploads:
+        return Uploads(self._known, self._hypervisors, self._progress)
 
     @cached_property
     def _boots(self) -> Boots:

@@ -21,6 +21,7 @@ from kdevops.process import run
 _TIMEOUT = 60.0
 _ENGLISH = {"LC_ALL": "C", "LANGUAGE": ""}
 """What they complain of is recognised in English only."""
+_NOT_THERE = re.compile(r"no storage (?:vol|pool) with matching")
 _LOCAL = {None, "localhost", "127.0.0.1", "::1"}
 _ON_A_TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
 _DISKS = r"(?:\..*|-[a-z]+\..*)?"
@@ -60,6 +61,20 @@ class Hypervisors:
             await _said(["VBoxManage", "controlvm", self.prefix + name, "poweroff"], check=False)
         for uri in self._uris():
             await _virsh(uri, "destroy", self.prefix + name, check=False)
+
+    async def remove_partial(self, uri: str, pool: str, volume: str, size: int) -> bool:
+        """Remove a volume that has less than `size` bytes; whether there was one. Raises CommandError."""
+        try:
+            told = await _virsh(uri, "vol-info", "--bytes", "--physical", "--pool", pool, volume)
+        except CommandError as error:
+            if _NOT_THERE.search(error.output):
+                return False
+            raise
+        physical = re.search(r"^Physical:\s+(\d+)", told, re.MULTILINE)
+        if not physical or int(physical[1]) >= size:
+            return False
+        await _virsh(uri, "vol-delete", "--pool", pool, volume)
+        return True
 
     def _uris(self) -> tuple[str, ...]:
         return self.vagrant.hypervisors if self.vagrant.backend == "libvirt" and not self.silent else ()

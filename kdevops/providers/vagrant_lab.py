@@ -45,6 +45,11 @@ class VagrantLab:
         return self.directory.path / "vagrant"
 
     @property
+    def log(self) -> Path:
+        """The file that all is appended to that Vagrant says."""
+        return self.directory.path / "vagrant.log"
+
+    @property
     def rendered(self) -> bool:
         """Whether Vagrant has anything to read there."""
         return (self.root / "Vagrantfile").exists()

@@ -31,7 +31,10 @@ esac
 """
 VIRSH = """#!/bin/sh
 shift 3
-[ "$1" != destroy ] || echo "virsh $*" | sed 's/kdevops-lab-[0-9a-f]*-//' >>"$SAID"
+case $1 in
+destroy | vol-delete) echo "virsh $*" | sed 's/kdevops-lab-[0-9a-f]*-//' >>"$SAID" ;;
+vol-info) printf 'Name:           box\\nPhysical:       %s bytes\\n' "${PHYSICAL:-4096}" ;;
+esac
 """
 
 
@@ -53,6 +56,11 @@ class Bench:
             script.chmod(0o755)
         monkeypatch.setenv("PATH", f"{path / 'bin'}:{os.environ['PATH']}")
         monkeypatch.setenv("SAID", str(path / "said"))
+        monkeypatch.setenv("VAGRANT_HOME", str(path / "home"))
+        box = path / "home/boxes/kdevops-VAGRANTSLASH-box/1.0/libvirt"
+        box.mkdir(parents=True)
+        (box / "metadata.json").write_text("{}")
+        (box / "box.img").write_bytes(bytes(4096))
 
     def said(self) -> list[str]:
         path = self.path / "said"
@@ -108,6 +116,7 @@ case $1 in
 up)
     trap 'sleep 0.5; rm "$SAID.up"; exit 1' INT TERM
     : >"$SAID.up"
+    printf "$SAYS"
     while :; do sleep 0.1; done ;;
 destroy) [ ! -e "$SAID.up" ] || { echo "another process is already executing an action on the machine" >&2; exit 1; } ;;
 esac
@@ -188,12 +197,18 @@ def test_what_was_begun_or_is_of_another_size_is_made_anew(bench: Bench) -> None
     asyncio.run(story())
 
 
+async def appears(path: Path) -> None:
+    async with asyncio.timeout(20):
+        while not path.exists():  # noqa: ASYNC110 - nobody tells of a file
+            await asyncio.sleep(0.02)
+
+
 async def interrupted(bench: Bench, provider: VagrantProvider, *names: str, stay: bool = False) -> None:
     """Have an `up` of these guests cancelled while Vagrant starts them."""
     (bench.path / "bin/vagrant").write_text(ENDLESS)
     ups = [asyncio.create_task(provider.up(name, stay=stay)) for name in names]
-    while not (bench.path / "said.up").exists():  # noqa: ASYNC110 - nobody tells of a file
-        await asyncio.sleep(0.05)
+    await appears(bench.path / "said.up")
+    await asyncio.sleep(0.3)  # it says something
     for up in ups:
         up.cancel()
     assert {type(each) for each in await asyncio.gather(*ups, return_exceptions=True)} == {asyncio.CancelledError}
@@ -220,6 +235,69 @@ def test_an_interrupted_start_of_a_guest_that_is_to_stay_is_told(bench: Bench) -
         assert bench.said() == [UP]
         assert provider.has_machines, "so that the next command makes it anew"
         assert "lab-1 may be left half made, kdevops down removes it" in bench.told
+
+    asyncio.run(story())
+
+
+UPLOADS = "==> lab-1: Uploading base box image as volume into Libvirt storage...\\n"
+HALF = "virsh vol-delete --pool default kdevops-VAGRANTSLASH-box_vagrant_box_image_1.0_box.img"
+
+
+def test_half_a_box_in_the_pool_is_removed_where_it_was_interrupted(bench: Bench) -> None:
+    async def story() -> None:
+        bench.monkeypatch.setenv("SAYS", UPLOADS)
+        bench.monkeypatch.setenv("PHYSICAL", "4095")
+        await interrupted(bench, await bench.provider(), "lab-1")
+        assert bench.said() == [UP, "vagrant destroy lab-1 --force", HALF]
+        await (await bench.provider()).down()
+        assert HALF not in bench.said()
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("command", ["up", "down"])
+@pytest.mark.parametrize(("says", "physical", "removed"), [
+    (UPLOADS, "4095", True),
+    (UPLOADS, "4096", False),
+    (UPLOADS + "\\rProgress: 99%%\\r==> lab-1: Creating image (snapshot of base box volume).\\n", "4095", False),
+    ("", "4095", False),
+])  # fmt: skip
+def test_half_a_box_in_the_pool_is_removed_by_the_next_command(
+    bench: Bench, command: str, says: str, physical: str, removed: bool
+) -> None:
+    """As one finds it that comes after one that was killed. Others' uploads may be at work, and look alike."""
+    script = (bench.path / "bin/vagrant").read_text()
+
+    async def story() -> None:
+        bench.monkeypatch.setenv("SAYS", says)
+        bench.monkeypatch.setenv("PHYSICAL", physical)
+        await interrupted(bench, await bench.provider(), "lab-1", stay=True)
+        (bench.path / "bin/vagrant").write_text(script)
+        bench.said()
+        provider = await bench.provider()
+        await (provider.up("lab-1") if command == "up" else provider.down())
+        said = bench.said()
+        assert (HALF in said) is removed
+        if removed and command == "up":
+            assert said.index(HALF) < said.index(UP)
+            assert any("its upload was stopped half way" in told for told in bench.told)
+
+    asyncio.run(story())
+
+
+def test_a_box_on_its_way_to_the_pool_is_let_be(bench: Bench) -> None:
+    """Of another guest of the same command."""
+
+    async def story() -> None:
+        bench.monkeypatch.setenv("SAYS", UPLOADS)
+        bench.monkeypatch.setenv("PHYSICAL", "1")
+        provider = await bench.provider(count=2)
+        first = asyncio.create_task(interrupted(bench, provider, "lab-1"))
+        await appears(bench.path / "labs/lab/uploading.json")
+        await provider._uploads.mend()
+        assert HALF not in bench.said()
+        await first
+        assert HALF in bench.said()
 
     asyncio.run(story())
 
