@@ -26,6 +26,7 @@ from kdevops.providers.machines import Place
 from kdevops.providers.remembered import DeathWatch, Machine
 from kdevops.providers.remote_console import Recorders
 from kdevops.providers.vagrant_boot import ANSWER, Boots, direct
+from kdevops.providers.vagrant_box import present
 from kdevops.providers.vagrant_errors import translate
 from kdevops.providers.vagrant_file import VagrantBox
 from kdevops.providers.vagrant_group import Group
@@ -133,7 +134,7 @@ class VagrantProvider:
             if machine and not fresh and machine.saved == boots and await self._boots.restored(name):
                 return self.remember(name, stay=stay)
             if machine is None:
-                await self._uploads.mend()
+                await self._provide_box()
             self.remember(name, boots="", saved="", spoilt=True)  # should we be killed here, it is made anew
             try:
                 if self._known.vagrant.boot == "direct":
@@ -203,6 +204,20 @@ class VagrantProvider:
             await self.remove(name)
             return None
         return machine
+
+    async def _provide_box(self) -> None:
+        """Have the box here whole, whatever an interrupted command left of it."""
+        async with self._locks.setdefault("", asyncio.Lock()):  # no guest is called so
+            await self._uploads.mend()
+            box, backend = self._known.box, self._known.vagrant.backend
+            if not box or present(box.name, backend, box.version):
+                return
+            self._progress(f"box {box.name} is fetched")
+            try:
+                await self._tool.add_box(box, lambda done: self.report(Progress(STEP, f"box {box.name}", done)))
+            except KdevopsError:
+                if not present(box.name, backend, box.version):  # else another Vagrant was quicker
+                    raise
 
     async def _leave_nothing(self, name: str, *, stay: bool) -> None:
         """Remove a machine that did not come up; one that came so far as to be reached is left to whoever wanted it."""

@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
+_EXACT = re.compile(r"\s*=?\s*([0-9A-Za-z.-]+)\s*")
 _SLASH = "-VAGRANTSLASH-"
+
+
+def present(name: str, provider: str, version: str | None) -> bool:
+    """Whether a box was added that `vagrant up` would take, so that it fetches none.
+
+    Of a constraint such as ">= 12" only Vagrant knows which versions it means: any one will do here.
+    """
+    added = {found for found, _ in _places(name, provider)}
+    exact = _EXACT.fullmatch(version or "")
+    return exact[1] in added if exact else bool(added)
 
 
 def volumes(name: str) -> dict[str, int]:

@@ -17,6 +17,7 @@ from kdevops.errors import CommandError, InfrastructureError
 from kdevops.process import Completed, install_hint, run
 from kdevops.providers.door import Door, in_thread
 from kdevops.providers.vagrant_errors import translate
+from kdevops.providers.vagrant_file import VagrantBox
 
 if TYPE_CHECKING:
     from vagrant import Vagrant
@@ -25,8 +26,11 @@ T = TypeVar("T")
 _SNAPSHOT = "kdevops"
 _SHORT = 180.0
 """Seconds that a command may take which starts no guest; Vagrant alone needs one to start."""
+_DOWNLOAD = 3600.0
+"""Seconds that a box may take to be fetched: some have gigabytes."""
+_PERCENT = re.compile(rb"Progress: (\d{1,2})%")
 _GRACE = 30.0
-"""Seconds that an interrupted `vagrant up` has: on SIGINT it stops at its next step, and removes what it began."""
+"""Seconds that `vagrant up` and `box add` have when interrupted: on SIGINT they stop soon, and remove what they began."""
 _TOLD = re.compile(r" {4}([A-Za-z0-9-]+): SSH address: (\S+):(\d{1,5})$")
 """What `vagrant up` says of a machine once it is there (plugins/communicators/ssh/communicator.rb of its sources)."""
 _FOREIGN = ("VAGRANT_CWD", "VAGRANT_DOTFILE_PATH", "VAGRANT_VAGRANTFILE", "VAGRANT_DEFAULT_PROVIDER")
@@ -55,6 +59,21 @@ class VagrantTool:
     on_line: Callable[[str], None] | None = None
     _told: dict[str, Address] = field(default_factory=dict, repr=False, compare=False)
     _starting: dict[str, asyncio.Event] = field(default_factory=dict, repr=False, compare=False)
+
+    async def add_box(self, box: VagrantBox, on_fraction: Callable[[float], None]) -> None:
+        """Fetch a box, whatever that takes; `up` would do so with the deadline of a boot. `on_fraction` sees what is there."""
+        words = ["box", "add", "--provider", self.backend]
+        words += ["--box-version", box.version] if box.version else []
+        words += ["--checksum", box.sha256, "--checksum-type", "sha256"] if box.sha256 else []
+        words += ["--name", box.name, box.url or box.name]
+
+        def listen(chunk: bytes) -> None:
+            if found := _PERCENT.findall(chunk):
+                on_fraction(int(found[-1]) / 100)
+
+        await self._call(
+            "box add", lambda it: it._call_vagrant_command(words), _DOWNLOAD, grace=_GRACE, on_bytes=listen
+        )
 
     async def up(self, names: Sequence[str], *, timeout: float, provision: bool | None = None) -> None:
         """Create and start machines; those that run are left alone."""
@@ -128,11 +147,13 @@ class VagrantTool:
         timeout: float,
         hear: Callable[[str], None] | None = None,
         grace: float = 0.0,
+        on_bytes: Callable[[bytes], None] | None = None,
     ) -> T:
         """Have python-vagrant do `work` in a thread, with its subprocesses run by this event loop."""
         try:
             return await in_thread(
-                lambda door: work(_vagrant(self.root, door)), lambda argv: self._run(argv, timeout, hear, grace)
+                lambda door: work(_vagrant(self.root, door)),
+                lambda argv: self._run(argv, timeout, hear, grace, on_bytes),
             )
         except CommandError as error:
             if error.returncode is None and "did not finish" in error.message:
@@ -142,7 +163,12 @@ class VagrantTool:
             raise translate(error.output or error.message, command=f"vagrant {command}", log=self.log) from None
 
     async def _run(
-        self, argv: Sequence[str], timeout: float, hear: Callable[[str], None] | None, grace: float
+        self,
+        argv: Sequence[str],
+        timeout: float,
+        hear: Callable[[str], None] | None,
+        grace: float,
+        on_bytes: Callable[[bytes], None] | None,
     ) -> Completed:
         said: list[str] = []
 
@@ -170,6 +196,7 @@ class VagrantTool:
             timeout=timeout,
             check=False,
             on_line=listen,
+            on_bytes=on_bytes,
             log_to=self.log,
             interrupt_grace=grace,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import socket
@@ -24,7 +25,9 @@ from kdevops.providers.vagrant_file import VagrantBox
 VAGRANT = r"""#!/bin/sh
 echo "vagrant $*" >>"$SAID"
 case $1 in
-up) printf '    lab-1: SSH address: 127.0.0.1:%s\n' "$PORT" ;;
+box) mkdir -p "$VAGRANT_HOME/boxes/kdevops-VAGRANTSLASH-box/0/libvirt"
+    : >"$VAGRANT_HOME/boxes/kdevops-VAGRANTSLASH-box/0/libvirt/metadata.json" ;;
+up) printf '    lab-%s: SSH address: 127.0.0.1:%s\n' 1 "$PORT" 2 "$PORT" ;;
 status) printf '1,lab-1,state,running\n' ;;
 snapshot) [ -z "$NO_SNAPSHOTS" ] || { echo "Error: no snapshots" >&2; exit 1; } ;;
 esac
@@ -298,6 +301,43 @@ def test_a_box_on_its_way_to_the_pool_is_let_be(bench: Bench) -> None:
         assert HALF not in bench.said()
         await first
         assert HALF in bench.said()
+
+    asyncio.run(story())
+
+
+ADD = "vagrant box add --provider libvirt --name kdevops/box kdevops/box"
+
+
+def test_a_box_that_is_not_here_is_fetched_once_and_before_the_start(bench: Bench) -> None:
+    """Which takes as long as a network is slow, and no boot may."""
+    shutil.rmtree(bench.path / "home")
+
+    async def story() -> None:
+        provider = await bench.provider(count=2)
+        await asyncio.gather(provider.up("lab-1"), provider.up("lab-2"))
+        said = bench.said()
+        assert said[0] == ADD
+        assert said.count(ADD) == 1
+        assert said[1] == "vagrant up /^(lab-1|lab-2)$/ --provider=libvirt"
+        await provider.up("lab-1", fresh=True)
+        assert ADD not in bench.said(), "the machine has it"
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("meanwhile", [True, False])
+def test_a_box_that_another_vagrant_fetched_meanwhile_is_fine(bench: Bench, meanwhile: bool) -> None:
+    home, kept = bench.path / "home", bench.path / "kept"
+    home.rename(kept)
+    script = bench.path / "bin/vagrant"
+    fetched = f"mv {kept} {home};" if meanwhile else ""
+    script.write_text(VAGRANT.replace("case $1 in", f"case $1 in\nbox) {fetched} echo it went wrong >&2; exit 1 ;;"))
+
+    async def story() -> None:
+        provider = await bench.provider()
+        with contextlib.nullcontext() if meanwhile else pytest.raises(InfrastructureError, match="it went wrong"):
+            await provider.up("lab-1")
+        assert provider.has_machines is meanwhile
 
     asyncio.run(story())
 

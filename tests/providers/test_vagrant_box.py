@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kdevops.providers.vagrant_box import volumes
+from kdevops.providers.vagrant_box import present, volumes
 
 SIMPLE = {"provider": "libvirt", "format": "qcow2", "virtual_size": 4}
 
@@ -57,3 +57,31 @@ def test_a_broken_box_has_none(boxes: Path, metadata: str) -> None:
     add(boxes / "one/0/libvirt")
     (boxes / "one/0/libvirt/metadata.json").write_text(metadata)
     assert volumes("one") == {}
+
+
+@pytest.mark.parametrize(
+    ("provider", "version", "there"),
+    [
+        ("libvirt", None, True),
+        ("virtualbox", None, True),
+        ("other", None, False),
+        ("libvirt", "12.1", True),
+        ("libvirt", "= 12.1", True),
+        ("libvirt", "12.2", False),
+        ("virtualbox", "12.2", True),
+        ("virtualbox", "12.1", False),
+    ],
+)
+def test_whether_a_box_was_added(boxes: Path, provider: str, version: str | None, there: bool) -> None:
+    add(boxes / "debian-VAGRANTSLASH-sid/12.1/libvirt")
+    add(boxes / "debian-VAGRANTSLASH-sid/12.2/amd64/virtualbox")
+    assert present("debian/sid", provider, version) is there
+    assert not present("debian/other", provider, version)
+
+
+@pytest.mark.parametrize("version", [">= 12", "~> 12.0, < 13"])
+def test_what_versions_would_do_only_vagrant_says(boxes: Path, version: str) -> None:
+    """It is left to `vagrant up` where any is there."""
+    assert not present("debian/sid", "libvirt", version)
+    add(boxes / "debian-VAGRANTSLASH-sid/12.1/libvirt")
+    assert present("debian/sid", "libvirt", version)

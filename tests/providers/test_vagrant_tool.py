@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from kdevops.errors import InfrastructureError, KdevopsError, UserError
+from kdevops.providers.vagrant_file import VagrantBox
 from kdevops.providers.vagrant_tool import Address, VagrantTool
 
 SCRIPT = r"""#!/bin/sh
@@ -34,6 +35,9 @@ up)
     [ "$FAIL" ] || exit 0
     echo "Name \`lab-1\` of domain about to create is already taken. Please try to run" >&2
     exit 1 ;;
+box)
+    printf '==> box: Loading\n\r\033[KProgress: 7%% (Rate: 1M/s)'
+    printf '\r\033[KProgress: 99%% (Rate: 1M/s)\r\033[K==> box: Added\n' ;;
 destroy) echo $$ >"$SAID.pid"; sleep 60 ;;
 esac
 """
@@ -138,6 +142,27 @@ def test_an_up_that_is_stopped_may_clean_up(tmp_path: Path, said: Path, monkeypa
     with pytest.raises(InfrastructureError, match="did not finish within"):
         asyncio.run(tool(tmp_path).up(["lab-1"], timeout=1))
     assert Path(f"{said}.cleaned").exists()
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({}, "--name debian/sid debian/sid"),
+        ({"version": "12.1"}, "--box-version 12.1 --name debian/sid debian/sid"),
+        (
+            {"url": "https://host/a.box", "sha256": "a" * 64},
+            f"--checksum {'a' * 64} --checksum-type sha256 --name debian/sid https://host/a.box",
+        ),
+    ],
+)
+def test_a_box_is_added_as_the_lab_says(tmp_path: Path, said: Path, facts: dict[str, str], words: str) -> None:
+    seen: list[float] = []
+    lines: list[str] = []
+    asyncio.run(tool(tmp_path, lines).add_box(VagrantBox("debian/sid", **facts), seen.append))
+    assert said.read_text() == f"box add --provider libvirt {words}\n"
+    assert lines[0] == "==> box: Loading"
+    assert seen[-1] == 0.99
+    assert all(0 <= each <= 1 for each in seen)
 
 
 def test_without_vagrant_it_is_said_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
