@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 _PATIENCE = 0.2
@@ -65,3 +65,27 @@ class Together:
     def _close(self, batch: _Batch) -> None:
         if self._open is batch:
             self._open = None
+
+
+class Agreed:
+    """Who wants the same goes on beside each other; who wants something else waits until all of them are done."""
+
+    def __init__(self) -> None:
+        self._changed = asyncio.Condition()
+        self._wanted: object = None
+        self._count = 0
+
+    @contextlib.asynccontextmanager
+    async def on(self, wanted: object) -> AsyncIterator[bool]:
+        """Be among those who want this. True for the first, who is to bring it about before it waits for anything."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._count == 0 or self._wanted == wanted)
+            first = self._count == 0
+            self._wanted = wanted
+            self._count += 1
+        try:
+            yield first
+        finally:
+            self._count -= 1
+            async with self._changed:
+                self._changed.notify_all()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from kdevops.errors import CommandError, InfrastructureError, KdevopsError
 from kdevops.guest import console as console_file
 from kdevops.providers.base import BootKernel
 from kdevops.providers.installation import Installation
+from kdevops.providers.together import Agreed
 from kdevops.providers.vagrant_errors import translate
 from kdevops.providers.vagrant_file import DirectKernel
 from kdevops.providers.vagrant_group import Group
@@ -37,7 +37,7 @@ class Boots:
     installation: Installation
     tell: Callable[[str], None]
     record: Callable[[str], None]
-    _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False, compare=False)
+    _agreed: Agreed = field(default_factory=Agreed, repr=False, compare=False)
 
     async def installed(self, name: str, words: tuple[str, ...], *, usable: bool, again: bool) -> None:
         """Have the kernel installed in a machine and booted; one that is not `usable` is started first.
@@ -56,8 +56,9 @@ class Boots:
 
     async def directly(self, name: str, kernel: BootKernel, words: tuple[str, ...], *, again: bool) -> None:
         """libvirt is told the kernel by the Vagrantfile, whose parameters count for new machines only."""
-        async with self._one_at_a_time:
-            self.known.render(direct(kernel, words))
+        async with self._agreed.on(words) as first:
+            if first:
+                self.known.render(direct(kernel, words))
             if again:
                 await self.group.destroy(name)
             await self._start(name)

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from kdevops.providers.together import Together
+from kdevops.providers.together import Agreed, Together
 
 
 def test_those_who_come_together_are_served_together() -> None:
@@ -121,3 +121,34 @@ def test_who_comes_after_a_call_that_was_given_up_is_served(after: float) -> Non
 
     asyncio.run(main())
     assert done == ["a", "c"]
+
+
+def test_who_wants_the_same_goes_on_beside_each_other_and_nobody_else() -> None:
+    at_work: list[str] = []
+    brought_about: list[str] = []
+    most = 0
+
+    async def main() -> None:
+        agreed = Agreed()
+
+        async def one(wanted: str) -> None:
+            nonlocal most
+            async with agreed.on(wanted) as first:
+                if first:
+                    brought_about.append(wanted)
+                assert set(at_work) <= {wanted}
+                at_work.append(wanted)
+                most = max(most, len(at_work))
+                await asyncio.sleep(0.02)
+                at_work.remove(wanted)
+
+        await asyncio.gather(*map(one, ["a", "a", "b", "a", "b"]))
+        given_up = asyncio.ensure_future(one("c"))
+        await asyncio.sleep(0.01)
+        given_up.cancel()
+        at_work.clear()
+        await one("d")
+
+    asyncio.run(main())
+    assert most == 3
+    assert brought_about == ["a", "b", "c", "d"]
