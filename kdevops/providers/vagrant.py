@@ -135,6 +135,7 @@ class VagrantProvider:
                 return self.remember(name, stay=stay)
             if machine is None:
                 await self._provide_box()
+                self._hypervisors.remember()
             self.remember(name, boots="", saved="", spoilt=True)  # should we be killed here, it is made anew
             try:
                 if self._known.vagrant.boot == "direct":
@@ -287,7 +288,7 @@ class VagrantProvider:
 
     @cached_property
     def _hypervisors(self) -> Hypervisors:
-        return Hypervisors(self._known.vagrant, self._known.prefix)
+        return Hypervisors(self._known.vagrant, self._known.prefix, self.directory.path / "hypervisors.json")
 
     @cached_property
     def _uploads(self) -> Uploads:

@@ -7,18 +7,23 @@ waits for a minute, which one that panicked does not do.
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from kdevops.errors import CommandError
+from kdevops.errors import CommandError, InfrastructureError
 from kdevops.lab.vagrant import Vagrant
+from kdevops.paths import write_atomic
 from kdevops.process import run
+from kdevops.results.text import clean as clean_text
 
 _TIMEOUT = 60.0
+_SAID = 200
 _ENGLISH = {"LC_ALL": "C", "LANGUAGE": ""}
 """What they complain of is recognised in English only."""
 _NOT_THERE = re.compile(r"no storage (?:vol|pool) with matching")
@@ -28,17 +33,25 @@ _DISKS = r"(?:\..*|-[a-z]+\..*)?"
 """What follows a machine's name in those of its disks: `.img` for the first, `-vdb.qcow2` for others."""
 
 
+Place = tuple[str, str]
+"""The URI of libvirt and its pool; ("", "") is VirtualBox."""
+
+
 @dataclass(frozen=True, slots=True)
 class Hypervisors:
-    """Those that have the machines, disks and networks which bear the lab's prefix."""
+    """Those that have the machines, disks and networks which bear the lab's prefix.
+
+    Where machines were made is kept in the file `note`, for the lab file may name other hypervisors by the time they go.
+    """
 
     vagrant: Vagrant
     prefix: str
+    note: Path | None = None
 
     @property
     def silent(self) -> bool:
         """Whether nothing can be asked of them here, for want of virsh or VBoxManage: then nothing is found, nor removed."""
-        return not shutil.which("virsh" if self.vagrant.backend == "libvirt" else "VBoxManage")
+        return not any(map(_can_ask, self._present()))
 
     async def found(self) -> list[str]:
         """The names of the machines that are there. Raises CommandError when the hypervisor does not answer."""
@@ -47,13 +60,30 @@ class Hypervisors:
             return await _virtualbox_machines(pattern)
         return [name for uri in self._uris() for name in await _named(uri, pattern, "list", "--all", "--name")]
 
+    def remember(self) -> None:
+        """Machines are about to be made."""
+        self._keep({*self._noted(), *self._present()})
+
     async def remove(self, name: str = "") -> None:
-        """Remove all of them, or those of one guest. Raises CommandError when the hypervisor refuses."""
-        pattern = self._pattern(name)
-        if self.vagrant.backend == "virtualbox":
-            await _sweep_virtualbox(pattern)
-        for uri in self._uris():
-            await _sweep_libvirt(uri, self.vagrant.pool, pattern)
+        """Remove all of them, or those of one guest; also where they were made before.
+
+        Raises CommandError when a hypervisor refuses, InfrastructureError when one does that the lab does not name any more.
+        """
+        for place in filter(_can_ask, dict.fromkeys([*self._present(), *sorted(self._noted())])):
+            former = place not in self._present()
+            try:
+                await _sweep(place, self._pattern(name))
+                clean = not name or (former and not await _left(place, self._pattern("")))
+            except CommandError as error:
+                if not former:
+                    raise
+                raise InfrastructureError(
+                    f"{place[0] or 'VirtualBox'}, where the lab's guests were before, does not let them be removed: "
+                    f"{clean_text(error.output or error.message, _SAID)}",
+                    hint=f"mend that; or, if it is gone for good: rm {shlex.quote(str(self.note))}",
+                ) from None
+            if clean:
+                self._keep(self._noted() - {place})
 
     async def power_off(self, name: str) -> None:
         """Switch a machine off, as pulling its plug would; nothing happens to one that is off or not there."""
@@ -76,6 +106,23 @@ class Hypervisors:
         await _virsh(uri, "vol-delete", "--pool", pool, volume)
         return True
 
+    def _present(self) -> list[Place]:
+        if self.vagrant.backend == "virtualbox":
+            return [("", "")]
+        return [(uri, self.vagrant.pool) for uri in self.vagrant.hypervisors]
+
+    def _noted(self) -> set[Place]:
+        try:
+            return {(str(uri), str(pool)) for uri, pool in json.loads(self.note.read_bytes())} if self.note else set()
+        except (OSError, ValueError, TypeError):
+            return set()
+
+    def _keep(self, places: set[Place]) -> None:
+        if self.note and places != self._noted():
+            write_atomic(self.note, json.dumps(sorted(places)), mode=0o600)
+        if self.note and not places:
+            self.note.unlink(missing_ok=True)
+
     def _uris(self) -> tuple[str, ...]:
         return self.vagrant.hypervisors if self.vagrant.backend == "libvirt" and not self.silent else ()
 
@@ -83,7 +130,15 @@ class Hypervisors:
         return re.compile(re.escape(self.prefix + name) + (_DISKS if name else ".*"))
 
 
-async def _sweep_libvirt(uri: str, pool: str, pattern: re.Pattern[str]) -> None:
+def _can_ask(place: Place) -> bool:
+    return shutil.which("virsh" if place[0] else "VBoxManage") is not None
+
+
+async def _sweep(place: Place, pattern: re.Pattern[str]) -> None:
+    uri, pool = place
+    if not uri:
+        await _sweep_virtualbox(pattern)
+        return
     for name in await _named(uri, pattern, "list", "--all", "--name"):
         await _virsh(uri, "destroy", name, check=False)  # one that does not run cannot be stopped
         # Of what a machine does not have, nothing is said.
@@ -91,10 +146,20 @@ async def _sweep_libvirt(uri: str, pool: str, pattern: re.Pattern[str]) -> None:
     for name in await _named(uri, pattern, "net-list", "--all", "--name"):
         await _virsh(uri, "net-destroy", name, check=False)  # one that is not active cannot be stopped
         await _virsh(uri, "net-undefine", name)
+    for volume in await _volumes(uri, pool, pattern):
+        await _virsh(uri, "vol-delete", "--pool", pool, volume)
+
+
+async def _left(place: Place, pattern: re.Pattern[str]) -> list[str]:
+    uri, pool = place
+    if not uri:
+        return await _virtualbox_machines(pattern)
+    return [*await _named(uri, pattern, "list", "--all", "--name"), *await _volumes(uri, pool, pattern)]
+
+
+async def _volumes(uri: str, pool: str, pattern: re.Pattern[str]) -> list[str]:
     listed = await _virsh(uri, "vol-list", "--pool", pool, check=False)  # a pool that is not there holds nothing
-    for line in listed.splitlines():
-        if (words := line.split()) and pattern.fullmatch(words[0]):
-            await _virsh(uri, "vol-delete", "--pool", pool, words[0])
+    return [words[0] for line in listed.splitlines() if (words := line.split()) and pattern.fullmatch(words[0])]
 
 
 async def _named(uri: str, pattern: re.Pattern[str], *words: str) -> list[str]:

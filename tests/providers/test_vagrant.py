@@ -51,6 +51,7 @@ class Bench:
         self.refuse = False
         self.boot = "install"
         self.backend = "libvirt"
+        self.hypervisors = ["qemu:///system"]
         self.told: list[str] = []
         for name, text in {"vagrant": VAGRANT, "virsh": VIRSH, "ssh": "#!/bin/sh\n"}.items():
             script = path / "bin" / name
@@ -78,7 +79,9 @@ class Bench:
 
     async def provider(self, **guests: Any) -> VagrantProvider:
         """As a new command has it, which knows only what was kept."""
-        wanted = {"boot": self.boot} if self.backend == "libvirt" else {"backend": self.backend}
+        wanted: dict[str, Any] = {"backend": self.backend}
+        if self.backend == "libvirt":
+            wanted |= {"boot": self.boot, "hypervisors": self.hypervisors}
         said = {"name": "lab", "guests": guests, "provider": {"type": "vagrant", **wanted}}
         lab = Lab.model_validate({**said, "suites": {"commands": {"tests": {"nothing": "true"}}}})
         provider = VagrantProvider(
@@ -379,6 +382,25 @@ def test_down_forgets_and_status_tells(bench: Bench) -> None:
         await provider.down()
         assert bench.said() == ["vagrant destroy --force"]
         assert (await bench.provider()).attach("lab-1") is None
+
+    asyncio.run(story())
+
+
+def test_machines_are_removed_from_a_hypervisor_that_the_lab_names_no_more(bench: Bench) -> None:
+    (bench.path / "bin/virsh").write_text(
+        '#!/bin/sh\n[ "$4" != list ] || echo "$3" >>"$SAID.asked"\n[ "$4" != vol-info ] || echo Physical: 4096\n'
+    )
+
+    async def story() -> None:
+        await (await bench.provider()).up("lab-1", stay=True)
+        bench.hypervisors = ["qemu+tls://big/system"]
+        provider = await bench.provider()
+        await provider.up("lab-1", stay=True)
+        asked = bench.path / "said.asked"
+        assert set(asked.read_text().split()) == {"qemu:///system", "qemu+tls://big/system"}
+        asked.unlink()
+        await provider.down()
+        assert set(asked.read_text().split()) == {"qemu+tls://big/system"}, "the other one has nothing more"
 
     asyncio.run(story())
 

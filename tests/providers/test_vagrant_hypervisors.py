@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kdevops.errors import CommandError
+from kdevops.errors import CommandError, InfrastructureError
 from kdevops.lab.vagrant import Vagrant
 from kdevops.providers.vagrant_hypervisors import Hypervisors, console_of, jump_to
 
@@ -76,6 +76,80 @@ def test_complaints_are_in_the_language_that_they_are_known_in(lists: Path, monk
     with pytest.raises(CommandError) as error:
         asyncio.run(Hypervisors(Vagrant(type="vagrant"), PREFIX).found())
     assert error.value.output == "C/\n"
+
+
+ASIDE = """#!/bin/sh
+uri=$3
+shift 3
+echo "$uri $*" >>"$LISTS/said"
+[ "$uri" != "$DOWN" ] || { echo "error: Failed to connect socket: Connection refused" >&2; exit 1; }
+case "$1 $uri" in
+"list qemu:///system" | "vol-list qemu:///system") cat "$LISTS/$1" ;;
+esac
+"""
+"""Only this machine's libvirt has any."""
+
+
+def moved(lists: Path) -> Hypervisors:
+    """What a lab has whose lab file named another hypervisor when its machines were made."""
+    (lists / "bin/virsh").write_text(ASIDE)
+    note = lists / "hypervisors.json"
+    Hypervisors(Vagrant(type="vagrant", pool="old"), PREFIX, note).remember()
+    moved = Hypervisors(Vagrant(type="vagrant", hypervisors=("qemu+tls://big/system",)), PREFIX, note)
+    moved.remember()
+    return moved
+
+
+def test_machines_are_removed_where_they_were_made(lists: Path) -> None:
+    hypervisors = moved(lists)
+    asyncio.run(hypervisors.remove())
+    said = (lists / "said").read_text().splitlines()
+    for name in DOMAINS:
+        assert f"qemu:///system destroy {PREFIX}{name}" in said
+    assert f"qemu:///system vol-delete --pool old {PREFIX}lab-1.img" in said
+    assert "qemu+tls://big/system vol-list --pool default" in said
+    assert not (lists / "hypervisors.json").exists()
+
+
+def test_a_former_hypervisor_is_forgotten_when_nothing_is_left_there(lists: Path) -> None:
+    hypervisors = moved(lists)
+    asyncio.run(hypervisors.remove("lab-1"))
+    (lists / "said").write_text("")
+    asyncio.run(hypervisors.remove("lab-1"))
+    assert "qemu:///system list --all --name" in (lists / "said").read_text()
+    (lists / "list").write_text("another\n")
+    (lists / "vol-list").write_text("another /pool/another\n")
+    asyncio.run(hypervisors.remove("lab-10"))
+    (lists / "said").write_text("")
+    asyncio.run(hypervisors.remove("lab-10"))
+    assert "qemu:///system" not in (lists / "said").read_text()
+
+
+def test_a_former_hypervisor_that_is_gone_for_good(lists: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hypervisors = moved(lists)
+    monkeypatch.setenv("DOWN", "qemu:///system")
+    with pytest.raises(InfrastructureError, match="qemu:///system, where the lab's guests were before") as error:
+        asyncio.run(hypervisors.remove())
+    assert str(lists / "hypervisors.json") in str(error.value.hint)
+    assert (lists / "hypervisors.json").exists()
+
+
+def test_machines_of_virtualbox_are_removed_when_the_lab_has_libvirt_now(lists: Path) -> None:
+    (lists / "bin/VBoxManage").write_text(VBOXMANAGE)
+    (lists / "bin/VBoxManage").chmod(0o755)
+    note = lists / "hypervisors.json"
+    Hypervisors(Vagrant(type="vagrant", backend="virtualbox"), PREFIX, note).remember()
+    asyncio.run(Hypervisors(Vagrant(type="vagrant"), PREFIX, note).remove())
+    said = (lists / "said").read_text()
+    assert f"unregistervm {PREFIX}lab-1 --delete" in said
+    assert "unregistervm kdevops-other" not in said
+    assert not note.exists()
+
+
+VBOXMANAGE = f"""#!/bin/sh
+echo "$*" >>"$LISTS/said"
+[ "$1" != list ] || printf '"kdevops-other" {{0123abcd}}\\n"{PREFIX}lab-1" {{0123-abcd}}\\n'
+"""
 
 
 def test_a_machine_is_switched_off_and_not_asked_to_shut_down(lists: Path) -> None:
