@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +47,11 @@ def remembered_sha256(path: Path, cache: Path) -> str:
     return value
 
 
-def manifest_of(tree: Path) -> str:
-    """SHA-256 (hex) over path, kind, size and modification time of all files of a tree: an answer in 0.2 s for 80,000 files."""
+def manifest_of(tree: Path, *, without: Sequence[str] = ()) -> str:
+    """SHA-256 (hex) over path, kind, size and modification time of all files of a tree: an answer in 0.2 s for 80,000 files.
+
+    Names `without`, at its top, do not count.
+    """
     digest = hashlib.sha256()
     pending = [""]
     while pending:
@@ -56,6 +59,8 @@ def manifest_of(tree: Path) -> str:
         with os.scandir(tree / folder) as entries:
             for entry in sorted(entries, key=lambda entry: entry.name):
                 name = f"{folder}{entry.name}"
+                if name in without:
+                    continue
                 if entry.is_dir(follow_symlinks=False):
                     pending.append(f"{name}/")
                     continue

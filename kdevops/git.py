@@ -6,7 +6,7 @@ import difflib
 import re
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -138,9 +138,10 @@ class WorkTree:
     diff_sha256: str | None
 
 
-async def read_work_tree(path: Path, *, export: Path | None = None) -> WorkTree | None:
+async def read_work_tree(path: Path, *, export: Path | None = None, without: Sequence[str] = ()) -> WorkTree | None:
     """What the work tree whose top is `path` holds; with `export`, it is copied there, without what git ignores.
 
+    Of names `without`, at its top, only what is committed counts.
     None where git has nothing to say of it: no work tree, no commit yet, or one of somebody else that git will not look
     at. The user's repository is only read: git hashes into a scratch index and a scratch object store. The scratch index
     starts as a copy of theirs, so unchanged files are not read.
@@ -148,12 +149,12 @@ async def read_work_tree(path: Path, *, export: Path | None = None) -> WorkTree 
     if not (path / ".git").exists() or not shutil.which("git"):
         return None
     try:
-        return await _read_work_tree(path, export)
+        return await _read_work_tree(path, export, without)
     except CommandError:
         return None
 
 
-async def _read_work_tree(path: Path, export: Path | None) -> WorkTree:
+async def _read_work_tree(path: Path, export: Path | None, without: Sequence[str]) -> WorkTree:
     plain = {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
     with tempfile.TemporaryDirectory(prefix="kdevops-index-") as scratch:
         objects = Path(scratch, "objects")
@@ -170,7 +171,7 @@ async def _read_work_tree(path: Path, export: Path | None) -> WorkTree:
             "GIT_ALTERNATE_OBJECT_DIRECTORIES": theirs,
         }
         shutil.copy2(index, env["GIT_INDEX_FILE"])
-        await _git(path, env, "add", "--all")
+        await _git(path, env, "add", "--all", "--", ".", *(f":(top,exclude,literal){name}" for name in without))
         content = await _git(path, env, "write-tree")
         if export:
             await _git(path, env, "checkout-index", "--all", "--force", f"--prefix={export}/")

@@ -10,6 +10,9 @@ from kdevops.git import read_work_tree
 from kdevops.kernel.toolchain import Architecture
 from kdevops.kernel.tree import Identity, check_clean, check_tree
 
+_OURS = ("lab.yaml", "baselines")
+"""What kdevops has people keep in their kernel's tree, and no kernel is built from: a changed lab is no changed kernel."""
+
 
 @dataclass(frozen=True, slots=True)
 class PathSource:
@@ -28,9 +31,9 @@ class PathSource:
         """By content when the tree is the top of a git work tree, else by path, size and time of every file."""
         check_tree(self.path)
         check_clean(self.path, self.architecture.arch, self.architecture.source)
-        if found := await read_work_tree(self.path):
+        if found := await read_work_tree(self.path, without=_OURS):
             return Identity(digest_of(["git", found.content]), found.commit, found.diff_sha256)
-        return Identity(digest_of(["manifest", str(self.path), manifest_of(self.path)]))
+        return Identity(digest_of(["manifest", str(self.path), manifest_of(self.path, without=_OURS)]))
 
     async def tree(self, identity: Identity) -> Path:
         """The path itself."""

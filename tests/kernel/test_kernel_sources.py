@@ -122,6 +122,19 @@ class TestGitTree:
         git(repository, "commit", "-qam", "three")
         assert identify(source("path", repository)).key == dirty.key
 
+    @pytest.mark.parametrize("kept", [True, False])
+    def test_a_lab_and_its_baselines_are_no_part_of_the_kernel(self, repository: Path, source, kept: bool) -> None:  # type: ignore[no-untyped-def]
+        if not kept:
+            shutil.rmtree(repository / ".git")
+        first = identify(source("path", repository))
+        (repository / "lab.yaml").write_text("name: patch\n")
+        baseline = repository / "baselines/6.1/selftests/default.txt"
+        baseline.parent.mkdir(parents=True)
+        baseline.write_text("futex:run.sh pass=1\n")
+        assert identify(source("path", repository)) == first
+        (repository / "fs/lab.yaml").write_text("of a kernel's own\n")
+        assert identify(source("path", repository)).key != first.key
+
     def test_the_users_repository_is_only_read(self, repository: Path, source) -> None:  # type: ignore[no-untyped-def]
         def state() -> dict[Path, bytes]:
             return {path: path.read_bytes() for path in (repository / ".git").rglob("*") if path.is_file()}
