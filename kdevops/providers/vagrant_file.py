@@ -138,6 +138,11 @@ def _guest(lab: Lab, provider: Vagrant, directory: LabDirectory, number: int) ->
     remote = is_elsewhere(uri)
     if remote:
         guest["console"] = None  # a file there is of no use here; virsh shows it
+    if provider.boot == "direct" and remote:
+        raise UserError(
+            f"boot: direct has libvirt boot a file of this machine, and guest {name} is to be on {uri}",
+            hint="leave boot out, then the kernel is installed in the guests; or have the guests on this machine",
+        )
     if provider.disk_bus == "nvme":
         if remote and sizes:
             raise UserError(
