@@ -7,13 +7,26 @@ from pathlib import Path
 from kdevops.errors import UserError
 from kdevops.lab.document import MAX_BYTES, MAX_DEPTH, Document, Loc, Place, Problem, parse
 
+_KERNEL_SOURCES = (("path",), ("tarball", "sha256"), ("git", "ref"), ("package",), ("prebuilt",))
+_EITHER: dict[Loc, tuple[tuple[str, ...], ...]] = {
+    ("kernel", "source"): _KERNEL_SOURCES,
+    ("compare", "kernel", "source"): _KERNEL_SOURCES,
+    ("guests", "image"): (("path",), ("url", "sha256")),
+    ("compare", "guests", "image"): (("path",), ("url", "sha256")),
+    ("provider",): (("cloud",), ("module",)),
+    ("compare", "provider"): (("cloud",), ("module",)),
+    ("suites", "fstests", "source"): (("path",), ("git", "ref")),
+}
+"""Sections of which the model takes one member only: each with what goes with it."""
+
 
 def apply(document: Document, assignment: str) -> None:
     """Change `document` by `KEY=VALUE`: KEY is field names and list indices joined with dots, VALUE is YAML.
 
     What is missing on the way is made; the index after a list's last entry appends; null (or nothing) takes the field
-    away, so that its default counts. Relative paths in VALUE start from the current directory. What is wrong with
-    the assignment becomes a problem of the document.
+    away, so that its default counts. One of several fields that exclude each other takes the place of that which the
+    file has. Relative paths in VALUE start from the current directory. What is wrong with the assignment becomes a
+    problem of the document.
     """
     shown = " ".join(assignment[:80].split()) + ("..." if len(assignment) > 80 else "")
     place = Place(f"--set {shown}", 0, 0, Path.cwd())
@@ -29,6 +42,8 @@ def apply(document: Document, assignment: str) -> None:
         document.problems.append(Problem(place, (), error.message.removeprefix(f"{place}: ")))
         return
     loc = _typed(document.value, parts)
+    if given.value is not None:
+        _drop_others(document, loc)
     shifted = loc if given.value is not None else loc[:-1]  # taking one entry of a list away moves those after it
     for known in [known for known in document.places if len(known) > len(shifted) and known[: len(shifted)] == shifted]:
         del document.places[known]
@@ -38,6 +53,22 @@ def apply(document: Document, assignment: str) -> None:
         document.places.update({loc + below: place for below in given.places})
     document.problems = [problem for problem in document.problems if problem.loc[: len(loc)] != loc]
     document.problems += [Problem(problem.place, loc + problem.loc, problem.text) for problem in given.problems]
+
+
+def _drop_others(document: Document, loc: Loc) -> None:
+    """Take away what the file has in place of `loc`; what the command line has too is left for the validation to refuse."""
+    members = _EITHER.get(loc[:-1], ())
+    if not any(member[0] == loc[-1] for member in members):
+        return
+    section: object = document.value
+    for step in loc[:-1]:
+        section = section[step]  # type: ignore[index]
+    for name in (name for member in members if loc[-1] not in member for name in member):
+        other = (*loc[:-1], name)
+        if isinstance(section, dict) and name in section and document.place(other).line:
+            document.value = _put(document.value, [str(step) for step in other], None)
+            document.places = {known: place for known, place in document.places.items() if known[: len(other)] != other}
+            document.problems = [problem for problem in document.problems if problem.loc[: len(other)] != other]
 
 
 def _put(old: object, parts: list[str], value: object) -> object:
