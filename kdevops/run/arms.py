@@ -101,6 +101,7 @@ async def up(
 
     Not so those of Vagrant: two of it that copy one box into libvirt's pool at once get in each other's way.
     """
+    hand.check_plays(plays)  # first: machines in a cloud cost money
     labs = arms(lab)
     at_once = asyncio.Semaphore(1 if any(isinstance(each.provider, Vagrant) for each in labs) else len(labs))
     with _held(labs, places, "up"):

@@ -119,11 +119,15 @@ def _variables(server: Server, built: Built) -> dict[str, object]:
     return variables
 
 
-async def _play(lab: Lab, places: Places, names: Sequence[str], report: Report) -> None:
+def check_plays(names: Sequence[str]) -> None:
+    """Raise UserError, naming the nearest, unless all these are playbooks of ours for guests."""
     known = sorted(path.stem for path in data_dir("playbooks").glob("*.yml") if path.stem != "controller")
     for name in names:
         if name not in known:
             raise UserError(f"there is no playbook {name}{nearest(name, known)}")
+
+
+async def _play(lab: Lab, places: Places, names: Sequence[str], report: Report) -> None:
     for name in names:
         log = places.lab(lab.name) / f"play-{name}.log"
         await ansible.play(

@@ -115,7 +115,7 @@ def test_what_goes_with_the_same_member_is_kept(load) -> None:
     ],
 )
 def test_two_of_the_command_line_are_one_too_many(load, overrides: list[str]) -> None:
-    with pytest.raises(UserError, match="exactly one of .* found path and package"):
+    with pytest.raises(UserError, match=r"exactly one of path, .*, found path and package"):
         load("name: x\nkernel: {source: {git: 'https://example.org/x'}}\n", *overrides)
 
 
