@@ -37,7 +37,7 @@ class PreparedCommands:
         return ("sh", "-c", self.scripts[test.id.name]), self.remote
 
     def outcome(self, test: PlannedTest, execution: Execution, lines: Sequence[str]) -> Outcome:
-        """As kselftest has it: KTAP where there is some, the exit code otherwise."""
+        """As kselftest has it: KTAP where there is some, the exit code otherwise, of which only 0 and 4 mean something."""
         return outcome(execution, lines)
 
 

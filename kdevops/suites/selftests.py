@@ -16,7 +16,7 @@ from kdevops.suites.base import KernelBuild, KernelOptions, PlannedTest
 from kdevops.suites.selftests_args import with_arguments
 from kdevops.suites.selftests_build import build
 from kdevops.suites.selftests_list import SUITE, InstalledTest, choose, kernel_options, plan
-from kdevops.suites.selftests_outcome import outcome
+from kdevops.suites.selftests_outcome import KSELFTEST, outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class PreparedSelftests:
 
     def outcome(self, test: PlannedTest, execution: Execution, lines: Sequence[str]) -> Outcome:
         """How the test ended; every kselftest speaks for itself, so `test` is not asked."""
-        return outcome(execution, lines)
+        return outcome(execution, lines, KSELFTEST)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
-"""How one kselftest ended, from its exit code and what it printed."""
+"""How one kselftest, or a script of the lab's own, ended, from its exit code and what it printed."""
 
 from __future__ import annotations
 
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from kdevops.guest.execute import Execution
 from kdevops.results.model import Outcome, Status
@@ -14,18 +14,24 @@ from kdevops.suites.ktap_grammar import shorten
 # KSFT_* of tools/testing/selftests/kselftest.h. Its runner.sh takes 0 for ok, 4 for a skip, all else for not ok.
 _PASS = 0
 _SKIP = 4
-_WORDS = {
-    2: "exit code 2 (the test calls it an expected failure, kselftest's runner does not)",
-    3: "exit code 3 (an unexpected pass)",
+_SHELL = {
     126: "exit code 126: it could not be executed (no permission, or built for another machine)",
     127: "exit code 127: it, its interpreter or a program that it calls was not found",
 }
+KSELFTEST = {
+    2: "exit code 2 (the test calls it an expected failure, kselftest's runner does not)",
+    3: "exit code 3 (an unexpected pass)",
+}
+"""What only a kselftest means by an exit code."""
 
 
-def outcome(execution: Execution, lines: Sequence[str]) -> Outcome:
-    """One status for the test. Exit code and KTAP must agree on success; where they do not, the worse is believed."""
+def outcome(execution: Execution, lines: Sequence[str], words: Mapping[int, str] | None = None) -> Outcome:
+    """One status for the test. Exit code and KTAP must agree on success; where they do not, the worse is believed.
+
+    `words` are what this kind of test means by an exit code, over what a shell means by it.
+    """
     account = parse(lines)
-    status, reason = _judge(execution, account, lines)
+    status, reason = _judge(execution, account, lines, {**_SHELL, **(words or {})})
     return Outcome(
         status,
         seconds=execution.seconds,
@@ -34,7 +40,9 @@ def outcome(execution: Execution, lines: Sequence[str]) -> Outcome:
     )
 
 
-def _judge(execution: Execution, account: Account | None, lines: Sequence[str]) -> tuple[Status, str]:
+def _judge(
+    execution: Execution, account: Account | None, lines: Sequence[str], meanings: Mapping[int, str]
+) -> tuple[Status, str]:
     if execution.returncode is None:
         return Status.HANG, _timed_out(execution, account)
     failure = _failure(account)
@@ -44,7 +52,7 @@ def _judge(execution: Execution, account: Account | None, lines: Sequence[str]) 
         if account and account.failures:
             return Status.FAIL, f"exit code 4 says skipped, but its KTAP says: {failure}"
         return Status.SKIP, (account.skip_reason if account else "") or _last_words(lines) or "exit code 4"
-    code = describe(execution.returncode)
+    code = _describe(execution.returncode, meanings)
     if failure:
         return Status.FAIL, f"{failure} ({code})"
     if account:
@@ -63,10 +71,10 @@ def _judge_success(account: Account | None, failure: str) -> tuple[Status, str]:
     return Status.PASS, ""
 
 
-def describe(code: int) -> str:
+def _describe(code: int, meanings: Mapping[int, str]) -> str:
     """An exit code in words; above 128 a shell tells of a signal."""
-    if code in _WORDS:
-        return _WORDS[code]
+    if code in meanings:
+        return meanings[code]
     if code > 128:
         try:
             return f"killed by {signal.Signals(code - 128).name}"

@@ -4,7 +4,7 @@ import pytest
 
 from kdevops.guest.execute import Execution
 from kdevops.results.model import Status
-from kdevops.suites.selftests_outcome import outcome
+from kdevops.suites.selftests_outcome import KSELFTEST, outcome
 
 OK = ["TAP version 13", "1..1", "ok 1 a"]
 BAD = ["TAP version 13", "1..2", "not ok 1 a", "not ok 2 b"]
@@ -48,6 +48,21 @@ def test_outcome(code, lines, status, reason):
 
 def test_not_found_is_said_in_words():
     assert "was not found" in outcome(Execution(127, 0.1), []).reason
+
+
+def test_codes_that_only_kselftest_knows_are_told_so_only_of_kselftest():
+    """Of a script of the lab's own 0, 4 and anything else is all there is to say."""
+    from kdevops.lab.model import Commands
+    from kdevops.results.model import TestId
+    from kdevops.suites.base import PlannedTest
+    from kdevops.suites.commands import PreparedCommands
+
+    test = PlannedTest(TestId("commands", "default", "bad"), 60)
+    script = PreparedCommands(Commands(tests={"bad": "exit 3"}).tests, 60)
+    assert script.outcome(test, Execution(3, 0.1), []).reason == "exit code 3"
+    assert script.outcome(test, Execution(2, 0.1), ["oh"]).reason == "exit code 2: oh"
+    assert script.outcome(test, Execution(127, 0.1), []).reason.startswith("exit code 127: it, its interpreter")
+    assert outcome(Execution(3, 0.1), [], KSELFTEST).reason == "exit code 3 (an unexpected pass)"
 
 
 def test_silent_guest():
