@@ -7,6 +7,7 @@ waits for a minute, which one that panicked does not do.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import shlex
@@ -24,6 +25,11 @@ from kdevops.results.text import clean as clean_text
 
 _TIMEOUT = 60.0
 _SAID = 200
+_UNLOCK_TRIES = 10
+_UNLOCK_PAUSE = 1.0
+_LOCKED = re.compile(r"while it is locked|VBOX_E_INVALID_OBJECT_STATE")
+"""What VBoxManage says of a machine that is off, but that its process has not let go of yet."""
+_UNKNOWN = re.compile(r"VBOX_E_OBJECT_NOT_FOUND|Could not find a registered machine")
 _ENGLISH = {"LC_ALL": "C", "LANGUAGE": ""}
 """What they complain of is recognised in English only."""
 _NOT_THERE = re.compile(r"no storage (?:vol|pool) with matching")
@@ -31,8 +37,6 @@ _LOCAL = {None, "localhost", "127.0.0.1", "::1"}
 _ON_A_TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
 _DISKS = r"(?:\..*|-[a-z]+\..*)?"
 """What follows a machine's name in those of its disks: `.img` for the first, `-vdb.qcow2` for others."""
-
-
 Place = tuple[str, str]
 """The URI of libvirt and its pool; ("", "") is VirtualBox."""
 
@@ -174,7 +178,21 @@ async def _virsh(uri: str, *words: str, check: bool = True) -> str:
 async def _sweep_virtualbox(pattern: re.Pattern[str]) -> None:
     for name in await _virtualbox_machines(pattern):
         await _said(["VBoxManage", "controlvm", name, "poweroff"], check=False)  # unless it does not run
-        await _said(["VBoxManage", "unregistervm", name, "--delete"])
+        await _unregister(name)
+
+
+async def _unregister(name: str) -> None:
+    for left in reversed(range(_UNLOCK_TRIES)):
+        try:
+            await _said(["VBoxManage", "unregistervm", name, "--delete"])
+        except CommandError as error:
+            if _UNKNOWN.search(error.output):
+                return  # a try before this one was told of disks only that it could not delete
+            if not left or not _LOCKED.search(error.output):
+                raise
+            await asyncio.sleep(_UNLOCK_PAUSE)
+        else:
+            return
 
 
 async def _virtualbox_machines(pattern: re.Pattern[str]) -> list[str]:

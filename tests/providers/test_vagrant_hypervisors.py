@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import subprocess
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from kdevops.errors import CommandError, InfrastructureError
 from kdevops.lab.vagrant import Vagrant
+from kdevops.providers import vagrant_hypervisors
 from kdevops.providers.vagrant_hypervisors import Hypervisors, console_of, jump_to
 
 PREFIX = "kdevops-lab-0123abcd-"
@@ -150,6 +152,43 @@ VBOXMANAGE = f"""#!/bin/sh
 echo "$*" >>"$LISTS/said"
 [ "$1" != list ] || printf '"kdevops-other" {{0123abcd}}\\n"{PREFIX}lab-1" {{0123-abcd}}\\n'
 """
+
+
+LOCKED = """#!/bin/sh
+echo "$*" >>"$LISTS/said"
+[ "$1" != list ] || printf '"kdevops-lab-0123abcd-lab-1" {0123-abcd}\\n'
+[ "$1" = unregistervm ] || exit 0
+echo . >>"$LISTS/tries"
+[ "$BUSY" != 0 ] && [ "$(wc -l <"$LISTS/tries")" -gt "$BUSY" ] && exit
+echo "VBoxManage: error: $WHY" >&2
+exit 1
+"""
+WHILE_LOCKED = "Cannot unregister the machine 'lab-1' while it is locked"
+
+
+@pytest.mark.parametrize(
+    ("why", "busy", "tries"),
+    [
+        (WHILE_LOCKED, 2, 3),
+        ("Details: code VBOX_E_INVALID_OBJECT_STATE (0x80bb0007), component MachineWrap", 1, 2),
+        (WHILE_LOCKED, 99, 10),
+        ("The files are gone", 99, 1),
+        ("Could not find a registered machine named 'lab-1'", 0, 1),
+    ],
+)
+def test_virtualbox_has_time_to_let_go_of_a_machine(
+    lists: Path, monkeypatch: pytest.MonkeyPatch, why: str, busy: int, tries: int
+) -> None:
+    """It says that a machine is off before it has unlocked it."""
+    monkeypatch.setattr(vagrant_hypervisors, "_UNLOCK_PAUSE", 0.01)
+    monkeypatch.setenv("WHY", why)
+    monkeypatch.setenv("BUSY", str(busy))
+    (lists / "bin/VBoxManage").write_text(LOCKED)
+    (lists / "bin/VBoxManage").chmod(0o755)
+    hypervisors = Hypervisors(Vagrant(type="vagrant", backend="virtualbox"), PREFIX)
+    with contextlib.nullcontext() if busy < tries else pytest.raises(CommandError, match="VBoxManage"):
+        asyncio.run(hypervisors.remove())
+    assert len((lists / "tries").read_text().splitlines()) == tries
 
 
 def test_a_machine_is_switched_off_and_not_asked_to_shut_down(lists: Path) -> None:
