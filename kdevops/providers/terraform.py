@@ -239,8 +239,9 @@ class TerraformMachines:
             *(f"  {line}" for line in summary.lines),
             f"  to be gone by {wanted.expires:%Y-%m-%d %H:%M} UTC (provider.lifetime); kdevops down destroys all of it",
         )
-        again = before is not None and summary.made <= self._agreed and not (summary.lost or summary.resizes)
-        if not summary.asks or again:
+        same = before is not None and before.digest == wanted.digest  # what was interrupted is gone on with
+        again = summary.made <= self._agreed if summary.made else same
+        if not summary.asks or (before and again and not (summary.lost or summary.resizes)):
             for line in lines[:-1] if summary.lines else ():
                 self._tell(line.strip())
         elif not self._confirm(lines):

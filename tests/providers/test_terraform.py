@@ -48,11 +48,11 @@ class Bench:
         self.agrees = True
         self.address = "8.8.8.8/32"
 
-    def machines(self, count: int = 2, module: Path = TOY, **provider: Any) -> TerraformMachines:
+    def machines(self, count: int = 2, module: Path = TOY, disks: int = 1, **provider: Any) -> TerraformMachines:
         variables = {"states": str(self.states), **provider.pop("variables", {})}
         said = {"type": "terraform", "module": module, "region": "r1", "variables": variables, **provider}
         lab = Lab.model_validate(
-            {"name": "x", "guests": {"count": count, "disks": [{"size": "2GiB"}]}, "provider": said}
+            {"name": "x", "guests": {"count": count, "disks": [{"size": "2GiB", "count": disks}]}, "provider": said}
         )
         return TerraformMachines(
             lab, self.directory, self._tell, confirm=self._confirm, address=self._address, cache=self.path / "cache"
@@ -231,6 +231,25 @@ def test_expiry_is_that_of_the_first_machine(bench: Bench, monkeypatch: pytest.M
     assert any("OVERDUE" in line for line in bench.told)
 
 
+def test_more_disks_for_machines_that_are_there_are_asked_about(bench: Bench) -> None:
+    do(bench.machines().start(NAMES))
+    bench.agrees = False
+    with pytest.raises(UserError, match="you did not agree"):
+        do(bench.machines(disks=2).start(NAMES))
+    assert "  make       2 terraform_data" in bench.asked[-1]
+    bench.agrees = True
+    do(bench.machines(disks=2).start(NAMES))
+    root = bench.directory.path / "terraform"
+    tool = shutil.which("terraform") or "tofu"
+    subprocess.run([tool, "state", "rm", 'terraform_data.disk["x-1-disk-1"]'], cwd=root, check=True)
+    record = terraform_record.load(bench.directory.path)
+    assert record
+    terraform_record.save(bench.directory.path, record.model_copy(update={"complete": False}))
+    asked = len(bench.asked)
+    do(bench.machines(disks=2).start(NAMES))
+    assert len(bench.asked) == asked, "what somebody agreed to and was interrupted is gone on with"
+
+
 def test_an_apply_that_dies_half_way_is_gone_on_with_or_destroyed(bench: Bench) -> None:
     broken = {"command": ["false"]}
     with pytest.raises(InfrastructureError) as error:
@@ -321,7 +340,9 @@ def test_machines_that_terraform_lost_sight_of_are_not_forgotten(bench: Bench) -
     assert str(bench.directory.path / "terraform.json") in (caught.value.hint or "")
     assert bench.machines().known()
     shutil.rmtree(root)
-    with pytest.raises(InfrastructureError, match=r"Terraform knows nothing any more of machines of lab x in toy r1: x-1 \("):
+    with pytest.raises(
+        InfrastructureError, match=r"Terraform knows nothing any more of machines of lab x in toy r1: x-1 \("
+    ):
         do(destroy(bench.directory, lambda _: None, cache=bench.path / "cache"))
     assert bench.machines().known()
 

@@ -49,6 +49,12 @@ resource "terraform_data" "node" {
   depends_on       = [terraform_data.lab]
 }
 
+# The first disk comes with its machine.
+resource "terraform_data" "disk" {
+  for_each = { for each in setproduct(var.kdevops_nodes, range(1, max(1, length(var.disks)))) : "${each[0]}-disk-${each[1]}" => each }
+  input    = each.value
+}
+
 output "controller_ip_map" { value = { for name, node in terraform_data.node : name => "127.0.0.1" } }
 output "ssh_ports" { value = { for name, node in terraform_data.node : name => 2200 } }
 output "identities" { value = { for name, node in terraform_data.node : name => node.id } }
