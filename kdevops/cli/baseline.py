@@ -109,9 +109,8 @@ def _run(number: int | None) -> Run:
     with Store(state_dir()) as store:
         if number is not None:
             return store.run(number)
-        for run in store.runs():
-            if run.ended:
-                return run
+        if run := store.last_ended():
+            return run
     raise UserError("there is no finished run to accept", hint="kdevops run makes one")
 
 

@@ -30,7 +30,7 @@ class _ResultsGroup(click.Group):
 def results() -> None:
     """Show runs and what became of their tests; take in results that others have made.
 
-    `kdevops results` lists the runs, `kdevops results 7` tells what came out of run 7.
+    `kdevops results` lists the runs, `kdevops results 7` tells what came out of run 7, and exits with its code.
     """
 
 
@@ -43,22 +43,26 @@ def results() -> None:
     "--format",
     "kind",
     type=click.Choice(["text", "mail", "junit", "ktap"]),
-    default="text",
     help="How to tell the run; mail is plain text to paste: what was tested, a line per profile, why tests skipped.",
 )
 @json_option
 @common_options
 @pass_context
-def show(context: Context, number: int | None, name: str | None, kind: str) -> int | None:
-    """List the runs, or tell what came out of RUN."""
+def show(context: Context, number: int | None, name: str | None, kind: str | None) -> int | None:
+    """List the runs, or tell what came out of RUN; with an option, of the last run that has ended.
+
+    That exits with the code of the run, as `kdevops run` did: 1 for a regression, 4 for a run that is incomplete.
+    The list, and one test, exit with 0.
+    """
     from kdevops.paths import state_dir
     from kdevops.results.store import Store
 
+    _check_options(as_json=context.json, name=name, kind=kind)
     with Store(state_dir()) as store:
-        if number is None:
+        if number is None and name is None and kind is None:
             _list(context, store)
             return None
-        run = store.run(number)
+        run = store.run(number) if number is not None else _last(store)
         if name is not None:
             _one(context, store, run, name)
             return None
@@ -110,6 +114,20 @@ def import_(context: Context, directory: Path, lab: str, kernel: str, baseline: 
     context.emit(facts, lines)
 
 
+def _check_options(*, as_json: bool, name: str | None, kind: str | None) -> None:
+    other = "--test" if name is not None else "--json" if as_json else ""
+    if kind is not None and other:
+        raise UserError(f"--format {kind} and {other} contradict each other", hint="give one of them")
+
+
+def _last(store: Store) -> Run:
+    run = store.last_ended()
+    if run is None:
+        raise UserError("there is no run that has ended", hint="kdevops run makes one; kdevops results lists them")
+    click.echo(f"run {run.id} of lab {run.lab}, the last that has ended", err=True)
+    return run
+
+
 def _list(context: Context, store: Store) -> None:
     from kdevops.results.model import Counts, Status
 
@@ -131,7 +149,7 @@ def _list(context: Context, store: Store) -> None:
     context.emit(facts, lines or ["no run yet"])
 
 
-def _whole(context: Context, store: Store, run: Run, kind: str) -> int:
+def _whole(context: Context, store: Store, run: Run, kind: str | None) -> int:
     from rich.console import Console
 
     from kdevops.report.summary import summary, summary_json

@@ -153,6 +153,13 @@ class Store:
         )
         return _run(rows[0]) if rows else None
 
+    def last_ended(self) -> Run | None:
+        """The newest run that has ended, None when there is none."""
+        rows = self._query(
+            "SELECT id, lab, state, created, ended, record FROM run WHERE ended IS NOT NULL ORDER BY id DESC LIMIT 1"
+        )
+        return _run(rows[0]) if rows else None
+
     def plan(self, run_id: int) -> tuple[PlannedRow, ...]:
         """What was planned, in order."""
         rows = self._query(
