@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import os
+import shlex
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,16 +66,28 @@ def show(context: Context) -> None:
 @common_options
 @pass_context
 def accept(context: Context, number: int | None, *, replace: bool) -> None:
-    """Take what RUN (default: the last) did as what is to be expected, and write it into the lab's baseline."""
-    from kdevops.results.baseline import save
+    """Take what RUN (default: the last) did as what is to be expected, and write it into the lab's baseline.
+
+    A run that is in the baseline already adds nothing to it.
+    """
+    from kdevops.results import accepted, baseline
 
     run = _run(number)
-    directory, _, after = _accepted(run, replace=replace)
-    changed = save(directory, after)
-    said = [f"{path} written; see: git diff {path.parent}" for path in changed] or [
-        "the baseline says all of that already"
-    ]
-    context.emit({"run": run.id, "written": [str(path) for path in changed]}, said)
+    change = _change(run, replace=replace)
+    written: list[Path] = []
+    if change.again:
+        lines = [change.again]
+    elif not change.ran:
+        lines = [f"run {run.id} has no results: nothing to accept"]
+    else:
+        noted = (change.directory, change.after.series, change.mark, run)
+        if not replace:
+            accepted.begin(*noted)
+        written = list(baseline.save(change.directory, change.after))
+        accepted.finish(*noted)
+        lines = [f"{path} written" for path in written] or ["the baseline says all of that already"]
+        lines += _see(change.directory / change.after.series)
+    context.emit({"run": run.id, "written": [str(path) for path in written]}, lines)
 
 
 @baseline.command()
@@ -86,14 +101,27 @@ def diff(context: Context, number: int | None, *, replace: bool) -> None:
     from kdevops.results.baseline import file_of, format_table
 
     run = _run(number)
-    directory, before, after = _accepted(run, replace=replace)
+    change = _change(run, replace=replace)
     lines: list[str] = []
-    for (suite, profile), table in sorted(after.tables.items()):
-        path = file_of(directory, after.series, suite, profile)
-        old = before.tables.get((suite, profile))
-        known = format_table(old).splitlines() if old and old.series == after.series else []
+    for (suite, profile), table in [] if change.again else sorted(change.after.tables.items()):
+        path = file_of(change.directory, change.after.series, suite, profile)
+        old = change.before.tables.get((suite, profile))
+        known = format_table(old).splitlines() if old and old.series == change.after.series else []
         lines += difflib.unified_diff(known, format_table(table).splitlines(), str(path), str(path), lineterm="", n=0)
-    context.emit({"run": run.id, "diff": lines}, lines or ["nothing would change"])
+    nothing = f"nothing would change: {change.again}" if change.again else "nothing would change"
+    context.emit({"run": run.id, "diff": lines}, lines or [nothing])
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """What accepting a run comes to. `again` tells why it would add nothing, "" where it may; `ran` is whether it has results."""
+
+    directory: Path
+    before: Baseline
+    after: Baseline
+    mark: str
+    ran: bool
+    again: str
 
 
 def _load(directory: Path, series: str) -> Baseline:
@@ -114,21 +142,58 @@ def _run(number: int | None) -> Run:
     raise UserError("there is no finished run to accept", hint="kdevops run makes one")
 
 
-def _accepted(run: Run, *, replace: bool) -> tuple[Path, Baseline, Baseline]:
-    """Where the baseline of a run lies, what it says, and what it would say with the run accepted."""
+def _change(run: Run, *, replace: bool) -> _Change:
+    """What the baseline of a run says, and what it would say with the run accepted."""
     from kdevops.paths import state_dir
-    from kdevops.results.baseline import Mode, series_of
-    from kdevops.results.baseline import accept as accepted
+    from kdevops.results import accepted
+    from kdevops.results.baseline import Mode, accept, series_of
+    from kdevops.results.model import Status
     from kdevops.results.store import Store
     from kdevops.run.known import left_out
     from kdevops.run.record import kernel_release
 
     if not run.ended:
-        raise UserError(f"run {run.id} is not finished", hint="go on with it: kdevops resume")
+        raise UserError(f"run {run.id} is not finished", hint=f"go on with it: kdevops resume {run.id}")
     directory = Path(run.record["baseline"])
     before = _load(directory, series_of(kernel_release(run)))
     with Store(state_dir()) as store:
         outcomes = store.outcomes(run.id)
+    mark = accepted.mark_of(run, outcomes)
     skipped = left_out(run, outcomes)  # by us: that says nothing about the tests
     outcomes = {test: outcome for test, outcome in outcomes.items() if test not in skipped}
-    return directory, before, accepted(before, outcomes, mode=Mode.REPLACE if replace else Mode.MERGE)
+    return _Change(
+        directory,
+        before,
+        accept(before, outcomes, mode=Mode.REPLACE if replace else Mode.MERGE),
+        mark,
+        any(outcome.status is not Status.MISSING for outcome in outcomes.values()),
+        "" if replace else _again(run, directory, before.series, mark),
+    )
+
+
+def _again(run: Run, directory: Path, series: str, mark: str) -> str:
+    """Why the run is not to be added to the baseline: it is there; "" where it is not.
+
+    Raises UserError where kdevops was killed while it added it.
+    """
+    from kdevops.results.accepted import Accepted, file_of, known
+
+    path = file_of(directory, series)
+    match known(directory, series, mark):
+        case Accepted.YES:
+            return f"run {run.id} was accepted already ({path} has it as {mark})"
+        case Accepted.BEGUN:
+            raise UserError(
+                f"accepting run {run.id} was cut short: its counts may be in some files of {path.parent} and not in others",
+                hint=f"put them back with git and take the line {mark} out of {path.name}, or accept with --replace",
+            )
+        case _:
+            return ""
+
+
+def _see(directory: Path) -> list[str]:
+    """How to look at what was written; git shows nothing of files that are new to it before `add -N`."""
+    if not any((parent / ".git").exists() for parent in directory.absolute().parents):
+        return []
+    name = shlex.quote(os.path.relpath(directory))
+    return [f"see: git add -N {name} && git diff {name}"]

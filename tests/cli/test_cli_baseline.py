@@ -1,0 +1,125 @@
+"""`kdevops baseline` on runs that are in the store."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from kdevops.__main__ import main
+from kdevops.errors import InfrastructureError
+from kdevops.results import baseline as files
+from kdevops.results.model import Outcome, Status, TestId
+from kdevops.results.store import PlannedRow, Store
+from kdevops.run.places import Places
+
+S = Status
+
+
+@pytest.fixture(autouse=True)
+def _somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("KDEVOPS_LAB", raising=False)
+
+
+def stored(outcomes: dict[str, Outcome], *, directory: Path | None = None, finish: bool = True) -> int:
+    """A run of lab demo; its baseline is `directory`, or baselines/ here."""
+    record = {
+        "kernel": {"release": "6.1.192"},
+        "baseline": str((directory or Path("baselines")).absolute()),
+    }
+    with Store(Places.default().state) as store:
+        ids = [TestId("selftests", "default", name) for name in outcomes]
+        run = store.create_run("demo", [PlannedRow(test, 60) for test in ids], record)
+        for test in ids:
+            store.ended(run, test, outcomes[test.name])
+        if finish:
+            store.finish(run)
+    return run
+
+
+def told(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> str:
+    assert main(list(arguments)) == code
+    captured = capsys.readouterr()
+    return captured.err if code else captured.out
+
+
+TABLE = Path("baselines/6.1/selftests/default.txt")
+
+
+def test_a_run_is_counted_once_however_often_it_is_accepted(capsys: pytest.CaptureFixture[str]) -> None:
+    stored({"a": Outcome(S.PASS)})
+    stored({"a": Outcome(S.FAIL)})
+    told(capsys, "baseline", "accept", "1")
+    for _ in range(2):
+        assert told(capsys, "baseline", "accept", "1").startswith("run 1 was accepted already")
+        assert json.loads(told(capsys, "baseline", "accept", "1", "--json")) == {"run": 1, "written": []}
+        assert told(capsys, "baseline", "diff", "1").startswith("nothing would change: run 1 was accepted already")
+    assert TABLE.read_text() == "a  pass=1  0.0s\n"
+    told(capsys, "baseline", "accept", "2")
+    told(capsys, "baseline", "accept", "1")
+    assert TABLE.read_text() == "a  pass=1 fail=1  0.0s\n"
+
+
+def test_what_is_accepted_goes_with_the_files_of_git(capsys: pytest.CaptureFixture[str]) -> None:
+    def git(*arguments: str) -> str:
+        who = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
+        return subprocess.run(["git", *who, *arguments], check=True, capture_output=True, text=True).stdout
+
+    git("init", "-q")
+    git("commit", "-q", "--allow-empty", "-m", "begin")
+    stored({"a": Outcome(S.PASS)})
+    assert (
+        told(capsys, "baseline", "accept").splitlines()[-1] == "see: git add -N baselines/6.1 && git diff baselines/6.1"
+    )
+    git("add", "-N", "baselines/6.1")
+    assert "+a  pass=1" in git("diff", "baselines/6.1")
+    git("add", "baselines")
+    git("commit", "-q", "-m", "accept")
+    assert "accepted already" in told(capsys, "baseline", "accept", "1")
+    git("revert", "--no-edit", "HEAD")  # who takes the counts back can accept the run anew
+    told(capsys, "baseline", "accept", "1")
+    assert TABLE.read_text() == "a  pass=1  0.0s\n"
+
+
+def test_replace_is_done_at_any_time_and_counts_as_accepted(capsys: pytest.CaptureFixture[str]) -> None:
+    stored({"a": Outcome(S.PASS)})
+    TABLE.parent.mkdir(parents=True)
+    TABLE.write_text("a  fail=7\n")
+    told(capsys, "baseline", "accept", "1", "--replace")
+    assert "accepted already" in told(capsys, "baseline", "accept", "1")
+    TABLE.write_text("a  fail=7\n")
+    told(capsys, "baseline", "accept", "1", "--replace")
+    assert TABLE.read_text() == "a  pass=1  0.0s\n"
+
+
+def test_what_was_cut_short_is_never_added_to(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored({"a": Outcome(S.PASS)})
+
+    def broken(*_: object) -> None:
+        raise InfrastructureError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "save", broken)
+        assert "the disk is full" in told(capsys, "baseline", "accept", "1", code=3)
+    error = told(capsys, "baseline", "accept", "1", code=2)
+    assert "cut short" in error
+    assert "accepted.txt" in error
+    told(capsys, "baseline", "accept", "1", "--replace")
+    assert TABLE.read_text() == "a  pass=1  0.0s\n"
+    assert "accepted already" in told(capsys, "baseline", "accept", "1")
+
+
+def test_a_run_without_any_result_leaves_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    stored({"a": Outcome(S.MISSING)})
+    assert "nothing to accept" in told(capsys, "baseline", "accept", "1")
+    assert not Path("baselines").exists()
+
+
+def test_what_goes_on_names_the_run(capsys: pytest.CaptureFixture[str]) -> None:
+    stored({"a": Outcome(S.PASS)}, finish=False)
+    assert "go on with it: kdevops resume 1" in told(capsys, "baseline", "accept", "1", code=2)
