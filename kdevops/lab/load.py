@@ -7,13 +7,13 @@ import json
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from kdevops.errors import UserError
-from kdevops.lab.document import MAX_BYTES, Document, Place, parse
+from kdevops.lab.document import MAX_BYTES, Document, Loc, Place, Problem, parse
 from kdevops.lab.explain import explain
 from kdevops.lab.files import resolve_paths
 from kdevops.lab.model import Lab, lab_schema
@@ -29,12 +29,18 @@ class LoadedLab:
     """A lab that holds: every path in it is absolute and was there.
 
     `path` is the lab file, absolute. `digest` is the sha256 (hex) of the effective lab, with
-    overrides and defaults.
+    overrides and defaults; `places` says where its fields were written.
     """
 
     lab: Lab
     path: Path
     digest: str
+    places: Mapping[Loc, Place] = field(default_factory=dict, compare=False, repr=False)
+
+    def place(self, loc: Loc) -> Place:
+        """Where a field was written, or the nearest thing around it; the top of the file for a lab that was not read."""
+        places = {(): Place(str(self.path), 1, 1, self.path.parent), **self.places}
+        return Document(None, places).place(loc)
 
     @property
     def baseline(self) -> Path:
@@ -64,12 +70,21 @@ def load_lab(path: Path, overrides: Iterable[str] = ()) -> LoadedLab:
         problems += [each for each in explain(error, document, lab_schema()) if each.loc not in told]
     else:
         if not problems:
-            return LoadedLab(lab, absolute, hashlib.sha256(lab.model_dump_json().encode()).hexdigest())
+            return LoadedLab(lab, absolute, _digest(lab), document.places)
+    raise refused(problems)
+
+
+def refused(
+    problems: Iterable[Problem], hint: str | None = "kdevops lab schema prints every field that a lab may have"
+) -> UserError:
+    """The error that tells all that is wrong with a lab, in the order in which it stands there."""
     lines = [str(problem) for problem in sorted(problems)]
     rest = [f"and {len(lines) - MAX_SHOWN} more problems"] if len(lines) > MAX_SHOWN else []
-    raise UserError(
-        "\n".join(lines[:MAX_SHOWN] + rest), hint="kdevops lab schema prints every field that a lab may have"
-    )
+    return UserError("\n".join(lines[:MAX_SHOWN] + rest), hint=hint)
+
+
+def _digest(lab: Lab) -> str:
+    return hashlib.sha256(lab.model_dump_json().encode()).hexdigest()
 
 
 def _arguments(value: object, environment: Mapping[str, str]) -> list[str]:

@@ -48,6 +48,24 @@ def test_validate_says_what_it_found(capsys: pytest.CaptureFixture[str]) -> None
     assert json.loads(capsys.readouterr().out)["digest"] == load_lab(Path("lab.yaml"), ["guests.count=1"]).digest
 
 
+def test_validate_tells_of_the_guests_what_counts_there(capsys: pytest.CaptureFixture[str]) -> None:
+    def told(provider: str) -> str:
+        Path("lab.yaml").write_text(f"name: x\nprovider: {provider}\nguests: {{count: 1}}\n")
+        assert main(["lab", "validate"]) == 0
+        return capsys.readouterr().out.partition(", kernel")[0]
+
+    assert told("{type: hosts, hosts: [{address: 192.0.2.1}]}") == "OK: lab x, 1 machine of yours"
+    assert told("{type: terraform, cloud: aws}") == "OK: lab x, 1 guest in aws"
+    assert told("{type: terraform, cloud: aws, instance_type: c7i.large}") == "OK: lab x, 1 guest in aws (c7i.large)"
+    assert told("{type: terraform, module: .}") == f"OK: lab x, 1 guest of {Path.cwd()}"
+
+
+def test_validate_looks_further_than_the_fields(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("lab.yaml").write_text("name: x\nsuites: {fstests: {profiles: [xfs_cr]}}\n")
+    assert main(["lab", "validate"]) == 2
+    assert "lab.yaml:2:20: suites.fstests.profiles: there is no profile 'xfs_cr'" in capsys.readouterr().err
+
+
 def test_validate_fails_with_every_line(capsys: pytest.CaptureFixture[str]) -> None:
     Path("lab.yaml").write_text("name: x\ncpu: 1\nkernal: {}\n")
     assert main(["lab", "validate", "--json"]) == 2
