@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from kdevops.results.store import Run, Store
 
 
+_LISTED = (
+    "pass", "fail", "skip", "crash", "hang", "missing",
+    "ok", "known-failure", "regressed", "suspect", "fixed", "new", "skipped-now",
+)  # fmt: skip
+"""Every status and every verdict; written out, because completing a command line imports nothing heavy."""
+
+
 class _ResultsGroup(click.Group):
     """`kdevops results` and `kdevops results 7` mean `kdevops results show …`."""
 
@@ -37,7 +44,17 @@ def results() -> None:
 @results.command()
 @click.argument("number", metavar="[RUN]", type=int, required=False)
 @click.option(
-    "--test", "name", metavar="TEST", help="One test of the run, with all it printed: suite/profile/name, or a part."
+    "--test",
+    "name",
+    metavar="TEST",
+    help="One test of the run with all it printed: suite/profile/name, or a part; of several that fit a line each.",
+)
+@click.option(
+    "--list",
+    "which",
+    metavar="STATUS",
+    type=click.Choice(_LISTED),
+    help=f"Name the tests that are {', '.join(_LISTED)}.",
 )
 @click.option(
     "--format",
@@ -48,25 +65,28 @@ def results() -> None:
 @json_option
 @common_options
 @pass_context
-def show(context: Context, number: int | None, name: str | None, kind: str | None) -> int | None:
+def show(context: Context, number: int | None, name: str | None, which: str | None, kind: str | None) -> int | None:
     """List the runs, or tell what came out of RUN; with an option, of the last run that has ended.
 
     That exits with the code of the run, as `kdevops run` did: 1 for a regression, 4 for a run that is incomplete.
-    The list, and one test, exit with 0.
+    The list of runs, --test and --list exit with 0.
     """
     from kdevops.paths import state_dir
     from kdevops.results.store import Store
 
-    _check_options(as_json=context.json, name=name, kind=kind)
+    _check_options(as_json=context.json, name=name, which=which, kind=kind)
     with Store(state_dir()) as store:
-        if number is None and name is None and kind is None:
+        if number is None and name is None and which is None and kind is None:
             _list(context, store)
             return None
         run = store.run(number) if number is not None else _last(store)
         if name is not None:
-            _one(context, store, run, name)
-            return None
-        return _whole(context, store, run, kind)
+            _some(context, store, run, name)
+        elif which is not None:
+            _listed(context, store, run, which)
+        else:
+            return _whole(context, store, run, kind)
+    return None
 
 
 @results.command("import", short_help="Take results that fstests has left in DIR into the store.")
@@ -114,10 +134,15 @@ def import_(context: Context, directory: Path, lab: str, kernel: str, baseline: 
     context.emit(facts, lines)
 
 
-def _check_options(*, as_json: bool, name: str | None, kind: str | None) -> None:
-    other = "--test" if name is not None else "--json" if as_json else ""
-    if kind is not None and other:
-        raise UserError(f"--format {kind} and {other} contradict each other", hint="give one of them")
+def _check_options(*, as_json: bool, name: str | None, which: str | None, kind: str | None) -> None:
+    given = {
+        f"--format {kind}": kind is not None,
+        "--test": name is not None,
+        "--list": which is not None,
+        "--json": as_json and kind is not None,
+    }
+    if len(names := [option for option, said in given.items() if said]) > 1:
+        raise UserError(f"{names[0]} and {names[1]} contradict each other", hint="give one of them")
 
 
 def _last(store: Store) -> Run:
@@ -180,24 +205,34 @@ def _whole(context: Context, store: Store, run: Run, kind: str | None) -> int:
     return verdict.exit_code
 
 
-def _one(context: Context, store: Store, run: Run, name: str) -> None:
-    from dataclasses import asdict
-
-    from kdevops.lab.explain import nearest
-    from kdevops.results.text import clean
+def _some(context: Context, store: Store, run: Run, name: str) -> None:
+    from kdevops.report import single
     from kdevops.run.places import Places
 
-    outcomes = {str(test): outcome for test, outcome in store.outcomes(run.id).items()}
-    fitting = [name] if name in outcomes else [test for test in outcomes if name in test]
-    if len(fitting) != 1:
-        found = f"{len(fitting)} tests fit {name}: {', '.join(fitting[:5])}" if fitting else f"no test {name}"
-        raise UserError(f"run {run.id}: {found}{'' if fitting else nearest(name, outcomes)}")
-    outcome = outcomes[fitting[0]]
-    path = Places.default().run(run.id) / outcome.output if outcome.output else None
-    lines = [f"{fitting[0]}: {outcome.status} after {outcome.seconds:.1f} s on {outcome.guest}"]
-    lines += [f"reason: {outcome.reason}"] if outcome.reason else []
-    lines += [f"  {subtest.status:<5} {subtest.name}  {subtest.reason}".rstrip() for subtest in outcome.subtests]
-    lines += ["", "the kernel said:", outcome.oops] if outcome.oops else []
-    if path and path.is_file():
-        lines += ["", f"output ({path}):", clean(path.read_text(errors="replace"), lines=True)]
-    context.emit({"test": fitting[0], **asdict(outcome), "output": str(path) if path else None}, lines)
+    outcomes = store.outcomes(run.id)
+    tests = single.fitting(name, outcomes)
+    if not tests:
+        raise UserError(
+            f"run {run.id}: no test {name}; {single.near(name, outcomes)}",
+            hint=f"kdevops results {run.id} --json names all",
+        )
+    directory = Places.default().run(run.id)
+    found = [single.facts(test, outcome, directory) for test, outcome in tests.items()]
+    context.emit(found[0] if len(found) == 1 else found, single.told(run.id, tests, directory))
+
+
+def _listed(context: Context, store: Store, run: Run, which: str) -> None:
+    from kdevops.report import single
+    from kdevops.run.places import Places
+    from kdevops.run.session import judge
+
+    tests = {
+        each.test: each.outcome
+        for each in judge(store, run).tests
+        if which in {each.outcome.status.value, each.verdict.value}
+    }
+    directory = Places.default().run(run.id)
+    context.emit(
+        [single.facts(test, outcome, directory) for test, outcome in tests.items()],
+        single.listed(tests),
+    )

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from kdevops.__main__ import main
+from kdevops.cli.results import _LISTED
 from kdevops.results.model import Outcome, Status, TestId
 from kdevops.results.store import PlannedRow, Store
+from kdevops.results.verdict import Verdict
 from kdevops.run.places import Places
 
 S = Status
@@ -69,3 +72,93 @@ def test_options_that_contradict_each_other_are_refused(capsys: pytest.CaptureFi
 
 def test_the_help_tells_that_the_exit_code_is_the_runs(capsys: pytest.CaptureFixture[str]) -> None:
     assert "exits with the code of the run" in " ".join(told(capsys, "results", "show", "--help").split())
+
+
+def profiles() -> int:
+    """One test with four profiles, and some more."""
+    out = Places.default().run(1) / "fstests/xfs_4k/generic/475.log"
+    out.parent.mkdir(parents=True)
+    out.write_text("what check printed\n")
+    return stored(
+        {
+            "xfs_1k/generic/475": Outcome(S.PASS, 1.0),
+            "xfs_2k/generic/475": Outcome(S.SKIP, reason="no log device"),
+            "xfs_4k/generic/475": Outcome(
+                S.FAIL, 3.0, reason="output mismatch", output="fstests/xfs_4k/generic/475.log", guest="xfs-1"
+            ),
+            "xfs_8k/generic/475": Outcome(S.CRASH, 4.0, oops="BUG: it broke\n", guest="xfs-2"),
+            **{f"xfs_1k/generic/{number:03}": Outcome(S.PASS) for number in range(60)},
+        }
+    )
+
+
+def test_a_test_of_several_profiles_is_told_profile_by_profile(capsys: pytest.CaptureFixture[str]) -> None:
+    profiles()
+    lines = told(capsys, "results", "1", "--test", "generic/475").splitlines()
+    assert lines[:4] == [
+        "fstests/xfs_1k/generic/475: pass after 1.0 s",
+        "fstests/xfs_2k/generic/475: skip, no log device",
+        "fstests/xfs_4k/generic/475: fail after 3.0 s, output mismatch",
+        "fstests/xfs_8k/generic/475: crash after 4.0 s",
+    ]
+    rest = "\n".join(lines[4:])
+    assert "fstests/xfs_4k/generic/475: fail after 3.0 s on xfs-1\nreason: output mismatch\n" in rest
+    assert "what check printed" in rest
+    assert "BUG: it broke" in rest
+    assert "xfs_1k" not in rest  # it passed
+    facts = json.loads(told(capsys, "results", "1", "--test", "generic/475", "--json"))
+    assert [(each["test"], each["status"]) for each in facts][2:] == [
+        ("fstests/xfs_4k/generic/475", "fail"),
+        ("fstests/xfs_8k/generic/475", "crash"),
+    ]
+
+
+def test_a_whole_name_goes_before_a_part_of_one(capsys: pytest.CaptureFixture[str]) -> None:
+    stored({"xfs_1k/generic/47": Outcome(S.PASS), "xfs_1k/generic/475": Outcome(S.PASS)})
+    assert told(capsys, "results", "1", "--test", "generic/47") == "fstests/xfs_1k/generic/47: pass after 0.0 s\n"
+
+
+def test_what_is_listed_is_every_status_and_verdict() -> None:
+    assert set(_LISTED) == {*Status, *Verdict}
+
+
+def test_many_tests_that_fit_are_counted_and_few_told_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    stored({f"xfs_1k/generic/{number:03}": Outcome(S.FAIL) for number in range(200)})
+    lines = told(capsys, "results", "1", "--test", "generic").splitlines()
+    assert len(lines) < 120
+    assert "and 150 more: kdevops results 1 --json names all" in lines
+
+
+def test_an_unknown_test_is_answered_with_few_names(capsys: pytest.CaptureFixture[str]) -> None:
+    profiles()
+    error = told(capsys, "results", "1", "--test", "generic/0555", code=2)
+    assert "run 1: no test generic/0555; near it are generic/055" in error
+    assert "of 61 names" in error
+    assert len(error) < 300
+    assert "of 61 names" in told(capsys, "results", "1", "--test", "qqqqqqqqq", code=2)
+
+
+@pytest.mark.parametrize("name", ["missing", "fail", "known-failure", "new"])
+def test_tests_are_listed_by_status_and_by_verdict(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    known = Path("baselines/6.1/fstests/xfs.txt")
+    known.parent.mkdir(parents=True)
+    known.write_text("generic/001  fail=1\n")
+    stored(
+        {"xfs/generic/001": Outcome(S.FAIL, 1.0, "bad"), "xfs/generic/002": Outcome(S.PASS, 1.0)},
+        planned=("xfs/generic/003",),
+    )
+    expected = {
+        "missing": "fstests/xfs/generic/003: missing, never given to a guest\n",
+        "fail": "fstests/xfs/generic/001: fail after 1.0 s, bad\n",
+        "known-failure": "fstests/xfs/generic/001: fail after 1.0 s, bad\n",
+        "new": "fstests/xfs/generic/002: pass after 1.0 s\n",
+    }
+    assert told(capsys, "results", "1", "--list", name) == expected[name]
+    (fact,) = json.loads(told(capsys, "results", "1", "--list", name, "--json"))
+    assert expected[name].startswith(f"{fact['test']}: {fact['status']}")
+    assert told(capsys, "results", "--list", "crash") == "no test\n"
+
+
+def test_a_number_beyond_all_runs_is_no_bug(capsys: pytest.CaptureFixture[str]) -> None:
+    for verb in (["results"], ["baseline", "accept"], ["resume"]):
+        assert "there is no run 99999999999999999999999" in told(capsys, *verb, "9" * 23, code=2)

@@ -1,0 +1,94 @@
+"""Tests of a run one by one: found by a part of their names, in a line each, and whole with all that they printed."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from kdevops.report.words import BAD
+from kdevops.results.model import Outcome, Status, TestId
+from kdevops.results.text import clean
+
+_MAX_LINES = 50
+_MAX_WHOLE = 5
+"""Tests told with all they printed, which may be a MiB each."""
+_FEW = 2
+"""Tests that fit up to which each is told whole, whatever became of it."""
+_MAX_NEAR = 5
+
+
+def fitting(name: str, outcomes: Mapping[TestId, Outcome]) -> dict[TestId, Outcome]:
+    """The tests that `name` means: that test, else those that end in it, with any profile and all repeats.
+
+    Where there is none, those that it is a part of.
+    """
+    ways: tuple[Callable[[TestId], bool], ...] = (
+        lambda test: str(test) == name,
+        lambda test: f"/{test}".endswith(f"/{name}") or f"/{test.plain}".endswith(f"/{name}"),
+        lambda test: name in str(test),
+    )
+    for fits in ways:
+        if found := {test: outcome for test, outcome in outcomes.items() if fits(test)}:
+            return found
+    return {}
+
+
+def near(name: str, outcomes: Mapping[TestId, Outcome]) -> str:
+    """What to say where no test fits: the few nearest names, and of how many."""
+    names = sorted({test.plain.name for test in outcomes})
+    close = difflib.get_close_matches(name[:80], names, n=_MAX_NEAR)
+    number = f"{len(names)} name{'' if len(names) == 1 else 's'}"
+    return f"near it are {', '.join(close)}, of {number}" if close else f"nor one like it, of {number}"
+
+
+def line(test: TestId, outcome: Outcome) -> str:
+    """A test in a line: how it ended and why."""
+    told = f"{test}: {outcome.status}"
+    if outcome.status not in {Status.SKIP, Status.MISSING}:
+        told += f" after {outcome.seconds:.1f} s"
+    return clean(told + (f", {outcome.reason}" if outcome.reason else ""))
+
+
+def listed(tests: Mapping[TestId, Outcome]) -> list[str]:
+    """Each test in a line."""
+    return [line(test, outcome) for test, outcome in tests.items()] or ["no test"]
+
+
+def told(run: int, tests: Mapping[TestId, Outcome], directory: Path) -> list[str]:
+    """One test whole; of several each in a line, then those whole that went wrong, or all where they are few.
+
+    `directory` is the run's.
+    """
+    if len(tests) == 1:
+        return [text for test, outcome in tests.items() for text in _whole(test, outcome, directory)]
+    lines = [line(test, outcome) for test, outcome in tests.items()]
+    if len(lines) > _MAX_LINES:
+        lines[_MAX_LINES:] = [f"and {len(lines) - _MAX_LINES} more: kdevops results {run} --json names all"]
+    wrong = {test: outcome for test, outcome in tests.items() if outcome.status in BAD}
+    chosen: Sequence[tuple[TestId, Outcome]] = list((tests if len(tests) <= _FEW else wrong).items())
+    for test, outcome in chosen[:_MAX_WHOLE]:
+        lines += ["", *_whole(test, outcome, directory)]
+    if rest := len(chosen[_MAX_WHOLE:]):
+        lines += ["", f"and {rest} more that went wrong: name one of them with its profile"]
+    return lines
+
+
+def facts(test: TestId, outcome: Outcome, directory: Path) -> dict[str, object]:
+    """A test for a program."""
+    return {"test": str(test), **asdict(outcome), "output": str(directory / outcome.output) if outcome.output else None}
+
+
+def _whole(test: TestId, outcome: Outcome, directory: Path) -> Iterator[str]:
+    on = f" on {outcome.guest}" if outcome.guest else ""
+    yield f"{test}: {outcome.status} after {outcome.seconds:.1f} s{on}"
+    if outcome.reason:
+        yield f"reason: {outcome.reason}"
+    for subtest in outcome.subtests:
+        yield f"  {subtest.status:<5} {subtest.name}  {subtest.reason}".rstrip()
+    if outcome.oops:
+        yield from ("", "the kernel said:", outcome.oops)
+    path = directory / outcome.output
+    if outcome.output and path.is_file():
+        yield from ("", f"output ({path}):", clean(path.read_text(errors="replace"), lines=True))
