@@ -73,9 +73,9 @@ class Uploads:
     def _noted(self) -> dict[str, Any]:
         try:
             noted = json.loads(self._path.read_bytes())
-        except (OSError, ValueError):
-            return {}
-        return noted if isinstance(noted, dict) else {}
+            return {guest: begun for guest, begun in noted.items() if begun.keys() == {"uri", "pool", "volumes"}}
+        except (OSError, ValueError, AttributeError):
+            return {}  # none, or one that another version wrote
 
     def _keep(self, noted: dict[str, Any]) -> None:
         if noted:

@@ -291,6 +291,17 @@ def test_half_a_box_in_the_pool_is_removed_by_the_next_command(
     asyncio.run(story())
 
 
+@pytest.mark.parametrize("text", ["", "[]", "1", "{", '{"lab-1": 1}', '{"lab-1": {}}'])
+def test_a_note_that_cannot_be_read_is_none(bench: Bench, text: str) -> None:
+    async def story() -> None:
+        provider = await bench.provider()
+        (bench.path / "labs/lab/uploading.json").write_text(text)
+        (bench.path / "labs/lab/hypervisors.json").write_text(text)
+        await provider.down()
+
+    asyncio.run(story())
+
+
 def test_a_box_on_its_way_to_the_pool_is_let_be(bench: Bench) -> None:
     """Of another guest of the same command."""
 
