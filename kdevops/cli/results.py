@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,7 +80,7 @@ def show(context: Context, number: int | None, name: str | None, which: str | No
         if number is None and name is None and which is None and kind is None:
             _list(context, store)
             return None
-        run = store.run(number) if number is not None else _last(store)
+        run = _as_it_is(store.run(number)) if number is not None else _last(store)
         if name is not None:
             _some(context, store, run, name)
         elif which is not None:
@@ -153,10 +154,22 @@ def _last(store: Store) -> Run:
     return run
 
 
+def _as_it_is(run: Run) -> Run:
+    """The run, interrupted where it goes on by the store but nobody holds its lab: kdevops was killed under it."""
+    from kdevops.results.model import RunState
+    from kdevops.run.lock import is_held
+    from kdevops.run.places import Places
+
+    going_on = run.state in {RunState.PLANNED, RunState.RUNNING}
+    if going_on and not is_held(Places.default().lab(run.lab)):
+        return replace(run, state=RunState.INTERRUPTED)
+    return run
+
+
 def _list(context: Context, store: Store) -> None:
     from kdevops.results.model import Counts, Status
 
-    runs = store.runs()
+    runs = [_as_it_is(run) for run in store.runs()]
     tables = {run.id: Counts.of(outcome.status for outcome in store.outcomes(run.id).values()) for run in runs}
     facts = [
         {"id": run.id, "lab": run.lab, "state": run.state.value, "created": run.created, "ended": run.ended}

@@ -146,7 +146,7 @@ def next_steps(run: Run, verdict: RunVerdict) -> list[tuple[str, str]]:
         steps.append(("see why", f"kdevops results {run.id} --test {_argument(shown[0])}"))
     arm = verdict.arm
     if run.state in _OPEN:
-        steps.append(("go on", "kdevops resume"))
+        steps.append(("go on", f"kdevops resume {run.id}"))
     elif arm and arm.run.state in _OPEN:
         steps.append(("go on", f"kdevops resume {arm.run.id}"))
     elif not verdict.complete and "imported" not in run.record:

@@ -12,6 +12,7 @@ from kdevops.cli.results import _LISTED
 from kdevops.results.model import Outcome, Status, TestId
 from kdevops.results.store import PlannedRow, Store
 from kdevops.results.verdict import Verdict
+from kdevops.run.lock import lab_lock
 from kdevops.run.places import Places
 
 S = Status
@@ -162,3 +163,20 @@ def test_tests_are_listed_by_status_and_by_verdict(capsys: pytest.CaptureFixture
 def test_a_number_beyond_all_runs_is_no_bug(capsys: pytest.CaptureFixture[str]) -> None:
     for verb in (["results"], ["baseline", "accept"], ["resume"]):
         assert "there is no run 99999999999999999999999" in told(capsys, *verb, "9" * 23, code=2)
+
+
+def test_a_run_whose_controller_was_killed_is_shown_as_interrupted(capsys: pytest.CaptureFixture[str]) -> None:
+    stored({"xfs/generic/001": Outcome(S.PASS)}, finish=False, planned=("xfs/generic/002",))
+    place = Places.default().lab("xfs")
+    with lab_lock(place, "xfs", "run"):
+        assert json.loads(told(capsys, "results", "--json"))[0]["state"] == "running"
+        assert told(capsys, "results", "1", code=4).startswith("Unfinished")
+    for _ in range(2):
+        assert json.loads(told(capsys, "results", "--json"))[0]["state"] == "interrupted"
+        assert "interrupted" in told(capsys, "results")
+        assert told(capsys, "results", "1", code=4).startswith("Interrupted")
+    (place / "lock").unlink()  # as where a store was copied
+    assert "interrupted" in told(capsys, "results")
+    with Store(Places.default().state) as store:
+        assert store.run(1).state == "running"  # looking has changed nothing
+    assert "kdevops resume 1" in told(capsys, "results", "1", code=4)

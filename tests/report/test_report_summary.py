@@ -124,7 +124,7 @@ def test_an_interrupted_run_says_how_to_go_on() -> None:
     interrupted = replace(RUN, state=RunState.INTERRUPTED)
     text = summary_text(interrupted, judge_run(PLANNED, {tid("size:get_size"): Outcome(S.PASS)}, BASELINE))
     assert text.startswith("Interrupted: 10 of 11 tests have no result")
-    assert "kdevops resume" in text
+    assert "  go on  kdevops resume 12\n" in text
 
 
 def test_a_complete_run_that_differs_may_be_accepted() -> None:
