@@ -14,6 +14,7 @@ from kdevops.lab.document import Document, Loc, Problem
 
 _WANTED = {
     "bool_type": "true or false",
+    "dict_type": "names with values, as in {NAME: VALUE},",
     "finite_number": "a finite number",
     "float_type": "a number",
     "int_from_float": "a whole number",
@@ -84,7 +85,8 @@ def _prose(detail: ErrorDetails, loc: Loc, schema: dict[str, Any]) -> str:
     if kind == "string_pattern_mismatch":
         return f"{describe(found)} does not fit" + (_described(loc, schema) or f" the pattern {context['pattern']}")
     if kind in _BOUNDS:
-        return f"{_BOUNDS[kind].format_map(context)} is needed, found {describe(found)}"
+        wanted = _BOUNDS[kind] if not isinstance(found, dict) else _BOUNDS[kind].removeprefix("a list of ")
+        return f"{wanted.format_map(context)} is needed, found {describe(found)}"
     return f"{_WANTED.get(kind) or detail['msg']} is needed, found {describe(found)}"
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Union
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -24,6 +25,16 @@ def parse_size(value: object) -> int:
     if not isinstance(size, int) or isinstance(size, bool) or not 0 < size <= MAX_SIZE:
         raise ValueError("a size such as 512MiB or 4GiB is needed")
     return size
+
+
+def _at_least(least: int, value: object) -> int:
+    """A size of at least so many MiB; of a plain number that is less, another unit than bytes was meant."""
+    size = parse_size(value)
+    if size >= least << 20:
+        return size
+    unit = "MiB" if size >= 64 else "GiB"
+    meant = f"; a plain number is bytes, did you mean {size}{unit}?" if not isinstance(value, str) else ""
+    raise ValueError(f"at least {least}MiB is needed{meant}")
 
 
 def _check_name(value: str) -> str:
@@ -46,10 +57,31 @@ def _as_tuple(value: object) -> object:
 
 
 Size = Annotated[int, BeforeValidator(parse_size, json_schema_input_type=int | str)]
+Memory = Annotated[int, BeforeValidator(partial(_at_least, 64), json_schema_input_type=int | str)]
+"""Bytes; with less no kernel boots."""
+DiskSize = Annotated[int, BeforeValidator(partial(_at_least, 1), json_schema_input_type=int | str)]
+"""Bytes."""
 Name = Annotated[str, AfterValidator(_check_name)]
 Sha256 = Annotated[str, AfterValidator(_check_sha256)]
-Strings = Annotated[tuple[str, ...], BeforeValidator(_as_tuple, json_schema_input_type=str | list[str])]
-Paths = Annotated[tuple[Path, ...], BeforeValidator(_as_tuple, json_schema_input_type=str | list[str])]
+
+
+def one_or_more(item: Any) -> BeforeValidator:
+    """For a tuple of `item`, a type of texts: a plain text stands for a list of one."""
+    return BeforeValidator(_as_tuple, json_schema_input_type=Union[item, list[item]])  # noqa: UP007 - made of a variable
+
+
+Strings = Annotated[tuple[str, ...], one_or_more(str)]
+Paths = Annotated[tuple[Path, ...], one_or_more(str)]
+Ref = Annotated[
+    str,
+    Field(pattern=r"^[^-\s]\S*$", description="a branch, tag or commit; with a dash first git takes it for an option"),
+]
+Repository = Annotated[
+    str,
+    Field(
+        pattern=r"^[^-]", description="a URL, or the path of a repository; with a dash first git takes it for an option"
+    ),
+]
 Symbol = Annotated[
     str,
     Field(
@@ -58,6 +90,7 @@ Symbol = Annotated[
     ),
 ]
 """One kernel option as it stands in a .config: `CONFIG_KUNIT=y`."""
+Symbols = Annotated[tuple[Symbol, ...], one_or_more(Symbol)]
 
 
 class Model(BaseModel):

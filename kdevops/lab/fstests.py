@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from kdevops.lab.fields import Model, Paths, Strings, Symbol
+from kdevops.lab.fields import Model, Paths, Ref, Repository, Strings, Symbol
 from kdevops.lab.servers import Role
 
 UPSTREAM = "https://git.kernel.org/pub/scm/fs/xfs/xfstests-dev.git"
@@ -26,8 +26,8 @@ _VERSION = r"^[0-9]{1,9}(\.[0-9]{1,9})*$"
 class FstestsSource(Model):
     """Where fstests comes from: a git repository and a ref of it, or a tree that lies here already."""
 
-    git: str | None = Field(default=None, description=f"default: {UPSTREAM}")
-    ref: str | None = None
+    git: Repository | None = Field(default=None, description=f"default: {UPSTREAM}")
+    ref: Ref | None = None
     path: Path | None = None
 
     @model_validator(mode="after")

@@ -7,7 +7,21 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator, model_validator
 
-from kdevops.lab.fields import MAX_NAME, Model, Name, Paths, Sha256, Size, Strings, Symbol
+from kdevops.lab.fields import (
+    MAX_NAME,
+    DiskSize,
+    Memory,
+    Model,
+    Name,
+    Paths,
+    Ref,
+    Repository,
+    Sha256,
+    Size,
+    Strings,
+    Symbols,
+    one_or_more,
+)
 from kdevops.lab.fstests import Fstests
 from kdevops.lab.hosts import Hosts
 from kdevops.lab.servers import ROLES
@@ -22,7 +36,7 @@ MAX_PORT = 65535
 class Disk(Model):
     """Extra disks of a guest, found in it by serial: `/dev/disk/by-id/virtio-kd-<n>`, n from 0."""
 
-    size: Size
+    size: DiskSize
     count: int = Field(default=1, ge=1, le=16)
 
 
@@ -52,7 +66,7 @@ class Guests(Model):
 
     count: int = Field(default=1, ge=1, le=1000)
     cpus: int = Field(default=2, ge=1, le=256)
-    memory: Size = 2 << 30
+    memory: Memory = 2 << 30
     disks: tuple[Disk, ...] = ()
     image: Image = Image()
 
@@ -63,8 +77,8 @@ class Source(Model):
     path: Path | None = None
     tarball: str | None = None
     sha256: Sha256 | None = None
-    git: str | None = None
-    ref: str | None = None
+    git: Repository | None = None
+    ref: Ref | None = None
     package: str | None = None
     prebuilt: Path | None = None
 
@@ -90,8 +104,8 @@ class Config(Model):
 
     base: str = "lean"
     fragments: Strings = ()
-    options: tuple[Symbol, ...] = ()
-    optional: tuple[Symbol, ...] = ()
+    options: Symbols = ()
+    optional: Symbols = ()
 
 
 class Kernel(Model):
@@ -110,10 +124,19 @@ class Kernel(Model):
         return filled.model_copy(update={"config": _filled(filled.config, other.config)})
 
 
+Target = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*(/[A-Za-z0-9_][A-Za-z0-9_.+-]*)*$",
+        description="a directory of tools/testing/selftests, such as futex or net/forwarding",
+    ),
+]
+
+
 class Selftests(Model):
     """kselftest: `targets` are directories of the tree's selftests; `tests` (target:test) narrows, `skip` drops."""
 
-    targets: Annotated[Strings, Field(min_length=1)]
+    targets: Annotated[tuple[Target, ...], one_or_more(Target), Field(min_length=1)]
     tests: Strings = ()
     skip: Strings = ()
     timeout: float | None = Field(
@@ -129,7 +152,7 @@ class Selftests(Model):
 class Kunit(Model):
     """KUnit: `options` are the test options to build in (or as modules), `suites` narrows to names (globs)."""
 
-    options: tuple[Symbol, ...] = ("CONFIG_KUNIT_EXAMPLE_TEST=y",)
+    options: Symbols = ("CONFIG_KUNIT_EXAMPLE_TEST=y",)
     suites: Strings = ()
     timeout: float = Field(
         default=300, gt=0, description="seconds all of KUnit may take on an accelerated guest; stretched when emulated"

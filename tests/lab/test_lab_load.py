@@ -108,6 +108,22 @@ x.yaml:14:15: suites.selftests.targets: a list of 1 or more entries is needed, f
         ("name: x\nguests: {memory: 99999999999999999999}\n", "2:10: guests.memory: a size such as"),
         ("name: !python/object:os.system x\n", "1:1: name: the tag !python/object:os.system has no meaning here"),
         ("name: !!int x\n", "1:1: name: 'x' is no int"),
+        ("name: x\nguests: {memory: 10}\n", "2:10: guests.memory: at least 64MiB is needed; a plain number is bytes, did you mean 10GiB?"),
+        ("name: x\nguests: {memory: 4096}\n", "a plain number is bytes, did you mean 4096MiB?, found number 4096"),
+        ("name: x\nguests: {disks: [{size: 20}]}\n", "2:19: guests.disks.0.size: at least 1MiB is needed; a plain number"),
+        ("name: x\nguests: {memory: 10MiB}\n", "guests.memory: at least 64MiB is needed, found text '10MiB'"),
+        ("name: x\nkernel: {source: {git: 'https://x/y', ref: --upload-pack=x}}\n",
+         "2:39: kernel.source.ref: text '--upload-pack=x' does not fit: a branch, tag or commit"),
+        ("name: x\nkernel: {source: {git: '--upload-pack=x:y'}}\n", "2:19: kernel.source.git: text '--upload-pack=x:y' does"),
+        ("name: x\nsuites: {fstests: {profiles: a, source: {ref: -v}}}\n", "suites.fstests.source.ref: text '-v' does not fit"),
+        ("name: x\nsuites: {fstests: {profiles: a, source: {git: '-v:'}}}\n", "suites.fstests.source.git: text '-v:' does not"),
+        ("name: x\nsuites: {selftests: {targets: ['$(id)']}}\n",
+         "2:32: suites.selftests.targets.0: text '$(id)' does not fit: a directory of tools/testing/selftests"),
+        ("name: x\nsuites: {selftests: {targets: ['../x']}}\n", "targets.0: text '../x' does not fit"),
+        ("name: x\nsuites: {selftests: {targets: ['net/../x']}}\n", "targets.0: text 'net/../x' does not fit"),
+        ("name: x\nsuites: {commands: {tests: ['true']}}\n",
+         "2:21: suites.commands.tests: names with values, as in {NAME: VALUE}, is needed, found a list"),
+        ("name: x\nsuites: {commands: {tests: {}}}\n", "suites.commands.tests: 1 or more entries is needed, found an empty"),
         ("name: x\n? [a]\n: 1\n", "2:3: a key must be a word, found a list or a mapping"),
         ('name: "x\\e[31m"\n', "1:1: name: holds a control character"),
         ("name: x\nguests:\n\tcount: 2\n", "3:1: not valid YAML: a tab; indent with spaces"),
@@ -123,6 +139,12 @@ x.yaml:14:15: suites.selftests.targets: a list of 1 or more entries is needed, f
 )  # fmt: skip
 def test_each_mistake_is_told_with_its_place(problems, text: str, line: str) -> None:
     assert line in "\n".join(problems(text))
+
+
+def test_targets_are_called_as_the_kernels_are(lab) -> None:
+    names = ["net/forwarding", "drivers/net/bonding", "memory-hotplug", "x86", "vDSO", "cpufreq", "powerpc/mm"]
+    text = f"name: x\nsuites: {{selftests: {{targets: {names}}}}}\n"
+    assert lab(text).lab.suites.selftests.targets == tuple(names)
 
 
 def test_a_flood_of_problems_is_cut(problems) -> None:
