@@ -34,28 +34,36 @@ def baseline() -> None:
 @pass_context
 def show(context: Context) -> None:
     """List what the baseline of LAB knows."""
-    from kdevops.results.baseline import escape
+    from kdevops.report.words import NO_SERIES
+    from kdevops.results.baseline import escape, series_in
+    from kdevops.results.text import clean
 
     directory = context.lab().baseline
-    files = sorted(directory.glob("*/*/*.txt"))
-    lines = [str(directory) + ("" if files else ": nothing yet")]
+    found, ignored = series_in(directory)
+    tables = [
+        (series, *key, table)
+        for series in found
+        for key, table in sorted(_load(directory, series).tables.items())
+        if table.series == series
+    ]
+    lines = [str(directory) + ("" if tables else ": nothing yet")]
     data = []
-    for path in files:
-        series, suite = path.parent.parent.name, path.parent.name
-        table = _load(directory, series).tables[(suite, path.stem)]
+    for series, suite, profile, table in tables:
         data += [
-            {"series": series, "suite": suite, "profile": path.stem, "test": name}
+            {"series": series, "suite": suite, "profile": profile, "test": name}
             | {
                 "counts": {status.value: count for status, count in entry.counts.counts.items()},
                 "seconds": entry.seconds,
             }
             for name, entry in table.entries.items()
         ]
-        lines.append(f"{series}/{suite}/{path.stem}: {len(table.entries)} tests")
+        lines.append(clean(f"{series}/{suite}/{profile}: {len(table.entries)} tests"))
         lines += [
             f"  {escape(name)}  " + " ".join(f"{status}={count}" for status, count in entry.counts.counts.items())
             for name, entry in table.entries.items()
         ]
+    if ignored:
+        lines.append(f"not read, {NO_SERIES}: {', '.join(ignored)}")
     context.emit(data, lines)
 
 

@@ -15,6 +15,7 @@ from kdevops.results.text import clean
 from kdevops.results.verdict import Judged, RunVerdict, Verdict
 
 BAD = frozenset({Status.FAIL, Status.CRASH, Status.HANG})
+NO_SERIES = "for a series is two numbers, as in 6.1"
 _OPEN = frozenset({RunState.PLANNED, RunState.RUNNING, RunState.INTERRUPTED})
 
 
@@ -118,6 +119,8 @@ def asides(verdict: RunVerdict) -> list[str]:
     if verdict.arm:
         unknown = sum(not _answered(each) for each in verdict.tests if each.test == each.test.plain)
         lines += [f"No result with the baseline kernel: {many(unknown, 'test')}"] if unknown else []
+    if verdict.ignored:
+        lines.append(f"Not read as baselines, {NO_SERIES}: {', '.join(verdict.ignored)}")
     return lines
 
 

@@ -15,7 +15,7 @@ like a conflict.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -68,12 +68,13 @@ class Baseline:
 
     A suite and profile without a file for this series has the one of the nearest older series, which its table names.
     `expunged` has the reasons of tests that are known to fail from elsewhere; a test's own entry goes before it, and it
-    is never written to a file.
+    is never written to a file. `ignored` are directories with tables that are of no series.
     """
 
     series: str
     tables: Mapping[tuple[str, str], Table] = field(default_factory=dict)
     expunged: Mapping[TestId, str] = field(default_factory=dict)
+    ignored: tuple[str, ...] = ()
 
     def table(self, test: TestId) -> Table | None:
         """The table of a test's suite and profile, None when there is none."""
@@ -114,15 +115,27 @@ def load(directory: Path, series: str) -> Baseline:
 
     Raises UserError, with file and line, for a file that cannot be read or parsed.
     """
-    if directory.exists() and not directory.is_dir():
-        raise UserError(f"the baseline {directory} is not a directory", hint="set `baseline` in lab.yaml")
+    found, ignored = series_in(directory)
     tables: dict[tuple[str, str], Table] = {}
-    for older in _series_down_from(directory, series):
+    for older in reversed([each for each in found if _numbers(each) <= _numbers(series)]):
         for path in sorted((directory / older).glob("*/*.txt")):
             key = (unquote(path.parent.name), unquote(path.stem))
             if key not in tables:
                 tables[key] = parse(_read(path), path=path, series=older)
-    return Baseline(series, tables)
+    return Baseline(series, tables, ignored=ignored)
+
+
+def series_in(directory: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The series in `directory`, the oldest first, and its other directories that have tables all the same.
+
+    Raises UserError when it is not a directory.
+    """
+    if directory.exists() and not directory.is_dir():
+        raise UserError(f"the baseline {directory} is not a directory", hint="set `baseline` in lab.yaml")
+    names = [path.name for path in directory.glob("*") if path.is_dir()]
+    found = sorted((name for name in names if _SERIES.fullmatch(name)), key=_numbers)
+    others = {path.parent.parent.name for path in directory.glob("*/*/*.txt")} - set(found)
+    return tuple(found), tuple(sorted(clean(name) for name in others if not name.startswith(".")))
 
 
 def parse(text: str, *, path: Path, series: str) -> Table:
@@ -217,14 +230,6 @@ def escape(name: str) -> str:
 def _component(name: str) -> str:
     escaped = quote(name, safe="")
     return f"%2E{escaped[1:]}" if escaped.startswith(".") else escaped
-
-
-def _series_down_from(directory: Path, series: str) -> Iterator[str]:
-    newest = _numbers(series)
-    names = [path.name for path in directory.glob("*.*") if path.is_dir() and _SERIES.fullmatch(path.name)]
-    for name in sorted(names, key=_numbers, reverse=True):
-        if _numbers(name) <= newest:
-            yield name
 
 
 def _numbers(series: str) -> tuple[int, ...]:

@@ -98,12 +98,16 @@ class Arm:
 
 @dataclass(frozen=True, slots=True)
 class RunVerdict:
-    """What a whole run says. `series` is that of its kernel; `compared` has the series each suite's table came from."""
+    """What a whole run says. `series` is that of its kernel; `compared` has the series each suite's table came from.
+
+    `ignored` are directories of the baseline that are of no series.
+    """
 
     tests: tuple[Judged, ...]
     series: str
     compared: Mapping[tuple[str, str], str | None]
     arm: Arm | None = None
+    ignored: tuple[str, ...] = ()
 
     @property
     def counts(self) -> Counts:
@@ -204,7 +208,7 @@ def judge_run(
     tables = {(test.suite, test.profile): baseline.table(test) for test in planned}
     compared = {key: table.series if table else None for key, table in tables.items()}
     _check_sum(planned, outcomes, (each.outcome.status for each in tests))
-    return RunVerdict(tests, baseline.series, compared, arm)
+    return RunVerdict(tests, baseline.series, compared, arm, baseline.ignored)
 
 
 def _answer(arm: Counts, now: Counts) -> Counts:

@@ -123,3 +123,42 @@ def test_a_run_without_any_result_leaves_nothing(capsys: pytest.CaptureFixture[s
 def test_what_goes_on_names_the_run(capsys: pytest.CaptureFixture[str]) -> None:
     stored({"a": Outcome(S.PASS)}, finish=False)
     assert "go on with it: kdevops resume 1" in told(capsys, "baseline", "accept", "1", code=2)
+
+
+def lab_here() -> None:
+    Path("lab.yaml").write_text('name: demo\nsuites: {commands: {tests: {one: "true"}}}\n')
+
+
+def test_show_names_directories_that_are_of_no_series(capsys: pytest.CaptureFixture[str]) -> None:
+    lab_here()
+    for series in ("6.1", "next", "v6.2", "6.1.9"):
+        path = Path("baselines", series, "selftests/default.txt")
+        path.parent.mkdir(parents=True)
+        path.write_text("a  pass=1\n")
+    Path("baselines/notes").mkdir()
+    Path("baselines/README.md").write_text("")
+    lines = told(capsys, "baseline", "show").splitlines()
+    assert lines[1:] == [
+        "6.1/selftests/default: 1 tests",
+        "  a  pass=1",
+        "not read, for a series is two numbers, as in 6.1: 6.1.9, next, v6.2",
+    ]
+    assert [each["series"] for each in json.loads(told(capsys, "baseline", "show", "--json"))] == ["6.1"]
+    stored({"a": Outcome(S.PASS)})
+    said = told(capsys, "results", "1")
+    assert said.count("next") == 1
+    assert "Not read as baselines, for a series is two numbers, as in 6.1: 6.1.9, next, v6.2\n" in said
+
+
+def test_show_of_an_escaped_name(capsys: pytest.CaptureFixture[str]) -> None:
+    lab_here()
+    path = files.file_of(Path("baselines"), "6.1", "a b", ".c")
+    path.parent.mkdir(parents=True)
+    path.write_text("a  pass=1\n")
+    assert "6.1/a b/.c: 1 tests" in told(capsys, "baseline", "show")
+
+
+def test_show_of_a_file_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    lab_here()
+    Path("baselines").write_text("")
+    assert "is not a directory" in told(capsys, "baseline", "show", code=2)
