@@ -30,6 +30,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command line `argv` (default: the process's own) and return the exit code."""
     from kdevops.cli.options import Context
 
+    _fill_closed()
     arguments = sys.argv[1:] if argv is None else argv
     context = Context()
     terminated = _end_alike()
@@ -49,6 +50,16 @@ def main(argv: list[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001 - the last door: whatever comes here must not reach the terminal raw
         return _tell(_as_prose(error, arguments), as_json=context.json)
     return code
+
+
+def _fill_closed() -> None:
+    """Let /dev/null stand for what a shell has closed (`>&-`), where the next file opened would be printed into."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(descriptor, True)  # for commands that we start
+    os.close(descriptor)
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115 - open to the end
 
 
 def _end_alike() -> list[int]:

@@ -135,7 +135,9 @@ class Store:
     def run(self, run_id: int) -> Run:
         """The run with this number. Raises UserError when there is none."""
         there = abs(run_id) < 1 << 63  # else SQLite cannot be asked
-        rows = self._query("SELECT id, lab, state, created, ended, record FROM run WHERE id = ?", run_id if there else 0)
+        rows = self._query(
+            "SELECT id, lab, state, created, ended, record FROM run WHERE id = ?", run_id if there else 0
+        )
         if not rows:
             raise UserError(f"there is no run {run_id} in {self.path}", hint="list the runs with `kdevops results`")
         return _run(rows[0])

@@ -278,3 +278,12 @@ def test_guests_complete(verb: ModuleType, capsys: pytest.CaptureFixture[str], m
     monkeypatch.setenv("COMP_CWORD", "2")
     assert main([]) == 0
     assert capsys.readouterr().out == "plain,demo-1\nplain,demo-2\n"
+
+
+@pytest.mark.parametrize("closed", [">&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_closed_descriptors_are_no_bug_and_nothing_else_takes_their_place(closed: str, tmp_path: Path) -> None:
+    command = f"exec {sys.executable} -m kdevops --state {tmp_path} results {closed}"
+    done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert not (tmp_path / "crashes").exists()
+    assert b"no run yet" not in (tmp_path / "kdevops.sqlite").read_bytes()
