@@ -88,11 +88,18 @@ def accept(context: Context, number: int | None, *, replace: bool) -> None:
     elif not change.ran:
         lines = [f"run {run.id} has no results: nothing to accept"]
     else:
+        if change.shipped and "imported" not in run.record:
+            raise UserError(
+                f"{run.record['baseline']} comes with kdevops, and an update would undo what is accepted there",
+                hint="copy the lab to a directory of yours, or name one with `baseline` in the lab file",
+            )
         noted = (change.directory, change.after.series, change.mark, run)
         if not replace:
             accepted.begin(*noted)
         written = list(baseline.save(change.directory, change.after))
         accepted.finish(*noted)
+        if change.shipped:  # from now on the run is compared with what it was accepted into
+            _belongs(run, change.directory)
         lines = [f"{path} written" for path in written] or ["the baseline says all of that already"]
         lines += _see(change.directory / change.after.series)
     context.emit({"run": run.id, "written": [str(path) for path in written]}, lines)
@@ -122,9 +129,13 @@ def diff(context: Context, number: int | None, *, replace: bool) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """What accepting a run comes to. `again` tells why it would add nothing, "" where it may; `ran` is whether it has results."""
+    """What accepting a run comes to. `again` tells why it would add nothing, "" where it may; `ran` is whether it has results.
+
+    `shipped` says that the run's own baseline is the one that comes with kdevops; `directory` is then baselines/ here.
+    """
 
     directory: Path
+    shipped: bool
     before: Baseline
     after: Baseline
     mark: str
@@ -162,8 +173,11 @@ def _change(run: Run, *, replace: bool) -> _Change:
 
     if not run.ended:
         raise UserError(f"run {run.id} is not finished", hint=f"go on with it: kdevops resume {run.id}")
-    directory = Path(run.record["baseline"])
-    before = _load(directory, series_of(kernel_release(run)))
+    source = Path(run.record["baseline"])
+    here = Path("baselines").absolute()
+    shipped = _is_shipped(source)
+    directory = here if shipped else source
+    before = _load(here if shipped and here.exists() else source, series_of(kernel_release(run)))
     with Store(state_dir()) as store:
         outcomes = store.outcomes(run.id)
     mark = accepted.mark_of(run, outcomes)
@@ -171,12 +185,29 @@ def _change(run: Run, *, replace: bool) -> _Change:
     outcomes = {test: outcome for test, outcome in outcomes.items() if test not in skipped}
     return _Change(
         directory,
+        shipped,
         before,
         accept(before, outcomes, mode=Mode.REPLACE if replace else Mode.MERGE),
         mark,
         any(outcome.status is not Status.MISSING for outcome in outcomes.values()),
         "" if replace else _again(run, directory, before.series, mark),
     )
+
+
+def _is_shipped(directory: Path) -> bool:
+    """Whether it comes with kdevops, and we are not in the very checkout that it belongs to."""
+    from kdevops import paths
+
+    shipped = paths.data_dir("baselines")
+    return directory.is_relative_to(shipped) and not Path.cwd().is_relative_to(shipped.parent)
+
+
+def _belongs(run: Run, directory: Path) -> None:
+    from kdevops.paths import state_dir
+    from kdevops.results.store import Store
+
+    with Store(state_dir()) as store:
+        store.update_record(run.id, {"baseline": str(directory)})
 
 
 def _again(run: Run, directory: Path, series: str, mark: str) -> str:

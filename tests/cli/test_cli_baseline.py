@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from kdevops import paths
 from kdevops.__main__ import main
 from kdevops.errors import InfrastructureError
 from kdevops.results import baseline as files
@@ -24,12 +26,16 @@ def _somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("KDEVOPS_LAB", raising=False)
 
 
-def stored(outcomes: dict[str, Outcome], *, directory: Path | None = None, finish: bool = True) -> int:
+def stored(
+    outcomes: dict[str, Outcome], *, directory: Path | None = None, finish: bool = True, imported: bool = False
+) -> int:
     """A run of lab demo; its baseline is `directory`, or baselines/ here."""
-    record = {
+    record: dict[str, Any] = {
         "kernel": {"release": "6.1.192"},
         "baseline": str((directory or Path("baselines")).absolute()),
     }
+    if imported:
+        record["imported"] = {"directory": "/results"}
     with Store(Places.default().state) as store:
         ids = [TestId("selftests", "default", name) for name in outcomes]
         run = store.create_run("demo", [PlannedRow(test, 60) for test in ids], record)
@@ -162,3 +168,59 @@ def test_show_of_a_file_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     lab_here()
     Path("baselines").write_text("")
     assert "is not a directory" in told(capsys, "baseline", "show", code=2)
+
+
+@pytest.fixture
+def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A package elsewhere whose baseline knows a test; the working directory is the user's own."""
+    directory = tmp_path / "package/baselines"
+    table = files.file_of(directory, "6.1", "selftests", "default")
+    table.parent.mkdir(parents=True)
+    table.write_text("a  fail=3\nb  pass=1\n")
+    monkeypatch.setattr(paths, "data_dir", lambda kind: tmp_path / "package" / kind)
+    (tmp_path / "mine").mkdir()
+    monkeypatch.chdir(tmp_path / "mine")
+    return directory
+
+
+def test_an_imported_run_is_never_accepted_into_the_package(
+    capsys: pytest.CaptureFixture[str], shipped: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    before = {path: path.read_bytes() for path in shipped.rglob("*.txt")}
+    stored({"a": Outcome(S.PASS)}, directory=shipped, imported=True)
+    here = Path("baselines").absolute()
+    assert f"{here}/6.1/selftests/default.txt" in told(capsys, "baseline", "diff", "1")
+    assert not here.exists()
+    assert f"{here}/6.1/selftests/default.txt written" in told(capsys, "baseline", "accept", "1")
+    assert TABLE.read_text() == "a  pass=1 fail=3  0.0s\nb  pass=1\n"
+    assert {path: path.read_bytes() for path in shipped.rglob("*.txt")} == before
+    monkeypatch.chdir(tmp_path)  # from now on the run belongs to that baseline, wherever one is
+    assert "accepted already" in told(capsys, "baseline", "accept", "1")
+    assert "Nothing regressed in 1 test" in told(capsys, "results", "1")
+
+
+def test_what_is_here_is_begun_with_and_not_what_is_shipped(capsys: pytest.CaptureFixture[str], shipped: Path) -> None:
+    stored({"a": Outcome(S.PASS)}, directory=shipped, imported=True)
+    TABLE.parent.mkdir(parents=True)
+    TABLE.write_text("a  pass=7  0.0s\n")
+    told(capsys, "baseline", "accept", "1")
+    assert TABLE.read_text() == "a  pass=8  0.0s\n"
+
+
+def test_a_run_of_a_shipped_lab_is_not_accepted_into_the_package(
+    capsys: pytest.CaptureFixture[str], shipped: Path
+) -> None:
+    stored({"a": Outcome(S.PASS)}, directory=shipped)
+    error = told(capsys, "baseline", "accept", "1", code=2)
+    assert f"{shipped} comes with kdevops" in error
+    assert "baseline" in error.splitlines()[1]
+    assert "+a  pass=1 fail=3" in told(capsys, "baseline", "diff", "1")
+
+
+def test_who_works_in_the_checkout_accepts_into_it(
+    capsys: pytest.CaptureFixture[str], shipped: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored({"a": Outcome(S.PASS)}, directory=shipped)
+    monkeypatch.chdir(shipped.parent)
+    told(capsys, "baseline", "accept", "1")
+    assert TABLE.read_text() == "a  pass=1 fail=3  0.0s\nb  pass=1\n"
