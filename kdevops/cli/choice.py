@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -22,10 +22,8 @@ if TYPE_CHECKING:
     from kdevops.lab.load import LoadedLab
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
-_DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)([smhdw]?)", re.ASCII)
 # What the lab file takes for a test of fstests; names of other suites may look like it behind their suite or profile.
 _TEST = re.compile(r"[a-z0-9_]+/[A-Za-z0-9_*?\[\]-]+", re.ASCII)
-_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +117,12 @@ def _split(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tu
 
 
 def _seconds(_: click.Context, __: click.Parameter, value: str | None) -> float | None:
-    """Seconds of 90s, 5m or 1h; units as in the SOAK_DURATION of fstests."""
+    """Seconds of 90s, 5m or 1h, as the lab has it."""
     if value is None:
         return None
-    match = _DURATION.fullmatch(value)
-    if not match:
-        raise click.BadParameter(f"{value!r} is no duration such as 90s, 5m or 1h")
-    return float(match[1]) * _SECONDS[match[2]]
+    from kdevops.lab.fields import parse_duration
+
+    try:
+        return cast("float", parse_duration(value))
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is no duration such as 90s, 5m or 1h") from None

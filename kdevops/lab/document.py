@@ -152,6 +152,9 @@ class _Reader:
             self._count += 1
             if not isinstance(key, yaml.ScalarNode):
                 self.problems.append(Problem(self._where(key), loc, "a key must be a word, found a list or a mapping"))
+            elif key.tag == _TAG + "merge":
+                text = "merge keys are not understood here; write the fields out"
+                self.problems.append(Problem(self._where(key), (*loc, key.value), text))
             elif key.value in table:
                 first = self.places[*loc, key.value]
                 text = f"is given twice, first in line {first.line}" if first.line else "is given twice"

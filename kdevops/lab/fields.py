@@ -11,6 +11,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 _SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,15})?)\s*(|[KMGT])(i?B)?", re.IGNORECASE)
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+_DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)([smhdw]?)", re.ASCII)
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 MAX_SIZE = 1 << 60
 """Bytes; QEMU and the file systems end near there too."""
 MAX_NAME = 32
@@ -25,6 +27,16 @@ def parse_size(value: object) -> int:
     if not isinstance(size, int) or isinstance(size, bool) or not 0 < size <= MAX_SIZE:
         raise ValueError("a size such as 512MiB or 4GiB is needed")
     return size
+
+
+def parse_duration(value: object) -> object:
+    """Seconds of a text such as "90s", "5m" or "1h", units as in the SOAK_DURATION of fstests; else what was given."""
+    if not isinstance(value, str):
+        return value
+    match = _DURATION.fullmatch(value)
+    if not match:
+        raise ValueError("a duration such as 90s, 5m or 1h is needed")
+    return float(match[1]) * _SECONDS[match[2]]
 
 
 def _at_least(least: int, value: object) -> int:
@@ -57,6 +69,8 @@ def _as_tuple(value: object) -> object:
 
 
 Size = Annotated[int, BeforeValidator(parse_size, json_schema_input_type=int | str)]
+Duration = Annotated[float, BeforeValidator(parse_duration, json_schema_input_type=float | str)]
+"""Seconds."""
 Memory = Annotated[int, BeforeValidator(partial(_at_least, 64), json_schema_input_type=int | str)]
 """Bytes; with less no kernel boots."""
 DiskSize = Annotated[int, BeforeValidator(partial(_at_least, 1), json_schema_input_type=int | str)]

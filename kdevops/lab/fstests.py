@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from kdevops.lab.fields import Model, Paths, Ref, Repository, Strings, Symbol
+from kdevops.lab.fields import Duration, Model, Paths, Ref, Repository, Strings, Symbols, one_or_more
 from kdevops.lab.servers import Role
 
 UPSTREAM = "https://git.kernel.org/pub/scm/fs/xfs/xfstests-dev.git"
@@ -17,6 +17,8 @@ UPSTREAM = "https://git.kernel.org/pub/scm/fs/xfs/xfstests-dev.git"
 _OPTIONS = r"^[A-Za-z0-9_=,.:^/+@%<> -]*$"
 TestName = Annotated[str, Field(pattern=r"^[a-z0-9_]+/[A-Za-z0-9_*?\[\]-]+$", examples=["generic/001", "xfs/*"])]
 Group = Annotated[str, Field(pattern=r"^[a-z0-9_][a-z0-9_-]*(/[a-z0-9_][a-z0-9_-]*)?$", examples=["quick", "xfs/rw"])]
+TestNames = Annotated[tuple[TestName, ...], one_or_more(TestName)]
+Groups = Annotated[tuple[Group, ...], one_or_more(Group)]
 ProfileName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$")]
 FileSystem = Literal["xfs", "btrfs", "ext4", "tmpfs", "nfs", "cifs"]
 _SERIES = r"^[0-9]{1,9}\.[0-9]{1,9}$"
@@ -53,7 +55,7 @@ class Needs(Model):
     tools: dict[str, Annotated[str, Field(pattern=_VERSION)]] = Field(
         default={}, description="Debian's package: oldest version, as in xfsprogs: '6.5'; '0' is any"
     )
-    options: tuple[Symbol, ...] = Field(default=(), description="kernel options over those of the file system")
+    options: Symbols = Field(default=(), description="kernel options over those of the file system")
     page_size: int | None = Field(default=None, gt=0, description="the smallest page, in bytes")
     page_size_until: str | None = Field(
         default=None, pattern=_SERIES, description="the kernel series from which on any page does"
@@ -96,13 +98,13 @@ class Fstests(Model):
     define: dict[ProfileName, Profile] = Field(default={}, description="profiles of one's own, by name")
     profile_files: Paths = Field(default=(), description="YAML files of more profiles, name: profile, as in define")
     source: FstestsSource = FstestsSource()
-    groups: tuple[Group, ...] = ()
-    exclude_groups: tuple[Group, ...] = ()
-    tests: tuple[TestName, ...] = ()
-    exclude: tuple[TestName, ...] = ()
+    groups: Groups = ()
+    exclude_groups: Groups = ()
+    tests: TestNames = ()
+    exclude: TestNames = ()
     start_after: TestName | None = None
     count: int = Field(default=1, ge=1, le=10_000, description="how often each test is run")
-    soak: float = Field(default=0, ge=0, description="seconds that tests of the group soak go on for")
+    soak: Duration = Field(default=0, ge=0, description="how long tests of the group soak go on: seconds, or as in 1h")
     known: Literal["run", "skip"] = Field(
         default="run",
         description="tests that an expunge list knows to fail: run last under short deadlines, or count as skipped",

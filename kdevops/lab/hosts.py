@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from kdevops.lab.fields import Model, Strings
+from kdevops.lab.fields import Model, Strings, one_or_more
 
 MAX_PORT = 65535
 Address = Annotated[
@@ -56,7 +56,7 @@ class Host(Model):
     console: Strings = Field(
         default=(), description="a command that prints the machine's serial console and goes on: [console, -s, …]"
     )
-    disks: tuple[DevicePath, ...] = Field(
+    disks: Annotated[tuple[DevicePath, ...], one_or_more(DevicePath)] = Field(
         default=(), description="the disks that may be wiped, in the order of guests.disks"
     )
 

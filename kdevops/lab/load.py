@@ -20,6 +20,8 @@ from kdevops.lab.model import Lab, lab_schema
 from kdevops.lab.override import apply
 from kdevops.paths import data_dir
 
+_PIPED = {"dev", "proc"}
+"""Where /dev/stdin and the shell's <(…) are."""
 MAX_SHOWN = 20
 """Problems told at once; the rest is counted."""
 
@@ -101,8 +103,15 @@ def _validate(document: Document) -> Lab:
     return Lab.model_validate_json(json.dumps(document.value), strict=True)
 
 
+def _check_kind(path: Path) -> None:
+    """Refuse a FIFO: it would be waited for until somebody writes to it. Raises OSError too."""
+    if path.is_fifo() and path.absolute().parts[1] not in _PIPED:
+        raise UserError(f"{path}: cannot be read: it is no regular file")
+
+
 def _read(path: Path) -> str:
     try:
+        _check_kind(path)
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except FileNotFoundError:

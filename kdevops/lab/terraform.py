@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from kdevops.lab.fields import Model
+from kdevops.lab.fields import Model, one_or_more
 from kdevops.lab.hosts import Slowness
 
 Cloud = Literal["aws", "gce", "azure", "oci", "openstack"]
@@ -56,7 +56,7 @@ class Terraform(Model):
     )
     root_size: int = Field(default=30, ge=8, le=16384, description="GiB of the root disk")
     spot: bool = Field(default=False, description="cheaper machines that the cloud may take away at any time")
-    allow: tuple[Range, ...] = Field(
+    allow: Annotated[tuple[Range, ...], one_or_more(Range)] = Field(
         default=(), description="ranges of addresses that may reach ssh; default: this machine's public address alone"
     )
     owner: Word | None = Field(default=None, description="who is told in the tags; default: the name of the user")

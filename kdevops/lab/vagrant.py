@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from kdevops.lab.fields import Model, Sha256
+from kdevops.lab.fields import Model, Sha256, one_or_more
 
 LibvirtUri = Annotated[
     str,
@@ -34,7 +34,7 @@ class Vagrant(Model):
     accel: Literal["auto", "kvm", "tcg"] = Field(
         default="auto", description="libvirt's driver, kvm or (tcg) qemu; auto: what a timed boot on this machine tells"
     )
-    hypervisors: tuple[LibvirtUri, ...] = Field(
+    hypervisors: Annotated[tuple[LibvirtUri, ...], one_or_more(LibvirtUri)] = Field(
         default=("qemu:///system",), description="libvirt URIs; the guests are dealt out to them in turn"
     )
     machine: Word = Field(default="pc", description="libvirt's machine type")

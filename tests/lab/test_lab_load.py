@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -108,7 +111,7 @@ x.yaml:14:15: suites.selftests.targets: a list of 1 or more entries is needed, f
         ("name: x\nguests: {memory: 99999999999999999999}\n", "2:10: guests.memory: a size such as"),
         ("name: !python/object:os.system x\n", "1:1: name: the tag !python/object:os.system has no meaning here"),
         ("name: !!int x\n", "1:1: name: 'x' is no int"),
-        ("name: x\nguests: {memory: 10}\n", "2:10: guests.memory: at least 64MiB is needed; a plain number is bytes, did you mean 10GiB?"),
+        ("name: x\nguests: {memory: 10}\n", "2:10: guests.memory: at least 64MiB is needed; a plain number is bytes, did you"),
         ("name: x\nguests: {memory: 4096}\n", "a plain number is bytes, did you mean 4096MiB?, found number 4096"),
         ("name: x\nguests: {disks: [{size: 20}]}\n", "2:19: guests.disks.0.size: at least 1MiB is needed; a plain number"),
         ("name: x\nguests: {memory: 10MiB}\n", "guests.memory: at least 64MiB is needed, found text '10MiB'"),
@@ -145,6 +148,56 @@ def test_targets_are_called_as_the_kernels_are(lab) -> None:
     names = ["net/forwarding", "drivers/net/bonding", "memory-hotplug", "x86", "vDSO", "cpufreq", "powerpc/mm"]
     text = f"name: x\nsuites: {{selftests: {{targets: {names}}}}}\n"
     assert lab(text).lab.suites.selftests.targets == tuple(names)
+
+
+def test_one_entry_may_stand_without_its_list(lab, problems) -> None:
+    loaded = lab(
+        "name: x\n"
+        "kernel: {config: {options: CONFIG_A=y, optional: CONFIG_B=y}}\n"
+        "provider: {type: vagrant, hypervisors: 'qemu+ssh://me@host/system'}\n"
+        "suites:\n"
+        "  kunit: {options: CONFIG_C=y}\n"
+        "  fstests: {profiles: xfs_crc, groups: quick, exclude_groups: soak, tests: generic/001, exclude: xfs/*}\n"
+    ).lab
+    assert (loaded.kernel.config.options, loaded.kernel.config.optional) == (("CONFIG_A=y",), ("CONFIG_B=y",))
+    assert loaded.provider.hypervisors == ("qemu+ssh://me@host/system",)
+    assert loaded.suites.kunit.options == ("CONFIG_C=y",)
+    fstests = loaded.suites.fstests
+    chosen = (fstests.groups, fstests.exclude_groups, fstests.tests, fstests.exclude)
+    assert chosen == (("quick",), ("soak",), ("generic/001",), ("xfs/*",))
+    assert lab("name: x\nprovider: {type: terraform, cloud: aws, allow: 192.0.2.0/24}\n").lab.provider.allow
+    disks = "name: x\nguests: {disks: [{size: 1GiB}]}\nprovider: {type: hosts, scratch: true, hosts: "
+    assert lab(disks + "[{address: a, disks: /dev/sdb}]}\n").lab.provider.hosts[0].disks == ("/dev/sdb",)
+    (line,) = problems("name: x\nkernel: {config: {options: KUNIT}}\n")
+    assert line.startswith("x.yaml:2:19: kernel.config.options: text 'KUNIT' does not fit: an option as it stands")
+
+
+@pytest.mark.parametrize(("written", "seconds"), [("1h", 3600), ("90s", 90), ("0.5", None), (90, 90), ("5m", 300)])
+def test_soak_is_a_duration_as_on_the_command_line(lab, problems, written: object, seconds: float | None) -> None:
+    text = f"name: x\nsuites: {{fstests: {{profiles: xfs_crc, soak: {written}}}}}\n"
+    assert lab(text).lab.suites.fstests.soak == (seconds if seconds is not None else 0.5)
+    assert "soak: a duration such as 90s, 5m or 1h is needed, found text '1 hour'" in "\n".join(
+        problems(text.replace(str(written), "1 hour"))
+    )
+
+
+def test_merge_keys_are_told_of(problems) -> None:
+    found = problems("a: &a {count: 2}\nname: x\nguests: {<<: *a, cpus: 1}\n")
+    assert "x.yaml:3:10: guests.<<: merge keys are not understood here; write the fields out" in found
+    assert not any("no such field" in line and "<<" in line for line in found)
+
+
+def test_what_is_no_regular_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.yaml")
+    with pytest.raises(UserError, match="cannot be read: it is no regular file"):
+        load_lab(tmp_path / "x.yaml")
+    with pytest.raises(UserError, match="cannot be read: File name too long"):
+        load_lab(Path("x" * 5000))
+
+
+def test_a_lab_may_come_through_a_pipe() -> None:
+    argv = [sys.executable, "-c", "from kdevops.lab.load import *; print(load_lab(Path('/dev/stdin')).lab.name)"]
+    assert subprocess.check_output(argv, input=b"name: piped\n") == b"piped\n"
 
 
 def test_a_flood_of_problems_is_cut(problems) -> None:
