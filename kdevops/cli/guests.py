@@ -112,6 +112,7 @@ def ssh(guest: str, command: tuple[str, ...]) -> None:
     from kdevops.paths import state_dir
 
     config = find_guest(state_dir(), guest)
+    _check_up(config, guest)
     words = ["ssh", "-F", str(config), guest]
     command = command[1:] if command[:1] == ("--",) else command
     if command:
@@ -121,6 +122,17 @@ def ssh(guest: str, command: tuple[str, ...]) -> None:
         os.execvp(words[0], words)  # noqa: S606 - replaces us: the terminal and the exit code are ssh's
     except OSError as error:
         raise InfrastructureError(f"ssh could not be started: {error.strerror}") from error
+
+
+def _check_up(config: Path, guest: str) -> None:
+    """Raise UserError for a guest of the embedded provider that does not run; of others only ssh itself can tell."""
+    from kdevops.guest.sshconfig import port_of
+    from kdevops.providers.qemu_process import QemuProcess
+
+    process = QemuProcess(config.parent / "guests" / guest)
+    ours = f"hostfwd=tcp:127.0.0.1:{port_of(config, guest)}-"
+    if any(ours in word for word in process.command_line or ()) and process.pid() is None:
+        raise UserError(f"{guest} is not up", hint=f"kdevops up LAB brings the guests of lab {config.parent.name} up")
 
 
 @click.command()

@@ -63,6 +63,13 @@ def find_guest(state: Path, name: str) -> Path:
     raise UserError(f"there is no guest {name}", hint=f"did you mean {close[0]}?" if close else listed)
 
 
+def port_of(config: Path, name: str) -> int | None:
+    """The port of the guest `name` in the generated configuration of its lab."""
+    text = config.read_text(errors="replace")
+    match = re.search(rf"^Host {re.escape(name)}\n(?: .*\n)*?  Port \"?([0-9]+)", text, re.MULTILINE)
+    return int(match[1]) if match else None
+
+
 def include_line(state: Path) -> str:
     """The line for the user's ssh configuration that makes every lab's guests known."""
     return f'Include "{_plain(str(state))}/labs/*/ssh_config"'
