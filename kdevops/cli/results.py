@@ -168,6 +168,7 @@ def _as_it_is(run: Run) -> Run:
 
 def _list(context: Context, store: Store) -> None:
     from kdevops.results.model import Counts, Status
+    from kdevops.results.text import clean
 
     runs = [_as_it_is(run) for run in store.runs()]
     tables = {run.id: Counts.of(outcome.status for outcome in store.outcomes(run.id).values()) for run in runs}
@@ -180,7 +181,8 @@ def _list(context: Context, store: Store) -> None:
         for run in runs
     ]
     lines = [
-        f"{run.id:>4}  {run.created[:16].replace('T', ' ')}  {run.lab:<16}  {run.state:<11}  "
+        f"{run.id:>4}  {run.created[:16].replace('T', ' ')} UTC  {clean(run.lab):<16}"
+        f"  {clean(str(run.record.get('kernel', {}).get('release') or '')):<12}  {run.state:<11}  "
         + "  ".join(f"{status} {tables[run.id][status]}" for status in Status if tables[run.id][status])
         for run in runs
     ]
@@ -188,9 +190,7 @@ def _list(context: Context, store: Store) -> None:
 
 
 def _whole(context: Context, store: Store, run: Run, kind: str | None) -> int:
-    from rich.console import Console
-
-    from kdevops.report.summary import summary, summary_json
+    from kdevops.report.summary import print_summary, summary_json
     from kdevops.run.places import Places
     from kdevops.run.record import kernel_release
     from kdevops.run.session import judge
@@ -214,7 +214,7 @@ def _whole(context: Context, store: Store, run: Run, kind: str | None) -> int:
 
         click.echo(ktap(verdict), nl=False)
     else:
-        Console(highlight=False).print(summary(run, verdict, **facts))  # type: ignore[arg-type]
+        print_summary(run, verdict, **facts)  # type: ignore[arg-type]
     return verdict.exit_code
 
 

@@ -180,12 +180,10 @@ def _tell(context: Context, ended: Ended) -> None:
     if context.json:
         click.echo(json.dumps(_as_json(ended), indent=2))
         return
-    from rich.console import Console
-
-    from kdevops.report.summary import summary
+    from kdevops.report.summary import print_summary
     from kdevops.run.places import Places
     from kdevops.run.record import kernel_release
 
     directory = Places.default().run(ended.run.id)
     release = kernel_release(ended.run)
-    Console(highlight=False).print(summary(ended.run, ended.verdict, kernel=release, directory=directory))
+    print_summary(ended.run, ended.verdict, kernel=release, directory=directory)

@@ -6,7 +6,8 @@ import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from rich.console import Console, Group, RenderableType
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -16,7 +17,7 @@ from kdevops.report.kernels import described
 from kdevops.results.model import Counts, Outcome, Status
 from kdevops.results.store import JSON, Run
 from kdevops.results.text import clean
-from kdevops.results.verdict import Arm, Judged, RunVerdict
+from kdevops.results.verdict import Arm, Judged, RunVerdict, Verdict
 
 STYLES = {
     Status.PASS: "green",
@@ -30,6 +31,10 @@ _HEADLINE_STYLES = {0: "bold green", 1: "bold red", 4: "bold magenta"}
 _MAX_TESTS = 10
 """Tests told in full in each group; the rest is counted."""
 _MAX_REASONS = 10
+_UNBROKEN = 10_000
+"""Columns that no line needs: a reason and each part of a name have 500 characters at most."""
+_MIN_NAME = 20
+"""Columns that the names in the table need, or as many as the longest has; in a narrower one each gets a line."""
 _MAX_SUBTESTS = 5
 
 
@@ -49,6 +54,16 @@ def summary_text(
     with console.capture() as capture:
         console.print(summary(run, verdict, kernel=kernel, directory=directory))
     return "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())
+
+
+def print_summary(run: Run, verdict: RunVerdict, *, kernel: str = "", directory: Path | None = None) -> None:
+    """Print it on stdout: to the width of a terminal, or else with every line as long as it is, for programs like grep."""
+    console = Console(highlight=False)
+    if console.is_terminal:
+        console.print(summary(run, verdict, kernel=kernel, directory=directory))
+    else:
+        text = summary_text(run, verdict, kernel=kernel, directory=directory, width=_UNBROKEN)
+        console.file.write(text)
 
 
 def summary_json(run: Run, verdict: RunVerdict, *, kernel: str = "", directory: Path | None = None) -> dict[str, JSON]:
@@ -89,10 +104,14 @@ def _parts(run: Run, verdict: RunVerdict, kernel: str, directory: Path | None) -
     yield Text(words.comparison(verdict))
     yield from _arms(run, verdict)
     yield Text()
-    yield _table(verdict)
-    if asides := words.asides(verdict):
+    yield _CountsTable(verdict)
+    known, asides = verdict.of(Verdict.KNOWN_FAILURE), words.asides(verdict)
+    if known or asides:
         yield Text()
-        yield from map(Text, asides)
+    if known:
+        yield Text(f"Known failures: {words.told(Counts.of(each.outcome.status for each in known))}")
+        yield from _names(run, known, Verdict.KNOWN_FAILURE.value)
+    yield from map(Text, asides)
     for group in words.groups(verdict):
         yield Text()
         yield Text(f"{group.title} ({len(group.tests)})", style="bold")
@@ -106,6 +125,8 @@ def _parts(run: Run, verdict: RunVerdict, kernel: str, directory: Path | None) -
             yield _indented(Text(rest))
     for status, title in ((Status.MISSING, "No result"), (Status.SKIP, "Skipped")):
         yield from _reasons(verdict, status, title)
+        if status is Status.MISSING:
+            yield from _names(run, verdict.of(Verdict.MISSING), status.value)
     yield from _ending(run, verdict, directory)
 
 
@@ -121,22 +142,41 @@ def _arms(run: Run, verdict: RunVerdict) -> Iterator[RenderableType]:
         yield _indented(Text(words.told(counts) or "nothing yet"))
 
 
-def _table(verdict: RunVerdict) -> Table:
-    by_suite = _by_suite(verdict)
-    suites = {suite for suite, _ in by_suite}
-    short = len(suites) == 1 and len(by_suite) > 1  # what all have in common is the head's
-    table = Table(box=None, padding=(0, 0, 0, 1), pad_edge=False)
-    table.add_column(clean(min(suites)) if short else "suite", overflow="fold")
-    table.add_column("planned", justify="right", no_wrap=True)
-    for number, status in enumerate(Status):
-        table.add_column(f"{'+' if number else '='} {status}", justify="right", no_wrap=True)
-    rows = {key[1] if short else "/".join(key): counts for key, counts in by_suite.items()}
-    if len(rows) != 1:
-        rows["all"] = verdict.counts
-    for name, counts in rows.items():
-        cells = [Text(str(counts[status]), style=STYLES[status] if counts[status] else "") for status in Status]
-        table.add_row(Text(clean(name)), str(counts.total), *cells)
-    return table
+class _CountsTable:
+    """How many tests of each profile ended how: a table, or lines where the terminal is too narrow for one."""
+
+    def __init__(self, verdict: RunVerdict) -> None:
+        by_suite = _by_suite(verdict)
+        suites = {suite for suite, _ in by_suite}
+        short = len(suites) == 1 and len(by_suite) > 1  # what all have in common is the head's
+        self._head = clean(min(suites)) if short else "suite"
+        self._rows = {clean(key[1] if short else "/".join(key)): counts for key, counts in by_suite.items()}
+        if len(self._rows) != 1:
+            self._rows["all"] = verdict.counts
+        self._prefix = f"{self._head}/" if short else ""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        table = self._table()
+        names = max(cell_len(name) for name in (self._head, *self._rows))
+        others = console.measure(table, options=options.update_width(_UNBROKEN)).maximum - names
+        yield table if others + min(names, _MIN_NAME) <= options.max_width else Group(*self._lines())
+
+    def _table(self) -> Table:
+        table = Table(box=None, padding=(0, 0, 0, 1), pad_edge=False)
+        table.add_column(self._head, overflow="fold")
+        table.add_column("planned", justify="right", no_wrap=True)
+        for number, status in enumerate(Status):
+            table.add_column(f"{'+' if number else '='} {status}", justify="right", no_wrap=True)
+        for name, counts in self._rows.items():
+            cells = [Text(str(counts[status]), style=STYLES[status] if counts[status] else "") for status in Status]
+            table.add_row(Text(name), str(counts.total), *cells)
+        return table
+
+    def _lines(self) -> Iterator[Text]:
+        for name, counts in self._rows.items():
+            parts = " + ".join(f"{counts[status]} {status}" for status in Status if counts[status])
+            full = name if name == "all" else self._prefix + name
+            yield Text(f"{full}: {counts.total} planned = {parts or 0}", overflow="fold")
 
 
 def _test(judged: Judged, has_baseline: bool) -> Iterator[RenderableType]:
@@ -179,6 +219,16 @@ def _reasons(verdict: RunVerdict, status: Status, title: str) -> Iterator[Render
     yield Text()
     yield Text(f"{title} ({verdict.counts[status]})", style="bold")
     yield _counted(reasons)
+
+
+def _names(run: Run, tests: Sequence[Judged], which: str) -> Iterator[RenderableType]:
+    """The first of these tests, and how to see the others: `which` is their status or verdict."""
+    usual = {Status.FAIL, Status.SKIP, Status.MISSING}
+    for each in tests[:_MAX_TESTS]:
+        status = each.outcome.status
+        yield _indented(Text(clean(str(each.test)) + ("" if status in usual else f" ({status})"), overflow="fold"))
+    if rest := len(tests[_MAX_TESTS:]):
+        yield _indented(Text(f"and {rest} more: kdevops results {run.id} --list {which}"))
 
 
 def _counted(reasons: Sequence[tuple[str, int]]) -> Padding:

@@ -111,8 +111,6 @@ def by_reason(verdict: RunVerdict, status: Status) -> list[tuple[str, int]]:
 def asides(verdict: RunVerdict) -> list[str]:
     """What needs no line of its own, counted."""
     lines = []
-    if known := verdict.of(Verdict.KNOWN_FAILURE):
-        lines.append(f"Known failures: {told(Counts.of(each.outcome.status for each in known))}")
     good = (each for each in verdict.of(Verdict.NEW) if not is_bad(each) and not each.arm)
     if new := [each for each in good if has_baseline(verdict, each)]:
         lines.append(f"Not in the baseline: {told(Counts.of(each.outcome.status for each in new))}")

@@ -180,3 +180,10 @@ def test_a_run_whose_controller_was_killed_is_shown_as_interrupted(capsys: pytes
     with Store(Places.default().state) as store:
         assert store.run(1).state == "running"  # looking has changed nothing
     assert "kdevops resume 1" in told(capsys, "results", "1", code=4)
+
+
+def test_the_list_of_runs_has_the_kernels_and_says_that_times_are_utc(capsys: pytest.CaptureFixture[str]) -> None:
+    stored({"xfs/generic/001": Outcome(S.PASS)})
+    with Store(Places.default().state) as store:
+        created = store.run(1).created[:16].replace("T", " ")
+    assert told(capsys, "results").split() == f"1 {created} UTC xfs 6.1.192 complete pass 1".split()

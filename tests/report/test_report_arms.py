@@ -61,6 +61,7 @@ suite             planned = pass + fail + skip + crash + hang + missing
 selftests/default       5      3      2      0       0      0         0
 
 Known failures: 1 fail
+  selftests/default/both-fail
 
 Regressed (1)
   selftests/default/breaks

@@ -1,5 +1,6 @@
 import io
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,10 +10,10 @@ from hypothesis import strategies as st
 from report_samples import BASELINE, PLANNED, RUN, S, tid, verdict
 from rich.console import Console
 
-from kdevops.report.summary import summary, summary_json, summary_text
+from kdevops.report.summary import print_summary, summary, summary_json, summary_text
 from kdevops.report.words import headline
-from kdevops.results.baseline import Baseline
-from kdevops.results.model import Outcome, RunState, Status, Subtest, TestId
+from kdevops.results.baseline import Baseline, Entry, Table
+from kdevops.results.model import Counts, Outcome, RunState, Status, Subtest, TestId
 from kdevops.results.verdict import judge_run
 
 EXPECTED = """\
@@ -26,6 +27,7 @@ selftests/default      10      3      2      2       1      1         1
 all                    11      3      3      2       1      1         1
 
 Known failures: 1 fail
+  selftests/default/sync:sync_test
 Not in the baseline: 1 pass
 
 Regressed (1)
@@ -69,6 +71,7 @@ Fixed (1)
 
 No result (1)
     1  no result yet
+  selftests/default/splice:short
 
 Skipped (2)
     1  CONFIG_SYNC is not set
@@ -211,3 +214,56 @@ def test_many_complaints_are_told_once() -> None:
         "   10  WARNING: CPU: … PID: … at fs/inode.c:1",
         "",
     ]
+
+
+def test_known_failures_and_missing_tests_are_named_up_to_ten() -> None:
+    planned = [tid(f"t{number:02}") for number in range(30)]
+    known = {test.name: Entry(Counts({S.FAIL: 3, S.CRASH: 1})) for test in planned[:12]}
+    outcomes = {test: Outcome(S.CRASH if test == planned[0] else S.FAIL) for test in planned[:12]}
+    baseline = Baseline("6.6", {("selftests", "default"): Table("6.6", known)})
+    lines = summary_text(RUN, judge_run(planned, outcomes, baseline)).splitlines()
+    at = lines.index("Known failures: 11 fail, 1 crash")
+    assert lines[at + 1 : at + 3] == ["  selftests/default/t00 (crash)", "  selftests/default/t01"]
+    assert lines[at + 11] == "  and 2 more: kdevops results 12 --list known-failure"
+    at = lines.index("No result (18)")
+    assert lines[at + 1 : at + 3] == ["   18  no result yet", "  selftests/default/t12"]
+    assert lines[at + 12] == "  and 8 more: kdevops results 12 --list missing"
+
+
+@pytest.mark.parametrize("width", [20, 40, 60])
+def test_a_narrow_terminal_still_tells_which_profile_is_which(width: int) -> None:
+    lines = summary_text(RUN, verdict(), width=width).splitlines()
+    joined = " ".join(" ".join(lines).split())
+    assert "kunit/default: 1 planned = 1 fail" in joined
+    assert "selftests/default: 10 planned = 3 pass + 2 fail + 2 skip + 1 crash + 1 hang + 1 missing" in joined
+    assert "all: 11 planned" in joined
+    assert max(map(len, lines)) <= width
+
+
+def test_a_long_profile_is_folded_in_the_table_where_that_leaves_enough() -> None:
+    name = "xfs_crc_rtdev_extsize_28k_with_a_longer_name"
+    text = summary_text(RUN, judge_run([TestId("fstests", name, "x")], {}, BASELINE))
+    assert f"fstests/{name}"[:20] in text
+    assert "planned = pass" in text
+
+
+def test_a_pipe_gets_lines_as_long_as_they_are(capsys: pytest.CaptureFixture[str], monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    print_summary(RUN, verdict(), kernel="6.6.12+", directory=WHERE)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "Regression: 1 test got worse, 2 new tests fail; 1 of 11 tests has no result"
+    assert lines == EXPECTED.splitlines()
+    test = TestId("commands", "default", "x" * 300)
+    print_summary(RUN, judge_run([test], {test: Outcome(S.FAIL, reason="y " * 200)}, BASELINE))
+    out = capsys.readouterr().out
+    assert f"  commands/default/{'x' * 300}\n" in out
+    assert f"    {'y ' * 199}y\n" in out
+
+
+def test_a_terminal_gets_lines_that_fit(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    print_summary(RUN, verdict())
+    out = capsys.readouterr().out
+    assert "\x1b[" in out
+    assert max(len(line) for line in re.sub(r"\x1b\[[0-9;]*m", "", out).splitlines()) <= 40
