@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from kdevops.cli.options import Context, common_options, json_option, pass_context
 from kdevops.errors import ExitCode
 from kdevops.paths import cache_dir, state_dir
 
@@ -28,8 +28,15 @@ CLOUDS = ("aws", "gce", "azure", "oci", "openstack")
 _NO_CLOUD = "none"
 
 
+class _CloudChoice(click.Choice[str]):
+    """A cloud; what stands for none is no answer to be offered."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The cloud as it was named."""
+        return value if value == _NO_CLOUD else super().convert(value, param, ctx)
+
+
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @click.option("--install", is_flag=True, help="Install what is missing first, asking for sudo's password if need be.")
 @click.option("--packages", "packages_only", is_flag=True, help="Look at packages only, which takes no time.")
 @click.option("--fstests", is_flag=True, help="Also what it takes to build fstests for guests with another's image.")
@@ -44,14 +51,23 @@ _NO_CLOUD = "none"
 @click.option(
     "--terraform",
     "cloud",
-    type=click.Choice([*CLOUDS, _NO_CLOUD]),
+    type=_CloudChoice(CLOUDS),
     is_flag=False,
     flag_value=_NO_CLOUD,
     metavar=f"[{'|'.join(CLOUDS)}]",
     help="Also Terraform or OpenTofu, and of a cloud its own command line and whether there are credentials.",
 )
+@json_option
+@common_options
+@pass_context
 def doctor(
-    *, as_json: bool, install: bool, packages_only: bool, fstests: bool, vagrant: Backend | None, cloud: str | None
+    context: Context,
+    *,
+    install: bool,
+    packages_only: bool,
+    fstests: bool,
+    vagrant: Backend | None,
+    cloud: str | None,
 ) -> None:
     """Say whether this machine can build kernels and run guests, and what to do where it cannot.
 
@@ -59,10 +75,7 @@ def doctor(
     """
     wanted = _Wanted(install=install, packages_only=packages_only, fstests=fstests, vagrant=vagrant, terraform=cloud)
     checks = asyncio.run(_examine(wanted, probe=_probe))
-    if as_json:
-        click.echo(json.dumps({"ok": _healthy(checks), "checks": [asdict(check) for check in checks]}, indent=2))
-    elif not (packages_only and _healthy(checks)):
-        click.echo("\n".join(_lines(checks)))
+    context.emit({"ok": _healthy(checks), "checks": [asdict(check) for check in checks]}, _lines(checks))
     sys.exit(ExitCode.OK if _healthy(checks) else ExitCode.INFRASTRUCTURE)
 
 

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from kdevops.cli import doctor as module
 from kdevops.errors import InfrastructureError
 from kdevops.lab.terraform import Cloud
+from kdevops.paths import state_dir
 from kdevops.provision import doctor_vagrant, packages
 from kdevops.provision.doctor_checks import Check
 from kdevops.provision.packages import Need
@@ -104,6 +105,20 @@ def test_terraform_is_looked_at_when_asked_for(
     assert "OpenTofu 1.5 is too old, 1.6 at the least" in CliRunner().invoke(module.doctor, ["--terraform"]).output
 
 
+def test_what_is_no_cloud_is_answered_with_the_clouds(machine: list[Need]) -> None:
+    result = CliRunner().invoke(module.doctor, ["--terraform", "foo"])
+    assert result.exit_code == 2
+    assert "'openstack'" in result.output
+    assert "none" not in result.output
+
+
+def test_it_takes_what_every_verb_takes(machine: list[Need], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KDEVOPS_STATE", "/elsewhere")
+    result = CliRunner().invoke(module.doctor, ["--packages", "--state", str(tmp_path), "-v"])
+    assert result.exit_code == 0
+    assert state_dir() == tmp_path
+
+
 def test_the_clouds_are_those_of_lab_files() -> None:
     assert set(module.CLOUDS) == set(get_args(Cloud))
 
@@ -115,7 +130,9 @@ def test_libvirt_is_set_up_though_no_package_is_missing(machine: list[Need], lib
 def test_install_mends_it(machine: list[Need]) -> None:
     machine.append(QEMU)
     result = CliRunner().invoke(module.doctor, ["--packages", "--install"])
-    assert (result.exit_code, result.output) == (0, "")
+    assert result.exit_code == 0
+    assert result.output.startswith("ok      packages  ")
+    assert len(result.output.splitlines()) == 1
 
 
 def test_json_has_every_finding(machine: list[Need]) -> None:
