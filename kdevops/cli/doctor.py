@@ -23,12 +23,16 @@ if TYPE_CHECKING:
     from kdevops.provision.doctor_terraform import Advice
     from kdevops.provision.doctor_vagrant import Backend
 
+    _Choice = click.Choice[str]
+else:
+    _Choice = click.Choice  # which takes no type in click 8.1
+
 CLOUDS = ("aws", "gce", "azure", "oci", "openstack")
 """As lab files name them."""
 _NO_CLOUD = "none"
 
 
-class _CloudChoice(click.Choice[str]):
+class _CloudChoice(_Choice):
     """A cloud; what stands for none is no answer to be offered."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:

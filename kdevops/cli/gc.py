@@ -51,7 +51,8 @@ def gc(context: Context, *, days: float, delete: bool) -> int:
     if entries:
         lines.append(f"{_size(sum(entry.size for entry in entries))} of {cache_dir()} not used for {days:g} days")
     if not (overdue or entries):
-        lines.append("nothing is overdue, and nothing in the cache is older")
+        span = f"{days:g} day{'' if days == 1 else 's'}"
+        lines.append(f"nothing is overdue, and all in the cache was used in the last {span}")
     elif not delete:
         lines.append("kdevops gc --delete destroys what is overdue and removes this from the cache")
     errors: list[KdevopsError] = list(broken)

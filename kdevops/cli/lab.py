@@ -33,7 +33,13 @@ def lab() -> None:
 
 
 @lab.command()
-@click.option("--template", default="demo", show_default=True, shell_complete=complete_template, help="Which one.")
+@click.option(
+    "--template",
+    default="demo",
+    show_default=True,
+    shell_complete=complete_template,
+    help=f"Which one: {', '.join(templates())}.",
+)
 @click.argument("file", type=click.Path(path_type=Path), default=DEFAULT_LAB)
 @common_options
 def init(template: str, file: Path) -> None:

@@ -12,15 +12,19 @@ from kdevops.paths import state_dir
 
 
 @click.command()
-@click.option("--install", "action", flag_value="install", help="Add one Include line to ~/.ssh/config.")
-@click.option("--uninstall", "action", flag_value="uninstall", help="Take that line out again.")
-@click.option("--show", "action", flag_value="show", help="Print what ssh is told of the guests.")
+@click.option("--install", is_flag=True, help="Add one Include line to ~/.ssh/config.")
+@click.option("--uninstall", is_flag=True, help="Take that line out again.")
+@click.option("--show", is_flag=True, help="Print what ssh is told of the guests.")
 @json_option
 @common_options
 @pass_context
-def ssh_config(context: Context, action: str | None) -> None:
+def ssh_config(context: Context, **actions: bool) -> None:
     """Make plain `ssh GUEST` (and scp, rsync, editors) work, by one Include line in ~/.ssh/config."""
     config, state = Path.home() / ".ssh/config", state_dir()
+    asked = [action for action, given in actions.items() if given]
+    if len(asked) > 1:
+        raise click.UsageError(f"{' and '.join(f'--{action}' for action in asked)}: give one of them")
+    action = asked[0] if asked else None
     if action == "install":
         changed = sshconfig.install(config, state)
         said = "now knows the guests: ssh GUEST works" if changed else "knew the guests already"

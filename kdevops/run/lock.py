@@ -23,7 +23,7 @@ def lab_lock(directory: Path, lab: str, verb: str) -> Iterator[None]:
             holder = os.read(descriptor, 200).decode(errors="replace") or "another command"
             raise UserError(
                 f"lab {lab} is in use by {holder}",
-                hint="wait for it or stop it; a copy of the lab file with another name is another lab",
+                hint="wait for it or stop it; a lab file with another `name:` is another lab",
             ) from None
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f"`kdevops {verb}`, process {os.getpid()}".encode())

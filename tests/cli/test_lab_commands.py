@@ -5,6 +5,7 @@ import pytest
 
 from kdevops.__main__ import main
 from kdevops.lab.load import load_lab
+from kdevops.paths import data_dir
 
 
 @pytest.fixture(autouse=True)
@@ -86,6 +87,31 @@ def test_show_prints_the_effective_lab(capsys: pytest.CaptureFixture[str], optio
 def test_the_schema_is_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["lab", "schema"]) == 0
     assert json.loads(capsys.readouterr().out)["properties"]["guests"]
+
+
+def test_init_says_which_templates_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["lab", "init", "--help"]) == 0
+    told = "".join(capsys.readouterr().out.split())
+    assert all(path.stem in told for path in data_dir("labs").glob("*.yaml"))
+    assert "--template" in told
+
+
+def test_every_template_stands_in_the_docs() -> None:
+    page = (Path(__file__).parents[2] / "docs/labs.md").read_text()
+    assert [path.stem for path in data_dir("labs").glob("*.yaml") if f"`{path.stem}`" not in page] == []
+
+
+@pytest.mark.parametrize("path", sorted(data_dir("labs").glob("*.yaml")), ids=lambda path: path.stem)
+def test_what_a_template_says_of_itself_holds_wherever_it_is_written(path: Path) -> None:
+    """As lab.yaml of somebody who has no directory labs."""
+    assert "labs/" not in path.read_text()
+
+
+def test_ssh_config_is_not_added_and_taken_away_at_once(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["ssh-config", "--install", "--uninstall"]) == 2
+    assert "--install and --uninstall: give one of them" in capsys.readouterr().err
+    assert not (tmp_path / "home/.ssh/config").exists()
+    assert main(["ssh-config", "--show", "--show"]) == 0
 
 
 def test_ssh_config_is_added_and_taken_away(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
