@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kdevops.cli.options import Context, common_options, json_option, pass_context
+from kdevops.cli.removal import remove
 from kdevops.errors import UserError
 
 if TYPE_CHECKING:
@@ -40,6 +41,9 @@ def results() -> None:
 
     `kdevops results` lists the runs, `kdevops results 7` tells what came out of run 7, and exits with its code.
     """
+
+
+results.add_command(remove)
 
 
 @results.command()
@@ -196,7 +200,8 @@ def _whole(context: Context, store: Store, run: Run, kind: str | None) -> int:
     from kdevops.run.session import judge
 
     verdict = judge(store, run)
-    facts = {"kernel": kernel_release(run), "directory": Places.default().run(run.id)}
+    directory = Places.default().run(run.id)
+    facts = {"kernel": kernel_release(run), "directory": directory if directory.exists() else None}
     if context.json:
         click.echo(json.dumps(summary_json(run, verdict, **facts), indent=2))  # type: ignore[arg-type]
     elif kind == "mail":

@@ -90,5 +90,7 @@ def _whole(test: TestId, outcome: Outcome, directory: Path) -> Iterator[str]:
     if outcome.oops:
         yield from ("", "the kernel said:", outcome.oops)
     path = directory / outcome.output
-    if outcome.output and path.is_file():
+    if outcome.output and not directory.exists():
+        yield from ("", "its output was removed")
+    elif outcome.output and path.is_file():
         yield from ("", f"output ({path}):", clean(path.read_text(errors="replace"), lines=True))
