@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -122,7 +123,25 @@ def show(context: Context) -> None:
     import yaml
 
     effective = context.lab().lab.model_dump(mode="json", exclude_none=True)
-    context.emit(effective, [yaml.safe_dump(effective, sort_keys=False, allow_unicode=True).rstrip()])
+    context.emit(effective, [yaml.safe_dump(_for_people(effective), sort_keys=False, allow_unicode=True).rstrip()])
+
+
+def _for_people(lab: dict[str, Any]) -> dict[str, Any]:
+    """The same lab with sizes as people write them, and without a source of fstests of which nothing is said."""
+    from kdevops.lab.fields import format_size
+
+    shown = copy.deepcopy(lab)
+    for arm in (shown, shown.get("compare", {})):
+        guests = arm.get("guests")
+        if not guests:
+            continue
+        guests["memory"] = format_size(guests["memory"])
+        for part in (*guests["disks"], guests["image"]):
+            part["size"] = format_size(part["size"])
+    fstests = shown["suites"].get("fstests", {})
+    if fstests.get("source") == {}:
+        del fstests["source"]
+    return shown
 
 
 @lab.command(short_help="List the profiles of fstests and what each one needs.")

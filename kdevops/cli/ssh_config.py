@@ -18,7 +18,7 @@ from kdevops.paths import state_dir
 @json_option
 @common_options
 @pass_context
-def ssh_config(context: Context, **actions: bool) -> None:
+def ssh_config(context: Context, /, **actions: bool) -> None:
     """Make plain `ssh GUEST` (and scp, rsync, editors) work, by one Include line in ~/.ssh/config."""
     config, state = Path.home() / ".ssh/config", state_dir()
     asked = [action for action, given in actions.items() if given]

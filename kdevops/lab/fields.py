@@ -29,6 +29,14 @@ def parse_size(value: object) -> int:
     return size
 
 
+def format_size(size: int) -> int | str:
+    """The text that `parse_size` reads as so many bytes, where a whole number of some unit, from MiB on, says it."""
+    for unit in "TGM":
+        if size % _UNITS[unit] == 0:
+            return f"{size // _UNITS[unit]}{unit}iB"
+    return size
+
+
 def parse_duration(value: object) -> object:
     """Seconds of a text such as "90s", "5m" or "1h", units as in the SOAK_DURATION of fstests; else what was given."""
     if not isinstance(value, str):

@@ -84,6 +84,21 @@ def test_show_prints_the_effective_lab(capsys: pytest.CaptureFixture[str], optio
     assert load_lab(Path("shown.yaml")).digest == load_lab(Path("lab.yaml"), ["guests.cpus=3"]).digest
 
 
+def test_show_prints_sizes_as_people_write_them(capsys: pytest.CaptureFixture[str]) -> None:
+    sizes = "{memory: 1.5GiB, disks: [{size: 20GiB}, {size: 1000001}], image: {size: 8G}}"
+    lab = f"name: x\nguests: {sizes}\ncompare: {{kernel: {{patches: []}}, guests: {sizes}}}\n"
+    Path("lab.yaml").write_text(lab.replace("1000001", "2000001") + "suites: {fstests: {profiles: xfs_crc}}\n")
+    assert main(["lab", "show"]) == 0
+    out = capsys.readouterr().out
+    for line in ("memory: 1536MiB", "size: 20GiB", "size: 2000001", "size: 8GiB"):
+        assert out.count(line) == 2, line
+    assert "source: {}" not in out
+    Path("shown.yaml").write_text(out)
+    assert load_lab(Path("shown.yaml")).digest == load_lab(Path("lab.yaml")).digest
+    assert main(["lab", "show", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["guests"]["memory"] == 3 << 29
+
+
 def test_the_schema_is_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["lab", "schema"]) == 0
     assert json.loads(capsys.readouterr().out)["properties"]["guests"]

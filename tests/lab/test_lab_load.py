@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from kdevops.errors import UserError
 from kdevops.lab import document
+from kdevops.lab.fields import MAX_SIZE, format_size, parse_size
 from kdevops.lab.load import LoadedLab, load_lab
 from kdevops.lab.model import Lab, lab_schema
 from kdevops.paths import data_dir
@@ -419,3 +420,10 @@ def test_the_schema_knows_the_shipped_labs() -> None:
 def test_a_lab_in_a_record_can_be_read_again(fstests: dict[str, object]) -> None:
     lab = Lab.model_validate({"name": "x", "suites": {"fstests": {"profiles": ["xfs_crc"], **fstests}}})
     assert Lab.model_validate(lab.model_dump(mode="json")) == lab
+
+
+@given(
+    st.integers(1, MAX_SIZE) | st.builds(lambda number, shift: number << shift, st.integers(1, 999), st.integers(0, 50))
+)
+def test_a_size_as_people_write_it_is_that_size(size: int) -> None:
+    assert parse_size(format_size(size)) == size
