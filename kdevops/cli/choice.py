@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -92,8 +93,9 @@ def chosen(context: Context, choice: Choice, names: Sequence[str]) -> tuple[Load
     Of `names`, those that look like tests of fstests (generic/001, xfs/*) are chosen in a lab that has fstests. Raises
     UserError for options of fstests in a lab without.
     """
-    if (file := context.lab_file) and _TEST.fullmatch(str(file)) and not file.exists():
-        raise UserError(f"{file}: no such lab file", hint=f"the lab goes before the tests: kdevops run lab.yaml {file}")
+    if (file := context.lab_file) and _names_tests(str(file)) and not file.exists():
+        hint = f"the lab goes before the tests: kdevops run lab.yaml {shlex.quote(str(file))}"
+        raise UserError(f"{file}: no such lab file", hint=hint)
     loaded = context.lab()
     lab = loaded.lab.suites.fstests
     if lab is None:
@@ -110,6 +112,12 @@ def chosen(context: Context, choice: Choice, names: Sequence[str]) -> tuple[Load
         globs.append("fstests/*")
     context.overrides = (*context.overrides, *choice.assignments(tests, lab))
     return context.lab(), globs
+
+
+def _names_tests(word: str) -> bool:
+    """Whether this looks like a test, or a glob of tests, of any suite, and not like a file."""
+    of_a_suite = re.match(r"(commands|selftests|kunit|fstests)/", word)
+    return not word.endswith((".yaml", ".yml")) and bool(_TEST.fullmatch(word) or of_a_suite or set(word) & set(":*?["))
 
 
 def _split(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:

@@ -186,7 +186,24 @@ def test_what_is_assigned_is_what_was_chosen(groups: list[str], count: int, soak
     assert (found.count, found.soak) == (count, soak)
 
 
-def test_a_test_where_the_lab_belongs_is_told_apart_from_a_lab() -> None:
-    error = CliRunner().invoke(run_module.run, ["generic/001"], obj=Context()).exception
+@pytest.mark.parametrize(
+    ("word", "quoted"),
+    [
+        ("generic/001", "generic/001"),
+        ("futex:*", "'futex:*'"),
+        ("selftests/*", "'selftests/*'"),
+        ("kunit/default/bits-test", "kunit/default/bits-test"),
+    ],
+)
+def test_a_test_where_the_lab_belongs_is_told_apart_from_a_lab(word: str, quoted: str) -> None:
+    error = CliRunner().invoke(run_module.run, [word], obj=Context()).exception
     assert isinstance(error, UserError)
-    assert error.hint == "the lab goes before the tests: kdevops run lab.yaml generic/001"
+    assert error.message == f"{word}: no such lab file"
+    assert error.hint == f"the lab goes before the tests: kdevops run lab.yaml {quoted}"
+
+
+@pytest.mark.parametrize("word", ["labs/nosuch.yaml", "../x.yml", "nosuch", "/tmp/nosuch/lab"])
+def test_a_lab_that_is_not_there_is_no_test(word: str) -> None:
+    error = CliRunner().invoke(run_module.run, [word], obj=Context()).exception
+    assert isinstance(error, UserError)
+    assert error.hint == "kdevops lab init writes one to begin with"
