@@ -31,6 +31,8 @@ def main(argv: list[str] | None = None) -> int:
     from kdevops.cli.options import Context
 
     _fill_closed()
+    if not os.environ.get("HOME", "/").startswith("/"):
+        del os.environ["HOME"]  # none at all: the password database says where home is
     arguments = sys.argv[1:] if argv is None else argv
     context = Context()
     terminated = _end_alike()

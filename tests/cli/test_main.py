@@ -1,6 +1,8 @@
 import errno
 import json
 import logging
+import os
+import pwd
 import stat
 import subprocess
 import sys
@@ -287,3 +289,14 @@ def test_closed_descriptors_are_no_bug_and_nothing_else_takes_their_place(closed
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert not (tmp_path / "crashes").exists()
     assert b"no run yet" not in (tmp_path / "kdevops.sqlite").read_bytes()
+
+
+def test_an_empty_home_is_none(tmp_path: Path) -> None:
+    """As shells have it: the password database says where home is then, and nothing is written below /."""
+    code = "import sys; from kdevops.__main__ import main; main(['--version']); from pathlib import Path; print(Path.home())"
+    env = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")}
+    for home in ("", "relative"):
+        done = subprocess.run(
+            [sys.executable, "-c", code], env={**env, "HOME": home}, capture_output=True, text=True, check=True
+        )
+        assert done.stdout.splitlines()[-1] == pwd.getpwuid(os.getuid()).pw_dir
