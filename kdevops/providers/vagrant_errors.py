@@ -23,6 +23,7 @@ _RECORD = re.compile(r"^\d+,[^,\n]*,(?:error-exit|ui),[^,\n]*,(.*)$", re.MULTILI
 _FRAME = re.compile(r"^\s*(?:\d+: )?(?:from )?\S+:\d+:in [`'].*?'(?:: (?P<message>.*?)(?P<kind> \([A-Z][\w:]*\))?)?$")
 _STRAY_FRAME = re.compile(r"\S{1,200}:\d+:in [`'][^`']*':? ?")
 _NOISE = re.compile(r"^\s*(?:Traceback \(most recent call last\)|\.\.\. \d+ levels\.\.\.|\S+: warning: )")
+_METER = re.compile(r" ?Progress: \d{1,3}%(?: \([^()\n]{0,100}\))? ?")
 _PROGRESS = re.compile(r"^(?:==> | {4}\S+: )")
 _TELLING = re.compile(
     r"error|fail|cannot|could not|couldn't|unable|denied|refused|not found|no such|timed out|invalid", re.IGNORECASE
@@ -40,7 +41,7 @@ def translate(output: str, *, command: str, log: Path | None = None) -> KdevopsE
     The first complaint in the data's order that is anywhere in it; of one that we do not know, its most telling sentence,
     and nothing of a Ruby trace.
     """
-    text = _RECORD.sub(_message_of, clean(output[-EXAMINED:], lines=True))
+    text = _METER.sub("", _RECORD.sub(_message_of, clean(output[-EXAMINED:], lines=True)))
     lines = [line[:_LINE_LIMIT] for line in text.splitlines()]
     plain = " ".join(word for line in lines for word in _without_trace(line).split())
     if known := recognised("vagrant", plain, log):

@@ -116,6 +116,11 @@ was asked of it.
         (UNKNOWN_TRACE, "vagrant up failed: it is broken"),
         (BATCH_TRACE, "vagrant up failed: the wheels came off"),
         (PARAGRAPHS, "vagrant up failed: The machine could not do what was asked of it."),
+        ("==> a: Sending\n\r\x1b[KProgress: 0%\r\x1b[KProgress: 10%\r\x1b[K", "vagrant up failed: ==> a: Sending"),
+        (
+            "\r\x1b[KProgress: 7% (Rate: 12k/s, Estimated time remaining: 0:01:00)\r\x1b[KIt broke\n",
+            "vagrant up failed: It broke",
+        ),
         ("==> lab-1: Something new\n", "vagrant up failed: ==> lab-1: Something new"),
         ("", "vagrant up failed and said nothing"),
         ("\x1b[31mred\x1b[0m\x07\n", "vagrant up failed: red"),
