@@ -29,6 +29,9 @@ def _somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("KDEVOPS_LAB", raising=False)
     Path("lab.yaml").write_text(LAB)
+    Path("Makefile").write_text("VERSION = 6\nPATCHLEVEL = 1\n")  # this directory is the kernel's source
+    Path("Kconfig").touch()
+    Path("scripts").mkdir()
 
 
 def told(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> str:
