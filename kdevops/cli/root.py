@@ -83,5 +83,5 @@ def cli() -> None:
     Begin with `kdevops lab init` and `kdevops run`.
 
     Exit codes: 0 nothing regressed and all ran; 1 a regression; 2 something in what you gave; 3 trouble of the machine
-    or a tool; 4 the run is incomplete.
+    or a tool; 4 the run is incomplete; 130, 141 and 143 after Ctrl-C, SIGPIPE and SIGTERM.
     """

@@ -53,7 +53,7 @@ def _at_least(least: int, value: object) -> int:
     if size >= least << 20:
         return size
     unit = "MiB" if size >= 64 else "GiB"
-    meant = f"; a plain number is bytes, did you mean {size}{unit}?" if not isinstance(value, str) else ""
+    meant = f" (a plain number is bytes; perhaps {size}{unit} is meant)" if not isinstance(value, str) else ""
     raise ValueError(f"at least {least}MiB is needed{meant}")
 
 
