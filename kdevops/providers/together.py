@@ -50,6 +50,8 @@ class Together:
                 batch.task.cancel()
                 with contextlib.suppress(asyncio.CancelledError, Exception):
                     await batch.task
+            elif self._open is batch:
+                batch.names.remove(name)  # for the others it is not begun yet, and this one nobody wants any more
             raise
         finally:
             batch.waiting -= 1

@@ -12,7 +12,7 @@ from kdevops.providers.vagrant_tool import Address, VagrantTool
 _UP = 2.0
 """How many boot timeouts `vagrant up` may take: besides the boot there are disks to copy and keys to replace."""
 _EACH = 0.25
-"""More of them for every further machine of the same command: they come up beside each other, but share CPUs."""
+"""More of them for every machine of the same command: they come up beside each other, but share CPUs."""
 
 
 @dataclass
@@ -37,7 +37,9 @@ class Group:
         await self._destroy(name)
 
     def deadline(self, machines: int) -> float:
-        """Seconds for a `vagrant up` of so many machines."""
+        """Seconds for a `vagrant up` of so many machines, which Vagrant starts one after the other on VirtualBox."""
+        if self.tool.backend == "virtualbox":
+            return self.boot_timeout * _UP * machines
         return self.boot_timeout * (_UP + _EACH * machines)
 
     async def _start_all(self, names: tuple[str, ...]) -> Mapping[str, Exception]:
@@ -49,9 +51,15 @@ class Group:
             if len(names) == 1:
                 raise
             # One machine that does not come up is no reason to make the others anew.
-            trouble, states = error, await self.tool.states()
-            came = tuple(name for name in names if states.get(name) == "running")
+            trouble, came = error, await self._running(names)
         if came:
             self._addresses |= await self.tool.addresses(came)
         unsaid = InfrastructureError("vagrant does not say where its ssh is", log=self.tool.log)
         return {name: trouble or unsaid for name in names if name not in came or name not in self._addresses}
+
+    async def _running(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            states = await self.tool.states()
+        except KdevopsError:  # what went wrong before tells more
+            return ()
+        return tuple(name for name in names if states.get(name) == "running")

@@ -152,3 +152,22 @@ def test_who_wants_the_same_goes_on_beside_each_other_and_nobody_else() -> None:
     asyncio.run(main())
     assert most == 3
     assert brought_about == ["a", "b", "c", "d"]
+
+
+def test_nothing_is_done_for_one_that_gives_up_before_it_is_begun() -> None:
+    """A machine that nobody waits for would be made, and not be known."""
+    calls: list[tuple[str, ...]] = []
+
+    async def work(names: tuple[str, ...]) -> None:
+        calls.append(names)
+
+    async def main() -> None:
+        together = Together(work, patience=0.05)
+        first, second, same = (asyncio.ensure_future(together(name)) for name in ("a", "b", "a"))
+        await asyncio.sleep(0.01)
+        second.cancel()
+        same.cancel()
+        await first
+
+    asyncio.run(main())
+    assert calls == [("a",)]

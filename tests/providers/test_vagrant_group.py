@@ -16,6 +16,7 @@ class Vagrant:
     """Brings up all but `bad`, and says so for all of them at once, as Vagrant does."""
 
     log = Path("/vagrant.log")
+    backend = "libvirt"
 
     def __init__(self, *bad: str, unknown: Sequence[str] = ()) -> None:
         self.bad, self.unknown = bad, unknown
@@ -56,3 +57,11 @@ def test_one_that_does_not_come_up_is_no_reason_to_make_the_others_anew() -> Non
 def test_one_of_which_nobody_knows_where_it_is_is_that_ones_failure() -> None:
     found = start(Vagrant(unknown=["lab-1"]), "lab-1", "lab-2")
     assert found == ["vagrant does not say where its ssh is", "192.0.2.1"]
+
+
+def test_machines_that_come_one_after_the_other_get_time_for_each() -> None:
+    vagrant = Vagrant()
+    group = Group(cast("VagrantTool", vagrant), 60.0)
+    beside = group.deadline(10)
+    vagrant.backend = "virtualbox"
+    assert beside < group.deadline(10) == 10 * group.deadline(1)
