@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -36,6 +37,9 @@ def _ask_no_hypervisor(request: pytest.FixtureRequest, _no_hypervisors: Path, mo
 
 
 def pytest_configure() -> None:
+    # How long an example takes says how busy the machine is; what must be fast has a test of its own.
+    settings.register_profile("busy", deadline=None)
+    settings.load_profile("busy")
     # Jobs in the background of a shell ignore Ctrl-C, and so do their children; tests that send it need it to be heard.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import subprocess
 import sys
 import time
@@ -162,6 +163,24 @@ def test_a_killed_controller_leaves_no_play_behind(shipped: Path) -> None:
     controller.kill()
     controller.wait()
     _wait_until_gone(shipped)
+
+
+def test_a_worker_whose_parent_dies_at_its_very_fork_ends_too() -> None:
+    """Ansible's handler of the parent is still the worker's then, and raises where Python swallows it."""
+    script = (
+        "import os, signal\n"
+        "from kdevops.provision import mortal_playbook\n"
+        "def handler(*_): raise AssertionError('can only test a child process')\n"
+        "signal.signal(signal.SIGTERM, handler)\n"
+        "mortal_playbook._ask_for_signal = lambda: os.kill(os.getpid(), signal.SIGTERM)\n"
+        "mortal_playbook.watch_forks()\n"
+        "worker = os.fork()\n"
+        "if worker == 0: os._exit(0)\n"
+        "assert signal.SIGTERM not in signal.pthread_sigmask(signal.SIG_BLOCK, ())\n"
+        "print(os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1]))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == f"{-signal.SIGTERM}\n", done.stderr
 
 
 def _wait_until_gone(shipped: Path) -> None:
