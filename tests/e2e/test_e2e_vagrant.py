@@ -11,7 +11,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tarfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -173,8 +172,7 @@ def test_a_machine_of_virtualbox_runs_our_kernel(kdevops: Kdevops, lab: Lab) -> 
 def test_virtualbox_takes_our_box_as_it_is(kdevops: Kdevops, lab: Lab, tmp_path: Path) -> None:
     """Nothing is started, so that VirtualBox's kernel module may be missing."""
     made = kdevops("image", "box", lab("import", backend="virtualbox"), "--json", check=0)
-    with tarfile.open(made.data["path"]) as box:
-        box.extractall(tmp_path, filter="data")
+    subprocess.run(["tar", "-xf", made.data["path"], "-C", tmp_path], check=True)
     name = f"kdevops-e2e-{tmp_path.name}"
     vboxmanage("import", tmp_path / "box.ovf", "--vsys", "0", "--vmname", name, "--basefolder", tmp_path)
     try:

@@ -81,8 +81,8 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
 
 def unpacked(box: Box, directory: Path) -> dict[str, Path]:
     directory.mkdir()
+    subprocess.run(["tar", "-xf", box.path, "-C", directory], check=True)
     with tarfile.open(box.path, "r:") as archive:
-        archive.extractall(directory, filter="data")
         return {name: directory / name for name in archive.getnames()}
 
 

@@ -59,8 +59,7 @@ def packed(archive, tmp_path):
     """The archive with its module packed by zstd."""
     if not shutil.which("zstd"):
         pytest.skip("zstd is needed")
-    with tarfile.open(archive) as tar:
-        tar.extract("lib/modules/6.1/kernel/lib/my-test.ko", tmp_path, filter="data")
+    subprocess.run(["tar", "-xf", archive, "-C", tmp_path, "lib/modules/6.1/kernel/lib/my-test.ko"], check=True)
     subprocess.run(["zstd", "-q", "--rm", "-r", "lib"], cwd=tmp_path, check=True)
     with tarfile.open(tmp_path / "packed.tar", "w") as tar:
         tar.add(tmp_path / "lib", "lib")
