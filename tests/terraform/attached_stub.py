@@ -23,6 +23,12 @@ OWN: dict[str, dict[str, Any]] = {
     "openstack": {"instance_type": "m1.medium"},
 }
 """Of each cloud: the variables that it cannot do without."""
+MACHINES = {
+    "azure": "azurerm_linux_virtual_machine",
+    "gce": "google_compute_instance",
+    "oci": "oci_core_instance",
+    "openstack": "openstack_compute_instance_v2",
+}
 
 
 class Attached:

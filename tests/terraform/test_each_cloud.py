@@ -10,7 +10,7 @@ from typing import Any
 import attached_stub
 import jmespath
 import pytest
-from attached_stub import DISKS, OWN, Attached
+from attached_stub import DISKS, MACHINES, OWN, Attached
 from terraform_tool import LAB, MODULES
 
 from kdevops.lab.load import load_lab
@@ -21,12 +21,6 @@ pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("stub")]
 
 cloud, attached = attached_stub.cloud, attached_stub.attached  # fixtures
 
-MACHINES = {
-    "azure": "azurerm_linux_virtual_machine",
-    "gce": "google_compute_instance",
-    "oci": "oci_core_instance",
-    "openstack": "openstack_compute_instance_v2",
-}
 NEWER = {
     "azure": [r'("version": )"latest"'],
     "gce": [r'("image": )"self_link-\w+"'],

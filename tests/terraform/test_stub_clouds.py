@@ -15,7 +15,7 @@ from typing import Any
 import attached_stub
 import pytest
 import stub
-from attached_stub import DISKS, OWN, SCHEMAS, Attached
+from attached_stub import DISKS, MACHINES, OWN, SCHEMAS, Attached
 from terraform_tool import LAB, MODULES, Workspace
 
 from kdevops.providers.terraform_outputs import read
@@ -24,12 +24,6 @@ pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("stub")]
 
 cloud, attached = attached_stub.cloud, attached_stub.attached  # fixtures
 
-MACHINES = {
-    "azure": "azurerm_linux_virtual_machine",
-    "gce": "google_compute_instance",
-    "oci": "oci_core_instance",
-    "openstack": "openstack_compute_instance_v2",
-}
 FORMS = {
     "azure": {"state": "--output tsv", "console": "--output tsv"},
     "gce": {"state": "--format value(status)", "console": "--format value[no-quote](contents)"},
