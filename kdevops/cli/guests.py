@@ -108,10 +108,14 @@ def ssh(guest: str, command: tuple[str, ...]) -> None:
 
     One word is a shell command line, several are a program and its arguments.
     """
-    from kdevops.guest.sshconfig import find_guest
+    from kdevops.guest.console import consoles
+    from kdevops.guest.sshconfig import find_guest, guests
     from kdevops.paths import state_dir
 
-    config = find_guest(state_dir(), guest)
+    state = state_dir()
+    if guest not in guests(state) and (recorded := consoles(state).get(guest)):
+        raise _not_up(guest, recorded.parents[2].name)
+    config = find_guest(state, guest)
     _check_up(config, guest)
     words = ["ssh", "-F", str(config), guest]
     command = command[1:] if command[:1] == ("--",) else command
@@ -132,7 +136,11 @@ def _check_up(config: Path, guest: str) -> None:
     process = QemuProcess(config.parent / "guests" / guest)
     ours = f"hostfwd=tcp:127.0.0.1:{port_of(config, guest)}-"
     if any(ours in word for word in process.command_line or ()) and process.pid() is None:
-        raise UserError(f"{guest} is not up", hint=f"kdevops up LAB brings the guests of lab {config.parent.name} up")
+        raise _not_up(guest, config.parent.name)
+
+
+def _not_up(guest: str, lab: str) -> UserError:
+    return UserError(f"{guest} is not up", hint=f"kdevops up LAB brings the guests of lab {lab} up")
 
 
 @click.command()

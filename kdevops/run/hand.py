@@ -62,6 +62,7 @@ async def down(lab: Lab, places: Places, report: Report = silent) -> tuple[Guest
     with lab_lock(places.lab(lab.name), lab.name, "down"):
         provider = attached(lab, places, report)
         await provider.down()
+        sshconfig.config_path(places.state, lab.name).unlink(missing_ok=True)  # ssh would wait for whom there is not
         return await provider.status()
 
 

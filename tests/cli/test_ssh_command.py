@@ -43,6 +43,16 @@ def test_a_guest_that_is_down_is_told_so(guest: Path, started: list[str], capsys
     assert not started
 
 
+def test_a_guest_that_was_taken_down_is_told_of_in_the_same_words(
+    guest: Path, started: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (guest.parents[1] / "ssh_config").unlink()
+    (guest / "console.log").write_text("its last words\n")
+    assert main(["ssh", "demo-1", "uname"]) == 2
+    assert "demo-1 is not up" in capsys.readouterr().err
+    assert not started
+
+
 def test_a_guest_that_runs_is_entered(guest: Path, started: list[str]) -> None:
     with (guest / "keeper.lock").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -10,6 +10,7 @@ from arms_bench import Bench
 from arms_bench import two_arms as lab
 
 from kdevops.errors import InfrastructureError
+from kdevops.guest.sshconfig import config_path
 from kdevops.lab.model import Lab
 from kdevops.providers.base import GuestStatus
 from kdevops.run import arms, hand
@@ -36,6 +37,16 @@ def test_guests_of_both_arms_come_up_and_go_together(bench: Bench, monkeypatch: 
     guests = asyncio.run(arms.status(lab(guests={"count": 2}), bench.places))
     assert [guest.name for guest in guests] == ["ab-1", "ab-2", "ab-dev-1", "ab-dev-2"]
     assert asked == ["ab", "ab-dev"]
+
+
+def test_ssh_knows_nobody_who_was_taken_down(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hand, "attached", lambda each, *_: bench.providers[each.name])
+    asyncio.run(arms.up(lab(), bench.places, bench.watcher.handle))
+    configs = [config_path(bench.places.state, name) for name in ("ab", "ab-dev")]
+    for config in configs:
+        config.write_text("Host ab-1\n")  # as `up` writes it, which this bench has not
+    asyncio.run(arms.down(lab(), bench.places))
+    assert not any(config.exists() for config in configs)
 
 
 def test_every_arm_is_taken_down_though_one_fails(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
