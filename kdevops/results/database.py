@@ -13,6 +13,16 @@ FILE_NAME = "kdevops.sqlite"
 BUSY_SECONDS = 30.0
 """How long a writer waits for another process's transaction."""
 
+
+def _append_only(*tables: str) -> tuple[str, ...]:
+    return tuple(
+        f"CREATE TRIGGER {table}_no_{verb} BEFORE {verb} ON {table}"
+        f" BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+        for table in tables
+        for verb in ("update", "delete")
+    )
+
+
 _FIRST = (
     """CREATE TABLE run (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -65,15 +75,24 @@ _FIRST = (
     ) STRICT""",
     "CREATE INDEX journal_by_run ON journal (run, id)",
     "CREATE INDEX journal_by_test ON journal (planned)",
-    *(
-        f"CREATE TRIGGER {table}_no_{verb} BEFORE {verb} ON {table}"
-        f" BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-        for table in ("planned", "outcome", "subtest", "journal")
-        for verb in ("update", "delete")
-    ),
+    *_append_only("planned", "outcome", "subtest", "journal"),
+)
+_REPORTS = (
+    """CREATE TABLE report (
+        planned INTEGER NOT NULL REFERENCES outcome (planned),
+        number INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        signature TEXT NOT NULL,
+        title TEXT NOT NULL,
+        gates INTEGER NOT NULL CHECK (gates IN (0, 1)),
+        text TEXT NOT NULL,
+        PRIMARY KEY (planned, number)
+    ) STRICT""",
+    "ALTER TABLE outcome ADD COLUMN reports_cut INTEGER NOT NULL DEFAULT 0",
+    *_append_only("report"),
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _REPORTS)
 """Statements that lead from schema n to n + 1; `PRAGMA user_version` says how many were applied. Append, never edit."""
 
 

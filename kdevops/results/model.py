@@ -67,11 +67,28 @@ class Subtest:
 
 
 @dataclass(frozen=True, slots=True)
+class KernelReport:
+    """What the kernel said of trouble while a test ran.
+
+    `kind` is the sort of report, `signature` names the trouble across runs ("WARNING in xfs_foo"), `title` is its first
+    line as printed. `gates`: the kernel's own trouble, as opposed to a file system's notice of an error that a test
+    provoked, which is told and makes no run red.
+    """
+
+    kind: str
+    signature: str
+    title: str
+    gates: bool
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """How one test ended. `seconds` is wall time in the guest; `reason` says why it was not a pass, in a line.
 
-    `output` names the file with what the test printed, below the run's directory; `oops` is the kernel's report of its
-    own trouble, the line that names it first. `subtests_cut` counts subtests that were too many to keep.
+    `output` names the file with what the test printed, below the run's directory; `oops` is the kernel's report that
+    explains the end, the line that names it first, and `reports` are all that the kernel made meanwhile. `subtests_cut`
+    and `reports_cut` count subtests and further reports that were too many to keep.
     """
 
     status: Status
@@ -82,6 +99,8 @@ class Outcome:
     oops: str = ""
     guest: str = ""
     subtests_cut: int = 0
+    reports: tuple[KernelReport, ...] = ()
+    reports_cut: int = 0
 
 
 class RunState(StrEnum):

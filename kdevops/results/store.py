@@ -7,7 +7,6 @@ A store belongs to the thread that opened it; any number of processes may have t
 from __future__ import annotations
 
 import json
-import math
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,17 +21,12 @@ from typing import Any, Self, TypeAlias
 
 from kdevops.errors import InfrastructureError, UserError
 from kdevops.results import database
-from kdevops.results.model import Outcome, RunState, Status, Subtest, TestId
+from kdevops.results.model import Outcome, RunState, Status, TestId
+from kdevops.results.rows import MAX_LINE, read_outcomes, write_outcome
 from kdevops.results.text import clean
 
 JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None"
 
-MAX_LINE = 500
-"""Characters kept of a reason, a name or another one-line text of a guest."""
-MAX_OOPS = 64 << 10
-"""Characters kept of a kernel's report of its crash; the beginning, where its title stands."""
-MAX_SUBTESTS = 10_000
-"""Subtests kept of one test. Passes are dropped first: no failure hides behind the limit."""
 HISTORY_RUNS = 10
 """Runs that an expected duration is taken from."""
 _OPEN = (RunState.PLANNED, RunState.RUNNING, RunState.INTERRUPTED)
@@ -219,31 +213,7 @@ class Store:
 
     def outcomes(self, run_id: int) -> Mapping[TestId, Outcome]:
         """How tests ended, in the plan's order; those without a status are absent."""
-        rows = self._query(
-            "SELECT planned.id, suite, profile, name, status, seconds, reason, output, oops, guest, subtests_cut"
-            " FROM planned JOIN outcome ON outcome.planned = planned.id WHERE run = ? ORDER BY position",
-            run_id,
-        )
-        subtests: dict[int, list[Subtest]] = defaultdict(list)
-        for planned, name, status, reason in self._query(
-            "SELECT subtest.planned, subtest.name, status, reason FROM subtest"
-            " JOIN planned ON planned.id = subtest.planned WHERE run = ? ORDER BY subtest.planned, number",
-            run_id,
-        ):
-            subtests[planned].append(Subtest(name, Status(status), reason))
-        return {
-            TestId(suite, profile, name): Outcome(
-                Status(status),
-                seconds=seconds,
-                reason=reason,
-                subtests=tuple(subtests.get(planned, ())),
-                output=output,
-                oops=oops,
-                guest=guest,
-                subtests_cut=cut,
-            )
-            for planned, suite, profile, name, status, seconds, reason, output, oops, guest, cut in rows
-        }
+        return read_outcomes(self._query, run_id)
 
     def journal(self, run_id: int) -> tuple[Entry, ...]:
         """Everything that happened, in order."""
@@ -287,7 +257,7 @@ class Store:
             ).fetchall()
             for planned, guest in rows:
                 reason = "never given to a guest" if guest is None else f"given to {guest}, and no end of it was seen"
-                self._write_outcome(planned, Outcome(Status.MISSING, reason=reason, guest=guest or ""))
+                write_outcome(self._connection, planned, Outcome(Status.MISSING, reason=reason, guest=guest or ""))
                 self._note(run_id, Kind.ENDED, planned=planned, guest=guest or "", text=Status.MISSING)
             (missing,) = sql.execute(
                 "SELECT count(*) FROM planned JOIN outcome ON outcome.planned = planned.id"
@@ -343,36 +313,12 @@ class Store:
     def _end(self, run_id: int, test: TestId, outcome: Outcome) -> None:
         planned = self._planned(run_id, test)
         try:
-            self._write_outcome(planned, outcome)
+            write_outcome(self._connection, planned, outcome)
         except sqlite3.IntegrityError as error:
             raise InfrastructureError(
                 f"{test} already has a status in run {run_id}; a second one ({outcome.status}) is refused"
             ) from error
         self._note(run_id, Kind.ENDED, planned=planned, guest=outcome.guest, text=outcome.status)
-
-    def _write_outcome(self, planned: int, outcome: Outcome) -> None:
-        kept = _keep(outcome.subtests)
-        self._connection.execute(
-            "INSERT INTO outcome (planned, status, seconds, reason, output, oops, guest, subtests_cut)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                planned,
-                outcome.status,
-                max(outcome.seconds, 0.0) if math.isfinite(outcome.seconds) else 0.0,
-                clean(outcome.reason, MAX_LINE),
-                clean(outcome.output, MAX_LINE),
-                clean(outcome.oops, MAX_OOPS, lines=True),
-                clean(outcome.guest, MAX_LINE),
-                outcome.subtests_cut + len(outcome.subtests) - len(kept),
-            ),
-        )
-        self._connection.executemany(
-            "INSERT INTO subtest (planned, number, name, status, reason) VALUES (?, ?, ?, ?, ?)",
-            (
-                (planned, number, clean(each.name, MAX_LINE), each.status, clean(each.reason, MAX_LINE))
-                for number, each in enumerate(kept)
-            ),
-        )
 
     def _note(self, run_id: int, kind: Kind, *, planned: int | None = None, guest: str = "", text: str = "") -> None:
         self._connection.execute(
@@ -392,13 +338,6 @@ def _check_plan(plan: Sequence[PlannedRow]) -> None:
         if row.id in seen:
             raise UserError(f"{row.id} is planned twice", hint="name it once in `suites` of lab.yaml")
         seen.add(row.id)
-
-
-def _keep(subtests: Sequence[Subtest]) -> Sequence[Subtest]:
-    if len(subtests) <= MAX_SUBTESTS:
-        return subtests
-    passes_last = sorted(range(len(subtests)), key=lambda index: subtests[index].status is Status.PASS)
-    return [subtests[index] for index in sorted(passes_last[:MAX_SUBTESTS])]
 
 
 def _run(row: tuple[int, str, str, str, str | None, str]) -> Run:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from kdevops.errors import InfrastructureError, UserError
-from kdevops.results import database, store
-from kdevops.results.model import Outcome, RunState, Status, Subtest, TestId
+from kdevops.results import database
+from kdevops.results import rows as limits
+from kdevops.results.model import KernelReport, Outcome, RunState, Status, Subtest, TestId
 from kdevops.results.store import Kind, PlannedRow, Store
 
 
@@ -95,6 +96,13 @@ def test_an_outcome_comes_back_as_it_went_in(db: Store) -> None:
         oops="BUG: null\n RIP: 0010:x\n",
         guest="demo-1",
         subtests_cut=3,
+        reports=(
+            KernelReport(
+                "kasan", "KASAN: use-after-free in foo", "BUG: KASAN: use-after-free in foo+0x1", True, "a\nb"
+            ),
+            KernelReport("ext4 error", "EXT4-fs error", "EXT4-fs error (device vdb)", False, "c"),
+        ),
+        reports_cut=2,
     )
     db.started(run_id, tid("a"), "demo-1")
     assert db.run(run_id).state is RunState.RUNNING
@@ -115,11 +123,12 @@ def test_a_second_status_is_refused(db: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    "statement", ["UPDATE outcome SET status = 'pass'", "DELETE FROM journal", "DELETE FROM planned"]
+    "statement",
+    ["UPDATE outcome SET status = 'pass'", "DELETE FROM journal", "DELETE FROM planned", "DELETE FROM report"],
 )
 def test_the_schema_itself_keeps_what_was_written(db: Store, statement: str) -> None:
     run_id = db.create_run("demo", rows("a"), {})
-    db.ended(run_id, tid("a"), Outcome(Status.FAIL))
+    db.ended(run_id, tid("a"), Outcome(Status.FAIL, reports=(report("x"),)))
     with sqlite3.connect(db.path) as raw, pytest.raises(sqlite3.IntegrityError, match="append-only"):
         raw.execute(statement)
 
@@ -195,7 +204,7 @@ def test_the_record_is_updated_key_by_key(db: Store) -> None:
 
 
 def test_guests_cannot_flood_or_dirty_the_store(db: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "MAX_SUBTESTS", 3)
+    monkeypatch.setattr(limits, "MAX_SUBTESTS", 3)
     run_id = db.create_run("demo", rows("a"), {})
     subtests = (*(Subtest(f"s{n}", Status.PASS) for n in range(6)), Subtest("bad\n\x1b[31m", Status.FAIL, "y" * 9999))
     flood = Outcome(
@@ -205,9 +214,62 @@ def test_guests_cannot_flood_or_dirty_the_store(db: Store, monkeypatch: pytest.M
     kept = db.outcomes(run_id)[tid("a")]
     assert [each.name for each in kept.subtests] == ["s0", "s1", "bad"]
     assert kept.subtests_cut == 4
-    assert len(kept.reason) == len(kept.subtests[-1].reason) == store.MAX_LINE
-    assert len(kept.oops) == store.MAX_OOPS
+    assert len(kept.reason) == len(kept.subtests[-1].reason) == limits.MAX_LINE
+    assert len(kept.oops) == limits.MAX_OOPS
     assert (kept.guest, kept.seconds) == ("g", 0.0)
+
+
+def report(signature: str, *, gates: bool = True, text: str = "") -> KernelReport:
+    return KernelReport("warning", signature, f"WARNING: {signature}", gates, text)
+
+
+def test_of_a_flood_of_kernel_reports_the_first_of_each_trouble_is_kept(
+    db: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "MAX_REPORTS", 3)
+    run_id = db.create_run("demo", rows("a"), {})
+    notices = [report(f"notice {n}", gates=False) for n in range(4)]
+    flood = [*notices, report("one", text="first"), *(report("one", text="again") for _ in range(9)), report("two")]
+    db.ended(run_id, tid("a"), Outcome(Status.PASS, reports=tuple(flood), reports_cut=5))
+    kept = db.outcomes(run_id)[tid("a")]
+    assert [each.signature for each in kept.reports] == ["notice 0", "one", "two"]
+    assert kept.reports[1].text == "first"
+    assert kept.reports_cut == len(flood) - 3 + 5
+
+
+def test_kernel_reports_are_cleaned_and_cut(db: Store) -> None:
+    run_id = db.create_run("demo", rows("a"), {})
+    dirty = KernelReport("k\x00", "WARNING in \x1b[31mx\n", "t" * 9999, gates=True, text="z\x07\n" * 99_999)
+    nameless = KernelReport("bug", "\x1b[0m", "BUG: it\n", gates=True, text="")
+    db.ended(run_id, tid("a"), Outcome(Status.PASS, reports=(dirty, nameless)))
+    first, second = db.outcomes(run_id)[tid("a")].reports
+    assert (first.kind, first.signature, len(first.title), len(first.text)) == (
+        "k",
+        "WARNING in x",
+        limits.MAX_LINE,
+        limits.MAX_OOPS,
+    )
+    assert second.signature == "BUG: it"  # what has no name of its own has that of its title
+
+
+def test_a_store_of_the_first_schema_is_opened_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(database, "MIGRATIONS", database.MIGRATIONS[:1])
+        with Store(tmp_path) as db:
+            run_id = db.create_run("demo", rows("a", "b"), {})
+    with sqlite3.connect(tmp_path / database.FILE_NAME) as raw:
+        assert raw.execute("PRAGMA user_version").fetchone() == (1,)
+        raw.execute(
+            "INSERT INTO outcome (planned, status, seconds, reason, output, oops, guest, subtests_cut)"
+            " VALUES (1, 'pass', 2.5, '', 'a.log', 'WARNING: x', 'demo-1', 3)"
+        )
+    with Store(tmp_path) as db:
+        old = Outcome(Status.PASS, 2.5, output="a.log", oops="WARNING: x", guest="demo-1", subtests_cut=3)
+        assert db.outcomes(run_id) == {tid("a"): old}
+        new = Outcome(Status.PASS, reports=(report("x"),), reports_cut=1)
+        db.ended(run_id, tid("b"), new)
+        assert db.outcomes(run_id)[tid("b")] == new
+        assert db.finish(run_id) is RunState.COMPLETE
 
 
 def test_history_is_the_median_of_what_ran_to_its_end(db: Store) -> None:
@@ -328,7 +390,7 @@ def test_an_old_store_is_migrated_and_keeps_its_runs(tmp_path: Path, monkeypatch
     monkeypatch.setattr(database, "MIGRATIONS", (*database.MIGRATIONS, ("ALTER TABLE run ADD COLUMN note TEXT",)))
     with Store(tmp_path) as db:
         assert db._query("SELECT note FROM run") == [(None,)]
-        assert db._query("PRAGMA user_version") == [(2,)]
+        assert db._query("PRAGMA user_version") == [(len(database.MIGRATIONS),)]
 
 
 def test_a_migration_that_fails_leaves_the_old_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -338,7 +400,7 @@ def test_a_migration_that_fails_leaves_the_old_store(tmp_path: Path, monkeypatch
         with pytest.raises(InfrastructureError):
             Store(tmp_path)
     with Store(tmp_path) as db:
-        assert db._query("PRAGMA user_version") == [(1,)]
+        assert db._query("PRAGMA user_version") == [(len(database.MIGRATIONS),)]
         db.create_run("demo", rows("a"), {})
 
 
@@ -350,4 +412,4 @@ def test_a_state_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
 def test_every_commit_waits_for_the_disk(db: Store) -> None:
     assert db._query("PRAGMA journal_mode") == [("wal",)]
-    assert db._query("PRAGMA synchronous") == [(2,)]
+    assert db._query("PRAGMA synchronous") == [(len(database.MIGRATIONS),)]

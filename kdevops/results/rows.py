@@ -1,0 +1,125 @@
+"""How an outcome stands in the store's tables: what of it is kept, cleaned and bounded, for guests are hostile."""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from kdevops.results.model import KernelReport, Outcome, Status, Subtest, TestId
+from kdevops.results.text import clean
+
+MAX_LINE = 500
+"""Characters kept of a reason, a name or another one-line text of a guest."""
+MAX_OOPS = 64 << 10
+"""Characters kept of each of the kernel's reports; the beginning, where its title stands."""
+MAX_SUBTESTS = 10_000
+"""Subtests kept of one test. Passes are dropped first: no failure hides behind the limit."""
+MAX_REPORTS = 64
+"""Kernel reports kept of one test. Repeats of a signature are dropped first, then notices, which gate nothing."""
+
+
+def write_outcome(connection: sqlite3.Connection, planned: int, outcome: Outcome) -> None:
+    """Write the outcome of the planned test with this number, within the caller's transaction."""
+    subtests, reports = _kept_subtests(outcome.subtests), _kept_reports(outcome.reports)
+    connection.execute(
+        "INSERT INTO outcome (planned, status, seconds, reason, output, oops, guest, subtests_cut, reports_cut)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            planned,
+            outcome.status,
+            max(outcome.seconds, 0.0) if math.isfinite(outcome.seconds) else 0.0,
+            clean(outcome.reason, MAX_LINE),
+            clean(outcome.output, MAX_LINE),
+            clean(outcome.oops, MAX_OOPS, lines=True),
+            clean(outcome.guest, MAX_LINE),
+            outcome.subtests_cut + len(outcome.subtests) - len(subtests),
+            outcome.reports_cut + len(outcome.reports) - len(reports),
+        ),
+    )
+    connection.executemany(
+        "INSERT INTO subtest (planned, number, name, status, reason) VALUES (?, ?, ?, ?, ?)",
+        (
+            (planned, number, clean(each.name, MAX_LINE), each.status, clean(each.reason, MAX_LINE))
+            for number, each in enumerate(subtests)
+        ),
+    )
+    connection.executemany(
+        "INSERT INTO report (planned, number, kind, signature, title, gates, text) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            (
+                planned,
+                number,
+                clean(each.kind, MAX_LINE),
+                signature_of(each),
+                clean(each.title, MAX_LINE),
+                each.gates,
+                clean(each.text, MAX_OOPS, lines=True),
+            )
+            for number, each in enumerate(reports)
+        ),
+    )
+
+
+def read_outcomes(query: Callable[..., list[Any]], run_id: int) -> dict[TestId, Outcome]:
+    """How the tests of a run ended, in the plan's order; `query` takes a statement and its values."""
+    # First, so that what a test that ends meanwhile has of subtests and reports belongs to nobody, and not the reverse.
+    rows = query(
+        "SELECT planned.id, suite, profile, name, status, seconds, reason, output, oops, guest, subtests_cut, reports_cut"
+        " FROM planned JOIN outcome ON outcome.planned = planned.id WHERE run = ? ORDER BY position",
+        run_id,
+    )
+    subtests: dict[int, list[Subtest]] = defaultdict(list)
+    for planned, name, status, reason in query(
+        "SELECT subtest.planned, subtest.name, status, reason FROM subtest"
+        " JOIN planned ON planned.id = subtest.planned WHERE run = ? ORDER BY subtest.planned, number",
+        run_id,
+    ):
+        subtests[planned].append(Subtest(name, Status(status), reason))
+    reports: dict[int, list[KernelReport]] = defaultdict(list)
+    for planned, kind, signature, title, gates, text in query(
+        "SELECT report.planned, kind, signature, title, gates, text FROM report"
+        " JOIN planned ON planned.id = report.planned WHERE run = ? ORDER BY report.planned, number",
+        run_id,
+    ):
+        reports[planned].append(KernelReport(kind, signature, title, bool(gates), text))
+    return {
+        TestId(suite, profile, name): Outcome(
+            Status(status),
+            seconds=seconds,
+            reason=reason,
+            subtests=tuple(subtests.get(planned, ())),
+            output=output,
+            oops=oops,
+            guest=guest,
+            subtests_cut=subtests_cut,
+            reports=tuple(reports.get(planned, ())),
+            reports_cut=reports_cut,
+        )
+        for planned, suite, profile, name, status, seconds, reason, output, oops, guest, subtests_cut, reports_cut in rows
+    }
+
+
+def signature_of(report: KernelReport) -> str:
+    """The signature as it is kept; the title's where there is none, for what has no name cannot be known."""
+    return clean(report.signature, MAX_LINE) or clean(report.title, MAX_LINE) or clean(report.kind, MAX_LINE)
+
+
+def _kept_subtests(subtests: Sequence[Subtest]) -> Sequence[Subtest]:
+    if len(subtests) <= MAX_SUBTESTS:
+        return subtests
+    passes_last = sorted(range(len(subtests)), key=lambda index: subtests[index].status is Status.PASS)
+    return [subtests[index] for index in sorted(passes_last[:MAX_SUBTESTS])]
+
+
+def _kept_reports(reports: Sequence[KernelReport]) -> Sequence[KernelReport]:
+    if len(reports) <= MAX_REPORTS:
+        return reports
+    first: Mapping[tuple[bool, str], int] = {
+        (each.gates, signature_of(each)): index for index, each in reversed(list(enumerate(reports)))
+    }
+    once = set(first.values())
+    worst_first = sorted(range(len(reports)), key=lambda index: (index not in once, not reports[index].gates))
+    return [reports[index] for index in sorted(worst_first[:MAX_REPORTS])]
