@@ -1,92 +1,161 @@
-"""Find in a console what a kernel said before it died: the report that tells the cause, not the last one printed."""
+"""Find in a console what a kernel said of its own trouble, and the report that tells the cause, not the last one printed."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from kdevops.guest import printk
-from kdevops.triage.patterns import Severity, find
+from kdevops.triage import chain
+from kdevops.triage.patterns import Pattern, Severity, find
+from kdevops.triage.report import MAX_LINES, MAX_TITLE, Report, seconds
+from kdevops.triage.signature import signature
 
-MAX_LINES = 150
-"""Lines of a report that are kept: registers, code and a deep call trace, twice."""
-MAX_TITLE = 240
-_END = re.compile(r"---\[ end (?P<what>trace|Kernel panic)")
+__all__ = ["MAX_LINES", "MAX_REPORTS", "MAX_TITLE", "ConsoleWatch", "Oops", "Reports", "find_oops", "find_reports"]
+
+MAX_REPORTS = 64
+"""Reports of one console that are kept; of more, the worst are."""
 
 
 @dataclass(frozen=True, slots=True)
 class Oops:
     """A kernel's report of its own trouble. `title` is its first line, `text` all of it, time stamps taken off.
 
-    `fatal`: the kernel panicked or oopsed, so what happened after it says nothing. `kind` is of `patterns.PATTERNS`.
+    `kind` is of `patterns.PATTERNS`; `severity` is the worst of the chain, so a warning that panics is fatal. `disarms`: a
+    checker is off since. `count`: how often it was said, where only the first is kept.
     """
 
     kind: str
     title: str
     text: str
     severity: Severity
+    disarms: bool = False
+    count: int = 1
 
     @property
     def fatal(self) -> bool:
-        """Whether the kernel panicked or oopsed."""
+        """Whether the kernel panicked or oopsed, so that what happened after it says nothing."""
         return self.severity is Severity.FATAL
+
+    @property
+    def gates(self) -> bool:
+        """Whether it is the kernel's own trouble, and not an error that a test may provoke."""
+        return self.severity > Severity.NOTICE
+
+    @property
+    def spoils(self) -> bool:
+        """Whether the guest should be reset after it: it cannot be trusted, or a checker of it is off."""
+        return self.severity > Severity.WARNING or self.disarms
+
+    @property
+    def signature(self) -> str:
+        """A name of the same trouble across boots and runs: what, how and where, "KASAN: slab-use-after-free Read in foo"."""
+        return signature(self.title)
+
+
+class Reports(tuple[Oops, ...]):  # noqa: SLOT001 - a tuple's subclass has no slots with values
+    """The reports of a console, in order. `left_out` were counted and are not among them."""
+
+    left_out: int = 0
+
+
+def find_reports(lines: Iterable[str]) -> Reports:
+    """Every report in the lines of a console, in order; those of one chain (a warning that panics) are one.
+
+    At most MAX_REPORTS are kept, each bounded; the rest is counted in `left_out`.
+    """
+    watch = ConsoleWatch()
+    for line in lines:
+        watch.feed(line)
+    return watch.reports
 
 
 def find_oops(lines: Iterable[str]) -> Oops | None:
-    """The worst report in `lines`, the first of equals, so a cause goes before its panic; None when all is well."""
+    """The report to blame: the worst, the first of equals, so a cause goes before its panic; None when all is well."""
     watch = ConsoleWatch()
     for line in lines:
         watch.feed(line)
     return watch.oops
 
 
-@dataclass(slots=True)
-class _Report:
-    """A report while it is being read."""
-
-    kind: str
-    severity: Severity
-    title: str
-    alone: bool
-    lines: list[str] = field(default_factory=list)
-    ended: bool = False
-
-    def add(self, text: str) -> None:
-        if self.ended:
-            return
-        self.lines.append(text)
-        end = _END.search(text)
-        # A fatal report goes on after its own trace: the panic that follows belongs to it.
-        goes_on = self.severity is Severity.FATAL and end is not None and end["what"] == "trace"
-        self.ended = len(self.lines) >= MAX_LINES or (end is not None and not goes_on)
-
-
 class ConsoleWatch:
-    """`find_oops` for a console that is still being written: feed lines, look at `oops`. Its memory is bounded."""
+    """`find_reports` for a console that is still being written: feed lines, look at `oops`. Its memory is bounded."""
 
     def __init__(self) -> None:
-        self._report: _Report | None = None
+        self._reports: list[Report] = []
+        self._last: Report | None = None
+        self._left_out = 0
+        self._worst = -1
+        self._stamps = False
 
     def feed(self, line: str) -> bool:
         """Take a line; True when the kernel began with it to report something worse than what it reported before."""
-        text = printk.message(line).rstrip()
+        text, stamped, time = printk.parse(line)
+        text = text.rstrip()
+        self._stamps = self._stamps or stamped
         found = find(text)
-        worse = found is not None and (self._report is None or found[0].severity > self._report.severity)
-        if found and worse:
-            pattern, column = found
-            if pattern.kind == "panic" and self._report and not (self._report.ended or self._report.alone):
-                self._report.severity = Severity.FATAL  # panic_on_warn and its like: the report under way is the cause
+        if found and not (found[0].loose and self._stamps and not stamped and not found[1]):
+            return self._begin(*found, text, time, stamped)
+        if self._last and not self._last.ended:
+            if text.startswith("Linux version "):
+                self._restart()
             else:
-                self._report = _Report(pattern.kind, pattern.severity, text[column:][:MAX_TITLE], pattern.alone)
-        if self._report:
-            self._report.add(text)
+                self._last.add(text, seconds(time), stamped)
+        return False
+
+    def _begin(self, pattern: Pattern, column: int, text: str, time: str, stamped: bool) -> bool:
+        if column:
+            text, stamped = text[column:], True
+        now = seconds(time)
+        known = self._known(pattern, text, now)
+        if known:
+            self._last = known
+            known.join(pattern, text, now)
+        else:
+            known = self._last = Report.begin(pattern, text, time, stamped)
+        self._take(known)
+        worse = known.severity > self._worst
+        self._worst = max(self._worst, known.severity)
         return worse
+
+    def _known(self, pattern: Pattern, text: str, now: float | None) -> Report | None:
+        """The report of which this is a part."""
+        if self._last is None:
+            return None
+        if pattern.kind == "panic":
+            return chain.cause((*self._reports, self._last), text, now)
+        return self._last if chain.explains(self._last, pattern, now) else None
+
+    def _take(self, report: Report) -> None:
+        """Keep it, if need be in the place of the last of the least ones."""
+        if any(report is kept for kept in self._reports):
+            return
+        if len(self._reports) >= MAX_REPORTS:
+            least = min(reversed(self._reports), key=lambda kept: kept.severity)
+            self._left_out += 1
+            if least.severity >= report.severity:
+                return
+            self._reports = [kept for kept in self._reports if kept is not least]
+        self._reports.append(report)
+
+    def _restart(self) -> None:
+        """Another kernel begins: nothing of what it says is explained by the one before."""
+        if self._last:
+            self._last.ended = True
+
+    @property
+    def reports(self) -> Reports:
+        """The reports so far."""
+        reports = Reports(map(_told, self._reports))
+        reports.left_out = self._left_out
+        return reports
 
     @property
     def oops(self) -> Oops | None:
-        """The worst report so far."""
-        report = self._report
-        if report is None:
-            return None
-        return Oops(report.kind, report.title, "\n".join(report.lines), report.severity)
+        """The report to blame so far: the worst, the first of equals."""
+        worst = max(self._reports, key=lambda report: report.severity, default=None)
+        return _told(worst) if worst else None
+
+
+def _told(report: Report) -> Oops:
+    return Oops(report.pattern.kind, report.title, report.text, report.severity, report.disarms, report.count)

@@ -1,0 +1,100 @@
+"""A report while it is being read from a console: bounded, with its beginning and its end."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from dataclasses import dataclass, field
+
+from kdevops.triage.said.row import Pattern, Severity
+
+HEAD = 150
+"""Lines of a report that are kept from its beginning: registers, code and a deep call trace, twice."""
+TAIL = 50
+"""Lines that are kept from the end of a longer one: the panic that came of it."""
+MAX_LINES = HEAD + TAIL + 1
+"""Lines of a report's text, with the one that says how many are left out."""
+CONTEXT = 20
+"""Lines that are kept of a report that is one line, and of what follows it."""
+MAX_TITLE = 240
+_QUIET = 10.0
+"""Seconds of the kernel's clock without a line of it after which a report has ended: longer than all CPUs take to answer."""
+_END = re.compile(r"---\[ end (?P<what>trace|Kernel panic)")
+
+
+def seconds(time: str) -> float | None:
+    """The kernel's clock out of its time stamp, None without one."""
+    return float(time) if time else None
+
+
+@dataclass(slots=True)
+class Report:
+    """One report, or a chain of them: `pattern`, `title` and `time` are those of the first, `severity` that of the worst.
+
+    `ended`: what follows is not part of it, except for a panic that it explains. `panicked`: that has come.
+    `count`: how often it was said, of a notice that is repeated.
+    """
+
+    pattern: Pattern
+    title: str
+    time: str
+    stamped: bool
+    severity: Severity
+    disarms: bool
+    last: float | None = None
+    head: list[str] = field(default_factory=list)
+    tail: deque[str] = field(default_factory=lambda: deque(maxlen=TAIL))
+    lines: int = 0
+    count: int = 1
+    ended: bool = False
+    panicked: bool = False
+
+    @classmethod
+    def begin(cls, pattern: Pattern, text: str, time: str, stamped: bool) -> Report:
+        """A report whose first line is `text`."""
+        title = text[:MAX_TITLE].strip()
+        report = cls(pattern, title, time, stamped, pattern.severity, pattern.disarms, panicked=pattern.kind == "panic")
+        report.keep(text, seconds(time))
+        return report
+
+    def age(self, time: float | None) -> float | None:
+        """Seconds since its last line, None where either has no time."""
+        return None if time is None or self.last is None else time - self.last
+
+    def join(self, pattern: Pattern, text: str, time: float | None) -> None:
+        """Another report turned out to be the same trouble."""
+        self.severity = max(self.severity, pattern.severity)
+        self.disarms = self.disarms or pattern.disarms
+        self.panicked = self.panicked or pattern.kind == "panic"
+        self.ended = False
+        self.keep(text, time)
+
+    def add(self, text: str, time: float | None, stamped: bool) -> None:
+        """Take the next line of the console, unless the report has ended or a program wrote it among the kernel's."""
+        if self.ended or (self.stamped and not stamped):
+            return
+        age = self.age(time)
+        too_late = age is not None and not -_QUIET < age < _QUIET
+        if too_late or (self.pattern.alone and not self.panicked and self.lines >= CONTEXT):
+            self.ended = True
+            return
+        self.keep(text, time)
+
+    def keep(self, text: str, time: float | None) -> None:
+        """A line of the report."""
+        self.lines += 1
+        if len(self.head) < HEAD:
+            self.head.append(text)
+        else:
+            self.tail.append(text)
+        self.last = self.last if time is None else time
+        if end := _END.match(text):
+            # A fatal report goes on after its own trace: the panic that follows belongs to it.
+            self.ended = end["what"] != "trace" or self.severity < Severity.FATAL
+
+    @property
+    def text(self) -> str:
+        """All of it, or its head and its tail with the number of lines that are left out between them."""
+        left_out = self.lines - len(self.head) - len(self.tail)
+        between = [f"[... {left_out} lines left out ...]"] if left_out > 0 else []
+        return "\n".join((*self.head, *between, *self.tail))

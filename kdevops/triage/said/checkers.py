@@ -1,0 +1,100 @@
+"""Checkers that the kernel is built with, and the checks of its own structures: what they say when a rule is broken."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from kdevops.triage.said.row import Pattern, Severity
+
+_violation = partial(Pattern, severity=Severity.VIOLATION)
+_warning = partial(Pattern, severity=Severity.WARNING)
+# Lockdep switches itself off with its first report (debug_locks_off).
+_lockdep = partial(Pattern, "lockdep", Severity.WARNING, source="kernel/locking/lockdep.c", disarms=True)
+
+SANITIZERS = (
+    _violation("kasan", regex=r"BUG: KASAN: ", source="mm/kasan/report.c"),
+    _violation("kasan", regex=r"KASAN: .{1,60} in range \[", source="mm/kasan/report.c", preface=True),
+    _violation("kfence", regex=r"BUG: KFENCE: ", source="mm/kfence/report.c"),
+    # Many races are harmless, and the checker goes on.
+    _warning("kcsan", regex=r"BUG: KCSAN: ", source="kernel/kcsan/report.c"),
+    _violation("kmsan", regex=r"BUG: KMSAN: ", source="mm/kmsan/report.c"),
+    _violation(
+        "ubsan",
+        regex=r"UBSAN: (?:array-index-out-of-bounds|object-size-mismatch|null-ptr-deref|invalid-free) in ",
+        source="lib/ubsan.c",
+    ),
+    _warning("ubsan", regex=r"UBSAN: \S", source="lib/ubsan.c"),
+    _violation("cfi", regex=r"CFI failure (?:at|\()", source="kernel/cfi.c", preface=True),
+    _violation("cfi", regex=r"(?:traps: )?Missing ENDBR: ", source="arch/x86/kernel/{traps,cet}.c", preface=True),
+)
+
+LOCKDEP = (
+    _lockdep(
+        regex=r"(?:WARNING: |\[ (?:BUG|INFO): )"
+        r"(?:possible (?:circular|recursive|irq lock inversion|deadlock)|inconsistent lock state|bad unlock balance"
+        r"|bad contention|held lock freed|lock held when|[Nn]ested lock was not taken|chain_key|Invalid wait context"
+        r"|\S.{0,40} still has locks held|\S.{0,40}-safe -> .{1,40}-unsafe lock order)",
+    ),
+    _lockdep(
+        regex=r"BUG: (?:Invalid wait context|held lock freed|bad unlock balance|MAX_LOCK|MAX_STACK_TRACE_ENTRIES)"
+    ),
+    _lockdep(regex=r"INFO: trying to register non-static key\b"),
+    _lockdep(regex=r"DEBUG_LOCKS_WARN_ON\(", preface=True),
+    _warning("lockdep", regex=r"(?:WARNING: |\[ INFO: )suspicious RCU usage", source="kernel/locking/lockdep.c"),
+)
+
+STRUCTURES = (
+    _violation(
+        "list corruption",
+        regex=r"list_(?:add|del)\w* (?:corruption|double add)",
+        source="lib/list_debug.c",
+        preface=True,
+    ),
+    _violation(
+        "usercopy", regex=r"usercopy: Kernel memory (?:exposure|overwrite) ", source="mm/usercopy.c", preface=True
+    ),
+    _violation(
+        "fortify",
+        regex=r"(?:\w{1,40}: )?detected buffer overflow(?: in |:)",
+        source="lib/string_helpers.c",
+        needle="detected buffer overflow",
+        preface=True,
+    ),
+    _warning(
+        "fortify",
+        regex=r"\w{1,40}: detected field-spanning write ",
+        source="include/linux/fortify-string.h",
+        needle=": detected field-spanning ",
+        preface=True,
+    ),
+    _violation("refcount", regex=r"refcount_t: (?!selftest)\S", source="lib/refcount.c", preface=True),
+    _warning(
+        "odebug",
+        regex=r"ODEBUG: (?:free|init|activate|deactivate|destroy|assert_init|alloc) ",
+        source="lib/debugobjects.c",
+        preface=True,
+    ),
+    _violation(
+        "slab",
+        # That of KASAN's own report comes behind it.
+        regex=r"BUG .{1,60} \((?:Not tainted|Tainted: [^)]{1,120})\): (?!kasan: )",
+        source="mm/slub.c",
+    ),
+    _warning(
+        "slab",
+        regex=r"kmem_cache_destroy .{1,60}: Slab cache still has objects",
+        source="mm/slab_common.c",
+        preface=True,
+    ),
+    _violation("vfs", regex=r"VFS: Busy inodes after unmount of ", source="fs/super.c", alone=True, preface=True),
+    _violation("vfs", regex=r"VFS: Close: file count is (?:0|zero)\b", source="fs/open.c", alone=True, preface=True),
+    _warning("memory leak", regex=r"BUG: memory leak$", source="tools that read mm/kmemleak.c's file", preface=True),
+    _violation("bug", regex=r"BUG: \S", source="mm, kernel, fs", loose=True),
+    _warning("memory leak", regex=r"kmemleak: \d+ new suspected memory leaks", source="mm/kmemleak.c", alone=True),
+    _warning("memory leak", regex=r"unreferenced object 0x[\da-f]+ \(size \d+\):", source="mm/kmemleak.c"),
+    _warning("ref_tracker", regex=r"ref_tracker: .{1,80} has \d+/\d+ users at", source="lib/ref_tracker.c"),
+    _warning("ref_tracker", regex=r"ref_tracker: reference already released", source="lib/ref_tracker.c", preface=True),
+    _warning("dma api", regex=r"DMA-API: \S{1,60} \S{1,60}: \S", source="kernel/dma/debug.c", preface=True),
+    # The interrupt is switched off with it, and the device with that.
+    _warning("irq", regex=r"irq \d+: nobody cared\b", source="kernel/irq/spurious.c", disarms=True),
+)

@@ -1,0 +1,62 @@
+"""A kernel that dies: panics, oopses and the messages that come just before one."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from kdevops.triage.said.row import Pattern, Severity
+
+_fatal = partial(Pattern, severity=Severity.FATAL)
+
+_AFTER_DIE = r"(?:$|:$|(?: [A-Z][A-Za-z0-9_]*)+ ?$| *$)"
+"""Behind the number of an oops: nothing, mips' colon, or the kernel's options in capitals (PREEMPT SMP KASAN)."""
+
+FATAL = (
+    _fatal("panic", regex=r"Kernel panic - not syncing: ", source="kernel/panic.c"),
+    _fatal("panic", regex=r"Kernel panic: ", source="kernel/panic.c, before 2.6"),
+    # The last line of a panic, for consoles on which a program wrote into the first one.
+    _fatal("panic", regex=r"---\[ end Kernel panic - not syncing: ", source="kernel/panic.c", alone=True),
+    _fatal(
+        "panic",
+        regex=r"VFS: (?:Cannot open root device |Unable to mount root fs )",
+        source="init/do_mounts.c",
+        preface=True,
+    ),
+    # With file and line, or with the address alone (without DEBUG_BUGVERBOSE).
+    _fatal("bug", regex=r"[kK]ernel BUG at \S", source="lib/bug.c", preface=True),
+    _fatal("bug", regex=r"(?:Kernel BUG \[#\d|Kernel bug detected\[#\d)", source="arch/{riscv,mips,loongarch}/kernel"),
+    # x86 before 5.2, x86, powerpc (with capitals), then arm64 and most others; mips and loongarch name the processor first.
+    _fatal(
+        "oops",
+        regex=r"BUG: (?:[uU]nable to handle |[kK]ernel NULL pointer dereference)",
+        source="arch/{x86,powerpc}/mm/fault.c",
+        preface=True,
+    ),
+    _fatal(
+        "oops", regex=r"(?:CPU \d+ )?Unable to handle kernel ", source="arch/*/mm/fault.c, kernel/traps.c", preface=True
+    ),
+    _fatal(
+        "oops",
+        regex=r"BUG: (?:.{1,40} )?stack guard page was hit",
+        source="arch/x86/kernel/traps.c",
+        preface=True,
+    ),
+    _fatal(
+        "oops", regex=r"Insufficient stack space to handle exception!", source="arch/arm64/kernel/traps.c", preface=True
+    ),
+    _fatal("oops", regex=r"(?:traps: )?PANIC: double fault", source="arch/x86/kernel/traps.c", preface=True),
+    _fatal("oops", regex=r"Internal error: .{0,200}\[#\d", source="arch/{arm,arm64}/kernel/traps.c"),
+    _fatal("oops", regex=r"general protection fault[:,] ", source="arch/x86/kernel/traps.c", preface=True),
+    _fatal("oops", regex=r"SError Interrupt on CPU\d", source="arch/arm64/kernel/traps.c", preface=True),
+    _fatal("oops", regex=r"Bad mode in .{1,60} handler detected", source="arch/arm64/kernel/traps.c", preface=True),
+    _fatal("oops", regex=r"Unrecoverable exception ", source="arch/powerpc/kernel/traps.c", preface=True),
+    # Whatever an architecture's die() is given: "Oops: 0002 [#1]", "illegal operation: 0001 ilc:1 [#1]", "Oops[#1]:".
+    _fatal(
+        "oops",
+        regex=r"[A-Za-z][^\[\]]{0,120}\[#\d{1,5}\]" + _AFTER_DIE,
+        source="arch/*/kernel/{traps,dumpstack}.c",
+        needle="[#",
+    ),
+    # The same, of which the rest is on another line.
+    _fatal("oops", regex=r"Oops: [\da-f]{4,16} \[#\d", source="arch/x86/kernel/dumpstack.c"),
+)

@@ -1,0 +1,66 @@
+"""Warnings, and what waits or spins for too long."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from kdevops.triage.said.row import Pattern, Severity
+
+_warning = partial(Pattern, severity=Severity.WARNING)
+_stall = partial(Pattern, severity=Severity.STALL)
+
+STALLS = (
+    _stall("soft lockup", regex=r"(?:NMI )?(?:watchdog: )?BUG: soft lockup - CPU#\d", source="kernel/watchdog.c"),
+    _stall(
+        "hard lockup",
+        regex=r"(?:NMI )?(?:watchdog: )?(?:CPU ?\d+:? )?(?:Watchdog detected|self-detected|detected) hard LOCKUP",
+        source="kernel/watchdog.c, arch/powerpc/kernel/watchdog.c",
+    ),
+    _stall("workqueue lockup", regex=r"BUG: workqueue lockup", source="kernel/workqueue.c"),
+    _stall("spinlock lockup", regex=r"BUG: spinlock lockup", source="kernel/locking/spinlock_debug.c"),
+    _stall(
+        "hung task",
+        # A task's name may hold a line end.
+        regex=r"INFO: task (?:.{1,80} (?:is )?blocked (?:in I/O wait |on an? )?|.{1,80} can't die |[^:]{1,16}$)",
+        source="kernel/hung_task.c",
+    ),
+    _stall(
+        "rcu stall",
+        regex=r"(?:rcu: )?INFO: (?:rcu|srcu)\w* (?:self-)?detected (?:expedited )?stall",
+        source="kernel/rcu/{tree_stall,tree_exp,tasks}.h",
+    ),
+    _stall(
+        "rcu stall",
+        regex=r"rcu: \w+ kthread (?:starved for|timer wakeup didn't happen for) ",
+        source="kernel/rcu/tree_stall.h",
+    ),
+    _stall(
+        "netdevice",
+        regex=r"unregister_netdevice: waiting for \S+ to become free",
+        source="net/core/dev.c",
+        alone=True,
+    ),
+)
+
+WARNINGS = (
+    # With the place behind the processor; before it (6.19), with the condition before both; without it; and of old.
+    _warning("warning", regex=r"WARNING: CPU: \d+ PID: \d+ at ", source="kernel/panic.c"),
+    _warning("warning", regex=r"WARNING: (?:\[.{1,200}\] )?[^\s:]{1,200}:\d+ at ", source="kernel/panic.c"),
+    _warning("warning", regex=r"WARNING: (?:\[.{1,200}\] )?at \S", source="kernel/panic.c, lib/bug.c"),
+    _warning(
+        "warning", regex=r"WARNING: kernel stack (?:regs|frame pointer) at ", source="arch/x86/kernel/unwind_frame.c"
+    ),
+    _warning(
+        "warning", regex=r"do not call blocking ops when !TASK_RUNNING", source="kernel/sched/core.c", preface=True
+    ),
+    _warning(
+        "xfs assertion", regex=r"XFS(?: \([^)\s]+\))?: Assertion failed: ", source="fs/xfs/xfs_message.c", preface=True
+    ),
+    _warning(
+        "btrfs assertion",
+        regex=r"(?:BTRFS: )?assertion failed: .{1,200}, in fs/btrfs/",
+        source="fs/btrfs/messages.h",
+        preface=True,
+    ),
+    _warning("watchdog", regex=r"NETDEV WATCHDOG: ", source="net/sched/sch_generic.c", preface=True),
+)
