@@ -18,18 +18,25 @@ from kdevops.suites.base import PlannedTest
 
 @dataclass(frozen=True, slots=True)
 class LocalTarget(SshTarget):
-    """Runs what it is given right here, quoted exactly as ssh would get it."""
+    """Runs what it is given right here, quoted exactly as ssh would get it.
+
+    `log` stands for the log of its kernel: this machine's own is neither written nor read.
+    """
+
+    log: Path = Path("/dev/null")
 
     def argv(self, command: Sequence[str] = (), *, tty: bool = False) -> list[str]:
-        return ["sh", "-c", shlex.join(command)]
+        if list(command) == ["dmesg"]:
+            return ["cat", str(self.log)]
+        return ["sh", "-c", shlex.join(command).replace("/dev/kmsg", str(self.log))]
 
     async def answers(self, *, timeout: float) -> bool:
         return True
 
 
-def local_target(name: str = "guest-1") -> LocalTarget:
+def local_target(name: str = "guest-1", log: Path = Path("/dev/null")) -> LocalTarget:
     nowhere = Path("/nonexistent")
-    return LocalTarget(name, "127.0.0.1", 22, "root", nowhere, nowhere)
+    return LocalTarget(name, "127.0.0.1", 22, "root", nowhere, nowhere, log=log)
 
 
 @dataclass
@@ -42,7 +49,11 @@ class LocalGuest:
 
     @property
     def ssh(self) -> SshTarget:
-        return local_target(self.name)
+        return local_target(self.name, self.log)
+
+    @property
+    def log(self) -> Path:
+        return self.directory / "kernel.log" if self.provider.mute else self.console
 
     @property
     def directory(self) -> Path:
@@ -80,6 +91,10 @@ class LocalProvider:
     """How many boots fail before one succeeds."""
     boots: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
     factor: float = 1.0
+    mute: bool = False
+    """Whether the console shows nothing of what the kernel says."""
+    at_boot: str = ""
+    """What the kernel says while it boots."""
 
     async def up(
         self, name: str, *, extra_cmdline: Sequence[str] = (), stay: bool = False, fresh: bool = False
@@ -91,6 +106,9 @@ class LocalProvider:
             self.refuse -= 1
             raise BootError(f"guest {name}: no answer", log=guest.console)
         (guest.directory / "up").touch()
+        guest.console.touch()
+        with guest.log.open("w" if self.mute else "a") as file:
+            file.write(self.at_boot)
         for name in ("taken", "restarted"):
             (guest.directory / name).unlink(missing_ok=True)
         (guest.directory / "stay").unlink(missing_ok=True)

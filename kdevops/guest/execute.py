@@ -11,38 +11,61 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kdevops.errors import CommandError, LostGuestError
+from kdevops.guest import fitness
+from kdevops.guest.fitness import Fitness
 from kdevops.guest.ssh import SshTarget
 
 _SIDE = 2 << 20
 _TIMEOUT_CODE = 124
 """What timeout(1) answers when it had to end the command."""
 _DRAIN = 2.0
-"""Seconds for the last output to arrive after the command's end: daemons it left may hold its stdout open for ever."""
+"""Seconds for the session to end by itself: daemons that the command left may hold its stdout open for ever."""
 
-# $1 nonce, $2 seconds, $3 directory, then the test. The last line tells its exit code and the kernel's taint flags.
-_WRAPPER = """
-nonce=$1 limit=$2 cd=$3
-shift 3
-cd "$cd" || { echo "$nonce 97 0"; exit; }
+# $1 seconds, $2 directory, then the test. The secrets come by stdin, because every program in the guest can read a command
+# line: $nonce begins the lines that are ours, the others are said in the kernel's log.
+_WRAPPER = f"""
+read -r nonce
+read -r begin
+read -r end
+limit=$1 cd=$2
+shift 2
+log() {{ {{ printf '<4>kdevops: %s\\n' "$1" >>/dev/kmsg; }} 2>/dev/null; }}
+cd "$cd" || {{ printf '\\n%s code 97\\n' "$nonce"; exit; }}
+{fitness.BEFORE}
+log "$begin"
 timeout -k 10 "$limit" "$@" </dev/null 2>&1
 code=$?
-read -r taint </proc/sys/kernel/tainted
-printf '\\n%s %s %s\\n' "$nonce" "$code" "$taint"
+log "$end"
+printf '\\n%s code %s\\n' "$nonce" "$code"
+{fitness.AFTER}
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """Lines of the kernel's log, at level 4 (warning), between which a test ran. Both end in what the test cannot know before."""
+
+    begin: str
+    end: str
+
+    @classmethod
+    def around(cls, title: str) -> Marks:
+        """New marks for a test."""
+        return cls(f"begin {title} {secrets.token_hex(4)}", f"end {title} {secrets.token_hex(4)}")
 
 
 @dataclass(frozen=True, slots=True)
 class Execution:
     """How a command in a guest ended. `returncode` is None when it was stopped at its deadline; `seconds` is wall time.
 
-    `silent` says that the guest did not even report the deadline: it is hung as a whole. `taint` is
-    /proc/sys/kernel/tainted after the command.
+    `silent` says that the guest did not even report the deadline: it is hung as a whole. `fitness` is what the guest
+    answered after the command.
     """
 
     returncode: int | None
     seconds: float
     silent: bool = False
-    taint: int = 0
+    fitness: Fitness = field(default_factory=Fitness)
 
 
 @dataclass
@@ -83,11 +106,37 @@ class Transcript:
         self.dropped += cut
 
 
+class _Listener:
+    """Tells our own lines from the test's."""
+
+    def __init__(self, nonce: str, transcript: Transcript) -> None:
+        self._nonce, self._transcript = f"{nonce} ", transcript
+        self.code: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self.looked: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.fitness = Fitness()
+
+    def hear(self, line: str) -> None:
+        if not line.startswith(self._nonce):
+            if not self.code.done():
+                self._transcript.add(line)
+            return
+        answer = line.removeprefix(self._nonce)
+        if answer.startswith("code "):
+            code = answer.removeprefix("code ")
+            if not self.code.done():
+                self.code.set_result(int(code) if code.isascii() and code.isdecimal() else 255)
+            return
+        self.fitness.feed(answer)
+        if self.fitness.finished and not self.looked.done():
+            self.looked.set_result(None)
+
+
 async def execute(
     ssh: SshTarget,
     argv: Sequence[str],
     directory: str,
     *,
+    marks: Marks,
     timeout: float,
     grace: float,
     alive: Callable[[], bool],
@@ -95,58 +144,52 @@ async def execute(
 ) -> Execution:
     """Run `argv` in the guest for at most `timeout` seconds; past `timeout + grace` the guest itself counts as silent.
 
+    `marks` are written to the kernel's log. After the test the guest has `grace` seconds to say whether it is still fit.
     Raises LostGuestError as soon as the guest dies or the connection breaks.
     """
     nonce = f"kdevops-{secrets.token_hex(8)}"
-    reported: asyncio.Future[tuple[int, int]] = asyncio.get_running_loop().create_future()
-
-    def listen(line: str) -> None:
-        if not line.startswith(nonce):
-            transcript.add(line)
-        elif not reported.done():
-            code, taint = [*line.split()[1:3], "", ""][:2]
-            reported.set_result((int(code) if code.isdecimal() else 255, int(taint) if taint.isdecimal() else 0))
-
-    command = ["sh", "-c", _WRAPPER, "kdevops", nonce, f"{timeout:.0f}", directory, *argv]
+    listener = _Listener(nonce, transcript)
+    command = ["sh", "-c", _WRAPPER, "kdevops", f"{timeout:.0f}", directory, *argv]
+    said = f"{nonce}\n{marks.begin}\n{marks.end}\n".encode()
     started = time.monotonic()
-    session = asyncio.create_task(ssh.run(command, timeout=timeout + grace, check=False, on_line=listen))
+    # The time to look at the guest comes on top: it is not the test's.
+    session = asyncio.create_task(
+        ssh.run(command, timeout=timeout + 2 * grace, check=False, on_line=listener.hear, stdin=said)
+    )
     death = asyncio.create_task(_death(alive))
     try:
-        waiting: set[asyncio.Future[Any]] = {session, death, reported}
-        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        ends: set[asyncio.Future[Any]] = {session, death, listener.code}
+        await asyncio.wait(ends, timeout=timeout + grace, return_when=asyncio.FIRST_COMPLETED)
         seconds = time.monotonic() - started
-        if not reported.done() and not death.done():
-            return await _without_report(session, reported, ssh, seconds)
-        if not reported.done():
-            raise LostGuestError(f"guest {ssh.name} died")
-        await asyncio.wait({session}, timeout=_DRAIN)
+        if not listener.code.done():
+            if death.done():
+                raise LostGuestError(f"guest {ssh.name} died")
+            if session.done():
+                await _cut_off(session, ssh)
+            return Execution(None, seconds, silent=True)
+        ends = {session, death, listener.looked}
+        await asyncio.wait(ends, timeout=grace, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({session}, timeout=_DRAIN if not session.done() and listener.looked.done() else 0)
     finally:
         for task in (session, death):
             task.cancel()
         await asyncio.gather(session, death, return_exceptions=True)
-    return _execution(reported.result(), seconds, timeout)
+    code = listener.code.result()
+    # 137 is timeout(1)'s second, harder stop; a test that answers so by itself before its time is up means it.
+    stopped = code == _TIMEOUT_CODE or (code == 137 and seconds >= timeout)
+    returncode = None if stopped and seconds >= timeout * 0.9 else code
+    return Execution(returncode, seconds, fitness=listener.fitness)
 
 
-async def _without_report(
-    session: asyncio.Task[object], reported: asyncio.Future[tuple[int, int]], ssh: SshTarget, seconds: float
-) -> Execution:
-    """The session ended first: it was cut off, or its deadline passed without a word from the guest."""
+async def _cut_off(session: asyncio.Task[object], ssh: SshTarget) -> None:
+    """The session ended before the test did. Returns where our own deadline ended it, and raises otherwise."""
     try:
         await session
     except CommandError as error:
         if error.returncode is None:
-            return Execution(None, seconds, silent=True)
+            return
         raise
-    if reported.done():
-        return _execution(reported.result(), seconds, seconds + 1)
     raise LostGuestError(f"guest {ssh.name} closed the connection without saying how the command ended")
-
-
-def _execution(report: tuple[int, int], seconds: float, timeout: float) -> Execution:
-    code, taint = report
-    # 137 is timeout(1)'s second, harder stop; a test that answers so by itself before its time is up means it.
-    stopped = code == _TIMEOUT_CODE or (code == 137 and seconds >= timeout)
-    return Execution(None if stopped and seconds >= timeout * 0.9 else code, seconds, taint=taint)
 
 
 async def _death(alive: Callable[[], bool]) -> None:

@@ -11,19 +11,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from kdevops.errors import CommandError, InfrastructureError, LostGuestError
-from kdevops.guest import console
-from kdevops.paths import write_atomic
+from kdevops.guest import console, taint
 from kdevops.process import Completed
 from kdevops.providers.base import Guest
 from kdevops.results.model import Outcome, Status, TestId
 from kdevops.results.text import clean
-from kdevops.run.fate import LAST_WORDS, fate, gone, oops_text, outlives, prove_silent
-from kdevops.run.job import COMMAND, MAX_LOST, UNHEALTHY_TAINT, Job
+from kdevops.run.fate import LAST_WORDS, fate, gone, outlives, prove_silent
+from kdevops.run.job import COMMAND, MAX_LOST, Job
+from kdevops.run.kernel_log import KernelLog
 from kdevops.run.leftovers import Leftovers
+from kdevops.run.reports import spoiled_by, with_reports
 from kdevops.run.work import Work
 from kdevops.suites.base import Began, PlannedTest, Told
-from kdevops.triage.oops import find_oops
-from kdevops.triage.patterns import Severity
 
 IDLE = 300.0
 """Accelerated seconds in which a harness that runs no test must say something: it starts, or makes a file system."""
@@ -31,18 +30,16 @@ _POLL = 0.5
 _LAST_ANSWER = 3.0
 """Accelerated seconds for a guest in which a test hangs to show that its files can still be fetched."""
 _LAST_DEBUG = 5.0
-_MAX_CONSOLE = 1 << 20
 # Not by exec: a harness that is killed must not take the connection's own process with it, and so the answer.
 _WRAPPER = 'cd "$1" || exit 97; shift; "$@" </dev/null 2>&1; exit $?'
 
 
 @dataclass(frozen=True, slots=True)
 class _Current:
-    """The test in flight: since when on our clock, and where its console begins."""
+    """The test in flight, and since when on our clock."""
 
     test: TestId
     since: float
-    offset: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +54,11 @@ class _Heard:
 class Chunk:
     """One go of a harness through the tests of `work`. `left` are those that have no status and were not given back yet."""
 
-    def __init__(self, job: Job, name: str, guest: Guest, work: Work, taint: int, generation: int = 0) -> None:
-        self._job, self._name, self._guest, self._work, self._taint = job, name, guest, work, taint
+    def __init__(
+        self, job: Job, name: str, guest: Guest, work: Work, log: KernelLog, tainted: int, generation: int = 0
+    ) -> None:
+        self._job, self._name, self._guest, self._work, self._log = job, name, guest, work, log
+        self._tainted = tainted
         self._generation = generation
         self._suite = job.chunk_suites[work.suite]
         self.left: dict[TestId, PlannedTest] = {test: job.tests[test] for test in work.tests}
@@ -67,7 +67,6 @@ class Chunk:
         self._begun: set[TestId] = set()
         self._current: _Current | None = None
         self._quiet_since = time.monotonic()
-        self._console_start = self._console_end = console.end_of(guest.console)
         self._unfit = ""
         self._heard: deque[_Heard] = deque()
         self._ill = ""
@@ -101,7 +100,8 @@ class Chunk:
             await self._leftovers.drained()
             await self._leftovers.record(self._work, self._told)
             self._explain_unfinished(ended)
-            return self._unfit or await self._sweep()
+            strays = self._job.stray(self._name, self._log.cut(), f"after the last test of {self._work.suite}")
+            return self._unfit or spoiled_by(strays) or await self._sweep()
 
     async def _listen(self) -> Completed | None:
         """Follow the harness to its end; None when it hangs, or when the kernel said that nothing more can be trusted.
@@ -174,29 +174,25 @@ class Chunk:
         if test in self._begun or test not in self.left:
             return
         self._begun.add(test)
-        self._current = _Current(test, at, self._console_end)
+        self._current = _Current(test, at)
         self._job.begin(test, self._name)
 
     def _finish(self, test: TestId, outcome: Outcome, text: str = "", console_end: int | None = None) -> None:
         """A test of this chunk has its status; what it printed, its console and what it left behind are kept with it.
 
-        `console_end` is where its console ends, which by now may have more.
+        `console_end` is where its console ends at the latest.
         """
         if self.left.pop(test, None) is None:
             return
-        offset = self._current.offset if self._current else self._console_end
-        self._console_end = console.end_of(self._guest.console) if console_end is None else console_end
-        lines = console.read_since(self._guest.console, offset, _MAX_CONSOLE, end=self._console_end)
-        oops = find_oops(lines)
-        if oops and not outcome.oops:
-            outcome = replace(outcome, oops=oops.text)
-        if oops and oops.severity > Severity.WARNING:
-            self._unfit = self._unfit or oops.title
+        end = console.end_of(self._guest.console) if console_end is None else console_end
+        # What the harness says of one test may be overtaken by what the kernel says in the next.
+        lines = self._log.cut(self._log.before([self._suite.console_mark(other) for other in self.left], end))
+        outcome, spoiled = with_reports(outcome, lines)
+        self._unfit = self._unfit or spoiled
         name = self._job.output_name(test)
-        write_atomic(self._job.directory / name, "".join(f"{clean(line, len(line))}\n" for line in text.splitlines()))
+        self._job.keep(name, text.splitlines())
         if lines and outcome.status is not Status.SKIP:
-            said = "".join(f"{clean(line, len(line))}\n" for line in lines)
-            write_atomic(self._job.directory / self._job.output_name(test, ".console"), said)
+            self._job.keep(self._job.output_name(test, ".console"), lines)
         outcome = replace(outcome, guest=self._name, output=name)
         self._told[test] = outcome
         self._current = None
@@ -235,6 +231,8 @@ class Chunk:
     async def _lost(self, error: InfrastructureError) -> str:
         """The guest is gone, or the way to it."""
         if self._current is None:
+            await gone(self._guest)  # the console is up to date then
+            self._job.stray(self._name, self._log.cut(), f"while no test of {self._work.suite} ran")
             raise error
         current = self._current
         seconds = time.monotonic() - current.since
@@ -242,20 +240,13 @@ class Chunk:
         factor = self._job.provider.factor
         await gone(self._guest)  # its last words are looked for in what the console says by now
         await outlives(self._guest, LAST_WORDS)
-        # A kernel dies once: its last words may have overtaken what the harness said of the test before.
-        places = (current.offset, self._console_start)
-        offset = next((place for place in places if self._died_since(place)), current.offset)
         try:
-            outcome = await fate(self._guest, error, offset, seconds, factor=factor, last=last)
+            outcome = await fate(self._guest, error, self._log.offset, seconds, factor=factor, last=last)
         except InfrastructureError as trouble:
             self._try_alone(current.test, trouble.message, Outcome(Status.MISSING, reason=trouble.message))
         else:
             self._finish(current.test, outcome)
         return self._give_back(error.message)
-
-    def _died_since(self, offset: int) -> bool:
-        oops = find_oops(console.read_since(self._guest.console, offset, _MAX_CONSOLE))
-        return oops is not None and oops.fatal
 
     async def _hung(self) -> str:
         """Past its deadline: let the kernel say who waits for what, keep what there is, have the guest reset."""
@@ -269,11 +260,10 @@ class Chunk:
         except LostGuestError as error:
             return await self._lost(error)
         await self._let_the_kernel_tell()
-        lines = console.read_since(self._guest.console, current.offset, _MAX_CONSOLE)
         reason = f"not done after {seconds:.0f} s"
         if usual := self._job.tests[current.test].expected:
             reason += f"; it usually takes {usual:.0f} s"
-        self._finish(current.test, Outcome(Status.HANG, seconds, reason, oops=oops_text(lines)))
+        self._finish(current.test, Outcome(Status.HANG, seconds, reason))
         if await self._guest.ssh.answers(timeout=_LAST_ANSWER * self._job.provider.factor):
             await self._leftovers.drained()
         return self._give_back(f"{current.test.name} hung")
@@ -319,7 +309,7 @@ class Chunk:
         done = await self._guest.ssh.run(command, timeout=COMMAND * self._job.provider.factor, check=False)
         if done.returncode != 0 or not done.stdout:
             return f"what tests left behind could not be found out (exit code {done.returncode})"
-        taint, *reasons = done.stdout.splitlines()
-        if taint.isdecimal() and int(taint) & ~self._taint & UNHEALTHY_TAINT:
-            return f"the kernel is tainted ({taint})"
+        tainted, *reasons = done.stdout.splitlines()
+        if worse := taint.worsened(self._tainted, taint.parse(tainted) or 0):
+            return worse
         return clean(reasons[0], 200) if reasons else ""

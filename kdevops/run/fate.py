@@ -71,9 +71,3 @@ async def outlives(guest: Guest, seconds: float) -> bool:
     while guest.alive() and time.monotonic() < end:  # noqa: ASYNC110 - nobody can tell us of a guest's death
         await asyncio.sleep(0.1)
     return guest.alive()
-
-
-def oops_text(lines: list[str]) -> str:
-    """The kernel's report of its trouble among these console lines, empty when all is well."""
-    oops = find_oops(lines)
-    return oops.text if oops else ""

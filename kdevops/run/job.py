@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 
+from kdevops.paths import write_atomic
 from kdevops.providers.base import Provider
 from kdevops.results.events import Note, RunEvent, TestEnded, TestStarted
 from kdevops.results.model import Outcome, TestId
 from kdevops.results.store import Store
 from kdevops.results.text import clean
 from kdevops.run.furnish import Furniture
+from kdevops.run.reports import as_stored
 from kdevops.run.servers import Servers
 from kdevops.run.work import WorkQueue
 from kdevops.suites.base import BootSuite, ChunkSuite, GuestSuite, PlannedTest
+from kdevops.triage.oops import Oops, find_reports
 
 MAX_LOST = 2
 """How often work is given to a fresh guest after infrastructure trouble before it is left undone."""
@@ -23,8 +26,9 @@ GRACE = 10.0
 """Accelerated seconds past a test's deadline in which the guest must say that it stopped the test."""
 COMMAND = 30.0
 """Accelerated seconds for a short command in a guest."""
-# include/linux/panic.h of every kernel tree: machine check, bad page, die, warn, soft lockup.
-UNHEALTHY_TAINT = 1 << 4 | 1 << 5 | 1 << 7 | 1 << 9 | 1 << 14
+STRAY_REPORTS = "stray_reports"
+"""In the record of a run: the kernel's reports that no test is to blame for, made at boot or between two tests."""
+MAX_STRAY = 64
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,25 @@ class Job:
         """Infrastructure trouble, kept apart from every result."""
         self.store.infrastructure(self.run, guest, text)
         self.emit(Note(f"{guest}: {clean(text)}"))
+
+    def stray(self, guest: str, lines: Sequence[str], when: str) -> tuple[Oops, ...]:
+        """What the kernel of a guest said while no test ran: its reports, each trouble once, go into the run's record."""
+        found = find_reports(lines)
+        if not found:
+            return ()
+        known = list(self.store.run(self.run).record.get(STRAY_REPORTS, []))
+        signatures = {report["signature"] for report in known}
+        for report in found:
+            if report.signature not in signatures and len(known) < MAX_STRAY:
+                signatures.add(report.signature)
+                known.append({**asdict(as_stored(report)), "guest": guest, "when": when})
+                self.emit(Note(f"{guest}: {when} the kernel said: {clean(report.title)}"))
+        self.store.update_record(self.run, {STRAY_REPORTS: known})
+        return found
+
+    def keep(self, name: str, lines: Iterable[str]) -> None:
+        """Keep what was printed as a file below the run's directory, without what could drive a terminal."""
+        write_atomic(self.directory / name, "".join(f"{clean(line, len(line))}\n" for line in lines))
 
     def output_name(self, test: TestId, suffix: str = ".log") -> str:
         """Where what a test printed is kept, relative to the run's directory; slashes of its name are directories."""

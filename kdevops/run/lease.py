@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from kdevops.errors import BootError, CommandError, InfrastructureError, LostGuestError
-from kdevops.guest import console
-from kdevops.guest.execute import Execution, Transcript, execute
+from kdevops.guest import console, taint
+from kdevops.guest.execute import Execution, Marks, Transcript, execute
 from kdevops.guest.printk import first_boot
-from kdevops.paths import write_atomic
 from kdevops.providers.base import Guest
 from kdevops.results.events import GuestChanged, Note
 from kdevops.results.model import Outcome, Status, TestId
-from kdevops.results.text import clean
 from kdevops.run.chunk import Chunk
-from kdevops.run.fate import fate, oops_text, prove_silent
-from kdevops.run.job import COMMAND, GRACE, MAX_LOST, UNHEALTHY_TAINT, Job
+from kdevops.run.fate import fate, prove_silent
+from kdevops.run.job import COMMAND, GRACE, MAX_LOST, Job
+from kdevops.run.kernel_log import KernelLog, Slice, before_tests, kernel_log
+from kdevops.run.reports import spoiled_by, with_reports
 from kdevops.run.work import Work
-from kdevops.suites.base import GuestSuite, PlannedTest
+from kdevops.suites.base import BootSuite, GuestSuite, PlannedTest
 
 MAX_BOOT_FAILURES = 2
 """Boots in a row that may fail before a guest is given up."""
@@ -36,6 +37,7 @@ class Lease:
     last_error: InfrastructureError | None = None
     _guest: Guest | None = None
     _generation: int = 0
+    _log: KernelLog | None = None
     _taint: int = 0
     _boot_failures: int = 0
 
@@ -89,6 +91,12 @@ class Lease:
 
     async def _ready(self, extra: tuple[str, ...], *, fresh: bool) -> Guest:
         """A healthy guest with everything in it that tests need."""
+        guest, log = await self._booted(extra, fresh=fresh)
+        self.job.stray(self.name, before_tests(log), "at boot")
+        return guest
+
+    async def _booted(self, extra: tuple[str, ...], *, fresh: bool) -> tuple[Guest, list[str]]:
+        """The same, with the log of its kernel so far."""
         job = self.job
         self._generation = await job.servers.boot()
         job.emit(GuestChanged(self.name, "booting"))
@@ -97,12 +105,14 @@ class Lease:
             raise served
         if isinstance(guest, BaseException):
             raise guest
-        taint = await guest.ssh.run(["cat", "/proc/sys/kernel/tainted"], timeout=COMMAND * job.provider.factor)
-        self._taint = int(taint.stdout.strip() or 0)
+        tainted = await guest.ssh.run(["cat", "/proc/sys/kernel/tainted"], timeout=COMMAND * job.provider.factor)
+        self._taint = taint.parse(tainted.stdout) or 0
+        self._log = KernelLog(guest, job.provider.factor)
+        log = await kernel_log(guest.ssh, timeout=COMMAND * job.provider.factor)
         self._boot_failures = 0
         self._guest = guest
         job.emit(GuestChanged(self.name, "ready"))
-        return guest
+        return guest, log
 
     async def _boot(self, extra: tuple[str, ...], *, fresh: bool) -> Guest:
         job = self.job
@@ -117,7 +127,8 @@ class Lease:
         await guest.discard()
 
     async def _chunk(self, guest: Guest, work: Work) -> None:
-        chunk = Chunk(self.job, self.name, guest, work, self._taint, self._generation)
+        assert self._log
+        chunk = Chunk(self.job, self.name, guest, work, self._log, self._taint, self._generation)
         try:
             unfit = await chunk.run()
         except InfrastructureError as error:
@@ -134,24 +145,25 @@ class Lease:
         suite = job.guest_suites[work.suite]
         for test in work.tests:
             job.begin(test, self.name)
-            outcome, healthy = await self._one(guest, suite, job.tests[test], last=work.lost >= MAX_LOST)
+            outcome, unfit = await self._one(guest, suite, job.tests[test], last=work.lost >= MAX_LOST)
             job.end(test, outcome)
-            if not healthy:
-                await self._reset(guest, outcome.reason)
+            if unfit:
+                await self._reset(guest, unfit)
 
-    async def _one(self, guest: Guest, suite: GuestSuite, test: PlannedTest, *, last: bool) -> tuple[Outcome, bool]:
-        """Run one test; the flag says whether the guest can be used on. Raises LostGuestError for an unexplained loss."""
+    async def _one(self, guest: Guest, suite: GuestSuite, test: PlannedTest, *, last: bool) -> tuple[Outcome, str]:
+        """Run one test; with it comes why the guest must not be used on. Raises LostGuestError for an unexplained loss."""
+        assert self._log
+        assert test.timeout is not None  # the plan gave it one
         factor = self.job.provider.factor
         argv, directory = suite.command(test)
-        assert test.timeout is not None  # the plan gave it one
-        transcript = Transcript()
-        offset = console.end_of(guest.console)
+        transcript, marks = Transcript(), Marks.around(str(test.id))
         started = time.monotonic()
         try:
             execution = await execute(
                 guest.ssh,
                 argv,
                 directory,
+                marks=marks,
                 timeout=test.timeout * factor,
                 grace=GRACE * factor,
                 alive=guest.alive,
@@ -160,23 +172,28 @@ class Lease:
             if execution.silent:
                 await prove_silent(guest)
         except (LostGuestError, CommandError) as error:
-            outcome = await fate(guest, error, offset, time.monotonic() - started, factor=factor, last=last)
-            healthy = False
+            seconds = time.monotonic() - started
+            outcome = await fate(guest, error, self._log.offset, seconds, factor=factor, last=last)
+            unfit = outcome.reason
+            said = Slice(self._log.cut())
         else:
             outcome = _told(suite, test, execution, transcript)
-            unhealthy = execution.silent or (execution.taint & ~self._taint & UNHEALTHY_TAINT)
-            healthy = not unhealthy
-            if unhealthy:
-                outcome = replace(outcome, oops=oops_text(console.read_since(guest.console, offset)))
-        output = self._keep_output(test.id, transcript)
-        return replace(outcome, guest=self.name, output=output), healthy
+            unfit = outcome.reason if execution.silent else self._unfit(test, execution)
+            said = Slice(self._log.cut()) if execution.silent else await self._log.cut_at(marks)
+        strays = self.job.stray(self.name, said.before, f"before {test.id}")
+        outcome, spoiled = with_reports(outcome, said.lines)
+        if said.lines and outcome.status is not Status.SKIP:
+            self.job.keep(self.job.output_name(test.id, ".console"), said.lines)
+        name = self.job.output_name(test.id)
+        self.job.keep(name, transcript.lines())
+        return replace(outcome, guest=self.name, output=name), spoiled or spoiled_by(strays) or unfit
 
-    def _keep_output(self, test: TestId, transcript: Transcript) -> str:
-        """The test's output as a file below the run's directory; the file's name, relative to it."""
-        name = self.job.output_name(test)
-        text = "".join(f"{clean(line, len(line))}\n" for line in transcript.lines())
-        write_atomic(self.job.directory / name, text)
-        return name
+    def _unfit(self, test: PlannedTest, execution: Execution) -> str:
+        """Why the guest is not fit for another test, as it answered itself."""
+        if why := execution.fitness.unfit:
+            self.job.trouble(self.name, f"after {test.id}: {why}; the guest is reset")
+            return why
+        return taint.worsened(self._taint, execution.fitness.taint or 0)
 
     async def _at_boot(self, work: Work) -> None:
         """Boot a fresh guest that runs the tests, and read what became of them; what was never reached is given back."""
@@ -184,12 +201,11 @@ class Lease:
         for test in work.tests:
             job.begin(test, self.name)
         timeout = COMMAND * job.provider.factor
-        oops = ""
-        died = False
         self._guest = None
+        guest: Guest | None = None
         try:
-            guest = await self._ready(suite.cmdline(work.tests), fresh=True)
-            outcomes = await suite.collect(work.tests, [], guest.ssh, timeout=timeout)
+            guest, lines = await self._booted(suite.cmdline(work.tests), fresh=True)
+            outcomes = await suite.collect(work.tests, lines, guest.ssh, timeout=timeout)
         except BootError as error:
             said = error.recorded and console.read_since(error.recorded, error.console_offset, limit=_BOOT_CONSOLE)
             # Machines elsewhere say how their kernel of before ends, and after a panic come back with it.
@@ -197,15 +213,32 @@ class Lease:
             outcomes = await suite.collect(work.tests, lines, None, timeout=timeout)
             if not outcomes:
                 raise  # the kernel did not get as far as the tests: nothing is known of them
-            died, oops = True, oops_text(lines)
             job.emit(Note(f"{self.name} died while {work.suite} ran at boot: {error.message}"))
-        for test, outcome in outcomes.items():
-            crashed = outcome.status is Status.CRASH
-            job.end(test, replace(outcome, guest=self.name, oops=outcome.oops or (oops if crashed else "")))
-        if died:
-            self._guest = None
+        spoiled = self._end_boot_tests(suite, work.tests, outcomes, lines)
+        if guest and spoiled:
+            await self._reset(guest, spoiled)
         if left := tuple(test for test in work.tests if test not in outcomes):
             job.queue.put(replace(work, tests=left))
+
+    def _end_boot_tests(
+        self, suite: BootSuite, tests: Sequence[TestId], outcomes: Mapping[TestId, Outcome], lines: Sequence[str]
+    ) -> str:
+        """Give each test its outcome with its part of the kernel's log; the title of the first report in there, if any."""
+        job = self.job
+        parts: dict[TestId | None, list[str]] = {}
+        for owner, part in suite.divide(tests, lines):
+            parts.setdefault(owner if owner in outcomes else None, []).extend(part)
+        spoiled = ""
+        for test, outcome in outcomes.items():
+            said = parts.get(test, [])
+            outcome, _ = with_reports(outcome, said)
+            # Whatever the kernel complained of, tests that come after must not find the guest tainted by it.
+            spoiled = spoiled or next((report.title for report in outcome.reports if report.gates), "")
+            if said:
+                job.keep(job.output_name(test, ".console"), said)
+            job.end(test, replace(outcome, guest=self.name))
+        job.stray(self.name, parts.get(None, []), "at boot")
+        return spoiled
 
 
 def _told(suite: GuestSuite, test: PlannedTest, execution: Execution, transcript: Transcript) -> Outcome:

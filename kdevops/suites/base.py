@@ -153,6 +153,9 @@ class ChunkSuite(PreparedSuite, Protocol):
     def account(self, tests: Sequence[PlannedTest]) -> Account:
         """A reader of what that command prints."""
 
+    def console_mark(self, test: TestId) -> str:
+        """What the harness writes to the kernel's log when it begins a test."""
+
     def keep_command(self, test: TestId | None, profile: str, limit: int) -> tuple[str, ...]:
         """The argv that writes what a test left behind to stdout, as a tar; files of more than `limit` bytes cut.
 
@@ -177,12 +180,15 @@ class BootSuite(PreparedSuite, Protocol):
         """Kernel parameters that make a boot run just these tests; none of them for an empty list."""
 
     async def collect(
-        self, tests: Sequence[TestId], console: Sequence[str], ssh: SshTarget | None, *, timeout: float
+        self, tests: Sequence[TestId], log: Sequence[str], ssh: SshTarget | None, *, timeout: float
     ) -> Mapping[TestId, Outcome]:
-        """How these tests ended: from the booted guest, or from the console alone where the guest did not come up.
+        """How these tests ended: from the booted guest and its kernel's log, or from the console of one that did not come up.
 
         A test that the boot never reached is absent.
         """
+
+    def divide(self, tests: Sequence[TestId], log: Sequence[str]) -> Sequence[tuple[TestId | None, Sequence[str]]]:
+        """The same log cut into parts, in order, each with the test during which it was said, or None."""
 
 
 class Suite(Protocol):

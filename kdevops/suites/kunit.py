@@ -15,6 +15,7 @@ from kdevops.results.model import Outcome, Status, TestId
 from kdevops.suites.base import KernelBuild, KernelOptions, PlannedTest
 from kdevops.suites.kunit_filter import fitting, matching, pattern_for
 from kdevops.suites.kunit_kernel import suites_of_kernel
+from kdevops.suites.kunit_log import divide
 from kdevops.suites.kunit_results import outcome_from_debugfs, outcomes_from_console
 from kdevops.suites.selftests_list import nearest
 
@@ -74,17 +75,16 @@ class PreparedKunit:
         return (*_AUDIBLE, *filtered) if tests else filtered
 
     async def collect(
-        self, tests: Sequence[TestId], console: Sequence[str], ssh: SshTarget | None, *, timeout: float
+        self, tests: Sequence[TestId], log: Sequence[str], ssh: SshTarget | None, *, timeout: float
     ) -> Mapping[TestId, Outcome]:
         """How `tests` ended in a boot with their `cmdline`: from a live guest's log, else from a dead one's console.
 
         Absent are those that the boot was not asked to run and, where it died, those that it never reached.
         """
         if ssh is None:
-            return outcomes_from_console(console, tests).outcomes
+            return outcomes_from_console(log, tests).outcomes
         pattern = self._pattern(tests)
         asked = [test for test in tests if matching(pattern, [test.name])]
-        log = (await ssh.run(["dmesg"], timeout=timeout)).stdout.splitlines()
         told = outcomes_from_console(log, asked)
         # A kernel that came up did not die in a suite: the log only lost its end.
         outcomes = {test: outcome for test, outcome in told.outcomes.items() if test != told.in_flight}
@@ -94,6 +94,10 @@ class PreparedKunit:
                 found = await _from_debugfs(ssh, test.name, timeout) if pattern is None else None
                 outcomes[test] = found or Outcome(Status.MISSING, reason="the kernel came up without a result of it")
         return outcomes
+
+    def divide(self, tests: Sequence[TestId], log: Sequence[str]) -> Sequence[tuple[TestId | None, Sequence[str]]]:
+        """The kernel's log by KUnit suite."""
+        return divide(log, tests)
 
     def _pattern(self, tests: Sequence[TestId]) -> str | None:
         return pattern_for([test.name for test in tests], self.known)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from local_guest import local_target
 
 from kdevops.errors import LostGuestError
-from kdevops.guest.execute import Execution, Transcript, execute
+from kdevops.guest.execute import Execution, Marks, Transcript, execute
 
 
 def run(
@@ -18,7 +18,14 @@ def run(
 ) -> tuple[Execution, list[str]]:
     transcript = Transcript()
     work = execute(
-        local_target(), ["sh", "-c", script], "/", timeout=timeout, grace=grace, alive=alive, transcript=transcript
+        local_target(),
+        ["sh", "-c", script],
+        "/",
+        marks=Marks.around("a test"),
+        timeout=timeout,
+        grace=grace,
+        alive=alive,
+        transcript=transcript,
     )
     return asyncio.run(work), transcript.lines()
 
@@ -73,6 +80,22 @@ def test_a_test_cannot_forge_the_report() -> None:
     execution, lines = run("echo kdevops-0000000000000000 0 0; exit 1")
     assert execution.returncode == 1
     assert "kdevops-0000000000000000 0 0" in lines
+
+
+def test_the_end_of_a_test_cannot_be_forged_by_one_that_prints_command_lines() -> None:
+    # What a test on a guest would do with ps, or grep -r in /proc, and what one would that means to pass.
+    forge = "tr '\\0' '\\n' </proc/$PPID/cmdline; tr '\\0' '\\n' </proc/$(awk '{print $4}' /proc/$PPID/stat)/cmdline"
+    shown, _ = run(f"{forge}; exit 3")
+    assert shown.returncode == 3
+    meant, _ = run(f"for word in $({forge}); do echo $word 0 0; echo $word code 0; done; exit 3")
+    assert meant.returncode == 3
+
+
+def test_a_fit_guest_has_nothing_to_complain_of() -> None:
+    execution, lines = run("echo a")
+    assert execution.fitness.unfit == ""
+    assert execution.fitness.taint is not None
+    assert [line for line in lines if line] == ["a"], "what the guest says of itself is no part of the test's output"
 
 
 @pytest.mark.parametrize("script", ["head -c 64M /dev/zero", "yes 0123456789abcdef | head -c 16M"])

@@ -13,6 +13,7 @@ from kdevops.suites.base import Began, PlannedTest, Told
 _STATUS = {"0": Status.PASS, "1": Status.FAIL, "4": Status.SKIP}
 _HARNESS = """
 while [ $# -gt 1 ]; do
+    echo "toy begins $1." >>/dev/kmsg
     echo "begin $1"
     ( eval "$2" )
     echo "end $1 $?"
@@ -48,6 +49,7 @@ class ToySuite:
     timeout: float = 30.0
     profile: str = "default"
     before: str = ""
+    after: str = ""
     sweep: str = "true"
     name: str = "toy"
     payload: Path | None = None
@@ -65,10 +67,13 @@ class ToySuite:
 
     def chunk_command(self, tests: Sequence[PlannedTest]) -> tuple[tuple[str, ...], str]:
         words = [word for test in tests for word in (test.id.name, self.scripts[test.id.name])]
-        return ("sh", "-c", f"{self.before}\n{_HARNESS}", "toy", *words), "/"
+        return ("sh", "-c", f"{self.before}\n{_HARNESS}\n{self.after}", "toy", *words), "/"
 
     def account(self, tests: Sequence[PlannedTest]) -> ToyAccount:
         return ToyAccount(self.profile)
+
+    def console_mark(self, test: TestId) -> str:
+        return f"toy begins {test.name}."
 
     def keep_command(self, test: TestId | None, profile: str, limit: int) -> tuple[str, ...]:
         left = self.directory / (test.name if test else "record")

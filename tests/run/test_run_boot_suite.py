@@ -45,13 +45,21 @@ class FakeBootSuite:
         return (f"run={','.join(test.name for test in tests[: self.at_once])}",)
 
     async def collect(
-        self, tests: Sequence[TestId], console: Sequence[str], ssh: SshTarget | None, *, timeout: float
+        self, tests: Sequence[TestId], log: Sequence[str], ssh: SshTarget | None, *, timeout: float
     ) -> Mapping[TestId, Outcome]:
         if ssh:
             return {test: Outcome(Status.PASS) for test in tests[: self.at_once]}
-        begun = [line.rpartition(" ")[2] for line in console if "begin" in line]
+        begun = [line.rpartition(" ")[2] for line in log if "begin" in line]
         found = {tid(name): Outcome(Status.PASS) for name in begun[:-1]}
         return found | {tid(name): Outcome(Status.CRASH, reason="died in it") for name in begun[-1:]}
+
+    def divide(self, tests: Sequence[TestId], log: Sequence[str]) -> Sequence[tuple[TestId | None, Sequence[str]]]:
+        parts: list[tuple[TestId | None, list[str]]] = [(None, [])]
+        for line in log:
+            if "begin" in line:
+                parts.append((tid(line.rpartition(" ")[2]), []))
+            parts[-1][1].append(line)
+        return parts
 
 
 class DyingProvider(LocalProvider):

@@ -192,6 +192,10 @@ class PreparedFstests:
         """A reader of what `check` prints."""
         return CheckAccount(tests)
 
+    def console_mark(self, test: TestId) -> str:
+        """`check` of fstests writes this to /dev/kmsg, with the time behind it."""
+        return f"run fstests {check_name(test)} at "
+
     def keep_command(self, test: TestId | None, profile: str, limit: int) -> tuple[str, ...]:
         """A tar of a test's files, or of `check`'s own record."""
         results = f"{self.remote}/results/{profile}"

@@ -1,0 +1,137 @@
+"""What the kernel of a guest says, cut into one slice a test.
+
+The slice of a test is what came on the console since the slice before. A console may come late (one that a cloud is asked
+for), or not at all (a host without one, a test that set `dmesg -n 1`): where it does not show the end of a test at once, the
+guest's own log is read between the marks of the test.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+from kdevops.errors import InfrastructureError
+from kdevops.guest import console
+from kdevops.guest.execute import Marks
+from kdevops.guest.ssh import SshTarget
+from kdevops.providers.base import Guest
+
+MAX_SLICE = 1 << 20
+"""Bytes kept of what a kernel says during one test: the last of them."""
+_SHOWN = 1.0
+"""Accelerated seconds for the console to show what the kernel has said."""
+_COMMAND = 30.0
+_POLL = 0.02
+_FIRST_TEST = ("kdevops: begin ", "run fstests ")
+"""With these a test begins, as one of ours or as fstests marks it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """What the kernel said while a test ran, and `before` it, after the test before it had ended."""
+
+    lines: list[str]
+    before: list[str] = field(default_factory=list)
+
+
+class KernelLog:
+    """One guest's console from now on. `factor` stretches the waiting as for every deadline."""
+
+    def __init__(self, guest: Guest, factor: float) -> None:
+        self._guest, self._factor = guest, factor
+        self._offset = console.end_of(guest.console)
+        self._live = True
+
+    def cut(self, end: int | None = None) -> list[str]:
+        """What the console has since the last cut, up to `end`, which is now where it is not given."""
+        end = console.end_of(self._guest.console) if end is None else end
+        lines = console.read_since(self._guest.console, self._offset, MAX_SLICE, end=end)
+        self._offset = end
+        return lines
+
+    def before(self, marks: Collection[str], end: int) -> int:
+        """Where the first line that has one of these texts begins, at most MAX_SLICE behind the last cut; else `end`."""
+        with contextlib.suppress(OSError), self._guest.console.open("rb") as file:
+            file.seek(self._offset)
+            data = file.read(min(MAX_SLICE, max(0, end - self._offset)))
+            found = [place for mark in marks if (place := data.find(mark.encode())) >= 0]
+            if found:
+                return self._offset + data.rfind(b"\n", 0, min(found)) + 1
+        return end
+
+    @property
+    def offset(self) -> int:
+        """Where on the console the next slice begins."""
+        return self._offset
+
+    async def cut_at(self, marks: Marks) -> Slice:
+        """What the kernel of a living guest said until a test that ran between these marks had ended.
+
+        Never raises for the guest's sake.
+        """
+        if self._live and await self._shows(marks.end):
+            return divide(self.cut(), marks)
+        self._live = False  # it would be waited for in vain each time
+        try:
+            said = between(await kernel_log(self._guest.ssh, timeout=_COMMAND * self._factor), marks)
+        except InfrastructureError:
+            said = None
+        lines = self.cut()
+        return divide(lines, marks) if said is None else Slice(said)
+
+    async def _shows(self, mark: str) -> bool:
+        token = _token(mark).encode()
+        reader = console.Reader(self._guest.console, self._offset)
+        end = time.monotonic() + _SHOWN * self._factor
+        rest = b""
+        while True:
+            try:
+                chunk = reader.read()
+            except OSError:
+                return False
+            if token in rest + chunk:
+                return True
+            rest = (rest + chunk)[-len(token) :]
+            if not chunk:
+                if time.monotonic() > end:
+                    return False
+                await asyncio.sleep(_POLL)
+
+
+async def kernel_log(ssh: SshTarget, *, timeout: float) -> list[str]:
+    """The log that the kernel of a guest keeps, oldest line first, its last 4 MiB. Raises InfrastructureError."""
+    return (await ssh.run(["dmesg"], timeout=timeout)).stdout.splitlines()
+
+
+def divide(lines: list[str], marks: Marks) -> Slice:
+    """The slice of a test where the console shows its beginning: what comes before is not the test's."""
+    token = _token(marks.begin)
+    first = next((number for number, line in enumerate(lines) if line.rstrip().endswith(token)), 0)
+    return Slice(lines[first:], lines[:first])
+
+
+def between(lines: Sequence[str], marks: Marks) -> list[str] | None:
+    """The lines of a test in a kernel's log; None where its end is not in there, so that nothing is known of it.
+
+    The log is a ring: where the beginning of the test was overwritten, all that is left of the log is the test's.
+    """
+    begin, end = _token(marks.begin), _token(marks.end)
+    last = next((number for number, line in enumerate(lines) if line.rstrip().endswith(end)), None)
+    if last is None:
+        return None
+    first = next((number for number, line in enumerate(lines[:last]) if line.rstrip().endswith(begin)), -1)
+    return list(lines[first + 1 : last])
+
+
+def before_tests(lines: Sequence[str]) -> list[str]:
+    """The lines of a kernel's log that no test is to blame for: all before the first one of this boot."""
+    first = (number for number, line in enumerate(lines) if any(mark in line for mark in _FIRST_TEST))
+    return list(lines[: next(first, len(lines))])
+
+
+def _token(mark: str) -> str:
+    """What is unique of a mark, and printed by every console as it is."""
+    return mark.rpartition(" ")[2]

@@ -1,0 +1,125 @@
+"""What a kernel says of its own trouble is told with the test under which it said it, whatever the test says of itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from chunk_suite import ToySuite
+from local_guest import ShellSuite
+from toy_run import PANIC, ToyRun
+
+from kdevops.results.model import Outcome, Status
+from kdevops.run.reports import with_reports
+
+KASAN = "[    3.000000] BUG: KASAN: use-after-free in xfs_foo+0x1/0x2"
+WARNING = "[    3.000000] WARNING: CPU: 0 PID: 1 at fs/xfs/xfs_foo.c:1 xfs_foo+0x1/0x2"
+DEADLOCK = "[    3.000000] WARNING: possible circular locking dependency detected"
+UBSAN = "[    3.000000] UBSAN: shift-out-of-bounds in lib/foo.c:12:3"
+EXT4 = "[    3.000000] EXT4-fs error (device vdb): ext4_lookup:1849: inode #2: comm ls: deleted inode referenced: 12"
+
+
+class Bench(ToyRun):
+    def run(self, scripts: dict[str, str]) -> None:
+        """Scripts whose standard output is the kernel's log."""
+        self.drive(self.job(ShellSuite({name: f"( {script} ) >>/dev/kmsg" for name, script in scripts.items()})))
+
+    def reports(self, name: str) -> list[str]:
+        return [report.kind for report in self.outcome(name).reports]
+
+    @property
+    def strays(self) -> list[tuple[str, str]]:
+        found = self.store.run(self.run_id).record.get("stray_reports", [])
+        return [(report["kind"], report["when"]) for report in found]
+
+    def kept(self, name: str) -> str:
+        return (self.path / "run/shell/default" / f"{name}.console").read_text()
+
+
+@pytest.fixture(params=["a console", "no console"])
+def bench(tmp_path: Path, request: pytest.FixtureRequest) -> Bench:
+    made = Bench(tmp_path)
+    made.provider.mute = request.param == "no console"
+    return made
+
+
+@pytest.mark.parametrize(
+    ("line", "kind", "gates", "boots"),
+    [
+        (WARNING, "warning", True, 1),
+        (DEADLOCK, "lockdep", True, 2),
+        (UBSAN, "ubsan", True, 1),
+        (KASAN, "kasan", True, 2),
+        (EXT4, "ext4 error", False, 1),
+    ],
+)
+def test_a_report_under_a_passing_test(bench: Bench, line: str, kind: str, gates: bool, boots: int) -> None:
+    bench.run({"a": f"echo '{line}'", "b": "true"})
+    assert bench.statuses() == {"a": Status.PASS, "b": Status.PASS}
+    assert bench.reports("a") == [kind]
+    assert [report.gates for report in bench.outcome("a").reports] == [gates]
+    assert bench.reports("b") == []
+    assert line in bench.kept("a")
+    assert bench.boots() == boots
+
+
+def test_each_test_has_its_own(bench: Bench) -> None:
+    bench.run({name: f"echo '{line}'" for name, line in {"a": WARNING, "b": UBSAN, "c": WARNING}.items()})
+    assert [bench.reports(name) for name in "abc"] == [["warning"], ["ubsan"], ["warning"]]
+    assert bench.strays == []
+
+
+def test_a_test_that_skips_or_fails_keeps_its_reports(bench: Bench) -> None:
+    bench.run({"skips": f"echo '{WARNING}'; exit 4", "fails": f"echo '{UBSAN}'; exit 1"})
+    assert bench.statuses() == {"skips": Status.SKIP, "fails": Status.FAIL}
+    assert bench.reports("skips") == ["warning"]
+    assert bench.reports("fails") == ["ubsan"]
+
+
+def test_what_is_said_after_a_test_has_ended_is_not_the_next_ones(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    late = f"( sleep 1; echo '{WARNING}' >>{bench.console()} ) &"
+    scripts = {"a": f"{late} true", "waits": "sleep 3"}
+    suite = ShellSuite({"a": scripts["a"]})
+    bench.drive(bench.job(suite), keep=True)
+    # Nothing runs when it comes; the next run finds it before its first test.
+    import time
+
+    while WARNING not in bench.console().read_text():
+        time.sleep(0.1)
+    bench.drive(bench.job(ShellSuite({"b": "true"})))
+    assert bench.reports("b") == []
+
+
+def test_what_the_kernel_said_at_boot_is_no_tests(bench: Bench) -> None:
+    bench.provider.at_boot = f"{WARNING}\n"
+    bench.run({"a": "true", "b": f"echo '{UBSAN}'"})
+    assert bench.strays == [("warning", "at boot")]
+    assert bench.reports("a") == []
+    assert bench.reports("b") == ["ubsan"]
+
+
+def test_a_harness_that_has_told_of_a_test_does_not_take_the_next_ones_panic_for_it(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    scripts = {"a": "true", "b": f"{bench.dies(PANIC)}; sleep 60"}
+    bench.drive(bench.job(ToySuite(scripts, tmp_path / "leftovers"), seconds=1.0))
+    assert bench.statuses() == {"a": Status.PASS, "b": Status.CRASH}
+    assert bench.outcome("a").reports == ()
+
+
+def test_a_panic_after_the_last_test_of_a_harness_is_not_lost(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    scripts = {"a": f"( sleep 1; {bench.dies(PANIC)} ) & true"}
+    suite = ToySuite(scripts, tmp_path / "leftovers", before="", after="sleep 60")
+    bench.drive(bench.job(suite, seconds=1.0))
+    assert bench.statuses() == {"a": Status.PASS}
+    assert [kind for kind, _ in bench.strays] == ["panic"]
+
+
+def test_a_kernel_that_died_makes_a_crash_of_whatever_the_test_said() -> None:
+    outcome, spoiled = with_reports(Outcome(Status.PASS), [PANIC])
+    assert outcome.status is Status.CRASH
+    assert "sysrq triggered crash" in outcome.reason
+    assert spoiled
+    hung, _ = with_reports(Outcome(Status.HANG, reason="not done"), [PANIC])
+    assert (hung.status, hung.reason) == (Status.HANG, "not done")
