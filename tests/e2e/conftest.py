@@ -19,6 +19,7 @@ from command_line import REPOSITORY, RUN_SECONDS, Kdevops, guests_of, wait_until
 __all__ = [
     "BUILD_SECONDS",
     "DEMO",
+    "PROVOKE",
     "REPOSITORY",
     "RUN_SECONDS",
     "Kdevops",
@@ -29,11 +30,18 @@ __all__ = [
 ]
 
 LABS = REPOSITORY / "labs"
+PROVOKE = Path(__file__).with_name("provoke.patch")
+"""Has a kernel complain of itself when it is asked to; the tests' kernel has it, and does nothing else for it."""
 _OPTIONS = (
     *("NFS_FS=y", "NFS_V3=y", "NFS_V3_ACL=y", "NFS_V4=y", "NFS_V4_1=y", "NFS_V4_2=y"),
     *("NFSD=y", "NFSD_V3_ACL=y", "NFSD_V4=y", "INOTIFY_USER=y", "CIFS=y", "CIFS_XATTR=y", "NLS_UTF8=y"),
+    *("UBSAN=y", "UBSAN_SHIFT=y", "UBSAN_SANITIZE_ALL=n"),
 )
-DEMO = (LABS / "demo.yaml", "--set", f"kernel.config.options=[{', '.join(_OPTIONS)}]")
+_SET = {"kernel.config.options": _OPTIONS, "kernel.patches": (str(PROVOKE),)}
+DEMO = (
+    LABS / "demo.yaml",
+    *(word for field, values in _SET.items() for word in ("--set", f"{field}=[{', '.join(values)}]")),
+)
 """On a command line, the demo with the kernel that all tests share."""
 BUILD_SECONDS = 3600
 _LONGEST_FIRST = ("e2e_terraform", "e2e_bootlinux", "e2e_vagrant", "e2e_fstests", "aws", "e2e_hosts", "e2e_failures")
@@ -87,6 +95,7 @@ def shared_lab() -> dict[str, Any]:
     """The demo's lab file, with the kernel that all tests share."""
     lab: dict[str, Any] = yaml.safe_load((LABS / "demo.yaml").read_text())
     lab["kernel"]["config"]["options"] = list(_OPTIONS)
+    lab["kernel"]["patches"] = [str(PROVOKE)]
     return lab
 
 
