@@ -195,6 +195,7 @@ class Chunk:
             self._job.keep(self._job.output_name(test, ".console"), lines)
         outcome = replace(outcome, guest=self._name, output=name)
         self._told[test] = outcome
+        self._job.servers_said(f"while {test} ran")
         self._current = None
         self._quiet_since = time.monotonic()
         self._job.end(test, outcome)
@@ -206,6 +207,7 @@ class Chunk:
 
     def _without_server(self, why: str) -> str:
         """The server is gone: the test in flight has no result, not even if it never lets a server live."""
+        self._job.servers_said(f"while {self._current.test if self._current else self._work.suite} ran")
         if self._current is None:
             raise InfrastructureError(why)
         self._try_alone(self._current.test, why, Outcome(Status.MISSING, reason=why))

@@ -79,6 +79,11 @@ class Job:
         self.store.update_record(self.run, {STRAY_REPORTS: known})
         return found
 
+    def servers_said(self, when: str) -> None:
+        """The same for the servers, whoever of the guests made them say it."""
+        for name, lines in self.servers.said():
+            self.stray(name, lines, when)
+
     def keep(self, name: str, lines: Iterable[str]) -> None:
         """Keep what was printed as a file below the run's directory, without what could drive a terminal."""
         write_atomic(self.directory / name, "".join(f"{clean(line, len(line))}\n" for line in lines))

@@ -48,6 +48,7 @@ async def _give_back(job: Job, leases: Sequence[Lease], *, keep: bool) -> None:
     for lease, end in zip(leases, ends, strict=True):
         if isinstance(end, InfrastructureError):
             job.trouble(lease.name, end.message)
+    job.servers_said("at the end of the run")
     try:
         await job.servers.give_back(keep=keep)
     except InfrastructureError as error:

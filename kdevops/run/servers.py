@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from kdevops.errors import InfrastructureError
@@ -43,6 +43,7 @@ class Servers:
     generation: int = 0
     _guests: dict[str, Guest] = field(default_factory=dict)
     _consoles: dict[str, int] = field(default_factory=dict)
+    _heard: dict[str, int] = field(default_factory=dict)
     _serving: set[str] = field(default_factory=set)
     """Those that were made servers since they booted."""
     _spoilt: set[str] = field(default_factory=set)
@@ -75,6 +76,14 @@ class Servers:
     async def ill(self) -> str:
         """Ask each server whether it serves: why not, in a line; empty when all do."""
         return next(filter(None, await asyncio.gather(*map(self._complaint, self.wanted))), "")
+
+    def said(self) -> Iterator[tuple[str, list[str]]]:
+        """What the kernel of each server, by its name, said since this was asked before: it is under test like any other."""
+        for name, guest in self._guests.items():
+            begin, end = self._heard.get(name, self._consoles[name]), console.end_of(guest.console)
+            if begin != end:
+                yield name, console.read_since(guest.console, begin, end=end)
+            self._heard[name] = end
 
     async def give_back(self, *, keep: bool) -> None:
         """End them unless they are to be kept, or were up to stay. Raises InfrastructureError."""

@@ -242,3 +242,17 @@ def test_nobody_to_serve_costs_nothing() -> None:
     nobody = Servers()
     assert asyncio.run(nobody.up()) == 0
     assert nobody.lost(0) == asyncio.run(nobody.ill()) == ""
+
+
+def test_what_the_kernel_of_a_server_says_is_told_though_every_test_passes(bench: Bench) -> None:
+    bench.run({"a": f"echo '{KASAN}' >> {bench.console(SERVER)}", "b": "true"})
+    assert bench.statuses() == {"a": Status.PASS, "b": Status.PASS}
+    (report,) = bench.store.run(bench.run_id).record["stray_reports"]
+    assert (report["guest"], report["kind"], report["gates"]) == (SERVER, "kasan", True)
+    assert report["when"] == "while toy/default/a ran"
+
+
+def test_the_last_words_of_a_server_are_kept(bench: Bench) -> None:
+    bench.run({"a": bench.once(f"{bench.server_dies(PANIC)}; sleep 1; exit 1"), "b": "true"})
+    assert set(bench.statuses().values()) == {Status.PASS}
+    assert [report["kind"] for report in bench.store.run(bench.run_id).record["stray_reports"]] == ["panic"]
