@@ -25,15 +25,20 @@ def clean(text: str, limit: int | None = None, *, lines: bool = False) -> str:
     The result is one line, blanks trimmed at its ends, or with `lines` several, divided by "\\n". With `limit` it has
     at most that many characters, the last of them "…" where something was cut.
     """
-    text = _ESCAPES.sub("", text)
-    if lines:
-        text = text.replace("\r\n", "\n")
-        text = "".join(_printable(character, keep="\n") for character in text)
-    else:
-        text = "".join(_printable(character) for character in text).strip()
+    if not (text.isascii() and text.isprintable()):  # nearly all text is, and needs no look at each character
+        text = _printed(text, lines=lines)
+    if not lines:
+        text = text.strip()
     if limit is not None and len(text) > limit:
         text = text[: limit - 1] + ELLIPSIS if limit > 0 else ""
     return text
+
+
+def _printed(text: str, *, lines: bool) -> str:
+    text = _ESCAPES.sub("", text)
+    if lines:
+        return "".join(_printable(character, keep="\n") for character in text.replace("\r\n", "\n"))
+    return "".join(_printable(character) for character in text)
 
 
 def _printable(character: str, keep: str = "") -> str:
