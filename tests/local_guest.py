@@ -70,6 +70,10 @@ class LocalGuest:
         taken = self.directory / "taken"
         return taken.read_text().strip() if taken.exists() else ""
 
+    async def held(self) -> str:
+        held = self.directory / "held"
+        return held.read_text().strip() if held.exists() else ""
+
     async def restarted(self) -> bool:
         return (self.directory / "restarted").exists()
 
@@ -109,7 +113,7 @@ class LocalProvider:
         guest.console.touch()
         with guest.log.open("w" if self.mute else "a") as file:
             file.write(self.at_boot)
-        for name in ("taken", "restarted"):
+        for name in ("taken", "restarted", "held"):
             (guest.directory / name).unlink(missing_ok=True)
         (guest.directory / "stay").unlink(missing_ok=True)
         if stay:

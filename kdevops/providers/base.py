@@ -73,6 +73,12 @@ class Guest(Protocol):
         Asked when the guest was lost. After it the recorded console is as complete as it can be.
         """
 
+    async def held(self) -> str:
+        """Why the machine does not run at this moment though it is there: it was stopped, or its disk is full; "" else.
+
+        It is asked several times a second while a test runs, and answers at once; "" also where nobody can tell.
+        """
+
     async def restarted(self) -> bool:
         """Whether the machine runs another kernel than the one it was given, though nothing said that this one ended.
 

@@ -63,8 +63,12 @@ class QemuGuest:
         return self.provider.process(self.name).pid() is not None
 
     async def gone(self) -> str:
-        """Never: it is this machine's own."""
-        return ""
+        """Why its QEMU ended, where that was not the guest's doing: it was killed, or failed."""
+        return await self.provider.process(self.name).ended_from_outside()
+
+    async def held(self) -> str:
+        """Why QEMU, or whoever stopped it, keeps the guest from running."""
+        return await self.provider.process(self.name).held()
 
     async def restarted(self) -> bool:
         """Never: QEMU ends with the kernel."""

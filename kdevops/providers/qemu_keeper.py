@@ -1,17 +1,19 @@
 """The process that owns one QEMU: records its console with time stamps, serves it on a socket, and outlives nobody it should not.
 
 Run as `python -ISE qemu_keeper.py CONFIG` with the standard library alone, so that it starts in milliseconds. CONFIG is JSON:
-`argv` (QEMU with its serial port on stdio), `directory`, `console_socket`, `limit` (bytes of one console file).
+`argv` (QEMU with its serial port on stdio), `directory`, `console_socket`, `limit` (bytes of one console file), `lifeline`, and
+with `state_socket` it has a monitor of QEMU: whoever connects there is told how the machine is.
 With a pipe as standard input it ends when that closes, that is: when whoever started it is gone. QEMU in turn dies with it.
-A machine whose kernel says that it halted is ended, too: QEMU itself does not take that for an end.
+A machine whose kernel says that it halted is ended, too: QEMU itself does not take that for an end. A machine that QEMU stopped
+because a disk of the host was full or failed is told to go on, again and again.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
-import re
 import selectors
 import signal
 import socket
@@ -19,68 +21,170 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
-# kernel/reboot.c: the last that a kernel prints before it stops its processors for ever. QEMU would run on, to no end.
-_HALTED = re.compile(
-    rb"^(?:\[ {0,8}\d{1,12}\.\d{1,9}\](?:\[ {0,12}[TC]\d{1,10}\])? )?"
-    rb"reboot: (?:System halted|Power off not available: System halted instead)\r?$",
-    re.MULTILINE,
-)
-_HALT_REACH = 128
-"""Bytes of an unfinished line that are kept to be read with the rest of it: such a message is shorter."""
-# What could drive a terminal: everything below blank but tab and newline, DEL, and the C1 controls are not printable text.
-_CONTROL = bytes(set(range(32)) - {9, 10} | {127})
+if __name__ == "__main__":
+    sys.path.append(str(Path(__file__).parents[2]))  # behind the standard library, which nothing of ours may hide
+
+from kdevops.providers.qemu_monitor import Monitor
+from kdevops.providers.qemu_recorder import ConsoleFile, HaltWatch
+
+_FLUSH_EVERY = 0.5
+_LAST_WRITES = 5.0
+"""Seconds in which a full disk may take the end of the console and how QEMU ended."""
 
 
-class ConsoleFile:
-    """console.log, every line with the time it began; past `limit` bytes it becomes console.log.old and a new one begins."""
+class Keeper:
+    """One QEMU at work. `why` is for what reason the keeper itself ended it: "halted", "lifeline", "terminated", or ""."""
 
-    def __init__(self, path: Path, limit: int) -> None:
-        self._path, self._limit = path, limit
-        self._file = path.open("ab+", buffering=0)
-        self._fresh_line = self._file.seek(0, 2) == 0 or self._last_byte() == b"\n"
+    def __init__(self, config: dict[str, Any]) -> None:
+        self.why = ""
+        self._directory = Path(config["directory"])
+        self._console = ConsoleFile(self._directory / "console.log", config["limit"])
+        self._watch = HaltWatch()
+        self._selector = selectors.DefaultSelector()
+        self._clients: set[socket.socket] = set()
+        self._monitor = Monitor(time.monotonic())
+        self._line: socket.socket | None = None
+        argv, theirs = list(config["argv"]), None
+        self._listen(config["console_socket"], self._accept)
+        if "state_socket" in config:
+            self._listen(config["state_socket"], self._tell_state)
+            self._line, theirs = socket.socketpair()
+            self._line.setblocking(False)
+            argv += ["-chardev", f"socket,id=keeper,fd={theirs.fileno()}", "-mon", "chardev=keeper,mode=control"]
+            self._selector.register(self._line, selectors.EVENT_READ, self._hear_monitor)
+        self._qemu = _start(argv, self._directory, [theirs.fileno()] if theirs else [])
+        if theirs:
+            theirs.close()
+        assert self._qemu.stdin
+        assert self._qemu.stdout
+        os.set_blocking(self._qemu.stdin.fileno(), False)  # a machine that is stopped reads nothing
+        self._running = True
+        self._selector.register(self._qemu.stdout, selectors.EVENT_READ, self._hear_console)
+        signal.signal(signal.SIGTERM, lambda *_: self._end("terminated"))
+        if config["lifeline"]:
+            self._selector.register(sys.stdin.fileno(), selectors.EVENT_READ, self._hear_lifeline)
 
-    @property
-    def at_line_start(self) -> bool:
-        """Whether what is written next begins a line."""
-        return self._fresh_line
+    def serve(self) -> None:
+        """Carry bytes between QEMU and whoever watches until QEMU's console closes or the lifeline does."""
+        while self._running:
+            waits = [self._monitor.sleep(time.monotonic()), _FLUSH_EVERY if self._console.behind else None]
+            ready = self._selector.select(min((seconds for seconds in waits if seconds is not None), default=None))
+            for key, _ in ready:
+                key.data(key.fileobj)
+            self._send_monitor(self._monitor.due(time.monotonic()))
+            if self._console.behind:
+                self._console.flush()
 
-    def write(self, data: bytes) -> None:
-        """Record what the guest said."""
-        data = data.translate(None, _CONTROL)
+    def bury(self) -> None:
+        """Wait for QEMU's end, or end it; then have exit.json say how it ended."""
+        try:
+            self._qemu.wait(10)
+        except subprocess.TimeoutExpired:
+            self._end("its console closed and it ran on")
+            self._qemu.wait()
+        while self._line and self._hear_monitor(self._line):
+            pass
+        told = {
+            "returncode": self._qemu.returncode,
+            "why": self.why,
+            "shutdown": self._monitor.shutdown,
+            "guest": self._monitor.guest_did_it,
+        }
+        end = time.monotonic() + _LAST_WRITES
+        while not (self._console.flush() and self._write_exit(told)) and time.monotonic() < end:
+            time.sleep(_FLUSH_EVERY)
+
+    def _write_exit(self, told: dict[str, Any]) -> bool:
+        temporary = self._directory / ".exit.json"
+        try:
+            temporary.write_text(json.dumps(told))
+            temporary.replace(self._directory / "exit.json")
+        except OSError:
+            return False
+        return True
+
+    def _end(self, why: str) -> None:
+        if self._qemu.poll() is None:
+            self.why = self.why or why
+            self._qemu.kill()
+
+    def _hear_lifeline(self, _: object) -> None:
+        if not os.read(0, 1):
+            self._end("lifeline")
+            self._running = False
+
+    def _hear_console(self, _: object) -> None:
+        assert self._qemu.stdout
+        data = os.read(self._qemu.stdout.fileno(), 1 << 16)
         if not data:
+            self._running = False
             return
-        now = time.time()
-        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now * 1000) % 1000:03d}Z "
-        ended = data.endswith(b"\n")
-        body = data[:-1] if ended else data
-        text = body.replace(b"\n", b"\n" + stamp.encode())
-        self._file.write((stamp.encode() if self._fresh_line else b"") + text + (b"\n" if ended else b""))
-        self._fresh_line = ended
-        if self._file.tell() > self._limit and ended:
-            self._file.close()
-            self._path.replace(self._path.with_name(self._path.name + ".old"))
-            self._file = self._path.open("ab+", buffering=0)
+        self._console.write(data)
+        for client in self._clients:
+            with contextlib.suppress(OSError):
+                client.send(data)  # a watcher that is too slow loses text; the guest is never held up
+        if self._watch.halted(data):
+            self._end("halted")
 
-    def _last_byte(self) -> bytes:
-        self._file.seek(-1, 2)
-        return self._file.read(1)
+    def _hear_monitor(self, line: Any) -> bool:
+        """Take what QEMU said on the keeper's own line; False when there is nothing more, for now or for ever."""
+        try:
+            data = line.recv(1 << 16)
+        except BlockingIOError:
+            return False
+        except OSError:
+            data = b""
+        if not data:
+            self._selector.unregister(line)
+            self._line = None
+            return False
+        self._send_monitor(self._monitor.feed(data, time.monotonic()))
+        return True
+
+    def _send_monitor(self, data: bytes) -> None:
+        if self._line and data:
+            with contextlib.suppress(OSError):
+                self._line.send(data)
+
+    def _tell_state(self, server: Any) -> None:
+        with contextlib.suppress(OSError), server.accept()[0] as client:
+            now = time.monotonic()
+            client.send(json.dumps({"held": self._monitor.held(now), "pid": self._qemu.pid}).encode() + b"\n")
+            self._send_monitor(self._monitor.wanted(now))
+
+    def _accept(self, server: Any) -> None:
+        client = server.accept()[0]
+        client.setblocking(False)
+        self._selector.register(client, selectors.EVENT_READ, self._type)
+        self._clients.add(client)
+
+    def _type(self, client: Any) -> None:
+        typed = b""
+        with contextlib.suppress(OSError):
+            typed = client.recv(4096)
+        if typed:
+            assert self._qemu.stdin
+            with contextlib.suppress(BrokenPipeError):
+                self._qemu.stdin.write(typed)
+        else:
+            self._selector.unregister(client)
+            self._clients.discard(client)
+            client.close()
+
+    def _listen(self, path: str, accept: Any) -> None:
+        """A socket of ours, for one person at a time or several."""
+        Path(path).unlink(missing_ok=True)
+        server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        os.umask(0o077)
+        server.bind(path)
+        server.listen(16)
+        server.setblocking(False)
+        self._selector.register(server, selectors.EVENT_READ, accept)
 
 
-class HaltWatch:
-    """Tells from the bytes of a console, however they are cut, that the kernel has halted the machine."""
-
-    def __init__(self) -> None:
-        self._rest = b""
-
-    def halted(self, data: bytes) -> bool:
-        """Whether this part of the console ends a line that says so."""
-        lines, newline, rest = (self._rest + data).rpartition(b"\n")
-        self._rest = rest[:_HALT_REACH]
-        return bool(newline) and _HALTED.search(lines) is not None
-
-
-def start(argv: list[str], directory: Path) -> subprocess.Popen[bytes]:
+def _start(argv: list[str], directory: Path, descriptors: list[int]) -> subprocess.Popen[bytes]:
     """QEMU in a session of its own, killed by the kernel when we die, first choice when memory runs out."""
     Path("/proc/self/oom_score_adj").write_text("500")
     with (directory / "qemu.log").open("ab") as log:
@@ -91,79 +195,14 @@ def start(argv: list[str], directory: Path) -> subprocess.Popen[bytes]:
             stderr=log,
             start_new_session=True,
             bufsize=0,
+            pass_fds=descriptors,
         )
 
 
-def listen(path: str) -> socket.socket:
-    """The console's socket, for one person at a time or several."""
-    Path(path).unlink(missing_ok=True)
-    server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    os.umask(0o077)
-    server.bind(path)
-    server.listen(4)
-    server.setblocking(False)
-    return server
-
-
-def serve(qemu: subprocess.Popen[bytes], console: ConsoleFile, server: socket.socket, lifeline: bool) -> None:
-    """Carry bytes between QEMU and whoever watches until QEMU's console closes or the lifeline does."""
-    assert qemu.stdin
-    assert qemu.stdout
-    selector = selectors.DefaultSelector()
-    selector.register(qemu.stdout, selectors.EVENT_READ, "qemu")
-    selector.register(server, selectors.EVENT_READ, "server")
-    if lifeline:
-        selector.register(sys.stdin.fileno(), selectors.EVENT_READ, "lifeline")
-    clients: set[socket.socket] = set()
-    watch = HaltWatch()
-    while True:
-        for key, _ in selector.select():
-            if key.data == "lifeline" and not os.read(0, 1):
-                qemu.kill()
-                return
-            if key.data == "server":
-                client, _address = server.accept()
-                client.setblocking(False)
-                selector.register(client, selectors.EVENT_READ, "client")
-                clients.add(client)
-            elif key.data == "client":
-                typed = _receive(key.fileobj)
-                if typed:
-                    qemu.stdin.write(typed)
-                else:
-                    selector.unregister(key.fileobj)
-                    clients.discard(key.fileobj)
-                    key.fileobj.close()  # type: ignore[union-attr]
-            elif key.data == "qemu":
-                data = os.read(qemu.stdout.fileno(), 1 << 16)
-                if not data:
-                    return
-                console.write(data)
-                for client in clients:
-                    _send(client, data)
-                if watch.halted(data):
-                    qemu.kill()
-
-
-def _receive(client: object) -> bytes:
-    try:
-        return client.recv(4096)  # type: ignore[attr-defined, no-any-return]
-    except OSError:
-        return b""
-
-
-def _send(client: socket.socket, data: bytes) -> None:
-    try:
-        client.send(data)  # a watcher that is too slow loses text; the guest is never held up
-    except OSError:
-        return
-
-
 def main() -> int:
-    """Keep one guest until it ends; what it answered stands in exit.json."""
+    """Keep one guest until it ends; how it ended stands in exit.json."""
     config = json.loads(Path(sys.argv[1]).read_text())
-    directory = Path(config["directory"])
-    lock = os.open(directory / "keeper.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    lock = os.open(Path(config["directory"]) / "keeper.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -171,22 +210,13 @@ def main() -> int:
     os.ftruncate(lock, 0)
     os.write(lock, str(os.getpid()).encode())
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    console = ConsoleFile(directory / "console.log", config["limit"])
-    server = listen(config["console_socket"])
-    qemu = start(config["argv"], directory)
-    signal.signal(signal.SIGTERM, lambda *_: qemu.kill())
+    keeper = Keeper(config)
     try:
-        serve(qemu, console, server, lifeline=config["lifeline"])
+        keeper.serve()
     finally:
-        try:
-            qemu.wait(10)
-        except subprocess.TimeoutExpired:
-            qemu.kill()
-            qemu.wait()
-        Path(config["console_socket"]).unlink(missing_ok=True)
-        temporary = directory / ".exit.json"
-        temporary.write_text(json.dumps({"returncode": qemu.returncode}))
-        temporary.replace(directory / "exit.json")
+        for kind in ("console_socket", "state_socket"):
+            Path(config.get(kind, "/nonexistent")).unlink(missing_ok=True)
+        keeper.bury()
     return 0
 
 

@@ -104,7 +104,10 @@ def _disk(number: int, disk: DiskFile) -> list[str]:
     backend = f"if=none,id=disk{number},file={_escape(disk.path)},format={disk.format},cache=unsafe,discard=unmap"
     if disk.read_only:
         backend += ",readonly=on"
-    return ["-drive", backend, "-device", f"virtio-blk-pci,drive=disk{number},serial={disk.serial}"]
+    # What the host's disk cannot do must reach no guest as an I/O error, nor be taken for a fault of its kernel: the machine is
+    # stopped, and its keeper has it try again.
+    policy = "werror=stop,rerror=stop"
+    return ["-drive", backend, "-device", f"virtio-blk-pci,drive=disk{number},{policy},serial={disk.serial}"]
 
 
 def _escape(path: Path) -> str:

@@ -20,9 +20,14 @@ from kdevops.paths import socket_of, write_atomic
 from kdevops.process import install_hint
 from kdevops.providers import qemu_keeper, qmp
 from kdevops.providers.architecture import architecture
+from kdevops.providers.qemu_end import from_outside, read_ending
 
 _CONSOLE_LIMIT = 16 << 20
 _POLL = 0.02
+_STATE_ANSWER = 1.0
+"""Seconds for the keeper to say how the machine is."""
+_BURIAL = 15.0
+"""Seconds for the keeper of a QEMU that ended to note how."""
 
 
 @dataclass
@@ -78,6 +83,36 @@ class QemuProcess:
         """Whether the keeper that we started is gone."""
         return self._keeper is None or self._keeper.poll() is not None
 
+    async def ended_from_outside(self) -> str:
+        """Why it was not the guest that ended QEMU, in a line; "" where it was, and as long as QEMU runs."""
+        for _ in range(int(_BURIAL / _POLL)):
+            if self.pid() is None:
+                break
+            if self.socket("state").exists():
+                return ""  # the keeper removes it as soon as QEMU has ended
+            await asyncio.sleep(_POLL)
+        if not self.facts:
+            return "QEMU was stopped by another command"
+        return from_outside(read_ending(self.directory / "exit.json", self.complaint()))
+
+    async def held(self) -> str:
+        """Why the machine does not run though it is there, in a line; "" while it runs, and where nobody knows."""
+        keeper = self.pid()
+        if keeper is None:
+            return ""
+        if _stopped(keeper):
+            return "the process that keeps QEMU is stopped (by SIGSTOP or a debugger)"
+        try:
+            async with asyncio.timeout(_STATE_ANSWER):
+                reader, writer = await asyncio.open_unix_connection(self.socket("state"))
+                line = await reader.read()
+                writer.close()
+            told = json.loads(line)
+            qemu, held = int(told["pid"]), str(told["held"])
+        except (OSError, TimeoutError, ValueError, KeyError, TypeError):
+            return ""
+        return "QEMU is stopped (by SIGSTOP or a debugger)" if _stopped(qemu) else held
+
     def start(self, argv: list[str], facts: dict[str, Any], *, stay: bool) -> None:
         """Start QEMU and note `facts`. Unless it is to `stay`, it ends with this process. Raises InfrastructureError."""
         if shutil.which(argv[0]) is None:
@@ -87,6 +122,7 @@ class QemuProcess:
             "directory": str(self.directory),
             "console_socket": str(self.socket("console")),
             "limit": _CONSOLE_LIMIT,
+            "state_socket": str(self.socket("state")),
             "lifeline": not stay,
         }
         for stale in ("exit.json", "qemu.log"):
@@ -136,4 +172,12 @@ class QemuProcess:
             if self.pid() is None and self.ended():
                 return True
             await asyncio.sleep(_POLL)
+        return False
+
+
+def _stopped(pid: int) -> bool:
+    """Whether a process is stopped by job control or a debugger: state T or t in /proc/PID/stat, see proc(5)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in ("T", "t")
+    except (OSError, IndexError):
         return False

@@ -11,7 +11,7 @@ from kdevops.errors import CommandError, InfrastructureError
 from kdevops.paths import write_atomic
 from kdevops.process import run
 from kdevops.providers.machines import Place
-from kdevops.providers.qemu_keeper import ConsoleFile
+from kdevops.providers.qemu_recorder import ConsoleFile
 from kdevops.providers.remembered import says_end
 
 LIMIT = 64 << 20

@@ -43,6 +43,10 @@ class RemoteGuest:
         """Why the machine was taken away, as its cloud says."""
         return await self.provider.gone(self.name, self.place)
 
+    async def held(self) -> str:
+        """Nobody can tell."""
+        return ""
+
     async def restarted(self) -> bool:
         """Whether it answers in another boot; a machine without a console is waited for as long as a boot takes."""
         return await self.provider.restarted(self.name, self.place, self.boot_id)

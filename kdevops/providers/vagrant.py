@@ -63,6 +63,10 @@ class VagrantGuest:
         """Never: nobody else has a use for it."""
         return ""
 
+    async def held(self) -> str:
+        """Nobody can tell in so short a time."""
+        return ""
+
     async def restarted(self) -> bool:
         """Never: its console tells of it."""
         return False

@@ -12,11 +12,12 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kdevops.guest.console import read_since, strip_prefix
-from kdevops.providers import qemu_keeper
+from kdevops.providers import qemu_keeper, qemu_recorder
 
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z ")
 
@@ -43,6 +44,11 @@ def start(directory: Path, script: str, *, lifeline: bool = False, limit: int = 
     )
 
 
+def ending(directory: Path) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads((directory / "exit.json").read_text())
+    return told
+
+
 def test_console_has_time_stamps_and_no_control_characters(tmp_path: Path) -> None:
     keeper = start(tmp_path, r"print('one\r\ntwo \x1b[31mred\x07'); print('three', end='')")
     assert keeper.wait(20) == 0
@@ -50,12 +56,12 @@ def test_console_has_time_stamps_and_no_control_characters(tmp_path: Path) -> No
     assert all(LINE.match(line) for line in lines)
     assert [strip_prefix(line) for line in lines] == ["one", "two [31mred", "three"]
     assert read_since(tmp_path / "console.log", 0) == ["one", "two [31mred", "three"]
-    assert json.loads((tmp_path / "exit.json").read_text()) == {"returncode": 0}
+    assert ending(tmp_path) == {"returncode": 0, "why": "", "shutdown": "", "guest": None}
 
 
 def test_exit_code_of_qemu_is_kept(tmp_path: Path) -> None:
     assert start(tmp_path, "import sys; sys.exit(7)").wait(20) == 0
-    assert json.loads((tmp_path / "exit.json").read_text()) == {"returncode": 7}
+    assert ending(tmp_path)["returncode"] == 7
 
 
 def test_a_flood_is_bounded_to_two_files(tmp_path: Path) -> None:
@@ -119,14 +125,14 @@ def test_console_socket_carries_both_ways(tmp_path: Path) -> None:
 def test_a_halted_machine_is_ended_however_its_words_arrive(said: str, ends: bool) -> None:
     data = b"[    1.000000] before\n" + said.encode() + b"after\n"
     for pieces in ([data], [data[at : at + 1] for at in range(len(data))]):
-        watch = qemu_keeper.HaltWatch()
+        watch = qemu_recorder.HaltWatch()
         assert any(watch.halted(piece) for piece in pieces) is ends
 
 
 def test_a_machine_that_halts_does_not_run_on(tmp_path: Path) -> None:
     keeper = start(tmp_path, "import time; print('[ 9.87] reboot: System halted', flush=True); time.sleep(600)")
     assert keeper.wait(20) == 0
-    assert json.loads((tmp_path / "exit.json").read_text()) == {"returncode": -signal.SIGKILL}
+    assert ending(tmp_path) == {"returncode": -signal.SIGKILL, "why": "halted", "shutdown": "", "guest": None}
     assert read_since(tmp_path / "console.log", 0) == ["[ 9.87] reboot: System halted"]
 
 

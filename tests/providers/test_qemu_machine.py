@@ -49,6 +49,11 @@ def test_disks_are_told_apart_by_serial() -> None:
     assert ["readonly=on" in option for option in after(words, "-drive")] == [False, True]
 
 
+def test_what_the_host_s_disk_cannot_do_stops_the_machine() -> None:
+    (disk,) = [option for option in after(argv(), "-device") if "serial=" in option]
+    assert "werror=stop,rerror=stop" in disk
+
+
 def test_a_comma_in_a_path_adds_no_option() -> None:
     words = argv(disks=(DiskFile(Path("/a,readonly=off,b"), "s"),))
     assert "file=/a,,readonly=off,,b," in after(words, "-drive")[0]
