@@ -106,3 +106,7 @@ class PlayError(InfrastructureError):
 
 class LostGuestError(InfrastructureError):
     """A guest that was up stopped answering."""
+
+
+class BrokenSshError(LostGuestError):
+    """The way to a guest broke on our side: says nothing about the guest."""

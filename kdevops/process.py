@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from kdevops.clock import OutOfTimeError, within
 from kdevops.errors import CommandError, InfrastructureError
 from kdevops.paths import data_dir
 
@@ -71,7 +72,8 @@ async def run(
 ) -> Completed:
     """Run `argv` to its end and return what it said.
 
-    `env` is added to our own environment. `stdin` is bytes, or an open file that is streamed. `timeout` is in seconds.
+    `env` is added to our own environment. `stdin` is bytes, or an open file that is streamed. `timeout` is in seconds; those
+    in which this process was held up do not count, and a command that has ended by then was in time.
     `on_line` sees every line of both streams as it comes, `on_bytes` all of stdout, cut anywhere. `log_to` gets both
     too, appended, up to MAX_LOG each. With `interrupt_grace` a command that is to be stopped gets SIGINT, alone of its group,
     and this many seconds to end by itself before the group is killed.
@@ -92,14 +94,12 @@ async def run(
             asyncio.ensure_future(_feed(process.stdin, stdin if isinstance(stdin, bytes) else None)),
         ]
         try:
-            async with asyncio.timeout(timeout) as deadline:
-                for each in (await asyncio.wait(work, return_when=asyncio.FIRST_EXCEPTION))[0]:
-                    each.result()
-                returncode = await process.wait()
+            returncode = await within(_end_of(process, work), timeout)
         except BaseException as error:
             await _to_the_end(_stop(process, work, interrupt_grace))
-            if not (isinstance(error, TimeoutError) and deadline.expired()):
+            if not isinstance(error, OutOfTimeError):
                 raise
+            assert timeout is not None
             message = f"{_name(words)} did not finish within {timeout:g} s and was stopped"
             output = err.text() or out.text()
             raise CommandError(message, argv=words, returncode=None, output=output, hint=hint, log=log_to) from None
@@ -247,6 +247,12 @@ async def _spawn(
     except (OSError, ValueError) as error:  # ValueError: a NUL byte or broken text in a word
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise CommandError(f"{words[0]} could not be started: {reason}", argv=words, returncode=None) from error
+
+
+async def _end_of(process: asyncio.subprocess.Process, work: Sequence[asyncio.Future[None]]) -> int:
+    for each in (await asyncio.wait(work, return_when=asyncio.FIRST_EXCEPTION))[0]:
+        each.result()
+    return await process.wait()
 
 
 async def _feed(pipe: asyncio.StreamWriter | None, data: bytes | None) -> None:

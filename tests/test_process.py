@@ -162,6 +162,23 @@ def test_a_directory_that_is_gone_is_named(tmp_path: Path) -> None:
         asyncio.run(run(["true"], cwd=tmp_path / "nowhere"))
 
 
+def test_a_controller_that_was_stopped_past_a_deadline_takes_what_ended_in_time(tmp_path: Path) -> None:
+    script = (
+        "import asyncio, sys; from kdevops.process import run\n"
+        "done = asyncio.run(run(sys.argv[1:], timeout=2, on_line=lambda line: print(line, flush=True)))\n"
+        "print(len(done.stdout))"
+    )
+    long = sh('echo started; sleep 0.5; head -c 300000 /dev/zero; echo >"$1"', tmp_path / "ended")
+    with subprocess.Popen([sys.executable, "-c", script, *long], stdout=subprocess.PIPE, text=True) as controller:
+        assert controller.stdout
+        assert controller.stdout.readline() == "started\n"
+        controller.send_signal(signal.SIGSTOP)
+        time.sleep(3)  # past the deadline, and longer than the command takes by itself
+        controller.send_signal(signal.SIGCONT)
+        assert controller.stdout.read().split()[-1] == "300008", "all that it said"
+    assert (tmp_path / "ended").exists()
+
+
 def test_the_deadline_ends_grandchildren_too(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match=r"sh did not finish within 0\.5 s and was stopped") as caught:
         asyncio.run(run(sh(TREE.format(then="echo said; wait"), tmp_path / "pid"), timeout=0.5))

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import shlex
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from kdevops.errors import CommandError, InfrastructureError, LostGuestError
-from kdevops.process import Completed, run
+from kdevops.clock import Held, OutOfTimeError, within
+from kdevops.errors import BrokenSshError, CommandError, InfrastructureError, LostGuestError
+from kdevops.process import Completed, describe_exit, run
 
 _LOST = 255
 """ssh's own exit code for "no connection"; a remote command that answers 255 looks the same."""
@@ -21,6 +23,11 @@ _GREETING = 2.0
 _PATIENCE = 30.0
 _BETWEEN = 0.5
 _PROXY = "ProxyCommand"
+_OUR_TROUBLE = re.compile(
+    r"^(?:unix_listener|muxserver_listen|control_persist_detach|ControlPath|ssh: Could not resolve hostname)\b"
+    r"|(?:fork failed: .*|Too many open files|Cannot allocate memory|Network is unreachable)$"
+)
+"""What OpenSSH (mux.c, misc.c, ssh.c, sshconnect.c) says of sockets, memory and networks of this machine."""
 _AS_ROOT = ("sudo", "-n", "--")
 
 
@@ -95,9 +102,10 @@ class SshTarget:
     ) -> Completed:
         """Run `command` in the guest; `timeout` in seconds is ours, the guest is not told.
 
-        Raises LostGuestError when the connection breaks or cannot be made, CommandError when the deadline passes or, with
-        `check`, when the command fails.
+        Raises LostGuestError when the connection breaks or cannot be made, BrokenSshError when that is certainly our own ssh's
+        doing, CommandError when the deadline passes or, with `check`, when the command fails.
         """
+        self._mend_control()
         done = await run(
             self.argv(command),
             timeout=timeout,
@@ -107,8 +115,12 @@ class SshTarget:
             on_bytes=on_bytes,
             log_to=log_to,
         )
+        if done.returncode < 0:
+            raise BrokenSshError(f"the ssh to guest {self.name} {describe_exit(done.returncode)}")
         if done.returncode == _LOST:
             reason = (done.stderr.strip().splitlines() or ["connection closed"])[-1]
+            if _OUR_TROUBLE.search(reason):
+                raise BrokenSshError(f"ssh to guest {self.name} does not work here: {reason}")
             raise LostGuestError(f"guest {self.name} does not answer over ssh: {reason}")
         if check and done.returncode != 0:
             said = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:]
@@ -117,14 +129,16 @@ class SshTarget:
         return done
 
     async def answers(self, *, timeout: float) -> bool:
-        """Whether the guest carries out a command within `timeout` seconds, over a new connection if need be."""
-        await self.disconnect()
+        """Whether the guest carries out a command within `timeout` seconds, over a new connection that shares nothing."""
+        with contextlib.suppress(InfrastructureError):
+            await self.disconnect()
+        alone = replace(self, control=None)
         end = time.monotonic() + timeout
         while True:
             with contextlib.suppress(InfrastructureError):
                 # Behind a jump, nobody can be asked for a greeting.
                 if self.jump or await wait_for_banner(self.host, self.port, timeout=timeout, gone=lambda: False):
-                    await self.run(["true"], timeout=timeout)
+                    await alone.run(["true"], timeout=timeout)
                     return True
             if not self.jump or time.monotonic() >= end:
                 return False
@@ -135,6 +149,12 @@ class SshTarget:
         with archive.open("rb") as file:
             script = 'mkdir -p "$1" && exec tar -x -C "$1" -f -'
             await self.run(["sh", "-c", script, "sh", directory], timeout=timeout, stdin=file)
+
+    def _mend_control(self) -> None:
+        """Make the directory of the shared connection's socket again where it was removed: ssh gives up without it."""
+        if self.control and not self.control.parent.is_dir():
+            with contextlib.suppress(OSError):  # then ssh says what is wrong
+                self.control.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     async def disconnect(self) -> None:
         """End the kept connection, so that a guest that was reset is not asked over a dead one."""
@@ -156,14 +176,25 @@ def quote_option(keyword: str, value: str) -> str:
     return '"' + value.replace("%", "%%") + '"' if set(value) & set(" %\t") else value
 
 
-async def wait_for_banner(host: str, port: int, *, timeout: float, gone: Callable[[], bool]) -> bool:
+async def wait_for_banner(
+    host: str, port: int, *, timeout: float, gone: Callable[[], bool], held: Held | None = None
+) -> bool:
     """Wait until an ssh server greets on `host`:`port`; False when `gone()` says there is nobody to wait for, or time is up.
 
+    Seconds in which this process was held up do not count, nor those in which `held` says why the machine does not run.
     A connect alone proves nothing: user-mode networks accept it before the guest is there. The longer it takes, the longer an
     answer is waited for: each connection costs a slow guest a process, and many of them all that it has.
     """
+    try:
+        return await within(_banner(host, port, gone), timeout, held=held)
+    except OutOfTimeError:
+        return False
+
+
+async def _banner(host: str, port: int, gone: Callable[[], bool]) -> bool:
     began = time.monotonic()
-    while (waited := time.monotonic() - began) < timeout and not gone():
+    while not gone():
+        waited = time.monotonic() - began
         with contextlib.suppress(OSError, TimeoutError):
             reader, writer = await asyncio.wait_for(asyncio.open_connection(host, port), _GREETING)
             try:

@@ -13,6 +13,7 @@ from kdevops.paths import write_atomic
 
 _BELOW = (
     "__init__.py",
+    "clock.py",
     "download.py",
     "errors.py",
     "files.py",

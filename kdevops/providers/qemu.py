@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kdevops.errors import BootError, KdevopsError, UserError
+from kdevops.errors import BootError, InfrastructureError, KdevopsError, UserError
 from kdevops.guest import console as console_file
 from kdevops.guest.image import BaseImage
 from kdevops.guest.initramfs import GAVE_UP
@@ -130,7 +130,10 @@ class QemuProvider:
     async def up(
         self, name: str, *, extra_cmdline: Sequence[str] = (), stay: bool = False, fresh: bool = False
     ) -> QemuGuest:
-        """Bring a guest up, or return it at once when it runs just this and answers. Raises BootError, UserError."""
+        """Bring a guest up, or return it at once when it runs just this and answers.
+
+        Raises BootError, UserError, and InfrastructureError where it was not the guest that failed.
+        """
         if not fresh and (guest := await self._healthy(name, extra_cmdline)):
             return guest
         await self.stop(name)
@@ -208,7 +211,7 @@ class QemuProvider:
         guest = self._guest(name, port, stay=stay)
         refusal = ""
         try:
-            if await wait_for_banner(guest.ssh.host, port, timeout=deadline, gone=process.ended):
+            if await wait_for_banner(guest.ssh.host, port, timeout=deadline, gone=process.ended, held=process.held):
                 await guest.ssh.run(["true"], timeout=deadline)
                 return True
         except KdevopsError as error:
@@ -217,13 +220,16 @@ class QemuProvider:
             await asyncio.shield(self.stop(name))
             raise
         ended = process.ended()
+        outside = await process.ended_from_outside() if ended else await process.held()
         await self.stop(name)
         complaint = process.complaint()
         if ended and "Could not set up host forwarding rule" in complaint:
             return False
         spoken = "\n".join(console_file.read_since(process.console, offset)[-25:])
         silence = refusal or f"no answer over ssh within {deadline:.0f} s"
-        what = _why_not_booted(ended=ended, silence=silence, complaint=complaint, spoken=spoken)
+        what = _why_not_booted(ended=ended, silence=silence, complaint=complaint, spoken=spoken, outside=outside)
+        if outside:  # says nothing of the kernel
+            raise InfrastructureError(f"guest {name}: {what}", log=process.console)
         raise BootError(f"guest {name}: {what}", console=spoken, console_offset=offset, recorded=process.console)
 
     async def _prepare(self, name: str, port: int, extra_cmdline: tuple[str, ...]) -> list[str]:
@@ -325,15 +331,17 @@ def _port_taken(port: int) -> UserError:
     )
 
 
-def _why_not_booted(*, ended: bool, silence: str, complaint: str, spoken: str) -> str:
+def _why_not_booted(*, ended: bool, silence: str, complaint: str, spoken: str, outside: str) -> str:
+    if ended and "-netdev stream" in complaint and "arameter '" in complaint:
+        return "this QEMU cannot make a network between guests: 7.2 is the oldest that can"
+    if outside:
+        return outside
     for line in reversed(spoken.splitlines()):
         if GAVE_UP in line:
             return line.partition(GAVE_UP)[2]
     panic = next((line for line in spoken.splitlines() if "Kernel panic" in line), None)
     if panic:
         return f"the kernel panicked before ssh: {panic.partition('Kernel panic')[2].lstrip(' -:')}"
-    if ended and "-netdev stream" in complaint and "arameter '" in complaint:
-        return "this QEMU cannot make a network between guests: 7.2 is the oldest that can"
     if ended and not spoken:
         return f"QEMU ended at once: {complaint.splitlines()[-1] if complaint else 'it did not say why'}"
     if ended:

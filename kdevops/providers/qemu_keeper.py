@@ -29,6 +29,8 @@ if __name__ == "__main__":
 from kdevops.providers.qemu_monitor import Monitor
 from kdevops.providers.qemu_recorder import ConsoleFile, HaltWatch
 
+ENDING = b" ending"
+"""Stands behind the keeper's process id in its lock file when QEMU has ended."""
 _FLUSH_EVERY = 0.5
 _LAST_WRITES = 5.0
 """Seconds in which a full disk may take the end of the console and how QEMU ended."""
@@ -214,6 +216,8 @@ def main() -> int:
     try:
         keeper.serve()
     finally:
+        with contextlib.suppress(OSError):
+            os.write(lock, ENDING)
         for kind in ("console_socket", "state_socket"):
             Path(config.get(kind, "/nonexistent")).unlink(missing_ok=True)
         keeper.bury()

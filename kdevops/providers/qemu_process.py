@@ -21,6 +21,7 @@ from kdevops.process import install_hint
 from kdevops.providers import qemu_keeper, qmp
 from kdevops.providers.architecture import architecture
 from kdevops.providers.qemu_end import from_outside, read_ending
+from kdevops.providers.qemu_keeper import ENDING
 
 _CONSOLE_LIMIT = 16 << 20
 _POLL = 0.02
@@ -74,10 +75,16 @@ class QemuProcess:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            return int(os.read(descriptor, 32) or 0) or None
+            return int((os.read(descriptor, 64).split() or [b"0"])[0]) or None
         finally:
             os.close(descriptor)
         return None
+
+    def _ending(self) -> bool:
+        """Whether the keeper has seen its QEMU end, and is about to note how."""
+        with contextlib.suppress(OSError):
+            return self.pid() is not None and ENDING in (self.directory / "keeper.lock").read_bytes()
+        return False
 
     def ended(self) -> bool:
         """Whether the keeper that we started is gone."""
@@ -86,11 +93,11 @@ class QemuProcess:
     async def ended_from_outside(self) -> str:
         """Why it was not the guest that ended QEMU, in a line; "" where it was, and as long as QEMU runs."""
         for _ in range(int(_BURIAL / _POLL)):
-            if self.pid() is None:
+            if not self._ending():
                 break
-            if self.socket("state").exists():
-                return ""  # the keeper removes it as soon as QEMU has ended
             await asyncio.sleep(_POLL)
+        if self.pid() is not None:
+            return ""
         if not self.facts:
             return "QEMU was stopped by another command"
         return from_outside(read_ending(self.directory / "exit.json", self.complaint()))

@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from pathlib import Path
 
 import pytest
-from tiny_qemu import ALL_WRITTEN, ECHO, WRITER, needs_qemu, small_disk, tiny_guest, wait_until
+from tiny_qemu import (
+    ALL_WRITTEN,
+    ECHO,
+    WRITER,
+    TinyGuest,
+    command,
+    make_disk,
+    needs_qemu,
+    small_disk,
+    tiny_guest,
+    wait_until,
+)
+
+from kdevops.errors import BootError, InfrastructureError
+from kdevops.guest import console
+from kdevops.guest.image_base import BaseImage
+from kdevops.lab.model import Lab
+from kdevops.providers.acceleration import Acceleration
+from kdevops.providers.base import BootKernel
+from kdevops.providers.guest_files import LabDirectory
+from kdevops.providers.qemu import QemuProvider
 
 pytestmark = needs_qemu
 
@@ -129,3 +150,38 @@ def test_how_qemu_ended_is_noted_when_the_disk_has_room_again(tmp_path: Path) ->
         assert not guest.ended()
         resize("8m")
         assert guest.why_ended() == "QEMU was killed by SIGKILL (out of memory?)"
+
+
+@pytest.mark.parametrize(
+    ("code", "kill", "error", "why"),
+    [
+        (ECHO, True, InfrastructureError, "QEMU was killed by SIGKILL"),
+        (WRITER, False, BootError, "the machine ended before ssh answered"),
+    ],
+)
+def test_a_boot_that_the_host_ended_says_nothing_of_the_kernel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: bytes, kill: bool, error: type[Exception], why: str
+) -> None:
+    image = BaseImage(tmp_path / "root.raw", "key", "raw", "PARTUUID=1-01")
+    kernel = BootKernel(tmp_path / "bzImage", "key")
+    lab = Lab.model_validate({"name": "toy"})
+    provider = QemuProvider(lab, LabDirectory(tmp_path), Acceleration("tcg", "", 1.0), image, kernel)
+    process = provider.process("toy-1")
+    process.directory.mkdir(parents=True)
+
+    async def prepare(*_: object) -> list[str]:
+        return command(process, make_disk(process.directory / "disk.raw", code))
+
+    monkeypatch.setattr(QemuProvider, "_prepare", prepare)
+
+    async def boot() -> None:
+        booting = asyncio.create_task(provider.up("toy-1"))
+        while kill and not console.end_of(process.console):  # noqa: ASYNC110 - nobody can tell us
+            await asyncio.sleep(0.05)
+        if kill:
+            os.kill(TinyGuest(process).qemu, signal.SIGKILL)
+        await booting
+
+    with pytest.raises(InfrastructureError, match=why) as caught:
+        asyncio.run(boot())
+    assert type(caught.value) is error

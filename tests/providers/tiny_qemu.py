@@ -73,25 +73,34 @@ class TinyGuest:
         return asyncio.run(qmp.execute(self.process.socket("qmp"), command))
 
 
-@contextmanager
-def tiny_guest(directory: Path, code: bytes, disk: Path | None = None, *, errors: str = "") -> Iterator[TinyGuest]:
-    """A guest that runs `code` from the beginning of `disk`, which fails as `errors`, a configuration of blkdebug, says."""
-    directory.mkdir(exist_ok=True)
-    disk = disk or directory / "disk.raw"
-    disk.write_bytes(code.ljust(510, b"\0") + b"\x55\xaa")
-    os.truncate(disk, 2 << 20)
-    if errors:
-        (directory / "errors").write_text(errors)
-        disk = Path(f"blkdebug:{directory}/errors:{disk}")
-    process = QemuProcess(directory)
-    argv = [
+def make_disk(path: Path, code: bytes) -> Path:
+    """A sparse disk that boots `code`."""
+    path.write_bytes(code.ljust(510, b"\0") + b"\x55\xaa")
+    os.truncate(path, 2 << 20)
+    return path
+
+
+def command(process: QemuProcess, disk: Path) -> list[str]:
+    """QEMU's argv, with what a guest's has to do with disks, console and monitor."""
+    return [
         *("qemu-system-x86_64", "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"),
         *("-machine", "q35,i8042=off", "-accel", "tcg", "-m", "32M"),
         *("-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"),
         *("-qmp", f"unix:{process.socket('qmp')},server=on,wait=off"),
         *_disk(0, DiskFile(disk, "kd-root")),
     ]
-    process.start(argv, {"port": 1}, stay=False)
+
+
+@contextmanager
+def tiny_guest(directory: Path, code: bytes, disk: Path | None = None, *, errors: str = "") -> Iterator[TinyGuest]:
+    """A guest that runs `code` from the beginning of `disk`, which fails as `errors`, a configuration of blkdebug, says."""
+    directory.mkdir(exist_ok=True)
+    disk = make_disk(disk or directory / "disk.raw", code)
+    if errors:
+        (directory / "errors").write_text(errors)
+        disk = Path(f"blkdebug:{directory}/errors:{disk}")
+    process = QemuProcess(directory)
+    process.start(command(process, disk), {"port": 1}, stay=False)
     try:
         yield TinyGuest(process)
     finally:
