@@ -158,6 +158,7 @@ def test_how_qemu_ended_is_noted_when_the_disk_has_room_again(tmp_path: Path) ->
         (ECHO, True, InfrastructureError, "QEMU was killed by SIGKILL"),
         (WRITER, False, BootError, "the machine ended before ssh answered"),
     ],
+    ids=["killed", "resets itself"],
 )
 def test_a_boot_that_the_host_ended_says_nothing_of_the_kernel(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: bytes, kill: bool, error: type[Exception], why: str
