@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from kdevops.results.model import Outcome, Status
@@ -9,6 +10,8 @@ from kdevops.results.text import clean
 from kdevops.results.verdict import RunVerdict
 
 _DIRECTIVES = {Status.SKIP: "SKIP", Status.HANG: "TIMEOUT", Status.CRASH: "ERROR", Status.MISSING: "ERROR"}
+# Where one of these stands, anywhere in a line, kunit_parser.py (KTAP_END) stops reading: their colon goes.
+_ENDS = re.compile(r"(List of all partitions|Kernel panic - not syncing: VFS|reboot(?=: System halted)):+")
 
 
 def ktap(verdict: RunVerdict) -> str:
@@ -35,7 +38,24 @@ def _lines(number: int, name: str, status: Status, reason: str) -> Iterator[str]
     reason, directive = clean(reason), _DIRECTIVES.get(status, "")
     # What a guest says stands behind a word of ours: it must become neither a directive nor a result.
     if reason and not directive and status is not Status.PASS:
-        yield f"# reason: {reason}"
+        yield f"# reason: {_escaped(reason)}"
     result = "ok" if status in {Status.PASS, Status.SKIP} else "not ok"
-    line = f"{result} {number} {clean(name).replace('#', '_')}"
-    yield f"{line} # {directive} {reason}".rstrip() if directive else line
+    line = f"{result} {number} {_name(name)}"
+    yield f"{line} # {directive} {_escaped(reason)}".rstrip() if directive else line
+
+
+def _name(text: str) -> str:
+    """A name without "#", which ktap.rst forbids there, and without what parsers take off its front; never empty."""
+    return re.sub(r"^(?:-\s+|-$)+", "", _without_ends(clean(text)).replace("#", "_")) or "(unnamed)"
+
+
+def _escaped(text: str) -> str:
+    r"""Text behind a directive of ours, every "#" as TAP 14 has it, "\#".
+
+    kunit_parser.py takes the last " # SKIP" of a line for its directive, so a guest's words could make a skip of a crash.
+    """
+    return _without_ends(text).replace("#", r"\#")
+
+
+def _without_ends(text: str) -> str:
+    return _ENDS.sub(r"\1", text)

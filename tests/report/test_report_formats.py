@@ -1,7 +1,9 @@
 import xml.etree.ElementTree as ET
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from kunit_tree import KernelParser, kunit_directory
 from report_samples import BASELINE, PLANNED, RUN, S, tid, verdict
 
 from kdevops.report.junit import junit
@@ -76,3 +78,53 @@ def test_subtests_that_were_not_kept_are_counted() -> None:
 def test_a_reason_that_looks_like_a_result_stands_behind_a_word_of_ours() -> None:
     text = ktap(judge_run([tid("x")], {tid("x"): Outcome(S.FAIL, reason="ok 1 y")}, BASELINE))
     assert text == "KTAP version 1\n1..1\n# reason: ok 1 y\nnot ok 1 selftests/default/x\n"
+
+
+def _ktap_of(outcome: Outcome) -> str:
+    return ktap(judge_run([tid("x"), tid("y")], {tid("x"): outcome, tid("y"): Outcome(S.PASS)}, BASELINE))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "line"),
+    [
+        (Outcome(S.CRASH, reason="died in y # SKIP z"), r"not ok 1 selftests/default/x # ERROR died in y \# SKIP z"),
+        (Outcome(S.HANG, reason="#todo"), r"not ok 1 selftests/default/x # TIMEOUT \#todo"),
+        (Outcome(S.SKIP, reason="a # SKIP b"), r"ok 1 selftests/default/x # SKIP a \# SKIP b"),
+        (Outcome(S.FAIL, reason="ok # SKIP b"), r"# reason: ok \# SKIP b"),
+        (
+            Outcome(S.CRASH, reason="Kernel panic - not syncing: VFS: Unable to mount root fs"),
+            "not ok 1 selftests/default/x # ERROR Kernel panic - not syncing: VFS Unable to mount root fs",
+        ),
+        (
+            Outcome(S.FAIL, subtests=(Subtest("- reboot: System halted # SKIP", S.CRASH, "# SKIP"),)),
+            r"  not ok 1 reboot System halted _ SKIP # ERROR \# SKIP",
+        ),
+        (Outcome(S.FAIL, subtests=(Subtest(" - ", S.PASS),)), "  ok 1 (unnamed)"),
+    ],
+)
+def test_words_of_a_guest_are_escaped(outcome: Outcome, line: str) -> None:
+    assert line in _ktap_of(outcome).splitlines()
+
+
+@pytest.fixture(scope="session")
+def kernels_parser(request: pytest.FixtureRequest) -> KernelParser:
+    return KernelParser(kunit_directory(request.config))
+
+
+HOSTILE_WORDS = """\
+# SKIP|#| |SKIP|# TODO x|ok 1|not ok 2 x|
+|KTAP version 1|1..3|# Subtest: x|- |{|}|---|\\|\r|kunit executor: |reboot: System halted|List of all partitions:|:\
+|Kernel panic - not syncing: VFS:"""
+words = st.lists(st.sampled_from(HOSTILE_WORDS.split("|")), max_size=8).map("".join)
+statuses = st.sampled_from(list(Status))
+THEIRS = {S.PASS: "success", S.SKIP: "skipped"}
+
+
+@given(words, words, words, statuses, statuses)
+def test_the_kernels_own_parser_reads_what_we_mean(
+    kernels_parser: KernelParser, reason: str, name: str, why: str, status: Status, below: Status
+) -> None:
+    text = _ktap_of(Outcome(status, reason=reason, subtests=(Subtest(name, below, why),)))
+    (_, first, nested), (_, second, _) = kernels_parser.statuses(text)
+    assert [first, second] == [THEIRS.get(status, "failure"), "success"]
+    assert [each[1] for each in nested] == [THEIRS.get(below, "failure")]

@@ -1,15 +1,11 @@
 """Our KTAP parser against the sample logs that every kernel tree carries for kunit.py."""
 
-import os
-import tarfile
-from pathlib import Path
-
 import pytest
+from kunit_tree import kunit_directory
 
 from kdevops.results.model import Status
 from kdevops.suites.ktap import parse
 
-SAMPLES = "tools/testing/kunit/test_data"
 PASS, FAIL, SKIP = Status.PASS, Status.FAIL, Status.SKIP
 
 # From kunit_tool_test.py beside the logs: status, test cases (results with nothing below them), names at the top.
@@ -43,28 +39,7 @@ EXPECTED = {
 
 @pytest.fixture(scope="session")
 def samples(request):
-    """The directory of samples: of the tree KDEVOPS_KERNEL_TREE names, or from a packaged source, unpacked once."""
-    if tree := os.environ.get("KDEVOPS_KERNEL_TREE"):
-        return Path(tree) / SAMPLES
-    tarball = min(Path("/usr/src").glob("linux-source-*.tar.xz"), default=None)
-    if tarball is None:
-        pytest.skip("no kernel tree: set KDEVOPS_KERNEL_TREE, or install a linux-source package")
-    directory = request.config.cache.mkdir(f"kunit-samples-{tarball.stat().st_mtime_ns}")
-    if not (directory / "complete").exists():
-        _unpack(tarball, directory)
-        (directory / "complete").touch()
-    return directory
-
-
-def _unpack(tarball, directory):
-    found = False
-    with tarfile.open(tarball) as archive:
-        for member in archive:
-            if member.isfile() and f"/{SAMPLES}/" in member.name:
-                (directory / Path(member.name).name).write_bytes(archive.extractfile(member).read())
-                found = True
-            elif found:
-                break  # the archive is sorted: the rest need not be unpacked
+    return kunit_directory(request.config) / "test_data"
 
 
 @pytest.mark.parametrize("name", EXPECTED)
