@@ -10,16 +10,24 @@ from kdevops.lab.model import Lab
 from kdevops.results.model import RunState, TestId
 from kdevops.results.store import JSON, PlannedRow, Run, Store
 
-# What only chooses tests: the plan has it. An expunge list changes the order and deadlines, not what is tested.
-_CHOOSES: Mapping[str, frozenset[str]] = {
-    "commands": frozenset({"tests"}),
-    "selftests": frozenset({"targets", "tests", "skip"}),
-    "kunit": frozenset({"suites"}),
-    "fstests": frozenset(
+# What of a lab says nothing of how a test ends, by path. All that is not named here is compared, also what a later version
+# adds: a run too many costs time, and one that was not done costs the answer.
+_MATTERS_NOT: Mapping[str, frozenset[str]] = {
+    # The kernel's key has all but its parameters; the other arm and the files to compare with are no part of a run.
+    "": frozenset({"name", "compare", "baseline"}),
+    "kernel": frozenset({"source", "patches", "config", "compiler", "jobs"}),
+    "guests": frozenset({"count"}),
+    "provider": frozenset({"ssh_port", "boot_timeout"}),
+    # What only chooses tests: the plan has it. An expunge list changes the order and deadlines, not what is tested.
+    "suites.commands": frozenset({"tests"}),
+    "suites.selftests": frozenset({"targets", "tests", "skip"}),
+    "suites.kunit": frozenset({"suites"}),
+    "suites.fstests": frozenset(
         {"profiles", "groups", "exclude_groups", "tests", "exclude", "start_after", "count", "known", "expunges"}
     ),
 }
-_MATTERS_NOT = {"guests": frozenset({"count"}), "provider": frozenset({"ssh_port", "boot_timeout"})}
+_DIVIDED = frozenset({"", "suites"})
+"""Paths whose parts are compared one by one; a part that is not asked for is as one that is not there."""
 
 
 def covering(store: Store, lab: Lab, rows: Sequence[PlannedRow], record: Mapping[str, JSON]) -> Run | None:
@@ -40,18 +48,25 @@ def covering(store: Store, lab: Lab, rows: Sequence[PlannedRow], record: Mapping
 def _conditions(record: Mapping[str, Any], tests: Collection[TestId]) -> list[object]:
     """What decides how these tests end, but for chance."""
     lab, image, suites = record["lab"], record["image"], {test.suite for test in tests}
-    scripts = (lab["suites"]["commands"] or {}).get("tests", {})
+    scripts = (lab["suites"].get("commands") or {}).get("tests", {})
     return [
         record["kernel"]["key"],
-        lab["kernel"]["cmdline"],
         image.get("key") or image,
         {name: made for name, made in record["suites"].items() if name in suites},
         record.get("known", {}).get("left_out"),
-        *(_without(lab[part], fields) for part, fields in _MATTERS_NOT.items()),
-        *(_without(lab["suites"].get(suite), fields) for suite, fields in _CHOOSES.items()),
+        _compared(lab, ""),
         {test.name: scripts.get(test.name) for test in tests if test.suite == "commands"},
     ]
 
 
-def _without(section: Mapping[str, Any] | None, fields: Collection[str]) -> dict[str, Any]:
-    return {name: value for name, value in (section or {}).items() if name not in fields}
+def _compared(section: Mapping[str, Any], path: str) -> dict[str, Any]:
+    """What of a section of the lab is to be the same, the parts of it without what matters not in them."""
+    kept = {name: value for name, value in section.items() if name not in _MATTERS_NOT.get(path, ())}
+    if path not in _DIVIDED:
+        return kept
+    parts = {name: f"{path}.{name}".lstrip(".") for name in kept}
+    return {
+        name: _compared(value, parts[name]) if isinstance(value, Mapping) else value
+        for name, value in kept.items()
+        if value is not None
+    }

@@ -157,6 +157,37 @@ def test_a_baseline_of_another_kernel_is_run_anew(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("suites", "commands", "shell"), "dash"),  # a field that a suite is given one day
+        (("suites", "blktests", "scale"), 2),  # a suite that there is one day
+        (("suites", "blktests", "tests"), ["block/001"]),
+        (("sandbox", "depth"), 3),
+        (("kernel", "firmware"), "old"),
+    ],
+)
+def test_what_nobody_said_only_chooses_tests_has_the_baseline_run_anew(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, path: tuple[str, ...], value: object
+) -> None:
+    bench.start(lab())
+    record_of = session.record_of
+
+    def with_more(*arguments: Any) -> dict[str, Any]:
+        record = json.loads(json.dumps(record_of(*arguments)))
+        section = record["lab"]
+        for name in path[:-1]:
+            section = section.setdefault(name, {})
+        section[path[-1]] = value
+        return record
+
+    with monkeypatch.context() as patch:
+        patch.setattr(session, "record_of", with_more)
+        assert bench.start(lab()).run.record["compared_with"] == 3, "the store does not say what these options make of it"
+        assert bench.start(lab()).run.record["compared_with"] == 3
+    assert bench.start(lab()).run.record["compared_with"] == 1
+
+
+@pytest.mark.parametrize(
     "change",
     [
         {"guests": {"count": 2}},
