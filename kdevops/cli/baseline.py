@@ -7,7 +7,7 @@ import os
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -34,20 +34,23 @@ def baseline() -> None:
 @pass_context
 def show(context: Context) -> None:
     """List what the baseline of LAB knows."""
-    from kdevops.report.words import NO_SERIES
+    from kdevops.report.words import NO_SERIES, many
+    from kdevops.results import reports
     from kdevops.results.baseline import escape, series_in
     from kdevops.results.text import clean
 
     directory = context.lab().baseline
     found, ignored = series_in(directory)
+    loaded = [_load(directory, series) for series in found]
     tables = [
-        (series, *key, table)
-        for series in found
-        for key, table in sorted(_load(directory, series).tables.items())
-        if table.series == series
+        (each.series, *key, table)
+        for each in loaded
+        for key, table in sorted(each.tables.items())
+        if table.series == each.series
     ]
-    lines = [str(directory) + ("" if tables else ": nothing yet")]
-    data = []
+    known = [each.reports for each in loaded if each.reports.series == each.series and each.reports.notes]
+    lines = [str(directory) + ("" if tables or known else ": nothing yet")]
+    data: list[dict[str, Any]] = []
     for series, suite, profile, table in tables:
         data += [
             {"series": series, "suite": suite, "profile": profile, "test": name}
@@ -62,6 +65,10 @@ def show(context: Context) -> None:
             f"  {escape(name)}  " + " ".join(f"{status}={count}" for status, count in entry.counts.counts.items())
             for name, entry in table.entries.items()
         ]
+    for each in known:
+        data += [{"series": each.series, "report": name, "note": note} for name, note in sorted(each.notes.items())]
+        lines.append(f"{each.series}: {many(len(each.notes), 'kernel report')}")
+        lines += [f"  {line}" for line in reports.lines_of(each)]
     if ignored:
         lines.append(f"not read, {NO_SERIES}: {', '.join(ignored)}")
     context.emit(data, lines)
@@ -76,7 +83,8 @@ def show(context: Context) -> None:
 def accept(context: Context, number: int | None, *, replace: bool) -> None:
     """Take what RUN (default: the last) did as what is to be expected, and write it into the lab's baseline.
 
-    A run that is in the baseline already adds nothing to it.
+    What the kernel reported while its tests ran is known from then on, under any test. A run that is in the baseline
+    already adds nothing to it.
     """
     from kdevops.results import accepted, baseline
 
@@ -113,6 +121,7 @@ def accept(context: Context, number: int | None, *, replace: bool) -> None:
 @pass_context
 def diff(context: Context, number: int | None, *, replace: bool) -> None:
     """Show what `accept` would change."""
+    from kdevops.results import reports
     from kdevops.results.baseline import file_of, format_table
 
     run = _run(number)
@@ -123,6 +132,12 @@ def diff(context: Context, number: int | None, *, replace: bool) -> None:
         old = change.before.tables.get((suite, profile))
         known = format_table(old).splitlines() if old and old.series == change.after.series else []
         lines += difflib.unified_diff(known, format_table(table).splitlines(), str(path), str(path), lineterm="", n=0)
+    if not change.again and change.after.reports.series == change.after.series:
+        path = reports.file_of(change.directory, change.after.series)
+        old_reports = change.before.reports
+        known = reports.format_reports(old_reports).splitlines() if old_reports.series == change.after.series else []
+        new = reports.format_reports(change.after.reports).splitlines()
+        lines += difflib.unified_diff(known, new, str(path), str(path), lineterm="", n=0)
     nothing = f"nothing would change: {change.again}" if change.again else "nothing would change"
     context.emit({"run": run.id, "diff": lines}, lines or [nothing])
 
@@ -168,6 +183,7 @@ def _change(run: Run, *, replace: bool) -> _Change:
     from kdevops.results.baseline import Mode, accept, series_of
     from kdevops.results.model import Status
     from kdevops.results.store import Store
+    from kdevops.run.absent import gone_since
     from kdevops.run.known import left_out
     from kdevops.run.record import kernel_release
 
@@ -181,13 +197,14 @@ def _change(run: Run, *, replace: bool) -> _Change:
     with Store(state_dir()) as store:
         outcomes = store.outcomes(run.id)
     mark = accepted.mark_of(run, outcomes)
+    gone = gone_since(run, outcomes, before)
     skipped = left_out(run, outcomes)  # by us: that says nothing about the tests
     outcomes = {test: outcome for test, outcome in outcomes.items() if test not in skipped}
     return _Change(
         directory,
         shipped,
         before,
-        accept(before, outcomes, mode=Mode.REPLACE if replace else Mode.MERGE),
+        accept(before, outcomes, mode=Mode.REPLACE if replace else Mode.MERGE, gone=gone),
         mark,
         any(outcome.status is not Status.MISSING for outcome in outcomes.values()),
         "" if replace else _again(run, directory, before.series, mark),

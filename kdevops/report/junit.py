@@ -1,10 +1,15 @@
-"""A run as JUnit XML, for CI systems. Crash, hang and missing are errors; a known failure is still a failure here."""
+"""A run as JUnit XML, for CI systems. Crash, hang and missing are errors; a known failure is still a failure here.
+
+A test during which the kernel reported trouble of its own that nobody knows is an error too, though it passed: the run is red
+for it, and a CI system that reads nothing but this must see that.
+"""
 
 from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET  # only written, never read
 
+from kdevops.report.troubles import lines
 from kdevops.results.model import Outcome, Status
 from kdevops.results.store import Run
 from kdevops.results.text import clean
@@ -48,23 +53,39 @@ def _testcase(suite: ET.Element, classname: str, judged: Judged) -> None:
     for name, value in facts.items():
         if value:
             ET.SubElement(properties, "property", {"name": name, "value": _text(value)})
-    if tag := _ELEMENTS.get(outcome.status):
-        element = ET.SubElement(case, tag, {"message": _text(outcome.reason) or outcome.status.value})
+    for line in lines(judged):
+        ET.SubElement(properties, "property", {"name": "kernel-report", "value": _text(line)})
+    if tag := _tag(judged):
+        reported = tag != _ELEMENTS.get(outcome.status)
+        message = _reported(judged) if reported else outcome.reason
+        element = ET.SubElement(case, tag, {"message": _text(message) or outcome.status.value})
         if tag != "skipped":
-            element.set("type", outcome.status.value)
+            element.set("type", "kernel report" if reported else outcome.status.value)
             element.text = _details(outcome)
-    elif outcome.oops:
+    elif outcome.oops or outcome.reports:
         ET.SubElement(case, "system-err").text = _details(outcome)
 
 
+def _tag(judged: Judged) -> str:
+    """The element that says that a test did not simply pass, "" for one that did."""
+    tag = _ELEMENTS.get(judged.outcome.status, "")
+    unknown = any(each.gates for each in judged.complaints)
+    return "error" if unknown and tag in {"", "skipped"} else tag
+
+
+def _reported(judged: Judged) -> str:
+    unknown = dict.fromkeys(each.signature for each in judged.complaints if each.gates)
+    return f"{judged.outcome.status}, and the kernel reported what is not known: {', '.join(unknown)}"
+
+
 def _details(outcome: Outcome) -> str:
-    lines = [f"{each.name}: {each.status} {each.reason}" for each in outcome.subtests if each.status in _ELEMENTS]
-    lines += [outcome.oops] if outcome.oops else []
-    return _NOT_XML.sub("", clean("\n".join(lines), lines=True))
+    said = [f"{each.name}: {each.status} {each.reason}" for each in outcome.subtests if each.status in _ELEMENTS]
+    said += dict.fromkeys(text for text in (outcome.oops, *(each.text for each in outcome.reports)) if text)
+    return _NOT_XML.sub("", clean("\n".join(said), lines=True))
 
 
 def _totals(tests: list[Judged]) -> dict[str, str]:
-    tags = [_ELEMENTS.get(each.outcome.status, "") for each in tests]
+    tags = [_tag(each) for each in tests]
     return {
         "tests": str(len(tests)),
         "failures": str(tags.count("failure")),

@@ -115,7 +115,8 @@ class Display:
             case Progress():
                 return self._progress_line(event)
             case TestEnded():
-                quiet = self._live and event.outcome.status in {Status.PASS, Status.SKIP}
+                reported = any(report.gates for report in event.outcome.reports)
+                quiet = self._live and event.outcome.status in {Status.PASS, Status.SKIP} and not reported
                 return None if quiet else self._test_line(event)
             case GuestChanged():
                 quiet = self._live and event.state in {"booting", "ready", "down"}
@@ -132,6 +133,8 @@ class Display:
         line.append(f" {clean(str(event.test))}  {duration(outcome.seconds)}")
         if outcome.status is not Status.PASS and outcome.reason:
             line.append(f"  {clean(outcome.reason)}")
+        if told := _kernel_reports(outcome):
+            line.append(f"  {told}", "red")
         return line
 
     def _progress_line(self, event: Progress) -> Text | None:
@@ -171,6 +174,15 @@ class _Picture(Live):
 
     def refresh(self) -> None:
         self._display._safely(super().refresh)
+
+
+def _kernel_reports(outcome: Outcome) -> str:
+    """What the kernel reported of its own trouble while a test ran, in a few words; what ended it, its reason tells."""
+    titles = [clean(each.title or each.signature) for each in outcome.reports if each.gates]
+    if not titles or outcome.status in {Status.CRASH, Status.HANG}:
+        return ""
+    more = len(titles) - 1 + outcome.reports_cut
+    return f"kernel: {titles[0]}" + (f" and {more} more" if more else "")
 
 
 def duration(seconds: float) -> str:

@@ -13,6 +13,7 @@ from kdevops.report import words
 from kdevops.report.alike import alike
 from kdevops.report.kernels import described
 from kdevops.report.origins import origins, profiles
+from kdevops.report.troubles import troubles, under
 from kdevops.results.model import Status
 from kdevops.results.store import Run
 from kdevops.results.text import clean
@@ -44,6 +45,7 @@ def mail(run: Run, verdict: RunVerdict, *, troubles: Sequence[str] = ()) -> str:
         [*_total(verdict)],
         [*_details(parts)],
         [*_warnings(verdict)],
+        [*_absent(verdict)],
         [*_without_result(parts, Status.MISSING, "No result")],
         [*_without_result(parts, Status.SKIP, "Skipped")],
         [*_troubles(troubles)],
@@ -161,24 +163,36 @@ def _rank(judged: Judged) -> tuple[int, bool]:
 
 
 def _warnings(verdict: RunVerdict) -> Iterator[str]:
-    """What the kernel complained about while tests ran that did not fail."""
-    complaints = [
-        (words.oops_title(each.outcome.oops), each)
-        for each in verdict.tests
-        if each.outcome.oops and each.outcome.status in {Status.PASS, Status.SKIP}
-    ]
-    if complaints:
-        yield f"The kernel complained while {words.many(len(complaints), 'test')} ran that did not fail:"
-    for title, tests in alike(complaints):
-        yield from _group(title, tests)
+    """What the kernel complained about while tests ran, but for what ended a test."""
+    found = troubles(verdict)
+    if found:
+        yield f"The kernel complained while {words.many(under(found), 'test')} ran:"
+    for trouble in found[:_MAX_GROUPS]:
+        yield from _group(str(trouble), trouble.tests, trouble.times)
+    if rest := found[_MAX_GROUPS:]:
+        yield f"{sum(trouble.times for trouble in rest):>5}  of {words.many(len(rest), 'other kind')}"
 
 
-def _group(text: str, tests: Sequence[Judged]) -> Iterator[str]:
-    """How many tests `text` is true of, and which."""
-    yield from _wrap(f"{len(tests):>5}  {text}", indent=7)
-    names = [_example(each).replace(" ", _BLANK) for each in tests[:_MAX_EXAMPLES]]
-    more = f" and {len(tests) - _MAX_EXAMPLES} more" if len(tests) > _MAX_EXAMPLES else ""
-    yield from _wrap(", ".join(names) + more, " " * 7)
+def _absent(verdict: RunVerdict) -> Iterator[str]:
+    """What the baseline has and the run did not plan."""
+    if verdict.absent:
+        yield f"In the baseline, and not planned: {len(verdict.absent)}"
+    for why, tests in words.absences(verdict):
+        names = [clean(f"{'' if each.profile == 'default' else f'{each.profile} '}{each.name}") for each in tests]
+        yield from _wrap(f"{len(tests):>5}  {why or 'nothing says why'}", indent=7)
+        yield from _examples([] if why else names)
+
+
+def _group(text: str, tests: Sequence[Judged], times: int = 0) -> Iterator[str]:
+    """How many tests `text` is true of, or how often it was seen, and under which tests."""
+    yield from _wrap(f"{times or len(tests):>5}  {text}", indent=7)
+    yield from _examples([_example(each) for each in tests])
+
+
+def _examples(names: Sequence[str]) -> list[str]:
+    told = [name.replace(" ", _BLANK) for name in names[:_MAX_EXAMPLES]]
+    more = f" and {len(names) - _MAX_EXAMPLES} more" if len(names) > _MAX_EXAMPLES else ""
+    return _wrap(", ".join(told) + more, " " * 7) if told else []
 
 
 def _example(judged: Judged) -> str:

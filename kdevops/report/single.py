@@ -89,6 +89,12 @@ def _whole(test: TestId, outcome: Outcome, directory: Path) -> Iterator[str]:
         yield f"  {subtest.status:<5} {subtest.name}  {subtest.reason}".rstrip()
     if outcome.oops:
         yield from ("", "the kernel said:", outcome.oops)
+    for report in outcome.reports:
+        if report.text != outcome.oops:
+            notice = "" if report.gates else ", which a test may provoke"
+            yield from ("", f"the kernel reported {report.signature}{notice}:", report.text or report.title)
+    if outcome.reports_cut:
+        yield from ("", f"and {outcome.reports_cut} more kernel reports, which were not kept")
     path = directory / outcome.output
     if outcome.output and not directory.exists():
         yield from ("", "its output was removed")

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from kdevops.report import words
 from kdevops.report.kernels import described
+from kdevops.report.troubles import UNKNOWN, label_of, troubles, under
 from kdevops.results.model import Counts, Outcome, Status
 from kdevops.results.store import JSON, Run
 from kdevops.results.text import clean
@@ -36,6 +37,8 @@ _UNBROKEN = 10_000
 _MIN_NAME = 20
 """Columns that the names in the table need, or as many as the longest has; in a narrower one each gets a line."""
 _MAX_SUBTESTS = 5
+_MAX_EXAMPLES = 3
+"""Tests named of each trouble of the kernel."""
 
 
 def summary(run: Run, verdict: RunVerdict, *, kernel: str = "", directory: Path | None = None) -> RenderableType:
@@ -71,6 +74,8 @@ def summary_json(run: Run, verdict: RunVerdict, *, kernel: str = "", directory: 
 
     `was` counts statuses, null when unknown; `expunged` tests are known to fail from an expunge list alone. `arms` has
     both runs where two kernels were compared, else null; `baseline_status` is then how the test ended with the other one.
+    `reports` are what the kernel said: those that gate and are not known make the run red. `absent` are tests that the
+    baseline saw run and that were not planned, `why` null where nothing explains it.
     """
     return {
         "run": run.id,
@@ -83,8 +88,18 @@ def summary_json(run: Run, verdict: RunVerdict, *, kernel: str = "", directory: 
         "verdict": words.headline(run, verdict),
         "exit_code": int(verdict.exit_code),
         "complete": verdict.complete,
+        "ran": verdict.ran,
         **_json_counts(verdict.counts),
         "arms": _json_arms(run, verdict),
+        "reports": [
+            {"signature": each.name, "said": each.label, "times": each.times, "tests": len(each.tests)}
+            for each in troubles(verdict)
+        ],
+        "ever_ran": len(verdict.ever_ran),
+        "absent": [
+            {"suite": test.suite, "profile": test.profile, "name": test.name, "why": why or None}
+            for test, why in sorted(verdict.absent.items())
+        ],
         "suites": [
             {
                 "suite": suite,
@@ -112,17 +127,19 @@ def _parts(run: Run, verdict: RunVerdict, kernel: str, directory: Path | None) -
         yield Text(f"Known failures: {words.told(Counts.of(each.outcome.status for each in known))}")
         yield from _names(run, known, Verdict.KNOWN_FAILURE.value)
     yield from map(Text, asides)
+    if verdict.troubles:
+        yield from _troubles(run, verdict)
     for group in words.groups(verdict):
         yield Text()
         yield Text(f"{group.title} ({len(group.tests)})", style="bold")
-        if len(group.tests) > _MAX_TESTS and group.complaints:
-            yield _counted(group.complaints)
-            continue
         for judged in group.tests[:_MAX_TESTS]:
             yield from _test(judged, words.has_baseline(verdict, judged))
         if len(group.tests) > _MAX_TESTS:
             rest = f"and {len(group.tests) - _MAX_TESTS} more, named by: kdevops results {run.id} --format mail"
             yield _indented(Text(rest))
+    if not verdict.troubles:
+        yield from _troubles(run, verdict)
+    yield from _absent(verdict)
     for status, title in ((Status.MISSING, "No result"), (Status.SKIP, "Skipped")):
         yield from _reasons(verdict, status, title)
         if status is Status.MISSING:
@@ -221,6 +238,42 @@ def _reasons(verdict: RunVerdict, status: Status, title: str) -> Iterator[Render
     yield _counted(reasons)
 
 
+def _troubles(run: Run, verdict: RunVerdict) -> Iterator[RenderableType]:
+    """What the kernel reported, each trouble once; of one that nobody knows the tests are named."""
+    found = troubles(verdict)
+    if not found:
+        return
+    yield Text()
+    yield Text(f"The kernel complained while these ran ({under(found)})", style="bold")
+    grid = Table.grid(padding=(0, 0, 0, 2))
+    grid.add_column(justify="right", min_width=3)
+    grid.add_column(overflow="fold")
+    for trouble in found[:_MAX_TESTS]:
+        grid.add_row(str(trouble.times), Text(str(trouble), style="red" if trouble.label == UNKNOWN else ""))
+        if trouble.label == UNKNOWN:
+            names = [clean(str(each.test)) for each in trouble.tests[:_MAX_EXAMPLES]]
+            more = f" and {len(trouble.tests) - _MAX_EXAMPLES} more" if len(trouble.tests) > _MAX_EXAMPLES else ""
+            grid.add_row("", Text(", ".join(names) + more))
+    if rest := len(found[_MAX_TESTS:]):
+        grid.add_row(str(rest), Text(f"more, named by: kdevops results {run.id} --json"))
+    yield Padding(grid, (0, 0, 0, 2))
+
+
+def _absent(verdict: RunVerdict) -> Iterator[RenderableType]:
+    """What the baseline has and the run did not plan; where nothing says why, by name, and what to do about it."""
+    if not verdict.absent:
+        return
+    yield Text()
+    yield Text(f"In the baseline, and not planned ({len(verdict.absent)})", style="bold")
+    yield _counted([(why or "nothing says why", len(tests)) for why, tests in words.absences(verdict)])
+    for test in verdict.lost[:_MAX_TESTS]:
+        yield _indented(Text(clean(str(test)), overflow="fold"))
+    if rest := len(verdict.lost[_MAX_TESTS:]):
+        yield _indented(Text(f"and {rest} more"))
+    if verdict.lost:
+        yield _indented(Text(words.LOST, overflow="fold"))
+
+
 def _names(run: Run, tests: Sequence[Judged], which: str) -> Iterator[RenderableType]:
     """The first of these tests, and how to see the others: `which` is their status or verdict."""
     usual = {Status.FAIL, Status.SKIP, Status.MISSING}
@@ -303,4 +356,16 @@ def _json_test(judged: Judged, arm: Arm | None) -> dict[str, JSON]:
         "guest": clean(outcome.guest),
         "output": clean(outcome.output),
         "oops": words.oops_title(outcome.oops),
+        "reports": [
+            {
+                "kind": each.report.kind,
+                "signature": each.signature,
+                "title": clean(each.report.title),
+                "gates": each.report.gates,
+                "known": each.known,
+                "said": label_of(judged, each),
+            }
+            for each in judged.complaints
+        ],
+        "reports_cut": outcome.reports_cut,
     }

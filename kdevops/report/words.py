@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kdevops.errors import ExitCode
 from kdevops.report.alike import alike
+from kdevops.report.troubles import EXCUSED, KNOWN, OLD, UNKNOWN, troubles, under
 from kdevops.results.baseline import Entry
-from kdevops.results.model import Counts, RunState, Status
+from kdevops.results.model import Counts, RunState, Status, TestId
 from kdevops.results.store import Run
 from kdevops.results.text import clean
-from kdevops.results.verdict import Judged, RunVerdict, Verdict
+from kdevops.results.verdict import NARROWED, Judged, RunVerdict, Verdict
 
 BAD = frozenset({Status.FAIL, Status.CRASH, Status.HANG})
+LOST = "where they are gone for good, take their lines out of the baseline; where they are not wanted, skip them in the lab"
 NO_SERIES = "for a series is two numbers, as in 6.1"
+_MAX_NAMES = 3
+_MAX_NAME = 120
 _OPEN = frozenset({RunState.PLANNED, RunState.RUNNING, RunState.INTERRUPTED})
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Tests that are told of one by one, under a title. `complaints` are of the kernel, and how often it had each."""
+    """Tests that are told of one by one, under a title."""
 
     title: str
     tests: tuple[Judged, ...]
-    complaints: tuple[tuple[str, int], ...] = ()
 
 
 def many(number: int, noun: str) -> str:
@@ -36,6 +39,11 @@ def many(number: int, noun: str) -> str:
 def told(counts: Counts) -> str:
     """Counts as in "12 pass, 1 fail"."""
     return ", ".join(f"{counts[status]} {status}" for status in Status if counts[status])
+
+
+def knows(verdict: RunVerdict) -> bool:
+    """Whether the run was compared with anything at all."""
+    return verdict.arm is not None or any(verdict.compared.values())
 
 
 def oops_title(oops: str) -> str:
@@ -52,38 +60,28 @@ def was(before: Entry | None, arm: Counts | None = None) -> str:
 
 
 def headline(run: Run, verdict: RunVerdict) -> str:
-    """The verdict in one line."""
-    counts, planned = verdict.counts, many(verdict.counts.total, "test")
-    gone = f"{counts[Status.MISSING]} of {planned} {'has' if counts[Status.MISSING] == 1 else 'have'} no result"
-    beside = verdict.arm
-    known = beside is not None or any(verdict.compared.values())
-    lacking = f"run {beside.run.id} of the baseline kernel lacks results" if beside and not beside.complete else ""
-    if verdict.exit_code is ExitCode.REGRESSION and not known:
-        return f"{many(counts.bad, 'test')} of {counts.total} went wrong, and no baseline says that this is known: {told(counts)}"
+    """The verdict in one line, which says no more than the run knows: what ran, and what did not."""
+    planned, lacking = many(verdict.counts.total, "test"), _lacking(verdict)
+    gone = verdict.counts[Status.MISSING]
+    missing = [f"{gone} of {planned} {_has(gone)} no result"] if gone else []
+    claim = f"{_claim(verdict)} {many(verdict.ran, 'test')} that ran ({told(_of_those_that_ran(verdict.counts))})"
     if verdict.exit_code is ExitCode.REGRESSION:
-        parts = [f"Regression: {_gating(verdict)}", "" if verdict.complete else gone, lacking]
-        return "; ".join(part for part in parts if part)
-    if not verdict.ran:
-        return f"Nothing ran: {planned} planned, {told(counts) or 'none'}"
-    if not verdict.complete:
+        missing = [f"{gone} {_has(gone)} no result"] if gone else []
+        parts = [_red(verdict), f"{verdict.ran} of {planned} ran", *missing, *lacking, *_skips(verdict)]
+    elif not verdict.ran:
+        parts = [f"Nothing ran: {planned} planned, {told(verdict.counts) or 'none'}", *lacking]
+    elif missing or lacking:
         word = {RunState.INTERRUPTED: "Interrupted", RunState.RUNNING: "Unfinished"}.get(run.state, "Incomplete")
-        return f"{word}: {gone}; nothing regressed in the others"
-    if lacking:
-        return f"Incomplete: {lacking}; nothing regressed in {planned}: {told(counts)}"
-    if not known:
-        return f"No baseline yet for these {planned}: {told(counts)}"
-    return f"Nothing regressed in {planned}: {told(counts)}"
+        first, *others = [*missing, *lacking]
+        parts = [f"{word}: {first}", *others, claim, *_skips(verdict)]
+    else:
+        parts = [claim[0].upper() + claim[1:], *_skips(verdict)]
+    return "; ".join([*parts, *_beside(verdict)])
 
 
 def groups(verdict: RunVerdict) -> tuple[Group, ...]:
     """Tests that differ from the baseline, worst first; empty groups are left out. Missing ones are told by reason."""
     new_failures = [each for each in verdict.of(Verdict.NEW) if is_bad(each)]
-    as_expected = [
-        each
-        for each in verdict.of(Verdict.OK, Verdict.NEW, Verdict.KNOWN_FAILURE)
-        if each.verdict is not Verdict.NEW or not is_bad(each)
-    ]
-    complaints = [each for each in as_expected if each.outcome.oops and each.outcome.status is not Status.CRASH]
     found: tuple[Group, ...] = (
         Group("Regressed", verdict.of(Verdict.REGRESSED)),
         Group("New and failing", tuple(each for each in new_failures if has_baseline(verdict, each))),
@@ -92,7 +90,6 @@ def groups(verdict: RunVerdict) -> tuple[Group, ...]:
             tuple(each for each in new_failures if not has_baseline(verdict, each)),
         ),
         Group("Suspect: failing, as it did before now and then", verdict.of(Verdict.SUSPECT)),
-        Group("The kernel complained while these ran", tuple(complaints), _titles(complaints)),
         Group("Skipped now", verdict.of(Verdict.SKIPPED_NOW)),
         Group("Fixed", verdict.of(Verdict.FIXED)),
     )
@@ -106,6 +103,14 @@ def by_reason(verdict: RunVerdict, status: Status) -> list[tuple[str, int]]:
     """Why tests ended with this status and how many each, the most frequent first; reasons that are alike are one."""
     reasons = alike((_reason(each), each) for each in verdict.tests if each.outcome.status is status)
     return [(reason, len(tests)) for reason, tests in reasons]
+
+
+def absences(verdict: RunVerdict) -> list[tuple[str, list[TestId]]]:
+    """Why tests that the baseline has were not planned, what nothing explains first, and which."""
+    reasons: dict[str, list[TestId]] = {}
+    for test, why in sorted(verdict.absent.items()):
+        reasons.setdefault(why, []).append(test)
+    return sorted(reasons.items(), key=lambda reason: (bool(reason[0]), -len(reason[1]), reason[0]))
 
 
 def asides(verdict: RunVerdict) -> list[str]:
@@ -142,7 +147,8 @@ def comparison(verdict: RunVerdict) -> str:
 def next_steps(run: Run, verdict: RunVerdict) -> list[tuple[str, str]]:
     """Commands worth typing now, each after what it does."""
     steps: list[tuple[str, str]] = []
-    shown = [each for group in groups(verdict) for each in group.tests if is_bad(each)]
+    shown = [each for trouble in troubles(verdict) if trouble.label == UNKNOWN for each in trouble.tests]
+    shown = [each for group in groups(verdict) for each in group.tests if is_bad(each)] + shown
     if shown:
         steps.append(("see why", f"kdevops results {run.id} --test {_argument(shown[0])}"))
     arm = verdict.arm
@@ -185,7 +191,7 @@ def _acceptable(run: Run, verdict: RunVerdict) -> int | None:
         unknown = any(each.before is None and _answered(each) for each in verdict.tests)
         return verdict.arm.run.id if unknown and verdict.arm.complete else None
     differs = verdict.of(Verdict.NEW, Verdict.FIXED, Verdict.REGRESSED, Verdict.SUSPECT, Verdict.SKIPPED_NOW)
-    return run.id if differs else None
+    return run.id if differs or verdict.troubles else None
 
 
 def _stored(before: Entry) -> str:
@@ -193,10 +199,6 @@ def _stored(before: Entry) -> str:
         return f"was {told(before.counts)}"
     often = f" {many(before.counts.bad, 'time')} in {before.counts.total}" if before.counts[Status.PASS] else ""
     return f"known to fail{often}"
-
-
-def _titles(tests: Iterable[Judged]) -> tuple[tuple[str, int], ...]:
-    return tuple((title, len(same)) for title, same in alike((oops_title(each.outcome.oops), each) for each in tests))
 
 
 def _reason(judged: Judged) -> str:
@@ -209,10 +211,93 @@ def _argument(judged: Judged) -> str:
     return shlex.quote(clean(str(judged.test)))
 
 
-def _gating(verdict: RunVerdict) -> str:
-    regressed = len(verdict.of(Verdict.REGRESSED))
+def _red(verdict: RunVerdict) -> str:
+    """Why the run is red."""
+    found = [each for each in troubles(verdict) if each.label == UNKNOWN]
+    reports = f"{many(len(found), 'kernel report')} under {many(under(found), 'test')}" if found else ""
+    names = _some([each.name for each in found])
+    if knows(verdict):
+        return f"Regression: {', '.join([*_gating(verdict), *([f'{reports}, not known: {names}'] if found else [])])}"
+    bad = any(each.gates for each in verdict.tests)
+    wrong = [f"{many(verdict.counts.bad, 'test')} of {verdict.counts.total} went wrong"] if bad else []
+    what = " and ".join([*wrong, *([reports] if found else [])])
+    text = f"{what}, and no baseline says that this is known: {told(verdict.counts)}"
+    return f"{text}; {names}" if found else text
+
+
+def _gating(verdict: RunVerdict) -> list[str]:
+    regressed = sum(each.gates for each in verdict.of(Verdict.REGRESSED))
     new = sum(each.gates for each in verdict.of(Verdict.NEW))
     parts = [f"{many(regressed, 'test')} got worse"] if regressed else []
     if new:
         parts.append(f"{many(new, 'new test')} {'fails' if new == 1 else 'fail'}")
-    return ", ".join(parts)
+    return parts
+
+
+def _claim(verdict: RunVerdict) -> str:
+    return "nothing regressed in" if knows(verdict) else "no baseline yet for"
+
+
+def _has(number: int) -> str:
+    return "has" if number == 1 else "have"
+
+
+def _lacking(verdict: RunVerdict) -> list[str]:
+    """What else makes the run incomplete."""
+    parts = []
+    if verdict.arm and not verdict.arm.complete:
+        parts.append(f"run {verdict.arm.run.id} of the baseline kernel lacks results")
+    if lost := verdict.lost:
+        was = "was" if len(lost) == 1 else "were"
+        names = _some([test.name for test in lost])
+        parts.append(
+            f"{many(len(lost), 'test')} that the baseline has {was} not planned, and nothing says why: {names}"
+        )
+    return parts
+
+
+def _skips(verdict: RunVerdict) -> list[str]:
+    """What was planned and did not run, though all is well."""
+    left_out = sum(each.left_out for each in verdict.tests)
+    skipped, before = verdict.counts[Status.SKIP] - left_out, len(verdict.of(Verdict.SKIPPED_NOW))
+    ran_before = f", of which {before} ran before" if before else ""
+    return [
+        *([f"{skipped} skipped{ran_before}"] if skipped else []),
+        *([f"{left_out} left out as known to fail"] if left_out else []),
+    ]
+
+
+def _beside(verdict: RunVerdict) -> list[str]:
+    """What nobody knew, what of the baseline was not asked for, and what the kernel said that makes nothing red."""
+    good = [each for each in verdict.of(Verdict.NEW) if not is_bad(each) and not each.arm]
+    parts = [f"{len(good)} new"] if good and knows(verdict) else []
+    return [*parts, *([_of_the_baseline(verdict)] if verdict.absent else []), *_heard(verdict)]
+
+
+def _of_the_baseline(verdict: RunVerdict) -> str:
+    """How many of the tests that the baseline has were planned; the others by name, where the lab leaves them out."""
+    have, known = len(verdict.ever_ran) - len(verdict.absent), len(verdict.ever_ran)
+    chosen = sorted(test.name for test, why in verdict.absent.items() if why and not why.startswith(NARROWED))
+    return f"{have} of the {many(known, 'test')} that the baseline has" + (
+        f", without {_some(chosen)}" if chosen else ""
+    )
+
+
+def _heard(verdict: RunVerdict) -> list[str]:
+    parts = []
+    for label, noun in ((KNOWN, "known kernel report"), (EXCUSED, "kernel report")):
+        if found := [each for each in troubles(verdict) if each.label == label]:
+            where = "known failure" if label == EXCUSED else "test"
+            parts.append(f"{many(len(found), noun)} under {many(under(found), where)}")
+    if old := [each for each in troubles(verdict) if each.label == OLD]:
+        parts.append(f"the kernel complained under {many(under(old), 'test')}")
+    return parts
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
+    return ", ".join(clean(name, _MAX_NAME) for name in names[:_MAX_NAMES]) + more
+
+
+def _of_those_that_ran(counts: Counts) -> Counts:
+    return Counts({status: counts[status] for status in Status if status not in {Status.SKIP, Status.MISSING}})

@@ -28,6 +28,7 @@ from kdevops.results.text import clean
 _HEADER = ("# Runs that are counted in the files of this series; kdevops adds none of them again.",)
 _BEGUN = "begun"
 _LINE = re.compile(r"(?P<mark>[0-9a-f]{16})(?:\s+(?P<text>.*))?", re.ASCII)
+_TOLD = re.compile(rf", lab (?P<lab>.+?)(?:, {_BEGUN})?$")
 
 
 class Accepted(StrEnum):
@@ -55,6 +56,12 @@ def known(directory: Path, series: str, mark: str) -> Accepted:
     if text is None:
         return Accepted.NO
     return Accepted.BEGUN if text.endswith(_BEGUN) else Accepted.YES
+
+
+def labs(directory: Path, series: str) -> frozenset[str]:
+    """The labs whose runs are in the files of a series. Raises UserError as `known` does."""
+    lines = _read(file_of(directory, series))[1].values()
+    return frozenset(match["lab"] for match in map(_TOLD.search, lines) if match)
 
 
 def begin(directory: Path, series: str, mark: str, run: Run) -> None:

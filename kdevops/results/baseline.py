@@ -15,7 +15,7 @@ like a conflict.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -24,8 +24,11 @@ from urllib.parse import quote, unquote
 
 from kdevops.errors import InfrastructureError, UserError
 from kdevops.paths import write_atomic
+from kdevops.results import reports
+from kdevops.results.complaints import signatures
 from kdevops.results.expunges import counts_of
 from kdevops.results.model import Counts, Outcome, Status, TestId
+from kdevops.results.reports import KnownReports
 from kdevops.results.text import clean
 
 _SAFE = "/:!$&'()*+,;@[]^`{}~\"\\-._?"
@@ -68,13 +71,15 @@ class Baseline:
 
     A suite and profile without a file for this series has the one of the nearest older series, which its table names.
     `expunged` has the reasons of tests that are known to fail from elsewhere; a test's own entry goes before it, and it
-    is never written to a file. `ignored` are directories with tables that are of no series.
+    is never written to a file. `ignored` are directories with tables that are of no series. `reports` are the kernel
+    reports that are known, whatever test they are under.
     """
 
     series: str
     tables: Mapping[tuple[str, str], Table] = field(default_factory=dict)
     expunged: Mapping[TestId, str] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
+    reports: KnownReports = field(default_factory=KnownReports)
 
     def table(self, test: TestId) -> Table | None:
         """The table of a test's suite and profile, None when there is none."""
@@ -87,6 +92,16 @@ class Baseline:
             return entry
         note = self.expunged.get(test)
         return None if note is None else Entry(counts_of(note), note=note, expunged=True)
+
+    def ever_ran(self, keys: Collection[tuple[str, str]]) -> frozenset[TestId]:
+        """The tests of these suites and profiles that were seen to run: to pass, fail, crash or hang, not only to skip."""
+        return frozenset(
+            TestId(*key, name)
+            for key in keys
+            if key in self.tables
+            for name, entry in self.tables[key].entries.items()
+            if entry.counts[Status.PASS] or entry.counts.bad
+        )
 
     def with_expunges(self, expunged: Mapping[TestId, str]) -> Baseline:
         """This baseline with tests that expunge lists know to fail, each with the reason."""
@@ -117,12 +132,13 @@ def load(directory: Path, series: str) -> Baseline:
     """
     found, ignored = series_in(directory)
     tables: dict[tuple[str, str], Table] = {}
-    for older in reversed([each for each in found if _numbers(each) <= _numbers(series)]):
+    nearest_first = [each for each in reversed(found) if _numbers(each) <= _numbers(series)]
+    for older in nearest_first:
         for path in sorted((directory / older).glob("*/*.txt")):
             key = (unquote(path.parent.name), unquote(path.stem))
             if key not in tables:
                 tables[key] = parse(_read(path), path=path, series=older)
-    return Baseline(series, tables, ignored=ignored)
+    return Baseline(series, tables, ignored=ignored, reports=reports.load(directory, nearest_first))
 
 
 def series_in(directory: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -175,12 +191,16 @@ def format_table(table: Table) -> str:
     return "".join(f"{line}\n" for line in (*table.header, *lines))
 
 
-def accept(baseline: Baseline, outcomes: Mapping[TestId, Outcome], *, mode: Mode = Mode.MERGE) -> Baseline:
+def accept(
+    baseline: Baseline, outcomes: Mapping[TestId, Outcome], *, mode: Mode = Mode.MERGE, gone: Collection[TestId] = ()
+) -> Baseline:
     """The baseline that takes these outcomes for what is to be expected; `save` writes it.
 
     Tests without an outcome keep their line, `missing` ones count as such, and notes stay. The repeats of a test count
     together, in its line. Where the table comes from an older series, the new one begins with a copy of it, in which the
     tests that ran start counting afresh: what an older kernel did is knowledge to begin with, not evidence about this one.
+    Of those that did not, `gone` are left out: tests that this kernel does not have. What the kernel reported of its own
+    trouble is known from then on, under any test.
     """
     tables = dict(baseline.tables)
     ran: dict[TestId, list[Outcome]] = {}
@@ -191,14 +211,17 @@ def accept(baseline: Baseline, outcomes: Mapping[TestId, Outcome], *, mode: Mode
         key = (test.suite, test.profile)
         before = baseline.tables.get(key, Table(baseline.series))
         afresh = mode is Mode.REPLACE or before.series != baseline.series
-        table = tables.get(key, before)
+        table = tables.get(key) or before
+        if table.series != baseline.series:
+            table = replace(table, entries={n: e for n, e in table.entries.items() if TestId(*key, n) not in gone})
         entry = _updated(before.entries.get(test.name), repeats, afresh=afresh)
         tables[key] = Table(baseline.series, {**table.entries, test.name: entry}, table.header)
-    return Baseline(baseline.series, tables)
+    known = baseline.reports.with_signatures(baseline.series, signatures(outcomes.values()))
+    return Baseline(baseline.series, tables, reports=known)
 
 
 def save(directory: Path, baseline: Baseline) -> tuple[Path, ...]:
-    """Write the tables of the baseline's own series, each file atomically, and return those that changed.
+    """Write the files of the baseline's own series, each atomically, and return those that changed.
 
     Raises InfrastructureError when a file cannot be written.
     """
@@ -214,7 +237,7 @@ def save(directory: Path, baseline: Baseline) -> tuple[Path, ...]:
                 written.append(path)
         except OSError as error:
             raise InfrastructureError(f"the baseline {path} cannot be written: {error.strerror}") from error
-    return tuple(written)
+    return (*written, *reports.save(directory, baseline.reports, baseline.series))
 
 
 def file_of(directory: Path, series: str, suite: str, profile: str) -> Path:

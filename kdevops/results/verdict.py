@@ -29,18 +29,23 @@ once, else a skip, else missing. The cells that can be argued about:
   where: no way of going wrong is new, and a skip loses nothing. What is flaky (F:1/11) is not `fixed` by a pass.
 - A test that was left out on purpose, because it is known to fail, is a `known-failure` though it was skipped.
 
+Two things are judged beside how tests ended. What the kernel reported of its own trouble makes the run red, also under a
+test that passed, unless that is known: see `complaints`. And a test that the baseline saw run, and that was not even
+planned, is `absent`; where nothing says why, the run is incomplete as one with a missing test.
+
 Where the same tests were run on another kernel beside this one, the baseline arm, that counts for more than what is
 stored: see `judge_beside`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from kdevops.errors import ExitCode, InfrastructureError
 from kdevops.results.baseline import Baseline, Entry
+from kdevops.results.complaints import Complaint, complaints, signatures
 from kdevops.results.model import Counts, Outcome, RunState, Status, TestId
 from kdevops.results.store import Run
 
@@ -58,6 +63,8 @@ class Verdict(StrEnum):
     MISSING = "missing"
 
 
+NARROWED = "the run was narrowed"
+"""How the explanation of an absent test begins where the command line asked for other tests."""
 _WORST = (Status.MISSING, Status.SKIP, Status.PASS, Status.FAIL, Status.HANG, Status.CRASH)
 
 
@@ -66,7 +73,7 @@ class Judged:
     """One test of a run, or one of its repeats. `before` is None for a test nobody knows.
 
     `now` counts how all repeats of the test ended, `arm` the same of the baseline arm, None where that did not run it.
-    `gates` says that this one alone makes the run red.
+    `gates` says that how it ended alone makes the run red; `complaints` are what the kernel reported meanwhile.
     """
 
     test: TestId
@@ -76,14 +83,20 @@ class Judged:
     verdict: Verdict
     gates: bool
     arm: Counts | None = None
+    complaints: tuple[Complaint, ...] = ()
+    left_out: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """The baseline arm of an A/B run: the run of the kernel to compare with, and how its tests ended."""
+    """The baseline arm of an A/B run: the run of the kernel to compare with, and how its tests ended.
+
+    `elsewhere` are signatures of what the kernel reported under other tests of that run.
+    """
 
     run: Run
     outcomes: Mapping[TestId, Outcome]
+    elsewhere: frozenset[str] = frozenset()
 
     @property
     def complete(self) -> bool:
@@ -100,7 +113,9 @@ class Arm:
 class RunVerdict:
     """What a whole run says. `series` is that of its kernel; `compared` has the series each suite's table came from.
 
-    `ignored` are directories of the baseline that are of no series.
+    `ignored` are directories of the baseline that are of no series. `ever_ran` are the tests that the baseline saw run, or
+    has, of the suites and profiles of the run; `absent` those of them that were not planned, each with what explains that, ""
+    where nothing does.
     """
 
     tests: tuple[Judged, ...]
@@ -108,6 +123,8 @@ class RunVerdict:
     compared: Mapping[tuple[str, str], str | None]
     arm: Arm | None = None
     ignored: tuple[str, ...] = ()
+    ever_ran: frozenset[TestId] = frozenset()
+    absent: Mapping[TestId, str] = field(default_factory=dict)
 
     @property
     def counts(self) -> Counts:
@@ -125,14 +142,24 @@ class RunVerdict:
         return self.counts[Status.MISSING] == 0
 
     @property
+    def lost(self) -> tuple[TestId, ...]:
+        """The tests that the baseline saw run, that were not planned, and of which nothing says why."""
+        return tuple(sorted(test for test, why in self.absent.items() if not why))
+
+    @property
+    def troubles(self) -> frozenset[str]:
+        """Signatures of what the kernel reported of its own trouble and nobody knows."""
+        return frozenset(each.signature for test in self.tests for each in test.complaints if each.gates)
+
+    @property
     def exit_code(self) -> ExitCode:
-        """OK only when nothing gates, nothing is missing (in the baseline arm neither) and something ran.
+        """OK only when nothing gates, nothing is missing (in the baseline arm neither), nothing was lost and something ran.
 
         A regression outweighs incompleteness.
         """
-        if any(each.gates for each in self.tests):
+        if any(each.gates for each in self.tests) or self.troubles:
             return ExitCode.REGRESSION
-        whole = self.complete and (self.arm is None or self.arm.complete)
+        whole = self.complete and (self.arm is None or self.arm.complete) and not self.lost
         return ExitCode.OK if whole and self.ran else ExitCode.INCOMPLETE
 
     def of(self, *verdicts: Verdict) -> tuple[Judged, ...]:
@@ -190,25 +217,41 @@ def judge_run(
     *,
     left_out: Collection[TestId] = (),
     arm: Arm | None = None,
+    asked: Collection[tuple[str, str]] = (),
+    had: Collection[TestId] = (),
+    explain: Callable[[TestId], str] = lambda _: "",
 ) -> RunVerdict:
     """Judge every planned test; one without an outcome yet is missing.
 
     `left_out` are tests that were not run because they are known to fail; their status is skip. `arm` is the run on
-    the baseline kernel beside this one. Raises InfrastructureError when the numbers do not add up: an outcome that
-    nobody planned, a test planned twice.
+    the baseline kernel beside this one. `asked` are suites and profiles that were asked for, over those that are
+    planned; `had` are tests that only the baseline kernel has. `explain` tells why a test that the baseline saw run, or
+    has, was not planned, "" where nothing says so. Raises InfrastructureError when the numbers do not add up: an outcome
+    that nobody planned, a test planned twice.
     """
     now = _by_test({test: outcomes[test].status if test in outcomes else Status.MISSING for test in planned})
     beside = _by_test({test: outcome.status for test, outcome in arm.outcomes.items()}) if arm else {}
+    known = frozenset(baseline.reports.notes)
+    if arm:
+        known |= arm.elsewhere | signatures(arm.outcomes.values())
     tests = tuple(
         _judge_test(
-            test, outcomes.get(test), now[test.plain], baseline, beside.get(test.plain), left_out=test in left_out
+            test,
+            outcomes.get(test),
+            now[test.plain],
+            baseline,
+            beside.get(test.plain),
+            known,
+            left_out=test in left_out,
         )
         for test in planned
     )
     tables = {(test.suite, test.profile): baseline.table(test) for test in planned}
     compared = {key: table.series if table else None for key, table in tables.items()}
+    ever_ran = baseline.ever_ran({*tables, *asked}) | (beside.keys() & now.keys()) | frozenset(had)
+    absent = {test: explain(test) for test in ever_ran - {test.plain for test in planned}}
     _check_sum(planned, outcomes, (each.outcome.status for each in tests))
-    return RunVerdict(tests, baseline.series, compared, arm, baseline.ignored)
+    return RunVerdict(tests, baseline.series, compared, arm, baseline.ignored, ever_ran, absent)
 
 
 def _answer(arm: Counts, now: Counts) -> Counts:
@@ -236,18 +279,27 @@ def _judge_bad(before: Counts | None, now: Counts) -> Verdict:
 
 
 def _judge_test(
-    test: TestId, outcome: Outcome | None, now: Counts, baseline: Baseline, arm: Counts | None, *, left_out: bool
+    test: TestId,
+    outcome: Outcome | None,
+    now: Counts,
+    baseline: Baseline,
+    arm: Counts | None,
+    known: Collection[str],
+    *,
+    left_out: bool,
 ) -> Judged:
     outcome = outcome or Outcome(Status.MISSING, reason="no result yet")
     before = baseline.entry(test)
     verdict = judge_beside(before, arm, now)
     if outcome.status is Status.MISSING:
         verdict = Verdict.MISSING
-    elif outcome.status is Status.SKIP and left_out:
+    elif left_out and outcome.status is Status.SKIP:
         verdict = Verdict.KNOWN_FAILURE
     bad = Counts.of([outcome.status]).bad > 0
     gates = bad and verdict in {Verdict.REGRESSED, Verdict.NEW}
-    return Judged(test, outcome, before, now, verdict, gates, arm)
+    reported = complaints(outcome, known, excused=bad and before is not None and before.expunged)
+    skipped = left_out and outcome.status is Status.SKIP
+    return Judged(test, outcome, before, now, verdict, gates, arm, reported, left_out=skipped)
 
 
 def _check_sum(planned: Sequence[TestId], outcomes: Mapping[TestId, Outcome], statuses: Iterable[Status]) -> None:

@@ -20,9 +20,11 @@ from kdevops.lab.model import DEV, Lab
 from kdevops.lab.vagrant import Vagrant
 from kdevops.progress import Confirm, Report, ask_nobody, silent
 from kdevops.providers.base import GuestStatus
+from kdevops.results.baseline import series_of
 from kdevops.results.events import Note
 from kdevops.results.store import PlannedRow, Store
 from kdevops.run import hand, session
+from kdevops.run.absent import arms_records
 from kdevops.run.build import build_kernel, first_error
 from kdevops.run.covered import covering
 from kdevops.run.lock import lab_lock
@@ -61,10 +63,17 @@ async def start(
         )
         _tell_apart(first, second, before, under_test, watcher)
         rows = _common(first.rows, second.rows, watcher)
+        here = {row.id for row in second.rows}
+        records = arms_records(
+            first.record,
+            second.record,
+            (row.id for row in first.rows if row.id not in here),
+            series_of(first.built.artifact.release),
+        )
         old = None if fresh_baseline else covering(store, before, rows, first.record)
         with store.together():
-            beside = old.id if old else store.create_run(before.name, rows, first.record)
-            run_id = store.create_run(under_test.name, second.rows, {**second.record, COMPARED_WITH: beside})
+            beside = old.id if old else store.create_run(before.name, rows, records[0])
+            run_id = store.create_run(under_test.name, second.rows, {**records[1], COMPARED_WITH: beside})
         if old:
             watcher.handle(
                 Note(

@@ -20,7 +20,7 @@ def narrowed(rows: Sequence[PlannedRow], patterns: Sequence[str]) -> list[Planne
     """
     chosen: set[TestId] = set()
     for pattern in patterns:
-        fitting = [row.id for row in rows if _fits(row.id, pattern)]
+        fitting = [row.id for row in rows if fits(row.id, pattern)]
         if not fitting:
             names = {name for row in rows for name in (str(row.id.plain), row.id.plain.name)}
             raise UserError(f"no planned test fits {pattern}{nearest(pattern, sorted(names))}")
@@ -65,7 +65,8 @@ def told(tests: Collection[TestId], limit: int = 5) -> str:
     return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")
 
 
-def _fits(test: TestId, pattern: str) -> bool:
+def fits(test: TestId, pattern: str) -> bool:
+    """Whether a glob fits the whole name of a test or the end of it, its plain name or that of a repeat."""
     return any(
         fnmatchcase(text[start:], pattern)
         for text in {str(test), str(test.plain)}

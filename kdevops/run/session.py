@@ -13,10 +13,12 @@ from kdevops.lab.model import Lab
 from kdevops.progress import Progress
 from kdevops.providers.base import Provider
 from kdevops.results import baseline
+from kdevops.results.complaints import signatures
 from kdevops.results.events import GuestChanged, Note, RunEvent
 from kdevops.results.model import Outcome, TestId
 from kdevops.results.store import JSON, PlannedRow, Run, Store
 from kdevops.results.verdict import Arm, RunVerdict, judge_run
+from kdevops.run.absent import asked_for, asked_record, explaining, only_beside
 from kdevops.run.build import Built, build
 from kdevops.run.guests import foresee, provider_for
 from kdevops.run.hand import servers_for, write_access
@@ -101,11 +103,13 @@ async def prepare(
     provider = await provider_for(lab, places, built, watcher.handle, watcher.confirm)
     rows = narrowed(plan(built, store, lab, loaded.baseline, provider.factor), only)
     record = record_of(loaded, built)
+    absent: frozenset[TestId] = frozenset()
     if failed is not None:
         rows, absent = among(rows, failed)
         record["failures_of"] = failures_of
         if absent:
             watcher.handle(Note(f"went wrong in run {failures_of} and not planned now: {told(absent)}"))
+    record |= asked_record(built.suites, only, failures_of, absent)
     return Prepared(built, provider, rows, record)
 
 
@@ -159,6 +163,9 @@ def judge(store: Store, run: Run) -> RunVerdict:
         known.with_expunges(expunged(run)),
         left_out=left_out(run, planned),
         arm=_arm(store, run, planned),
+        asked=asked_for(run),
+        had=only_beside(run),
+        explain=explaining(run, planned, known),
     )
 
 
@@ -167,8 +174,9 @@ def _arm(store: Store, run: Run, planned: Collection[TestId]) -> Arm | None:
     beside = compared_with(run)
     if beside is None:
         return None
-    tests = frozenset(planned)
-    return Arm(store.run(beside), {test: outcome for test, outcome in store.outcomes(beside).items() if test in tests})
+    tests, outcomes = frozenset(planned), store.outcomes(beside)
+    of_both = {test: outcome for test, outcome in outcomes.items() if test in tests}
+    return Arm(store.run(beside), of_both, signatures(outcomes.values()))
 
 
 async def carry_out(

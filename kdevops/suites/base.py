@@ -7,7 +7,7 @@ providers: the guest is an ssh target.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
@@ -80,6 +80,15 @@ class PreparedSuite(Protocol):
     @property
     def record(self) -> Mapping[str, str]:
         """What it takes to prepare the same again: commits, hashes, versions."""
+
+
+@runtime_checkable
+class ChoosySuite(PreparedSuite, Protocol):
+    """A suite whose lab chooses from a catalogue by more than names, so that only the suite knows what it passed over."""
+
+    @property
+    def passed_over(self) -> Collection[str]:
+        """Names of tests that are there to be chosen, and that are not run with each of the profiles."""
 
 
 @runtime_checkable

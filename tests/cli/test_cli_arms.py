@@ -103,7 +103,7 @@ def test_results_of_a_run_are_told_beside_its_baseline_arm(capsys: pytest.Captur
     assert main(["results", "2"]) == 1
     out = capsys.readouterr().out
     assert out.startswith(
-        "Regression: 1 test got worse\nrun 2 of lab ab-dev, kernel 6.1.11\ncompared with run 1 of lab ab;"
+        "Regression: 1 test got worse; 1 of 1 test ran\nrun 2 of lab ab-dev, kernel 6.1.11\ncompared with run 1 of lab ab;"
     )
     assert main(["results", "2", "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["arms"]["baseline"]["run"] == 1

@@ -63,7 +63,9 @@ ENDED = {
     ("ext4_1k", "generic/002"): Outcome(S.FAIL, 2.0, "_check_dmesg: something found in dmesg"),
 }
 EXPECTED = """\
-Regression: 1 test got worse, 2 new tests fail
+Regression: 1 test got worse, 2 new tests fail; 10 of 13 tests ran; 2
+skipped; 1 left out as known to fail; 5 new; the kernel complained under
+2 tests
 compared with the baseline of 6.6; none for fstests/ext4_1k
 
 Kernel:  6.6.12+,
@@ -108,7 +110,7 @@ What went wrong:
     1  fail: output mismatch
        xfs_crc generic/388 (was 9 pass, 3 fail)
 
-The kernel complained while 2 tests ran that did not fail:
+The kernel complained while 2 tests ran:
     2  WARNING: CPU: … PID: … at fs/xfs/xfs_a.c:12
        xfs_crc generic/002, xfs_crc generic/003
 

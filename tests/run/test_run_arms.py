@@ -182,7 +182,9 @@ def test_what_nobody_said_only_chooses_tests_has_the_baseline_run_anew(
 
     with monkeypatch.context() as patch:
         patch.setattr(session, "record_of", with_more)
-        assert bench.start(lab()).run.record["compared_with"] == 3, "the store does not say what these options make of it"
+        assert bench.start(lab()).run.record["compared_with"] == 3, (
+            "the store does not say what these options make of it"
+        )
         assert bench.start(lab()).run.record["compared_with"] == 3
     assert bench.start(lab()).run.record["compared_with"] == 1
 

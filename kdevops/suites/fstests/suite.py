@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -147,7 +147,10 @@ class FstestsSuite:
             configs[name] = texts[profile.fs]
         in_order = "exact-order" in (built.directory / "check").read_text(errors="replace")
         made = {name: as_made(profile) for name, profile in profiles.items()}
-        return PreparedFstests(built, tuple(planned), configs, remote, exact_order=in_order, made=made)
+        passed_over = _passed_over(tests.tests, planned, profiles)
+        return PreparedFstests(
+            built, tuple(planned), configs, remote, exact_order=in_order, made=made, passed_over=passed_over
+        )
 
 
 @dataclass(frozen=True)
@@ -155,6 +158,7 @@ class PreparedFstests:
     """fstests, built, with every test that will be run.
 
     `configs` has the configuration that is for one profile alone; `made` says how each makes and mounts its file system.
+    `passed_over` are tests of the tree that are not run with each profile.
     """
 
     built: BuiltFstests
@@ -164,6 +168,7 @@ class PreparedFstests:
     exact_order: bool = True
     made: Mapping[str, str] = field(default_factory=dict)
     name: str = SUITE
+    passed_over: tuple[str, ...] = ()
 
     @property
     def record(self) -> Mapping[str, str]:
@@ -210,3 +215,8 @@ class PreparedFstests:
     def reconcile(self, directory: Path, told: Mapping[TestId, Outcome]) -> Sequence[str]:
         """Where check.time, check.log and result.xml contradict what `check` printed."""
         return reconcile(directory, told)
+
+
+def _passed_over(names: Iterable[str], planned: Iterable[PlannedTest], profiles: Collection[str]) -> tuple[str, ...]:
+    chosen = {(test.id.profile, test.id.plain.name) for test in planned}
+    return tuple(name for name in names if any((profile, name) not in chosen for profile in profiles))

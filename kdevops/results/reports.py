@@ -1,0 +1,137 @@
+"""Kernel reports that a baseline knows: a text file of each series, made for `git diff` and `git merge`.
+
+`<directory>/6.1/reports.txt` begins with any number of comment lines, then has one signature a line, sorted:
+
+    KASAN: slab-out-of-bounds in foo
+    WARNING in xfs_bar  # https://…, fixed in 6.1.200
+
+A report with one of these signatures makes no run red, whatever test it is under. No line counts anything, so two people's
+additions merge to both of them, and a signature that both added is one. A note may stand behind a "#". In a signature `%`,
+`#` and whatever is not ASCII are percent-escaped as in a URL, and so is what would make its line begin like a conflict.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+from kdevops.errors import InfrastructureError, UserError
+from kdevops.paths import write_atomic
+from kdevops.results.text import clean
+
+HEADER = (
+    "# Kernel reports that are known: a run in which the kernel makes one of them is not red for it.",
+    "# Take a line out, and it counts again.",
+)
+_SAFE = " !\"$&'()*+,-./:;<=>?@[\\]^_`{|}~"
+_CONFLICT = re.compile(r"(<{7}|={7}|>{7}|\|{7})( |$)")
+_LIKE_A_CONFLICT = {character: quote(character) for character in "<=>|"}
+
+
+@dataclass(frozen=True, slots=True)
+class KnownReports:
+    """The signatures that are known, each with its note, and the comment lines above them.
+
+    `series` is where the file was found, "" where there is none for the series or an older one.
+    """
+
+    series: str = ""
+    notes: Mapping[str, str] = field(default_factory=dict)
+    header: tuple[str, ...] = ()
+
+    def with_signatures(self, series: str, signatures: Iterable[str]) -> KnownReports:
+        """These and what is known already, for a file of `series`; the same where there is nothing to add."""
+        new = {signature: "" for signature in signatures if signature not in self.notes}
+        if not new:
+            return self
+        return replace(self, series=series, notes={**self.notes, **new}, header=self.header or HEADER)
+
+
+def file_of(directory: Path, series: str) -> Path:
+    """The file of a series of the baseline `directory`."""
+    return directory / series / "reports.txt"
+
+
+def load(directory: Path, series: Sequence[str]) -> KnownReports:
+    """What `directory` knows: the file of the first of these series that has one, so the nearest goes first.
+
+    Raises UserError, with file and line, for a file that cannot be read or parsed.
+    """
+    for each in series:
+        path = file_of(directory, each)
+        try:
+            return parse(path.read_text(encoding="utf-8"), path=path, series=each)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise UserError(f"the baseline {path} cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise UserError(f"the baseline {path} is not UTF-8 text (byte {error.start})") from error
+    return KnownReports()
+
+
+def parse(text: str, *, path: Path, series: str) -> KnownReports:
+    """The signatures in a file's text. Raises UserError naming `path` and the line of whatever is wrong."""
+    header: list[str] = []
+    notes: dict[str, list[str]] = {}
+    for number, line in enumerate(text.split("\n"), start=1):
+        line = line.strip()
+        where = f"{path}:{number}"
+        if _CONFLICT.match(line):
+            raise UserError(
+                f"{where}: an unresolved git conflict: {clean(line, 80)}",
+                hint="keep the lines of both sides and remove the markers",
+            )
+        name, _, note = line.partition("#")
+        if signature := clean(unquote(name)):
+            said = notes.setdefault(signature, [])
+            said += [note] if (note := clean(note)) and note not in said else []
+        elif line.startswith("#"):
+            if notes:
+                raise UserError(
+                    f"{where}: a comment among the signatures, which sorting would tear from its place",
+                    hint="put it above the first one, or behind one as its note",
+                )
+            header.append(line)
+        elif line:
+            raise UserError(
+                f"{where}: not a kernel report's signature: {clean(line, 80)}",
+                hint="it looks like `WARNING in xfs_bar  # note`",
+            )
+    return KnownReports(series, {name: "; ".join(said) for name, said in notes.items()}, tuple(header))
+
+
+def format_reports(known: KnownReports) -> str:
+    """The text of a file; `parse` gives the signatures back."""
+    return "".join(f"{line}\n" for line in (*known.header, *lines_of(known)))
+
+
+def lines_of(known: KnownReports) -> list[str]:
+    """The lines of the signatures, sorted."""
+    return sorted(escape(each) + (f"  # {clean(note)}" if clean(note) else "") for each, note in known.notes.items())
+
+
+def save(directory: Path, known: KnownReports, series: str) -> tuple[Path, ...]:
+    """Write what is known for `series`, atomically, and return the file if it changed.
+
+    Nothing is written of what an older series knows. Raises InfrastructureError when the file cannot be written.
+    """
+    if known.series != series:
+        return ()
+    path, text = file_of(directory, series), format_reports(known)
+    try:
+        if path.exists() and path.read_bytes() == text.encode():
+            return ()
+        write_atomic(path, text)
+    except OSError as error:
+        raise InfrastructureError(f"the baseline {path} cannot be written: {error.strerror}") from error
+    return (path,)
+
+
+def escape(signature: str) -> str:
+    """A signature as it stands in a file."""
+    text = quote(clean(signature), safe=_SAFE)
+    return _LIKE_A_CONFLICT.get(text[:1], text[:1]) + text[1:]
