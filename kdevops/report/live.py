@@ -19,6 +19,7 @@ from rich.text import Text
 from kdevops.progress import Confirm, Progress, ask_nobody
 from kdevops.report.board import Board
 from kdevops.report.summary import STYLES
+from kdevops.report.troubles import brief
 from kdevops.results.events import GuestChanged, Note, RunEvent, TestEnded, TestStarted
 from kdevops.results.model import Outcome, Status, TestId
 from kdevops.results.store import PlannedRow
@@ -133,7 +134,7 @@ class Display:
         line.append(f" {clean(str(event.test))}  {duration(outcome.seconds)}")
         if outcome.status is not Status.PASS and outcome.reason:
             line.append(f"  {clean(outcome.reason)}")
-        if told := _kernel_reports(outcome):
+        if told := brief(outcome):
             line.append(f"  {told}", "red")
         return line
 
@@ -174,15 +175,6 @@ class _Picture(Live):
 
     def refresh(self) -> None:
         self._display._safely(super().refresh)
-
-
-def _kernel_reports(outcome: Outcome) -> str:
-    """What the kernel reported of its own trouble while a test ran, in a few words; what ended it, its reason tells."""
-    titles = [clean(each.title or each.signature) for each in outcome.reports if each.gates]
-    if not titles or outcome.status in {Status.CRASH, Status.HANG}:
-        return ""
-    more = len(titles) - 1 + outcome.reports_cut
-    return f"kernel: {titles[0]}" + (f" and {more} more" if more else "")
 
 
 def duration(seconds: float) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from kdevops.report.troubles import brief
 from kdevops.report.words import BAD
 from kdevops.results.model import Outcome, Status, TestId
 from kdevops.results.text import clean
@@ -48,7 +49,8 @@ def line(test: TestId, outcome: Outcome) -> str:
     told = f"{test}: {outcome.status}"
     if outcome.status not in {Status.SKIP, Status.MISSING}:
         told += f" after {outcome.seconds:.1f} s"
-    return clean(told + (f", {outcome.reason}" if outcome.reason else ""))
+    parts = [told, *filter(None, [outcome.reason, brief(outcome)])]
+    return clean(", ".join(parts))
 
 
 def listed(tests: Mapping[TestId, Outcome]) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from kdevops.report.alike import alike
 from kdevops.results.complaints import Complaint
-from kdevops.results.model import Status
+from kdevops.results.model import Outcome, Status
 from kdevops.results.text import clean
 from kdevops.results.verdict import Judged, RunVerdict
 
@@ -62,6 +62,15 @@ def label_of(judged: Judged, complaint: Complaint) -> str | None:
 def under(found: Sequence[Trouble]) -> int:
     """How many tests these troubles were reported under."""
     return len({each.test for trouble in found for each in trouble.tests})
+
+
+def brief(outcome: Outcome) -> str:
+    """What the kernel reported of its own trouble while a test ran, for its line; what ended it, its reason tells."""
+    titles = [clean(each.title or each.signature) for each in outcome.reports if each.gates]
+    if not titles or outcome.status in _ENDS:
+        return ""
+    more = len(titles) - 1 + outcome.reports_cut
+    return f"kernel: {titles[0]}" + (f" and {more} more" if more else "")
 
 
 def lines(judged: Judged) -> Iterator[str]:

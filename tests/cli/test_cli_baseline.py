@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from kdevops import paths
 from kdevops.__main__ import main
 from kdevops.errors import InfrastructureError
 from kdevops.results import baseline as files
-from kdevops.results.model import Outcome, Status, TestId
+from kdevops.results.model import KernelReport, Outcome, Status, TestId
 from kdevops.results.store import PlannedRow, Store
 from kdevops.run.places import Places
 
@@ -118,6 +119,49 @@ def test_what_was_cut_short_is_never_added_to(
     told(capsys, "baseline", "accept", "1", "--replace")
     assert TABLE.read_text() == "a  pass=1  0.0s\n"
     assert "accepted already" in told(capsys, "baseline", "accept", "1")
+
+
+REPORTS = Path("baselines/6.1/reports.txt")
+KASAN = KernelReport("kasan", "KASAN: use-after-free in foo", "BUG: KASAN: use-after-free in foo+0x1", True, "BUG")
+NOTICE = KernelReport("ext4 error", "EXT4-fs error", "EXT4-fs error (device vdb)", False, "EXT4")
+
+
+def test_what_the_kernel_reported_is_red_until_it_is_accepted(capsys: pytest.CaptureFixture[str]) -> None:
+    lab_here()
+    stored({"a": Outcome(S.PASS, reports=(KASAN, NOTICE))})
+    assert main(["results", "1"]) == 1
+    assert "no baseline says that this is known: 1 pass; KASAN: use-after-free in foo" in capsys.readouterr().out
+    difference = told(capsys, "baseline", "diff", "1")
+    assert f"+++ {REPORTS.absolute()}\n" in difference
+    assert "+KASAN: use-after-free in foo\n" in difference
+    assert not REPORTS.exists()
+    assert f"{REPORTS.absolute()} written\n" in told(capsys, "baseline", "accept", "1")
+    assert REPORTS.read_text().splitlines()[-1] == "KASAN: use-after-free in foo"
+    assert "EXT4" not in REPORTS.read_text()
+    out = told(capsys, "results", "1")
+    assert out.startswith("Nothing regressed in 1 test that ran (1 pass); 1 known kernel report under 1 test\n")
+    assert "  KASAN: use-after-free in foo: known\n" in out
+    shown = told(capsys, "baseline", "show")
+    assert "6.1: 1 kernel report\n  KASAN: use-after-free in foo\n" in shown
+    assert json.loads(told(capsys, "baseline", "show", "--json"))[-1] == {
+        "series": "6.1",
+        "report": "KASAN: use-after-free in foo",
+        "note": "",
+    }
+    stored({"a": Outcome(S.PASS, reports=(replace(KASAN, signature="KASAN: use-after-free in bar"),))})
+    assert main(["results", "2"]) == 1
+    assert capsys.readouterr().out.startswith(
+        "Regression: 1 kernel report under 1 test, not known: KASAN: use-after-fre"
+    )
+
+
+def test_a_merge_of_known_reports_that_was_left_unresolved_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    stored({"a": Outcome(S.PASS)})
+    REPORTS.parent.mkdir(parents=True)
+    REPORTS.write_text("a\n<<<<<<< HEAD\nb\n=======\nc\n>>>>>>> x\n")
+    error = told(capsys, "results", "1", code=2)
+    assert "reports.txt:2: an unresolved git conflict" in error
+    assert "keep the lines of both sides" in error
 
 
 def test_a_run_without_any_result_leaves_nothing(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,8 @@ from fakefstests import make_tree
 from kdevops.errors import UserError
 from kdevops.lab.model import Lab
 from kdevops.progress import silent
-from kdevops.suites.base import KernelBuild
+from kdevops.run.absent import asked_record
+from kdevops.suites.base import ChoosySuite, KernelBuild
 from kdevops.suites.fstests import suite
 from kdevops.suites.fstests.build import BuiltFstests
 from kdevops.suites.fstests.suite import FstestsSuite, PreparedFstests
@@ -66,3 +67,13 @@ def test_the_kernel_of_a_distribution_fails_what_that_distribution_is_known_to_f
     }.items():
         prepared = prepare(fstests, kernel(distribution=distribution), tmp_path)
         assert [test.known for test in prepared.tests] == known
+
+
+def test_what_the_lab_does_not_choose_of_the_tree_is_told_from_what_the_tree_lacks(tree: Path, tmp_path: Path) -> None:
+    everything = {test.id.plain.name for test in prepare(suite_of(tree, groups=["all"]), kernel(), tmp_path).tests}
+    prepared = prepare(suite_of(tree, tests=["generic/001"], count=2), kernel(), tmp_path)
+    assert isinstance(prepared, ChoosySuite)
+    assert everything - {"generic/001"} <= set(prepared.passed_over)
+    assert "generic/001" not in prepared.passed_over
+    assert asked_record([prepared], [], None)["passed_over"] == {"fstests": list(prepared.passed_over)}
+    assert "passed_over" not in prepared.record, "another choice is no other suite"
