@@ -32,7 +32,9 @@ log = logging.getLogger(__name__)
 MAX_OUTPUT = 4 << 20
 """Bytes kept of each stream of a command; the beginning is dropped, because errors stand at the end."""
 MAX_LINE = 16 << 10
-"""Bytes of one line handed to `on_line`; a longer one is cut."""
+"""Bytes of one line handed to `on_line`; a longer one is divided at its carriage returns, and its parts are cut."""
+CUT = " [kdevops: the line is cut here]"
+"""What a line that was cut ends in."""
 MAX_LOG = 256 << 20
 """Bytes of each stream copied to `log_to`; what a guest says must not fill the disk."""
 _KILL_GRACE = 1.0
@@ -184,6 +186,7 @@ class _Stream:
     ) -> None:
         self._kept = bytearray()
         self._line = bytearray()
+        self._cut = False
         self._on_line = on_line
         self._on_bytes = on_bytes
         self._sink = sink
@@ -202,7 +205,7 @@ class _Stream:
             if self._on_line:
                 self._split(chunk)
         if self._line and self._on_line:
-            self._on_line(self._line.decode(errors="replace"))
+            self._hand_out(self._line)
 
     def _copy(self, chunk: bytes, sink: BinaryIO) -> None:
         part = chunk[: self._log_room]
@@ -214,9 +217,28 @@ class _Stream:
         assert self._on_line
         *lines, rest = chunk.split(b"\n")
         for line in lines:
-            self._on_line((self._line + line[:MAX_LINE])[:MAX_LINE].decode(errors="replace").rstrip("\r"))
+            self._extend(line)
+            self._hand_out(self._line)
             self._line.clear()
-        self._line += rest[: max(0, MAX_LINE - len(self._line))]
+        self._extend(rest)
+
+    def _extend(self, part: bytes) -> None:
+        """Add to the line that is under way; what does not fit any more goes out, up to its last carriage return."""
+        self._line += part
+        if len(self._line) > MAX_LINE:
+            # Progress that is printed over and over in one line must not hide what comes after it. A last carriage
+            # return may be half of a line end.
+            *whole, last = self._line[:-1].split(b"\r")
+            for each in whole:
+                self._hand_out(each)
+            self._cut = self._cut or len(last) > MAX_LINE
+            self._line = last[:MAX_LINE] + self._line[-1:]
+
+    def _hand_out(self, line: bytearray) -> None:
+        assert self._on_line
+        text = line[:MAX_LINE].decode(errors="replace").rstrip("\r")
+        self._on_line(text + CUT if self._cut or len(line) > MAX_LINE else text)
+        self._cut = False
 
     def text(self) -> str:
         return bytes(self._kept[-MAX_OUTPUT:]).decode(errors="replace")

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from kdevops import process
 from kdevops.errors import CommandError, InfrastructureError
-from kdevops.process import MAX_LINE, MAX_OUTPUT, Completed, describe_exit, failure, run, run_sync
+from kdevops.process import CUT, MAX_LINE, MAX_OUTPUT, Completed, describe_exit, failure, run, run_sync
 
 TREE = 'trap "" TERM; sleep 300 & echo $! > "$1"; {then}'
 """A shell with a child; the child's process id goes to a file. The trap is inherited, so only SIGKILL ends either."""
@@ -282,10 +282,27 @@ def test_binary_garbage_is_text() -> None:
     assert lines == ["\ufffd\0\x1b[31m", "\ufffdrest"]
 
 
+@pytest.mark.parametrize("chunk", [1, 7, 4096, 1 << 16])
+def test_a_long_line_is_divided_at_its_carriage_returns(chunk: int) -> None:
+    """Fed in pieces of any size, also such as end between the two characters of a line end."""
+    lines: list[str] = []
+    stream = process._Stream(lines.append, None)
+    long = b"a" * (MAX_LINE + 10)
+    data = b"50%\r\n" + b"x\r" * 9000 + b"not ok 1\r\n" + long + b"\rnot ok 2\r\n" + b"short\r\n"
+    for start in range(0, len(data), chunk):
+        stream._split(data[start : start + chunk])
+    assert lines[0] == "50%"
+    assert "".join(lines[1 : lines.index("short")]).replace("\r", "") == (
+        "x" * 9000 + "not ok 1" + "a" * MAX_LINE + CUT + "not ok 2"
+    )
+    assert [line.split("\r")[-1] for line in lines if "not ok" in line] == ["not ok 1", "not ok 2"]
+    assert max(map(len, lines)) <= MAX_LINE + len(CUT)
+
+
 def test_a_line_without_end_is_cut() -> None:
     lines: list[str] = []
     asyncio.run(run(sh("head -c 1M /dev/zero | tr '\\0' a; echo; echo b"), on_line=lines.append))
-    assert lines == ["a" * MAX_LINE, "b"]
+    assert lines == ["a" * MAX_LINE + CUT, "b"]
 
 
 @given(st.binary(max_size=300), st.lists(st.integers(1, 50), max_size=20))
