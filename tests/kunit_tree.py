@@ -55,9 +55,16 @@ class KernelParser:
 
     def statuses(self, text: str) -> list[Any]:
         """What it makes of a log: (name, status in lower case, the same of what is nested), in order."""
+        return _shape(self._read(text).subtests)
+
+    def status(self, text: str) -> str:
+        """What it says of the whole log, in lower case."""
+        return str(self._read(text).status.name.lower())
+
+    def _read(self, text: str) -> Any:
         with contextlib.redirect_stdout(io.StringIO()) as said:
             self._module.stdout._output = said
-            return _shape(self._module.parse_run_tests(text.splitlines()).subtests)
+            return self._module.parse_run_tests(text.splitlines())
 
 
 def _shape(tests: list[Any]) -> list[Any]:

@@ -60,6 +60,11 @@ def begins(text: str, reach: int) -> list[int]:
     return [0, *(match.end() for match in _WITHIN.finditer(text, 0, reach))]
 
 
+def is_stamped(line: str) -> bool:
+    """Whether the kernel put the time before a console line."""
+    return bool(_STAMP.match(_UNPRINTABLE.sub("", strip_prefix(line[:MAX_LINE]))))
+
+
 def first_boot(lines: Sequence[str]) -> list[str]:
     """The console lines of the first kernel that starts in them, up to where the next one does; all where none starts.
 

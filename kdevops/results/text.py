@@ -34,8 +34,13 @@ def clean(text: str, limit: int | None = None, *, lines: bool = False) -> str:
     return text
 
 
+def without_escapes(text: str) -> str:
+    """`text` without escape sequences; all else, control characters too, is left as it is."""
+    return _ESCAPES.sub("", text)
+
+
 def _printed(text: str, *, lines: bool) -> str:
-    text = _ESCAPES.sub("", text)
+    text = without_escapes(text)
     if lines:
         return "".join(_printable(character, keep="\n") for character in text.replace("\r\n", "\n"))
     return "".join(_printable(character) for character in text)

@@ -34,7 +34,8 @@ class Account:
     `faults` are what makes the account a failure whatever its results say (planned tests without a result, bail out);
     `notes` are oddities that do not (numbers out of order). `in_flight` is the path of the test that was begun and
     never ended, "" when all ended. `dropped` results came after the parser's limit and were only counted.
-    `skip_reason` is the first reason given for anything that was skipped.
+    `skip_reason` is the first reason given for anything that was skipped. `failed`: something ran and failed, whatever is
+    missing besides.
     """
 
     status: Status
@@ -44,6 +45,7 @@ class Account:
     in_flight: str = ""
     dropped: int = 0
     skip_reason: str = ""
+    failed: bool = False
 
     @property
     def problems(self) -> tuple[str, ...]:

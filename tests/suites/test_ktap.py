@@ -1,11 +1,13 @@
 """KTAP: the shapes that logs have, and properties that no log may break."""
 
 import string
+import tracemalloc
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kdevops.process import CUT
 from kdevops.results.model import Status
 from kdevops.suites import ktap
 from kdevops.suites.ktap import parse
@@ -22,7 +24,9 @@ def flat(account):
     return [(subtest.name, subtest.status) for subtest in account.subtests]
 
 
-@pytest.mark.parametrize("text", ["", "hello\nworld", "ok", "[OK]\tfine", "ok - done", "# ok 1 a comment", "Bail out!"])
+@pytest.mark.parametrize(
+    "text", ["", "hello\nworld", "ok", "ok done", "[OK]\tfine", "# ok 1 a comment", "# not ok", "Not ok", "not okay"]
+)
 def test_no_ktap_is_none(text):
     assert read(text) is None
 
@@ -396,3 +400,109 @@ LINES = st.lists(st.one_of(FRAGMENTS, st.integers(0, 10**12).map(str), st.text(m
 def test_never_raises(lines):
     account = parse(lines)
     assert account is None or account.status in {PASS, FAIL, SKIP}
+
+
+CHATTER = st.lists(st.one_of(LINES, NOISE, PREFIXES, st.text(max_size=30)), max_size=12)
+REAL_FAILURES = st.builds(
+    "{}not ok{}{}{}".format,
+    st.integers(0, 12).map(lambda column: " " * column),
+    st.sampled_from(["", " 1", " 2", " 17", " 99999999999"]),
+    st.sampled_from(["", " a", " - a", " a # exit=1", " # error x", r" a \# SKIP", " a # skip:0", " a {"]),
+    st.sampled_from(["", "\n", "\r\n"]),
+)
+
+
+@given(CHATTER, REAL_FAILURES, CHATTER)
+def test_no_line_hides_a_failure(before, failure, after):
+    account = parse([*before, failure, *after])
+    assert account.status is FAIL
+    assert account.failures or account.faults
+
+
+@given(st.lists(TREES, min_size=1, max_size=4), st.data())
+def test_no_line_hides_a_failure_in_a_whole_log(results, data):
+    lines = list(render(results, 0))
+    place = data.draw(st.integers(0, len(lines)))
+    assert parse([*lines[:place], data.draw(REAL_FAILURES), *lines[place:]]).status is FAIL
+
+
+@given(st.lists(TREES, min_size=1, max_size=4), st.data())
+def test_a_result_that_is_taken_out_is_never_green(results, data):
+    """Whatever result line gets lost, at whatever depth: its parent's plan tells."""
+    lines = list(render(results, 0))
+    places = [place for place, line in enumerate(lines) if "ok " in line]
+    place = data.draw(st.sampled_from(places))
+    assert parse(lines[:place] + lines[place + 1 :]).status is FAIL
+
+
+def test_memory_is_bounded_whatever_comes(monkeypatch):
+    monkeypatch.setattr(ktap, "MAX_RESULTS", 100)
+    kinds = [
+        "not ok {0} {1}",
+        "ok {0} {1}",
+        "ok {1}",
+        "# {1}",
+        "    ok {0} {1} {{",
+        "{1}",
+        "1..{0}",
+        "# Subtest: {0}{1}",
+    ]
+    kinds += [
+        "TAP version 13",
+        "\t" * 40 + "not ok {0}",
+        "  ---",
+        "# selftests: {0}{1}",
+        "# # ok {0}",
+        "Bail out! {0}{1}",
+    ]
+    parser = ktap.Parser()
+    tracemalloc.start()
+    for number in range(20_000):
+        parser.feed(kinds[number % len(kinds)].format(number, "x" * 5000))
+    assert parser.finish().status is FAIL
+    assert tracemalloc.get_traced_memory()[1] < 3 << 20
+    tracemalloc.stop()
+
+
+def test_a_failure_deeper_than_we_look_is_a_failure():
+    deep = [" " * depth + "TAP version 13" for depth in range(ktap.MAX_DEPTH)]
+    above = [" " * depth + "ok 1 parent" for depth in reversed(range(ktap.MAX_DEPTH))]
+    assert parse([*deep, " " * 40 + "ok 1 a", *above]).status is not FAIL
+    account = parse([*deep, " " * 40 + "not ok 1 a", *above])
+    assert account.status is FAIL
+    assert account.faults == ("a, nested deeper than 16 levels, failed",)
+
+
+def test_a_failure_that_was_not_kept_is_its_parents_failure(monkeypatch):
+    monkeypatch.setattr(ktap, "MAX_RESULTS", 2)
+    cases = "\n".join(f"    {'not ' * (number == 9)}ok {number} {number}" for number in range(1, 10))
+    account = read(f"KTAP version 1\n1..1\n    KTAP version 1\n    # Subtest: s\n    1..9\n{cases}\nok 1 s")
+    assert account.status is FAIL
+    assert account.results[0].status is FAIL
+    assert account.results[0].reason == "says ok, but 9 below it failed"
+    assert account.dropped == 7
+
+
+@pytest.mark.parametrize(
+    ("line", "status", "reason"),
+    [
+        (f"ok 1 {'x' * 20_000} # SKIP far", SKIP, "far"),
+        (f"not ok 1 {'x' * 20_000} # TODO far", PASS, "expected failure: far"),
+        (f"ok 1 {'x' * 20_000}{CUT}", FAIL, "its line was cut, and what it says at its end is unknown"),
+        (f"not ok 1 {'x' * 20_000}{CUT}", FAIL, ""),
+    ],
+)
+def test_an_endless_line(line, status, reason):
+    account = read(f"TAP version 13\n1..1\n{line}")
+    assert account.status is status
+    assert (account.results[0].status, account.results[0].reason) == (status, reason)
+
+
+def test_no_summary_is_a_reason():
+    account = read("KTAP version 1\n1..1\n# s: pass:0 fail:1 skip:0 total:1\nnot ok 1 s")
+    assert account.results[0].reason == ""
+
+
+@pytest.mark.parametrize("lines", [["ok done"], ["ok", "ok so far"], ["ok then", "# bye"]])
+def test_a_script_that_is_content_has_no_ktap(lines):
+    assert parse(lines) is None

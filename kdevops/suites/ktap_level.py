@@ -1,0 +1,142 @@
+"""One depth of nesting while a KTAP log is read, and what it says of the result line that closes it."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from kdevops.results.model import Status
+from kdevops.suites.ktap_account import BAD, Result, summarize
+from kdevops.suites.ktap_grammar import Depth, ResultLine
+
+_DIAGNOSTICS = 16
+
+
+@dataclass(slots=True)
+class Level:
+    """A depth that is open: its plan, and its results so far.
+
+    `announced`: a version, a header or a plan opened it, not a bare result line. `titled`: its name stood above it, as
+    TAP 14 has it; `next_name` is such a name for what comes below it next. `block` is a result line that ends in `{`:
+    TAP's older form of nesting, in which the subtests follow. `loose` counts the results that may be chatter. `glued` is
+    the number of a `not ok` that stood in the middle of a line. `bad` names the first failure, `fault` is the first thing
+    that was wrong with the account itself.
+    """
+
+    depth: Depth
+    name: str = ""
+    announced: bool = False
+    titled: bool = False
+    next_name: str = ""
+    plan: int | None = None
+    count: int = 0
+    first: int | None = None
+    last: int = 0
+    numbered: bool = False
+    loose: int = 0
+    glued: int = 0
+    block: ResultLine | None = None
+    bad: str = ""
+    fault: str = ""
+    bailed: bool = False
+    results: list[Result] = field(default_factory=list)
+    diagnostics: deque[str] = field(default_factory=lambda: deque(maxlen=_DIAGNOSTICS))
+    totals: dict[str, int] = field(default_factory=dict)
+    seen: set[int] = field(default_factory=set)
+
+    @property
+    def label(self) -> str:
+        """The level's name for messages."""
+        return self.name or "the top level"
+
+    @property
+    def expected(self) -> int:
+        """How many results there should be: the plan, or the highest number seen."""
+        return max(self.plan or 0, self.last, self.glued)
+
+    @property
+    def missing(self) -> int:
+        """Tests without a result that the test's own totals do not account for either."""
+        return max(0, self.expected - max(self.count, sum(self.totals.values())))
+
+    @property
+    def untold(self) -> int:
+        """Failures that the test's own totals count, where no result tells of any."""
+        failed = self.totals.get("fail", 0) + self.totals.get("error", 0)
+        return 0 if self.bad or summarize(self.results) is Status.FAIL else failed
+
+    def restart(self) -> None:
+        """Another account begins at the same depth."""
+        self.plan, self.first, self.numbered = None, None, False
+        self.count = self.last = self.loose = self.glued = 0
+        self.totals.clear()
+        self.seen.clear()
+
+    def number(self, line: ResultLine) -> int:
+        """The number of a result that comes next. Where the first one that has a number begins at 1, all before was chatter."""
+        if line.number is None:
+            self.loose += line.loose
+            return self.last + 1
+        if not self.numbered and 0 < self.loose == self.count and line.number <= self.count:
+            self.results.clear()
+            self.seen.clear()
+            self.first, self.count, self.last, self.loose = None, 0, 0, 0
+        self.numbered = True
+        return line.number
+
+    def take(self, result: Result, *, keep: bool) -> None:
+        """Note a result, whether or not there is room to keep it."""
+        if result.status in BAD:
+            self.bad = self.bad or result.name
+        if keep:
+            self.results.append(result)
+
+    def continues(self, above: Level) -> bool:
+        """Whether these are results of the level above that only stand too far to the right.
+
+        ktap.rst has every nested account begin with a version line; without any heading, numbers that go on where those
+        of the level above stopped tell that nothing was nested.
+        """
+        return not self.announced and self.count > 0 and self.first in {None, above.last + 1}
+
+    def merge(self, below: Level) -> None:
+        """Take over what `below` has, which `continues` this level."""
+        self.results += below.results
+        self.count += below.count
+        self.last = max(self.last + below.count if below.first is None else below.last, self.last)
+        self.first = self.first if self.first is not None else below.first
+        self.bad, self.fault, self.bailed = (
+            self.bad or below.bad,
+            self.fault or below.fault,
+            self.bailed or below.bailed,
+        )
+        self.diagnostics.extend(below.diagnostics)
+        self.totals = self.totals or below.totals
+
+    def judge(self) -> str:
+        """What is wrong with the account of this level now that it ends, "" when nothing is."""
+        if self.missing:
+            return f"{self.label}: {self.missing} of {self.expected} planned tests gave no result"
+        if self.untold:
+            return f"{self.label}: its totals count {self.untold} failures, but no result tells of them"
+        return ""
+
+
+def judge_parent(status: Status, reason: str, nested: Level) -> tuple[Status, str]:
+    """A parent's own word is not believed against what stood below it."""
+    if status not in {Status.PASS, Status.SKIP}:
+        return status, reason
+    says = "says ok" if status is Status.PASS else "says that it was skipped"
+    if nested.bad:
+        return Status.FAIL, f"{says}, but {nested.bad} below it failed"
+    if nested.bailed:
+        return Status.FAIL, f"{says}, but bailed out"
+    if status is Status.SKIP:
+        return status, reason
+    if nested.missing:
+        return Status.FAIL, f"{says}, but {nested.missing} of {nested.expected} planned tests gave no result"
+    if nested.fault:
+        return Status.FAIL, f"{says}, but {nested.fault.removeprefix(f'{nested.label}: ')}"
+    if not nested.count and not nested.totals.get("pass"):
+        return Status.SKIP, "no test ran in it"
+    return status, reason

@@ -1,0 +1,60 @@
+"""The YAML blocks that TAP 13 and 14 allow below a result line: what stands in them is no result, however it looks."""
+
+from __future__ import annotations
+
+import re
+
+from kdevops.suites.ktap_grammar import Depth, Diagnostic, Header, Line, ResultLine, Version
+
+
+class YamlBlocks:
+    """Knows, line by line, whether a block is open.
+
+    One opens with `---` right below a result line, two columns further in, and ends with `...` or, so that a block without
+    an end hides nothing, with the first line that stands further out or is KTAP where the block's own lines begin.
+    KTAP has no such blocks.
+    """
+
+    def __init__(self) -> None:
+        self._allowed = True
+        self._result: Depth | None = None
+        self._block: Depth | None = None
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the next line matters, whatever it says."""
+        return self._result is not None or self._block is not None
+
+    def swallows(self, text: str, line: Line | None) -> bool:
+        """Whether `text`, which was read as `line`, belongs to a block."""
+        if self._block is not None:
+            if self._inside(self._block, text, line):
+                return True
+            self._block = None
+        if self._allowed and self._result is not None and text.endswith("---"):
+            begin = (self._result[0], self._result[1] + 2)
+            if _column(text, begin[0]) == begin[1] and text.lstrip(" \t#") == "---":
+                self._result, self._block = None, begin
+                return True
+        self._result = line.depth if isinstance(line, ResultLine) else None
+        if isinstance(line, Version):
+            self._allowed = not line.text.startswith("KTAP")
+        return False
+
+    def _inside(self, block: Depth, text: str, line: Line | None) -> bool:
+        if not text.strip():
+            return True
+        column = _column(text, block[0])
+        if column > block[1]:
+            return not isinstance(line, Version | Header)
+        if column < block[1] or not (line is None or isinstance(line, Diagnostic)):
+            return False
+        if text.rstrip().endswith("..."):
+            self._block = None
+        return True
+
+
+def _column(text: str, hashes: int) -> int:
+    """The column at which a line begins behind that many `# ` of kselftest's runner, -1 when it has fewer."""
+    match = re.match(rf"(?:[ \t]*# ){{{hashes}}}[ \t]*", text)
+    return len(match[0].expandtabs()) if match else -1
