@@ -141,6 +141,19 @@ class LocalProvider:
         return None
 
 
+class ExitCodeReader:
+    """Goes by the exit code alone."""
+
+    def feed(self, line: str) -> None:
+        pass
+
+    def outcome(self, execution: Execution) -> Outcome:
+        if execution.returncode is None:
+            return Outcome(Status.HANG, execution.seconds, "stopped at its deadline")
+        status = {0: Status.PASS, 4: Status.SKIP}.get(execution.returncode, Status.FAIL)
+        return Outcome(status, execution.seconds, f"exit code {execution.returncode}" if status is Status.FAIL else "")
+
+
 @dataclass(frozen=True)
 class ShellSuite:
     """Tests that are shell scripts."""
@@ -159,8 +172,5 @@ class ShellSuite:
     def command(self, test: PlannedTest) -> tuple[tuple[str, ...], str]:
         return ("sh", "-c", self.scripts[test.id.name]), "/"
 
-    def outcome(self, test: PlannedTest, execution: Execution, lines: Sequence[str]) -> Outcome:
-        if execution.returncode is None:
-            return Outcome(Status.HANG, execution.seconds, "stopped at its deadline")
-        status = {0: Status.PASS, 4: Status.SKIP}.get(execution.returncode, Status.FAIL)
-        return Outcome(status, execution.seconds, f"exit code {execution.returncode}" if status is Status.FAIL else "")
+    def reader(self, test: PlannedTest) -> ExitCodeReader:
+        return ExitCodeReader()

@@ -70,8 +70,12 @@ class Execution:
 
 @dataclass
 class Transcript:
-    """Lines as they came: the first and the last 2 MiB of them, with a note of how many were left out between."""
+    """Lines as they came: the first and the last 2 MiB of them, with a note of how many were left out between.
 
+    `on_line` sees every line, also those that are not kept.
+    """
+
+    on_line: Callable[[str], None] | None = None
     head: list[str] = field(default_factory=list)
     tail: list[str] = field(default_factory=list)
     dropped: int = 0
@@ -80,6 +84,8 @@ class Transcript:
 
     def add(self, line: str) -> None:
         """Take one line."""
+        if self.on_line:
+            self.on_line(line)
         size = len(line) + 1
         if self._head_size + size <= _SIDE:
             self.head.append(line)

@@ -20,7 +20,7 @@ from kdevops.run.job import COMMAND, GRACE, MAX_LOST, Job
 from kdevops.run.kernel_log import KernelLog, Slice, before_tests, kernel_log
 from kdevops.run.reports import spoiled_by, with_reports
 from kdevops.run.work import Work
-from kdevops.suites.base import BootSuite, GuestSuite, PlannedTest
+from kdevops.suites.base import BootSuite, GuestSuite, OutputReader, PlannedTest
 
 MAX_BOOT_FAILURES = 2
 """Boots in a row that may fail before a guest is given up."""
@@ -156,7 +156,8 @@ class Lease:
         assert test.timeout is not None  # the plan gave it one
         factor = self.job.provider.factor
         argv, directory = suite.command(test)
-        transcript, marks = Transcript(), Marks.around(str(test.id))
+        reader = suite.reader(test)
+        transcript, marks = Transcript(reader.feed), Marks.around(str(test.id))
         started = time.monotonic()
         try:
             execution = await execute(
@@ -177,7 +178,7 @@ class Lease:
             unfit = outcome.reason
             said = Slice(self._log.cut())
         else:
-            outcome = _told(suite, test, execution, transcript)
+            outcome = _told(reader, execution)
             unfit = outcome.reason if execution.silent else self._unfit(test, execution)
             said = Slice(self._log.cut()) if execution.silent else await self._log.cut_at(marks)
         strays = self.job.stray(self.name, said.before, f"before {test.id}")
@@ -241,7 +242,7 @@ class Lease:
         return spoiled
 
 
-def _told(suite: GuestSuite, test: PlannedTest, execution: Execution, transcript: Transcript) -> Outcome:
+def _told(reader: OutputReader, execution: Execution) -> Outcome:
     if execution.silent:
         return Outcome(Status.HANG, execution.seconds, "the guest did not answer past the test's deadline")
-    return suite.outcome(test, execution, transcript.lines())
+    return reader.outcome(execution)

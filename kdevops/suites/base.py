@@ -82,6 +82,16 @@ class PreparedSuite(Protocol):
         """What it takes to prepare the same again: commits, hashes, versions."""
 
 
+class OutputReader(Protocol):
+    """Reads what one test prints. Its memory is bounded, and it misses nothing: the middle of a flood is kept nowhere else."""
+
+    def feed(self, line: str) -> None:
+        """Take the next line, as soon as it was printed."""
+
+    def outcome(self, execution: Execution) -> Outcome:
+        """How the test ended, from what it answered and printed."""
+
+
 @runtime_checkable
 class ChoosySuite(PreparedSuite, Protocol):
     """A suite whose lab chooses from a catalogue by more than names, so that only the suite knows what it passed over."""
@@ -106,8 +116,8 @@ class GuestSuite(PreparedSuite, Protocol):
     def command(self, test: PlannedTest) -> tuple[tuple[str, ...], str]:
         """The test's argv and the guest directory it runs in."""
 
-    def outcome(self, test: PlannedTest, execution: Execution, lines: Sequence[str]) -> Outcome:
-        """How the test ended, from what it answered and printed."""
+    def reader(self, test: PlannedTest) -> OutputReader:
+        """A reader for one execution of the test."""
 
 
 @dataclass(frozen=True, slots=True)

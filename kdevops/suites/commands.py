@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kdevops.guest.execute import Execution
 from kdevops.lab.model import Commands
 from kdevops.progress import Report
-from kdevops.results.model import Outcome, TestId
+from kdevops.results.model import TestId
 from kdevops.suites.base import KernelBuild, KernelOptions, PlannedTest
-from kdevops.suites.selftests_outcome import outcome
+from kdevops.suites.selftests_outcome import KtapReader
 
 NAME = "commands"
 
@@ -36,9 +35,9 @@ class PreparedCommands:
         """The script as one argument of sh."""
         return ("sh", "-c", self.scripts[test.id.name]), self.remote
 
-    def outcome(self, test: PlannedTest, execution: Execution, lines: Sequence[str]) -> Outcome:
+    def reader(self, test: PlannedTest) -> KtapReader:
         """As kselftest has it: KTAP where there is some, the exit code otherwise, of which only 0 and 4 mean something."""
-        return outcome(execution, lines)
+        return KtapReader()
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,4 +131,4 @@ class KunitSuite:
 
 async def _from_debugfs(ssh: SshTarget, suite: str, timeout: float) -> Outcome | None:
     said = await ssh.run(["sh", "-c", _RESULTS, "kunit", suite], timeout=timeout, check=False)
-    return outcome_from_debugfs(said.stdout)
+    return outcome_from_debugfs(said.stdout, suite)

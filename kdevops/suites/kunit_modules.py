@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,8 +13,8 @@ from kdevops.results.model import Outcome, Status, TestId
 from kdevops.suites.base import KernelBuild, KernelOptions, PlannedTest
 from kdevops.suites.kunit_filter import fitting
 from kdevops.suites.kunit_kernel import suites_of_kernel
-from kdevops.suites.kunit_results import outcome_from_debugfs
-from kdevops.suites.selftests_outcome import outcome as judge
+from kdevops.suites.kunit_results import outcome_in
+from kdevops.suites.selftests_outcome import KtapReader
 
 SUITE = "kunit-modules"
 # $1 module, $2 suite. A module that is there already was loaded by something else, or for another suite of it.
@@ -25,6 +25,22 @@ modprobe -q -r "$1"
 modprobe "$1" || exit
 cat "$d/kunit/$2/results"
 """
+
+
+class _Reader(KtapReader):
+    """Believes debugfs; a module that did not load, or took too long, is judged by its exit code."""
+
+    def __init__(self, suite: str) -> None:
+        super().__init__()
+        self._suite = suite
+
+    def outcome(self, execution: Execution) -> Outcome:
+        """The suite's outcome."""
+        if execution.returncode != 0:
+            return super().outcome(execution)
+        if told := outcome_in(self.account(), self._suite):
+            return replace(told, seconds=execution.seconds)
+        return Outcome(Status.FAIL, execution.seconds, "the module was loaded, but its suite has no results")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +59,9 @@ class PreparedKunitModules:
         """Load the suite's module, and print what it says in debugfs."""
         return ("sh", "-c", _SCRIPT, "kunit", self.modules[test.id.name], test.id.name), self.remote
 
-    def outcome(self, test: PlannedTest, execution: Execution, lines: Sequence[str]) -> Outcome:
-        """What debugfs says of the suite; a module that did not load, or took too long, is judged by its exit code."""
-        told = outcome_from_debugfs("\n".join(lines)) if execution.returncode == 0 else None
-        if told:
-            return replace(told, seconds=execution.seconds)
-        if execution.returncode == 0:
-            return Outcome(Status.FAIL, execution.seconds, "the module was loaded, but its suite has no results")
-        return judge(execution, lines)
+    def reader(self, test: PlannedTest) -> _Reader:
+        """A reader of what debugfs says of the suite."""
+        return _Reader(test.id.name)
 
 
 @dataclass(frozen=True, slots=True)

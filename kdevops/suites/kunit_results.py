@@ -10,6 +10,8 @@ from kdevops.suites.ktap import parse
 from kdevops.suites.ktap_account import Account, Result, failures_of, first_skip_reason, subtests_of
 from kdevops.suites.ktap_grammar import shorten
 
+_WORST_FIRST = (Status.FAIL, Status.PASS, Status.SKIP)
+
 
 @dataclass(frozen=True, slots=True)
 class ConsoleOutcomes:
@@ -26,8 +28,7 @@ def outcomes_from_console(lines: Iterable[str], planned: Sequence[TestId]) -> Co
     A suite that began, but whose end got lost while others went on, counts as not run: the log cannot tell.
     """
     account = parse(lines) or Account(Status.SKIP)
-    ended = {result.name: result for result in account.results if result.status is not Status.MISSING}
-    outcomes = {test: outcome_of(ended[test.name]) for test in planned if test.name in ended}
+    outcomes = {test: told for test in planned if (told := outcome_in(account, test.name))}
     flying = account.in_flight.split(" / ")[0]
     in_flight = next((test for test in planned if test.name == flying), None)
     if in_flight:
@@ -35,10 +36,16 @@ def outcomes_from_console(lines: Iterable[str], planned: Sequence[TestId]) -> Co
     return ConsoleOutcomes(outcomes, in_flight, tuple(test for test in planned if test not in outcomes))
 
 
-def outcome_from_debugfs(text: str) -> Outcome | None:
+def outcome_from_debugfs(text: str, suite: str) -> Outcome | None:
     """What /sys/kernel/debug/kunit/<suite>/results says; None when the suite has not run."""
-    account = parse(text.splitlines())
-    return outcome_of(account.results[-1]) if account and account.results else None
+    return outcome_in(parse(text.splitlines()), suite)
+
+
+def outcome_in(account: Account | None, suite: str) -> Outcome | None:
+    """The suite's outcome, the worst where it ran several times; None where the account has no result line of it."""
+    results = account.results if account else ()
+    told = [outcome_of(each) for each in results if each.name == suite and each.status is not Status.MISSING]
+    return min(told, key=lambda outcome: _WORST_FIRST.index(outcome.status), default=None)
 
 
 def outcome_of(result: Result) -> Outcome:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from kdevops.errors import UserError
-from kdevops.guest.execute import Execution
 from kdevops.lab.model import Selftests
 from kdevops.progress import Report
-from kdevops.results.model import Outcome
 from kdevops.suites.base import KernelBuild, KernelOptions, PlannedTest
 from kdevops.suites.selftests_args import with_arguments
 from kdevops.suites.selftests_build import build
 from kdevops.suites.selftests_list import SUITE, InstalledTest, choose, kernel_options, plan
-from kdevops.suites.selftests_outcome import KSELFTEST, outcome
+from kdevops.suites.selftests_outcome import KSELFTEST, KtapReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +44,9 @@ class PreparedSelftests:
         installed = next(one for one in self.chosen if one.id == test.id)
         return installed.argv, f"{self.remote}/{installed.target}"
 
-    def outcome(self, test: PlannedTest, execution: Execution, lines: Sequence[str]) -> Outcome:
-        """How the test ended; every kselftest speaks for itself, so `test` is not asked."""
-        return outcome(execution, lines, KSELFTEST)
+    def reader(self, test: PlannedTest) -> KtapReader:
+        """A reader of KTAP; every kselftest speaks for itself, so `test` is not asked."""
+        return KtapReader(KSELFTEST)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from kdevops.guest.execute import Execution
 from kdevops.results.model import Outcome, Status
-from kdevops.suites.ktap import parse
+from kdevops.suites.ktap import Parser
 from kdevops.suites.ktap_account import Account
 from kdevops.suites.ktap_grammar import shorten
 
 # KSFT_* of tools/testing/selftests/kselftest.h. Its runner.sh takes 0 for ok, 4 for a skip, all else for not ok.
 _PASS = 0
 _SKIP = 4
+_LOOKED_AT = 1000
+"""Characters of a line that may be told as a test's last words."""
 _SHELL = {
     126: "exit code 126: it could not be executed (no permission, or built for another machine)",
     127: "exit code 127: it, its interpreter or a program that it calls was not found",
@@ -25,40 +27,64 @@ KSELFTEST = {
 """What only a kselftest means by an exit code."""
 
 
-def outcome(execution: Execution, lines: Sequence[str], words: Mapping[int, str] | None = None) -> Outcome:
-    """One status for the test. Exit code and KTAP must agree on success; where they do not, the worse is believed.
+class KtapReader:
+    """Reads what a test prints, KTAP or not, line by line: nothing is lost to the bounds of what is kept of its output.
 
     `words` are what this kind of test means by an exit code, over what a shell means by it.
     """
-    account = parse(lines)
-    status, reason = _judge(execution, account, lines, {**_SHELL, **(words or {})})
-    return Outcome(
-        status,
-        seconds=execution.seconds,
-        reason=shorten(reason),
-        subtests=account.subtests if account else (),
-    )
+
+    def __init__(self, words: Mapping[int, str] | None = None) -> None:
+        self._meanings = {**_SHELL, **(words or {})}
+        self._parser = Parser()
+        self._last = ""
+
+    def feed(self, line: str) -> None:
+        """Take one line."""
+        self._parser.feed(line)
+        if said := shorten(line[:_LOOKED_AT].lstrip("# ")):
+            self._last = said
+
+    def account(self) -> Account | None:
+        """All that the test's KTAP said; None when it printed none."""
+        return self._parser.finish()
+
+    def outcome(self, execution: Execution) -> Outcome:
+        """One status for the test. Exit code and KTAP must agree on success; where they do not, the worse is believed."""
+        account = self.account()
+        status, reason = _judge(execution, account, self._last, self._meanings)
+        return Outcome(
+            status,
+            seconds=execution.seconds,
+            reason=shorten(reason),
+            subtests=account.subtests if account else (),
+            subtests_cut=account.dropped if account else 0,
+        )
 
 
-def _judge(
-    execution: Execution, account: Account | None, lines: Sequence[str], meanings: Mapping[int, str]
-) -> tuple[Status, str]:
+def outcome(execution: Execution, lines: Iterable[str], words: Mapping[int, str] | None = None) -> Outcome:
+    """The outcome of a test that printed just these lines."""
+    reader = KtapReader(words)
+    for line in lines:
+        reader.feed(line)
+    return reader.outcome(execution)
+
+
+def _judge(execution: Execution, account: Account | None, last: str, meanings: Mapping[int, str]) -> tuple[Status, str]:
     if execution.returncode is None:
         return Status.HANG, _timed_out(execution, account)
     failure = _failure(account)
     if execution.returncode == _PASS:
         return _judge_success(account, failure)
     if execution.returncode == _SKIP:
-        if account and account.failures:
+        if account and account.failed:
             return Status.FAIL, f"exit code 4 says skipped, but its KTAP says: {failure}"
-        return Status.SKIP, (account.skip_reason if account else "") or _last_words(lines) or "exit code 4"
+        return Status.SKIP, (account.skip_reason if account else "") or last or "exit code 4"
     code = _describe(execution.returncode, meanings)
     if failure:
         return Status.FAIL, f"{failure} ({code})"
     if account:
         return Status.FAIL, f"{code}, but its KTAP reports no failure"
-    words = _last_words(lines)
-    return Status.FAIL, f"{code}: {words}" if words else code
+    return Status.FAIL, f"{code}: {last}" if last else code
 
 
 def _judge_success(account: Account | None, failure: str) -> tuple[Status, str]:
@@ -100,8 +126,3 @@ def _timed_out(execution: Execution, account: Account | None) -> str:
     if execution.silent:
         return f"no answer from the guest after {execution.seconds:.0f} s{where}"
     return f"stopped after {execution.seconds:.0f} s{where}; the guest still answered"
-
-
-def _last_words(lines: Sequence[str]) -> str:
-    """The last line that is not blank."""
-    return next((text for line in reversed(lines) if (text := shorten(line.lstrip("# ")))), "")

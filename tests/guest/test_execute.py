@@ -107,9 +107,11 @@ def test_a_flood_is_bounded(script: str) -> None:
 
 @given(st.lists(st.text(max_size=200_000), max_size=60))
 def test_transcript_keeps_head_and_tail_and_counts_the_rest(lines: list[str]) -> None:
-    transcript = Transcript()
+    seen: list[str] = []
+    transcript = Transcript(seen.append)
     for line in lines:
         transcript.add(line)
+    assert seen == lines
     kept = transcript.lines()
     if not transcript.dropped:
         assert kept == lines

@@ -12,6 +12,8 @@ from toy_run import PANIC, ToyRun
 from kdevops.results.model import RunState, Status
 from kdevops.results.store import PlannedRow
 from kdevops.run.runner import Drained, drive
+from kdevops.suites.base import PlannedTest
+from kdevops.suites.selftests_outcome import KtapReader
 
 
 class Bench(ToyRun):
@@ -37,6 +39,29 @@ def test_output_is_kept_per_test_without_control_characters(bench: Bench) -> Non
     assert "\x1b" not in text
     assert "\x07" not in text
     assert text.startswith("a")
+
+
+class KtapSuite(ShellSuite):
+    def reader(self, test: PlannedTest) -> KtapReader:
+        return KtapReader()
+
+
+def test_a_result_in_the_part_of_the_output_that_is_not_kept_counts(bench: Bench) -> None:
+    flood = "yes 0123456789abcdef | head -n 300000"
+    script = f"echo TAP version 13; echo ok 1 a; {flood}; echo not ok 2 b; {flood}; echo 1..2"
+    bench.drive(bench.job(KtapSuite({"talks": script}, 120)))
+    outcome = bench.outcome("talks")
+    kept = (bench.path / "run" / outcome.output).read_text()
+    assert "lines left out here]" in kept
+    assert "not ok 2 b" not in kept
+    assert (outcome.status, outcome.reason) == (Status.FAIL, "exit code 0, but its KTAP says: b failed")
+    assert [each.name for each in outcome.subtests] == ["a", "b"]
+
+
+def test_a_result_behind_progress_that_is_printed_over_counts(bench: Bench) -> None:
+    script = r"echo TAP version 13; yes '12% done' | head -n 20000 | tr '\\n' '\\r'; echo not ok 1 a"
+    bench.drive(bench.job(KtapSuite({"talks": script}, 120)))
+    assert bench.outcome("talks").reason == "exit code 0, but its KTAP says: a failed"
 
 
 def test_a_panic_is_a_crash_and_the_rest_goes_on(bench: Bench) -> None:

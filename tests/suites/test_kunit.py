@@ -117,6 +117,30 @@ def test_console():
     assert told.not_run == ids("absent")
 
 
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_suite_that_ran_twice_is_as_bad_as_its_worst_run(order):
+    runs = [f"    # Subtest: s\n    1..1\n    {word} 1 a\n{word} {{}} s\n" for word in ("ok", "not ok")]
+    log = "KTAP version 1\n1..2\n" + "".join(runs[each].format(place + 1) for place, each in enumerate(order))
+    assert outcomes_from_console(log.splitlines(), ids("s")).outcomes[ids("s")[0]].status is Status.FAIL
+    assert outcome_from_debugfs(log, "s").status is Status.FAIL
+
+
+@pytest.mark.parametrize(
+    ("inside", "reason"),
+    [
+        (
+            "# Totals: pass:0 fail:1 skip:0 total:1",
+            "says ok, but its totals count 1 failures, but no result tells of them",
+        ),
+        ("    Bail out! no memory", "says ok, but bailed out"),
+    ],
+)
+def test_what_is_wrong_inside_a_suite_is_the_suites_failure(inside, reason):
+    log = f"KTAP version 1\n1..1\n    KTAP version 1\n    # Subtest: s\n    1..1\n    ok 1 a\n{inside}\nok 1 s\n"
+    outcome = outcome_from_debugfs(log, "s")
+    assert (outcome.status, outcome.reason) == (Status.FAIL, reason)
+
+
 def test_console_cut_by_a_panic():
     told = outcomes_from_console((HEAD + ALPHA + CUT).splitlines(), ids("alpha", "beta_two", "later"))
     (crashed,) = ids("beta_two")
@@ -135,14 +159,14 @@ def test_console_without_ktap():
 
 def test_all_cases_skipped_is_a_skip():
     text = "KTAP version 1\n1..1\n    KTAP version 1\n    # Subtest: s\n    1..1\n    ok 1 c # SKIP no\nok 1 s # SKIP"
-    outcome = outcome_from_debugfs(text)
+    outcome = outcome_from_debugfs(text, "s")
     assert (outcome.status, outcome.reason) == (Status.SKIP, "no")
-    assert outcome_from_debugfs(text.removesuffix(" # SKIP")).status is Status.SKIP
+    assert outcome_from_debugfs(text.removesuffix(" # SKIP"), "s").status is Status.SKIP
 
 
 def test_debugfs():
-    assert outcome_from_debugfs(ALPHA).status is Status.PASS
-    assert outcome_from_debugfs("") is None
+    assert outcome_from_debugfs(ALPHA, "alpha").status is Status.PASS
+    assert outcome_from_debugfs("", "alpha") is None
 
 
 @dataclass

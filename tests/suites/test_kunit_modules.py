@@ -109,5 +109,8 @@ def test_plan_and_command(archive):
 )
 def test_outcome(archive, code, text, status, reason):
     prepared = prepare(archive)
-    outcome = prepared.outcome(prepared.tests[0], Execution(code, 2.0), text.splitlines())
+    reader = prepared.reader(prepared.tests[0])
+    for line in text.splitlines():
+        reader.feed(line)
+    outcome = reader.outcome(Execution(code, 2.0))
     assert (outcome.status, outcome.reason, outcome.seconds) == (status, reason, 2.0)

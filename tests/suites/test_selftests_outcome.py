@@ -10,6 +10,8 @@ OK = ["TAP version 13", "1..1", "ok 1 a"]
 BAD = ["TAP version 13", "1..2", "not ok 1 a", "not ok 2 b"]
 SKIPPED = ["TAP version 13", "1..1", "ok 1 a # SKIP no device"]
 SKIPPED_EARLY = ["TAP version 13", "1..5", "ok 1 # SKIP need root"]
+UNTOLD = ["TAP version 13", "1..2", "ok 1 a", "# Totals: pass:1 fail:1 xfail:0 xpass:0 skip:0 error:0"]
+TOTALS = "the top level: its totals count 1 failures, but no result tells of them"
 SHORT = ["TAP version 13", "1..2", "ok 1 a"]
 
 
@@ -32,6 +34,10 @@ SHORT = ["TAP version 13", "1..2", "ok 1 a"]
         (4, SKIPPED, Status.SKIP, "no device"),
         (4, SKIPPED_EARLY, Status.SKIP, "need root"),
         (4, BAD, Status.FAIL, "exit code 4 says skipped, but its KTAP says: a failed, and 1 more"),
+        (4, UNTOLD, Status.FAIL, f"exit code 4 says skipped, but its KTAP says: {TOTALS}"),
+        (0, ["not ok"], Status.FAIL, "exit code 0, but its KTAP says: 1 failed"),
+        (0, ["ok done"], Status.PASS, ""),
+        (0, ["Bail out! no memory"], Status.FAIL, "exit code 0, but its KTAP says: Bail out! no memory"),
         (126, [], Status.FAIL, "exit code 126: it could not be executed (no permission, or built for another machine)"),
         (139, OK, Status.FAIL, "killed by SIGSEGV, but its KTAP reports no failure"),
         (134, [], Status.FAIL, "killed by SIGABRT"),
@@ -59,9 +65,11 @@ def test_codes_that_only_kselftest_knows_are_told_so_only_of_kselftest():
 
     test = PlannedTest(TestId("commands", "default", "bad"), 60)
     script = PreparedCommands(Commands(tests={"bad": "exit 3"}).tests, 60)
-    assert script.outcome(test, Execution(3, 0.1), []).reason == "exit code 3"
-    assert script.outcome(test, Execution(2, 0.1), ["oh"]).reason == "exit code 2: oh"
-    assert script.outcome(test, Execution(127, 0.1), []).reason.startswith("exit code 127: it, its interpreter")
+    assert script.reader(test).outcome(Execution(3, 0.1)).reason == "exit code 3"
+    assert script.reader(test).outcome(Execution(127, 0.1)).reason.startswith("exit code 127: it, its interpreter")
+    reader = script.reader(test)
+    reader.feed("oh")
+    assert reader.outcome(Execution(2, 0.1)).reason == "exit code 2: oh"
     assert outcome(Execution(3, 0.1), [], KSELFTEST).reason == "exit code 3 (an unexpected pass)"
 
 
