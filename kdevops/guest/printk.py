@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from kdevops.guest.console import MAX_LINE, strip_prefix
@@ -19,6 +20,8 @@ _OTHER = re.compile(
     r"\d{1,4},\d{1,20},(?P<us>\d{1,20}),[^;\s]{1,64};"
     r"|(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT\S{8,24}) \S{1,64} (?:kern\.\w{1,8} )?kernel: "
 )
+_MAX_STAMPS = 8
+"""Time stamps that are looked for within a line: as many messages were glued together."""
 _STAMP = re.compile(r"(?:<\d{1,3}>)?\[ {0,8}(\d{1,12}\.\d{1,9})\]")
 _UNPRINTABLE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[^\t\x20-\x7e\xa0-\ud7ff\ue000-\U0010ffff]")
 
@@ -40,7 +43,7 @@ def parse(line: str) -> Said:
     if not text.isprintable():
         text = _UNPRINTABLE.sub("", text)
     text = strip_prefix(text)
-    begin = other.end() if (other := _OTHER.match(text)) else 0
+    begin = other.end() if not text.startswith("[") and (other := _OTHER.match(text)) else 0
     match = _PREFIX.match(text, begin)
     end = match.end() if match else begin
     time = match["time"].strip("[ ]") if match and match["time"] else ""
@@ -52,12 +55,15 @@ def message(line: str) -> str:
     return parse(line).text
 
 
-def begins(text: str, reach: int) -> list[int]:
+def begins(text: str, reach: int) -> Sequence[int]:
     """The columns of a message at which the kernel begins to speak: its first, and behind each time stamp within it.
 
     `reach`: characters that are looked at. Whatever holds the console without ending its line stands before such a stamp.
     """
-    return [0, *(match.end() for match in _WITHIN.finditer(text, 0, reach))]
+    first = 1 if text[:1] == " " and text[1:2] != " " else 0
+    if "[" not in text:
+        return (first,)
+    return [first, *(match.end() for match in islice(_WITHIN.finditer(text, 0, reach), _MAX_STAMPS))]
 
 
 def is_stamped(line: str) -> bool:

@@ -8,82 +8,133 @@ from collections.abc import Sequence
 from kdevops.triage.report import Report
 from kdevops.triage.said.row import Pattern, Severity
 
-_AT_ONCE = 5.0
-"""Seconds between a message and the report proper that it announces."""
+_AT_ONCE = 1.0
+"""Seconds of the kernel's clock between a message and the report proper that it announces."""
+_SCAN = 10.0
+"""Seconds between the parts of one report, of which each may wait for other processors, and between those of one scan."""
 _SOON = 60.0
 """Seconds from a report to a panic for its sake: dumping all CPUs' stacks over a slow console may take that long."""
+_NEXT = 1.0
+"""Seconds within which a second report is taken for a consequence of the first."""
 _NEAR = 60
 """Lines between a message and the report proper, for consoles without time stamps."""
+_OWN_WORDS = 3
+"""Lines of a WARNING in which its own words stand, where an architecture prints those behind it."""
 
-_REPORT = frozenset({"oops", "bug", "warning", "kasan", "panic", "ref_tracker", "memory leak"})
-"""Kinds that a preface announces."""
+_ANNOUNCED = frozenset({"oops", "bug", "warning", "kasan", "panic", "ref_tracker", "memory leak"})
+"""Kinds of report that a preface may announce."""
 
-# What a panic says whose cause was told before it, and the kinds of reports that can be that cause (none: any oops).
+# What a panic says whose cause was told before it, the kinds of reports that can be that cause (none: any), and how severe
+# that is at least.
 _POINTS_BACK: tuple[tuple[re.Pattern[str], frozenset[str], Severity], ...] = tuple(
     (re.compile(words), frozenset(kinds.split(",") if kinds else ()), severity)
     for words, kinds, severity in (
         (r"hung_task: ", "hung task", Severity.STALL),
         (r"softlockup: ", "soft lockup", Severity.STALL),
-        (r"(?:Hard LOCKUP|.{0,40}hard LOCKUP)", "hard lockup", Severity.STALL),
+        (r".{0,40}[Hh]ard LOCKUP", "hard lockup", Severity.STALL),
         (r"RCU Stall", "rcu stall", Severity.STALL),
-        (r".{0,80}\bpanic_on_(?:warn|taint) set|kasan\.fault=panic|panic_on_taint", "", Severity.WARNING),
+        (r".{0,80}(?:\bpanic_on_(?!oops)\w+ set|warned too often)|kasan\.fault=panic", "", Severity.WARNING),
         (
-            r"Fatal exception|.{0,40}panic_on_oops|Oops\b|Aiee, |Unrecoverable|[Bb]ad mode|Asynchronous SError",
+            r"(?:.{1,40}: )?(?:Fatal exception|Oops(?:\b|ed too often)|Aiee, |Unrecoverable|Unhandled exception)",
             "",
             Severity.FATAL,
         ),
-        (r"Attempted to kill the idle task", "", Severity.FATAL),
+        (r".{0,40}panic_on_oops|[Bb]ad mode|Asynchronous SError|Attempted to kill the idle task", "", Severity.FATAL),
         # Killed by a signal (the low bits), as an oops does it; an init that ends by itself has its own reasons.
         (r"Attempted to kill init!(?! exitcode=0x[\da-f]{6}[08]0)", "", Severity.FATAL),
         (r"VFS: Unable to mount root fs", "panic", Severity.FATAL),
-        (r"EXT4-fs .{0,80}panic forced after error", "ext4 error,jbd2", Severity.NOTICE),
+        (r"EXT[24]-fs .{0,80}panic (?:forced after|from previous) error", "ext4 error,jbd2", Severity.NOTICE),
+        (
+            r"(?:F2FS|NILFS|JFS|FAT|OCFS2|GFS2|BTRFS)\b.{0,80}panic",
+            "f2fs error,btrfs error,file system error",
+            Severity.NOTICE,
+        ),
         (r"(?:System is deadlocked on memory|.{0,40}[Oo]ut of memory)", "out of memory", Severity.NOTICE),
     )
 )
 _PANIC = re.compile(r"(?:---\[ end )?Kernel panic(?: - not syncing)?: ")
+_PID = re.compile(r"\bPID: (\d{1,10}) Comm: ")
 
 
 def explains(report: Report, pattern: Pattern, time: float | None) -> bool:
     """Whether what begins now, a `pattern`, is the same trouble as `report`, the last one before it.
 
-    A message that announces a report (`preface`) and the report are one, so are an oops within an oops, the stalls of one
-    scan, and whatever a kernel says after it panicked. Panics are `cause`'s.
+    A message that announces a report (`preface`) and the report are one; so are a WARNING and its own words behind it,
+    whatever comes before the end of an oops' trace, the stalls of one scan, notices of the same kind in a row, and whatever
+    a kernel says after it panicked. A panic's cause is found by `cause`.
     """
+    if report.ended:
+        return False
+    if report.panicked:
+        return report.within(_SOON, time)
+    if pattern.continues and report.gates and _near(report, time, _SCAN):
+        return True
+    if report.announces and pattern.kind in _ANNOUNCED and _near(report, time, _AT_ONCE):
+        return True
+    if report.pattern.kind == "warning" and pattern.preface and report.lines <= _OWN_WORDS:
+        return True
+    if report.severity is Severity.FATAL and not report.traced and pattern.severity > Severity.NOTICE:
+        return _near(report, time, _SCAN)
+    same = pattern.kind == report.pattern.kind and pattern.severity in (Severity.STALL, Severity.NOTICE)
+    return same and pattern.severity >= report.severity and _near(report, time, _SCAN)
+
+
+def _near(report: Report, time: float | None, limit: float) -> bool:
+    """Whether the last line of a report is close enough: in seconds, or in lines on a console without time stamps."""
     age = report.age(time)
-    near = abs(age) <= _AT_ONCE if age is not None else report.lines <= _NEAR
-    if report.panicked and not report.ended:
-        return True
-    if report.pattern.alone and not report.pattern.preface:
-        return False
-    if not near or report.ended:
-        return False
-    if report.pattern.preface and pattern.kind in _REPORT:
-        return True
-    if report.severity is Severity.FATAL and pattern.severity is Severity.FATAL:
-        return True
-    return pattern.severity is Severity.STALL and pattern.kind == report.pattern.kind
+    return report.distance <= _NEAR if age is None else abs(age) <= limit
 
 
 def cause(reports: Sequence[Report], text: str, time: float | None) -> Report | None:
     """The report that explains the panic `text`; None for a panic that has words of its own.
 
     A panic whose words are only a consequence ("Fatal exception", "panic_on_warn set", "hung_task: blocked tasks", init that
-    was killed by a signal) points back at the latest report that can have led to it, whatever stands between: of that very
-    detector for stalls, however long ago; else the last oops or warning, within a minute of the kernel's clock. Any other
-    panic ("stack-protector: Kernel stack is corrupted in …") is its own cause, whatever was reported an hour before.
+    was killed by a signal, or words that stand in the report itself) points back at the latest report that can have led to
+    it, whatever stands between: of that very detector for stalls, however long ago; else the last oops or warning, within a
+    minute of the kernel's clock. Any other panic ("stack-protector: Kernel stack is corrupted in …") is its own cause,
+    whatever was reported an hour before.
     """
+    last = reports[-1] if reports else None
+    if last and not last.ended and last.within(_SOON, time) and (last.panicked or last.pattern.preface):
+        return last
     match = _PANIC.match(text)
-    words = text[match.end() :] if match else text
-    for report in reversed(reports):
-        if report.panicked and not report.ended:
-            return report
-        break
+    words = text[match.end() :].strip() if match else text
     for regex, kinds, least in _POINTS_BACK:
-        if not regex.match(words):
-            continue
-        for report in reversed(reports):
-            age = report.age(time)
-            soon = least is Severity.STALL or age is None or age <= _SOON
-            if soon and (report.pattern.kind in kinds if kinds else report.severity >= least):
-                return report
-    return None
+        if regex.match(words):
+            for report in reversed(reports):
+                fits = report.pattern.kind in kinds if kinds else report.severity >= least
+                if fits and (least is Severity.STALL or report.within(_SOON, time)):
+                    return report
+    told = last and words and words.casefold() in last.title.casefold()
+    return last if last and told and last.within(_SOON, time) else None
+
+
+def follows(report: Report, before: Report) -> bool:
+    """Whether `report` looks like a consequence of the one `before`: it began within a second of that one's last line.
+
+    One that began when that had ended, and in another task, is not. Without time stamps, and where the clock went back, only
+    one that began in the midst of the other is.
+    """
+    if not before.gates:
+        return False
+    age = report.since
+    if age is None or age < 0:
+        return report.amid
+    if age > _NEXT:
+        return False
+    mine, its = _PID.search(report.text), _PID.search(before.text)
+    return report.amid or not (mine and its) or mine[1] == its[1]
+
+
+def root(report: Report) -> Report:
+    """The first of the reports of which each looks like a consequence of the one before it."""
+    if report.before and follows(report, report.before):
+        return report.before.root or report.before
+    return report.root or report
+
+
+def settle(report: Report) -> None:
+    """Remember the root of a report, and nothing of what stood between: now that its lines have come, it can be told."""
+    report.root, report.before = root(report), None
+    if report.root is report:
+        report.root = None

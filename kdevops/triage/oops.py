@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kdevops.guest import printk
 from kdevops.triage import chain
@@ -15,6 +16,11 @@ __all__ = ["MAX_LINES", "MAX_REPORTS", "MAX_TITLE", "ConsoleWatch", "Oops", "Rep
 
 MAX_REPORTS = 64
 """Reports of one console that are kept; of more, the worst are."""
+_MICROSECONDS = 6
+"""Digits behind the point of a time stamp that tells one message from all others."""
+_RESTART = re.compile(r"Linux version \d")
+# KTAP of the kernel's own tests, and what fstests and blktests write to the kernel's log.
+_NEXT_TEST = re.compile(r" *(?:not )?ok \d|run (?:fstests|blktests) ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +56,7 @@ class Oops:
     @property
     def signature(self) -> str:
         """A name of the same trouble across boots and runs: what, how and where, "KASAN: slab-use-after-free Read in foo"."""
-        return signature(self.title)
+        return signature(self.title, self.text)
 
 
 class Reports(tuple[Oops, ...]):  # noqa: SLOT001 - a tuple's subclass has no slots with values
@@ -71,7 +77,11 @@ def find_reports(lines: Iterable[str]) -> Reports:
 
 
 def find_oops(lines: Iterable[str]) -> Oops | None:
-    """The report to blame: the worst, the first of equals, so a cause goes before its panic; None when all is well."""
+    """The report to blame; None when all is well.
+
+    That is the worst, the first of equals, or what it looks like a consequence of: a report that ended less than a second
+    before in the same task. Its severity is the worst's, and its text both.
+    """
     watch = ConsoleWatch()
     for line in lines:
         watch.feed(line)
@@ -84,8 +94,10 @@ class ConsoleWatch:
     def __init__(self) -> None:
         self._reports: list[Report] = []
         self._last: Report | None = None
+        self._before: Report | None = None
         self._left_out = 0
         self._worst = -1
+        self._boot = 0
         self._stamps = False
 
     def feed(self, line: str) -> bool:
@@ -96,35 +108,48 @@ class ConsoleWatch:
         found = find(text)
         if found and not (found[0].loose and self._stamps and not stamped and not found[1]):
             return self._begin(*found, text, time, stamped)
-        if self._last and not self._last.ended:
-            if text.startswith("Linux version "):
+        if self._last:
+            if _RESTART.match(text):
                 self._restart()
-            else:
-                self._last.add(text, seconds(time), stamped)
+            elif self._before and _NEXT_TEST.match(text):
+                self._before = None
+            self._last.add(text, seconds(time), stamped)
         return False
 
     def _begin(self, pattern: Pattern, column: int, text: str, time: str, stamped: bool) -> bool:
         if column:
             text, stamped = text[column:], True
+        if self._copied(text, time):
+            return False
         now = seconds(time)
-        known = self._known(pattern, text, now)
-        if known:
-            self._last = known
-            known.join(pattern, text, now)
+        report = self._known(pattern, text, now)
+        if report:
+            report.join(pattern, text, now)
         else:
-            known = self._last = Report.begin(pattern, text, time, stamped)
-        self._take(known)
-        worse = known.severity > self._worst
-        self._worst = max(self._worst, known.severity)
+            report = Report.begin(pattern, text, time, stamped, self._boot)
+            if self._before:
+                chain.settle(self._before)
+                report.follow(self._before)
+        self._last = report
+        self._before = report if report.gates else self._before
+        self._take(report)
+        worse = report.severity > self._worst
+        self._worst = max(self._worst, report.severity)
         return worse
+
+    def _copied(self, text: str, time: str) -> bool:
+        """Whether a program shows on the console what the kernel said before: the same at the same microsecond."""
+        exact = len(time.partition(".")[2]) >= _MICROSECONDS
+        return exact and any(kept.time == time and text.startswith(kept.title) for kept in self._reports)
 
     def _known(self, pattern: Pattern, text: str, now: float | None) -> Report | None:
         """The report of which this is a part."""
         if self._last is None:
             return None
-        if pattern.kind == "panic":
-            return chain.cause((*self._reports, self._last), text, now)
-        return self._last if chain.explains(self._last, pattern, now) else None
+        if pattern.kind != "panic":
+            return self._last if chain.explains(self._last, pattern, now) else None
+        reports = [report for report in (*self._reports, self._last) if report.boot == self._boot]
+        return chain.cause(reports, text, now)
 
     def _take(self, report: Report) -> None:
         """Keep it, if need be in the place of the last of the least ones."""
@@ -140,21 +165,28 @@ class ConsoleWatch:
 
     def _restart(self) -> None:
         """Another kernel begins: nothing of what it says is explained by the one before."""
+        self._boot += 1
+        self._before = None
         if self._last:
             self._last.ended = True
 
     @property
     def reports(self) -> Reports:
         """The reports so far."""
-        reports = Reports(map(_told, self._reports))
+        reports = Reports(_told(report) for report in self._reports)
         reports.left_out = self._left_out
         return reports
 
     @property
     def oops(self) -> Oops | None:
-        """The report to blame so far: the worst, the first of equals."""
+        """The report to blame so far: the worst, the first of equals, or the one that it followed from."""
         worst = max(self._reports, key=lambda report: report.severity, default=None)
-        return _told(worst) if worst else None
+        if worst is None:
+            return None
+        first = chain.root(worst)
+        if first is worst:
+            return _told(worst)
+        return replace(_told(first), text=f"{first.text}\n{worst.text}", severity=worst.severity)
 
 
 def _told(report: Report) -> Oops:

@@ -18,21 +18,22 @@ PATTERNS = (*FATAL, *SANITIZERS, *LOCKDEP, *STALLS, *STRUCTURES, *WARNINGS, *NOT
 
 _REACH = 512
 """Characters of a line in which a report may begin: behind a stray time stamp or a prompt, but not anywhere."""
-_NAMED = tuple(pattern for pattern in PATTERNS if not pattern.needle)
+_ROWS = tuple(pattern for pattern in PATTERNS if not pattern.needle)
 _NEEDLES = tuple((pattern.needle, re.compile(pattern.regex), pattern) for pattern in PATTERNS if pattern.needle)
-# One alternation whose branches begin with a literal: the engine passes over those that cannot fit.
-_ANY = re.compile("|".join(f"({pattern.regex})" for pattern in _NAMED))
+# Most lines are no report. An alternation without groups rejects them at their first character; the other one tells the row.
+_ANY = re.compile("|".join(row.regex for row in _ROWS))
+_WHICH = re.compile("|".join(f"({row.regex})" for row in _ROWS))
 
 
 def find(text: str) -> tuple[Pattern, int] | None:
     """The report that this message begins, and the column at which it does; None for any other.
 
-    `text` has no prefix (`printk.message`). A report begins where the kernel begins a message: at column 0 or behind a time
+    `text` has no prefix (`printk.parse`). A report begins where the kernel begins a message: at column 0 or behind a time
     stamp within the line.
     """
     for column in printk.begins(text, _REACH):
-        if match := _ANY.match(text, column):
-            return _NAMED[(match.lastindex or 1) - 1], column
+        if _ANY.match(text, column) and (which := _WHICH.match(text, column)):
+            return _ROWS[(which.lastindex or 1) - 1], column
         for needle, regex, pattern in _NEEDLES:
             if needle in text and regex.match(text, column):
                 return pattern, column

@@ -17,6 +17,8 @@ MAX_LINES = HEAD + TAIL + 1
 CONTEXT = 20
 """Lines that are kept of a report that is one line, and of what follows it."""
 MAX_TITLE = 240
+MAX_WIDTH = 1024
+"""Characters of a line of a report: as long as a message of the kernel can be."""
 _QUIET = 10.0
 """Seconds of the kernel's clock without a line of it after which a report has ended: longer than all CPUs take to answer."""
 _END = re.compile(r"---\[ end (?P<what>trace|Kernel panic)")
@@ -31,29 +33,46 @@ def seconds(time: str) -> float | None:
 class Report:
     """One report, or a chain of them: `pattern`, `title` and `time` are those of the first, `severity` that of the worst.
 
-    `ended`: what follows is not part of it, except for a panic that it explains. `panicked`: that has come.
-    `count`: how often it was said, of a notice that is repeated.
+    boot: which of the kernels of this console says it
+    distance: lines since the last message that is of the tables
+    count: how often it was said, of notices in a row
+    announces: the report proper is still to come
+    traced: its own trace is complete
+    ended: what follows is not part of it, except for a panic that it explains
+    panicked: that has come
+    before, since, amid: the report before it, seconds of the kernel's clock since that one's last line, and whether it had
+    not ended yet
+    root: the first of the reports of which this is a consequence, once that is settled
     """
 
     pattern: Pattern
     title: str
     time: str
     stamped: bool
+    boot: int
     severity: Severity
     disarms: bool
     last: float | None = None
     head: list[str] = field(default_factory=list)
     tail: deque[str] = field(default_factory=lambda: deque(maxlen=TAIL))
     lines: int = 0
+    distance: int = 0
+    announces: bool = False
     count: int = 1
     ended: bool = False
+    traced: bool = False
     panicked: bool = False
+    before: Report | None = None
+    root: Report | None = None
+    since: float | None = None
+    amid: bool = False
 
     @classmethod
-    def begin(cls, pattern: Pattern, text: str, time: str, stamped: bool) -> Report:
+    def begin(cls, pattern: Pattern, text: str, time: str, stamped: bool, boot: int) -> Report:
         """A report whose first line is `text`."""
-        title = text[:MAX_TITLE].strip()
-        report = cls(pattern, title, time, stamped, pattern.severity, pattern.disarms, panicked=pattern.kind == "panic")
+        report = cls(pattern, text[:MAX_TITLE].strip(), time, stamped, boot, pattern.severity, pattern.disarms)
+        report.announces = pattern.preface
+        report.panicked = pattern.kind == "panic" and not pattern.preface
         report.keep(text, seconds(time))
         return report
 
@@ -61,12 +80,31 @@ class Report:
         """Seconds since its last line, None where either has no time."""
         return None if time is None or self.last is None else time - self.last
 
+    def follow(self, before: Report) -> None:
+        """Remember what stood before it."""
+        self.before = before
+        self.since = before.age(self.last)
+        self.amid = not before.ended and (self.since is None or self.since < _QUIET)
+
+    def within(self, limit: float, time: float | None) -> bool:
+        """Whether its last line is at most `limit` seconds ago, or that cannot be told."""
+        age = self.age(time)
+        return age is None or abs(age) <= limit
+
+    @property
+    def gates(self) -> bool:
+        """Whether it is the kernel's own trouble."""
+        return self.severity > Severity.NOTICE
+
     def join(self, pattern: Pattern, text: str, time: float | None) -> None:
         """Another report turned out to be the same trouble."""
         self.severity = max(self.severity, pattern.severity)
+        self.announces = pattern.preface
+        self.distance = 0
         self.disarms = self.disarms or pattern.disarms
-        self.panicked = self.panicked or pattern.kind == "panic"
-        self.ended = False
+        self.panicked = self.panicked or (pattern.kind == "panic" and not pattern.preface)
+        self.count += pattern.severity is Severity.NOTICE
+        self.ended = self.traced = False
         self.keep(text, time)
 
     def add(self, text: str, time: float | None, stamped: bool) -> None:
@@ -74,7 +112,7 @@ class Report:
         if self.ended or (self.stamped and not stamped):
             return
         age = self.age(time)
-        too_late = age is not None and not -_QUIET < age < _QUIET
+        too_late = age is not None and age > _QUIET
         if too_late or (self.pattern.alone and not self.panicked and self.lines >= CONTEXT):
             self.ended = True
             return
@@ -83,13 +121,13 @@ class Report:
     def keep(self, text: str, time: float | None) -> None:
         """A line of the report."""
         self.lines += 1
-        if len(self.head) < HEAD:
-            self.head.append(text)
-        else:
-            self.tail.append(text)
+        self.distance += 1
+        kept = self.head if len(self.head) < HEAD else self.tail
+        kept.append(text[:MAX_WIDTH])
         self.last = self.last if time is None else time
         if end := _END.match(text):
             # A fatal report goes on after its own trace: the panic that follows belongs to it.
+            self.traced = True
             self.ended = end["what"] != "trace" or self.severity < Severity.FATAL
 
     @property

@@ -13,7 +13,7 @@ _lockdep = partial(Pattern, "lockdep", Severity.WARNING, source="kernel/locking/
 
 SANITIZERS = (
     _violation("kasan", regex=r"BUG: KASAN: ", source="mm/kasan/report.c"),
-    _violation("kasan", regex=r"KASAN: .{1,60} in range \[", source="mm/kasan/report.c", preface=True),
+    _violation("kasan", regex=r"KASAN: .{1,60} in range \[", source="mm/kasan/report.c", preface=True, continues=True),
     _violation("kfence", regex=r"BUG: KFENCE: ", source="mm/kfence/report.c"),
     # Many races are harmless, and the checker goes on.
     _warning("kcsan", regex=r"BUG: KCSAN: ", source="kernel/kcsan/report.c"),
@@ -51,20 +51,17 @@ STRUCTURES = (
         preface=True,
     ),
     _violation(
-        "usercopy", regex=r"usercopy: Kernel memory (?:exposure|overwrite) ", source="mm/usercopy.c", preface=True
+        "usercopy", regex=r"usercopy: [kK]ernel memory (?:exposure|overwrite) ", source="mm/usercopy.c", preface=True
     ),
+    # A function's name stands before it in newer kernels.
+    _violation("fortify", regex=r"detected buffer overflow in ", source="lib/string_helpers.c", preface=True),
     _violation(
-        "fortify",
-        regex=r"(?:\w{1,40}: )?detected buffer overflow(?: in |:)",
-        source="lib/string_helpers.c",
-        needle="detected buffer overflow",
-        preface=True,
+        "fortify", regex=r"(?:mem|str)\w{1,20}: detected buffer overflow: ", source="lib/string_helpers.c", preface=True
     ),
     _warning(
         "fortify",
-        regex=r"\w{1,40}: detected field-spanning write ",
+        regex=r"(?:mem|str)\w{1,20}: detected field-spanning write ",
         source="include/linux/fortify-string.h",
-        needle=": detected field-spanning ",
         preface=True,
     ),
     _violation("refcount", regex=r"refcount_t: (?!selftest)\S", source="lib/refcount.c", preface=True),
@@ -74,6 +71,8 @@ STRUCTURES = (
         source="lib/debugobjects.c",
         preface=True,
     ),
+    # Of a report whose beginning was lost; 6.1 prints it without the first word.
+    _violation("slab", regex=r"INFO: (?:Freed|Allocated) in \S+ age=\d", source="mm/slub.c", continues=True),
     _violation(
         "slab",
         # That of KASAN's own report comes behind it.
@@ -95,6 +94,25 @@ STRUCTURES = (
     _warning("ref_tracker", regex=r"ref_tracker: .{1,80} has \d+/\d+ users at", source="lib/ref_tracker.c"),
     _warning("ref_tracker", regex=r"ref_tracker: reference already released", source="lib/ref_tracker.c", preface=True),
     _warning("dma api", regex=r"DMA-API: \S{1,60} \S{1,60}: \S", source="kernel/dma/debug.c", preface=True),
+    _violation(
+        "page corruption", regex=r"pagealloc: (?:memory corruption|single bit error)", source="mm/page_poison.c"
+    ),
+    _violation(
+        "swap", regex=r"(?:get_swap_device|_?swap_info_get|swap_\w{1,20}): (?:Bad|Unused) swap ", source="mm/swapfile.c"
+    ),
+    _violation("bug", regex=r"bad: scheduling from the idle thread!", source="kernel/sched/idle.c"),
+    _violation("bug", regex=r"Thread overran stack, or stack corrupted", source="kernel/sched/core.c", preface=True),
+    _warning("kobject", regex=r"kobject:? .{1,160}something is seriously wrong", source="lib/kobject.c", preface=True),
+    _warning("sysfs", regex=r"sysfs: cannot create duplicate filename ", source="fs/sysfs/dir.c"),
+    _warning("page pool", regex=r"page_pool_release_retry\(\) stalled", source="net/core/page_pool.c", alone=True),
+    _warning("hw csum", regex=r".{1,60}: hw csum failure", source="net/core/dev.c", needle=": hw csum failure"),
+    _warning(
+        "iommu fault",
+        regex=r"DMAR: \[|AMD-Vi: Event logged \[IO_PAGE_FAULT",
+        source="drivers/iommu/{intel/dmar.c,amd/iommu.c}",
+        alone=True,
+    ),
+    _warning("irq", regex=r"irq event \d+: bogus return value ", source="kernel/irq/spurious.c"),
     # The interrupt is switched off with it, and the device with that.
     _warning("irq", regex=r"irq \d+: nobody cared\b", source="kernel/irq/spurious.c", disarms=True),
 )

@@ -22,6 +22,8 @@ FATAL = (
         source="init/do_mounts.c",
         preface=True,
     ),
+    _fatal("list corruption", regex=r"kernel BUG at lib/list_debug\.c", source="lib/list_debug.c", preface=True),
+    _fatal("usercopy", regex=r"kernel BUG at mm/usercopy\.c", source="mm/usercopy.c", preface=True),
     # With file and line, or with the address alone (without DEBUG_BUGVERBOSE).
     _fatal("bug", regex=r"[kK]ernel BUG at \S", source="lib/bug.c", preface=True),
     _fatal("bug", regex=r"(?:Kernel BUG \[#\d|Kernel bug detected\[#\d)", source="arch/{riscv,mips,loongarch}/kernel"),
@@ -45,11 +47,26 @@ FATAL = (
         "oops", regex=r"Insufficient stack space to handle exception!", source="arch/arm64/kernel/traps.c", preface=True
     ),
     _fatal("oops", regex=r"(?:traps: )?PANIC: double fault", source="arch/x86/kernel/traps.c", preface=True),
-    _fatal("oops", regex=r"Internal error: .{0,200}\[#\d", source="arch/{arm,arm64}/kernel/traps.c"),
+    _fatal("oops", regex=r"Internal error: (?:Oops\b|.{0,200}\[#\d)", source="arch/{arm,arm64}/kernel/traps.c"),
     _fatal("oops", regex=r"general protection fault[:,] ", source="arch/x86/kernel/traps.c", preface=True),
     _fatal("oops", regex=r"SError Interrupt on CPU\d", source="arch/arm64/kernel/traps.c", preface=True),
     _fatal("oops", regex=r"Bad mode in .{1,60} handler detected", source="arch/arm64/kernel/traps.c", preface=True),
-    _fatal("oops", regex=r"Unrecoverable exception ", source="arch/powerpc/kernel/traps.c", preface=True),
+    _fatal(
+        "oops", regex=r"Unhandled .{1,40} exception on CPU\d", source="arch/arm64/kernel/entry-common.c", preface=True
+    ),
+    _fatal(
+        "oops", regex=r"Unrecoverable [\w/ ]{0,40}[Ee]xception ", source="arch/powerpc/kernel/traps.c", preface=True
+    ),
+    _fatal(
+        "oops",
+        regex=r"Unhandled (?:fault|prefetch abort): |Alignment trap: not handling instruction ",
+        source="arch/arm/mm/{fault,alignment}.c",
+        preface=True,
+    ),
+    _fatal("oops", regex=r"Kernel attempted to .{1,20} user page ", source="arch/powerpc/mm/fault.c", preface=True),
+    _fatal("oops", regex=r"Fixing recursive fault but reboot is needed!", source="kernel/exit.c"),
+    _fatal("bug", regex=r"(?:skbuff: )?skb_(?:over|under)_panic: ", source="net/core/skbuff.c", preface=True),
+    _fatal("bug", regex=r"rust_kernel: panicked at ", source="rust/kernel/lib.rs", preface=True),
     # Whatever an architecture's die() is given: "Oops: 0002 [#1]", "illegal operation: 0001 ilc:1 [#1]", "Oops[#1]:".
     _fatal(
         "oops",

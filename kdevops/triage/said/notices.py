@@ -7,72 +7,106 @@ from functools import partial
 from kdevops.triage.said.row import Pattern, Severity
 
 _notice = partial(Pattern, severity=Severity.NOTICE, alone=True)
+_traced = partial(Pattern, severity=Severity.NOTICE)
 
-NOTICES = (
-    _notice(
+FILE_SYSTEMS = (
+    _traced(
         "xfs corruption",
-        regex=r"XFS \(\S+\): (?:Metadata .{1,40} detected at |Corruption |Internal error |Unmount and run xfs_repair)",
-        source="fs/xfs/xfs_error.c",
+        regex=r"XFS \(\S+\): (?:Metadata .{1,40} detected at |Corruption |Internal error |AAIEEE|corrupt dquot "
+        r"|AGF corruption|Failed to recover |xlog_recover\w*: )",
+        source="fs/xfs/xfs_error.c, fs/xfs/xfs_log_recover.c",
     ),
     _notice(
         "xfs shutdown",
-        regex=r"XFS \(\S+\): (?:.{0,60}[Ss]hut(?:ting)? ?down|log I/O error|metadata I/O error|[Ll]og \S{1,20} (?:failed|error))",
-        source="fs/xfs/xfs_fsops.c, xfs_log.c",
+        regex=r"XFS \(\S+\): (?:.{0,60}[Ss]hut(?:ting)? ?down|(?:log|metadata) I/O error"
+        r"|[Ll]og (?:mount|recovery|mount/recovery) failed|writeback error |page discard |Unmount and run xfs_repair)",
+        source="fs/xfs/xfs_fsops.c, fs/xfs/xfs_log.c, fs/xfs/xfs_buf.c",
     ),
     _notice(
         "ext4 error",
-        regex=r"EXT[234]-fs error \(device "
-        r"|EXT[234]-fs \(\S+\): (?:Remounting filesystem read-only|This should not happen|error)",
-        source="fs/ext4/super.c",
+        regex=r"EXT[234]-fs error \(device |EXT[234]-fs: .{1,60}aborting transaction"
+        r"|EXT[234]-fs \(\S+\): (?:Remounting filesystem read-only|This should not happen|error|Delayed block allocation failed)",
+        source="fs/ext4/super.c, fs/ext4/inode.c",
     ),
     _notice(
         "jbd2",
-        regex=r"JBD2: .{0,20}(?:Error|error|failed|Failed)|Aborting journal on device ",
-        source="fs/jbd2/journal.c",
+        regex=r"JBD2: .{0,60}(?:[Ee]rror|[Ff]ailed|[Ii]nvalid|corrupted|bad block|leaked|assertion failure)"
+        r"|Aborting journal on device ",
+        source="fs/jbd2",
     ),
-    _notice(
+    _traced(
         "btrfs error",
-        regex=r"BTRFS:? (?:emergency|alert|critical|error) \(device |BTRFS:? info \(device .{1,60}\): forced readonly"
+        regex=r"BTRFS:? (?:emergency|alert|critical|error)(?: \(device |: )|BTRFS:? info \(device .{1,60}\): forced readonly"
         r"|BTRFS: Transaction aborted ",
         source="fs/btrfs/messages.c",
     ),
     _notice(
         "f2fs error",
-        regex=r"F2FS-fs \(\S+\): .{0,40}(?:[Ss]topped filesystem|[Ii]nconsistent|[Cc]orrupt|[Ii]nvalid|[Ww]rong|[Bb]ad|[Ff]ail"
-        r"|[Ee]rror|sanity|[Uu]nmatched|[Mm]ismatch|access invalid)",
+        regex=r"F2FS-fs \(\S+\): .{0,60}(?:[Ss]topped filesystem|[Ii]nconsistent|[Cc]orrupt|\b[Ii]nvalid|[Ww]rong|\b[Bb]ad\b"
+        r"|[Ff]ail(?:ed|s)?\b|\b[Ee]rror\b|sanity|[Uu]nmatched|Mismatch valid|run fsck|stop checkpoint)",
         source="fs/f2fs",
     ),
     _notice(
         "bcachefs error",
-        regex=r"bcachefs \(\S+\): .{0,120}(?:fatal error|emergency read only|error|inconsisten)",
+        regex=r"bcachefs \(\S+\): .{0,120}(?:emergency read only|\berror\b|inconsisten)",
         source="fs/bcachefs",
     ),
     _notice(
         "file system error",
         regex=r"(?:FAT-fs|exFAT-fs|UDF-fs)(?: \(\S+\))?: error\b|GFS2: fsid=\S+ fatal:|OCFS2: ERROR \(device |NTFS-fs error"
-        r"|NILFS error |UBIFS error |ERROR: \(device |REISERFS error |SQUASHFS error:",
+        r"|NILFS(?: error \(device |: error )|UBIFS error |ERROR: \(device |REISERFS error |SQUASHFS error:"
+        r"|erofs(?: \(device \S+\))?: .{0,80}(?:bogus|corrupted|failed)|ntfs3\(\S+\): .{0,80}(?:corrupt|[Ff]ailed|dirty)",
         source="fs",
     ),
+)
+
+BLOCK = (
     _notice(
         "block error",
-        regex=r"(?:blk_update_request: |print_req_error: )?[\w/ -]{1,40} error, dev \S+, sector \d",
+        regex=r"(?:\w{1,40}: )?[\w/ -]{1,40} error, dev \S+, sector \d",
         source="block/blk-core.c",
         needle=" error, dev ",
     ),
-    _notice("block error", regex=r"Buffer I/O error on dev", source="fs/buffer.c"),
     _notice(
         "block error",
-        regex=r"nvme (?:nvme)?\S+: .{0,20}I/O .{1,80}timeout",
-        source="drivers/nvme/host/pci.c",
+        regex=r"Buffer I/O error on dev|(?:Read|Write)-error on swap-device|Page cache invalidation failure on direct I/O",
+        source="fs/buffer.c, mm/page_io.c, mm/filemap.c",
     ),
-    _notice("out of memory", regex=r"(?:Memory cgroup o|O)ut of memory: Kill", source="mm/oom_kill.c"),
     _notice(
+        "block error",
+        regex=r"(?:nvme \S+: |nvme\d+\S*: ).{0,60}(?:timeout|controller is down)",
+        source="drivers/nvme/host",
+    ),
+    _notice(
+        "block error",
+        regex=r"(?:sd|sr) \S+: \[\w+\] .{0,60}FAILED Result: |loop: Write error at byte offset |md/\w+:?\S*: Disk failure on ",
+        source="drivers/scsi/sd.c, drivers/block/loop.c, drivers/md",
+    ),
+    _notice(
+        "device mapper",
+        regex=r"device-mapper: .{1,80}(?:corrupted|[Ff]ailed|\berror\b|aborting|reporting)",
+        source="drivers/md",
+    ),
+)
+
+MEMORY = (
+    _notice("out of memory", regex=r"(?:Memory cgroup o|O)ut of memory(?: \(\w+\))?: Kill", source="mm/oom_kill.c"),
+    _notice("out of memory", regex=r"Out of memory and no killable processes", source="mm/oom_kill.c"),
+    _traced(
         "out of memory", regex=r".{1,40} invoked oom-killer: ", source="mm/oom_kill.c", needle=" invoked oom-killer: "
     ),
-    _notice(
+    _traced(
         "allocation failure",
-        regex=r".{1,40}: page allocation (?:failure|stalls)\b",
+        regex=r".{1,40}: page allocation (?:failure|stall)",
         source="mm/page_alloc.c",
         needle=": page allocation ",
     ),
+    _traced("allocation failure", regex=r".{1,40}: vmalloc error: ", source="mm/vmalloc.c", needle=": vmalloc error: "),
+    _traced(
+        "allocation failure",
+        regex=r"SLUB: Unable to allocate memory on |percpu: allocation failed, ",
+        source="mm/{slub,percpu}.c",
+    ),
 )
+
+NOTICES = (*FILE_SYSTEMS, *BLOCK, *MEMORY)

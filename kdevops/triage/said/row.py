@@ -27,8 +27,9 @@ class Pattern:
 
     `regex` is matched where the kernel begins a message. `needle`: for a message that begins with a name; words that are
     always in it. `alone`: no trace follows. `preface`: the report proper (WARNING, BUG, Oops) may follow, and is the same
-    trouble. `disarms`: the checker is off from then on, so the guest has to be reset before the next test is judged by it.
-    `loose`: words that programs use too; where the kernel stamps its messages, one without a stamp is not the kernel's.
+    trouble. `continues`: a later line of a report, which begins one only where the first is lost. `disarms`: the checker is
+    off from then on, so the guest has to be reset before the next test is judged by it. `loose`: words that programs use too;
+    where the kernel stamps its messages, one without a stamp is not the kernel's.
     """
 
     kind: str
@@ -38,5 +39,6 @@ class Pattern:
     needle: str = ""
     alone: bool = False
     preface: bool = False
+    continues: bool = False
     disarms: bool = False
     loose: bool = False

@@ -34,17 +34,20 @@ STALLS = (
         regex=r"rcu: \w+ kthread (?:starved for|timer wakeup didn't happen for) ",
         source="kernel/rcu/tree_stall.h",
     ),
+    _stall("csd lock", regex=r"csd: (?:Detected|Continued) non-responsive CSD lock ", source="kernel/smp.c"),
+    _stall("need resched", regex=r"sched: CPU \d+ need_resched set for ", source="kernel/sched/debug.c"),
     _stall(
         "netdevice",
         regex=r"unregister_netdevice: waiting for \S+ to become free",
         source="net/core/dev.c",
         alone=True,
+        preface=True,
     ),
 )
 
 WARNINGS = (
     # With the place behind the processor; before it (6.19), with the condition before both; without it; and of old.
-    _warning("warning", regex=r"WARNING: CPU: \d+ PID: \d+ at ", source="kernel/panic.c"),
+    _warning("warning", regex=r"WARNING: CPU: \d+ PID: -?\d+ at ", source="kernel/panic.c"),
     _warning("warning", regex=r"WARNING: (?:\[.{1,200}\] )?[^\s:]{1,200}:\d+ at ", source="kernel/panic.c"),
     _warning("warning", regex=r"WARNING: (?:\[.{1,200}\] )?at \S", source="kernel/panic.c, lib/bug.c"),
     _warning(
