@@ -27,6 +27,7 @@ from kdevops.errors import InfrastructureError, UserError
 
 if TYPE_CHECKING:
     from kdevops.lab.load import LoadedLab
+    from kdevops.lab.model import Lab
     from kdevops.providers.base import GuestStatus
     from kdevops.providers.terraform_record import Record
     from kdevops.run.places import Places
@@ -57,7 +58,7 @@ def up(context: Context, *, plays: tuple[str, ...]) -> None:
                 loaded.lab, places, display.handle, lab_file=loaded.path, plays=plays, confirm=display.confirm
             )
 
-    _tell(context, asyncio.run(main()), _ages(loaded, places))
+    _tell(context, asyncio.run(main()), _ages(loaded.lab, places))
 
 
 @click.command()
@@ -67,14 +68,17 @@ def up(context: Context, *, plays: tuple[str, ...]) -> None:
 @common_options
 @pass_context
 def down(context: Context) -> None:
-    """Stop every guest of LAB, also such as an interrupted command left behind."""
+    """Stop all guests of LAB, including leftovers of an interrupted command.
+
+    Files that LAB names may be gone. LAB is a lab file or, also when that is gone, the name of a lab.
+    """
     from rich.console import Console
 
     from kdevops.report.live import Display
     from kdevops.run import arms
     from kdevops.run.places import Places
 
-    lab = context.lab().lab
+    lab = context.standing_lab()
 
     async def main() -> tuple[GuestStatus, ...]:
         with Display(Console(stderr=True, highlight=False)) as display:
@@ -90,13 +94,16 @@ def down(context: Context) -> None:
 @common_options
 @pass_context
 def status(context: Context) -> None:
-    """Show the guests of LAB: whether they run, where their ssh and console are; in a cloud also since when."""
+    """Show the guests of LAB: whether they run, where their ssh and console are; in a cloud also since when.
+
+    LAB is a lab file or, also when that is gone, the name of a lab.
+    """
     from kdevops.run import arms
     from kdevops.run.places import Places
 
-    loaded = context.lab()
+    lab = context.standing_lab()
     places = Places.default()
-    _tell(context, asyncio.run(arms.status(loaded.lab, places)), _ages(loaded, places))
+    _tell(context, asyncio.run(arms.status(lab, places)), _ages(lab, places))
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -189,16 +196,16 @@ def both_arms(loaded: LoadedLab) -> list[str]:
     return ["The other kernel of this lab gets as many machines of its own."] if loaded.lab.compare else []
 
 
-def _ages(loaded: LoadedLab, places: Places) -> dict[str, Record]:
+def _ages(lab: Lab, places: Places) -> dict[str, Record]:
     """What is remembered of the machines in a cloud, by the names of the guests that they are."""
     from kdevops.lab.terraform import Terraform
 
-    if not isinstance(loaded.lab.provider, Terraform):
+    if not isinstance(lab.provider, Terraform):
         return {}
     from kdevops.lab.arms import arms
     from kdevops.providers.terraform_record import load
 
-    found = [record for each in arms(loaded.lab) if (record := load(places.lab(each.name)))]
+    found = [record for each in arms(lab) if (record := load(places.lab(each.name)))]
     return {name: record for record in found for name in record.nodes}
 
 

@@ -43,6 +43,7 @@ from kdevops.paths import data_dir, state_dir
 
 if TYPE_CHECKING:
     from kdevops.lab.load import LoadedLab
+    from kdevops.lab.model import Lab
     from kdevops.progress import Confirm
 
 DEFAULT_LAB = Path("lab.yaml")
@@ -70,6 +71,28 @@ class Context:
             hint = "kdevops lab init writes one to begin with; another file is named as an argument"
             raise UserError("there is no lab.yaml in this directory", hint=hint)
         return load_lab(self.lab_file or DEFAULT_LAB, self.overrides)
+
+    def standing_lab(self) -> Lab:
+        """The lab whose guests are to be looked at or stopped, as its file has it now.
+
+        Files that it names may be gone. Where the lab file itself is gone, the lab is meant as it was when its guests came
+        up; it is found by its file, or by its name in place of that. Raises UserError where it is not found.
+        """
+        from kdevops.lab.load import load_lab
+        from kdevops.run.places import Places
+        from kdevops.run.standing import names, remembered
+
+        path, places = self.lab_file or DEFAULT_LAB, Places.default()
+        known = None if self.overrides or path.exists() else remembered(str(path), path.absolute(), places)
+        if known:
+            return known
+        try:
+            return (load_lab(path, self.overrides, check_files=False) if path.exists() else self.lab()).lab
+        except UserError as error:
+            if kept := names(places):
+                by_name = f"labs that may have guests are found by name too: {', '.join(kept)}"
+                error.hint = "; ".join(filter(None, [error.hint, by_name]))
+            raise
 
     def asker(self, more: Sequence[str] = ()) -> Confirm:
         """What asks at the terminal before anything is made that costs money. One yes counts for the whole command.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -45,7 +47,7 @@ async def destroy(
     local = root / "terraform.tfstate"
     if record is None and not local.exists() and not (root / "backend.tf.json").exists():
         return
-    tool = tool_of(directory, wanted or _still_there(record), report, cache)
+    tool = tool_of(directory, _to_destroy_with(wanted, record), report, cache)
     await tool.check_version()
     await initialise(tool, report, cache)
     await tool.push_errored()
@@ -81,9 +83,12 @@ def _out_of_sight(record: Record, machines: Sequence[str], root: Path) -> Infras
     )
 
 
-def _still_there(record: Record | None) -> str | None:
-    """The program that made the machines: another one may not read their state."""
-    return record.tool if record and record.tool and Path(record.tool).exists() else None
+def _to_destroy_with(wanted: str | None, record: Record | None) -> str | None:
+    """The program that the lab names, else, also where that is gone, the one that made the machines and can read their state."""
+    there = record.tool if record and record.tool and Path(record.tool).exists() else None
+    if wanted and there and not shutil.which(os.path.expanduser(wanted)):  # noqa: PTH111 - it may be a name without a path
+        return there
+    return wanted or there
 
 
 def tool_of(directory: LabDirectory, wanted: str | None, report: Report, cache: Path) -> TerraformTool:

@@ -54,7 +54,7 @@ async def start(
     if loaded.lab.compare is None:
         return await session.start(loaded, places, watcher, only=only, failures_of=failures_of, keep=keep)
     before, under_test = arms(loaded.lab)
-    with _held((before, under_test), places, "run"), Store(places.state) as store:
+    with _held((before, under_test), places, "run", loaded.path), Store(places.state) as store:
         watcher.handle(Note(f"lab {before.name}: the baseline kernel"))
         first = await session.prepare(replace(loaded, lab=before), places, store, watcher)
         watcher.handle(Note(f"lab {under_test.name}: the kernel under test"))
@@ -113,7 +113,7 @@ async def up(
     hand.check_plays(plays)  # first: machines in a cloud cost money
     labs = arms(lab)
     at_once = asyncio.Semaphore(1 if any(isinstance(each.provider, Vagrant) for each in labs) else len(labs))
-    with _held(labs, places, "up"):
+    with _held(labs, places, "up", lab_file):
         made = [(each, *await hand.prepare(each, places, report, confirm)) for each in labs]
 
         async def bring_up(number: int) -> tuple[GuestStatus, ...]:
@@ -155,11 +155,11 @@ async def build_kernels(lab: Lab, places: Places, report: Report) -> list[Artifa
 
 
 @contextmanager
-def _held(labs: Sequence[Lab], places: Places, verb: str) -> Iterator[None]:
+def _held(labs: Sequence[Lab], places: Places, verb: str, lab_file: Path | None) -> Iterator[None]:
     with ExitStack() as held:
         for lab in labs:
             held.enter_context(lab_lock(places.lab(lab.name), lab.name, verb))
-        remember(labs, places)
+        remember(labs, places, lab_file)
         yield
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kdevops.errors import InfrastructureError, UserError
+from kdevops.errors import InfrastructureError, KdevopsError, UserError
 from kdevops.guest.ssh import SshTarget
 from kdevops.lab.hosts import Hosts
 from kdevops.lab.model import Lab, Qemu
@@ -40,7 +40,11 @@ def attached(lab: Lab, places: Places, report: Report = silent) -> Provider:
         from kdevops.run.remote import attached_remote
 
         return attached_remote(lab, places, report)
-    return QemuProvider(lab, directory, servers=servers_of(lab))
+    try:
+        servers = servers_of(lab)
+    except KdevopsError:  # as when its files of profiles are gone; servers that run are found all the same
+        servers = ()
+    return QemuProvider(lab, directory, servers=servers)
 
 
 async def foresee(lab: Lab, places: Places, report: Report, confirm: Confirm = ask_nobody) -> None:

@@ -20,9 +20,14 @@ class Places:
         """The user's own."""
         return cls(state_dir(), cache_dir())
 
+    @property
+    def labs(self) -> Path:
+        """Where every lab has its directory."""
+        return self.state / "labs"
+
     def lab(self, name: str) -> Path:
         """The lab's directory: keys, guests, inventory, ssh configuration, lock."""
-        return self.state / "labs" / name
+        return self.labs / name
 
     def inventory(self, name: str) -> Path:
         """The lab's Ansible inventory."""

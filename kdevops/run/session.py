@@ -30,6 +30,7 @@ from kdevops.run.places import Places
 from kdevops.run.plan import as_planned, plan, planned_of
 from kdevops.run.record import check_same, compared_with, facts, kernel_release, lab_of, record_of
 from kdevops.run.runner import drive
+from kdevops.run.standing import remember, remember_again
 from kdevops.run.work import queue_of
 
 
@@ -81,6 +82,7 @@ async def start(
     """
     lab = loaded.lab
     with lab_lock(places.lab(lab.name), lab.name, "run"), Store(places.state) as store:
+        remember((lab,), places, loaded.path)
         ready = await prepare(loaded, places, store, watcher, only=only, failures_of=failures_of)
         run_id = store.create_run(lab.name, ready.rows, ready.record)
         return await carry_out(run_id, lab, ready.built, ready.provider, places, store, watcher, keep=keep)
@@ -126,6 +128,7 @@ async def resume(run_id: int, places: Places, watcher: Watcher, *, keep: bool = 
                 raise UserError(
                     f"run {run_id} has ended ({run.state})", hint=f"do the same again: kdevops rerun {run_id}"
                 )
+            remember_again(lab, places, Path(run.record["lab_file"]))
             await foresee(lab, places, watcher.handle, watcher.confirm)
             built = await build(lab, places, watcher.handle)
             check_same(run, built)
@@ -139,6 +142,7 @@ async def rerun(run_id: int, places: Places, watcher: Watcher, *, keep: bool = F
         run = store.run(run_id)
         lab = lab_of(run)
         with lab_lock(places.lab(lab.name), lab.name, "rerun"):
+            remember_again(lab, places, Path(run.record["lab_file"]))
             await foresee(lab, places, watcher.handle, watcher.confirm)
             built = await build(lab, places, watcher.handle)
             check_same(run, built)

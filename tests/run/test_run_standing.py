@@ -16,7 +16,7 @@ from kdevops.lab.model import Lab
 from kdevops.providers.base import GuestStatus
 from kdevops.run import arms, hand
 from kdevops.run.places import Places
-from kdevops.run.standing import forget, remember, standing
+from kdevops.run.standing import forget, remember, remember_again, remembered, standing
 
 COMPARE = {"kernel": {"cmdline": "old"}}
 
@@ -94,3 +94,24 @@ def test_rubbish_is_nothing(tmp_path_factory: pytest.TempPathFactory, rubbish: b
     remember(arms_of(lab(compare=COMPARE)), places)
     (places.lab("ab-dev") / "arm.json").write_bytes(rubbish)
     assert [each.name for each in standing(lab(), places)] == ["ab"]
+
+
+def test_a_single_lab_is_what_its_file_says_now_and_is_found_where_it_was(places: Places) -> None:
+    remember((lab(provider={"type": "vagrant"}, guests={"count": 3}),), places)
+    assert [(each.provider.type, each.guests.count) for each in standing(lab(), places)] == [
+        ("qemu", 1),
+        ("vagrant", 3),
+    ]
+    remember((lab(guests={"count": 3}),), places)
+    assert standing(lab(), places) == (lab(),), "of the same provider's guests the provider itself finds those that run"
+
+
+def test_what_comes_from_a_run_s_record_does_not_make_an_arm_a_lab_of_its_own(places: Places) -> None:
+    before, under_test = arms_of(lab(compare=COMPARE))
+    remember((before, under_test), places)
+    remember_again(under_test, places)
+    assert standing(lab(), places) == (before, under_test)
+    forget(lab(), places)
+    assert remembered("ab-dev", Path("x.yaml"), places) is None
+    remember_again(under_test, places)
+    assert remembered("ab-dev", Path("x.yaml"), places) == under_test
