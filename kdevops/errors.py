@@ -70,7 +70,8 @@ class CommandError(InfrastructureError):
 class BootError(InfrastructureError):
     """A guest did not come up. `console` is the end of what it printed.
 
-    All of it stands in `recorded` from `console_offset` on; `log` may be another's, Ansible's for one.
+    All of it stands in `recorded` from `console_offset` on; `log` may be another's, Ansible's for one. `unanswered`: the
+    machine was given the kernel and all the time to boot it, or ended by itself, and nothing in it ever answered.
     """
 
     def __init__(
@@ -80,10 +81,12 @@ class BootError(InfrastructureError):
         console: str = "",
         console_offset: int = 0,
         recorded: Path | None = None,
+        unanswered: bool = False,
         hint: str | None = None,
         log: Path | None = None,
     ) -> None:
         super().__init__(message, hint=hint, log=log or recorded)
+        self.unanswered = unanswered
         self.console = console
         self.console_offset = console_offset
         self.recorded = recorded

@@ -73,8 +73,8 @@ results.add_command(remove)
 def show(context: Context, number: int | None, name: str | None, which: str | None, kind: str | None) -> int | None:
     """List the runs, or tell what came out of RUN; with an option, of the last run that has ended.
 
-    That exits with the code of the run, as `kdevops run` did: 1 for a regression, 4 for a run that is incomplete.
-    The list of runs, --test and --list exit with 0.
+    That exits with the code of the run, as `kdevops run` did: 1 for a regression, 3 where its guests were given up, 4 for a
+    run that is incomplete. The list of runs, --test and --list exit with 0.
     """
     from kdevops.paths import state_dir
     from kdevops.results.store import Store
@@ -151,10 +151,14 @@ def _check_options(*, as_json: bool, name: str | None, which: str | None, kind: 
 
 
 def _last(store: Store) -> Run:
-    run = store.last_ended()
+    """The last run that has ended; also one that goes on only when somebody resumes it, because its guests were given up."""
+    from kdevops.run.record import trouble_of
+
+    run = next((run for run in store.runs() if run.ended or trouble_of(run)), None)
     if run is None:
         raise UserError("there is no run that has ended", hint="kdevops run makes one; kdevops results lists them")
-    click.echo(f"run {run.id} of lab {run.lab}, the last that has ended", err=True)
+    state = "the last that has ended" if run.ended else f"{run.state}"
+    click.echo(f"run {run.id} of lab {run.lab}, {state}", err=True)
     return run
 
 
@@ -197,12 +201,15 @@ def _whole(context: Context, store: Store, run: Run, kind: str | None) -> int:
     from kdevops.report.summary import print_summary, summary_json
     from kdevops.run.places import Places
     from kdevops.run.record import kernel_release
-    from kdevops.run.session import judge
+    from kdevops.run.session import judge, trouble_behind
 
     verdict = judge(store, run)
     directory = Places.default().run(run.id)
     facts = {"kernel": kernel_release(run), "directory": directory if directory.exists() else None}
-    if context.json:
+    trouble = trouble_behind(run, verdict)
+    if trouble and context.json:
+        trouble.data = summary_json(run, verdict, **facts)  # type: ignore[arg-type]
+    elif context.json:
         click.echo(json.dumps(summary_json(run, verdict, **facts), indent=2))  # type: ignore[arg-type]
     elif kind == "mail":
         from kdevops.report.mail import mail
@@ -220,6 +227,8 @@ def _whole(context: Context, store: Store, run: Run, kind: str | None) -> int:
         click.echo(ktap(verdict), nl=False)
     else:
         print_summary(run, verdict, **facts)  # type: ignore[arg-type]
+    if trouble:
+        raise trouble
     return verdict.exit_code
 
 

@@ -18,7 +18,7 @@ from kdevops.cli.options import (
     set_option,
     yes_option,
 )
-from kdevops.errors import ExitCode, UserError
+from kdevops.errors import UserError
 
 if TYPE_CHECKING:
     from kdevops.report.live import Display
@@ -153,16 +153,17 @@ def _watch(context: Context, work: Callable[[Display], Awaitable[Ended]], more: 
         with Display(Console(stderr=True, highlight=False), ask=context.asker(more)) as display:
             return await work(display)
 
+    from kdevops.run.session import trouble_behind
+
     ended = asyncio.run(main())
-    code = ended.verdict.exit_code
-    trouble = ended.trouble if code is ExitCode.INCOMPLETE and not ended.verdict.ran else None
+    trouble = trouble_behind(ended.run, ended.verdict)
     if trouble and context.json:
         trouble.data = _as_json(ended)
     else:
         _tell(context, ended)
     if trouble:
         raise trouble
-    return code
+    return ended.verdict.exit_code
 
 
 def _as_json(ended: Ended) -> dict[str, Any]:

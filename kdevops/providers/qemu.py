@@ -230,7 +230,13 @@ class QemuProvider:
         what = _why_not_booted(ended=ended, silence=silence, complaint=complaint, spoken=spoken, outside=outside)
         if outside:  # says nothing of the kernel
             raise InfrastructureError(f"guest {name}: {what}", log=process.console)
-        raise BootError(f"guest {name}: {what}", console=spoken, console_offset=offset, recorded=process.console)
+        raise BootError(
+            f"guest {name}: {what}",
+            console=spoken,
+            console_offset=offset,
+            recorded=process.console,
+            unanswered=not refusal,  # a guest whose sshd greeted has booted
+        )
 
     async def _prepare(self, name: str, port: int, extra_cmdline: tuple[str, ...]) -> list[str]:
         """The guest's files, and the QEMU command line that uses them."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from rich.cells import cell_len
@@ -32,6 +33,8 @@ _HEADLINE_STYLES = {0: "bold green", 1: "bold red", 4: "bold magenta"}
 _MAX_TESTS = 10
 """Tests told in full in each group; the rest is counted."""
 _MAX_REASONS = 10
+_MAX_REPORT = 25
+"""Lines of the report of a kernel that does not boot."""
 _UNBROKEN = 10_000
 """Columns that no line needs: a reason and each part of a name have 500 characters at most."""
 _MIN_NAME = 20
@@ -89,6 +92,7 @@ def summary_json(run: Run, verdict: RunVerdict, *, kernel: str = "", directory: 
         "exit_code": int(verdict.exit_code),
         "complete": verdict.complete,
         "ran": verdict.ran,
+        "boot_failure": asdict(verdict.boot_failure) if verdict.boot_failure else None,
         **_json_counts(verdict.counts),
         "arms": _json_arms(run, verdict),
         "reports": [
@@ -117,6 +121,7 @@ def _parts(run: Run, verdict: RunVerdict, kernel: str, directory: Path | None) -
     yield Text(words.headline(run, verdict), style=_HEADLINE_STYLES[verdict.exit_code])
     yield Text(f"run {run.id} of lab {run.lab}" + (f", kernel {clean(kernel)}" if kernel else ""))
     yield Text(words.comparison(verdict))
+    yield from _boot_failure(verdict)
     yield from _arms(run, verdict)
     yield Text()
     yield _CountsTable(verdict)
@@ -145,6 +150,22 @@ def _parts(run: Run, verdict: RunVerdict, kernel: str, directory: Path | None) -
         if status is Status.MISSING:
             yield from _names(run, verdict.of(Verdict.MISSING), status.value)
     yield from _ending(run, verdict, directory)
+
+
+def _boot_failure(verdict: RunVerdict) -> Iterator[RenderableType]:
+    """What a kernel said that does not boot."""
+    failure = verdict.boot_failure
+    if failure is None:
+        return
+    yield Text(f"the kernel of run {failure.booted} booted here" if failure.booted else "")
+    yield Text()
+    lines = failure.text.splitlines()
+    for line in lines[:_MAX_REPORT]:
+        yield _indented(Text(clean(line), overflow="fold"))
+    if rest := len(lines) - _MAX_REPORT:
+        yield _indented(Text(f"and {rest} more lines" if rest > 0 else ""))
+    if failure.console:
+        yield _indented(Text(f"console of {clean(failure.guest)}: {clean(failure.console)}", overflow="fold"))
 
 
 def _arms(run: Run, verdict: RunVerdict) -> Iterator[RenderableType]:

@@ -61,6 +61,8 @@ def was(before: Entry | None, arm: Counts | None = None) -> str:
 
 def headline(run: Run, verdict: RunVerdict) -> str:
     """The verdict in one line, which says no more than the run knows: what ran, and what did not."""
+    if verdict.boot_failure:
+        return f"Does not boot: {clean(verdict.boot_failure.title)}"
     planned, lacking = many(verdict.counts.total, "test"), _lacking(verdict)
     gone = verdict.counts[Status.MISSING]
     missing = [f"{gone} of {planned} {_has(gone)} no result"] if gone else []

@@ -45,6 +45,7 @@ from enum import StrEnum
 
 from kdevops.errors import ExitCode, InfrastructureError
 from kdevops.results.baseline import Baseline, Entry
+from kdevops.results.boot_failure import BootFailure
 from kdevops.results.complaints import Complaint, complaints, signatures
 from kdevops.results.model import Counts, Outcome, RunState, Status, TestId
 from kdevops.results.store import Run
@@ -125,6 +126,7 @@ class RunVerdict:
     ignored: tuple[str, ...] = ()
     ever_ran: frozenset[TestId] = frozenset()
     absent: Mapping[TestId, str] = field(default_factory=dict)
+    boot_failure: BootFailure | None = None
 
     @property
     def counts(self) -> Counts:
@@ -155,9 +157,9 @@ class RunVerdict:
     def exit_code(self) -> ExitCode:
         """OK only when nothing gates, nothing is missing (in the baseline arm neither), nothing was lost and something ran.
 
-        A regression outweighs incompleteness.
+        A regression outweighs incompleteness, and a kernel that does not boot where another one did is one.
         """
-        if any(each.gates for each in self.tests) or self.troubles:
+        if self.boot_failure or self.troubles or any(each.gates for each in self.tests):
             return ExitCode.REGRESSION
         whole = self.complete and (self.arm is None or self.arm.complete) and not self.lost
         return ExitCode.OK if whole and self.ran else ExitCode.INCOMPLETE
@@ -220,14 +222,15 @@ def judge_run(
     asked: Collection[tuple[str, str]] = (),
     had: Collection[TestId] = (),
     explain: Callable[[TestId], str] = lambda _: "",
+    boot_failure: BootFailure | None = None,
 ) -> RunVerdict:
     """Judge every planned test; one without an outcome yet is missing.
 
     `left_out` are tests that were not run because they are known to fail; their status is skip. `arm` is the run on
     the baseline kernel beside this one. `asked` are suites and profiles that were asked for, over those that are
     planned; `had` are tests that only the baseline kernel has. `explain` tells why a test that the baseline saw run, or
-    has, was not planned, "" where nothing says so. Raises InfrastructureError when the numbers do not add up: an outcome
-    that nobody planned, a test planned twice.
+    has, was not planned, "" where nothing says so. `boot_failure` says that the kernel did not boot. Raises
+    InfrastructureError when the numbers do not add up: an outcome that nobody planned, a test planned twice.
     """
     now = _by_test({test: outcomes[test].status if test in outcomes else Status.MISSING for test in planned})
     beside = _by_test({test: outcome.status for test, outcome in arm.outcomes.items()}) if arm else {}
@@ -251,7 +254,7 @@ def judge_run(
     ever_ran = baseline.ever_ran({*tables, *asked}) | (beside.keys() & now.keys()) | frozenset(had)
     absent = {test: explain(test) for test in ever_ran - {test.plain for test in planned}}
     _check_sum(planned, outcomes, (each.outcome.status for each in tests))
-    return RunVerdict(tests, baseline.series, compared, arm, baseline.ignored, ever_ran, absent)
+    return RunVerdict(tests, baseline.series, compared, arm, baseline.ignored, ever_ran, absent, boot_failure)
 
 
 def _answer(arm: Counts, now: Counts) -> Counts:

@@ -89,12 +89,20 @@ async def start(
 
 
 async def resume(run_id: int, places: Places, watcher: Watcher, *, keep: bool = False) -> Ended:
-    """As `session.resume`; of two arms both are gone on with as far as they are not done, the baseline first."""
+    """As `session.resume`; of two arms both are gone on with as far as they are not done, the baseline first.
+
+    The end is that of the run under test, also where only its baseline arm was not done.
+    """
     with Store(places.state) as store:
         *others, last = _unfinished(store, run_id)
+        done = bool(others) and store.run(last).ended is not None
     for each in others:
         await session.resume(each, places, watcher, keep=keep)
-    return await session.resume(last, places, watcher, keep=keep)
+    if not done:
+        return await session.resume(last, places, watcher, keep=keep)
+    with Store(places.state) as store:
+        run = store.run(last)
+        return Ended(run, session.judge(store, run))
 
 
 async def up(
@@ -184,12 +192,15 @@ def _tell_apart(first: Prepared, second: Prepared, before: Lab, under_test: Lab,
 
 
 def _unfinished(store: Store, run_id: int) -> tuple[int, ...]:
-    """The runs to go on with for this one: itself, before it its baseline arm, or after it those that wait for it."""
+    """The runs to go on with for this one: itself, before it its baseline arm, or after it those that wait for it.
+
+    The last may have ended, where its baseline arm has not.
+    """
     run = store.run(run_id)
-    if run.ended:
-        return (run_id,)  # which will be refused
     beside = compared_with(run)
-    if beside is not None:
-        return (run_id,) if store.run(beside).ended else (beside, run_id)
+    if beside is not None and not store.run(beside).ended:
+        return beside, run_id
+    if beside is not None or run.ended:
+        return (run_id,)  # which is refused where it has ended
     waiting = [each for each in store.runs(run.lab + DEV) if compared_with(each) == run_id and not each.ended]
     return (run_id, *(each.id for each in reversed(waiting)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from kdevops.errors import BootError, CommandError, InfrastructureError, LostGuestError
 from kdevops.guest import console, taint
@@ -14,6 +14,7 @@ from kdevops.guest.printk import first_boot
 from kdevops.providers.base import Guest
 from kdevops.results.events import GuestChanged, Note
 from kdevops.results.model import Outcome, Status, TestId
+from kdevops.run.boot_failure import FailedBoot
 from kdevops.run.chunk import Chunk
 from kdevops.run.fate import fate, prove_silent
 from kdevops.run.job import COMMAND, GRACE, MAX_LOST, Job
@@ -29,24 +30,27 @@ _BOOT_CONSOLE = 8 << 20
 
 @dataclass
 class Lease:
-    """One guest's share of a run. `last_error` is why it gave up, if it did; `keep`: the guest outlives the run."""
+    """One guest's share of a run. `keep`: the guest outlives the run.
+
+    `last_error` is why it gave up, if it did, and `failed_boots` are those since the last that succeeded.
+    """
 
     job: Job
     name: str
     keep: bool = False
     last_error: InfrastructureError | None = None
+    failed_boots: list[FailedBoot] = field(default_factory=list)
     _guest: Guest | None = None
     _generation: int = 0
     _log: KernelLog | None = None
     _taint: int = 0
-    _boot_failures: int = 0
 
     async def drain(self) -> None:
         """Work until all is done or this guest is given up."""
         queue = self.job.queue
         there = self.job.provider.attach(self.name)
         self.keep = self.keep or (there is not None and there.stay)  # it stays up however often it is reset
-        while self._boot_failures < MAX_BOOT_FAILURES and (work := await queue.take()):
+        while len(self.failed_boots) < MAX_BOOT_FAILURES and (work := await queue.take()):
             try:
                 await self._do(work)
             except InfrastructureError as error:
@@ -83,7 +87,7 @@ class Lease:
         self.job.trouble(self.name, error.message)
         self.last_error = error
         if self._guest is None:
-            self._boot_failures += 1
+            self.failed_boots.append(FailedBoot.now(error))
             self.job.queue.put(work)
         elif work.lost < MAX_LOST:
             self.job.queue.put(work.again())
@@ -109,7 +113,7 @@ class Lease:
         self._taint = taint.parse(tainted.stdout) or 0
         self._log = KernelLog(guest, job.provider.factor)
         log = await kernel_log(guest.ssh, timeout=COMMAND * job.provider.factor)
-        self._boot_failures = 0
+        self.failed_boots.clear()
         self._guest = guest
         job.emit(GuestChanged(self.name, "ready"))
         return guest, log

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import platform
+from pathlib import Path
 from typing import Any
 
 import kdevops
-from kdevops.errors import UserError
+from kdevops.errors import BootError, InfrastructureError, UserError
 from kdevops.lab.load import LoadedLab
 from kdevops.lab.model import Lab
 from kdevops.results.store import JSON, Run
@@ -15,6 +16,7 @@ from kdevops.run.known import known_record
 
 COMPARED_WITH = "compared_with"
 """In the record of a run under test: the run of its baseline arm."""
+_TROUBLE = "trouble"
 
 
 def record_of(loaded: LoadedLab, built: Built) -> dict[str, JSON]:
@@ -39,6 +41,27 @@ def facts(lab: Lab, built: Built) -> dict[str, JSON]:
         "suites": {suite.name: dict(suite.record) for suite in built.suites},
         **known_record(lab, built.suites),
     }
+
+
+def trouble_record(error: InfrastructureError | None) -> dict[str, JSON]:
+    """The part of a run's record that `trouble_of` reads: the last trouble of its guests, None for none."""
+    if error is None:
+        return {_TROUBLE: None}
+    said = error.console if isinstance(error, BootError) else ""
+    log = str(error.log) if error.log else None
+    return {_TROUBLE: {"message": error.message, "hint": error.hint, "log": log, "console": said}}
+
+
+def trouble_of(run: Run) -> InfrastructureError | None:
+    """Why all guests of an interrupted run were given up, or the last trouble of one that has ended; None for none."""
+    said: dict[str, Any] | None = run.record.get(_TROUBLE)
+    if not said:
+        return None
+    go_on = f"when that is mended, go on with the run: kdevops resume {run.id}"
+    hint = said["hint"] if run.ended else "; ".join(filter(None, [said["hint"], go_on]))
+    return BootError(
+        said["message"], console=said["console"], hint=hint, log=Path(said["log"]) if said["log"] else None
+    )
 
 
 def check_same(run: Run, built: Built) -> None:

@@ -1,4 +1,4 @@
-"""Drives a stored plan over guests until every test has its status or no guest is left to give one."""
+"""Drives a stored plan over guests until every test has its status, or no guest is left to give one."""
 
 from __future__ import annotations
 
@@ -7,31 +7,43 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kdevops.errors import InfrastructureError, UserError
+from kdevops.results.boot_failure import BootFailure
 from kdevops.results.model import RunState
+from kdevops.run.boot_failure import proven
 from kdevops.run.job import Job
-from kdevops.run.lease import Lease
+from kdevops.run.lease import MAX_BOOT_FAILURES, Lease
 
 
 @dataclass(frozen=True, slots=True)
 class Drained:
-    """The end of a run: its state, and the last trouble of each guest that gave up."""
+    """The end of a run: its state, and the last trouble of each guest that had any.
+
+    `INTERRUPTED`: every guest was given up, and tests are left. `boot_failure`: that was the kernel's own doing, proven
+    on one guest by each of its boots.
+    """
 
     state: RunState
     errors: tuple[InfrastructureError, ...] = ()
+    boot_failure: BootFailure | None = None
 
 
 async def drive(job: Job, guests: Sequence[str], *, keep: bool) -> Drained:
     """Run all of `job`'s queue on these guests and finish the run in the store.
 
-    Cancelled (or ended by an error that is no infrastructure trouble), it leaves the run interrupted, to be resumed, and
-    takes down the guests it started. Raises UserError.
+    The run is left interrupted, to be resumed, when every guest was given up before all tests were run, when this is
+    cancelled and when an error ends it that is not infrastructure trouble. The guests that it started are taken down.
+    Raises UserError.
     """
     leases = [Lease(job, name, keep) for name in guests[: max(1, len(job.queue))]]
     try:
         async with asyncio.TaskGroup() as group:
             for lease in leases:
                 group.create_task(lease.drain())
-        state = job.store.finish(job.run)
+        if len(job.queue):
+            job.store.interrupt(job.run)
+            state = RunState.INTERRUPTED
+        else:
+            state = job.store.finish(job.run)
     except BaseExceptionGroup as group_error:
         job.store.interrupt(job.run)
         raise _first(group_error) from group_error
@@ -40,7 +52,22 @@ async def drive(job: Job, guests: Sequence[str], *, keep: bool) -> Drained:
         raise
     finally:
         await asyncio.shield(_give_back(job, leases, keep=keep))
-    return Drained(state, tuple(lease.last_error for lease in leases if lease.last_error))
+    errors = tuple(lease.last_error for lease in leases if lease.last_error)
+    return Drained(state, errors, _boot_failure(job, leases) if state is RunState.INTERRUPTED else None)
+
+
+def _boot_failure(job: Job, leases: Sequence[Lease]) -> BootFailure | None:
+    """The kernel's failure to boot, where it is one. What guests printed that did not come up is kept in any case."""
+    found: BootFailure | None = None
+    for lease in leases:
+        name = f"boot-failure/{lease.name}.console"
+        lines = lease.failed_boots[-1].console if lease.failed_boots else []
+        if lines:
+            job.keep(name, lines)
+        fault = proven(lease.failed_boots, times=MAX_BOOT_FAILURES)
+        if fault and found is None:
+            found = BootFailure(fault.title, lease.name, name if lines else "", fault.text)
+    return found
 
 
 async def _give_back(job: Job, leases: Sequence[Lease], *, keep: bool) -> None:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from kdevops.errors import InfrastructureError, UserError
+from kdevops.errors import ExitCode, InfrastructureError, UserError
 from kdevops.lab.load import LoadedLab
 from kdevops.lab.model import Lab
 from kdevops.progress import Progress
 from kdevops.providers.base import Provider
 from kdevops.results import baseline
+from kdevops.results.boot_failure import BootFailure
 from kdevops.results.complaints import signatures
 from kdevops.results.events import GuestChanged, Note, RunEvent
 from kdevops.results.model import Outcome, TestId
 from kdevops.results.store import JSON, PlannedRow, Run, Store
 from kdevops.results.verdict import Arm, RunVerdict, judge_run
 from kdevops.run.absent import asked_for, asked_record, explaining, only_beside
+from kdevops.run.boot_failure import booted_here, conclude
 from kdevops.run.build import Built, build
 from kdevops.run.guests import foresee, provider_for
 from kdevops.run.hand import servers_for, write_access
@@ -28,7 +30,16 @@ from kdevops.run.lock import lab_lock
 from kdevops.run.narrow import among, gone_wrong, narrowed, told
 from kdevops.run.places import Places
 from kdevops.run.plan import as_planned, plan, planned_of
-from kdevops.run.record import check_same, compared_with, facts, kernel_release, lab_of, record_of
+from kdevops.run.record import (
+    check_same,
+    compared_with,
+    facts,
+    kernel_release,
+    lab_of,
+    record_of,
+    trouble_of,
+    trouble_record,
+)
 from kdevops.run.runner import drive
 from kdevops.run.standing import remember, remember_again
 from kdevops.run.work import queue_of
@@ -49,11 +60,10 @@ class Watcher(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A run that came to its end. `trouble` is the last error of a guest that was given up."""
+    """A run that came to its end, or that was left interrupted because all of its guests were given up."""
 
     run: Run
     verdict: RunVerdict
-    trouble: InfrastructureError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +180,19 @@ def judge(store: Store, run: Run) -> RunVerdict:
         asked=asked_for(run),
         had=only_beside(run),
         explain=explaining(run, planned, known),
+        boot_failure=BootFailure.of(run),
     )
+
+
+def trouble_behind(run: Run, verdict: RunVerdict) -> InfrastructureError | None:
+    """The trouble of the machine that keeps a run from saying more, so that it exits with 3 and not with 4; None for none.
+
+    It is that of a run whose guests were all given up, or of its baseline arm so, or of one in which nothing ran.
+    """
+    if verdict.exit_code is not ExitCode.INCOMPLETE:
+        return None
+    of_arm = trouble_of(verdict.arm.run) if verdict.arm and not verdict.arm.run.ended else None
+    return (trouble_of(run) if not run.ended or not verdict.ran else None) or of_arm
 
 
 def _arm(store: Store, run: Run, planned: Collection[TestId]) -> Arm | None:
@@ -230,8 +252,12 @@ async def carry_out(
     )
     accel = provider.accel
     watcher.handle(Note(f"run {run_id}: {len(left)} tests; acceleration {accel.kind}: {accel.why}"))
-    store.update_record(run_id, {"acceleration": accel.kind, "guests": provider.command_lines()})
+    how: dict[str, JSON] = {"acceleration": accel.kind, "guests": provider.command_lines()}
+    store.update_record(run_id, {**how, **trouble_record(None)})
     drained = await drive(job, names, keep=keep)
-    store.update_record(run_id, {"guests": provider.command_lines()})
+    trouble = drained.errors[-1] if drained.errors else None
+    store.update_record(run_id, {"guests": provider.command_lines(), **trouble_record(trouble)})
+    if drained.boot_failure and (booted := booted_here(store, store.run(run_id))) is not None:
+        conclude(store, run_id, replace(drained.boot_failure, booted=booted))
     run = store.run(run_id)
-    return Ended(run, judge(store, run), drained.errors[-1] if drained.errors else None)
+    return Ended(run, judge(store, run))

@@ -25,6 +25,7 @@ from kdevops.errors import BootError, InfrastructureError
 from kdevops.guest import console
 from kdevops.guest.image_base import BaseImage
 from kdevops.lab.model import Lab
+from kdevops.providers import qemu
 from kdevops.providers.acceleration import Acceleration
 from kdevops.providers.base import BootKernel
 from kdevops.providers.guest_files import LabDirectory
@@ -163,17 +164,8 @@ def test_how_qemu_ended_is_noted_when_the_disk_has_room_again(tmp_path: Path) ->
 def test_a_boot_that_the_host_ended_says_nothing_of_the_kernel(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: bytes, kill: bool, error: type[Exception], why: str
 ) -> None:
-    image = BaseImage(tmp_path / "root.raw", "key", "raw", "PARTUUID=1-01")
-    kernel = BootKernel(tmp_path / "bzImage", "key")
-    lab = Lab.model_validate({"name": "toy"})
-    provider = QemuProvider(lab, LabDirectory(tmp_path), Acceleration("tcg", "", 1.0), image, kernel)
+    provider = boots(code, tmp_path, monkeypatch)
     process = provider.process("toy-1")
-    process.directory.mkdir(parents=True)
-
-    async def prepare(*_: object) -> list[str]:
-        return command(process, make_disk(process.directory / "disk.raw", code))
-
-    monkeypatch.setattr(QemuProvider, "_prepare", prepare)
 
     async def boot() -> None:
         booting = asyncio.create_task(provider.up("toy-1"))
@@ -186,3 +178,39 @@ def test_a_boot_that_the_host_ended_says_nothing_of_the_kernel(
     with pytest.raises(InfrastructureError, match=why) as caught:
         asyncio.run(boot())
     assert type(caught.value) is error
+
+
+@pytest.mark.parametrize(
+    ("code", "greets", "unanswered"),
+    [(WRITER, False, True), (ECHO, False, True), (ECHO, True, False)],
+    ids=["resets itself", "hangs", "lets nobody in"],
+)
+def test_a_boot_counts_as_unanswered_where_the_kernel_had_its_chance(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: bytes, greets: bool, unanswered: bool
+) -> None:
+    provider = boots(code, tmp_path, monkeypatch)
+    if greets:
+
+        async def greeted(*_: object, **__: object) -> bool:
+            return True
+
+        monkeypatch.setattr(qemu, "wait_for_banner", greeted)
+    with pytest.raises(BootError) as caught:
+        asyncio.run(provider.up("toy-1"))
+    assert caught.value.unanswered == unanswered
+
+
+def boots(code: bytes, path: Path, monkeypatch: pytest.MonkeyPatch) -> QemuProvider:
+    """A provider whose guest runs this code instead of a kernel."""
+    image = BaseImage(path / "root.raw", "key", "raw", "PARTUUID=1-01")
+    kernel = BootKernel(path / "bzImage", "key")
+    lab = Lab.model_validate({"name": "toy", "provider": {"type": "qemu", "boot_timeout": 3}})
+    provider = QemuProvider(lab, LabDirectory(path), Acceleration("tcg", "", 1.0), image, kernel)
+    process = provider.process("toy-1")
+    process.directory.mkdir(parents=True)
+
+    async def prepare(*_: object) -> list[str]:
+        return command(process, make_disk(process.directory / "disk.raw", code))
+
+    monkeypatch.setattr(QemuProvider, "_prepare", prepare)
+    return provider

@@ -157,5 +157,5 @@ def test_a_death_costs_the_test_in_flight_and_no_other(bench: Bench, elsewhere: 
 def test_a_kernel_that_dies_before_any_test_is_infrastructure(bench: Bench) -> None:
     bench.provider.early = True
     state, outcomes = bench.run(FakeBootSuite(("a", "b")))
-    assert state is RunState.INCOMPLETE
-    assert {outcome.status for outcome in outcomes.values()} == {Status.MISSING}
+    assert state is RunState.INTERRUPTED
+    assert outcomes == {}

@@ -166,11 +166,11 @@ def test_what_the_kernel_says_while_a_failure_is_proven_is_of_the_next_test(
     assert bench.outcome("b").oops.startswith("BUG: KASAN")
 
 
-def test_a_server_that_never_serves_leaves_tests_missing(bench: Bench) -> None:
+def test_a_server_that_never_serves_leaves_a_run_to_resume(bench: Bench) -> None:
     bench.broken = True
     drained = bench.run({"a": "true"})
-    assert drained.state is RunState.INCOMPLETE
-    assert bench.statuses() == {"a": Status.MISSING}
+    assert drained.state is RunState.INTERRUPTED
+    assert bench.statuses() == {}
     assert "does not serve" in drained.errors[0].message
 
 

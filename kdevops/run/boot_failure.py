@@ -1,0 +1,116 @@
+"""Whether it is the kernel's own failure that no guest came up, and whether that is a verdict: another one booted here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kdevops.errors import BootError, InfrastructureError
+from kdevops.guest import console, printk
+from kdevops.results.boot_failure import BootFailure
+from kdevops.results.model import Outcome, Status
+from kdevops.results.store import Run, Store
+from kdevops.results.text import clean
+from kdevops.run.record import compared_with
+from kdevops.triage.oops import find_oops
+from kdevops.triage.patterns import Severity
+
+CONSOLE = 8 << 20
+"""Bytes of a boot's console that are looked at and kept."""
+_BOOTED = frozenset({Status.PASS, Status.FAIL})
+# Of a report's trace: x86, arm64, riscv, powerpc, arm.
+_WHERE = re.compile(
+    r"(?:RIP: [0-9a-f]{4}:|\be?pc : |NIP \[[0-9a-f]+\] |PC is at )(?P<function>[A-Za-z_$][\w.$]{1,100})\+0x"
+)
+_MAX_SIGN = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What a kernel said when it failed to boot: the title and text of its report, or the last line that it printed."""
+
+    title: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FailedBoot:
+    """A boot that failed, and where the guest's console ended then."""
+
+    error: InfrastructureError
+    end: int
+
+    @classmethod
+    def now(cls, error: InfrastructureError) -> FailedBoot:
+        """A boot that failed just now."""
+        recorded = error.recorded if isinstance(error, BootError) else None
+        return cls(error, console.end_of(recorded) if recorded else 0)
+
+    @property
+    def console(self) -> list[str]:
+        """What the guest printed in it; empty where nothing was recorded."""
+        error = self.error
+        if not isinstance(error, BootError) or not error.recorded:
+            return []
+        return printk.first_boot(console.read_since(error.recorded, error.console_offset, CONSOLE, end=self.end))
+
+
+def fault_of(boot: FailedBoot) -> Fault | None:
+    """What the kernel did wrong when a guest did not come up; None where it may be the machine's or a tool's trouble."""
+    lines = boot.console
+    oops = find_oops(lines)
+    silent = isinstance(boot.error, BootError) and boot.error.unanswered
+    if oops and (oops.fatal or (silent and oops.severity > Severity.WARNING)):
+        return Fault(_with_function(oops.title, oops.text), oops.text)
+    if not silent:
+        return None
+    said = [text for line in lines if (text := clean(printk.message(line), _MAX_SIGN).strip())]
+    return Fault(f"no answer, and the last sign of life is: {said[-1]}" if said else "no answer, and no sign of life")
+
+
+def proven(boots: Sequence[FailedBoot], *, times: int) -> Fault | None:
+    """The fault, when a guest's boots failed so many times in a row, and each time by the kernel's own fault."""
+    faults = [fault_of(boot) for boot in boots]
+    known = [fault for fault in faults if fault]
+    return known[-1] if len(known) == len(faults) >= times else None
+
+
+def booted_here(store: Store, run: Run) -> int | None:
+    """An earlier run of this lab, or the run of the baseline arm, whose kernel booted here; None where none ever did.
+
+    Here: by the same type of provider and the same acceleration. None too where the run's own kernel has booted before.
+    """
+    if _ran(store, run.id):
+        return None
+    beside = compared_with(run)
+    if beside is not None and _ran(store, beside):
+        return beside
+    for earlier in store.runs(run.lab):
+        if earlier.id < run.id and _conditions(earlier.record) == _conditions(run.record) and _ran(store, earlier.id):
+            return earlier.id
+    return None
+
+
+def conclude(store: Store, run_id: int, failure: BootFailure) -> None:
+    """End a run whose kernel does not boot: none of its tests has a result, and the record says why."""
+    outcome = Outcome(Status.MISSING, reason=f"the kernel does not boot: {failure.title}")
+    with store.together():
+        store.update_record(run_id, failure.as_record())
+        for test in store.pending(run_id):
+            store.ended(run_id, test, outcome)
+        store.finish(run_id)
+
+
+def _ran(store: Store, run_id: int) -> bool:
+    return any(outcome.status in _BOOTED and outcome.guest for outcome in store.outcomes(run_id).values())
+
+
+def _conditions(record: Mapping[str, Any]) -> tuple[object, object]:
+    return record.get("lab", {}).get("provider", {}).get("type"), record.get("acceleration")
+
+
+def _with_function(title: str, text: str) -> str:
+    found = _WHERE.search(text)
+    return title if found is None or found["function"] in title else f"{title} in {found['function']}"
