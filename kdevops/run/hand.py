@@ -17,6 +17,7 @@ from kdevops.providers.base import GuestStatus, Provider
 from kdevops.provision import ansible, inventory
 from kdevops.results.events import GuestChanged
 from kdevops.run.build import Built, build, first_error
+from kdevops.run.busy import Busy
 from kdevops.run.guests import attached, foresee, provider_for
 from kdevops.run.lock import lab_lock
 from kdevops.run.places import Places
@@ -49,7 +50,7 @@ async def bring_up(
     try:
         async with asyncio.TaskGroup() as group:
             for name in lab.guest_names():
-                group.create_task(_up(provider, name, built, report))
+                group.create_task(_up(provider, name, built, report, Busy(places.lab(lab.name))))
     except* KdevopsError as errors:
         raise first_error(errors) from None
     write_access(lab, places, provider, built, lab_file)
@@ -136,8 +137,9 @@ async def _play(lab: Lab, places: Places, names: Sequence[str], report: Report) 
         )
 
 
-async def _up(provider: Provider, name: str, built: Built, report: Report) -> None:
+async def _up(provider: Provider, name: str, built: Built, report: Report, busy: Busy) -> None:
     report(Progress(f"guest {name}", "booting"))
-    guest = await provider.up(name, extra_cmdline=built.quiet_cmdline, stay=True)
+    guest = await provider.up(name, extra_cmdline=built.quiet_cmdline, stay=True, fresh=name in busy)
+    busy.end([name])
     await built.furniture.bring(guest.ssh, provider.factor)
     report(Progress(f"guest {name}", "ready", done=True))

@@ -13,6 +13,7 @@ from kdevops.results.events import Note, RunEvent, TestEnded, TestStarted
 from kdevops.results.model import Outcome, TestId
 from kdevops.results.store import Store
 from kdevops.results.text import clean
+from kdevops.run.busy import Busy
 from kdevops.run.furnish import Furniture
 from kdevops.run.reports import as_stored
 from kdevops.run.servers import Servers
@@ -48,6 +49,7 @@ class Job:
     quiet_cmdline: tuple[str, ...] = ()
     chunk_suites: Mapping[str, ChunkSuite] = field(default_factory=dict)
     servers: Servers = field(default_factory=Servers)
+    busy: Busy = field(default_factory=Busy)
 
     def begin(self, test: TestId, guest: str) -> None:
         """A test is given to a guest: into the store, then told."""

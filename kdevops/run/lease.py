@@ -32,12 +32,14 @@ _BOOT_CONSOLE = 8 << 20
 class Lease:
     """One guest's share of a run. `keep`: the guest outlives the run.
 
-    `last_error` is why it gave up, if it did, and `failed_boots` are those since the last that succeeded.
+    `stale`: something may run in the guest whose end was not seen, so it is booted afresh before it is used. `last_error`
+    is why it gave up, if it did, and `failed_boots` are those since the last that succeeded.
     """
 
     job: Job
     name: str
     keep: bool = False
+    stale: bool = False
     last_error: InfrastructureError | None = None
     failed_boots: list[FailedBoot] = field(default_factory=list)
     _guest: Guest | None = None
@@ -56,6 +58,7 @@ class Lease:
             except InfrastructureError as error:
                 self._lose(work, error)
             except BaseException:
+                self.stale = True
                 queue.put(work)
                 raise
             finally:
@@ -76,7 +79,7 @@ class Lease:
             return
         if self._guest and await self.job.servers.up() != self._generation:
             await self._reset(self._guest, "its server was brought up again")
-        guest = self._guest or await self._ready(self.job.quiet_cmdline, fresh=work.lost > 0)
+        guest = self._guest or await self._ready(self.job.quiet_cmdline, fresh=self.stale or work.lost > 0)
         if work.suite in self.job.chunk_suites:
             await self._chunk(guest, work)
         else:
@@ -91,6 +94,7 @@ class Lease:
             self.job.queue.put(work)
         elif work.lost < MAX_LOST:
             self.job.queue.put(work.again())
+        self.stale = self.stale or self._guest is not None
         self._guest = None
 
     async def _ready(self, extra: tuple[str, ...], *, fresh: bool) -> Guest:
@@ -114,6 +118,7 @@ class Lease:
         self._log = KernelLog(guest, job.provider.factor)
         log = await kernel_log(guest.ssh, timeout=COMMAND * job.provider.factor)
         self.failed_boots.clear()
+        self.stale = False
         self._guest = guest
         job.emit(GuestChanged(self.name, "ready"))
         return guest, log

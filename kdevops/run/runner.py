@@ -34,7 +34,9 @@ async def drive(job: Job, guests: Sequence[str], *, keep: bool) -> Drained:
     cancelled and when an error ends it that is not infrastructure trouble. The guests that it started are taken down.
     Raises UserError.
     """
-    leases = [Lease(job, name, keep) for name in guests[: max(1, len(job.queue))]]
+    names = guests[: max(1, len(job.queue))]
+    leases = [Lease(job, name, keep, stale=name in job.busy) for name in names]
+    job.busy.begin(names)
     try:
         async with asyncio.TaskGroup() as group:
             for lease in leases:
@@ -51,6 +53,7 @@ async def drive(job: Job, guests: Sequence[str], *, keep: bool) -> Drained:
         job.store.interrupt(job.run)
         raise
     finally:
+        job.busy.end(lease.name for lease in leases if not lease.stale)
         await asyncio.shield(_give_back(job, leases, keep=keep))
     errors = tuple(lease.last_error for lease in leases if lease.last_error)
     return Drained(state, errors, _boot_failure(job, leases) if state is RunState.INTERRUPTED else None)

@@ -22,6 +22,7 @@ from kdevops.results.verdict import Arm, RunVerdict, judge_run
 from kdevops.run.absent import asked_for, asked_record, explaining, only_beside
 from kdevops.run.boot_failure import booted_here, conclude
 from kdevops.run.build import Built, build
+from kdevops.run.busy import Busy
 from kdevops.run.guests import foresee, provider_for
 from kdevops.run.hand import servers_for, write_access
 from kdevops.run.job import Job
@@ -249,9 +250,12 @@ async def carry_out(
         quiet_cmdline=built.quiet_cmdline,
         furniture=built.furniture,
         servers=servers_for(lab, places, provider, built, watcher.handle, lab_file, tell=tell, stay=keep),
+        busy=Busy(places.lab(lab.name)),
     )
     accel = provider.accel
     watcher.handle(Note(f"run {run_id}: {len(left)} tests; acceleration {accel.kind}: {accel.why}"))
+    if flying := store.in_flight(run_id):
+        watcher.handle(Note(f"had begun when the run was interrupted, and begin again: {told(flying)}"))
     how: dict[str, JSON] = {"acceleration": accel.kind, "guests": provider.command_lines()}
     store.update_record(run_id, {**how, **trouble_record(None)})
     drained = await drive(job, names, keep=keep)
