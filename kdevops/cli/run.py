@@ -97,20 +97,23 @@ def run(
 
 @click.command()
 @click.argument("number", metavar="[RUN]", type=int, required=False)
+@click.option("--end", is_flag=True, help="Run nothing more: end RUN as it is, with what has no result missing.")
 @_keep
 @yes_option
 @json_option
 @common_options
 @pass_context
-def resume(context: Context, number: int | None, *, keep: bool) -> int:
+def resume(context: Context, number: int | None, *, end: bool, keep: bool) -> int:
     """Go on with RUN (default: the last that was interrupted); what is finished stays finished.
 
     Of two kernels that are compared, both runs are gone on with.
     """
-    from kdevops.run import arms
+    from kdevops.run import arms, session
     from kdevops.run.places import Places
 
     chosen = number if number is not None else _last_open()
+    if end:
+        return _watch(context, lambda _: session.end(chosen, Places.default()))
     return _watch(context, lambda display: arms.resume(chosen, Places.default(), display, keep=keep))
 
 

@@ -135,16 +135,29 @@ async def resume(run_id: int, places: Places, watcher: Watcher, *, keep: bool = 
         run = store.run(run_id)
         lab = lab_of(run)
         with lab_lock(places.lab(lab.name), lab.name, "resume"):
-            if run.ended:
-                raise UserError(
-                    f"run {run_id} has ended ({run.state})", hint=f"do the same again: kdevops rerun {run_id}"
-                )
+            _check_open(run)
             remember_again(lab, places, Path(run.record["lab_file"]))
             await foresee(lab, places, watcher.handle, watcher.confirm)
             built = await build(lab, places, watcher.handle)
             check_same(run, built)
             provider = await provider_for(lab, places, built, watcher.handle, watcher.confirm)
             return await carry_out(run_id, lab, built, provider, places, store, watcher, keep=keep)
+
+
+async def end(run_id: int, places: Places) -> Ended:
+    """End an interrupted run as it is: tests without a result are missing for good. Raises UserError when it has ended."""
+    with Store(places.state) as store:
+        run = store.run(run_id)
+        with lab_lock(places.lab(run.lab), run.lab, "resume"):
+            _check_open(run)
+            store.finish(run_id)
+            run = store.run(run_id)
+            return Ended(run, judge(store, run))
+
+
+def _check_open(run: Run) -> None:
+    if run.ended:
+        raise UserError(f"run {run.id} has ended ({run.state})", hint=f"do the same again: kdevops rerun {run.id}")
 
 
 async def rerun(run_id: int, places: Places, watcher: Watcher, *, keep: bool = False) -> Ended:

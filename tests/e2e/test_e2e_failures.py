@@ -18,17 +18,22 @@ ONLY = ("--only", "commands/*")
 
 def started(state: Path, name: str) -> bool:
     """Whether the store says that a test was given to a guest."""
+    return began(state, name) > 0
+
+
+def began(state: Path, name: str) -> int:
+    """How often a test was given to a guest, as the store says."""
     path = state / "kdevops.sqlite"
     if not path.exists():
-        return False
+        return 0
     with sqlite3.connect(path) as connection:
         try:
             query = (
                 "SELECT count(*) FROM journal JOIN planned ON planned.id = planned WHERE kind = 'started' AND name = ?"
             )
-            return bool(connection.execute(query, (name,)).fetchone()[0])
+            return int(connection.execute(query, (name,)).fetchone()[0])
         except sqlite3.OperationalError:
-            return False
+            return 0
 
 
 def test_panic_oops_deadline_flood_and_reset(kdevops: Kdevops, write_lab: WriteLab) -> None:
@@ -117,8 +122,52 @@ def test_a_kernel_that_panics_before_init_is_infrastructure(kdevops: Kdevops, wr
     assert "Kernel panic" in ran.stderr
     assert "Attempted to kill init" in ran.stderr, "the end of the console is shown"
     listed = kdevops("results", "--json", check=0).data
-    assert listed[0]["counts"]["missing"] == 1
-    assert listed[0]["state"] == "incomplete"
+    assert listed[0]["counts"]["missing"] == 0
+    assert listed[0]["state"] == "interrupted"
+    again = kdevops("results", "1")
+    assert again.code == 3
+    assert "Attempted to kill init" in again.stderr
+    assert "kdevops resume 1" in again.stdout
+
+
+def test_a_kernel_that_panics_at_boot_where_one_booted_before_is_a_verdict(
+    kdevops: Kdevops, write_lab: WriteLab
+) -> None:
+    lab = write_lab({"any": "true"})
+    one = ("--set", "guests.count=1")
+    kdevops("run", lab, *ONLY, *one, check=0)
+    ran = kdevops("run", lab, *ONLY, *one, "--set", "kernel.cmdline=[init=/bin/true]", "--json", check=1)
+    assert ran.data["verdict"].startswith("Does not boot: Kernel panic - not syncing: Attempted to kill init!")
+    assert ran.data["state"] == "incomplete"
+    assert ran.statuses() == {"any": "missing"}
+    console = Path(ran.data["directory"]) / ran.data["boot_failure"]["console"]
+    assert "Attempted to kill init" in console.read_text()
+    shown = kdevops("results", "2", check=1).stdout
+    assert shown.startswith("Does not boot: Kernel panic")
+    assert "Call Trace" in shown, "the whole report is shown"
+    assert "Does not boot" in kdevops("results", "2", "--format", "mail", check=1).stdout
+    assert "does not boot" in kdevops("results", "2", "--format", "junit", check=1).stdout
+
+
+def test_no_test_runs_twice_at_once_in_a_guest_that_stays(kdevops: Kdevops, write_lab: WriteLab) -> None:
+    """/run is empty after a boot, and whoever has the lock there still runs."""
+    alone = "exec 9>/run/alone; flock -n 9 || { echo it runs already; exit 1; }; sleep 30"
+    lab = write_lab({"alone": alone}, timeout=90)
+    arguments = ("run", lab, *ONLY, "--set", "guests.count=1", "--keep")
+
+    def interrupted(by: signal.Signals) -> None:
+        before = began(kdevops.state, "alone")
+        run = kdevops.start(*arguments)
+        wait_until(lambda: began(kdevops.state, "alone") > before, "the test was never started", seconds=600)
+        time.sleep(2)  # it is on its way into the guest
+        os.kill(run.pid, by)
+        run.communicate(timeout=120)
+        assert guests_of(kdevops.state), "the guest stays"
+
+    interrupted(signal.SIGKILL)
+    assert kdevops("resume", "--keep", "--json").statuses() == {"alone": "pass"}
+    interrupted(signal.SIGINT)
+    assert kdevops(*arguments, "--json").statuses() == {"alone": "pass"}, "a new run is as safe as one that is resumed"
 
 
 def test_a_guest_that_never_reaches_ssh_is_infrastructure(kdevops: Kdevops, write_lab: WriteLab) -> None:

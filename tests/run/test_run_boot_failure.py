@@ -150,6 +150,7 @@ def test_where_nothing_ever_booted_it_is_trouble_and_the_run_can_be_resumed(
     assert (data["state"], data["error"]["exit_code"]) == ("interrupted", 3)
     assert main(["results", "--format", "junit"]) == ExitCode.INFRASTRUCTURE
     assert "ab run 1" in capsys.readouterr().out, "it is the last run, though it can be resumed"
+    assert main(["baseline", "accept", "1"]) == ExitCode.USER
 
     fails(bench)
     resumed = bench.resume(1)
@@ -181,6 +182,18 @@ def test_a_run_some_of_whose_tests_are_done_when_its_guests_are_given_up_says_so
     fails(bench)
     bench.resume(1)
     assert bench.statuses(1) == {"good": "pass", "unlucky": "pass"}
+
+
+def test_a_run_that_nobody_wants_to_go_on_with_can_be_ended(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    fails(bench, NO_ROOT)
+    bench.start(lab())
+    assert main(["resume", "--end"]) == ExitCode.INFRASTRUCTURE, "nothing ran, for the same reason as before"
+    assert "it did not come up" in capsys.readouterr().err
+    assert bench.runs() == [(1, "ab", RunState.INCOMPLETE)]
+    assert bench.statuses(1) == {"good": "missing", "fine": "missing"}
+    assert main(["results", "1"]) == ExitCode.INFRASTRUCTURE
+    assert "kdevops resume" not in capsys.readouterr().out
+    assert main(["resume", "1", "--end"]) == ExitCode.USER
 
 
 def test_a_kernel_under_test_that_does_not_boot_beside_a_baseline_kernel_that_does_is_a_verdict(bench: Bench) -> None:
