@@ -4,6 +4,8 @@ BIN := $(VENV)/bin
 STAGE := @scripts/stage
 # Tests with guests wait as much as they compute, so two of them go beside each other; one wants two cores and 4 GiB at most.
 WORKERS ?= 2
+GUESTS = $(BIN)/pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+ROUNDS ?= 64
 SUBMAKE := $(MAKE) --no-print-directory
 
 # An environment whose Python was upgraded away is made anew.
@@ -13,7 +15,7 @@ $(shell test ! -e $(VENV) || $(BIN)/python -c "" 2>/dev/null || rm -f $(VENV)/.r
 export LC_ALL := C.UTF-8
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit e2e bench setup setup-dev packages lock
+.PHONY: help demo test lint unit e2e soak bench setup setup-dev packages lock
 
 help: ## what can be made
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1 \2/p' $(MAKEFILE_LIST) | while read -r target text; do printf '  make %-10s %s\n' "$$target" "$$text"; done
@@ -38,7 +40,10 @@ unit: setup-dev ## tests that boot nothing
 	$(BIN)/pytest -n auto -m "not e2e"
 
 e2e: setup-dev ## tests with a real kernel in real guests
-	$(BIN)/pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder -m e2e --durations=25 tests/e2e tests/terraform
+	$(GUESTS) -m "e2e and not soak" --durations=25 tests/e2e tests/terraform tests/faults
+
+soak: setup-dev ## tests for hours: ROUNDS=64 rounds of random faults, from SEED=… on, and whatever else takes long
+	$(if $(SEED),KDEVOPS_FAULTS_SEED=$(SEED)) KDEVOPS_FAULTS_ROUNDS=$(ROUNDS) $(GUESTS) -m soak tests/faults tests
 
 bench: setup-dev ## measure against doing it by hand
 	$(BIN)/python tests/bench

@@ -1,0 +1,55 @@
+"""Random faults lose nothing, hide nothing, stop nothing and are charged to nobody: a few rounds always, many by `make soak`.
+
+KDEVOPS_FAULTS_SEED is the first seed of `make soak`, KDEVOPS_FAULTS_ROUNDS how many it tries. A round is done again by its seed.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from fault_rounds import Plan, play
+from fault_table import FAULTS, LONG
+from shared_lab import shared_lab
+
+ALWAYS = (27, 75, 115, 161, 227, 247, 271, 272, 332, 395)
+"""Seeds, chosen so that together they have every fault at least once."""
+# All workers of a test run must name the same tests, so that the time cannot be asked by each.
+_RUN = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(time.time()))
+_FIRST = int(os.environ.get("KDEVOPS_FAULTS_SEED", zlib.crc32(_RUN.encode())))
+_ROUNDS = int(os.environ.get("KDEVOPS_FAULTS_ROUNDS", "64"))
+
+
+def test_every_fault_is_in_the_rounds_that_always_run() -> None:
+    planned = [each.name for seed in ALWAYS for each in Plan.of(seed).faults]
+    assert set(planned) == FAULTS.keys()
+    assert sum(name in LONG for name in planned) == len(LONG)
+
+
+@pytest.fixture
+def sound(tmp_path: Path, shared_kernel: None, record_property: Callable[[str, object], None]) -> Callable[[int], None]:
+    """Do the round of a seed and expect that nothing is wrong with it."""
+
+    def check(seed: int) -> None:
+        verdict = play(seed, tmp_path, shared_lab())
+        record_property("faults", verdict.plain())
+        assert not verdict.findings, f"{verdict}\nsee {tmp_path}"
+
+    return check
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("seed", ALWAYS)
+def test_round(seed: int, sound: Callable[[int], None]) -> None:
+    sound(seed)
+
+
+@pytest.mark.e2e
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(_FIRST, _FIRST + _ROUNDS))
+def test_soak(seed: int, sound: Callable[[int], None]) -> None:
+    sound(seed)
