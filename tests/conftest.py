@@ -11,6 +11,7 @@ import pytest
 from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).parent))
+import fault_summary
 
 
 @pytest.fixture(autouse=True)
@@ -34,6 +35,16 @@ def _ask_no_hypervisor(request: pytest.FixtureRequest, _no_hypervisors: Path, mo
     """What a test that boots nothing finds must not depend on the daemons that happen to run."""
     if not request.node.get_closest_marker("e2e"):
         monkeypatch.setenv("PATH", f"{_no_hypervisors}{os.pathsep}{os.environ['PATH']}")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("soak"):
+            item.add_marker(pytest.mark.e2e)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    fault_summary.tell(terminalreporter)
 
 
 def pytest_configure() -> None:

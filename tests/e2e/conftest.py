@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 from command_line import REPOSITORY, RUN_SECONDS, Kdevops, guests_of, wait_until
+from shared_lab import BUILD_SECONDS, DEMO, PROVOKE, shared_lab
 
 __all__ = [
     "BUILD_SECONDS",
@@ -29,21 +30,6 @@ __all__ = [
     "wait_until",
 ]
 
-LABS = REPOSITORY / "labs"
-PROVOKE = Path(__file__).with_name("provoke.patch")
-"""Has a kernel complain of itself when it is asked to; the tests' kernel has it, and does nothing else for it."""
-_OPTIONS = (
-    *("NFS_FS=y", "NFS_V3=y", "NFS_V3_ACL=y", "NFS_V4=y", "NFS_V4_1=y", "NFS_V4_2=y"),
-    *("NFSD=y", "NFSD_V3_ACL=y", "NFSD_V4=y", "INOTIFY_USER=y", "CIFS=y", "CIFS_XATTR=y", "NLS_UTF8=y"),
-    *("UBSAN=y", "UBSAN_SHIFT=y", "UBSAN_SANITIZE_ALL=n"),
-)
-_SET = {"kernel.config.options": _OPTIONS, "kernel.patches": (str(PROVOKE),)}
-DEMO = (
-    LABS / "demo.yaml",
-    *(word for field, values in _SET.items() for word in ("--set", f"{field}=[{', '.join(values)}]")),
-)
-"""On a command line, the demo with the kernel that all tests share."""
-BUILD_SECONDS = 3600
 _LONGEST_FIRST = ("e2e_terraform", "e2e_bootlinux", "e2e_vagrant", "e2e_fstests", "aws", "e2e_hosts", "e2e_failures")
 """Files: two workers end at about the same time when what takes minutes is not left for the end."""
 
@@ -89,14 +75,6 @@ def write_lab(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
-
-
-def shared_lab() -> dict[str, Any]:
-    """The demo's lab file, with the kernel that all tests share."""
-    lab: dict[str, Any] = yaml.safe_load((LABS / "demo.yaml").read_text())
-    lab["kernel"]["config"]["options"] = list(_OPTIONS)
-    lab["kernel"]["patches"] = [str(PROVOKE)]
-    return lab
 
 
 def free_port() -> int:

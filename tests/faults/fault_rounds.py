@@ -87,7 +87,8 @@ class Verdict:
         """For a report that travels between processes."""
         names = ("injected", "skipped", "late", "missing", "seconds")
         facts: dict[str, Any] = {name: getattr(self, name) for name in names}
-        return {**facts, "told": str(self), "sins": [each.sin.value for each in self.findings]}
+        sins = {sin.value: sum(each.sin is sin for each in self.findings) for sin in Sin}
+        return {**facts, "told": str(self), "sins": sins}
 
 
 def play(seed: int, directory: Path, shared_lab: Mapping[str, Any]) -> Verdict:

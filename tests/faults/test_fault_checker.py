@@ -13,12 +13,13 @@ from typing import Any
 
 import fault_store
 import pytest
-from fault_checker import Seen, Sin, check
+from fault_checker import Finding, Seen, Sin, check
 from fault_control import Answer
 from fault_lab import GREEN, Known
 from fault_processes import Process, processes, wait_until
-from fault_rounds import Plan
+from fault_rounds import Plan, Verdict
 from fault_store import Execution, Record
+from fault_summary import summary
 
 from kdevops.results.model import KernelReport, Outcome, Status, TestId
 from kdevops.results.store import PlannedRow, Store
@@ -228,3 +229,14 @@ def test_a_seed_stands_for_the_same_round_each_time() -> None:
     assert {len(plan.faults) for plan in plans} == {1, 2, 3}
     assert {plan.keep for plan in plans} == {True, False}
     assert any(plan.known is GREEN for plan in plans)
+
+
+def test_the_figures_of_all_rounds_are_a_line() -> None:
+    sound = Verdict(1, injected=["kill-qemu"], missing=2)
+    bad = Verdict(2, injected=["kill-ssh", "kill-qemu"], skipped=["fill-disk"], late=["kill-ssh"])
+    bad.findings = [Finding(Sin.HIDDEN, "x"), Finding(Sin.HIDDEN, "y"), Finding(Sin.LOST, "z")]
+    assert summary([sound.plain(), bad.plain()]) == (
+        "2 rounds: 1 lost, 2 hidden, 0 stuck, 0 wrongly charged, 0 twice at once, 0 left over, 0 inconsistent;"
+        " 2 told as missing; 3 faults: 2 kill-qemu, 1 kill-ssh; 1 came too late;"
+        " SKIPPED, because this machine does not allow it: 1 fill-disk"
+    )
