@@ -12,7 +12,8 @@ ONLY = ("--only", "commands/*", "--set", "guests.count=1", "--json")
 _LEAVES = {
     "a mount": ("mount -t tmpfs none /mnt", "/mnt is left mounted"),
     "no room": (
-        'fallocate -l "$(df -B1 --output=avail /var/tmp | tail -n 1)" /var/tmp/all',
+        "room=$(df -B1M --output=avail /var/tmp | tail -n 1); fallocate -l $((room - 16))M /var/tmp/most;"
+        " cat /dev/zero >/var/tmp/rest; true",
         "nothing can be written to /var/tmp",
     ),
     "no null": ("rm /dev/null", "/dev/null is gone"),
