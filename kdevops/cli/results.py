@@ -110,7 +110,9 @@ def show(context: Context, number: int | None, name: str | None, which: str | No
 def import_(context: Context, directory: Path, lab: str, kernel: str, baseline: Path | None) -> None:
     """Take the results of fstests in DIR into the store, one run for each kernel; DIR stays as it is.
 
-    DIR is what fstests calls RESULT_BASE, a section of it, or a tree of such as upstream kdevops keeps it.
+    DIR is what fstests calls RESULT_BASE, a section of it, or a tree as upstream kdevops, kvm-xfstests or gce-xfstests
+    keep it. Where only check.log tells of runs there is one for each kernel and day. Tests of which the results do not say
+    for certain how they ended are missing.
     """
     from kdevops.paths import data_dir, state_dir
     from kdevops.results.model import Status

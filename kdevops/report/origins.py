@@ -25,6 +25,7 @@ def origins(run: Run) -> list[tuple[str, str]]:
         *((suite, commit(record)) for suite, record in run.record.get("suites", {}).items()),
         ("Tools", _tools(run.record)),
         ("Guests", _guests(run.record)),
+        ("Ran", _ran(run)),
         ("Imported" if "imported" in run.record else "Date", _date(run)),
         ("Run", _run(run)),
     ]
@@ -57,6 +58,12 @@ def _guests(record: Mapping[str, Any]) -> str:
 def _acceleration(record: Mapping[str, Any]) -> Iterator[str]:
     if kind := record.get("acceleration"):
         yield "emulated (tcg)" if kind == "tcg" else str(kind)
+
+
+def _ran(run: Run) -> str:
+    """When the tests of an imported run ended, as far as its results say that: local time of the machine that ran them."""
+    days = sorted({when[:10] for when in run.record.get("imported", {}).get("ran", {}).values()})
+    return " to ".join([*days[:1], *days[1:][-1:]])
 
 
 def _date(run: Run) -> str:

@@ -7,7 +7,8 @@ from kdevops.__main__ import main
 from kdevops.paths import state_dir
 
 LOG = (
-    "Kernel version: 6.1.192\nRan: generic/001 generic/002\nInterrupted!\nFailures: generic/001\nFailed 1 of 2 tests\n"
+    "Kernel version: 6.1.192\nRan: generic/009 generic/001 generic/002\n"
+    "Interrupted!\nFailures: generic/001\nFailed 1 of 3 tests\n"
 )
 
 

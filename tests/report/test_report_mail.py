@@ -169,6 +169,9 @@ def test_an_imported_run_says_where_it_is_from() -> None:
         ("Run", "3 of lab imported, imported from /srv/results"),
     ]
     assert profiles(imported) == []
+    ran = {"ext4_4k": "2026-11-20T23:59:00", "xfs_4k": "2026-11-21T07:00:00", "xfs_1k": "2026-11-21T02:00:00"}
+    imported.record["imported"] = {"directory": "/srv/results", "ran": ran}  # type: ignore[index]
+    assert ("Ran", "2026-11-20 to 2026-11-21") in origins(imported)
 
 
 def test_a_kernel_that_came_built() -> None:

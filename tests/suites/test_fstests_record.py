@@ -11,7 +11,8 @@ from kdevops.results.model import Outcome, Status, TestId
 from kdevops.results.text import clean
 from kdevops.suites.fstests import xunit
 from kdevops.suites.fstests.record import read_record, reconcile
-from kdevops.suites.fstests.xunit import Case, Report, read_report
+from kdevops.suites.fstests.xunit import read_report
+from kdevops.suites.fstests.xunit_cases import Case
 
 PASS, FAIL, SKIP = Status.PASS, Status.FAIL, Status.SKIP
 
@@ -93,7 +94,11 @@ def section(tmp_path: Path) -> Path:
 
 def test_the_record_is_read(section: Path) -> None:
     record = read_record(section)
-    assert record.report == Report(CASES, {"KERNEL": "6.1.192", "FSTYP": "xfs"})
+    assert record.report is not None
+    assert (record.report.cases, record.report.trouble, record.report.finished) == (CASES, "", True)
+    (suite,) = record.report.suites
+    assert suite.properties == {"KERNEL": "6.1.192", "FSTYP": "xfs", "testsuite": "xfstests"}
+    assert suite.declared == {"tests": 4, "failures": 1, "skipped": 1}
     assert record.times == {"generic/001": 6, "generic/003": 4}
     assert [run.kernel for run in record.runs] == ["6.1.191", "6.1.192"]
     assert [record.runs[-1].status(f"generic/00{n}") for n in (1, 2, 3)] == [PASS, SKIP, FAIL]
@@ -158,35 +163,44 @@ def test_an_older_log_says_nothing_of_this_run(section: Path) -> None:
 
 
 def test_a_failure_that_the_log_lacks(section: Path) -> None:
-    (section / "check.log").write_text(LOG.replace("Interrupted!\n", "").replace("Failures: generic/003\n", ""))
+    lacking = LOG.replace("Interrupted!\n", "").replace("Failures: generic/003\n", "")
+    (section / "check.log").write_text(lacking.replace("Failed 1 of 3", "Passed all 3"))
     assert reconcile(section, told()) == ["generic/003: check printed fail, and check.log says pass"]
+    (section / "check.log").write_text(lacking)
+    assert reconcile(section, told()) == ["check.log counts 1 of 3 tests as failed, and names 0 of 3"]
 
 
 def test_a_report_that_ends_too_early(section: Path) -> None:
     (section / "result.xml").write_text(XML[: XML.index("<system-err>")])
     report = read_report(section / "result.xml")
     assert report is not None
-    assert report.cases == CASES[:2]
+    assert report.cases == (*CASES[:2], Case("generic/003", FAIL, 7, "output mismatch"))
     lines = reconcile(section, told())
     assert lines[0].startswith("result.xml cannot be read to its end: ")
-    assert "generic/003: check printed fail, and result.xml does not know it" in lines
+    assert "generic/001#2: check printed pass, and result.xml does not know it" in lines
 
 
 @pytest.mark.parametrize(
-    "head",
+    ("head", "trouble"),
     [
-        '<!DOCTYPE a [<!ENTITY b "bbbbbbbb"><!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;">]><a>&c;</a>',
-        '<!DOCTYPE a SYSTEM "file:///etc/passwd"><a/>',
-        '<?xml version="1.0" encoding="no-such"?><a/>',
+        (
+            '<!DOCTYPE a [<!ENTITY b "bbbbbbbb"><!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;">]>',
+            "is refused: it has a document type",
+        ),
+        ('<!DOCTYPE testsuite SYSTEM "file:///etc/passwd">', "is refused: it has a document type"),
+        ("<!DOCTYPE testsuite>", "is refused: it has a document type"),
+        ('<?xml version="1.0" encoding="no-such"?>', "cannot be read to its end: "),
     ],
 )
-def test_a_document_type_or_an_unknown_encoding_is_refused(tmp_path: Path, head: str) -> None:
-    for encoding in ("utf-8", "utf-16"):
-        (tmp_path / "result.xml").write_text(head, encoding=encoding)
-        report = read_report(tmp_path / "result.xml")
-        assert report is not None
-        assert report.cases == ()
-        assert "cannot be read to its end" in report.trouble
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_document_type_or_an_unknown_encoding_is_refused(
+    tmp_path: Path, head: str, trouble: str, encoding: str
+) -> None:
+    (tmp_path / "result.xml").write_text(head + XML.partition("?>")[2], encoding=encoding)
+    report = read_report(tmp_path / "result.xml")
+    assert report is not None
+    assert report.cases == ()
+    assert report.trouble.startswith(trouble)
 
 
 def test_a_huge_report_is_read_in_part(section: Path, monkeypatch: pytest.MonkeyPatch) -> None:

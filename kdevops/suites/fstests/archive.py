@@ -1,63 +1,80 @@
 """Find and read results of fstests that others have made: what `check` leaves below RESULT_BASE, or a tree of such.
 
 A section's directory holds `check.time`, `check.log` or `result.xml`, and `generic/001.out.bad` and its like below.
-Upstream kdevops keeps them as `<uname -r>/<section>/`, as does RESULT_BASE=$PWD/results/$HOST/$(uname -r).
+Upstream kdevops keeps them as `<uname -r>/<section>/`, as does RESULT_BASE=$PWD/results/$HOST/$(uname -r). xfstests-bld
+(kvm-xfstests, gce-xfstests) keeps them as `<file system>/results-<configuration>/`, with `results.xml`, and sums up
+many of these in one `results.xml` above them.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from kdevops.errors import UserError
-from kdevops.results.model import Outcome, Status
+from kdevops.results.model import Outcome
 from kdevops.results.text import clean
-from kdevops.suites.fstests.check_lines import MAX_REASON
-from kdevops.suites.fstests.record import Record, read_record
-from kdevops.suites.fstests.xunit import TEST_NAME
+from kdevops.suites.fstests.record import REPORTS, read_record
+from kdevops.suites.fstests.section import Naming, Recorded, recorded_runs
+from kdevops.suites.fstests.xunit_cases import SUITE, TEST_NAME, Suite
 
-_RECORD = ("result.xml", "check.time", "check.log")
+_RECORD = (*REPORTS, "check.time", "check.log")
 _MAX_DEPTH = 6
 _MAX_DIRECTORIES = 20_000
-_MAX_NOTRUN = 4096
+_FILE_SYSTEMS = re.compile(
+    r"(?:[a-z0-9]+-)?(?:9p|afs|bcachefs|btrfs|ceph|cifs|exfat|ext[234]|f2fs|fuse|gfs2|hfs|hfsplus|jfs|msdos|nfs|nilfs2|ntfs3?"
+    r"|ocfs2|overlay|reiserfs|tmpfs|ubifs|udf|vfat|virtiofs|xfs)"
+)
+_CONFIGURATION = re.compile(r"results-(?P<name>.+)")
+_NO_NAME = frozenset({"", "-no-sections-", "global"})
+_MAX_NAMED = 5
 _RELEASE = re.compile(r"[1-9]\d?\.\d{1,3}(?:[.+-][A-Za-z0-9.+_~-]*)?")
 _FILE = re.compile(r"(?P<number>\d{3,9}[A-Za-z0-9_-]{0,128})\.[A-Za-z0-9._+-]{1,100}")
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Results of one profile. `outcomes` and `files` are by the test's name; `notes` tell what does not fit together."""
+    """Results of one profile in one run. `outcomes` and `files` are by the test's name; `notes` tell what does not fit together.
+
+    `when` is the last moment known of that run, local time of the machine that ran the tests.
+    """
 
     directory: Path
     profile: str
     kernel: str
     outcomes: Mapping[str, Outcome]
-    files: Mapping[str, tuple[Path, ...]]
+    files: Mapping[str, Sequence[Path]]
     notes: tuple[str, ...]
+    when: datetime | None = None
 
 
 def find_sections(directory: Path, kernel: str = "") -> list[Section]:
-    """Every section below `directory` or in it. `kernel` is the release that ran, when the results do not say it right.
+    """Every section below `directory` or in it, those of one directory from the oldest to the newest run.
 
-    Raises UserError when there is none, when nothing tells its kernel, or when a file cannot be read.
+    `kernel` is the release that ran, when the results do not say it right. Raises UserError when there is none, when
+    nothing tells its kernel, or when a file cannot be read.
     """
     if not directory.is_dir():
         raise UserError(f"{directory} is not a directory", hint="name the results directory of fstests")
     if kernel and not _RELEASE.fullmatch(kernel):
-        raise UserError(f"--kernel {clean(kernel, 80)}: this is no kernel release", hint="give one as in 6.1.192")
+        raise UserError(f"--kernel {clean(kernel, 80)}: not a kernel release", hint="give one as in 6.1.192")
     try:
-        sections = [_read(path, kernel) for path in _walk(directory)]
+        read = {path: _read(path, directory, kernel) for path in _walk(directory)}
     except OSError as error:
         raise UserError(f"{error.filename or directory} cannot be read: {error.strerror}") from error
-    sections = [section for section in sections if section.outcomes]
+    sections = _without_sums([section for found in read.values() for section in found])
     if not sections:
         raise UserError(
-            f"there are no results of fstests in {directory}: no result.xml, check.time or check.log with a test in it",
-            hint="name RESULT_BASE, a directory above it, or one of its sections",
+            f"there are no results of fstests in {directory}: no result.xml, results.xml or check.log with a test in it",
+            hint="name RESULT_BASE, a directory above it, or one of its sections; check.time alone does not say what ran",
         )
+    if idle := [str(path.relative_to(directory)) for path, found in read.items() if not found]:
+        note = f"nothing says what ran in {', '.join(idle[:_MAX_NAMED])}" + (" and others" if idle[_MAX_NAMED:] else "")
+        sections[0] = replace(sections[0], notes=(*sections[0].notes, note))
     return sections
 
 
@@ -72,40 +89,78 @@ def _walk(directory: Path) -> Iterator[Path]:
         if any(record in files for record in _RECORD):
             sections = any((here / name / record).is_file() for name in names for record in _RECORD)
             groups = any(_FILE.fullmatch(file.name) for name in names for file in (here / name).iterdir())
-            if "result.xml" in files or groups or not sections:
+            if any(report in files for report in REPORTS) or groups or not sections:
                 yield here
 
 
-def _read(directory: Path, kernel: str) -> Section:
-    record = read_record(directory)
-    files = _files(directory)
-    outcomes, notes = _outcomes(record, files)
-    profile = _profile(directory, record)
-    return Section(
-        directory,
-        profile,
-        kernel or (_kernel(directory, record) if outcomes else ""),
-        outcomes,
-        files,
-        tuple(f"{profile}: {n}" for n in notes),
+def _read(directory: Path, root: Path, kernel: str) -> list[Section]:
+    record, files = read_record(directory), _files(directory)
+    own = _telling([suite for report in record.reports.values() for suite in report.suites])
+    naming = Naming(_release, lambda properties: _profile(directory, root, properties, own))
+    runs = recorded_runs(record, files, naming)
+    above = next(filter(None, map(_release, reversed(directory.resolve().parts))), "")
+    sections, unknown = [], []
+    for run in runs:
+        release = kernel or run.kernel or above
+        if release:
+            notes = tuple(f"{run.profile}: {note}" for note in run.notes)
+            sections.append(Section(directory, run.profile, release, run.outcomes, run.files, notes, run.when))
+        else:
+            unknown.append(run)
+    if unknown and not sections:
+        raise UserError(f"nothing says which kernel ran in {directory}", hint="say it: --kernel 6.1.192")
+    if unknown:
+        note = (
+            f"{sections[-1].profile}: check.log does not say which kernel ran {_when(unknown)}, which is not imported"
+        )
+        sections[-1] = replace(sections[-1], notes=(*sections[-1].notes, note))
+    return sections
+
+
+def _telling(suites: Sequence[Suite]) -> str:
+    """The property that tells suites apart which have tests in common; "" where there are none such, or nothing does."""
+    names = [name for suite in suites for name in {case.name for case in suite.cases}]
+    if len(names) == len(set(names)):
+        return ""
+    return next((key for key in ("FSTESTCFG", SUITE) if len({suite.properties.get(key) for suite in suites}) > 1), "")
+
+
+def _when(runs: list[Recorded]) -> str:
+    return ", ".join(f"on {run.when:%Y-%m-%d}" if run.when else "on a day that it does not say" for run in runs)
+
+
+def _profile(directory: Path, root: Path, properties: Mapping[str, str], own: str) -> str:
+    """By what the report says, else by the directory. `own` is a property that tells the suites of one file apart."""
+    said = next(
+        (said for name in ("SECTION", "TESTCFG", own) if (said := properties.get(name, "")) not in _NO_NAME), ""
     )
+    path = directory.resolve()
+    name = said or path.name
+    if not said and (match := _CONFIGURATION.fullmatch(name)):
+        above = path.parent
+        known = bool(_FILE_SYSTEMS.fullmatch(above.name)) or root.resolve() in above.parents
+        name = f"{above.name}_{match['name']}" if known else match["name"]
+    elif not said and (name == "results" or _RELEASE.fullmatch(name)):
+        return "default"
+    return re.sub(r"[^A-Za-z0-9_.-]", "-", name.replace("/", "_")).lstrip(".-") or "default"
 
 
-def _profile(directory: Path, record: Record) -> str:
-    said = record.report.properties.get("SECTION", "") if record.report else ""
-    name = said or directory.resolve().name
-    plain = name == "-no-sections-" or (not said and (name == "results" or bool(_RELEASE.fullmatch(name))))
-    return "default" if plain else re.sub(r"[^A-Za-z0-9_.-]", "-", name).lstrip(".-") or "default"
+def _release(text: str) -> str:
+    return text if _RELEASE.fullmatch(text) else ""
 
 
-def _kernel(directory: Path, record: Record) -> str:
-    properties = record.report.properties if record.report else {}
-    platform = properties.get("PLATFORM", "").split()  # Linux/x86_64 host 6.1.0 #1 SMP …
-    said = [properties.get("KERNEL", ""), *platform[2:3], *(run.kernel for run in reversed(record.runs))]
-    for release in (*said, *reversed(directory.resolve().parts)):
-        if _RELEASE.fullmatch(release):
-            return release
-    raise UserError(f"nothing says which kernel ran in {directory}", hint="say it: --kernel 6.1.192")
+def _without_sums(sections: list[Section]) -> list[Section]:
+    """Without those that say again what others say below them."""
+    return [each for each in sections if not any(_sums_up(each, other) for other in sections)]
+
+
+def _sums_up(section: Section, other: Section) -> bool:
+    return (
+        section.directory in other.directory.parents
+        and (section.kernel, section.profile) == (other.kernel, other.profile)
+        and {name: end.status for name, end in section.outcomes.items()}
+        == {name: end.status for name, end in other.outcomes.items()}
+    )
 
 
 def _files(directory: Path) -> dict[str, tuple[Path, ...]]:
@@ -116,58 +171,3 @@ def _files(directory: Path) -> dict[str, tuple[Path, ...]]:
             if match and file.is_file() and not file.is_symlink() and TEST_NAME.fullmatch(f"{group.name}/000"):
                 found.setdefault(f"{group.name}/{match['number']}", []).append(file)
     return {name: tuple(paths) for name, paths in found.items()}
-
-
-def _outcomes(record: Record, files: Mapping[str, tuple[Path, ...]]) -> tuple[dict[str, Outcome], list[str]]:
-    """What became of each test: by the report, else by the log, else by its files, else by its seconds."""
-    outcomes: dict[str, Outcome] = {}
-    reported: dict[str, list[Status]] = {}
-    notes: list[str] = []
-    if record.report:
-        for case in record.report.cases:
-            same = reported.setdefault(case.name, [])
-            same.append(case.status)
-            name = f"{case.name}#{len(same)}" if len(same) > 1 else case.name
-            outcomes[name] = Outcome(case.status, float(case.seconds), case.reason)
-        notes += [f"result.xml {record.report.trouble}"] if record.report.trouble else []
-        if not record.report.finished and not record.report.trouble:
-            notes.append("check did not come to its end; which test was running then is not known")
-    for number, run in enumerate(record.runs):
-        for name in filter(TEST_NAME.fullmatch, sorted(run.ran)):
-            status = run.status(name)
-            if name not in reported:
-                outcomes[name] = _by_files(status, files.get(name, ()), record.times.get(name, 0))
-            elif number == len(record.runs) - 1 and status is not Status.MISSING and status not in reported[name]:
-                notes.append(f"{name}: result.xml says {reported[name][-1]}, and check.log says {status}")
-    for name, paths in files.items():
-        bad = _has(paths, ".out.bad")
-        if name not in outcomes and (bad or _has(paths, ".notrun")):
-            outcomes[name] = _by_files(Status.FAIL if bad else Status.SKIP, paths, 0)
-        elif bad and name in outcomes and outcomes[name].status is Status.PASS and len(reported.get(name, ())) < 2:
-            notes.append(f"{name}: it is recorded as passed, and there is its .out.bad")
-    for name in filter(TEST_NAME.fullmatch, record.times):
-        outcomes.setdefault(name, Outcome(Status.PASS, float(record.times[name])))
-    return dict(sorted(outcomes.items())), notes
-
-
-def _by_files(status: Status, files: tuple[Path, ...], seconds: int) -> Outcome:
-    if status is Status.PASS:
-        return Outcome(status, float(seconds))
-    if status is Status.MISSING:
-        return Outcome(status, reason="check was interrupted while it ran")
-    if status is Status.SKIP:
-        notrun = next((path for path in files if path.name.endswith(".notrun")), None)
-        return Outcome(status, reason=_first_line(notrun) if notrun else "")
-    if _has(files, ".out.bad"):
-        return Outcome(status, reason="output mismatch")
-    return Outcome(status, reason="something found in dmesg" if _has(files, ".dmesg") else "")
-
-
-def _has(files: tuple[Path, ...], ending: str) -> bool:
-    return any(path.name.endswith(ending) for path in files)
-
-
-def _first_line(path: Path) -> str:
-    with path.open("rb") as file:
-        lines = file.read(_MAX_NOTRUN).decode(errors="replace").splitlines()
-    return clean(lines[0], MAX_REASON) if lines else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,6 +20,9 @@ MAX_FILE = 1 << 20
 MAX_FILES = 16
 """Files kept of one test."""
 _TELLING = (".out.bad", ".dmesg", ".full")
+_UNKNOWN = "9999"
+"""A time after all that are known."""
+_BAD = frozenset({Status.FAIL, Status.CRASH, Status.HANG})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,21 +39,36 @@ class Imported:
 def import_results(
     directory: Path, store: Store, place: Callable[[int], Path], *, lab: str, kernel: str, baseline: Path
 ) -> list[Imported]:
-    """Store what is in `directory` as finished runs, one for each kernel; `place` gives the directory of a run.
+    """Store what is in `directory` as finished runs, one for each kernel, and for each day of which only check.log tells.
 
+    `place` gives the directory of a run.
     `kernel` is its release where the results do not say it, "" otherwise; `baseline` is what the runs are compared
     with. Raises UserError for a directory that holds no results, or the same profile twice; InfrastructureError when
     the output cannot be kept.
     """
-    by_kernel: dict[str, dict[str, Section]] = {}
-    for section in find_sections(directory, kernel):
-        other = by_kernel.setdefault(section.kernel, {}).setdefault(section.profile, section)
-        if other is not section:
+    return [
+        _import(sections, directory, store, place, lab, baseline)
+        for sections in _runs(find_sections(directory, kernel))
+    ]
+
+
+def _runs(found: Iterable[Section]) -> list[list[Section]]:
+    """The sections of each run: of one kernel, and each profile once. What a directory has of one profile is of several."""
+    runs: dict[str, list[dict[str, Section]]] = {}
+    first: dict[tuple[str, str], Section] = {}
+    for section in sorted(found, key=lambda each: each.when.isoformat() if each.when else _UNKNOWN):
+        other = first.setdefault((section.kernel, section.profile), section)
+        if other.directory != section.directory:
             raise UserError(
                 f"{other.directory} and {section.directory} are both results of {section.profile} on {section.kernel}",
                 hint="import them one by one",
             )
-    return [_import(list(profiles.values()), directory, store, place, lab, baseline) for profiles in by_kernel.values()]
+        same = runs.setdefault(section.kernel, [{}])
+        if section.profile in same[-1]:
+            same.append({})
+        same[-1][section.profile] = section
+    ordered = [part for parts in runs.values() for part in parts]
+    return [[part[profile] for profile in sorted(part)] for part in ordered]
 
 
 def _import(
@@ -65,6 +83,7 @@ def _import(
         "imported": {
             "directory": str(directory.absolute()),
             "sections": {section.profile: str(section.directory.absolute()) for section in sections},
+            "ran": {section.profile: section.when.isoformat() for section in sections if section.when},
             "notes": notes,
         },
     }
@@ -97,7 +116,7 @@ def _import(
 def _keep(section: Section, name: str, outcome: Outcome, kept: Path) -> Outcome:
     """Copy what a failed test left, and name the file that tells most."""
     plain = check_name(TestId("fstests", section.profile, name))
-    if outcome.status is not Status.FAIL:
+    if outcome.status not in _BAD:
         return outcome
     where = Path("fstests") / section.profile / Path(plain).parent
     files = [path for path in section.files.get(plain, ()) if path.stat().st_size][:MAX_FILES]

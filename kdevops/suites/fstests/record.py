@@ -1,7 +1,7 @@
 """The record that fstests' `check` itself keeps of a section: `result.xml`, `check.time` and `check.log`.
 
-`check.time` has a line for each test that ever passed there, `generic/003 12`, in seconds. `check.log` gets a paragraph
-at the end of each run of `check`, with lines that begin with `Kernel version:`, `Ran:`, `Not run:` and `Failures:`.
+`check.time` has a line for each test that ever passed there, `generic/003 12`, in seconds: that says nothing of any one
+run. xfstests-bld keeps `results.xml` instead of `result.xml`, or beside it.
 """
 
 from __future__ import annotations
@@ -13,47 +13,37 @@ from pathlib import Path
 
 from kdevops.results.model import Outcome, Status, TestId
 from kdevops.results.text import clean
+from kdevops.suites.fstests.check_log import LoggedRun, lines_of, read_log
 from kdevops.suites.fstests.check_output import check_name
-from kdevops.suites.fstests.xunit import Case, Report, read_report
+from kdevops.suites.fstests.xunit import read_report
+from kdevops.suites.fstests.xunit_cases import Case, Report
 
-_MAX_TEXT = 16 << 20
+REPORT = "result.xml"
+REPORTS = ("results.xml", REPORT)
+"""What `check` writes, and what xfstests-bld keeps of all that ran before."""
 _TIME = re.compile(r"(\S{1,200}) (\d{1,9})")
 _EXPUNGED = "expunged"
 _RECORDED = (Status.PASS, Status.FAIL, Status.SKIP)
 
 
 @dataclass(frozen=True, slots=True)
-class LoggedRun:
-    """One run of `check`, by its paragraph in `check.log`. `interrupted` is the test that was running when it was ended."""
-
-    kernel: str
-    ran: frozenset[str]
-    skipped: frozenset[str]
-    failed: frozenset[str]
-    interrupted: str = ""
-
-    def status(self, name: str) -> Status:
-        """How a test of this run ended: what ran and neither failed nor was skipped passed."""
-        if name in self.failed:
-            return Status.FAIL
-        if name in self.skipped:
-            return Status.SKIP
-        return Status.MISSING if name == self.interrupted else Status.PASS
-
-
-@dataclass(frozen=True, slots=True)
 class Record:
-    """All of it: the report (None when there is none), seconds of passed tests by name, runs in order."""
+    """All of it: reports by the names of their files, seconds of tests that passed once by name, runs in order."""
 
-    report: Report | None
+    reports: Mapping[str, Report]
     times: Mapping[str, int]
     runs: tuple[LoggedRun, ...]
+
+    @property
+    def report(self) -> Report | None:
+        """The report of `check` itself; None when there is none."""
+        return self.reports.get(REPORT)
 
 
 def read_record(directory: Path) -> Record:
     """What `check` recorded in a section's directory. Raises OSError when a file cannot be read."""
-    report = read_report(directory / "result.xml")
-    return Record(report, _read_times(directory / "check.time"), _read_log(directory / "check.log"))
+    reports = {name: report for name in REPORTS if (report := read_report(directory / name))}
+    return Record(reports, _read_times(directory / "check.time"), read_log(directory / "check.log"))
 
 
 def reconcile(directory: Path, told: Mapping[TestId, Outcome]) -> list[str]:
@@ -71,6 +61,8 @@ def reconcile(directory: Path, told: Mapping[TestId, Outcome]) -> list[str]:
     lines += _compare_cases(recorded, record.report.cases, ignored)
     names = {check_name(test) for test in recorded}
     if record.runs and names and names <= record.runs[-1].ran:
+        if record.runs[-1].broken:
+            return [*lines, record.runs[-1].broken]
         last = {check_name(test): outcome for test, outcome in recorded.items()}
         lines += _compare_log(recorded, record.runs[-1])
         lines += _compare_times(last, record.times)
@@ -91,7 +83,7 @@ def _compare_cases(told: Mapping[TestId, Outcome], cases: Sequence[Case], ignore
             because = f" ({case.reason})" if case.reason else ""
             yield f"{test.name}: check printed {outcome.status}, and result.xml says {case.status}{because}"
         elif case.status is Status.PASS and case.seconds != outcome.seconds:
-            yield f"{test.name}: check printed {outcome.seconds:g} s, and result.xml says {case.seconds} s"
+            yield f"{test.name}: check printed {outcome.seconds:g} s, and result.xml says {case.seconds:g} s"
     for name, rest in left.items():
         if name not in ignored:
             yield from (f"{name}: result.xml says {case.status}, and check printed no end of it" for case in rest)
@@ -115,36 +107,5 @@ def _compare_times(last: Mapping[str, Outcome], times: Mapping[str, int]) -> Ite
 
 
 def _read_times(path: Path) -> dict[str, int]:
-    found = (_TIME.fullmatch(line.strip()) for line in _lines(path))
+    found = (_TIME.fullmatch(line.strip()) for line in lines_of(path))
     return {clean(match[1]): int(match[2]) for match in found if match}
-
-
-def _read_log(path: Path) -> tuple[LoggedRun, ...]:
-    runs: list[LoggedRun] = []
-    kernel, interrupted = "", False
-    lists: dict[str, list[str]] = {}
-    for line in _lines(path):
-        word, _, rest = line.partition(":")
-        if word == "Kernel version":
-            kernel = clean(rest, 100)
-        elif word in {"Ran", "Not run", "Failures"}:
-            lists[word] = clean(rest).split()
-        elif line.startswith("Interrupted!"):
-            interrupted = True
-        elif line.startswith(("Failed ", "Passed all ")):
-            ran, skipped, failed = (lists.get(name, []) for name in ("Ran", "Not run", "Failures"))
-            if ran:
-                last = ran[-1] if interrupted else ""
-                runs.append(LoggedRun(kernel, frozenset(ran), frozenset(skipped), frozenset(failed), last))
-            lists, kernel, interrupted = {}, "", False
-    return tuple(runs)
-
-
-def _lines(path: Path) -> list[str]:
-    """The lines of a text file, of a very long one those of its end; none when it is not there."""
-    try:
-        with path.open("rb") as file:
-            file.seek(max(0, file.seek(0, 2) - _MAX_TEXT))
-            return file.read(_MAX_TEXT).decode(errors="replace").split("\n")
-    except FileNotFoundError:
-        return []

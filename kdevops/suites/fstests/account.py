@@ -1,0 +1,182 @@
+"""What became of each test of one run, by what `check` left of it.
+
+Nothing is a pass by default: a test passed where a report, or a paragraph of `check.log` that is whole, says so and
+nothing contradicts it. `check.time` gives seconds only: it keeps every test that ever passed there, with any kernel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kdevops.results.model import Outcome, Status
+from kdevops.results.text import clean
+from kdevops.suites.fstests.check_lines import MAX_REASON
+from kdevops.suites.fstests.check_log import LoggedRun
+from kdevops.suites.fstests.xunit_cases import Case, Suite
+from kdevops.suites.fstests.xunit_totals import difference
+
+UNNAMED = "unnamed"
+"""A test that ran, or should have, and that nothing names."""
+MAX_UNNAMED = 1000
+"""Tests without a name that get a line each; of more there are only so many."""
+UNFINISHED = "check did not come to its end"
+_MAX_NOTRUN = 4096
+_MAX_TOLD = 5
+_STRANGERS = {"preempted": "", "timeout": "the machine was stopped because its time was over"}
+"""Cases of xfstests-bld that are not tests (gen_results_summary). After `preempted` the tests went on."""
+
+Files = Mapping[str, Sequence[Path]]
+
+
+@dataclass(slots=True)
+class Account:
+    """How a run's tests ended, by their names in order, and what does not fit together.
+
+    `why`, where it is not "", says why tests are lacking: `lacking` of them, or at least as many unless it is `counted`.
+    """
+
+    ends: dict[str, list[Outcome]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    why: str = ""
+    lacking: int = 0
+    counted: bool = True
+
+    def put(self, name: str, outcome: Outcome) -> None:
+        """Add an end of a test."""
+        self.ends.setdefault(name, []).append(outcome)
+
+    def lacks(self, why: str, number: int = 0, *, counted: bool = False) -> None:
+        """This run is not complete."""
+        self.why = self.why or why
+        self.lacking += number
+        self.counted = self.counted and counted
+
+    def statuses(self, name: str) -> set[Status]:
+        """How a test ended, each time that it ran."""
+        return {end.status for end in self.ends.get(name, ())}
+
+    def passed(self) -> list[str]:
+        """The tests that passed at least once."""
+        return [name for name in self.ends if Status.PASS in self.statuses(name)]
+
+    def replace(self, names: Iterable[str], outcome: Outcome) -> None:
+        """What was taken for a pass of these is not certain, and ended like this."""
+        for name in names:
+            self.ends[name] = [outcome if end.status is Status.PASS else end for end in self.ends[name]]
+
+    def close(self, known: Iterable[str]) -> dict[str, Outcome]:
+        """Every end under a name of its own. What lacks is missing, named by `known` where that is possible."""
+        if self.why:
+            missing = Outcome(Status.MISSING, reason=clean(self.why, MAX_REASON))
+            names = sorted({*known} - self.ends.keys())
+            if self.counted and len(names) != self.lacking:
+                names = []
+            for name in names:
+                self.put(name, missing)
+            some = any(Status.MISSING in self.statuses(name) for name in self.ends)
+            for _ in range(min(max(self.lacking - len(names), 0 if some else 1), MAX_UNNAMED)):
+                self.put(UNNAMED, missing)
+        return {
+            f"{name}#{number}" if number > 1 else name: end
+            for name, ends in sorted(self.ends.items())
+            for number, end in enumerate(ends, 1)
+        }
+
+
+def by_report(name: str, suites: Sequence[Suite], troubles: Sequence[str]) -> Account:
+    """What suites of a report, `name`, say that are of one profile and kernel. `troubles` tell what is wrong with it."""
+    account = Account(notes=[*troubles])
+    for suite in suites:
+        differs = difference(suite)
+        words = f"{name} {differs.words}" if differs.words else ""
+        for case in suite.cases:
+            unsaid = differs.doubtful and case.status is Status.PASS
+            end = Outcome(Status.MISSING, reason=f"{words}: which test that was is not known") if unsaid else None
+            account.put(case.name, end or Outcome(case.status, float(case.seconds), case.reason))
+        said = [*filter(None, dict.fromkeys(_stranger(name, case) for case in suite.strangers))]
+        unfinished = "" if suite.finished else UNFINISHED
+        account.notes += filter(None, (words, *said[:_MAX_TOLD]))
+        if unfinished and not troubles:
+            account.notes.append(f"{unfinished}; which test was running then is not known")
+        why = next(filter(None, (unfinished, words, *said, *troubles)), "")
+        if why:
+            account.lacks(why, differs.lacking, counted=suite.finished and not said and "tests" in suite.declared)
+    if not account.ends and not account.why:
+        account.lacks(f"{name} has no test in it")
+    return account
+
+
+def by_log(runs: Sequence[LoggedRun], times: Mapping[str, int], files: Files) -> Account:
+    """What paragraphs of `check.log` say that are of one run."""
+    account = Account()
+    for run in runs:
+        # A paragraph without any test says something only where none follows.
+        if run.broken and (run.names or run is runs[-1]):
+            account.notes.append(run.broken)
+            account.lacks(run.broken)
+        if run.interrupted:
+            account.lacks("check was interrupted", counted=True)
+        for name in sorted(run.names):
+            account.put(name, _logged(run, name, times, files.get(name, ())))
+    return account
+
+
+def by_files(files: Files) -> Account:
+    """What files of tests alone say: that some failed, or were not run."""
+    account = Account()
+    for name, paths in files.items():
+        if has(paths, ".out.bad"):
+            account.put(name, failed(paths))
+        elif has(paths, ".notrun"):
+            account.put(name, skipped(paths))
+    account.lacks("there is no report and no check.log: nothing says that it passed")
+    return account
+
+
+def has(files: Sequence[Path], ending: str) -> bool:
+    """Whether one of a test's files ends in this."""
+    return any(path.name.endswith(ending) for path in files)
+
+
+def failed(files: Sequence[Path]) -> Outcome:
+    """A failure, and why as far as the test's files tell it."""
+    if has(files, ".out.bad"):
+        return Outcome(Status.FAIL, reason="output mismatch")
+    return Outcome(Status.FAIL, reason="something found in dmesg" if has(files, ".dmesg") else "")
+
+
+def skipped(files: Sequence[Path]) -> Outcome:
+    """A skip, and why as far as the test's files tell it."""
+    notrun = next((path for path in files if path.name.endswith(".notrun")), None)
+    return Outcome(Status.SKIP, reason=_first_line(notrun) if notrun else "")
+
+
+def _logged(run: LoggedRun, name: str, times: Mapping[str, int], files: Sequence[Path]) -> Outcome:
+    status = run.status(name)
+    if status is Status.FAIL:
+        return failed(files)
+    if status is Status.SKIP:
+        return skipped(files)
+    if status is Status.MISSING:
+        return Outcome(status, reason=run.broken or "check was interrupted while it ran")
+    if times and name not in times:
+        return Outcome(Status.MISSING, reason="check.log says pass, and check.time does not know that it ever passed")
+    return Outcome(status, float(times.get(name, 0)))
+
+
+def _stranger(file: str, case: Case) -> str:
+    if case.name in _STRANGERS:
+        return _STRANGERS[case.name]
+    return (
+        f"{file} has a test {clean(case.name, 80)!a}, {case.status}"
+        if case.name
+        else f"{file} has a test without a name"
+    )
+
+
+def _first_line(path: Path) -> str:
+    with path.open("rb") as file:
+        lines = file.read(_MAX_NOTRUN).decode(errors="replace").splitlines()
+    return clean(lines[0], MAX_REASON) if lines else ""

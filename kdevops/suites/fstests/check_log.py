@@ -1,0 +1,179 @@
+"""Read `check.log`, to which `check` adds a paragraph at the end of each of its runs.
+
+    (an empty line)
+    Kernel version: 6.1.192          since May 2024
+    Sat Nov 21 03:00:00 UTC 2026     what `date` prints, so it depends on the locale
+    Ran: generic/001 generic/002     since 2016
+    Interrupted!                     the last test that ran has no end then
+    Not run: generic/002
+    Failures: generic/001
+    Failed 1 of 2 tests              or: Passed all 2 tests
+
+A test passed when the paragraph is whole, its last line agrees with its lists, and the test is in the first of them only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+from kdevops.results.model import Status
+from kdevops.results.text import clean
+from kdevops.suites.fstests.xunit_cases import TEST_NAME
+
+_MAX_TEXT = 16 << 20
+_LISTS = ("Ran", "Not run", "Failures")
+_LAST = re.compile(r"Passed all (?P<passed>\d{1,9}) tests|Failed (?P<bad>\d{1,9}) of (?P<of>\d{1,9}) tests", re.ASCII)
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_MONTH = re.compile(rf"\b(?:{'|'.join(_MONTHS)})")
+_TIME = re.compile(r"\b(\d{1,2}):(\d\d):(\d\d)(?:\s*([AP])M)?", re.ASCII)
+_DAY = re.compile(r"(?<![\d:+-])\d{1,2}\b(?![:\d])", re.ASCII)
+_YEAR = re.compile(r"\b[12]\d{3}\b", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedRun:
+    """One run of `check`, by its paragraph. `interrupted` is the test that was running when it was ended.
+
+    `when` is local time of that machine and None where what `date` printed cannot be read; `timed` says
+    that it has more than the day. `broken` says in words why the paragraph cannot be relied upon, "" for a whole one.
+    """
+
+    kernel: str
+    ran: frozenset[str]
+    skipped: frozenset[str]
+    failed: frozenset[str]
+    interrupted: str = ""
+    printed: str = ""
+    when: datetime | None = None
+    timed: bool = False
+    broken: str = ""
+
+    def status(self, name: str) -> Status:
+        """How a test of this run ended; MISSING where the paragraph does not say so for certain."""
+        if name in self.failed:
+            return Status.FAIL
+        if name in self.skipped:
+            return Status.SKIP
+        unsaid = self.broken or name == self.interrupted or name not in self.ran
+        return Status.MISSING if unsaid else Status.PASS
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Every test that the paragraph names."""
+        return self.ran | self.skipped | self.failed
+
+    @property
+    def day(self) -> date | str:
+        """The day on which it ended; what was printed, where that cannot be read."""
+        return self.when.date() if self.when else self.printed
+
+
+def read_log(path: Path) -> tuple[LoggedRun, ...]:
+    """The runs in the log, in order, each once; none when there is no log. Raises OSError when it cannot be read.
+
+    Of a very long log it takes the end.
+    """
+    lines = lines_of(path)
+    paragraphs: list[list[str]] = [[]]
+    for number, line in enumerate(lines):
+        word = line.partition(":")[0]
+        again = word in {"Kernel version", *_LISTS} and any(each.partition(":")[0] == word for each in paragraphs[-1])
+        if not line.strip() or again:
+            paragraphs.append([])
+        if line.strip():
+            # A line without its end may have lost what stood there.
+            paragraphs[-1].append(line if number < len(lines) - 1 else _unfinished(line))
+            if _LAST.fullmatch(line.rstrip()):
+                paragraphs.append([])
+    return tuple(dict.fromkeys(_run(lines) for lines in paragraphs if _is_run(lines)))
+
+
+def lines_of(path: Path) -> list[str]:
+    """The lines of a text file, of a very long one those of its end; none when it is not there.
+
+    The last is what stands behind the last line end.
+    """
+    if not path.is_file():
+        return []
+    with path.open("rb") as file:
+        start = max(0, file.seek(0, 2) - _MAX_TEXT)
+        file.seek(start)
+        lines = file.read(_MAX_TEXT).decode(errors="replace").split("\n")
+    return lines[1:] if start else lines
+
+
+def _unfinished(line: str) -> str:
+    word, colon, _ = line.partition(":")
+    return line.rpartition(" ")[0] if colon and word in _LISTS else line
+
+
+def _is_run(lines: Iterable[str]) -> bool:
+    return any(
+        line.partition(":")[0] in {"Kernel version", *_LISTS}
+        or line.startswith("Interrupted!")
+        or _LAST.fullmatch(line.rstrip())
+        for line in lines
+    )
+
+
+def _run(lines: list[str]) -> LoggedRun:
+    kernel, printed, interrupted, garbled = "", "", False, False
+    lists: dict[str, list[str]] = {}
+    last = None
+    for line in lines:
+        word, _, rest = line.partition(":")
+        if word == "Kernel version":
+            kernel = clean(rest, 100)
+        elif word in _LISTS:
+            words = clean(rest).split()
+            lists[word] = [name for name in words if TEST_NAME.fullmatch(name)]
+            garbled = garbled or len(words) != len(lists[word])
+        elif line.startswith("Interrupted!"):
+            interrupted = True
+        elif not (last := _LAST.fullmatch(line.rstrip())) and not printed:
+            printed = clean(line, 100)
+    ran, skipped, failed = (lists.get(name, []) for name in _LISTS)
+    when, timed = _date(printed)
+    return LoggedRun(
+        kernel,
+        frozenset(ran),
+        frozenset(skipped),
+        frozenset(failed),
+        ran[-1] if interrupted and ran else "",
+        printed,
+        when,
+        timed,
+        "check.log has words in its lists that are not tests" if garbled else _broken(ran, skipped, failed, last),
+    )
+
+
+def _broken(ran: list[str], skipped: list[str], failed: list[str], last: re.Match[str] | None) -> str:
+    if not ran:
+        return "check.log does not say which tests ran"
+    if last is None:
+        return "check.log ends before check did"
+    tests, bad = int(last["passed"] or last["of"]), int(last["bad"] or 0)
+    if (tests, bad) != (len(ran), len(failed)):
+        return f"check.log counts {bad} of {tests} tests as failed, and names {len(failed)} of {len(ran)}"
+    if stray := sorted({*skipped, *failed} - {*ran}):
+        return f"check.log does not say that {stray[0]} ran, and how it ended"
+    return ""
+
+
+def _date(text: str) -> tuple[datetime | None, bool]:
+    month, day, year = (pattern.search(text) for pattern in (_MONTH, _DAY, _YEAR))
+    if not (month and day and year):
+        return None, False
+    time = _TIME.search(text)
+    hour, minute, second = (int(part) for part in time.groups()[:3]) if time else (0, 0, 0)
+    if time and time[4]:
+        hour = hour % 12 + (12 if time[4] == "P" else 0)
+    try:
+        local = datetime(int(year[0]), _MONTHS.index(month[0]) + 1, int(day[0]), hour, minute, second)  # noqa: DTZ001
+    except ValueError:
+        return None, False
+    return local, bool(time)

@@ -1,0 +1,143 @@
+"""The runs that the record in a section's directory tells of.
+
+Where there is a report, they are those of its suites, and only paragraphs of `check.log` with the same kernel and time
+belong to them; the others get a note. Without a report `check.log` tells of a run for each kernel and day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+
+from kdevops.results.model import Outcome, Status
+from kdevops.suites.fstests.account import Account, Files, by_files, by_log, by_report, has
+from kdevops.suites.fstests.check_log import LoggedRun
+from kdevops.suites.fstests.log_beside import add_log
+from kdevops.suites.fstests.record import REPORT, Record
+from kdevops.suites.fstests.xunit_cases import Suite
+
+_MAX_NAMED = 5
+_MAX_RUNS = 200
+"""Runs taken from one check.log."""
+Properties: TypeAlias = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """How a kernel's release is found in a text, "" for none, and the profile in the properties of a report."""
+
+    release: Callable[[str], str]
+    profile: Callable[[Properties], str]
+
+    def kernel(self, properties: Properties) -> str:
+        """What a report says of its kernel: `6.1.9`, `kernel 6.1.9 #1 SMP …` or `Linux/x86_64 host 6.1.9 #1 SMP …`."""
+        words = (properties.get("KERNEL", "").split(), properties.get("PLATFORM", "").split()[2:3])
+        return next(filter(None, map(self.release, (*words[0], *words[1]))), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A run: `when` is the last moment known of it, local time there, and `files` are those that are of this run."""
+
+    profile: str
+    kernel: str
+    when: datetime | None
+    outcomes: Mapping[str, Outcome]
+    files: Files
+    notes: tuple[str, ...]
+
+
+def recorded_runs(record: Record, files: Files, naming: Naming) -> list[Recorded]:
+    """The runs, the oldest first; `kernel` is "" where nothing says it. `files` are all that tests left there."""
+    groups = _groups(record, naming)
+    if not groups:
+        return _logged(record, files, naming)
+    alone = len(groups) == 1
+    return [_reported(record, suites, files if alone else {}, naming, alone=alone) for suites in groups]
+
+
+def _groups(record: Record, naming: Naming) -> list[list[tuple[str, Suite]]]:
+    """The suites of all reports, each with its file's name, by profile and kernel."""
+    reports = dict(record.reports)
+    cases = reports[REPORT].cases if REPORT in reports else ()
+    if cases and any(name != REPORT and each.cases[-len(cases) :] == cases for name, each in reports.items()):
+        del reports[REPORT]  # it was merged into the other, or is a copy of it
+    groups: dict[tuple[str, str], list[tuple[str, Suite]]] = {}
+    for name, report in reports.items():
+        for suite in report.suites:
+            key = (naming.profile(suite.properties), naming.kernel(suite.properties))
+            groups.setdefault(key, []).append((name, suite))
+    for profile, kernel in [key for key in groups if not key[1]]:
+        others = [key for key in groups if key[0] == profile and key[1]]
+        if len(others) == 1:
+            groups[others[0]] += groups.pop((profile, kernel))
+    return list(groups.values())
+
+
+def _reported(
+    record: Record, told: Sequence[tuple[str, Suite]], files: Files, naming: Naming, *, alone: bool
+) -> Recorded:
+    suites = [suite for _, suite in told]
+    names = "/".join(dict.fromkeys(name for name, _ in told))
+    troubles = [f"{name} {report.trouble}" for name, report in record.reports.items() if report.trouble]
+    account = by_report(names, suites, troubles)
+    properties = suites[0].properties
+    kernel = next(filter(None, (naming.kernel(suite.properties) for suite in suites)), "")
+    if alone:
+        own = add_log(account, names, suites, record, files, kernel, naming.release)
+        kernel = kernel or next(filter(None, (naming.release(run.kernel) for run in reversed(own))), "")
+    _contradict(account, files)
+    when = max((suite.ended for suite in suites if suite.ended), default=None)
+    outcomes = account.close({*_known(record), *files})
+    return Recorded(naming.profile(properties), kernel, when, outcomes, files, tuple(account.notes))
+
+
+def _logged(record: Record, files: Files, naming: Naming) -> list[Recorded]:
+    damage = [f"{name} {report.trouble or 'has no test in it'}" for name, report in record.reports.items()]
+    groups: dict[tuple[str, object], list[LoggedRun]] = {}
+    for run in record.runs:
+        groups.setdefault((naming.release(run.kernel), run.day), []).append(run)
+    parts: list[list[LoggedRun]] = [[]] if not groups and (files or damage) else [*groups.values()][-_MAX_RUNS:]
+    found: list[Recorded] = []
+    left = dict(files)  # of a test there are the files of the last run that had it
+    for runs in reversed(parts[-1:] if damage else parts):
+        last = runs is parts[-1]
+        names = {name for run in runs for name in run.names}
+        if not last and not names:
+            continue
+        own = left if last else {name: left[name] for name in names & left.keys()}
+        left = {name: paths for name, paths in left.items() if name not in names}
+        account = by_log(runs, record.times, own) if runs else by_files(own)
+        account.notes += damage
+        if damage:
+            account.lacks(damage[0])
+        if damage and len(parts) > 1:
+            account.notes.append(f"check.log tells of {len(parts) - 1} more runs, which are not imported beside that")
+        _contradict(account, own)
+        if last and len(groups) > len(parts):
+            account.notes.append(f"only the last {_MAX_RUNS} of {len(groups)} runs in check.log are imported")
+        when = max((run.when for run in runs if run.when), default=None)
+        outcomes = account.close({*_known(record), *files} if last else ())
+        kernel = naming.release(runs[0].kernel) if runs else ""
+        found.append(Recorded(naming.profile({}), kernel, when, outcomes, own, tuple(account.notes)))
+    return found[::-1]
+
+
+def _known(record: Record) -> Iterable[str]:
+    return {*record.times, *(name for run in record.runs for name in run.names)}
+
+
+def _contradict(account: Account, files: Files) -> None:
+    """`check` removes both files of a test when it begins: what passed has neither."""
+    for name in account.passed():
+        for ending in (".out.bad", ".notrun"):
+            if len(account.ends[name]) == 1 and has(files.get(name, ()), ending):
+                words = f"it is recorded as passed, and there is its {ending}"
+                account.notes.append(f"{name}: {words}")
+                account.replace([name], Outcome(Status.MISSING, reason=words))
+    stray = sorted(name for name, paths in files.items() if name not in account.ends and has(paths, ".out.bad"))
+    if stray and not account.why:
+        more = f" and {len(stray) - _MAX_NAMED} more" if len(stray) > _MAX_NAMED else ""
+        account.notes.append(f"there is .out.bad of tests that did not run then: {', '.join(stray[:_MAX_NAMED])}{more}")

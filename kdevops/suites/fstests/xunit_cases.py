@@ -1,0 +1,148 @@
+"""What a report in xunit's format says: suites of test cases, and how each case ended.
+
+A case passed only where the report says so: an element that was read to its end and has nothing in it but output.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from kdevops.results.model import Status
+from kdevops.results.text import clean
+from kdevops.suites.fstests.check_lines import MAX_REASON, failure
+
+TEST_NAME = re.compile(r"(?:[A-Za-z0-9_-]{1,64}/)?\d{3,9}[A-Za-z0-9_-]{0,128}", re.ASCII)
+"""A test in a record: `generic/001`, and before 2013 `001`."""
+RESULTS = frozenset({"failure", "error", "skipped"})
+"""Elements of a case that say how it ended."""
+OUTPUT = frozenset({"system-out", "system-err", "kernel-log", "properties"})
+"""Elements of a case that say nothing of how it ended."""
+SUITE = "testsuite"
+"""Stands among a suite's properties for its name."""
+_SECONDS = re.compile(r"\d{1,9}(?:\.\d{1,9})?", re.ASCII)
+_COUNT = re.compile(r"\d{1,9}", re.ASCII)
+_STUCK = re.compile(r"time[d ]*-?out|\bhung\b|\bhangs?\b|\bstuck\b|no progress", re.IGNORECASE)
+_CRASHED = re.compile(r"crash|panic|oops|\bBUG\b", re.IGNORECASE)
+_RAN = frozenset({"", "pass", "passed", "ok", "success", "run", "completed"})
+"""Values of the attributes `status` and `result`, which some writers have, that do not contradict a pass."""
+_STAMPS = ("start_timestamp", "timestamp", "report_timestamp")
+"""When `check` began, when its last test began, when the report was written. Before 2023 there is only the second."""
+_SLACK = timedelta(minutes=5)
+"""How much longer `check` may have taken than what it says, where only one of the stamps is there."""
+_WORST = (Status.CRASH, Status.HANG, Status.FAIL, Status.SKIP)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """How the harness recorded one test, the seconds it took, and why it was not a pass.
+
+    MISSING: the report names the test, and how it ended is not certain.
+    """
+
+    name: str
+    status: Status
+    seconds: float = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """One `<testsuite>`: its tests in order, what it says of machine and configuration, what it declares.
+
+    `strangers` are cases whose names are not tests: xfstests-bld adds `preempted` and `timeout`. `declared` has those of
+    the attributes tests, failures, errors, skipped that are numbers. `began` and `ended` are local time of the machine
+    that ran the tests. `finished`: written at the end of `check`; newer trees write it before each test too.
+    """
+
+    cases: tuple[Case, ...] = ()
+    properties: Mapping[str, str] = field(default_factory=dict)
+    strangers: tuple[Case, ...] = ()
+    declared: Mapping[str, int] = field(default_factory=dict)
+    began: datetime | None = None
+    ended: datetime | None = None
+    finished: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A report: its suites, and in a line what is wrong with it, "" for one that could be read as it should."""
+
+    suites: tuple[Suite, ...] = ()
+    trouble: str = ""
+
+    @property
+    def cases(self) -> tuple[Case, ...]:
+        """The tests of all suites."""
+        return tuple(case for suite in self.suites for case in suite.cases)
+
+    @property
+    def finished(self) -> bool:
+        """Whether it was written at the end of `check` and read to its end."""
+        return not self.trouble and all(suite.finished for suite in self.suites)
+
+
+def conclude(attributes: Mapping[str, str], results: Sequence[tuple[str, str]], doubt: str = "") -> Case:
+    """The case with these attributes, whose elements `results` are the tags and messages of.
+
+    `doubt` says what else stands in it that this module does not know; then it is neither a pass nor a skip.
+    """
+    name, time = attributes.get("name", "").strip(), attributes.get("time", "")
+    seconds = float(time) if _SECONDS.fullmatch(time) else 0.0
+    for said in ("status", "result"):
+        value = attributes.get(said, "")
+        if not doubt and value.lower() not in _RAN and not results:
+            doubt = f'it has {said}="{clean(value, 40)}"'
+    ends = sorted(((_status(*result), result[1]) for result in results), key=lambda end: _WORST.index(end[0]))
+    status, message = ends[0] if ends else (Status.PASS, "")
+    if doubt and status in {Status.PASS, Status.SKIP}:
+        return Case(name, Status.MISSING, seconds, clean(f"the report does not say how it ended: {doubt}", MAX_REASON))
+    known = failure(message) if status is Status.FAIL else ""
+    return Case(name, status, seconds, known or clean(message, MAX_REASON))
+
+
+def suite_of(attributes: Mapping[str, str], properties: Mapping[str, str], cases: Iterable[Case]) -> Suite:
+    """The suite with these attributes."""
+    tests: list[Case] = []
+    strangers: list[Case] = []
+    for case in cases:
+        (tests if TEST_NAME.fullmatch(case.name) else strangers).append(case)
+    declared = {
+        name: int(attributes[name])
+        for name in ("tests", "failures", "errors", "skipped")
+        if _COUNT.fullmatch(attributes.get(name, ""))
+    }
+    time = attributes.get("time")
+    took = timedelta(seconds=float(time) if time and _SECONDS.fullmatch(time) else sum(case.seconds for case in tests))
+    first, last, written = (_stamp(attributes.get(name, "")) for name in _STAMPS)
+    return Suite(
+        tuple(tests),
+        {SUITE: clean(attributes.get("name", ""), MAX_REASON), **properties},
+        tuple(strangers),
+        declared,
+        began=first or _moved(last or written, -took - _SLACK),
+        ended=written or _moved(last or first, took + _SLACK),
+        finished=time != "",
+    )
+
+
+def _status(tag: str, message: str) -> Status:
+    if tag == "error":
+        return Status.HANG if _STUCK.search(message) and not _CRASHED.search(message) else Status.CRASH
+    return Status.FAIL if tag == "failure" else Status.SKIP
+
+
+def _moved(stamp: datetime | None, by: timedelta) -> datetime | None:
+    try:
+        return stamp + by if stamp else None
+    except OverflowError:
+        return None
+
+
+def _stamp(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text.strip()).replace(tzinfo=None)
+    except ValueError:
+        return None

@@ -1,0 +1,121 @@
+"""Take from a report that is not well-formed the tests that are certain all the same.
+
+`check` writes the start of a test's element in one line, from its own words, and what may break it comes later: the
+message of a failure, which is not escaped, and output. So a test whose start tag is whole went wrong when a `<failure` or
+an `<error` stands in it, and it passed when nothing stands between its start and its end, and after its end nothing but
+the next test. Anything else is MISSING. Output is passed over as a whole, for a test may print what looks like a test.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from itertools import islice
+from xml.sax.saxutils import unescape
+
+from kdevops.results.model import Status
+from kdevops.results.text import clean
+from kdevops.suites.fstests.check_lines import MAX_REASON
+from kdevops.suites.fstests.xunit_cases import TEST_NAME, Case, Suite, conclude, suite_of
+
+MAX_CASES = 100_000
+_DOUBT = "the report is damaged there"
+_ENTITIES = {"&quot;": '"', "&apos;": "'"}
+_ESCAPED = r"&(?:amp|lt|gt|quot|apos|#\d{1,7});"
+_ATTRIBUTE = rf"""[\w:.-]{{1,64}}\s*=\s*(?:"(?:[^"<&]|{_ESCAPED})*+"|'(?:[^'<&]|{_ESCAPED})*+')"""
+_START = re.compile(rf"<(?:[\w.-]{{1,64}}:)?\w{{1,64}}(?P<attributes>(?:\s++{_ATTRIBUTE})*+)\s*+(?P<empty>/?)>")
+_PAIR = re.compile(rf"""([\w:.-]{{1,64}})\s*=\s*(?:"((?:[^"<&]|{_ESCAPED})*+)"|'((?:[^'<&]|{_ESCAPED})*+)')""")
+_PART = re.compile(r"<(?:[\w.-]{1,64}:)?(?P<tag>testsuite|testcase)(?=[\s/>])")
+_PROPERTY = re.compile(r"<(?:[\w.-]{1,64}:)?property(?=\s)")
+_OPAQUE = re.compile(
+    r"<!\[CDATA\[|<!--|<(?:[\w.-]{1,64}:)?(?P<output>system-out|system-err|kernel-log)\s*(?P<empty>/?)>"
+)
+_RESULT = re.compile(r"<(?:[\w.-]{1,64}:)?(?P<tag>failure|error|skipped)(?=[\s/>])")
+_MESSAGE = re.compile(r"\s+message\s*=\s*(?P<quote>[\"'])(?P<text>.{0,4096}?)(?P=quote)\s*(?:type\s*=|/?>)", re.DOTALL)
+_END = re.compile(r"</(?:[\w.-]{1,64}:)?testcase\s*>")
+_AFTER = re.compile(r"(?:[\s?]|</(?:[\w.-]{1,64}:)?testsuites?\s*>)*+")
+_NAME = re.compile(r"""\sname\s*=\s*["'](?P<name>[^"'<&]{1,200})["']""")
+_MAX_PROPERTIES = 200
+
+
+def recover(text: str) -> tuple[Suite, ...]:
+    """The suites of a damaged report; none when it has a document type."""
+    text = _without_output(text)
+    if "<!DOCTYPE" in text or "<!ENTITY" in text:
+        return ()
+    parts = list(_PART.finditer(text))
+    suites: list[tuple[Mapping[str, str], dict[str, str], list[Case]]] = []
+    for number, part in enumerate(parts[:MAX_CASES]):
+        body = text[part.start() : parts[number + 1].start() if number + 1 < len(parts) else len(text)]
+        if part["tag"] == "testsuite":
+            start = _START.match(body)
+            suites.append((_attributes(start) if start else {}, _properties(body), []))
+        else:
+            suites = suites or [({}, {}, [])]
+            suites[-1][2].append(_case(body))
+    nested = len(suites) > 1
+    return tuple(suite_of(*suite) for suite in suites if suite[2] or not nested)
+
+
+def _case(body: str) -> Case:
+    start = _START.match(body)
+    attributes = _attributes(start) if start else {}
+    if not start or not TEST_NAME.fullmatch(attributes.get("name", "").strip()):
+        name = _NAME.search(body[:1000])
+        return Case(name["name"] if name else "", Status.MISSING, reason=_DOUBT)
+    rest = body[start.end() :]
+    found = [*islice(_RESULT.finditer(rest), 2)]
+    results = [(each["tag"], _message(rest, each.end())) for each in found[:1]]
+    end = None if start["empty"] else _END.search(rest)
+    inside, after = (rest[: end.start()], rest[end.end() :]) if end else ("", rest)
+    closed = bool(start["empty"] or end) and bool(_AFTER.fullmatch(after))
+    # A second one may be words of the message, which only skipped tests have escaped.
+    sound = closed and (len(found) == 1 and inside.lstrip().startswith("<") if found else not inside.strip())
+    return conclude(attributes, results, "" if sound else _DOUBT)
+
+
+def _message(text: str, at: int) -> str:
+    found = _MESSAGE.match(text, at)
+    return clean(unescape(found["text"], _ENTITIES), MAX_REASON) if found else ""
+
+
+def _properties(body: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for each in _PROPERTY.finditer(body):
+        if (start := _START.match(body, each.start())) and len(found) < _MAX_PROPERTIES:
+            pair = _attributes(start)
+            found.setdefault(*(clean(pair.get(name, ""), MAX_REASON) for name in ("name", "value")))
+    return found
+
+
+def _attributes(start: re.Match[str]) -> dict[str, str]:
+    """Attributes of a start tag; none when one stands there twice."""
+    pairs = [(key, unescape(one or other, _ENTITIES)) for key, one, other in _PAIR.findall(start["attributes"])]
+    return dict(pairs) if len(pairs) == len({key for key, _ in pairs}) else {}
+
+
+def _without_output(text: str) -> str:
+    """The text without comments, and "?" for output; it ends where one of these has no end.
+
+    `check` writes output of tests only that failed, so what has some in it did not pass for certain.
+    """
+    kept: list[str] = []
+    at, inside = 0, ""
+    while found := (_OPAQUE.search(text, at) if not inside else _inside(inside).search(text, at)):
+        if not inside:
+            kept.append(text[at : found.start()])
+        if found[0].startswith("<!"):
+            end = text.find("-->" if found[0] == "<!--" else "]]>", found.end())
+            if end < 0:
+                return "".join(kept)
+            at = end + 3
+            kept += [] if inside or found[0] == "<!--" else ["?"]
+            continue
+        kept += [] if inside else ["?"]
+        inside = "" if inside or found["empty"] else found["output"]
+        at = found.end()
+    return "".join(kept) if inside else "".join([*kept, text[at:]])
+
+
+def _inside(output: str) -> re.Pattern[str]:
+    return re.compile(rf"<!\[CDATA\[|</(?:[\w.-]{{1,64}}:)?{output}\s*>")
