@@ -223,11 +223,11 @@ class _Stream:
         self._extend(rest)
 
     def _extend(self, part: bytes) -> None:
-        """Add to the line that is under way; what does not fit any more goes out, up to its last carriage return."""
+        """Add to the current line. When it grows too long, hand out what stands before its last carriage return."""
         self._line += part
         if len(self._line) > MAX_LINE:
-            # Progress that is printed over and over in one line must not hide what comes after it. A last carriage
-            # return may be half of a line end.
+            # A progress bar redraws one line for ever and must not hide what follows it. A carriage return at the end
+            # may be the first half of a line end.
             *whole, last = self._line[:-1].split(b"\r")
             for each in whole:
                 self._hand_out(each)

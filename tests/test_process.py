@@ -284,7 +284,7 @@ def test_binary_garbage_is_text() -> None:
 
 @pytest.mark.parametrize("chunk", [1, 7, 4096, 1 << 16])
 def test_a_long_line_is_divided_at_its_carriage_returns(chunk: int) -> None:
-    """Fed in pieces of any size, also such as end between the two characters of a line end."""
+    """Whatever the size of the pieces, including ones that split a line end."""
     lines: list[str] = []
     stream = process._Stream(lines.append, None)
     long = b"a" * (MAX_LINE + 10)

@@ -45,12 +45,12 @@ def _lines(number: int, name: str, status: Status, reason: str) -> Iterator[str]
 
 
 def _name(text: str) -> str:
-    """A name without "#", which ktap.rst forbids there, and without what parsers take off its front; never empty."""
+    """A name without "#" (forbidden by ktap.rst) and without a leading "-" (parsers strip it); never empty."""
     return re.sub(r"^(?:-\s+|-$)+", "", _without_ends(clean(text)).replace("#", "_")) or "(unnamed)"
 
 
 def _escaped(text: str) -> str:
-    r"""Text behind a directive of ours, every "#" as TAP 14 has it, "\#".
+    r"""Text after a directive of ours, with every "#" escaped as in TAP 14: "\#".
 
     kunit_parser.py takes the last " # SKIP" of a line for its directive, so a guest's words could make a skip of a crash.
     """

@@ -83,7 +83,7 @@ class PreparedSuite(Protocol):
 
 
 class OutputReader(Protocol):
-    """Reads what one test prints. Its memory is bounded, and it misses nothing: the middle of a flood is kept nowhere else."""
+    """Reads what one test prints, every line of it. Its memory is bounded."""
 
     def feed(self, line: str) -> None:
         """Take the next line, as soon as it was printed."""

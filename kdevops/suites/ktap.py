@@ -152,7 +152,8 @@ class Parser:
         self._known(line, cut=cut)
 
     def _confirm(self, line: _Known) -> None:
-        """A script may print "ok" when it is content: only a plan, or what is a result for sure, makes results of these."""
+        """Decide about lines that only say "ok", which scripts also print as chatter: a plan or an unnumbered result makes them
+        results, anything else discards them."""
         loose = isinstance(line, ResultLine) and line.loose
         if not self._levels:
             self._tentative = loose
@@ -178,7 +179,7 @@ class Parser:
             self._bail(line)
 
     def _other(self, text: str) -> None:
-        """A line that is no KTAP where it stands: perhaps a diagnostic, or the end of a block."""
+        """Handle a line that is not KTAP where it stands: a diagnostic, the end of a block, or chatter."""
         if text.strip() == "}":
             self._close_blocks((text.count("#"), len(text.expandtabs()) - len(text.expandtabs().lstrip())))
         if not self._levels:
@@ -323,7 +324,7 @@ class Parser:
         return self._levels[-1]
 
     def _close_blocks(self, depth: Depth) -> None:
-        """Lines that end in `{` get their result now that the log is back at their depth, or further out."""
+        """Record the result lines that end in `{`, now that the log is back at their depth or further out."""
         while found := next((each for each in reversed(self._levels) if each.block and each.depth >= depth), None):
             line, found.block = found.block, None
             if line and self._is_nested(line.depth):
@@ -356,7 +357,7 @@ class Parser:
 
     def _end(self, level: Level, *, skipped: bool = False) -> None:
         level.fault = level.fault or level.judge()
-        if level.fault and not (skipped and level.missing):  # who says that it skipped says where the rest is
+        if level.fault and not (skipped and level.missing):  # a skip explains results that are missing
             self._fault(level.fault)
         elif not level.fault and level.count < level.expected:
             self._note(f"{level.label}: {level.expected - level.count} tests stand in its totals, but gave no result")
@@ -366,7 +367,7 @@ class Parser:
         self._untold += level.untold
 
     def _keep(self, level: Level, result: Result, *, parent: bool) -> None:
-        """What has others below it is kept longer: it says how they ended."""
+        """Keep a result while there is room. Parents get twice the room: their status covers what was dropped below them."""
         room = self._kept < MAX_RESULTS * (1 + parent)
         level.take(result, keep=room)
         if room:

@@ -73,7 +73,7 @@ class Level:
         self.seen.clear()
 
     def number(self, line: ResultLine) -> int:
-        """The number of a result that comes next. Where the first one that has a number begins at 1, all before was chatter."""
+        """The number of the next result. When numbers begin only after unnumbered `ok` lines, those lines were chatter."""
         if line.number is None:
             self.loose += line.loose
             return self.last + 1
@@ -92,10 +92,10 @@ class Level:
             self.results.append(result)
 
     def continues(self, above: Level) -> bool:
-        """Whether these are results of the level above that only stand too far to the right.
+        """Whether these results belong to the level above and are merely indented too far.
 
-        ktap.rst has every nested account begin with a version line; without any heading, numbers that go on where those
-        of the level above stopped tell that nothing was nested.
+        In ktap.rst every nested account begins with a version line. Without any heading, numbers that continue those of
+        the level above show that nothing was nested.
         """
         return not self.announced and self.count > 0 and self.first in {None, above.last + 1}
 

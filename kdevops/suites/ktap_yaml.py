@@ -1,4 +1,4 @@
-"""The YAML blocks that TAP 13 and 14 allow below a result line: what stands in them is no result, however it looks."""
+"""The YAML blocks that TAP 13 and 14 allow below a result line. Nothing inside a block is a result."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from kdevops.suites.ktap_grammar import Depth, Diagnostic, Header, Line, ResultL
 class YamlBlocks:
     """Knows, line by line, whether a block is open.
 
-    One opens with `---` right below a result line, two columns further in, and ends with `...` or, so that a block without
-    an end hides nothing, with the first line that stands further out or is KTAP where the block's own lines begin.
-    KTAP has no such blocks.
+    A block opens with `---` right below a result line, two columns further in, and closes with `...`. So that an unclosed
+    block hides nothing, a line that is indented less, or KTAP in the block's first column, closes it too. KTAP itself has
+    no such blocks.
     """
 
     def __init__(self) -> None:
@@ -55,6 +55,6 @@ class YamlBlocks:
 
 
 def _column(text: str, hashes: int) -> int:
-    """The column at which a line begins behind that many `# ` of kselftest's runner, -1 when it has fewer."""
+    """The column of a line's first character after that many `# ` of kselftest's runner; -1 when it has fewer."""
     match = re.match(rf"(?:[ \t]*# ){{{hashes}}}[ \t]*", text)
     return len(match[0].expandtabs()) if match else -1

@@ -28,7 +28,7 @@ KSELFTEST = {
 
 
 class KtapReader:
-    """Reads what a test prints, KTAP or not, line by line: nothing is lost to the bounds of what is kept of its output.
+    """Reads what a test prints, KTAP or not, line by line, so that results count which the kept output leaves out.
 
     `words` are what this kind of test means by an exit code, over what a shell means by it.
     """
