@@ -40,29 +40,50 @@ class Clock:
 
     def __init__(self) -> None:
         self.counted = 0.0
-        self.lost = 0.0
+        self._lost = 0.0
         self.held = ""
         """Why the machine does not run, at the last tick."""
         self.held_for = 0.0
         """Seconds at a stretch in which the machine did not run and this process could see it."""
-        self.gap = 0.0
-        """Seconds between the last two ticks."""
+        self._gap = 0.0
         self._last = now()
 
     def tick(self, held: str = "") -> float:
         """Count the time since the last tick; `held` is why the machine does not run now. Seconds counted so far."""
         seconds = max(0.0, now() - self._last)
         self._last += seconds
-        self.gap = seconds
+        self._gap = seconds
         seen = POLL if seconds > LAG else seconds
         if held or self.held:
             self.held_for = self.held_for + seen if held else 0.0
-            self.lost += seconds
+            self._lost += seconds
         else:
             self.counted += seen
-            self.lost += seconds - seen
+            self._lost += seconds - seen
         self.held = held
         return self.counted
+
+    @property
+    def seconds(self) -> float:
+        """Seconds counted up to this moment, as far as can be told before the next tick."""
+        since = max(0.0, now() - self._last)
+        return self.counted + (0.0 if self.held else POLL if since > LAG else since)
+
+    @property
+    def lost(self) -> float:
+        """Seconds up to this moment in which this process was held up or the machine did not run."""
+        since = max(0.0, now() - self._last)
+        return self._lost + (since if self.held else since - POLL if since > LAG else 0.0)
+
+    @property
+    def lagged(self) -> bool:
+        """Whether this process was held up before the last tick."""
+        return self._gap > LAG
+
+    @property
+    def last_look(self) -> float:
+        """Seconds to wait once more when a deadline has passed: what came while this process did not look is read first."""
+        return max(_LAST_LOOK, min(self._gap, LAG))
 
     @property
     def given_up(self) -> bool:
@@ -87,7 +108,7 @@ async def within(work: Coroutine[Any, Any, T], seconds: float | None, *, held: H
         while seconds is not None:
             left = seconds - clock.counted
             if left <= 0 or clock.given_up:
-                await asyncio.wait({task}, timeout=max(_LAST_LOOK, min(clock.gap, LAG)))
+                await asyncio.wait({task}, timeout=clock.last_look)
                 if not task.done():
                     raise OutOfTimeError(clock.held)
                 break

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import secrets
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from kdevops.errors import CommandError, LostGuestError
+from kdevops.clock import Clock
+from kdevops.errors import InfrastructureError, LostGuestError
 from kdevops.guest import fitness
 from kdevops.guest.fitness import Fitness
 from kdevops.guest.ssh import SshTarget
@@ -18,6 +18,11 @@ from kdevops.guest.ssh import SshTarget
 _SIDE = 2 << 20
 _TIMEOUT_CODE = 124
 """What timeout(1) answers when it had to end the command."""
+_IN_TIME = 0.9
+"""Part of a test's time after which a stop by timeout(1) is one at its end."""
+_POLL = 0.2
+_LAST_LOOK = 5.0
+"""Seconds to read what came by the end of a test's time: it may all have come while this process did not look."""
 _DRAIN = 2.0
 """Seconds for the session to end by itself: daemons that the command left may hold its stdout open for ever."""
 
@@ -147,58 +152,56 @@ async def execute(
     grace: float,
     alive: Callable[[], bool],
     transcript: Transcript,
+    look: Callable[[], float] | None = None,
 ) -> Execution:
     """Run `argv` in the guest for at most `timeout` seconds; past `timeout + grace` the guest itself counts as silent.
 
     `marks` are written to the kernel's log. After the test the guest has `grace` seconds to say whether it is still fit.
-    Raises LostGuestError as soon as the guest dies or the connection breaks.
+    `look` gives the seconds that count, of a test that both this process and the guest could work at.
+    Raises LostGuestError as soon as the guest dies or the connection breaks, InfrastructureError where the guest's own clock
+    ran on while it did not, so that it stopped the test before its time.
     """
     nonce = f"kdevops-{secrets.token_hex(8)}"
     listener = _Listener(nonce, transcript)
     command = ["sh", "-c", _WRAPPER, "kdevops", f"{timeout:.0f}", directory, *argv]
     said = f"{nonce}\n{marks.begin}\n{marks.end}\n".encode()
-    started = time.monotonic()
-    # The time to look at the guest comes on top: it is not the test's.
-    session = asyncio.create_task(
-        ssh.run(command, timeout=timeout + 2 * grace, check=False, on_line=listener.hear, stdin=said)
-    )
-    death = asyncio.create_task(_death(alive))
+    look = look or Clock().tick
+    started, counted = time.monotonic(), look()
+    session = asyncio.create_task(ssh.run(command, timeout=None, check=False, on_line=listener.hear, stdin=said))
     try:
-        ends: set[asyncio.Future[Any]] = {session, death, listener.code}
-        await asyncio.wait(ends, timeout=timeout + grace, return_when=asyncio.FIRST_COMPLETED)
-        seconds = time.monotonic() - started
+        await _until({session, listener.code}, timeout + grace, alive, look)
+        elapsed, seconds = time.monotonic() - started, look() - counted
         if not listener.code.done():
-            if death.done():
-                raise LostGuestError(f"guest {ssh.name} died")
+            if not session.done() and alive():
+                return Execution(None, seconds, silent=True)
             if session.done():
-                await _cut_off(session, ssh)
-            return Execution(None, seconds, silent=True)
-        ends = {session, death, listener.looked}
-        await asyncio.wait(ends, timeout=grace, return_when=asyncio.FIRST_COMPLETED)
+                await session
+                raise LostGuestError(f"guest {ssh.name} closed the connection without saying how the command ended")
+            raise LostGuestError(f"guest {ssh.name} died")
+        # The time to look at the guest comes on top: it is not the test's.
+        await _until({session, listener.looked}, grace, alive, look)
         await asyncio.wait({session}, timeout=_DRAIN if not session.done() and listener.looked.done() else 0)
     finally:
-        for task in (session, death):
-            task.cancel()
-        await asyncio.gather(session, death, return_exceptions=True)
+        session.cancel()
+        await asyncio.gather(session, return_exceptions=True)
     code = listener.code.result()
     # 137 is timeout(1)'s second, harder stop; a test that answers so by itself before its time is up means it.
-    stopped = code == _TIMEOUT_CODE or (code == 137 and seconds >= timeout)
-    returncode = None if stopped and seconds >= timeout * 0.9 else code
+    stopped = code == _TIMEOUT_CODE or (code == 137 and elapsed >= timeout)
+    if stopped and elapsed >= timeout * _IN_TIME > seconds:
+        raise InfrastructureError(f"guest {ssh.name} stopped a test that had had {seconds:.0f} s of {timeout:.0f} s")
+    returncode = None if stopped and elapsed >= timeout * _IN_TIME else code
     return Execution(returncode, seconds, fitness=listener.fitness)
 
 
-async def _cut_off(session: asyncio.Task[object], ssh: SshTarget) -> None:
-    """The session ended before the test did. Returns where our own deadline ended it, and raises otherwise."""
-    try:
-        await session
-    except CommandError as error:
-        if error.returncode is None:
-            return
-        raise
-    raise LostGuestError(f"guest {ssh.name} closed the connection without saying how the command ended")
+async def _until(
+    ends: set[asyncio.Future[Any]], limit: float, alive: Callable[[], bool], look: Callable[[], float]
+) -> None:
+    """Wait for the first of `ends`, the guest's death, or the end of `limit` counted seconds.
 
-
-async def _death(alive: Callable[[], bool]) -> None:
-    with contextlib.suppress(asyncio.CancelledError):
-        while alive():  # noqa: ASYNC110 - the guest's death is a lock's release, which nobody can be told of
-            await asyncio.sleep(0.2)
+    What came while this process did not look is read before time is called.
+    """
+    began = look()
+    over = False
+    while not any(end.done() for end in ends) and alive() and not over:
+        over = look() - began >= limit
+        await asyncio.wait(ends, timeout=_LAST_LOOK if over else _POLL, return_when=asyncio.FIRST_COMPLETED)

@@ -93,14 +93,14 @@ class SshTarget:
         self,
         command: Sequence[str],
         *,
-        timeout: float,
+        timeout: float | None,
         stdin: bytes | BinaryIO | None = None,
         check: bool = True,
         on_line: Callable[[str], None] | None = None,
         on_bytes: Callable[[bytes], None] | None = None,
         log_to: Path | None = None,
     ) -> Completed:
-        """Run `command` in the guest; `timeout` in seconds is ours, the guest is not told.
+        """Run `command` in the guest; `timeout` in seconds is ours, the guest is not told; None: its caller watches it.
 
         Raises LostGuestError when the connection breaks or cannot be made, BrokenSshError when that is certainly our own ssh's
         doing, CommandError when the deadline passes or, with `check`, when the command fails.

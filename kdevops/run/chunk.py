@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import codecs
 import contextlib
-import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,11 +15,12 @@ from kdevops.process import Completed
 from kdevops.providers.base import Guest
 from kdevops.results.model import Outcome, Status, TestId
 from kdevops.results.text import clean
-from kdevops.run.fate import LAST_WORDS, fate, gone, outlives, prove_silent
+from kdevops.run.fate import fate, gone, prove_silent
 from kdevops.run.job import COMMAND, MAX_LOST, Job
 from kdevops.run.kernel_log import KernelLog
 from kdevops.run.leftovers import Leftovers
-from kdevops.run.reports import spoiled_by, with_reports
+from kdevops.run.pace import Pace
+from kdevops.run.reports import doubt, of_the_kernel, spoiled_by, with_reports
 from kdevops.run.work import Work
 from kdevops.suites.base import Began, PlannedTest, Told
 
@@ -36,15 +36,16 @@ _WRAPPER = 'cd "$1" || exit 97; shift; "$@" </dev/null 2>&1; exit $?'
 
 @dataclass(frozen=True, slots=True)
 class _Current:
-    """The test in flight, and since when on our clock."""
+    """The test in flight: since when by the guest's pace, and how much of that had been lost by then."""
 
     test: TestId
     since: float
+    lost: float
 
 
 @dataclass(frozen=True, slots=True)
 class _Heard:
-    """News of the harness, with the time by our clock at which it came, and where the guest's console ended then."""
+    """News of the harness, with the time by the guest's pace at which it came, and where the console ended then."""
 
     event: Began | Told
     at: float
@@ -66,7 +67,8 @@ class Chunk:
         self._told: dict[TestId, Outcome] = {}
         self._begun: set[TestId] = set()
         self._current: _Current | None = None
-        self._quiet_since = time.monotonic()
+        self._pace = Pace(guest, lambda text: job.trouble(name, text))
+        self._quiet_since = 0.0
         self._unfit = ""
         self._heard: deque[_Heard] = deque()
         self._ill = ""
@@ -78,7 +80,7 @@ class Chunk:
 
         Raises InfrastructureError when the harness got nowhere; `left` is then still to be given back.
         """
-        async with self._leftovers:
+        async with self._pace, self._leftovers:
             if unfit := await self._sweep():
                 raise InfrastructureError(f"guest {self._name} is not fit for tests: {unfit}")
             ended: Completed | None = None
@@ -109,12 +111,10 @@ class Chunk:
         Raises LostGuestError when the guest dies or the connection breaks.
         """
         argv, directory = self._suite.chunk_command(tuple(self.left.values()))
-        factor = self._job.provider.factor
-        timeout = factor * sum((test.timeout or 0) + IDLE for test in self.left.values()) + factor * IDLE
         session = asyncio.create_task(
             self._guest.ssh.run(
                 ["sh", "-c", _WRAPPER, "kdevops", directory, *argv],
-                timeout=timeout,
+                timeout=None,
                 check=False,
                 on_bytes=lambda data: self._hear_all(self._account.feed(self._decoder.decode(data))),
             )
@@ -122,7 +122,11 @@ class Chunk:
         try:
             while True:
                 await asyncio.wait({session}, timeout=_POLL)
+                self._pace.look()
                 await self._prove()
+                if self._overdue():  # but what waits is read first
+                    await asyncio.wait({session}, timeout=self._pace.last_look)
+                    await self._prove()
                 if session.done():
                     return session.result()
                 if not self._guest.alive():
@@ -137,14 +141,14 @@ class Chunk:
     def _overdue(self) -> bool:
         factor = self._job.provider.factor
         if self._current is None:
-            return time.monotonic() > self._quiet_since + IDLE * factor
+            return self._pace.seconds > self._quiet_since + IDLE * factor
         timeout = self._job.tests[self._current.test].timeout
         assert timeout is not None  # the plan gave it one
-        return time.monotonic() > self._current.since + timeout * factor
+        return self._pace.seconds > self._current.since + timeout * factor
 
     def _hear_all(self, events: Sequence[Began | Told]) -> None:
         """Take what the harness tells, up to a failure that may be the server's: the rest waits for `_prove`."""
-        now, end = time.monotonic(), console.end_of(self._guest.console)
+        now, end = self._pace.seconds, console.end_of(self._guest.console)
         self._heard.extend(_Heard(event, now, end) for event in events)
         while self._heard and self._take(self._heard[0]):
             self._heard.popleft()
@@ -174,7 +178,7 @@ class Chunk:
         if test in self._begun or test not in self.left:
             return
         self._begun.add(test)
-        self._current = _Current(test, at)
+        self._current = _Current(test, at, self._pace.lost)
         self._job.begin(test, self._name)
 
     def _finish(self, test: TestId, outcome: Outcome, text: str = "", console_end: int | None = None) -> None:
@@ -187,6 +191,9 @@ class Chunk:
         end = console.end_of(self._guest.console) if console_end is None else console_end
         # What the harness says of one test may be overtaken by what the kernel says in the next.
         lines = self._log.cut(self._log.before([self._suite.console_mark(other) for other in self.left], end))
+        if self._work.lost < MAX_LOST and (why := doubt(outcome, lines, self._lost_in_test(), self._pace.why)):
+            self._again(test, why)
+            return
         outcome, spoiled = with_reports(outcome, lines)
         self._unfit = self._unfit or spoiled
         name = self._job.output_name(test)
@@ -197,7 +204,7 @@ class Chunk:
         self._told[test] = outcome
         self._job.servers_said(f"while {test} ran")
         self._current = None
-        self._quiet_since = time.monotonic()
+        self._quiet_since = self._pace.seconds
         self._job.end(test, outcome)
         self._leftovers.want(test)
 
@@ -222,13 +229,26 @@ class Chunk:
 
     def _try_alone(self, test: TestId, why: str, last: Outcome) -> None:
         """The test in flight is tried again by itself on a fresh guest, so that it, or nothing, is to blame."""
-        self._job.trouble(self._name, f"{test}: {why}")
         if self._work.lost >= MAX_LOST:
+            self._job.trouble(self._name, f"{test}: {why}")
             self._finish(test, last)
             return
-        planned = self.left.pop(test)
-        expected = planned.expected or 0.0
+        self.left.pop(test)
+        said = of_the_kernel(self._log.cut(), self._lost_in_test())
+        self._job.stray(self._name, said, f"during {test}, when it was lost")
+        self._again(test, why)
+
+    def _again(self, test: TestId, why: str) -> None:
+        """Have the test run by itself on a fresh guest."""
+        self._job.trouble(self._name, f"{test}: {why}")
+        expected = self._job.tests[test].expected or 0.0
         self._job.queue.put(replace(self._work.again(), tests=(test,), expected=expected))
+        self._current = None
+        self._quiet_since = self._pace.seconds
+
+    def _lost_in_test(self) -> float:
+        """Seconds of the test in flight in which nobody could work."""
+        return self._pace.lost - self._current.lost if self._current else 0.0
 
     async def _lost(self, error: InfrastructureError) -> str:
         """The guest is gone, or the way to it."""
@@ -237,13 +257,11 @@ class Chunk:
             self._job.stray(self._name, self._log.cut(), f"while no test of {self._work.suite} ran")
             raise error
         current = self._current
-        seconds = time.monotonic() - current.since
+        seconds = self._pace.seconds - current.since
         last = self._work.lost >= MAX_LOST
-        factor = self._job.provider.factor
-        await gone(self._guest)  # its last words are looked for in what the console says by now
-        await outlives(self._guest, LAST_WORDS)
+        factor, lost = self._job.provider.factor, self._lost_in_test()
         try:
-            outcome = await fate(self._guest, error, self._log.offset, seconds, factor=factor, last=last)
+            outcome = await fate(self._guest, error, self._log.offset, seconds, factor=factor, last=last, lost=lost)
         except InfrastructureError as trouble:
             self._try_alone(current.test, trouble.message, Outcome(Status.MISSING, reason=trouble.message))
         else:
@@ -256,7 +274,7 @@ class Chunk:
             silence = IDLE * self._job.provider.factor
             raise InfrastructureError(f"{self._work.suite} said nothing for {silence:.0f} s and ran no test")
         current = self._current
-        seconds = time.monotonic() - current.since
+        seconds = self._pace.seconds - current.since
         try:
             await prove_silent(self._guest)
         except LostGuestError as error:

@@ -1,4 +1,4 @@
-"""What became of a test under which the guest was lost: a crash, a hang, or trouble that is nobody's."""
+"""What became of a test under which the guest was lost: the facts are asked for here, and judged by `loss`."""
 
 from __future__ import annotations
 
@@ -6,60 +6,97 @@ import asyncio
 import contextlib
 import time
 
-from kdevops.errors import InfrastructureError, LostGuestError
+from kdevops.clock import within
+from kdevops.errors import BrokenSshError, InfrastructureError, LostGuestError
 from kdevops.guest import console
 from kdevops.providers.base import Guest
 from kdevops.results.model import Outcome, Status
-from kdevops.run.job import GRACE, MAX_LOST
+from kdevops.run.job import GRACE
+from kdevops.run.loss import Judgement, Loss, judge
+from kdevops.run.reports import is_stall
 from kdevops.triage.farewell import find_farewell
-from kdevops.triage.oops import find_oops
+from kdevops.triage.oops import Oops, find_oops
 
 _ASKING = 20.0
 """Seconds for whoever has a machine to say that it is still there."""
 LAST_WORDS = 3.0
 """Seconds in which a machine whose connection broke may be seen to be gone."""
+_STATUS = {Judgement.CRASH: Status.CRASH, Judgement.HANG: Status.HANG}
 
 
 async def fate(
-    guest: Guest, error: InfrastructureError, offset: int, seconds: float, *, factor: float, last: bool
+    guest: Guest,
+    error: InfrastructureError,
+    offset: int,
+    seconds: float,
+    *,
+    factor: float,
+    last: bool,
+    lost: float = 0.0,
 ) -> Outcome:
     """How the test ended that ran when the guest was lost with `error`; its console is read from `offset` on.
 
-    Raises `error` where nothing explains the loss, unless this is the `last` try: then the test is what they had in common.
-    Raises InfrastructureError when the machine itself was taken away, in whichever try.
+    `lost` are seconds of the test in which this process or the machine was held up. Raises `error` where nothing explains
+    the loss, unless this is the `last` try: then the test is what they had in common. Raises InfrastructureError where the
+    loss is certainly not the test's doing, in whichever try.
     """
-    if why := await gone(guest):
-        raise InfrastructureError(why)
+    loss, oops = await _ask(guest, error, offset, factor=factor, last=last, lost=lost)
+    judgement, reason = judge(loss)
+    if judgement is Judgement.AGAIN:
+        raise error
+    if judgement is Judgement.TROUBLE:
+        raise InfrastructureError(reason)
+    return Outcome(_STATUS[judgement], seconds, reason, oops=oops.text if oops else "")
+
+
+async def _ask(
+    guest: Guest, error: InfrastructureError, offset: int, *, factor: float, last: bool, lost: float
+) -> tuple[Loss, Oops | None]:
     alive = await outlives(guest, LAST_WORDS)
-    oops = find_oops(console.read_since(guest.console, offset))
-    if alive and not (oops and oops.fatal) and await guest.restarted():
-        alive = False
+    if why := await gone(guest):
+        return Loss(gone=why), None
+    held = await guest.held() if alive else ""
+    answers = False
+    if alive and not held and not _is_dead(guest, offset):
+        alive = not await guest.restarted()
+        if alive:
+            answers = await guest.ssh.answers(timeout=GRACE * factor)
+            held = "" if answers else await guest.held()
     lines = console.read_since(guest.console, offset)
     oops = find_oops(lines)
-    if oops and oops.fatal:
-        return Outcome(Status.CRASH, seconds, oops.title, oops=oops.text)
-    if alive and not await guest.ssh.answers(timeout=GRACE * factor):
-        return Outcome(Status.HANG, seconds, "the guest stopped answering", oops=oops.text if oops else "")
-    if not last:
-        raise error  # once may be the host's doing; a fresh guest will tell
-    if alive:
-        return Outcome(Status.HANG, seconds, f"the connection broke {MAX_LOST + 1} times in a row while it ran")
-    farewell = find_farewell(lines)
-    said = f"was ended from inside ({farewell})" if farewell else "ended without a word"
-    return Outcome(Status.CRASH, seconds, f"the machine {said} {MAX_LOST + 1} times in a row")
+    loss = Loss(
+        held=held,
+        broken=error.message if isinstance(error, BrokenSshError) else "",
+        lost=lost,
+        alive=alive,
+        answers=answers,
+        report=oops.title if oops and oops.gates else "",
+        fatal=oops is not None and oops.fatal,
+        stall=oops is not None and is_stall(oops),
+        farewell=find_farewell(lines),
+        last=last,
+    )
+    return loss, oops
+
+
+def _is_dead(guest: Guest, offset: int) -> bool:
+    oops = find_oops(console.read_since(guest.console, offset))
+    return oops is not None and oops.fatal
 
 
 async def gone(guest: Guest) -> str:
     """Why the guest's machine is no more, "" where it is there or nobody says in time; its console is up to date then."""
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_ASKING):
-            return await guest.gone()
+        return await within(guest.gone(), _ASKING)
     return ""
 
 
 async def prove_silent(guest: Guest) -> None:
-    """Raise LostGuestError when a guest that fell silent does not hang: its machine is gone, or in another boot by now."""
-    if why := await gone(guest):
+    """Raise LostGuestError when a guest that fell silent does not hang.
+
+    Its machine is gone, or does not run at the moment, or is in another boot by now.
+    """
+    if why := await gone(guest) or await guest.held():
         raise LostGuestError(why)
     if await guest.restarted():
         raise LostGuestError(f"guest {guest.name} is in another boot")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -14,12 +13,14 @@ from kdevops.guest.printk import first_boot
 from kdevops.providers.base import Guest
 from kdevops.results.events import GuestChanged, Note
 from kdevops.results.model import Outcome, Status, TestId
+from kdevops.results.text import clean
 from kdevops.run.boot_failure import FailedBoot
 from kdevops.run.chunk import Chunk
 from kdevops.run.fate import fate, prove_silent
 from kdevops.run.job import COMMAND, GRACE, MAX_LOST, Job
 from kdevops.run.kernel_log import KernelLog, Slice, before_tests, kernel_log
-from kdevops.run.reports import spoiled_by, with_reports
+from kdevops.run.pace import Pace
+from kdevops.run.reports import doubt, of_the_kernel, spoiled_by, with_reports
 from kdevops.run.work import Work
 from kdevops.suites.base import BootSuite, GuestSuite, OutputReader, PlannedTest
 
@@ -94,6 +95,9 @@ class Lease:
             self.job.queue.put(work)
         elif work.lost < MAX_LOST:
             self.job.queue.put(work.again())
+        else:
+            for test in work.tests:
+                self.job.end(test, Outcome(Status.MISSING, reason=clean(error.message, 300), guest=self.name))
         self.stale = self.stale or self._guest is not None
         self._guest = None
 
@@ -167,29 +171,30 @@ class Lease:
         argv, directory = suite.command(test)
         reader = suite.reader(test)
         transcript, marks = Transcript(reader.feed), Marks.around(str(test.id))
-        started = time.monotonic()
-        try:
-            execution = await execute(
-                guest.ssh,
-                argv,
-                directory,
-                marks=marks,
-                timeout=test.timeout * factor,
-                grace=GRACE * factor,
-                alive=guest.alive,
-                transcript=transcript,
-            )
-            if execution.silent:
-                await prove_silent(guest)
-        except (LostGuestError, CommandError) as error:
-            seconds = time.monotonic() - started
-            outcome = await fate(guest, error, self._log.offset, seconds, factor=factor, last=last)
-            unfit = outcome.reason
-            said = Slice(self._log.cut())
-        else:
-            outcome = _told(reader, execution)
-            unfit = outcome.reason if execution.silent else self._unfit(test, execution)
-            said = Slice(self._log.cut()) if execution.silent else await self._log.cut_at(marks)
+        async with Pace(guest, lambda text: self.job.trouble(self.name, text)) as pace:
+            try:
+                execution = await execute(
+                    guest.ssh,
+                    argv,
+                    directory,
+                    marks=marks,
+                    timeout=test.timeout * factor,
+                    grace=GRACE * factor,
+                    alive=guest.alive,
+                    transcript=transcript,
+                    look=pace.look,
+                )
+                if execution.silent:
+                    await prove_silent(guest)
+            except (LostGuestError, CommandError) as error:
+                outcome, said = await self._lost(guest, error, test.id, pace, last=last)
+                unfit = outcome.reason
+            else:
+                outcome = _told(reader, execution)
+                unfit = outcome.reason if execution.silent else self._unfit(test, execution)
+                said = Slice(self._log.cut()) if execution.silent else await self._log.cut_at(marks)
+                if not last and (why := doubt(outcome, said.lines, pace.lost, pace.why)):
+                    raise InfrastructureError(f"{test.id}: {why}")
         strays = self.job.stray(self.name, said.before, f"before {test.id}")
         outcome, spoiled = with_reports(outcome, said.lines)
         if said.lines and outcome.status is not Status.SKIP:
@@ -197,6 +202,19 @@ class Lease:
         name = self.job.output_name(test.id)
         self.job.keep(name, transcript.lines())
         return replace(outcome, guest=self.name, output=name), spoiled or spoiled_by(strays) or unfit
+
+    async def _lost(
+        self, guest: Guest, error: InfrastructureError, test: TestId, pace: Pace, *, last: bool
+    ) -> tuple[Outcome, Slice]:
+        """The guest is gone, or the way to it. Raises InfrastructureError where that says nothing of the test."""
+        assert self._log
+        offset, seconds, lost, factor = self._log.offset, pace.seconds, pace.lost, self.job.provider.factor
+        try:
+            outcome = await fate(guest, error, offset, seconds, factor=factor, last=last, lost=lost)
+        except InfrastructureError:
+            self.job.stray(self.name, of_the_kernel(self._log.cut(), lost), f"during {test}, when it was lost")
+            raise
+        return outcome, Slice(self._log.cut())
 
     def _unfit(self, test: PlannedTest, execution: Execution) -> str:
         """Why the guest is not fit for another test, as it answered itself."""

@@ -7,10 +7,13 @@ from dataclasses import replace
 
 from kdevops.results.model import KernelReport, Outcome, Status
 from kdevops.triage.oops import Oops, find_oops, find_reports
+from kdevops.triage.said.troubles import STALLS
 
 MAX_KEPT = 64
 """Reports kept of one test; further ones are counted."""
+_STALLS = frozenset(pattern.kind for pattern in STALLS)
 _ENDED_BY_ITSELF = frozenset({Status.PASS, Status.FAIL, Status.SKIP})
+_UNHARMED = frozenset({Status.PASS, Status.SKIP, Status.MISSING})
 
 
 def with_reports(outcome: Outcome, lines: Sequence[str]) -> tuple[Outcome, str]:
@@ -29,6 +32,11 @@ def with_reports(outcome: Outcome, lines: Sequence[str]) -> tuple[Outcome, str]:
     return outcome, spoiled_by(found)
 
 
+def is_stall(report: Oops) -> bool:
+    """Whether the kernel complains that something waited or spun for too long, as it seems to do in a machine that was held."""
+    return report.kind in _STALLS
+
+
 def spoiled_by(reports: Iterable[Oops]) -> str:
     """The title of the first report after which a guest is not used on; empty when there is none."""
     return next((report.title for report in reports if report.spoils), "")
@@ -37,3 +45,26 @@ def spoiled_by(reports: Iterable[Oops]) -> str:
 def as_stored(report: Oops) -> KernelReport:
     """A report as the store has it."""
     return KernelReport(report.kind, report.signature, report.title, report.gates, report.text)
+
+
+def doubt(outcome: Outcome, said: Sequence[str], lost: float, why: str) -> str:
+    """Why an outcome is not believed, in a line; "" when it is.
+
+    The test was held up for `lost` seconds: it may have failed for that, and so may the kernel's watchdogs complain that
+    found its clock gone on.
+    """
+    if not lost:
+        return ""
+    reports = find_reports(said)
+    if any(report.gates and not is_stall(report) for report in reports):
+        return ""  # no hold makes a kernel say that
+    if outcome.status in _UNHARMED and not any(map(is_stall, reports)):
+        return ""
+    return f"what came of it is not believed: it was held up for {lost:.0f} s ({why})"
+
+
+def of_the_kernel(lines: Sequence[str], lost: float) -> list[str]:
+    """These lines of a console; of one that was held for `lost` seconds, the reports alone that no hold explains."""
+    if not lost:
+        return list(lines)
+    return [line for report in find_reports(lines) if not is_stall(report) for line in report.text.splitlines()]

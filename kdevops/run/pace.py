@@ -1,0 +1,68 @@
+"""How much time a guest's tests have really had."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from kdevops.clock import POLL, Clock
+from kdevops.errors import LostGuestError
+from kdevops.providers.base import Guest
+
+_TOLD = 1.0
+"""Seconds of a hold below which nobody hears of it."""
+
+
+class Pace(Clock):
+    """The clock for tests in one guest; a context manager in which it ticks by itself.
+
+    What holds the tests up is told as `trouble`; `why` is what did so last.
+    """
+
+    def __init__(self, guest: Guest, trouble: Callable[[str], None]) -> None:
+        super().__init__()
+        self.why = ""
+        self._guest, self._trouble = guest, trouble
+        self._told = 0.0
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self.tick()
+        self._task = asyncio.create_task(self._go_on())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._task
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+
+    def look(self) -> float:
+        """Seconds counted so far. Raises LostGuestError when the machine has been held for too long."""
+        if self.given_up:
+            raise LostGuestError(f"guest {self._guest.name} was held for {self.held_for:.0f} s: {self.held}")
+        return self.seconds
+
+    async def see(self) -> None:
+        """Ask whether the machine runs, and count the time."""
+        held = await self._guest.held()
+        if held and not self.held:
+            self._trouble(f"the machine does not run: {held}")
+        self.tick(held)
+        if held:
+            self.why = held
+        elif self.lagged:
+            self.why = "kdevops itself was stopped or starved"
+        if not held and self.lost >= self._told + _TOLD:
+            self._trouble(f"{self.lost - self._told:.0f} s are not counted: {self.why}")
+            self._told = self.lost
+
+    async def _go_on(self) -> None:
+        while True:
+            await asyncio.sleep(POLL)
+            await self.see()
