@@ -18,6 +18,7 @@ from kdevops.providers.machines import Place
 _ANSWER = 10.0
 """Seconds for a short command in a machine that is well."""
 _PAUSE = 1.0
+_LAST_LOOK = 2.0
 _CONSOLE = 240.0
 """Seconds in which a cloud shows what a machine printed on its console at its first boot."""
 _LOOK = 10.0
@@ -50,8 +51,10 @@ class Reach:
         """
         end = time.monotonic() + seconds
         self.troubles[target.name] = f"nobody answers at {place.host} port {place.port}"
-        while (left := end - time.monotonic()) > 0:
-            if not await wait_for_banner(place.host, place.port, timeout=left, gone=lambda: False):
+        left = seconds
+        while left > 0:
+            left = end - time.monotonic()  # once more when it is over: this process may have been stopped
+            if not await wait_for_banner(place.host, place.port, timeout=max(left, _LAST_LOOK), gone=lambda: False):
                 break
             if boot_id := await self._ask(target, place, console):
                 if boot_id != old:
