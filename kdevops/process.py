@@ -16,7 +16,6 @@ import re
 import shlex
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from typing import BinaryIO
 
 from kdevops.clock import OutOfTimeError, within
 from kdevops.errors import CommandError, InfrastructureError
+from kdevops.guard import the_guard
 from kdevops.paths import data_dir
 
 log = logging.getLogger(__name__)
@@ -86,7 +86,7 @@ async def run(
     started = time.monotonic()
     with contextlib.ExitStack() as stack:
         sink = stack.enter_context(_log_file(log_to, words)) if log_to else None
-        guard = _guard()  # started before the command, so that the command goes unguarded for a moment only
+        guard = the_guard()  # started before the command, so that the command goes unguarded for a moment only
         process = await _spawn(words, cwd, env, stdin)
         stack.enter_context(guard.watching(process.pid, interrupt_grace))
         out, err = _Stream(on_line, sink, on_bytes), _Stream(on_line, sink)
@@ -339,66 +339,6 @@ def _log_file(path: Path, words: tuple[str, ...]) -> Iterator[BinaryIO]:
         file.write(f"$ {shlex.join(words)}\n".encode(errors="replace"))
         file.flush()
         yield file
-
-
-class _Guard:
-    """A child that outlives us by a moment: when our end of its pipe closes, it kills the groups we had running."""
-
-    def __init__(self) -> None:
-        self.owner = os.getpid()
-        self._process = subprocess.Popen(
-            [sys.executable, "-ISE", "-c", _GUARD],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            start_new_session=True,
-            bufsize=0,
-        )
-
-    @contextlib.contextmanager
-    def watching(self, group: int, grace: float = 0.0) -> Iterator[None]:
-        """Have the process group `group` killed should we die in this context, after `grace` where it has one."""
-        self._tell(f"+ {group} {grace:g}")
-        try:
-            yield
-        finally:
-            self._tell(f"- {group}")
-
-    def _tell(self, line: str) -> None:
-        assert self._process.stdin
-        with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.write(f"{line}\n".encode())
-
-
-_GUARD = """
-import os, signal, sys, time
-groups = {}
-for line in sys.stdin:
-    sign, group, *grace = line.split()
-    groups.pop(int(group), None)
-    if sign == "+":
-        groups[int(group)] = float(grace[0])
-def send(act, group, number):
-    try:
-        act(group, number)
-        return True
-    except ProcessLookupError:
-        return False
-asked = time.monotonic()
-for group in groups:
-    send(os.kill if groups[group] else os.killpg, group, signal.SIGINT if groups[group] else signal.SIGKILL)
-for group in sorted(groups, key=groups.get):
-    while time.monotonic() < asked + groups[group] and send(os.kill, group, 0):
-        time.sleep(0.05)
-    send(os.killpg, group, signal.SIGKILL)
-"""
-_the_guard: _Guard | None = None
-
-
-def _guard() -> _Guard:
-    global _the_guard  # noqa: PLW0603 - one per process, because it stands for the process
-    if _the_guard is None or _the_guard.owner != os.getpid():
-        _the_guard = _Guard()
-    return _the_guard
 
 
 def _name(words: tuple[str, ...]) -> str:

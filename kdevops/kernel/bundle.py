@@ -18,6 +18,7 @@ _BELOW = (
     "errors.py",
     "files.py",
     "git.py",
+    "guard.py",
     "lines.py",
     "paths.py",
     "process.py",
