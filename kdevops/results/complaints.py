@@ -2,22 +2,25 @@
 
 A report of the kernel's own trouble makes a run red, whatever became of the test, unless the baseline knows its
 signature or the baseline arm has it too. Three things are told and gate nothing: a file system's notice of an error that a
-test provoked; the report that explains a crash or a hang and those that follow from it, because the end of the test
-gates already; and what is under a test that an expunge list knows to go wrong, which says neither how nor where.
+test provoked; the report that explains a crash, those that follow from it, and the stalls of a hang, because the end of the
+test gates already; and what is under a test that an expunge list knows to go wrong, which says neither how nor where.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from kdevops.results.model import KernelReport, Outcome, Status
-from kdevops.results.rows import MAX_REPORTS, signature_of
+from kdevops.results.rows import signature_of
 from kdevops.results.text import clean
 
-FLOOD = "more different kernel reports under one test than are kept"
-"""Signature of what was cut where every report that was kept is another trouble: what is not kept may be anything."""
+FLOOD = "more kernel reports than are kept, the first"
+"""How the signature begins of what was cut where every report that was kept gates: what is not kept may be anything."""
 _ENDS = frozenset({Status.CRASH, Status.HANG})
+_STALL = re.compile(r"\b(?:lockup|stall|hung task|csd lock|need resched)\b")
+"""Kinds of reports that are of a hang and not of what else went wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +39,12 @@ class Complaint:
 
 def complaints(outcome: Outcome, known: Collection[str], *, excused: bool = False) -> tuple[Complaint, ...]:
     """The reports of a test; `known` are signatures, `excused` says that an expunge list knows that it goes wrong."""
-    own = _own(outcome)
+    explaining = _explaining(outcome)
     return tuple(
         Complaint(
             report,
             known=signature_of(report) in known,
-            gates=report.gates and not excused and number < own and signature_of(report) not in known,
+            gates=report.gates and not excused and number not in explaining and signature_of(report) not in known,
         )
         for number, report in enumerate(reports_of(outcome))
     )
@@ -52,9 +55,10 @@ def reports_of(outcome: Outcome) -> tuple[KernelReport, ...]:
     if not outcome.reports and outcome.oops and outcome.status not in _ENDS:
         title = next((line for line in map(clean, outcome.oops.splitlines()) if line), "")
         return (KernelReport("", title, title, gates=False, text=outcome.oops),) if title else ()
-    distinct = {signature_of(report) for report in outcome.reports}
-    if outcome.reports_cut and len(distinct) >= MAX_REPORTS:
-        return (*outcome.reports, KernelReport("flood", FLOOD, FLOOD, gates=True, text=""))
+    # The worst are kept: where a notice is among them, no more than notices and repeats were cut.
+    if outcome.reports and outcome.reports_cut and all(report.gates for report in outcome.reports):
+        name = f"{FLOOD} {signature_of(outcome.reports[0])}"
+        return (*outcome.reports, KernelReport("flood", name, name, gates=True, text=""))
     return outcome.reports
 
 
@@ -68,10 +72,13 @@ def _signatures(outcomes: Iterable[Outcome]) -> Iterator[str]:
         yield from (signature_of(report) for report in reports_of(outcome) if report.gates)
 
 
-def _own(outcome: Outcome) -> int:
-    """How many of the reports are judged by themselves: those before the one that explains how the test ended."""
-    if outcome.status not in _ENDS or not outcome.oops:
-        return len(outcome.reports) + 1
-    same = [number for number, report in enumerate(outcome.reports) if report.text == outcome.oops]
-    named = [number for number, report in enumerate(outcome.reports) if report.title and report.title in outcome.oops]
-    return next(iter([*same, *named]), 0)
+def _explaining(outcome: Outcome) -> Collection[int]:
+    """The numbers of the reports that tell how the test ended: of a crash from its cause on, of a hang the stalls."""
+    reports = outcome.reports
+    if outcome.status is Status.HANG:
+        return {number for number, report in enumerate(reports) if _STALL.search(report.kind)}
+    if outcome.status is not Status.CRASH or not outcome.oops:
+        return ()
+    same = [number for number, report in enumerate(reports) if report.text == outcome.oops]
+    named = [number for number, report in enumerate(reports) if report.title and report.title in outcome.oops]
+    return range(next(iter([*same, *named]), 0), len(reports))
