@@ -15,8 +15,10 @@ _CALLER = r"\[ {0,12}[TC]\d{1,10}(?:@C\d{1,5})?\]"
 _PREFIX = re.compile(rf"(?:<\d{{1,3}}>)?(?:(?P<time>{_TIME})(?:{_CALLER})? ?|{_CALLER} ?)?")
 # The same behind what something else wrote without ending its line; the time may be lost in it, with the caller's number left.
 _WITHIN = re.compile(rf"(?:{_TIME}(?:{_CALLER})?|{_CALLER}) ?")
-# /dev/kmsg's "level,number,microseconds,flags;" and the head that syslog puts before what the kernel says.
+# /dev/kmsg's "level,number,microseconds,flags;", the date of `dmesg -T`, and the head that syslog puts before what the kernel
+# says.
 _OTHER = re.compile(
+    r"\[[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}\] ?|"
     r"\d{1,4},\d{1,20},(?P<us>\d{1,20}),[^;\s]{1,64};"
     r"|(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT\S{8,24}) \S{1,64} (?:kern\.\w{1,8} )?kernel: "
 )
@@ -43,7 +45,7 @@ def parse(line: str) -> Said:
     if not text.isprintable():
         text = _UNPRINTABLE.sub("", text)
     text = strip_prefix(text)
-    begin = other.end() if not text.startswith("[") and (other := _OTHER.match(text)) else 0
+    begin = other.end() if not text.startswith("[ ") and (other := _OTHER.match(text)) else 0
     match = _PREFIX.match(text, begin)
     end = match.end() if match else begin
     time = match["time"].strip("[ ]") if match and match["time"] else ""

@@ -21,8 +21,8 @@ _NEAR = 60
 _OWN_WORDS = 3
 """Lines of a WARNING in which its own words stand, where an architecture prints those behind it."""
 
-_ANNOUNCED = frozenset({"oops", "bug", "warning", "kasan", "panic", "ref_tracker", "memory leak"})
-"""Kinds of report that a preface may announce."""
+_ANNOUNCED = frozenset({"warning", "kasan", "ref_tracker", "memory leak"})
+"""Kinds of report that a preface may announce, beside whatever is fatal."""
 
 # What a panic says whose cause was told before it, the kinds of reports that can be that cause (none: any), and how severe
 # that is at least.
@@ -32,8 +32,9 @@ _POINTS_BACK: tuple[tuple[re.Pattern[str], frozenset[str], Severity], ...] = tup
         (r"hung_task: ", "hung task", Severity.STALL),
         (r"softlockup: ", "soft lockup", Severity.STALL),
         (r".{0,40}[Hh]ard LOCKUP", "hard lockup", Severity.STALL),
+        (r"workqueue: .{0,40}stall", "workqueue lockup", Severity.STALL),
         (r"RCU Stall", "rcu stall", Severity.STALL),
-        (r".{0,80}(?:\bpanic_on_(?!oops)\w+ set|warned too often)|kasan\.fault=panic", "", Severity.WARNING),
+        (r".{0,80}(?:\bpanic_on_(?!oops)\w+ set|warned too often)|k\w+\.(?:fault=)?panic\w* set", "", Severity.WARNING),
         (
             r"(?:.{1,40}: )?(?:Fatal exception|Oops(?:\b|ed too often)|Aiee, |Unrecoverable|Unhandled exception)",
             "",
@@ -69,7 +70,8 @@ def explains(report: Report, pattern: Pattern, time: float | None) -> bool:
         return report.within(_SOON, time)
     if pattern.continues and report.gates and _near(report, time, _SCAN):
         return True
-    if report.announces and pattern.kind in _ANNOUNCED and _near(report, time, _AT_ONCE):
+    announced = pattern.severity is Severity.FATAL or pattern.kind in _ANNOUNCED
+    if report.announces and announced and _near(report, time, _AT_ONCE):
         return True
     if report.pattern.kind == "warning" and pattern.preface and report.lines <= _OWN_WORDS:
         return True

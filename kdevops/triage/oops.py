@@ -104,9 +104,11 @@ class ConsoleWatch:
         """Take a line; True when the kernel began with it to report something worse than what it reported before."""
         text, stamped, time = printk.parse(line)
         text = text.rstrip()
-        self._stamps = self._stamps or stamped
+        if stamped and not self._stamps:
+            self._stamps = True
+            self._forget_programs()
         found = find(text)
-        if found and not (found[0].loose and self._stamps and not stamped and not found[1]):
+        if found and not (found[0].loose and self._stamps and not stamped and found[1] <= 1):
             return self._begin(*found, text, time, stamped)
         if self._last:
             if _RESTART.match(text):
@@ -151,15 +153,24 @@ class ConsoleWatch:
         reports = [report for report in (*self._reports, self._last) if report.boot == self._boot]
         return chain.cause(reports, text, now)
 
+    def _forget_programs(self) -> None:
+        """The kernel stamps its messages, so what was said without a stamp in words that programs use too was not its own."""
+        self._reports = [kept for kept in self._reports if not kept.pattern.loose or kept.stamped]
+        self._worst = max((kept.severity for kept in self._reports), default=-1)
+        if self._last and self._last.pattern.loose:
+            self._last = self._before = None
+
     def _take(self, report: Report) -> None:
         """Keep it, if need be in the place of the last of the least ones."""
         if any(report is kept for kept in self._reports):
             return
         if len(self._reports) >= MAX_REPORTS:
             least = min(reversed(self._reports), key=lambda kept: kept.severity)
-            self._left_out += 1
-            if least.severity >= report.severity:
+            self._left_out += not report.left_out
+            report.left_out = least.severity >= report.severity
+            if report.left_out:
                 return
+            least.left_out = True
             self._reports = [kept for kept in self._reports if kept is not least]
         self._reports.append(report)
 

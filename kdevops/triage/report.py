@@ -40,6 +40,7 @@ class Report:
     traced: its own trace is complete
     ended: what follows is not part of it, except for a panic that it explains
     panicked: that has come
+    left_out: it is counted, and there is no room for it
     before, since, amid: the report before it, seconds of the kernel's clock since that one's last line, and whether it had
     not ended yet
     root: the first of the reports of which this is a consequence, once that is settled
@@ -62,6 +63,7 @@ class Report:
     ended: bool = False
     traced: bool = False
     panicked: bool = False
+    left_out: bool = False
     before: Report | None = None
     root: Report | None = None
     since: float | None = None
@@ -70,7 +72,8 @@ class Report:
     @classmethod
     def begin(cls, pattern: Pattern, text: str, time: str, stamped: bool, boot: int) -> Report:
         """A report whose first line is `text`."""
-        report = cls(pattern, text[:MAX_TITLE].strip(), time, stamped, boot, pattern.severity, pattern.disarms)
+        title = text.removeprefix("---[ end ").removesuffix(" ]---")[:MAX_TITLE].strip()
+        report = cls(pattern, title, time, stamped, boot, pattern.severity, pattern.disarms)
         report.announces = pattern.preface
         report.panicked = pattern.kind == "panic" and not pattern.preface
         report.keep(text, seconds(time))

@@ -88,7 +88,8 @@ STRUCTURES = (
     _violation("vfs", regex=r"VFS: Busy inodes after unmount of ", source="fs/super.c", alone=True, preface=True),
     _violation("vfs", regex=r"VFS: Close: file count is (?:0|zero)\b", source="fs/open.c", alone=True, preface=True),
     _warning("memory leak", regex=r"BUG: memory leak$", source="tools that read mm/kmemleak.c's file", preface=True),
-    _violation("bug", regex=r"BUG: \S", source="mm, kernel, fs", loose=True),
+    _violation("bug", regex=r"(?:NEIGH: )?BUG[:,] \S", source="mm, kernel, fs", loose=True),
+    _warning("bug", regex=r"BUG at \w{1,60}:\d+", source="lib/test_xarray.c, lib/test_maple_tree.c"),
     _warning("memory leak", regex=r"kmemleak: \d+ new suspected memory leaks", source="mm/kmemleak.c", alone=True),
     _warning("memory leak", regex=r"unreferenced object 0x[\da-f]+ \(size \d+\):", source="mm/kmemleak.c"),
     _warning("ref_tracker", regex=r"ref_tracker: .{1,80} has \d+/\d+ users at", source="lib/ref_tracker.c"),
@@ -108,7 +109,7 @@ STRUCTURES = (
     _warning("hw csum", regex=r".{1,60}: hw csum failure", source="net/core/dev.c", needle=": hw csum failure"),
     _warning(
         "iommu fault",
-        regex=r"DMAR: \[|AMD-Vi: Event logged \[IO_PAGE_FAULT",
+        regex=r"DMAR: \[(?:DMA|INTR)|AMD-Vi: Event logged \[IO_PAGE_FAULT",
         source="drivers/iommu/{intel/dmar.c,amd/iommu.c}",
         alone=True,
     ),

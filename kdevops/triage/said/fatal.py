@@ -8,12 +8,12 @@ from kdevops.triage.said.row import Pattern, Severity
 
 _fatal = partial(Pattern, severity=Severity.FATAL)
 
-_AFTER_DIE = r"(?:$|:$|(?: [A-Z][A-Za-z0-9_]*)+ ?$| *$)"
-"""Behind the number of an oops: nothing, mips' colon, or the kernel's options in capitals (PREEMPT SMP KASAN)."""
+_NUMBER = r"\[#\d{1,5}\](?:$|(?: [A-Z][A-Za-z0-9_]*)+ ?$| *$)"
+"""The number of an oops, behind which stands nothing or the kernel's options (PREEMPT SMP KASAN)."""
 
 FATAL = (
     _fatal("panic", regex=r"Kernel panic - not syncing: ", source="kernel/panic.c"),
-    _fatal("panic", regex=r"Kernel panic: ", source="kernel/panic.c, before 2.6"),
+    _fatal("panic", regex=r"Kernel panic: ", source="kernel/panic.c, before 2.6", loose=True),
     # The last line of a panic, for consoles on which a program wrote into the first one.
     _fatal("panic", regex=r"---\[ end Kernel panic - not syncing: ", source="kernel/panic.c", alone=True),
     _fatal(
@@ -46,9 +46,19 @@ FATAL = (
     _fatal(
         "oops", regex=r"Insufficient stack space to handle exception!", source="arch/arm64/kernel/traps.c", preface=True
     ),
-    _fatal("oops", regex=r"(?:traps: )?PANIC: double fault", source="arch/x86/kernel/traps.c", preface=True),
+    _fatal(
+        "oops",
+        regex=r"(?:traps: )?PANIC: (?:double fault|early exception )",
+        source="arch/x86/kernel/traps.c",
+        preface=True,
+    ),
     _fatal("oops", regex=r"Internal error: (?:Oops\b|.{0,200}\[#\d)", source="arch/{arm,arm64}/kernel/traps.c"),
-    _fatal("oops", regex=r"general protection fault[:,] ", source="arch/x86/kernel/traps.c", preface=True),
+    _fatal(
+        "oops",
+        regex=r"general protection fault(?:: [\da-f]{4}\b|, (?:probably|maybe) | for non-canonical address)",
+        source="arch/x86/kernel/traps.c",
+        preface=True,
+    ),
     _fatal("oops", regex=r"SError Interrupt on CPU\d", source="arch/arm64/kernel/traps.c", preface=True),
     _fatal("oops", regex=r"Bad mode in .{1,60} handler detected", source="arch/arm64/kernel/traps.c", preface=True),
     _fatal(
@@ -59,21 +69,50 @@ FATAL = (
     ),
     _fatal(
         "oops",
-        regex=r"Unhandled (?:fault|prefetch abort): |Alignment trap: not handling instruction ",
+        regex=r"Unhandled (?:fault|prefetch abort): .{1,80} \(0x[\da-f]+\)|Alignment trap: not handling instruction ",
         source="arch/arm/mm/{fault,alignment}.c",
         preface=True,
     ),
-    _fatal("oops", regex=r"Kernel attempted to .{1,20} user page ", source="arch/powerpc/mm/fault.c", preface=True),
+    _fatal("oops", regex=r"Unexpected kernel \S{1,20} exception at EL1", source="arch/arm64/kernel", preface=True),
+    _fatal("oops", regex=r"(?:Data|Instruction) bus error, epc == ", source="arch/mips/kernel/traps.c", preface=True),
+    _fatal("oops", regex=r"Machine check in kernel mode\.", source="arch/powerpc/kernel/traps.c", preface=True),
+    _fatal("oops", regex=r"Kernel Fault: Code=\d", source="arch/parisc/kernel/traps.c"),
     _fatal("oops", regex=r"Fixing recursive fault but reboot is needed!", source="kernel/exit.c"),
     _fatal("bug", regex=r"(?:skbuff: )?skb_(?:over|under)_panic: ", source="net/core/skbuff.c", preface=True),
     _fatal("bug", regex=r"rust_kernel: panicked at ", source="rust/kernel/lib.rs", preface=True),
-    # Whatever an architecture's die() is given: "Oops: 0002 [#1]", "illegal operation: 0001 ilc:1 [#1]", "Oops[#1]:".
+    # Whatever an architecture's die() is given. With a code: "Oops: 0002 [#1]", "illegal operation: 0001 ilc:1 [#1]";
     _fatal(
         "oops",
-        regex=r"[A-Za-z][^\[\]]{0,120}\[#\d{1,5}\]" + _AFTER_DIE,
-        source="arch/*/kernel/{traps,dumpstack}.c",
+        regex=r"(?:Oops|int3|invalid|divide|double|general|segment|stack|alignment|simd)\b[^\[\]]{0,120}: [\da-f]{4,16} \[#\d",
+        source="arch/x86/kernel/dumpstack.c",
+    ),
+    _fatal(
+        "oops",
+        regex=r"[A-Za-z][^\[\]]{1,120}: [\da-f]{4,16} (?:ilc:\d )?" + _NUMBER,
+        source="arch/{s390,sh}/kernel",
+        needle="[#",
+        loose=True,
+    ),
+    # with a signal: "Oops: Exception in kernel mode, sig: 5 [#1]"; with the number alone: "Oops - illegal instruction [#1]";
+    _fatal(
+        "oops",
+        regex=r"[A-Za-z][^\[\]]{1,120}[,:] sig: \d{1,3} " + _NUMBER,
+        source="arch/{powerpc,xtensa}/kernel/traps.c",
         needle="[#",
     ),
-    # The same, of which the rest is on another line.
-    _fatal("oops", regex=r"Oops: [\da-f]{4,16} \[#\d", source="arch/x86/kernel/dumpstack.c"),
+    _fatal("oops", regex=r"Oops[^\[\]]{0,80} " + _NUMBER, source="arch/{riscv,csky}/kernel/traps.c"),
+    # behind the words without a blank, and with a colon: "Kernel ale access[#1]:"; behind the task: "sh(12): Oops [#1]".
+    _fatal(
+        "oops",
+        regex=r"[A-Za-z][^\[\]]{1,100}\S\[#\d{1,5}\]:$",
+        source="arch/{mips,loongarch,hexagon}/kernel/traps.c",
+        needle="[#",
+    ),
+    _fatal(
+        "oops",
+        regex=r"\S{1,16}\(\d+\): [^\[\]]{1,100} \[#\d{1,5}\]$",
+        source="arch/sparc/kernel/traps_64.c",
+        needle="[#",
+        loose=True,
+    ),
 )

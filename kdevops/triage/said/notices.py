@@ -86,6 +86,7 @@ BLOCK = (
         "device mapper",
         regex=r"device-mapper: .{1,80}(?:corrupted|[Ff]ailed|\berror\b|aborting|reporting)",
         source="drivers/md",
+        loose=True,
     ),
 )
 

@@ -20,9 +20,15 @@ STALLS = (
     _stall("spinlock lockup", regex=r"BUG: spinlock lockup", source="kernel/locking/spinlock_debug.c"),
     _stall(
         "hung task",
-        # A task's name may hold a line end.
-        regex=r"INFO: task (?:.{1,80} (?:is )?blocked (?:in I/O wait |on an? )?|.{1,80} can't die |[^:]{1,16}$)",
+        regex=r"INFO: task .{1,80} (?:(?:is )?blocked (?:in I/O wait )?(?:for more than |on an? )|can't die )",
         source="kernel/hung_task.c",
+    ),
+    # The same of a task whose name holds a line end.
+    _stall(
+        "hung task",
+        regex=r".{0,16}:\d{1,10} blocked (?:in I/O wait )?for more than \d+ seconds\.",
+        source="kernel/hung_task.c",
+        needle=" for more than ",
     ),
     _stall(
         "rcu stall",
@@ -48,8 +54,12 @@ STALLS = (
 WARNINGS = (
     # With the place behind the processor; before it (6.19), with the condition before both; without it; and of old.
     _warning("warning", regex=r"WARNING: CPU: \d+ PID: -?\d+ at ", source="kernel/panic.c"),
-    _warning("warning", regex=r"WARNING: (?:\[.{1,200}\] )?[^\s:]{1,200}:\d+ at ", source="kernel/panic.c"),
-    _warning("warning", regex=r"WARNING: (?:\[.{1,200}\] )?at \S", source="kernel/panic.c, lib/bug.c"),
+    _warning("warning", regex=r"WARNING: (?:\[.{1,200}\] )?[^\s:]{1,200}\.\w{1,3}:\d+ at ", source="kernel/panic.c"),
+    _warning(
+        "warning",
+        regex=r"WARNING: (?:\[.{1,200}\] )?at (?:[^\s:]{1,200}\.\w{1,3}:\d|[^\s+]{1,120}\+0x|(?:0x)?[\da-f]{8,16}\b)",
+        source="kernel/panic.c, lib/bug.c",
+    ),
     _warning(
         "warning", regex=r"WARNING: kernel stack (?:regs|frame pointer) at ", source="arch/x86/kernel/unwind_frame.c"
     ),
