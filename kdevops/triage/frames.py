@@ -33,7 +33,7 @@ _HELPER = re.compile(
     r"|rwsem_|down_|up_|rt_mutex|percpu_|local_bh|irqentry|sysvec|apic_timer|kmemleak|slab_|kmalloc|kmem_cache|kzalloc|vmalloc"
     r"|krealloc|kvmalloc|kstrdup|kmemdup|kfree|vfree|mem(?:cpy|move|set|cmp)|str(?:len|nlen|cpy|ncpy|lcpy|cmp|scpy|cat)"
     r"|atomic|arch_atomic|instrument_|kthread_stop|copy_(?:to|from)_user|smp_call_function|csd_lock|trace_hardirqs|arch_local"
-    r"|native_(?:halt|safe_halt|save_fl|restore_fl)|default_idle|preempt_count|watchdog|hrtimer_interrupt|stack_trace_|unwind_)"
+    r"|skb_(?:panic|over_panic|under_panic|put|push)$|native_(?:halt|safe_halt|save_fl|restore_fl)|default_idle|preempt_count|watchdog|hrtimer_interrupt|stack_trace_|unwind_)"
 )
 
 

@@ -25,8 +25,9 @@ _NORMAL = tuple(
         (rf"\b{_DEVICE}\d*(?:p\d+)?(?:-\d+)?\b", "DEV"),
         (r"\b(waiting for|of) \S+ (to become|\()", r"\1 DEV \2"),
         (r"\b(ref_tracker:) \S+?@", r"\1 DEV@"),
-        (r"0x[\da-fA-F]+|\b(?=[a-f]*\d)[\da-f]{8,16}\b", "ADDR"),
-        (r"\d+", "NUM"),
+        (r"0x[\da-fA-F]+|\b(?=[a-f]*\d)[\da-f]{8,16}\b", "NUM"),
+        # But not those of a name: ext4, int3.
+        (r"(?<![A-Za-z_\d])\d+(?=\b|k?[sB]\b|ms\b)", "NUM"),
     )
 )
 
@@ -66,6 +67,11 @@ _BROKEN = (
 # Of a task that may not sleep, or a lock that is not what it should be.
 _STATES = r"scheduling while atomic|using \S+ in preemptible|spinlock \w+(?: \w+)?|rwlock \w+(?: \w+)?"
 
+_FATAL_WORDS = (
+    "(?:traps: )?PANIC: double fault|Insufficient stack space to handle exception|SError Interrupt"
+    r"|Unhandled (?:fault|prefetch abort): [^(\n]{1,60}(?= \()"
+)
+
 # A title, what it is called (with the groups of the title), and where its function is found.
 _RULES: tuple[tuple[re.Pattern[str], str, Callable[[re.Match[str], list[str]], str]], ...] = tuple(
     (re.compile(title), words, where)
@@ -100,7 +106,7 @@ _RULES: tuple[tuple[re.Pattern[str], str, Callable[[re.Match[str], list[str]], s
         (r"BUG: (?:\S+ )?stack guard page was hit", "stack guard page was hit", _counted),
         (r"Internal error: (?P<words>[^:\[]{1,60}).{0,80}\[#\d", r"Internal error: \g<words>", _counted),
         (
-            r"(?P<words>[A-Za-z][^:\[]{1,80}?)(?:, sig)?(?: - not syncing)?:? ?[\da-f ]{0,17}(?:ilc:\d )?\[#\d",
+            r"(?P<words>[A-Za-z][^\[]{1,80}?)(?:[,:] sig: \d+)?(?::? [\da-f]{4,16})?(?: ilc:\d)? ?\[#\d",
             r"\g<words>",
             _counted,
         ),
@@ -114,6 +120,8 @@ _RULES: tuple[tuple[re.Pattern[str], str, Callable[[re.Match[str], list[str]], s
             r"\g<words>",
             _told,
         ),
+        (r"(?:skbuff: )?(?P<words>skb_(?:over|under)_panic)", r"\g<words>", _traced),
+        (rf"(?P<words>{_FATAL_WORDS})", r"\g<words>", _counted),
         (r"DEBUG_LOCKS_WARN_ON\(", "DEBUG_LOCKS_WARN_ON", _counted),
         (r"usercopy: (?P<words>[kK]ernel memory \w+ attempt detected)", r"usercopy: \g<words>", _traced),
         (r"INFO: task ", "INFO: task hung", _traced),

@@ -3,10 +3,11 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from kernel_messages import REPORTS
 
 from kdevops.triage import oops as module
-from kdevops.triage.oops import ConsoleWatch, find_oops
-from kdevops.triage.patterns import PATTERNS
+from kdevops.triage.oops import MAX_REPORTS, ConsoleWatch, find_oops, find_reports
+from kdevops.triage.patterns import Severity
 
 NULL_DEREFERENCE = """\
 [   12.345678] BUG: kernel NULL pointer dereference, address: 0000000000000000
@@ -38,78 +39,14 @@ def test_the_cause_goes_before_the_panic():
 
 
 @pytest.mark.parametrize(
-    ("line", "kind", "fatal"),
-    [
-        ("Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)", "panic", True),
-        ("Kernel panic - not syncing: sysrq triggered crash", "panic", True),
-        ("BUG: unable to handle page fault for address: ffffc90000000000", "oops", True),
-        ("BUG: unable to handle kernel NULL pointer dereference at 0000000000000008", "oops", True),
-        ("Unable to handle kernel paging request at virtual address dead000000000108", "oops", True),
-        ("Internal error: Oops: 0000000096000004 [#1] PREEMPT SMP", "oops", True),
-        ("general protection fault, probably for non-canonical address 0xdffffc0000000000: 0000 [#1]", "oops", True),
-        ("Oops: general protection fault, probably for non-canonical address 0xdead: 0000 [#1] SMP", "oops", True),
-        ("invalid opcode: 0000 [#1] PREEMPT SMP", "oops", True),
-        ("divide error: 0000 [#1] SMP", "oops", True),
-        ("BUG: TASK stack guard page was hit at 000000001234 (stack is 00001000..00002000)", "oops", True),
-        ("kernel BUG at fs/ext4/inode.c:1234!", "bug", True),
-        ("BUG: KASAN: use-after-free in foo+0x12/0x34", "kasan", False),
-        ("BUG: KFENCE: out-of-bounds read in foo+0x12/0x34", "kfence", False),
-        ("BUG: KCSAN: data-race in a / b", "kcsan", False),
-        ("UBSAN: array-index-out-of-bounds in lib/foo.c:12:3", "ubsan", False),
-        ("BUG: sleeping function called from invalid context at mm/slab.h:420", "bug", False),
-        ("BUG: scheduling while atomic: swapper/0/1/0x00000002", "bug", False),
-        ("watchdog: BUG: soft lockup - CPU#1 stuck for 26s! [cat:123]", "soft lockup", False),
-        ("NMI watchdog: Watchdog detected hard LOCKUP on cpu 0", "hard lockup", False),
-        ("INFO: task fsstress:123 blocked for more than 120 seconds.", "hung task", False),
-        ("rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:", "rcu stall", False),
-        ("rcu: INFO: rcu_sched self-detected stall on CPU", "rcu stall", False),
-        ("XFS: Assertion failed: ip->i_df.if_nextents == 0, file: fs/xfs/xfs_inode.c, line: 1", "xfs assertion", False),
-        (
-            "XFS (vdc): Metadata corruption detected at xfs_agf_verify+0x1/0x2, xfs_agf block 0x1",
-            "xfs corruption",
-            False,
-        ),
-        ("XFS (vdc): Corruption of in-memory data (0x8) detected at foo (fs/xfs/a.c:1).", "xfs corruption", False),
-        ("assertion failed: 0, in fs/btrfs/disk-io.c:1", "btrfs assertion", False),
-        ("EXT4-fs error (device vdc): ext4_lookup:1: inode #2: comm ls: iget", "ext4 error", False),
-        ("WARNING: possible circular locking dependency detected", "lockdep", False),
-        ("WARNING: suspicious RCU usage", "lockdep", False),
-        ("WARNING: inconsistent lock state", "lockdep", False),
-        ("WARNING: sh/123 still has locks held!", "lockdep", False),
-        ("WARNING: SOFTIRQ-safe -> SOFTIRQ-unsafe lock order detected", "lockdep", False),
-        ("WARNING: CPU: 0 PID: 1 at kernel/foo.c:12 foo+0x1/0x2", "warning", False),
-        ("WARNING: kernel/foo.c:12 at foo+0x1/0x2, CPU#0: sh/12", "warning", False),
-        ("kmemleak: 3 new suspected memory leaks (see /sys/kernel/debug/kmemleak)", "memory leak", False),
-        ("Out of memory: Killed process 123 (stress) total-vm:1kB", "out of memory", False),
-    ],
-)
-@pytest.mark.parametrize(
     "prefix", ["", "[    1.234567] ", "<0>[    1.234567][    T1] ", "2026-11-21T00:31:02.123Z [    1.234567] "]
 )
-def test_every_kind_of_report(line, kind, fatal, prefix):
-    found = find_oops([f"{prefix}all is well", f"{prefix}{line}\r\n", f"{prefix}more"])
-    assert (found.kind, found.fatal) == (kind, fatal)
-    assert found.title in line
-    assert found.text == f"{line}\nmore"
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "Linux version 6.1.99",
-        "tests: debug: BUGS: none",
-        "systemd[1]: Started a WARNING: service",
-        "RCU Tasks Trace: Setting shift to 1",
-        "INFO: something ordinary",
-        "EXT4-fs (vda): warning: mounting unchecked fs",
-        "Internal errors: none",
-        "traps: sh[123] trap invalid opcode ip:55 sp:7f error:0 in sh[55+10]",
-        "traps: sh[123] general protection fault ip:55 sp:7f error:0 in sh[55+10]",
-        "kmemleak: Kernel memory leak detector initialized",
-    ],
-)
-def test_ordinary_lines_are_none(line):
-    assert find_oops([line]) is None
+def test_a_report_is_told_without_what_the_kernel_puts_before_it(prefix):
+    for line, kind, severity in REPORTS:
+        found = find_oops([f"{prefix}all is well", f"{prefix}{line}\r\n", f"{prefix}more"])
+        assert (found.kind, found.severity, found.fatal) == (kind, severity, severity is Severity.FATAL)
+        assert found.title in line
+        assert found.text in (f"{line.rstrip()}\nmore", line.rstrip())
 
 
 def test_the_worse_report_displaces_the_lesser():
@@ -153,10 +90,6 @@ def test_text_is_bounded_and_clean():
     assert "\x1b" not in found.text
 
 
-def test_every_pattern_has_its_source():
-    assert all(pattern.source and pattern.kind for pattern in PATTERNS)
-
-
 @given(
     st.lists(
         st.one_of(
@@ -174,3 +107,80 @@ def test_a_panic_long_after_what_a_file_system_said_of_itself_is_its_own():
     error = "EXT4-fs error (device vdc): ext4_lookup:1: inode #2: comm ls: iget"
     panic = "Kernel panic - not syncing: sysrq triggered crash"
     assert find_oops([error, panic]).title == panic
+
+
+def warning(number):
+    return f"WARNING: CPU: 0 PID: 1 at kernel/foo.c:12 foo{number}+0x1/0x2"
+
+
+def test_all_reports_are_told_in_order():
+    lines = [
+        warning(1),
+        "---[ end trace 0 ]---",
+        "EXT4-fs error (device vdb): a: b",
+        warning(2),
+        "---[ end trace 0 ]---",
+    ]
+    reports = find_reports(lines)
+    assert [report.title for report in reports] == [lines[0], lines[2], lines[3]]
+    assert [report.severity for report in reports] == [Severity.WARNING, Severity.NOTICE, Severity.WARNING]
+    assert reports.left_out == 0
+    assert find_reports(["all is well"]) == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "gates", "spoils"),
+    [
+        ("EXT4-fs error (device vdb): a: b", False, False),
+        ("I/O error, dev vdb, sector 12", False, False),
+        ("Memory cgroup out of memory: Killed process 12 (a)", False, False),
+        (warning(1), True, False),
+        ("WARNING: suspicious RCU usage", True, False),
+        ("UBSAN: shift-out-of-bounds in fs/a.c:1:2", True, False),
+        ("BUG: KCSAN: data-race in a / b", True, False),
+        ("WARNING: possible circular locking dependency detected", True, True),
+        ("INFO: trying to register non-static key.", True, True),
+        ("irq 16: nobody cared", True, True),
+        ("INFO: task a:1 blocked for more than 120 seconds.", True, True),
+        ("BUG: KASAN: slab-out-of-bounds in foo+0x1/0x2", True, True),
+        ("Oops: 0002 [#1] SMP", True, True),
+    ],
+)
+def test_what_a_report_says_of_the_test_and_of_the_guest(line, gates, spoils):
+    (report,) = find_reports([line])
+    assert (report.gates, report.spoils) == (gates, spoils)
+
+
+def test_of_a_flood_the_first_and_the_worst_are_kept_and_the_rest_is_counted():
+    flood = [line for number in range(1000) for line in (warning(number), "---[ end trace 0 ]---")]
+    reports = find_reports([*flood, "kernel BUG at a.c:1!", "EXT4-fs error (device vdb): a: b"])
+    assert len(reports) == MAX_REPORTS
+    assert reports.left_out == 1002 - MAX_REPORTS
+    assert reports[0].title == warning(0)
+    assert [report.title for report in reports if report.fatal] == ["kernel BUG at a.c:1!"]
+    late = find_reports([*flood, warning("late"), "Kernel panic - not syncing: panic_on_warn set ..."])
+    assert [report.title for report in late if report.fatal] == [warning("late")]
+    assert len(late) + late.left_out == 1001
+
+
+def test_what_is_kept_of_a_flood_is_bounded():
+    watch = ConsoleWatch()
+    for number in range(3000):
+        watch.feed(f"[{number // 10:5}.{number:06}] " + warning(number))
+        watch.feed(f"[{number // 10:5}.{number:06}] " + "y" * 5000)
+    seen, left = set(), list(watch._reports)
+    while left:
+        report = left.pop()
+        if id(report) not in seen:
+            seen.add(id(report))
+            left += [other for other in (report.before, report.root) if other]
+    assert len(seen) <= 3 * MAX_REPORTS
+    assert max(len(line) for report in watch.reports for line in report.text.split("\n")) <= 1024
+
+
+def test_a_watch_tells_what_batch_reading_does():
+    lines = NULL_DEREFERENCE.splitlines()
+    watch = ConsoleWatch()
+    for line in lines:
+        watch.feed(line)
+    assert (watch.oops, watch.reports) == (find_oops(lines), find_reports(lines))
