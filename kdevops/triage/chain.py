@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from kdevops.triage.report import Report
+from kdevops.triage.report import Report, seconds
 from kdevops.triage.said.row import Pattern, Severity
 
 _AT_ONCE = 1.0
@@ -14,6 +14,8 @@ _SCAN = 10.0
 """Seconds between the parts of one report, of which each may wait for other processors, and between those of one scan."""
 _SOON = 60.0
 """Seconds from a report to a panic for its sake: dumping all CPUs' stacks over a slow console may take that long."""
+_AGAIN = 300.0
+"""Seconds between two stalls of a row: a detector that looks every two minutes or less sees the same one again."""
 _NEXT = 1.0
 """Seconds within which a second report is taken for a consequence of the first."""
 _NEAR = 60
@@ -91,8 +93,8 @@ def cause(reports: Sequence[Report], text: str, time: float | None) -> Report | 
     """The report that explains the panic `text`; None for a panic that has words of its own.
 
     A panic whose words are only a consequence ("Fatal exception", "panic_on_warn set", "hung_task: blocked tasks", init that
-    was killed by a signal, or words that stand in the report itself) points back at the latest report that can have led to
-    it, whatever stands between: of that very detector for stalls, however long ago; else the last oops or warning, within a
+    was killed by a signal, or words that stand in the report itself) points back at a report, whatever stands between: for
+    stalls at the first of the last row that this detector told, however long ago; else at the last oops or warning, within a
     minute of the kernel's clock. Any other panic ("stack-protector: Kernel stack is corrupted in …") is its own cause,
     whatever was reported an hour before.
     """
@@ -103,12 +105,25 @@ def cause(reports: Sequence[Report], text: str, time: float | None) -> Report | 
     words = text[match.end() :].strip() if match else text
     for regex, kinds, least in _POINTS_BACK:
         if regex.match(words):
-            for report in reversed(reports):
-                fits = report.pattern.kind in kinds if kinds else report.severity >= least
-                if fits and (least is Severity.STALL or report.within(_SOON, time)):
-                    return report
+            fit = [
+                report for report in reports if (report.pattern.kind in kinds if kinds else report.severity >= least)
+            ]
+            if least is Severity.STALL and fit:
+                return _first_of_them(fit)
+            if soon := [report for report in fit if report.within(_SOON, time)]:
+                return soon[-1]
     told = last and words and words.casefold() in last.title.casefold()
     return last if last and told and last.within(_SOON, time) else None
+
+
+def _first_of_them(stalls: Sequence[Report]) -> Report:
+    """The first of the stalls that were told one soon after the other, up to the last."""
+    first = stalls[-1]
+    for report in reversed(stalls[:-1]):
+        if not report.within(_AGAIN, seconds(first.time)):
+            break
+        first = report
+    return first
 
 
 def follows(report: Report, before: Report) -> bool:

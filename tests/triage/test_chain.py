@@ -118,6 +118,14 @@ def test_the_stalls_of_one_scan_are_one_report_and_the_first_is_told() -> None:
     assert len(apart) == 2
 
 
+def test_a_stall_that_is_told_again_and_again_panics_for_the_first_of_the_row() -> None:
+    old, first, again = (HUNG.format(number=number) for number in range(3))
+    panic = "Kernel panic - not syncing: hung_task: blocked tasks"
+    lines = console(old, *trace(3)) + console(first, *trace(3), start=4000) + console(again, *trace(3), start=4120)
+    reports = find_reports(lines + console(panic, start=4120.1))
+    assert [(report.title, report.fatal) for report in reports] == [(old, False), (first, True), (again, False)]
+
+
 def test_a_preface_and_its_report_are_one() -> None:
     for lines in (
         ("refcount_t: underflow; use-after-free.", WARN),

@@ -67,9 +67,11 @@ FATAL = (
     _fatal(
         "oops", regex=r"Unrecoverable [\w/ ]{0,40}[Ee]xception ", source="arch/powerpc/kernel/traps.c", preface=True
     ),
-    _fatal(
+    # A program's too; the kernel's own is followed by "Internal error".
+    Pattern(
         "oops",
-        regex=r"Unhandled (?:fault|prefetch abort): .{1,80} \(0x[\da-f]+\)|Alignment trap: not handling instruction ",
+        Severity.VIOLATION,
+        r"Unhandled (?:fault|prefetch abort): .{1,80} \(0x[\da-f]+\)|Alignment trap: not handling instruction ",
         source="arch/arm/mm/{fault,alignment}.c",
         preface=True,
     ),

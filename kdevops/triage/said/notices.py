@@ -36,10 +36,11 @@ FILE_SYSTEMS = (
     ),
     _traced(
         "btrfs error",
-        regex=r"BTRFS:? (?:emergency|alert|critical|error)(?: \(device |: )|BTRFS:? info \(device .{1,60}\): forced readonly"
-        r"|BTRFS: Transaction aborted ",
+        regex=r"BTRFS:? (?:emergency|alert|critical|error)(?: \(device |: )|BTRFS:? info \(device .{1,60}\): forced readonly",
         source="fs/btrfs/messages.c",
     ),
+    # A WARNING's own words where the error is not one of the disk, so that comes with it.
+    _traced("btrfs error", regex=r"BTRFS: Transaction aborted ", source="fs/btrfs/transaction.h", preface=True),
     _notice(
         "f2fs error",
         regex=r"F2FS-fs \(\S+\): .{0,60}(?:[Ss]topped filesystem|[Ii]nconsistent|[Cc]orrupt|\b[Ii]nvalid|[Ww]rong|\b[Bb]ad\b"
