@@ -99,7 +99,7 @@ def cause(reports: Sequence[Report], text: str, time: float | None) -> Report | 
     whatever was reported an hour before.
     """
     last = reports[-1] if reports else None
-    if last and not last.ended and last.within(_SOON, time) and (last.panicked or last.pattern.preface):
+    if last and not last.ended and _dies(last, time):
         return last
     match = _PANIC.match(text)
     words = text[match.end() :].strip() if match else text
@@ -114,6 +114,12 @@ def cause(reports: Sequence[Report], text: str, time: float | None) -> Report | 
                 return soon[-1]
     told = last and words and words.casefold() in last.title.casefold()
     return last if last and told and last.within(_SOON, time) else None
+
+
+def _dies(report: Report, time: float | None) -> bool:
+    """Whether a panic comes in the midst of it: of an oops whose trace is not complete, or right behind its announcement."""
+    dying = report.panicked or (report.severity is Severity.FATAL and not report.traced)
+    return report.within(_SOON, time) if dying else report.announces and _near(report, time, _AT_ONCE)
 
 
 def _first_of_them(stalls: Sequence[Report]) -> Report:

@@ -190,6 +190,12 @@ def test_an_oops_of_another_time_task_or_test_is_its_own(between: tuple[str, ...
     assert blamed.title == "Oops: 0002 [#1] SMP"
 
 
+def test_a_panic_long_after_what_could_have_announced_a_report_is_its_own() -> None:
+    panic = "Kernel panic - not syncing: sysrq triggered crash"
+    lines = console("VFS: Busy inodes after unmount of vdb (xfs)") + console(panic, start=30)
+    assert [report.kind for report in find_reports(lines)] == ["vfs", "panic"]
+
+
 def test_another_kernel_is_not_explained_by_the_one_before() -> None:
     boot = console("Linux version 6.1", "Kernel panic - not syncing: Fatal exception", start=0)
     first, second = find_reports(console("Oops: 0002 [#1] SMP", *trace(3), END) + boot)
