@@ -74,7 +74,7 @@ def command_line(
     words += ["-kernel", str(kernel.image)]
     if kernel.initrd:
         words += ["-initrd", str(kernel.initrd)]
-    return [*words, "-append", " ".join([f"console={arch.serial}", *append])]
+    return [*words, "-append", " ".join([f"console={arch.serial}", *arch.parameters, *append])]
 
 
 def _network(machine: Machine) -> list[str]:

@@ -36,8 +36,9 @@ from kdevops.providers.vagrant_tool import VagrantTool
 from kdevops.providers.vagrant_upload import Uploads
 
 STEP = "vagrant"
-_ALWAYS = ("console=ttyS0", "loglevel=5", "oops=panic", "panic=-1", "random.trust_cpu=on")
-"""As for the embedded guests, but that a machine reboots after a panic: into what its boot loader starts."""
+_ALWAYS = ("console=ttyS0", "loglevel=5", "oops=panic", "panic=-1", "no_timer_check", "random.trust_cpu=on")
+"""As for the embedded guests, but that a machine reboots after a panic: into what its boot loader starts. For
+`no_timer_check` see `architecture`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import yaml
 
 LAB = "faults"
 TIMEOUT = 3.0
-"""Accelerated seconds of a test; the longest sleeps for 4 s, and guests without KVM, busy machines included, have 8 times as much."""
+"""Accelerated seconds of a test. Guests without KVM have 8 times as much, and the longest sleeps for 4 s: busy hosts are slow."""
 _PROVOKE = "/sys/kernel/debug/kdevops-provoke"
 # A line of each sign of life goes to the test's output and to the console, which the host records with the time.
 _SCRIPT = """

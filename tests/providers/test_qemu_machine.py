@@ -61,8 +61,15 @@ def test_a_comma_in_a_path_adds_no_option() -> None:
 
 def test_kernel_command_line() -> None:
     (append,) = after(argv(), "-append")
-    assert append.split()[1:] == ["root=PARTUUID=x-01", "rw"]
+    assert append.split()[-2:] == ["root=PARTUUID=x-01", "rw"]
     assert append.startswith("console=")
+
+
+def test_a_busy_host_is_not_taken_for_a_broken_timer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    assert "no_timer_check" in after(argv(), "-append")[0].split()
+    monkeypatch.setattr("platform.machine", lambda: "aarch64")
+    assert "no_timer_check" not in after(argv(), "-append")[0].split()
 
 
 def test_an_unknown_architecture_is_refused_with_those_there_are() -> None:
