@@ -136,6 +136,12 @@ def test_the_round_after_a_crash_that_was_not_merged_yet(tmp_path: Path) -> None
     assert result == {"generic/001": PASS, "generic/475": CRASH, "generic/476": PASS, UNNAMED: MISSING}
 
 
+def test_a_report_that_xfstests_bld_could_not_read(tmp_path: Path) -> None:
+    first = suite(case("generic/001"))
+    (tmp_path / "result.xml.broken").write_text(suite(case("generic/002", '<failure message="a & b"/>')))
+    assert only(tmp_path, results_xml=first) == {"generic/001": PASS, "generic/002": FAIL, UNNAMED: MISSING}
+
+
 def test_a_report_that_stands_under_both_names(tmp_path: Path) -> None:
     text = suite(case("generic/001"), case("generic/002", SKIPPED))
     assert only(tmp_path, results_xml=text, result_xml=text) == {"generic/001": PASS, "generic/002": SKIP}

@@ -15,7 +15,8 @@ A test passed when the paragraph is whole, its last line agrees with its lists, 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -25,7 +26,9 @@ from kdevops.results.text import clean
 from kdevops.suites.fstests.xunit_cases import TEST_NAME
 
 _MAX_TEXT = 16 << 20
+_MAX_PARAGRAPHS = 10_000
 _LISTS = ("Ran", "Not run", "Failures")
+_WORDS = frozenset({"Kernel version", *_LISTS})
 _LAST = re.compile(r"Passed all (?P<passed>\d{1,9}) tests|Failed (?P<bad>\d{1,9}) of (?P<of>\d{1,9}) tests", re.ASCII)
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MONTH = re.compile(rf"\b(?:{'|'.join(_MONTHS)})")
@@ -77,19 +80,26 @@ def read_log(path: Path) -> tuple[LoggedRun, ...]:
 
     Of a very long log it takes the end.
     """
-    lines = lines_of(path)
-    paragraphs: list[list[str]] = [[]]
+    found = deque((lines for lines in _paragraphs(lines_of(path)) if _is_run(lines)), _MAX_PARAGRAPHS)
+    return tuple(dict.fromkeys(map(_run, found)))
+
+
+def _paragraphs(lines: list[str]) -> Iterator[list[str]]:
+    """Paragraphs end at an empty line, after the line that is the last of each, and where a word comes again."""
+    paragraph: dict[str, str] = {}
     for number, line in enumerate(lines):
         word = line.partition(":")[0]
-        again = word in {"Kernel version", *_LISTS} and any(each.partition(":")[0] == word for each in paragraphs[-1])
-        if not line.strip() or again:
-            paragraphs.append([])
+        if paragraph and (not line.strip() or (word in _WORDS and word in paragraph)):
+            yield [*paragraph.values()]
+            paragraph = {}
         if line.strip():
             # A line without its end may have lost what stood there.
-            paragraphs[-1].append(line if number < len(lines) - 1 else _unfinished(line))
+            paragraph[word if word in _WORDS else line[:200]] = line if number < len(lines) - 1 else _unfinished(line)
             if _LAST.fullmatch(line.rstrip()):
-                paragraphs.append([])
-    return tuple(dict.fromkeys(_run(lines) for lines in paragraphs if _is_run(lines)))
+                yield [*paragraph.values()]
+                paragraph = {}
+    if paragraph:
+        yield [*paragraph.values()]
 
 
 def lines_of(path: Path) -> list[str]:
@@ -113,9 +123,7 @@ def _unfinished(line: str) -> str:
 
 def _is_run(lines: Iterable[str]) -> bool:
     return any(
-        line.partition(":")[0] in {"Kernel version", *_LISTS}
-        or line.startswith("Interrupted!")
-        or _LAST.fullmatch(line.rstrip())
+        line.partition(":")[0] in _WORDS or line.startswith("Interrupted!") or _LAST.fullmatch(line.rstrip())
         for line in lines
     )
 

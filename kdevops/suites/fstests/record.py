@@ -19,8 +19,8 @@ from kdevops.suites.fstests.xunit import read_report
 from kdevops.suites.fstests.xunit_cases import Case, Report
 
 REPORT = "result.xml"
-REPORTS = ("results.xml", REPORT)
-"""What `check` writes, and what xfstests-bld keeps of all that ran before."""
+REPORTS = ("results.xml", REPORT, f"{REPORT}.broken")
+"""What xfstests-bld keeps of all that ran, what `check` writes, and what of that xfstests-bld could not read."""
 _TIME = re.compile(r"(\S{1,200}) (\d{1,9})")
 _EXPUNGED = "expunged"
 _RECORDED = (Status.PASS, Status.FAIL, Status.SKIP)

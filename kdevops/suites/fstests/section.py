@@ -16,7 +16,7 @@ from kdevops.suites.fstests.account import Account, Files, by_files, by_log, by_
 from kdevops.suites.fstests.check_log import LoggedRun
 from kdevops.suites.fstests.log_beside import add_log
 from kdevops.suites.fstests.record import REPORT, Record
-from kdevops.suites.fstests.xunit_cases import Suite
+from kdevops.suites.fstests.xunit_cases import TEST_NAME, Suite
 
 _MAX_NAMED = 5
 _MAX_RUNS = 200
@@ -126,7 +126,7 @@ def _logged(record: Record, files: Files, naming: Naming) -> list[Recorded]:
 
 
 def _known(record: Record) -> Iterable[str]:
-    return {*record.times, *(name for run in record.runs for name in run.names)}
+    return {*filter(TEST_NAME.fullmatch, record.times), *(name for run in record.runs for name in run.names)}
 
 
 def _contradict(account: Account, files: Files) -> None:

@@ -19,6 +19,8 @@ from kdevops.suites.fstests.check_lines import MAX_REASON
 from kdevops.suites.fstests.xunit_cases import TEST_NAME, Case, Suite, conclude, suite_of
 
 MAX_CASES = 100_000
+_MAX_START = 64 << 10
+"""Characters of a start tag."""
 _DOUBT = "the report is damaged there"
 _ENTITIES = {"&quot;": '"', "&apos;": "'"}
 _ESCAPED = r"&(?:amp|lt|gt|quot|apos|#\d{1,7});"
@@ -43,12 +45,12 @@ def recover(text: str) -> tuple[Suite, ...]:
     text = _without_output(text)
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         return ()
-    parts = list(_PART.finditer(text))
+    parts = [*islice(_PART.finditer(text), MAX_CASES)]
     suites: list[tuple[Mapping[str, str], dict[str, str], list[Case]]] = []
-    for number, part in enumerate(parts[:MAX_CASES]):
+    for number, part in enumerate(parts):
         body = text[part.start() : parts[number + 1].start() if number + 1 < len(parts) else len(text)]
         if part["tag"] == "testsuite":
-            start = _START.match(body)
+            start = _START.match(body[:_MAX_START])
             suites.append((_attributes(start) if start else {}, _properties(body), []))
         else:
             suites = suites or [({}, {}, [])]
@@ -58,7 +60,7 @@ def recover(text: str) -> tuple[Suite, ...]:
 
 
 def _case(body: str) -> Case:
-    start = _START.match(body)
+    start = _START.match(body[:_MAX_START])
     attributes = _attributes(start) if start else {}
     if not start or not TEST_NAME.fullmatch(attributes.get("name", "").strip()):
         name = _NAME.search(body[:1000])
@@ -81,8 +83,8 @@ def _message(text: str, at: int) -> str:
 
 def _properties(body: str) -> dict[str, str]:
     found: dict[str, str] = {}
-    for each in _PROPERTY.finditer(body):
-        if (start := _START.match(body, each.start())) and len(found) < _MAX_PROPERTIES:
+    for each in islice(_PROPERTY.finditer(body), _MAX_PROPERTIES):
+        if start := _START.match(body[each.start() : each.start() + _MAX_START]):
             pair = _attributes(start)
             found.setdefault(*(clean(pair.get(name, ""), MAX_REASON) for name in ("name", "value")))
     return found
