@@ -68,13 +68,16 @@ class DeathWatch:
     pidfile: Path | None = None
     _rest: bytes = b""
     _dead: bool = field(default=False)
+    told: bool = field(default=False, init=False)
+    """Whether the console said that the kernel ends, at the last look."""
 
     def __post_init__(self) -> None:
         self._reader = Reader(self.console, self.offset)
 
     def alive(self) -> bool:
         """Whether the machine runs, and its kernel has not ended since the watch began."""
-        self._dead = self._dead or self._ended() or (self.pidfile is not None and not self.pidfile.exists())
+        self.told = self.told or self._ended()
+        self._dead = self._dead or self.told or (self.pidfile is not None and not self.pidfile.exists())
         return not self._dead
 
     def _ended(self) -> bool:

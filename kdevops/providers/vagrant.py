@@ -61,8 +61,9 @@ class VagrantGuest:
         return self.watch.alive()
 
     async def gone(self) -> str:
-        """Never: nobody else has a use for it."""
-        return ""
+        """Why its hypervisor does not run it, where neither its kernel ended nor its guest wanted that."""
+        self.watch.alive()
+        return "" if self.watch.told else await self.provider.stopped(self.name)
 
     async def held(self) -> str:
         """Nobody can tell in so short a time."""
@@ -110,6 +111,10 @@ class VagrantProvider:
     def has_machines(self) -> bool:
         """Whether there are machines of this lab, as far as this side knows."""
         return any(self._known.machine(name) for name in self.lab.guest_names())
+
+    async def stopped(self, name: str) -> str:
+        """Why a machine does not run though its guest did not end it; "" where nobody can tell."""
+        return await self._hypervisors.stopped(name)
 
     async def ask_hypervisors(self) -> None:
         """Raise KdevopsError for a hypervisor that does not answer."""

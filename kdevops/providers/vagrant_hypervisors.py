@@ -8,6 +8,7 @@ waits for a minute, which one that panicked does not do.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
 import shlex
@@ -33,6 +34,10 @@ _UNKNOWN = re.compile(r"VBOX_E_OBJECT_NOT_FOUND|Could not find a registered mach
 _ENGLISH = {"LC_ALL": "C", "LANGUAGE": ""}
 """What they complain of is recognised in English only."""
 _NOT_THERE = re.compile(r"no storage (?:vol|pool) with matching")
+# tools/virsh-domain-monitor.c of libvirt. What a guest does to itself is "shutdown", or "paused" for its watchdog or a panic.
+_LIBVIRT_STOPPED = re.compile(r"shut off \((?:crashed|destroyed|failed|daemon)\)|paused \((?!watchdog|crashed).*\)")
+# src/VBox/Frontends/VBoxManage/VBoxManageInfo.cpp: "aborted" when its process was killed, "paused" also for a full disk.
+_VIRTUALBOX_STOPPED = re.compile(r'^VMState="(aborted|paused|gurumeditation)"$', re.MULTILINE)
 _LOCAL = {None, "localhost", "127.0.0.1", "::1"}
 _ON_A_TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
 _DISKS = r"(?:\..*|-[a-z]+\..*)?"
@@ -95,6 +100,19 @@ class Hypervisors:
             await _said(["VBoxManage", "controlvm", self.prefix + name, "poweroff"], check=False)
         for uri in self._uris():
             await _virsh(uri, "destroy", self.prefix + name, check=False)
+
+    async def stopped(self, name: str) -> str:
+        """Why a machine does not run, where that is not its guest's doing; "" else, and where nobody can tell."""
+        with contextlib.suppress(InfrastructureError):
+            if self.vagrant.backend == "virtualbox":
+                told = await _said(["VBoxManage", "showvminfo", self.prefix + name, "--machinereadable"], check=False)
+                if match := _VIRTUALBOX_STOPPED.search(told):
+                    return f"VirtualBox says that its machine is {match[1]}"
+            for uri in self._uris():
+                state = (await _virsh(uri, "domstate", self.prefix + name, "--reason", check=False)).strip()
+                if _LIBVIRT_STOPPED.fullmatch(state):
+                    return f"libvirt says that its machine is {state}"
+        return ""
 
     async def remove_partial(self, uri: str, pool: str, volume: str, size: int) -> bool:
         """Remove a volume that has less than `size` bytes; whether there was one. Raises CommandError."""

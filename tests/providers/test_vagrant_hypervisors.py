@@ -7,12 +7,15 @@ import contextlib
 import os
 import subprocess
 from pathlib import Path
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 
 from kdevops.errors import CommandError, InfrastructureError
 from kdevops.lab.vagrant import Vagrant
 from kdevops.providers import vagrant_hypervisors
+from kdevops.providers.remembered import DeathWatch
+from kdevops.providers.vagrant import VagrantGuest
 from kdevops.providers.vagrant_hypervisors import Hypervisors, console_of, jump_to
 
 PREFIX = "kdevops-lab-0123abcd-"
@@ -22,7 +25,7 @@ VIRSH = """#!/bin/sh
 shift 3 # --quiet --connect URI
 echo "$*" >>"$LISTS/said"
 case $1 in
-list | net-list | vol-list) cat "$LISTS/$1" 2>/dev/null ;;
+list | net-list | vol-list | domstate) cat "$LISTS/$1" 2>/dev/null ;;
 esac
 exit 0
 """
@@ -219,3 +222,54 @@ def test_the_console_of_a_machine_elsewhere_is_shown_by_virsh(lists: Path) -> No
     done = subprocess.run(console_of("qemu+ssh://big/system", "lab-1"), capture_output=True, timeout=30, check=False)
     assert done.stdout.split() == b"--quiet --connect qemu+ssh://big/system console --force lab-1".split()
     assert done.returncode == 3
+
+
+@pytest.mark.parametrize(
+    ("state", "ours"),
+    [
+        ("running (booted)", False),
+        ("shut off (shutdown)", False),  # the guest powered itself off
+        ("paused (watchdog)", False),
+        ("pmsuspended", False),
+        ("", False),
+        ("shut off (crashed)", True),  # its QEMU was killed, says libvirt of that
+        ("shut off (destroyed)", True),
+        ("shut off (failed)", True),
+        ("paused (I/O error)", True),  # the host's disk is full
+        ("paused (user)", True),
+    ],
+)
+def test_a_machine_that_its_guest_did_not_stop(lists: Path, state: str, ours: bool) -> None:
+    (lists / "domstate").write_text(f"{state}\n")
+    why = asyncio.run(Hypervisors(Vagrant(type="vagrant"), PREFIX).stopped("lab-1"))
+    assert why == (f"libvirt says that its machine is {state}" if ours else "")
+    assert f"domstate {PREFIX}lab-1 --reason" in (lists / "said").read_text()
+
+
+@pytest.mark.parametrize(
+    ("state", "ours"), [("aborted", True), ("paused", True), ("poweroff", False), ("running", False)]
+)
+def test_a_machine_of_virtualbox_that_its_guest_did_not_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str, ours: bool
+) -> None:
+    tool = tmp_path / "bin/VBoxManage"
+    tool.parent.mkdir()
+    tool.write_text(f'#!/bin/sh\nprintf \'name="x"\\nVMState="{state}"\\nVMStateChangeTime="x"\\n\'\n')
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tool.parent}:{os.environ['PATH']}")
+    vagrant = Vagrant(type="vagrant", backend="virtualbox")
+    why = asyncio.run(Hypervisors(vagrant, PREFIX).stopped("lab-1"))
+    assert why == (f"VirtualBox says that its machine is {state}" if ours else "")
+
+
+def test_a_hypervisor_that_cannot_be_asked_says_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert asyncio.run(Hypervisors(Vagrant(type="vagrant"), PREFIX).stopped("lab-1")) == ""
+
+
+@pytest.mark.parametrize(("said", "why"), [("all is well", "it was killed"), ("Kernel panic - not syncing: x", "")])
+def test_a_machine_whose_kernel_told_of_its_end_was_not_taken_away(tmp_path: Path, said: str, why: str) -> None:
+    (tmp_path / "console.log").write_text(f"[    1.000000] {said}\n")
+    provider = Mock(stopped=AsyncMock(return_value="it was killed"))
+    guest = VagrantGuest(provider, "lab-1", Mock(), stay=False, watch=DeathWatch(tmp_path / "console.log", 0))
+    assert asyncio.run(guest.gone()) == why
