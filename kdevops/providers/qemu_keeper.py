@@ -30,8 +30,9 @@ from kdevops.providers.qemu_monitor import Monitor
 from kdevops.providers.qemu_recorder import ConsoleFile, HaltWatch
 
 ENDING = b" ending"
-"""Stands behind the keeper's process id in its lock file when QEMU has ended."""
+"""Stands behind the keeper's and QEMU's process ids in the lock file when QEMU has ended."""
 _FLUSH_EVERY = 0.5
+_LOOK_EVERY = 2.0
 _LAST_WRITES = 5.0
 """Seconds in which a full disk may take the end of the console and how QEMU ended."""
 
@@ -46,6 +47,7 @@ class Keeper:
         self._watch = HaltWatch()
         self._selector = selectors.DefaultSelector()
         self._clients: set[socket.socket] = set()
+        self._servers: dict[str, tuple[socket.socket, Any]] = {}
         self._monitor = Monitor(time.monotonic())
         self._line: socket.socket | None = None
         argv, theirs = list(config["argv"]), None
@@ -68,16 +70,22 @@ class Keeper:
         if config["lifeline"]:
             self._selector.register(sys.stdin.fileno(), selectors.EVENT_READ, self._hear_lifeline)
 
+    @property
+    def qemu(self) -> int:
+        """QEMU's process id."""
+        return self._qemu.pid
+
     def serve(self) -> None:
         """Carry bytes between QEMU and whoever watches until QEMU's console closes or the lifeline does."""
         while self._running:
-            waits = [self._monitor.sleep(time.monotonic()), _FLUSH_EVERY if self._console.behind else None]
-            ready = self._selector.select(min((seconds for seconds in waits if seconds is not None), default=None))
+            waits = (self._monitor.sleep(time.monotonic()), _FLUSH_EVERY if self._console.behind else None)
+            ready = self._selector.select(min([_LOOK_EVERY, *(seconds for seconds in waits if seconds is not None)]))
             for key, _ in ready:
                 key.data(key.fileobj)
             self._send_monitor(self._monitor.due(time.monotonic()))
             if self._console.behind:
                 self._console.flush()
+            self._mend_sockets()
 
     def bury(self) -> None:
         """Wait for QEMU's end, or end it; then have exit.json say how it ended."""
@@ -153,7 +161,7 @@ class Keeper:
     def _tell_state(self, server: Any) -> None:
         with contextlib.suppress(OSError), server.accept()[0] as client:
             now = time.monotonic()
-            client.send(json.dumps({"held": self._monitor.held(now), "pid": self._qemu.pid}).encode() + b"\n")
+            client.send(json.dumps({"held": self._monitor.held(now)}).encode() + b"\n")
             self._send_monitor(self._monitor.wanted(now))
 
     def _accept(self, server: Any) -> None:
@@ -176,14 +184,25 @@ class Keeper:
             client.close()
 
     def _listen(self, path: str, accept: Any) -> None:
-        """A socket of ours, for one person at a time or several."""
+        """A socket of ours, for one person at a time or several. Raises OSError."""
+        os.umask(0o077)
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).unlink(missing_ok=True)
         server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        os.umask(0o077)
         server.bind(path)
         server.listen(16)
         server.setblocking(False)
         self._selector.register(server, selectors.EVENT_READ, accept)
+        self._servers[path] = (server, accept)
+
+    def _mend_sockets(self) -> None:
+        """Make those again that somebody tidied away."""
+        for path, (server, accept) in list(self._servers.items()):
+            if not Path(path).exists():
+                with contextlib.suppress(OSError):
+                    self._listen(path, accept)
+                    self._selector.unregister(server)
+                    server.close()
 
 
 def _start(argv: list[str], directory: Path, descriptors: list[int]) -> subprocess.Popen[bytes]:
@@ -214,6 +233,7 @@ def main() -> int:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     keeper = Keeper(config)
     try:
+        os.write(lock, f" {keeper.qemu}".encode())
         keeper.serve()
     finally:
         with contextlib.suppress(OSError):

@@ -68,23 +68,22 @@ class QemuProcess:
 
     def pid(self) -> int | None:
         """The keeper's process id, None when the guest does not run: the keeper holds a lock as long as it lives."""
+        words = self._lock()
+        return int(words[0]) if words else None
+
+    def _lock(self) -> list[bytes]:
+        """The process ids of the keeper and of QEMU, then ENDING; as far as there is one, nothing when the guest does not run."""
         try:
             descriptor = os.open(self.directory / "keeper.lock", os.O_RDONLY)
         except OSError:
-            return None
+            return []
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            return int((os.read(descriptor, 64).split() or [b"0"])[0]) or None
+            return os.read(descriptor, 64).split()
         finally:
             os.close(descriptor)
-        return None
-
-    def _ending(self) -> bool:
-        """Whether the keeper has seen its QEMU end, and is about to note how."""
-        with contextlib.suppress(OSError):
-            return self.pid() is not None and ENDING in (self.directory / "keeper.lock").read_bytes()
-        return False
+        return []
 
     def ended(self) -> bool:
         """Whether the keeper that we started is gone."""
@@ -93,10 +92,11 @@ class QemuProcess:
     async def ended_from_outside(self) -> str:
         """Why it was not the guest that ended QEMU, in a line; "" where it was, and as long as QEMU runs."""
         for _ in range(int(_BURIAL / _POLL)):
-            if not self._ending():
+            words = self._lock()
+            if not words or ENDING.strip() not in words:
                 break
             await asyncio.sleep(_POLL)
-        if self.pid() is not None:
+        if words:
             return ""
         if not self.facts:
             return "QEMU was stopped by another command"
@@ -104,21 +104,17 @@ class QemuProcess:
 
     async def held(self) -> str:
         """Why the machine does not run though it is there, in a line; "" while it runs, and where nobody knows."""
-        keeper = self.pid()
-        if keeper is None:
-            return ""
-        if _stopped(keeper):
-            return "the process that keeps QEMU is stopped (by SIGSTOP or a debugger)"
+        for pid, whom in zip(self._lock(), ("the process that keeps QEMU", "QEMU"), strict=False):
+            if pid.isdigit() and _stopped(int(pid)):
+                return f"{whom} is stopped (by SIGSTOP or a debugger)"
         try:
             async with asyncio.timeout(_STATE_ANSWER):
                 reader, writer = await asyncio.open_unix_connection(self.socket("state"))
                 line = await reader.read()
                 writer.close()
-            told = json.loads(line)
-            qemu, held = int(told["pid"]), str(told["held"])
+            return str(json.loads(line)["held"])
         except (OSError, TimeoutError, ValueError, KeyError, TypeError):
             return ""
-        return "QEMU is stopped (by SIGSTOP or a debugger)" if _stopped(qemu) else held
 
     def start(self, argv: list[str], facts: dict[str, Any], *, stay: bool) -> None:
         """Start QEMU and note `facts`. Unless it is to `stay`, it ends with this process. Raises InfrastructureError."""

@@ -49,6 +49,22 @@ def test_a_stopped_qemu_is_held_until_it_goes_on(tmp_path: Path) -> None:
         assert guest.why_ended() == ""
 
 
+def test_a_guest_is_known_to_be_held_also_when_its_sockets_were_tidied_away(tmp_path: Path) -> None:
+    with tiny_guest(tmp_path / "g", ECHO) as guest:
+        wait_until(lambda: "I" in guest.said())
+        guest.tell("stop")
+        wait_until(guest.held)
+        guest.process.socket("state").unlink()
+        guest.process.socket("console").unlink()
+        os.kill(guest.qemu, signal.SIGSTOP)
+        wait_until(lambda: guest.held().startswith("QEMU is stopped"))
+        os.kill(guest.qemu, signal.SIGCONT)
+        wait_until(lambda: guest.held() == "QEMU has the machine stopped (paused)")
+        guest.tell("cont")
+        guest.type("typed")
+        wait_until(lambda: "Ityped" in guest.said())
+
+
 def test_a_machine_that_somebody_paused_is_held_until_it_is_told_to_go_on(tmp_path: Path) -> None:
     with tiny_guest(tmp_path / "g", ECHO) as guest:
         wait_until(lambda: "I" in guest.said())
