@@ -34,7 +34,8 @@ def baseline() -> None:
 @pass_context
 def show(context: Context) -> None:
     """List what the baseline of LAB knows."""
-    from kdevops.report.words import NO_SERIES, many
+    from kdevops.report.counting import many
+    from kdevops.report.words import NO_SERIES
     from kdevops.results import reports
     from kdevops.results.baseline import escape, series_in
     from kdevops.results.text import clean
@@ -181,6 +182,7 @@ def _change(run: Run, *, replace: bool) -> _Change:
     from kdevops.paths import state_dir
     from kdevops.results import accepted
     from kdevops.results.baseline import Mode, accept, series_of
+    from kdevops.results.complaints import STRAY_REPORTS
     from kdevops.results.model import Status
     from kdevops.results.store import Store
     from kdevops.run.absent import gone_since
@@ -197,6 +199,7 @@ def _change(run: Run, *, replace: bool) -> _Change:
     with Store(state_dir()) as store:
         outcomes = store.outcomes(run.id)
     mark = accepted.mark_of(run, outcomes)
+    strays = run.record.get(STRAY_REPORTS, ())
     gone = gone_since(run, outcomes, before)
     skipped = left_out(run, outcomes)  # by us: that says nothing about the tests
     outcomes = {test: outcome for test, outcome in outcomes.items() if test not in skipped}
@@ -204,7 +207,7 @@ def _change(run: Run, *, replace: bool) -> _Change:
         directory,
         shipped,
         before,
-        accept(before, outcomes, mode=Mode.REPLACE if replace else Mode.MERGE, gone=gone),
+        accept(before, outcomes, mode=Mode.REPLACE if replace else Mode.MERGE, gone=gone, strays=strays),
         mark,
         any(outcome.status is not Status.MISSING for outcome in outcomes.values()),
         "" if replace else _again(run, directory, before.series, mark),

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from kdevops.report import words
 from kdevops.report.alike import alike
+from kdevops.report.counting import many
 from kdevops.report.kernels import described
 from kdevops.report.origins import origins, profiles
-from kdevops.report.troubles import troubles, under
+from kdevops.report.troubles import troubles, where
 from kdevops.results.model import Status
 from kdevops.results.store import Run
 from kdevops.results.text import clean
@@ -90,7 +91,7 @@ def _profile(label: str, part: RunVerdict) -> Iterator[str]:
 
 def _counts_line(label: str, part: RunVerdict) -> list[str]:
     counts = part.counts
-    told = [words.many(counts.total, "test"), words.many(counts[Status.FAIL], "failure")]
+    told = [many(counts.total, "test"), many(counts[Status.FAIL], "failure")]
     for status, noun in ((Status.CRASH, "crashed"), (Status.HANG, "hung"), (Status.MISSING, "missing")):
         told += [f"{counts[status]} {noun}"] if counts[status] else []
     seconds = round(sum(each.outcome.seconds for each in part.tests))
@@ -149,7 +150,7 @@ def _details(parts: Mapping[str, RunVerdict]) -> Iterator[str]:
     for why, tests in groups[:_MAX_GROUPS]:
         yield from _group(why, tests)
     if rest := groups[_MAX_GROUPS:]:
-        yield f"{sum(len(tests) for _, tests in rest):>5}  for {words.many(len(rest), 'other reason')}"
+        yield f"{sum(len(tests) for _, tests in rest):>5}  for {many(len(rest), 'other reason')}"
 
 
 def _why(judged: Judged) -> str:
@@ -166,11 +167,11 @@ def _warnings(verdict: RunVerdict) -> Iterator[str]:
     """What the kernel complained about while tests ran, but for what ended a test."""
     found = troubles(verdict)
     if found:
-        yield f"The kernel complained while {words.many(under(found), 'test')} ran:"
+        yield f"The kernel complained {where(found)}:"
     for trouble in found[:_MAX_GROUPS]:
-        yield from _group(str(trouble), trouble.tests, trouble.times)
+        yield from _group(str(trouble), trouble.tests, trouble.times, trouble.beside)
     if rest := found[_MAX_GROUPS:]:
-        yield f"{sum(trouble.times for trouble in rest):>5}  of {words.many(len(rest), 'other kind')}"
+        yield f"{sum(trouble.times for trouble in rest):>5}  of {many(len(rest), 'other kind')}"
 
 
 def _absent(verdict: RunVerdict) -> Iterator[str]:
@@ -183,10 +184,10 @@ def _absent(verdict: RunVerdict) -> Iterator[str]:
         yield from _examples([] if why else names)
 
 
-def _group(text: str, tests: Sequence[Judged], times: int = 0) -> Iterator[str]:
+def _group(text: str, tests: Sequence[Judged], times: int = 0, beside: Sequence[str] = ()) -> Iterator[str]:
     """How many tests `text` is true of, or how often it was seen, and under which tests."""
     yield from _wrap(f"{times or len(tests):>5}  {text}", indent=7)
-    yield from _examples([_example(each) for each in tests])
+    yield from _examples([*(_example(each) for each in tests), *beside])
 
 
 def _examples(names: Sequence[str]) -> list[str]:
@@ -218,7 +219,7 @@ def _reasons(reasons: Sequence[tuple[str, int]]) -> Iterator[str]:
     for reason, number in reasons[:_MAX_REASONS]:
         yield from _wrap(f"{number:>5}  {reason}", indent=7)
     if rest := reasons[_MAX_REASONS:]:
-        yield f"{sum(number for _, number in rest):>5}  for {words.many(len(rest), 'other reason')}"
+        yield f"{sum(number for _, number in rest):>5}  for {many(len(rest), 'other reason')}"
 
 
 def _where(judged: Judged) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from kdevops.report.counting import many
 from kdevops.report.kernels import commit, config, kernel
 from kdevops.report.live import duration
-from kdevops.report.words import many
 from kdevops.results.store import Run
 from kdevops.results.text import clean
 from kdevops.suites.fstests.profiles import RECORDED

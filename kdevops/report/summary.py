@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kdevops.report import words
+from kdevops.report.counting import many
 from kdevops.report.kernels import described
 from kdevops.report.troubles import UNKNOWN, label_of, troubles, under
 from kdevops.results.model import Counts, Outcome, Status
@@ -96,7 +97,13 @@ def summary_json(run: Run, verdict: RunVerdict, *, kernel: str = "", directory: 
         **_json_counts(verdict.counts),
         "arms": _json_arms(run, verdict),
         "reports": [
-            {"signature": each.name, "said": each.label, "times": each.times, "tests": len(each.tests)}
+            {
+                "signature": each.name,
+                "said": each.label,
+                "times": each.times,
+                "tests": len(each.tests),
+                "beside": list(each.beside),
+            }
             for each in troubles(verdict)
         ],
         "ever_ran": len(verdict.ever_ran),
@@ -265,16 +272,17 @@ def _troubles(run: Run, verdict: RunVerdict) -> Iterator[RenderableType]:
     if not found:
         return
     yield Text()
-    yield Text(f"The kernel complained while these ran ({under(found)})", style="bold")
+    title = f"The kernel complained while these ran ({under(found)})" if under(found) else "The kernel complained"
+    yield Text(title, style="bold")
     grid = Table.grid(padding=(0, 0, 0, 2))
     grid.add_column(justify="right", min_width=3)
     grid.add_column(overflow="fold")
     for trouble in found[:_MAX_TESTS]:
         grid.add_row(str(trouble.times), Text(str(trouble), style="red" if trouble.label == UNKNOWN else ""))
         if trouble.label == UNKNOWN:
-            names = [clean(str(each.test)) for each in trouble.tests[:_MAX_EXAMPLES]]
-            more = f" and {len(trouble.tests) - _MAX_EXAMPLES} more" if len(trouble.tests) > _MAX_EXAMPLES else ""
-            grid.add_row("", Text(", ".join(names) + more))
+            names = [*(clean(str(each.test)) for each in trouble.tests), *trouble.beside]
+            more = f" and {len(names) - _MAX_EXAMPLES} more" if len(names) > _MAX_EXAMPLES else ""
+            grid.add_row("", Text(", ".join(names[:_MAX_EXAMPLES]) + more))
     if rest := len(found[_MAX_TESTS:]):
         grid.add_row(str(rest), Text(f"more, named by: kdevops results {run.id} --json"))
     yield Padding(grid, (0, 0, 0, 2))
@@ -312,7 +320,7 @@ def _counted(reasons: Sequence[tuple[str, int]]) -> Padding:
     for reason, number in reasons[:_MAX_REASONS]:
         grid.add_row(str(number), Text(reason))
     if rest := reasons[_MAX_REASONS:]:
-        grid.add_row(str(sum(number for _, number in rest)), f"for {words.many(len(rest), 'other reason')}")
+        grid.add_row(str(sum(number for _, number in rest)), f"for {many(len(rest), 'other reason')}")
     return Padding(grid, (0, 0, 0, 2))
 
 
@@ -384,7 +392,7 @@ def _json_test(judged: Judged, arm: Arm | None) -> dict[str, JSON]:
                 "title": clean(each.report.title),
                 "gates": each.report.gates,
                 "known": each.known,
-                "said": label_of(judged, each),
+                "said": label_of(each, outcome.status),
             }
             for each in judged.complaints
         ],

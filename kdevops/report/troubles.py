@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from kdevops.report.alike import alike
-from kdevops.results.complaints import Complaint
+from kdevops.report.counting import many
+from kdevops.results.complaints import Complaint, Stray
 from kdevops.results.model import Outcome, Status
 from kdevops.results.text import clean
 from kdevops.results.verdict import Judged, RunVerdict
@@ -14,17 +15,19 @@ from kdevops.results.verdict import Judged, RunVerdict
 UNKNOWN, KNOWN, EXCUSED, OLD, NOTICE = "not known", "known", "under a known failure", "", "a notice"
 """What is said of a trouble, in the order in which it is told. OLD is of runs that were stored without more than a text."""
 _ORDER = (UNKNOWN, KNOWN, EXCUSED, OLD, NOTICE)
+_Seen = Judged | Stray
 _ENDS = frozenset({Status.CRASH, Status.HANG})
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """One trouble of the kernel: what is said of it, how often it was reported, and under which tests."""
+    """One trouble of the kernel: what is said of it, how often it was reported, and under which tests or else when."""
 
     name: str
     label: str
     times: int
     tests: tuple[Judged, ...]
+    beside: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.name}: {self.label}" if self.label else self.name
@@ -35,33 +38,48 @@ def troubles(verdict: RunVerdict) -> list[Trouble]:
 
     What explains a crash or a hang is told with its test, and not here.
     """
-    found: dict[str, list[tuple[str, Judged]]] = {label: [] for label in _ORDER}
+    found: dict[str, list[tuple[str, Judged | Stray]]] = {label: [] for label in _ORDER}
     for judged in verdict.tests:
         for complaint in judged.complaints:
-            label = label_of(judged, complaint)
+            label = label_of(complaint, judged.outcome.status)
             if label is not None:
                 found[label].append((complaint.signature, judged))
+    for stray in verdict.strays:
+        found[label_of(stray.complaint) or KNOWN].append((stray.complaint.signature, stray))
     return [
-        Trouble(name, label, len(under), tuple({each.test: each for each in under}.values()))
+        Trouble(
+            name,
+            label,
+            len(seen),
+            tuple({each.test: each for each in seen if isinstance(each, Judged)}.values()),
+            tuple(dict.fromkeys(_when(each) for each in seen if isinstance(each, Stray))),
+        )
         for label in _ORDER
-        for name, under in _grouped(label, found[label])
+        for name, seen in _grouped(label, found[label])
     ]
 
 
-def label_of(judged: Judged, complaint: Complaint) -> str | None:
-    """What is said of a report, None for one that explains how its test ended, or follows from that."""
+def label_of(complaint: Complaint, status: Status = Status.PASS) -> str | None:
+    """What is said of a report under a test that ended so; None for one that explains that end, or follows from it."""
     if complaint.gates:
         return UNKNOWN
     if not complaint.report.gates:
         return NOTICE if complaint.report.kind else OLD
     if complaint.known:
         return KNOWN
-    return None if judged.outcome.status in _ENDS else EXCUSED
+    return None if status in _ENDS else EXCUSED
 
 
 def under(found: Sequence[Trouble]) -> int:
     """How many tests these troubles were reported under."""
     return len({each.test for trouble in found for each in trouble.tests})
+
+
+def where(found: Sequence[Trouble], noun: str = "test") -> str:
+    """Where these troubles were reported: "under 3 tests and outside of tests"."""
+    tests = under(found)
+    parts = [f"under {many(tests, noun)}"] if tests else []
+    return " and ".join([*parts, *(["outside of tests"] if any(trouble.beside for trouble in found) else [])])
 
 
 def brief(outcome: Outcome) -> str:
@@ -76,18 +94,18 @@ def brief(outcome: Outcome) -> str:
 def lines(judged: Judged) -> Iterator[str]:
     """Each report of a test in a line, with what is said of it."""
     for complaint in judged.complaints:
-        label = label_of(judged, complaint)
+        label = label_of(complaint, judged.outcome.status)
         yield clean(complaint.report.title or complaint.signature) + (f" ({label})" if label else "")
 
 
-def _grouped(label: str, items: Sequence[tuple[str, Judged]]) -> list[tuple[str, list[Judged]]]:
+def _when(stray: Stray) -> str:
+    return clean(f"{stray.when} on {stray.guest}")
+
+
+def _grouped(label: str, items: Sequence[tuple[str, _Seen]]) -> list[tuple[str, list[_Seen]]]:
     if label == OLD:  # these have no signature, and so the numbers in their titles tell them apart
         return alike(items)
-    same: dict[str, list[Judged]] = {}
-    for name, judged in items:
-        same.setdefault(clean(name), []).append(judged)
-    return _frequent_first(same)
-
-
-def _frequent_first(groups: Mapping[str, list[Judged]]) -> list[tuple[str, list[Judged]]]:
-    return sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))
+    same: dict[str, list[_Seen]] = {}
+    for name, seen in items:
+        same.setdefault(clean(name), []).append(seen)
+    return sorted(same.items(), key=lambda group: (-len(group[1]), group[0]))

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from kdevops.errors import ExitCode
 from kdevops.report.alike import alike
-from kdevops.report.troubles import EXCUSED, KNOWN, OLD, UNKNOWN, troubles, under
+from kdevops.report.counting import many
+from kdevops.report.troubles import EXCUSED, KNOWN, OLD, UNKNOWN, troubles, under, where
 from kdevops.results.baseline import Entry
 from kdevops.results.model import Counts, RunState, Status, TestId
 from kdevops.results.store import Run
@@ -29,11 +30,6 @@ class Group:
 
     title: str
     tests: tuple[Judged, ...]
-
-
-def many(number: int, noun: str) -> str:
-    """ "1 test", "2 tests"."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def told(counts: Counts) -> str:
@@ -216,7 +212,7 @@ def _argument(judged: Judged) -> str:
 def _red(verdict: RunVerdict) -> str:
     """Why the run is red."""
     found = [each for each in troubles(verdict) if each.label == UNKNOWN]
-    reports = f"{many(len(found), 'kernel report')} under {many(under(found), 'test')}" if found else ""
+    reports = f"{many(len(found), 'kernel report')} {where(found)}" if found else ""
     names = _some([each.name for each in found])
     if knows(verdict):
         return f"Regression: {', '.join([*_gating(verdict), *([f'{reports}, not known: {names}'] if found else [])])}"
@@ -289,8 +285,7 @@ def _heard(verdict: RunVerdict) -> list[str]:
     parts = []
     for label, noun in ((KNOWN, "known kernel report"), (EXCUSED, "kernel report")):
         if found := [each for each in troubles(verdict) if each.label == label]:
-            where = "known failure" if label == EXCUSED else "test"
-            parts.append(f"{many(len(found), noun)} under {many(under(found), where)}")
+            parts.append(f"{many(len(found), noun)} {where(found, 'known failure' if label == EXCUSED else 'test')}")
     if old := [each for each in troubles(verdict) if each.label == OLD]:
         parts.append(f"the kernel complained under {many(under(old), 'test')}")
     return parts

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from statistics import median
+from typing import Any
 from urllib.parse import quote, unquote
 
 from kdevops.errors import InfrastructureError, UserError
@@ -192,7 +193,12 @@ def format_table(table: Table) -> str:
 
 
 def accept(
-    baseline: Baseline, outcomes: Mapping[TestId, Outcome], *, mode: Mode = Mode.MERGE, gone: Collection[TestId] = ()
+    baseline: Baseline,
+    outcomes: Mapping[TestId, Outcome],
+    *,
+    mode: Mode = Mode.MERGE,
+    gone: Collection[TestId] = (),
+    strays: Iterable[Mapping[str, Any]] = (),
 ) -> Baseline:
     """The baseline that takes these outcomes for what is to be expected; `save` writes it.
 
@@ -200,7 +206,7 @@ def accept(
     together, in its line. Where the table comes from an older series, the new one begins with a copy of it, in which the
     tests that ran start counting afresh: what an older kernel did is knowledge to begin with, not evidence about this one.
     Of those that did not, `gone` are left out: tests that this kernel does not have. What the kernel reported of its own
-    trouble is known from then on, under any test.
+    trouble is known from then on, under any test; `strays` are reports of the run's record that no test is to blame for.
     """
     tables = dict(baseline.tables)
     ran: dict[TestId, list[Outcome]] = {}
@@ -216,7 +222,7 @@ def accept(
             table = replace(table, entries={n: e for n, e in table.entries.items() if TestId(*key, n) not in gone})
         entry = _updated(before.entries.get(test.name), repeats, afresh=afresh)
         tables[key] = Table(baseline.series, {**table.entries, test.name: entry}, table.header)
-    known = baseline.reports.with_signatures(baseline.series, signatures(outcomes.values()))
+    known = baseline.reports.with_signatures(baseline.series, signatures(outcomes.values(), strays))
     return Baseline(baseline.series, tables, reports=known)
 
 

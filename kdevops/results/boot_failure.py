@@ -7,7 +7,8 @@ from typing import Any
 
 from kdevops.results.store import JSON, Run
 
-_KEY = "boot_failure"
+BOOT_FAILURE = "boot_failure"
+"""In the record of a run whose kernel did not boot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +28,9 @@ class BootFailure:
     @classmethod
     def of(cls, run: Run) -> BootFailure | None:
         """What the record of a run says of it, None where its kernel booted or it is not known why not."""
-        said: dict[str, Any] | None = run.record.get(_KEY)
+        said: dict[str, Any] | None = run.record.get(BOOT_FAILURE)
         return cls(**said) if said else None
 
     def as_record(self) -> dict[str, JSON]:
         """The part of a run's record that `of` reads."""
-        return {_KEY: asdict(self)}
+        return {BOOT_FAILURE: asdict(self)}

@@ -9,8 +9,9 @@ test gates already; and what is under a test that an expunge list knows to go wr
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from kdevops.results.model import KernelReport, Outcome, Status
 from kdevops.results.rows import signature_of
@@ -18,6 +19,8 @@ from kdevops.results.text import clean
 
 FLOOD = "more kernel reports than are kept, the first"
 """How the signature begins of what was cut where every report that was kept gates: what is not kept may be anything."""
+STRAY_REPORTS = "stray_reports"
+"""In the record of a run: the kernel's reports that no test is to blame for, made at boot or between two tests."""
 _ENDS = frozenset({Status.CRASH, Status.HANG})
 _STALL = re.compile(r"\b(?:lockup|stall|hung task|csd lock|need resched)\b")
 """Kinds of reports that are of a hang and not of what else went wrong."""
@@ -35,6 +38,35 @@ class Complaint:
     def signature(self) -> str:
         """What names the trouble across runs."""
         return signature_of(self.report)
+
+
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """A report that no test is to blame for: what it is, of which guest, and when it was made ("at boot")."""
+
+    complaint: Complaint
+    guest: str
+    when: str
+
+
+def strays(record: Iterable[Mapping[str, Any]], known: Collection[str]) -> tuple[Stray, ...]:
+    """Those of a run's record. They gate as any other: what a test left behind may be said after its end."""
+    return tuple(
+        Stray(
+            Complaint(
+                report, known=signature_of(report) in known, gates=report.gates and signature_of(report) not in known
+            ),
+            str(each["guest"]),
+            str(each["when"]),
+        )
+        for each in record
+        for report in [stray_report(each)]
+    )
+
+
+def stray_report(said: Mapping[str, Any]) -> KernelReport:
+    """A report as a run's record has it."""
+    return KernelReport(said["kind"], said["signature"], said["title"], bool(said["gates"]), said["text"])
 
 
 def complaints(outcome: Outcome, known: Collection[str], *, excused: bool = False) -> tuple[Complaint, ...]:
@@ -62,9 +94,10 @@ def reports_of(outcome: Outcome) -> tuple[KernelReport, ...]:
     return outcome.reports
 
 
-def signatures(outcomes: Iterable[Outcome]) -> frozenset[str]:
-    """Those of the kernel's own trouble: what a baseline learns."""
-    return frozenset(_signatures(outcomes))
+def signatures(outcomes: Iterable[Outcome], strays: Iterable[Mapping[str, Any]] = ()) -> frozenset[str]:
+    """Those of the kernel's own trouble: what a baseline learns. `strays` are those of the run's record."""
+    beside = (stray_report(each) for each in strays)
+    return frozenset([*_signatures(outcomes), *(signature_of(report) for report in beside if report.gates)])
 
 
 def _signatures(outcomes: Iterable[Outcome]) -> Iterator[str]:

@@ -42,11 +42,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from kdevops.errors import ExitCode, InfrastructureError
 from kdevops.results.baseline import Baseline, Entry
 from kdevops.results.boot_failure import BootFailure
-from kdevops.results.complaints import Complaint, complaints, signatures
+from kdevops.results.complaints import Complaint, Stray, complaints, signatures, strays
 from kdevops.results.model import Counts, Outcome, RunState, Status, TestId
 from kdevops.results.store import Run
 
@@ -92,7 +93,7 @@ class Judged:
 class Arm:
     """The baseline arm of an A/B run: the run of the kernel to compare with, and how its tests ended.
 
-    `elsewhere` are signatures of what the kernel reported under other tests of that run.
+    `elsewhere` are signatures of what the kernel reported under other tests of that run, and beside all.
     """
 
     run: Run
@@ -116,7 +117,7 @@ class RunVerdict:
 
     `ignored` are directories of the baseline that are of no series. `ever_ran` are the tests that the baseline saw run, or
     has, of the suites and profiles of the run; `absent` those of them that were not planned, each with what explains that, ""
-    where nothing does.
+    where nothing does. `strays` are kernel reports that no test is to blame for.
     """
 
     tests: tuple[Judged, ...]
@@ -127,6 +128,7 @@ class RunVerdict:
     ever_ran: frozenset[TestId] = frozenset()
     absent: Mapping[TestId, str] = field(default_factory=dict)
     boot_failure: BootFailure | None = None
+    strays: tuple[Stray, ...] = ()
 
     @property
     def counts(self) -> Counts:
@@ -151,7 +153,9 @@ class RunVerdict:
     @property
     def troubles(self) -> frozenset[str]:
         """Signatures of what the kernel reported of its own trouble and nobody knows."""
-        return frozenset(each.signature for test in self.tests for each in test.complaints if each.gates)
+        under_tests = (each for test in self.tests for each in test.complaints)
+        found = (*under_tests, *(each.complaint for each in self.strays))
+        return frozenset(each.signature for each in found if each.gates)
 
     @property
     def exit_code(self) -> ExitCode:
@@ -223,14 +227,16 @@ def judge_run(
     had: Collection[TestId] = (),
     explain: Callable[[TestId], str] = lambda _: "",
     boot_failure: BootFailure | None = None,
+    strays_said: Iterable[Mapping[str, Any]] = (),
 ) -> RunVerdict:
     """Judge every planned test; one without an outcome yet is missing.
 
     `left_out` are tests that were not run because they are known to fail; their status is skip. `arm` is the run on
     the baseline kernel beside this one. `asked` are suites and profiles that were asked for, over those that are
     planned; `had` are tests that only the baseline kernel has. `explain` tells why a test that the baseline saw run, or
-    has, was not planned, "" where nothing says so. `boot_failure` says that the kernel did not boot. Raises
-    InfrastructureError when the numbers do not add up: an outcome that nobody planned, a test planned twice.
+    has, was not planned, "" where nothing says so. `boot_failure` says that the kernel did not boot;
+    `strays_said` are the reports of the run's record that no test is to blame for. Raises InfrastructureError when the
+    numbers do not add up: an outcome that nobody planned, a test planned twice.
     """
     now = _by_test({test: outcomes[test].status if test in outcomes else Status.MISSING for test in planned})
     beside = _by_test({test: outcome.status for test, outcome in arm.outcomes.items()}) if arm else {}
@@ -254,7 +260,17 @@ def judge_run(
     ever_ran = baseline.ever_ran({*tables, *asked}) | (beside.keys() & now.keys()) | frozenset(had)
     absent = {test: explain(test) for test in ever_ran - {test.plain for test in planned}}
     _check_sum(planned, outcomes, (each.outcome.status for each in tests))
-    return RunVerdict(tests, baseline.series, compared, arm, baseline.ignored, ever_ran, absent, boot_failure)
+    return RunVerdict(
+        tests,
+        baseline.series,
+        compared,
+        arm,
+        baseline.ignored,
+        ever_ran,
+        absent,
+        boot_failure,
+        strays(strays_said, known),
+    )
 
 
 def _answer(arm: Counts, now: Counts) -> Counts:

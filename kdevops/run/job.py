@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from kdevops.paths import write_atomic
 from kdevops.providers.base import Provider
+from kdevops.results.complaints import STRAY_REPORTS
 from kdevops.results.events import Note, RunEvent, TestEnded, TestStarted
 from kdevops.results.model import Outcome, TestId
 from kdevops.results.store import Store
@@ -27,8 +28,6 @@ GRACE = 10.0
 """Accelerated seconds past a test's deadline in which the guest must say that it stopped the test."""
 COMMAND = 30.0
 """Accelerated seconds for a short command in a guest."""
-STRAY_REPORTS = "stray_reports"
-"""In the record of a run: the kernel's reports that no test is to blame for, made at boot or between two tests."""
 MAX_STRAY = 64
 
 

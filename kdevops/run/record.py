@@ -10,6 +10,8 @@ import kdevops
 from kdevops.errors import BootError, InfrastructureError, UserError
 from kdevops.lab.load import LoadedLab
 from kdevops.lab.model import Lab
+from kdevops.results.boot_failure import BOOT_FAILURE
+from kdevops.results.complaints import STRAY_REPORTS
 from kdevops.results.store import JSON, Run
 from kdevops.run.build import Built
 from kdevops.run.known import known_record
@@ -62,6 +64,11 @@ def trouble_of(run: Run) -> InfrastructureError | None:
     return BootError(
         said["message"], console=said["console"], hint=hint, log=Path(said["log"]) if said["log"] else None
     )
+
+
+def as_asked(run: Run) -> dict[str, JSON]:
+    """The record of a run without what happened in it, for another run of the same."""
+    return {name: value for name, value in run.record.items() if name not in {STRAY_REPORTS, BOOT_FAILURE}}
 
 
 def check_same(run: Run, built: Built) -> None:

@@ -28,7 +28,8 @@ def with_reports(outcome: Outcome, lines: Sequence[str]) -> tuple[Outcome, str]:
     if blamed.fatal and outcome.status in _ENDED_BY_ITSELF:
         outcome = replace(outcome, status=Status.CRASH, reason=blamed.title)
     kept = tuple(map(as_stored, found[:MAX_KEPT]))
-    outcome = replace(outcome, oops=outcome.oops or blamed.text, reports=kept, reports_cut=len(found) - len(kept))
+    left_out = found.left_out + len(found) - len(kept)
+    outcome = replace(outcome, oops=outcome.oops or blamed.text, reports=kept, reports_cut=left_out)
     return outcome, spoiled_by(found)
 
 

@@ -14,7 +14,7 @@ from kdevops.progress import Progress
 from kdevops.providers.base import Provider
 from kdevops.results import baseline
 from kdevops.results.boot_failure import BootFailure
-from kdevops.results.complaints import signatures
+from kdevops.results.complaints import STRAY_REPORTS, signatures
 from kdevops.results.events import GuestChanged, Note, RunEvent
 from kdevops.results.model import Outcome, TestId
 from kdevops.results.store import JSON, PlannedRow, Run, Store
@@ -32,6 +32,7 @@ from kdevops.run.narrow import among, gone_wrong, narrowed, told
 from kdevops.run.places import Places
 from kdevops.run.plan import as_planned, plan, planned_of
 from kdevops.run.record import (
+    as_asked,
     check_same,
     compared_with,
     facts,
@@ -171,7 +172,7 @@ async def rerun(run_id: int, places: Places, watcher: Watcher, *, keep: bool = F
             built = await build(lab, places, watcher.handle)
             check_same(run, built)
             provider = await provider_for(lab, places, built, watcher.handle, watcher.confirm)
-            record = {**run.record, **facts(lab, built), "rerun_of": run_id}
+            record = {**as_asked(run), **facts(lab, built), "rerun_of": run_id}
             before = {row.id for row in store.plan(run_id)}
             rows = plan(built, store, lab, Path(run.record["baseline"]), provider.factor)
             new = store.create_run(lab.name, [row for row in rows if row.id in before], record)
@@ -195,6 +196,7 @@ def judge(store: Store, run: Run) -> RunVerdict:
         had=only_beside(run),
         explain=explaining(run, planned, known),
         boot_failure=BootFailure.of(run),
+        strays_said=run.record.get(STRAY_REPORTS, ()),
     )
 
 
@@ -216,7 +218,8 @@ def _arm(store: Store, run: Run, planned: Collection[TestId]) -> Arm | None:
         return None
     tests, outcomes = frozenset(planned), store.outcomes(beside)
     of_both = {test: outcome for test, outcome in outcomes.items() if test in tests}
-    return Arm(store.run(beside), of_both, signatures(outcomes.values()))
+    run_beside = store.run(beside)
+    return Arm(run_beside, of_both, signatures(outcomes.values(), run_beside.record.get(STRAY_REPORTS, ())))
 
 
 async def carry_out(

@@ -110,7 +110,7 @@ What went wrong:
     1  fail: output mismatch
        xfs_crc generic/388 (was 9 pass, 3 fail)
 
-The kernel complained while 2 tests ran:
+The kernel complained under 2 tests:
     2  WARNING: CPU: … PID: … at fs/xfs/xfs_a.c:12
        xfs_crc generic/002, xfs_crc generic/003
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import xml.etree.ElementTree as ET
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from hypothesis import given
@@ -114,9 +114,9 @@ def test_json_tells_reports_and_what_is_absent() -> None:
     data = json.loads(json.dumps(summary_json(RUN, verdict(WARNING.signature))))
     assert (data["exit_code"], data["ran"], data["ever_ran"]) == (1, 3, 7)
     assert data["reports"] == [
-        {"signature": "KASAN: slab-out-of-bounds in foo", "said": "not known", "times": 3, "tests": 2},
-        {"signature": "WARNING in bar", "said": "known", "times": 1, "tests": 1},
-        {"signature": "EXT4-fs error", "said": "a notice", "times": 1, "tests": 1},
+        {"signature": "KASAN: slab-out-of-bounds in foo", "said": "not known", "times": 3, "tests": 2, "beside": []},
+        {"signature": "WARNING in bar", "said": "known", "times": 1, "tests": 1, "beside": []},
+        {"signature": "EXT4-fs error", "said": "a notice", "times": 1, "tests": 1, "beside": []},
     ]
     tests = {each["name"]: each for each in data["tests"]}
     assert tests["zram:zram.sh"]["reports"] == [
@@ -142,7 +142,7 @@ def test_json_tells_reports_and_what_is_absent() -> None:
 def test_the_mail_tells_them() -> None:
     text = mail(RUN_HERE, verdict(WARNING.signature))
     assert (
-        "\nThe kernel complained while 3 tests ran:\n"
+        "\nThe kernel complained under 3 tests:\n"
         "    3  KASAN: slab-out-of-bounds in foo: not known\n"
         "       size:get_size, sync:sync_test (was 3 fail)\n"
         "    1  WARNING in bar: known\n"
@@ -214,6 +214,31 @@ def test_one_test_is_told_with_all_its_reports(tmp_path: Path) -> None:
     assert line == f"{test}: pass after 1.0 s, kernel: {KASAN.title}"
     facts = json.loads(json.dumps(single.facts(test, outcome, tmp_path)))
     assert [each["signature"] for each in facts["reports"]] == [KASAN.signature, NOTICE.signature]
+
+
+STRAY = {**asdict(KASAN), "guest": "demo-1", "when": "at boot"}
+
+
+def test_what_no_test_is_to_blame_for_is_told_with_when_and_where_it_was_said() -> None:
+    test = tid("size:get_size")
+    baseline = Baseline("6.6", {("selftests", "default"): Table("6.6", {test.name: Entry(Counts({S.PASS: 1}))})})
+    judged = judge_run([test], {test: Outcome(S.PASS)}, baseline, strays_said=[STRAY])
+    assert headline(RUN, judged) == (
+        "Regression: 1 kernel report outside of tests, not known: KASAN: slab-out-of-bounds in foo; 1 of 1 test ran"
+    )
+    text = summary_text(RUN, judged)
+    assert (
+        "\nThe kernel complained\n    1  KASAN: slab-out-of-bounds in foo: not known\n       at boot on demo-1\n"
+        in text
+    )
+    assert "  accept  kdevops baseline accept 12\n" in text
+    told = mail(RUN_HERE, judged)
+    assert "\nThe kernel complained outside of tests:\n    1  KASAN: slab-out-of-bounds in foo: not known\n" in told
+    assert summary_json(RUN, judged)["reports"] == [
+        {"signature": KASAN.signature, "said": "not known", "times": 1, "tests": 0, "beside": ["at boot on demo-1"]}
+    ]
+    both = judge_run([test], {test: Outcome(S.PASS, reports=(KASAN,))}, baseline, strays_said=[STRAY])
+    assert headline(RUN, both).startswith("Regression: 1 kernel report under 1 test and outside of tests, not known: ")
 
 
 hostile = st.text(max_size=60)

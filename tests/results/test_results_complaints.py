@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -151,6 +153,22 @@ def test_what_is_accepted_gates_no_more_and_nothing_that_gates_is_hidden(
     assert any(each.gates for each in told) == any(each.gates for each in reports)
     learnt = accept(Baseline("6.1"), {tid("x"): outcome}).reports.notes
     assert not any(each.gates for each in complaints(outcome, learnt))
+
+
+def test_what_no_test_is_to_blame_for_counts_as_any_other() -> None:
+    def said(report: KernelReport) -> dict[str, object]:
+        return {**asdict(report), "guest": "demo-1", "when": "at boot"}
+
+    ok, strange = Outcome(S.PASS), [said(KASAN), said(NOTICE)]
+    red = judged(ok, strays_said=strange)
+    assert (red.exit_code, red.troubles) == (ExitCode.REGRESSION, {KASAN.signature})
+    assert [(each.guest, each.when) for each in red.strays] == [("demo-1", "at boot")] * 2
+    assert judged(ok, known=(KASAN.signature,), strays_said=strange).exit_code is ExitCode.OK
+    assert judged(ok, strays_said=[said(NOTICE)]).exit_code is ExitCode.OK
+    learnt = accept(Baseline("6.1"), {tid("x"): ok}, strays=strange)
+    assert learnt.reports.notes.keys() == {KASAN.signature}
+    arm = Arm(ARM, {tid("x"): ok}, elsewhere=frozenset({KASAN.signature}))
+    assert judged(ok, arm=arm, strays_said=strange).exit_code is ExitCode.OK
 
 
 def test_a_signature_is_judged_as_it_is_stored() -> None:

@@ -16,6 +16,7 @@ from kdevops.lab.model import Lab
 from kdevops.report.words import headline
 from kdevops.results import accepted, baseline
 from kdevops.results.baseline import Baseline, Entry, Table
+from kdevops.results.boot_failure import BootFailure
 from kdevops.results.model import Counts, Outcome, RunState, Status, TestId
 from kdevops.results.store import PlannedRow, Run, Store
 from kdevops.run import session
@@ -104,6 +105,30 @@ def test_what_an_older_series_ran_is_told_and_not_taken_over(bench: Bench) -> No
     baseline.save(directory, baseline.accept(known, outcomes, gone=gone))
     assert bench.start(single("one", "two")).verdict.exit_code is ExitCode.OK
     assert bench.start(single("one")).verdict.exit_code is ExitCode.INCOMPLETE
+
+
+KASAN = {"kind": "kasan", "signature": "KASAN: x in y", "title": "BUG: KASAN: x in y", "gates": True, "text": "x"}
+STRAY = {**KASAN, "guest": "ab-1", "when": "at boot"}
+
+
+def test_a_run_that_is_done_again_begins_without_what_happened_in_the_first(bench: Bench) -> None:
+    first = bench.start(single())
+    with Store(bench.places.state) as store:
+        happened = {"stray_reports": [STRAY], **BootFailure("x", "g", "c").as_record()}
+        store.update_record(first.run.id, happened)
+        assert session.judge(store, store.run(first.run.id)).exit_code is ExitCode.REGRESSION
+    again = bench.rerun(first.run.id)
+    assert again.verdict.exit_code is ExitCode.OK
+    assert happened.keys().isdisjoint(again.run.record)
+
+
+def test_what_the_baseline_kernel_says_at_boot_too_is_known(bench: Bench) -> None:
+    ended = bench.start(lab({"always": "true"}))
+    with Store(bench.places.state) as store:
+        store.update_record(ended.run.id, {"stray_reports": [STRAY]})
+        assert session.judge(store, store.run(ended.run.id)).troubles == {KASAN["signature"]}
+        store.update_record(1, {"stray_reports": [STRAY]})
+        assert session.judge(store, store.run(ended.run.id)).exit_code is ExitCode.OK
 
 
 def test_a_test_that_only_the_baseline_kernel_has_is_lost(bench: Bench) -> None:

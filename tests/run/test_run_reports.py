@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from chunk_suite import ToySuite
 from local_guest import ShellSuite
 from toy_run import PANIC, ToyRun
 
+from kdevops.results.complaints import complaints, signatures
 from kdevops.results.model import Outcome, Status
 from kdevops.run.reports import with_reports
 
@@ -121,3 +123,11 @@ def test_a_kernel_that_died_makes_a_crash_of_whatever_the_test_said() -> None:
     assert spoiled
     hung, _ = with_reports(Outcome(Status.HANG, reason="not done"), [PANIC])
     assert (hung.status, hung.reason) == (Status.HANG, "not done")
+
+
+def test_reports_that_were_too_many_to_keep_are_counted_and_not_taken_for_known() -> None:
+    lines = [f"[ {n:>4}.000000] WARNING: CPU: 0 PID: {n} at fs/inode.c:{n} foo{n}+0x1/0x2" for n in range(100, 200)]
+    outcome, _ = with_reports(Outcome(Status.PASS), lines)
+    assert len(outcome.reports) + outcome.reports_cut == len(lines)
+    known = signatures([replace(outcome, reports_cut=0)])
+    assert any(each.gates for each in complaints(outcome, known))
