@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from kdevops.guest import printk
 from kdevops.triage import chain
 from kdevops.triage.patterns import Pattern, Severity, find
-from kdevops.triage.report import MAX_LINES, MAX_TITLE, Report, seconds
+from kdevops.triage.report import MAX_LINES, MAX_TITLE, MAX_WIDTH, Report, seconds
 from kdevops.triage.signature import signature
 
 __all__ = ["MAX_LINES", "MAX_REPORTS", "MAX_TITLE", "ConsoleWatch", "Oops", "Reports", "find_oops", "find_reports"]
@@ -115,6 +115,8 @@ class ConsoleWatch:
                 self._restart()
             elif self._before and _NEXT_TEST.match(text):
                 self._before = None
+            if not stamped and self._last.stamped and len(columns := printk.begins(text, MAX_WIDTH)) > 1:
+                text, stamped = text[columns[1] :], True
             self._last.add(text, seconds(time), stamped)
         return False
 

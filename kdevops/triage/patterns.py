@@ -20,7 +20,8 @@ _REACH = 512
 """Characters of a line in which a report may begin: behind a stray time stamp or a prompt, but not anywhere."""
 _ROWS = tuple(pattern for pattern in PATTERNS if not pattern.needle)
 _NEEDLES = tuple((pattern.needle, re.compile(pattern.regex), pattern) for pattern in PATTERNS if pattern.needle)
-# Most lines are no report. An alternation without groups rejects them at their first character; the other one tells the row.
+# Most lines do not begin a report. An alternation without groups rejects them at their first character; the other one tells
+# the row.
 _ANY = re.compile("|".join(row.regex for row in _ROWS))
 _WHICH = re.compile("|".join(f"({row.regex})" for row in _ROWS))
 

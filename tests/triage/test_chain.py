@@ -218,11 +218,12 @@ def test_a_quiet_kernel_ends_a_report() -> None:
 def test_what_programs_print_among_its_lines_is_not_part_of_a_report() -> None:
     lines = console(KASAN, *trace(3))
     lines.insert(2, "ok 1 a program says")
+    lines[3] = f"its prompt: {lines[3]}"
     (report,) = find_reports(lines)
     assert report.text.split("\n") == [KASAN, *trace(3)]
 
 
-def test_a_program_that_shows_the_log_reports_nothing_anew() -> None:
+def test_a_program_that_shows_the_log_does_not_report_again() -> None:
     said = console(KASAN, *trace(3), WARN, *trace(2), END)
     assert [report.title for report in find_reports([*said, *said])] == [KASAN, WARN]
 

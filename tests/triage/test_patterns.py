@@ -41,7 +41,7 @@ def test_reports_are_recognised_behind_whatever_the_kernel_puts_before_them(pref
 
 
 @pytest.mark.parametrize("prefix", PREFIXES)
-def test_what_only_looks_like_a_report_is_none(prefix: str) -> None:
+def test_what_only_looks_like_a_report_is_not_taken_for_one(prefix: str) -> None:
     assert [line for line in HARMLESS if find_reports([prefix + line])] == []
 
 
@@ -79,7 +79,7 @@ def test_a_program_that_says_the_words_behind_its_name_is_not_the_kernel(name: s
 
 
 @given(st.sampled_from([line for line, _, _ in REPORTS]), st.from_regex(r"[A-Za-z_]{1,8}", fullmatch=True))
-def test_words_that_end_in_a_report_are_none(line: str, start: str) -> None:
+def test_words_that_end_in_a_report_do_not_begin_one(line: str, start: str) -> None:
     found = find(start + line)
     assert found is None or found[0].needle or found[1] == 0
 

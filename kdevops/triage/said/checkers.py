@@ -88,6 +88,13 @@ STRUCTURES = (
     _violation("vfs", regex=r"VFS: Busy inodes after unmount of ", source="fs/super.c", alone=True, preface=True),
     _violation("vfs", regex=r"VFS: Close: file count is (?:0|zero)\b", source="fs/open.c", alone=True, preface=True),
     _warning("memory leak", regex=r"BUG: memory leak$", source="tools that read mm/kmemleak.c's file", preface=True),
+    _violation(
+        "bug",
+        regex=r"BUG: (?:sleeping function called from |scheduling (?:while|in) |using \S+ in preemptible |Bad (?:page|rss)"
+        r"|(?:spinlock|rwlock) |workqueue leaked |Dentry |non-zero pgtables|key \S+ has not been |assuming )",
+        source="kernel/sched/core.c, mm/memory.c, kernel/locking/spinlock_debug.c, kernel/workqueue.c, fs/dcache.c",
+    ),
+    # Whatever else.
     _violation("bug", regex=r"(?:NEIGH: )?BUG[:,] \S", source="mm, kernel, fs", loose=True),
     _warning("bug", regex=r"BUG at \w{1,60}:\d+", source="lib/test_xarray.c, lib/test_maple_tree.c"),
     _warning("memory leak", regex=r"kmemleak: \d+ new suspected memory leaks", source="mm/kmemleak.c", alone=True),
