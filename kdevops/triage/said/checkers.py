@@ -30,7 +30,7 @@ SANITIZERS = (
 
 LOCKDEP = (
     _lockdep(
-        regex=r"(?:WARNING: |\[ (?:BUG|INFO): )"
+        regex=r"(?:WARNING: |INFO: |\[ (?:BUG|INFO): )"
         r"(?:possible (?:circular|recursive|irq lock inversion|deadlock)|inconsistent lock state|bad unlock balance"
         r"|bad contention|held lock freed|lock held when|[Nn]ested lock was not taken|chain_key|Invalid wait context"
         r"|\S.{0,40} still has locks held|\S.{0,40}-safe -> .{1,40}-unsafe lock order)",
@@ -79,6 +79,7 @@ STRUCTURES = (
         regex=r"BUG .{1,60} \((?:Not tainted|Tainted: [^)]{1,120})\): (?!kasan: )",
         source="mm/slub.c",
     ),
+    _violation("slab", regex=r"Slab corruption \(|slab error in \w{1,40}\(\): ", source="mm/slab.c, up to 6.7"),
     _warning(
         "slab",
         regex=r"kmem_cache_destroy .{1,60}: Slab cache still has objects",
@@ -100,7 +101,12 @@ STRUCTURES = (
     _warning("memory leak", regex=r"kmemleak: \d+ new suspected memory leaks", source="mm/kmemleak.c", alone=True),
     _warning("memory leak", regex=r"unreferenced object 0x[\da-f]+ \(size \d+\):", source="mm/kmemleak.c"),
     _warning("ref_tracker", regex=r"ref_tracker: .{1,80} has \d+/\d+ users at", source="lib/ref_tracker.c"),
-    _warning("ref_tracker", regex=r"ref_tracker: reference already released", source="lib/ref_tracker.c", preface=True),
+    _warning(
+        "ref_tracker",
+        regex=r"(?:ref_tracker: )?(?:reference already released|leaked reference)\.",
+        source="lib/ref_tracker.c",
+        preface=True,
+    ),
     _warning("dma api", regex=r"DMA-API: \S{1,60} \S{1,60}: \S", source="kernel/dma/debug.c", preface=True),
     _violation(
         "page corruption", regex=r"pagealloc: (?:memory corruption|single bit error)", source="mm/page_poison.c"
@@ -110,7 +116,13 @@ STRUCTURES = (
     ),
     _violation("bug", regex=r"bad: scheduling from the idle thread!", source="kernel/sched/idle.c"),
     _violation("bug", regex=r"Thread overran stack, or stack corrupted", source="kernel/sched/core.c", preface=True),
-    _warning("kobject", regex=r"kobject:? .{1,160}something is seriously wrong", source="lib/kobject.c", preface=True),
+    _warning(
+        "kobject",
+        regex=r"kobject:? .{1,160}something is seriously wrong|(?:kobject: )?kobject_add_internal failed for ",
+        source="lib/kobject.c",
+        preface=True,
+    ),
+    _warning("msr", regex=r"unchecked MSR access error: ", source="arch/x86/mm/extable.c"),
     _warning("sysfs", regex=r"sysfs: cannot create duplicate filename ", source="fs/sysfs/dir.c"),
     _warning("page pool", regex=r"page_pool_release_retry\(\) stalled", source="net/core/page_pool.c", alone=True),
     _warning("hw csum", regex=r".{1,60}: hw csum failure", source="net/core/dev.c", needle=": hw csum failure"),
@@ -120,6 +132,7 @@ STRUCTURES = (
         source="drivers/iommu/{intel/dmar.c,amd/iommu.c}",
         alone=True,
     ),
+    _warning("irq", regex=r"Disabling IRQ #\d", source="kernel/irq/spurious.c", disarms=True, continues=True),
     _warning("irq", regex=r"irq event \d+: bogus return value ", source="kernel/irq/spurious.c"),
     # The interrupt is switched off with it, and the device with that.
     _warning("irq", regex=r"irq \d+: nobody cared\b", source="kernel/irq/spurious.c", disarms=True),

@@ -78,6 +78,14 @@ FATAL = (
     _fatal("oops", regex=r"Unexpected kernel \S{1,20} exception at EL1", source="arch/arm64/kernel", preface=True),
     _fatal("oops", regex=r"(?:Data|Instruction) bus error, epc == ", source="arch/mips/kernel/traps.c", preface=True),
     _fatal("oops", regex=r"Machine check in kernel mode\.", source="arch/powerpc/kernel/traps.c", preface=True),
+    _fatal("oops", regex=r"Bad kernel stack pointer [\da-f]", source="arch/powerpc/kernel/traps.c", preface=True),
+    Pattern(
+        "oops",
+        Severity.VIOLATION,
+        r"[kK]ernel (?:tried to execute|attempted to \w{1,10}) .{1,60} - exploit attempt\?",
+        source="arch/{x86,powerpc}/mm/fault.c",
+        preface=True,
+    ),
     _fatal("oops", regex=r"Kernel Fault: Code=\d", source="arch/parisc/kernel/traps.c"),
     _fatal("oops", regex=r"Fixing recursive fault but reboot is needed!", source="kernel/exit.c"),
     _fatal("bug", regex=r"(?:skbuff: )?skb_(?:over|under)_panic: ", source="net/core/skbuff.c", preface=True),
@@ -109,6 +117,7 @@ FATAL = (
         regex=r"[A-Za-z][^\[\]]{1,100}\S\[#\d{1,5}\]:$",
         source="arch/{mips,loongarch,hexagon}/kernel/traps.c",
         needle="[#",
+        loose=True,
     ),
     _fatal(
         "oops",

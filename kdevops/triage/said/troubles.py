@@ -75,5 +75,11 @@ WARNINGS = (
         source="fs/btrfs/messages.h",
         preface=True,
     ),
-    _warning("watchdog", regex=r"NETDEV WATCHDOG: ", source="net/sched/sch_generic.c", preface=True),
+    _warning(
+        "watchdog",
+        regex=r"(?:\S.{0,60}: )?NETDEV WATCHDOG: ",
+        source="net/sched/sch_generic.c",
+        needle="NETDEV WATCHDOG: ",
+        preface=True,
+    ),
 )
