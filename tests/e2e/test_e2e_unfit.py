@@ -9,13 +9,13 @@ from conftest import Kdevops
 
 WriteLab = Callable[..., Path]
 ONLY = ("--only", "commands/*", "--set", "guests.count=1", "--json")
+_FILL = (
+    "room=$(df -B1M --output=avail /var/tmp | tail -n 1); fallocate -l $((room - 16))M /var/tmp/most;"
+    " cat /dev/zero >/var/tmp/rest; true"
+)
 _LEAVES = {
     "a mount": ("mount -t tmpfs none /mnt", "/mnt is left mounted"),
-    "no room": (
-        "room=$(df -B1M --output=avail /var/tmp | tail -n 1); fallocate -l $((room - 16))M /var/tmp/most;"
-        " cat /dev/zero >/var/tmp/rest; true",
-        "nothing can be written to /var/tmp",
-    ),
+    "no room": (_FILL, "nothing can be written to /var/tmp"),
     "no null": ("rm /dev/null", "/dev/null is gone"),
     "no proc": ("umount -l /proc", "/proc is gone"),
     "no shell": ("rm /bin/sh", "/bin/sh is gone"),
