@@ -169,6 +169,8 @@ def test_nested_suites_of_one_configuration(tmp_path: Path) -> None:
     (section,) = found(tmp_path, result_xml=suite(*inner, properties=prop("SECTION", "xfs_crc")))
     assert (section.profile, section.kernel) == ("xfs_crc", "6.1.99")
     assert statuses(section) == {"generic/001": PASS, "xfs/001": FAIL}
+    unfinished = suite(*inner).replace('time="61"', 'time=""')
+    assert only(tmp_path, result_xml=unfinished) == {"generic/001": PASS, "xfs/001": FAIL, UNNAMED: MISSING}
     short = suite(*inner, totals='tests="3"')
     assert only(tmp_path, result_xml=short)[UNNAMED] is MISSING
 
@@ -242,6 +244,22 @@ def test_what_another_run_knows_is_not_of_this_one(tmp_path: Path, kernel: str, 
         "generic/004": MISSING,
     }
     assert any("check.log tells of another run" in note for note in section.notes)
+
+
+@pytest.mark.parametrize(
+    ("date", "own"),
+    [
+        ("2024-06-04T10:00:00", True),
+        ("2024-06-04", True),
+        ("Tue Jun  4 10:00:00 UTC 2024", True),
+        ("2024-06-05", False),
+        ("Tue Jun  4 11:30:00 UTC 2024", False),
+    ],
+)
+def test_a_date_among_the_properties(tmp_path: Path, date: str, own: bool) -> None:
+    log = paragraph("6.1.99", "Tue Jun  4 10:00:30 UTC 2024", "generic/002")
+    result = only(tmp_path, results_xml=suite(case("generic/001"), properties=prop("DATE", date)), check_log=log)
+    assert result == {"generic/001": PASS} | ({"generic/002": PASS} if own else {})
 
 
 def test_seconds_of_another_run_add_no_test_to_a_whole_report(tmp_path: Path) -> None:

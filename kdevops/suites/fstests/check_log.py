@@ -23,6 +23,7 @@ from pathlib import Path
 
 from kdevops.results.model import Status
 from kdevops.results.text import clean
+from kdevops.suites.fstests.moments import moment
 from kdevops.suites.fstests.xunit_cases import TEST_NAME
 
 _MAX_TEXT = 16 << 20
@@ -30,11 +31,6 @@ _MAX_PARAGRAPHS = 10_000
 _LISTS = ("Ran", "Not run", "Failures")
 _WORDS = frozenset({"Kernel version", *_LISTS})
 _LAST = re.compile(r"Passed all (?P<passed>\d{1,9}) tests|Failed (?P<bad>\d{1,9}) of (?P<of>\d{1,9}) tests", re.ASCII)
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_MONTH = re.compile(rf"\b(?:{'|'.join(_MONTHS)})")
-_TIME = re.compile(r"\b(\d{1,2}):(\d\d):(\d\d)(?:\s*([AP])M)?", re.ASCII)
-_DAY = re.compile(r"(?<![\d:+-])\d{1,2}\b(?![:\d])", re.ASCII)
-_YEAR = re.compile(r"\b[12]\d{3}\b", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +141,7 @@ def _run(lines: list[str]) -> LoggedRun:
         elif not (last := _LAST.fullmatch(line.rstrip())) and not printed:
             printed = clean(line, 100)
     ran, skipped, failed = (lists.get(name, []) for name in _LISTS)
-    when, timed = _date(printed)
+    when, timed = moment(printed)
     return LoggedRun(
         kernel,
         frozenset(ran),
@@ -170,18 +166,3 @@ def _broken(ran: list[str], skipped: list[str], failed: list[str], last: re.Matc
     if stray := sorted({*skipped, *failed} - {*ran}):
         return f"check.log does not say that {stray[0]} ran, and how it ended"
     return ""
-
-
-def _date(text: str) -> tuple[datetime | None, bool]:
-    month, day, year = (pattern.search(text) for pattern in (_MONTH, _DAY, _YEAR))
-    if not (month and day and year):
-        return None, False
-    time = _TIME.search(text)
-    hour, minute, second = (int(part) for part in time.groups()[:3]) if time else (0, 0, 0)
-    if time and time[4]:
-        hour = hour % 12 + (12 if time[4] == "P" else 0)
-    try:
-        local = datetime(int(year[0]), _MONTHS.index(month[0]) + 1, int(day[0]), hour, minute, second)  # noqa: DTZ001
-    except ValueError:
-        return None, False
-    return local, bool(time)

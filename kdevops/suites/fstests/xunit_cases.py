@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from kdevops.results.model import Status
 from kdevops.results.text import clean
 from kdevops.suites.fstests.check_lines import MAX_REASON, failure
+from kdevops.suites.fstests.moments import moment
 
 TEST_NAME = re.compile(r"(?:[A-Za-z0-9_-]{1,64}/)?\d{3,9}[A-Za-z0-9_-]{0,128}", re.ASCII)
 """A test in a record: `generic/001`, and before 2013 `001`."""
@@ -28,8 +29,11 @@ _STUCK = re.compile(r"time[d ]*-?out|\bhung\b|\bhangs?\b|\bstuck\b|no progress",
 _CRASHED = re.compile(r"crash|panic|oops|\bBUG\b", re.IGNORECASE)
 _RAN = frozenset({"", "pass", "passed", "ok", "success", "run", "completed"})
 """Values of the attributes `status` and `result`, which some writers have, that do not contradict a pass."""
-_STAMPS = ("start_timestamp", "timestamp", "report_timestamp")
+STAMPS = ("start_timestamp", "timestamp", "report_timestamp")
 """When `check` began, when its last test began, when the report was written. Before 2023 there is only the second."""
+_DATES = ("TIMESTAMP", "DATE")
+"""Properties that say when, where no attribute does."""
+_DAY = timedelta(hours=24, seconds=-1)
 _SLACK = timedelta(minutes=5)
 """How much longer `check` may have taken than what it says, where only one of the stamps is there."""
 _WORST = (Status.CRASH, Status.HANG, Status.FAIL, Status.SKIP)
@@ -116,7 +120,10 @@ def suite_of(attributes: Mapping[str, str], properties: Mapping[str, str], cases
     }
     time = attributes.get("time")
     took = timedelta(seconds=float(time) if time and _SECONDS.fullmatch(time) else sum(case.seconds for case in tests))
-    first, last, written = (_stamp(attributes.get(name, "")) for name in _STAMPS)
+    first, last, written = (moment(attributes.get(name, ""))[0] for name in STAMPS)
+    if not (first or last or written):
+        last, timed = next((found for name in _DATES if (found := moment(properties.get(name, "")))[0]), (None, True))
+        first, written = (None, None) if timed else (last, _moved(last, _DAY))
     return Suite(
         tuple(tests),
         {SUITE: clean(attributes.get("name", ""), MAX_REASON), **properties},
@@ -138,11 +145,4 @@ def _moved(stamp: datetime | None, by: timedelta) -> datetime | None:
     try:
         return stamp + by if stamp else None
     except OverflowError:
-        return None
-
-
-def _stamp(text: str) -> datetime | None:
-    try:
-        return datetime.fromisoformat(text.strip()).replace(tzinfo=None)
-    except ValueError:
         return None

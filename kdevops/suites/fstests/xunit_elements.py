@@ -9,7 +9,7 @@ from xml.parsers import expat
 
 from kdevops.results.text import clean
 from kdevops.suites.fstests.check_lines import MAX_REASON
-from kdevops.suites.fstests.xunit_cases import OUTPUT, RESULTS, Case, Suite, conclude, suite_of
+from kdevops.suites.fstests.xunit_cases import OUTPUT, RESULTS, STAMPS, Case, Suite, conclude, suite_of
 
 MAX_CASES = 100_000
 _MAX_PROPERTIES = 200
@@ -33,7 +33,15 @@ class _Open:
     parts: list[_Open] = field(default_factory=list)
 
     def done(self) -> Suite:
-        return suite_of(self.attributes, self.inherited(), self.cases)
+        attributes = dict(self.attributes)
+        above = self.within
+        while above:
+            attributes |= {
+                key: above.attributes[key] for key in STAMPS if key in above.attributes and key not in attributes
+            }
+            attributes |= {"time": ""} if above.attributes.get("time") == "" else {}
+            above = above.within
+        return suite_of(attributes, self.inherited(), self.cases)
 
     def inherited(self) -> dict[str, str]:
         return {**(self.within.inherited() if self.within else {}), **self.properties}
