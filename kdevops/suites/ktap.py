@@ -133,7 +133,7 @@ class Parser:
             text = without_escapes(text)
         if len(text) > 2 * _SIDE:
             text = f"{text[:_SIDE]} … {text[-_SIDE:]}"
-        bare, stamped = printk.message(text), printk.is_stamped(text)
+        bare, stamped = printk.message(text), "[" in text and printk.is_stamped(text)
         line = read(bare)
         if self._yaml.swallows(bare, line):
             return
