@@ -13,13 +13,13 @@ from kdevops.results.boot_failure import BootFailure
 from kdevops.results.model import Outcome, Status
 from kdevops.results.store import Run, Store
 from kdevops.results.text import clean
-from kdevops.run.record import compared_with
+from kdevops.run.record import BOOTED, compared_with
 from kdevops.triage.oops import find_oops
 from kdevops.triage.patterns import Severity
 
 CONSOLE = 8 << 20
 """Bytes of a boot's console that are looked at and kept."""
-_BOOTED = frozenset({Status.PASS, Status.FAIL})
+_ENDED = frozenset({Status.PASS, Status.FAIL})
 # Of a report's trace: x86, arm64, riscv, powerpc, arm.
 _WHERE = re.compile(
     r"(?:RIP: [0-9a-f]{4}:|\be?pc : |NIP \[[0-9a-f]+\] |PC is at )(?P<function>[A-Za-z_$][\w.$]{1,100})\+0x"
@@ -82,15 +82,21 @@ def booted_here(store: Store, run: Run) -> int | None:
 
     Here: by the same type of provider and the same acceleration. None too where the run's own kernel has booted before.
     """
-    if _ran(store, run.id):
+    if _booted(store, run):
         return None
     beside = compared_with(run)
-    if beside is not None and _ran(store, beside):
+    if beside is not None and _booted(store, store.run(beside)):
         return beside
     for earlier in store.runs(run.lab):
-        if earlier.id < run.id and _conditions(earlier.record) == _conditions(run.record) and _ran(store, earlier.id):
+        if earlier.id < run.id and _conditions(earlier.record) == _conditions(run.record) and _booted(store, earlier):
             return earlier.id
     return None
+
+
+def note_booted(store: Store, run_id: int) -> None:
+    """A guest of this run came up."""
+    if not store.run(run_id).record.get(BOOTED):
+        store.update_record(run_id, {BOOTED: True})
 
 
 def conclude(store: Store, run_id: int, failure: BootFailure) -> None:
@@ -103,8 +109,11 @@ def conclude(store: Store, run_id: int, failure: BootFailure) -> None:
         store.finish(run_id)
 
 
-def _ran(store: Store, run_id: int) -> bool:
-    return any(outcome.status in _BOOTED and outcome.guest for outcome in store.outcomes(run_id).values())
+def _booted(store: Store, run: Run) -> bool:
+    """Whether a guest came up; of runs that do not say so, whether a test came to an end in one."""
+    if run.record.get(BOOTED):
+        return True
+    return any(outcome.status in _ENDED and outcome.guest for outcome in store.outcomes(run.id).values())
 
 
 def _conditions(record: Mapping[str, Any]) -> tuple[object, object]:

@@ -18,19 +18,26 @@ from kdevops.run.known import known_record
 
 COMPARED_WITH = "compared_with"
 """In the record of a run under test: the run of its baseline arm."""
+BOOTED = "booted"
+"""In the record of a run: a guest of it came up."""
 _TROUBLE = "trouble"
+_HAPPENED = frozenset({BOOTED, _TROUBLE, BOOT_FAILURE, STRAY_REPORTS, "acceleration", "guests"})
 
 
 def record_of(loaded: LoadedLab, built: Built) -> dict[str, JSON]:
     """The record of a new run."""
     return {
-        "kdevops": kdevops.__version__,
-        "host": {"machine": platform.machine(), "kernel": platform.release(), "python": platform.python_version()},
+        **_maker(),
         "lab": loaded.lab.model_dump(mode="json"),
         "lab_file": str(loaded.path),
         "baseline": str(loaded.baseline),
         **facts(loaded.lab, built),
     }
+
+
+def _maker() -> dict[str, JSON]:
+    host = {"machine": platform.machine(), "kernel": platform.release(), "python": platform.python_version()}
+    return {"kdevops": kdevops.__version__, "host": host}
 
 
 def facts(lab: Lab, built: Built) -> dict[str, JSON]:
@@ -67,8 +74,8 @@ def trouble_of(run: Run) -> InfrastructureError | None:
 
 
 def as_asked(run: Run) -> dict[str, JSON]:
-    """The record of a run without what happened in it, for another run of the same."""
-    return {name: value for name, value in run.record.items() if name not in {STRAY_REPORTS, BOOT_FAILURE}}
+    """The record of a run without what happened in it, for another run of the same, which is run by this kdevops here."""
+    return {name: value for name, value in run.record.items() if name not in _HAPPENED} | _maker()
 
 
 def check_same(run: Run, built: Built) -> None:

@@ -20,7 +20,7 @@ from kdevops.results.model import Outcome, TestId
 from kdevops.results.store import JSON, PlannedRow, Run, Store
 from kdevops.results.verdict import Arm, RunVerdict, judge_run
 from kdevops.run.absent import asked_for, asked_record, explaining, only_beside
-from kdevops.run.boot_failure import booted_here, conclude
+from kdevops.run.boot_failure import booted_here, conclude, note_booted
 from kdevops.run.build import Built, build
 from kdevops.run.busy import Busy
 from kdevops.run.guests import foresee, provider_for
@@ -242,13 +242,16 @@ async def carry_out(
     watcher.plan(rows, done)
     left = [row for row in rows if row.id not in done]
 
+    names = lab.guest_names()
+
     def tell(event: RunEvent) -> None:
         if isinstance(event, GuestChanged) and event.state == "ready":
             write_access(lab, places, provider, built, lab_file)
+            if event.guest in names:
+                note_booted(store, run_id)
         watcher.handle(event)
 
     known = planned_of(built)
-    names = lab.guest_names()
     chunk_suites = {suite.name: suite for suite in built.chunk_suites}
     last = {row.id for row in left if known[row.id].known}
     queue = queue_of(left, min(len(names), len(left)), boot_suites=boot_suites, chunk_suites=chunk_suites, last=last)
