@@ -84,6 +84,8 @@ def check(seen: Seen, known: Mapping[str, Known]) -> list[Finding]:
 
 def _plan(record: Record, known: Mapping[str, Known]) -> list[Finding]:
     found = []
+    if record.runs != 1:
+        found.append(Finding(Sin.INCONSISTENT, f"the store has {record.runs} runs"))
     if Counter(record.planned) != Counter(known.keys()):
         found.append(Finding(Sin.LOST, f"planned are {sorted(record.planned)}"))
     for name in known:

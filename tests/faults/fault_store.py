@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import closing
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+_PATIENCE = 5.0
 _SIGN = re.compile(r"^(?P<at>\S+Z) .*faults: (?:begin|beat|end) (?P<name>\S+) (?P<boot>[0-9a-f-]{36})/(?P<pid>\d+)")
 
 
@@ -24,11 +26,13 @@ class Started:
 
 @dataclass
 class Record:
-    """The one run of a round. `in_flight` are tests that were given to a guest and have not ended, the newest last."""
+    """The newest run of a round, of `runs`, which should be one. `in_flight` are tests that were given to a guest and have not
+    ended, the newest last."""
 
     run: int
     state: str
     ended: bool
+    runs: int = 1
     planned: list[str] = field(default_factory=list)
     statuses: dict[str, str] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
@@ -56,12 +60,17 @@ class Execution:
 
 
 def read(state: Path) -> Record | None:
-    """The round's run as it is now; None while there is none, or while it cannot be read."""
-    try:
-        with closing(sqlite3.connect(f"file:{state / 'kdevops.sqlite'}?mode=ro", uri=True, timeout=5)) as sql:
-            return _read(sql)
-    except sqlite3.Error:
-        return None
+    """The round's run as it is now; None while there is none, or where it could not be read for a while."""
+    end = time.monotonic() + _PATIENCE
+    while (state / "kdevops.sqlite").exists():
+        try:
+            with closing(sqlite3.connect(f"file:{state / 'kdevops.sqlite'}?mode=ro", uri=True)) as sql:
+                return _read(sql)
+        except sqlite3.Error:  # it is being made, or somebody was killed with it open
+            if time.monotonic() >= end:
+                break
+            time.sleep(0.1)
+    return None
 
 
 def _read(sql: sqlite3.Connection) -> Record | None:
@@ -69,7 +78,7 @@ def _read(sql: sqlite3.Connection) -> Record | None:
     if not runs:
         return None
     run, state, ended = runs[-1]
-    record = Record(run, state, bool(ended))
+    record = Record(run, state, bool(ended), len(runs))
     record.planned = [name for (name,) in sql.execute("SELECT name FROM planned WHERE run = ?", (run,))]
     outcomes = "SELECT name, status, reason, output FROM outcome JOIN planned ON planned.id = planned WHERE run = ?"
     for name, status, reason, output in sql.execute(outcomes, (run,)):

@@ -85,6 +85,10 @@ def end_twice(seen: Seen) -> None:
     seen.record.ends["passes"] = 2
 
 
+def run_again(seen: Seen) -> None:
+    seen.record.runs = 2
+
+
 def lose_output(seen: Seen) -> None:
     (seen.directory / "passes.log").write_text("faults: begin passes b/1\n")
 
@@ -103,6 +107,7 @@ def charge_report(seen: Seen) -> None:
         (unplan, Sin.LOST),
         (lose_status, Sin.LOST),
         (end_twice, Sin.INCONSISTENT),
+        (run_again, Sin.INCONSISTENT),
         (lose_output, Sin.LOST),
         (lose_report, Sin.HIDDEN),
         (charge_report, Sin.WRONGLY_CHARGED),
