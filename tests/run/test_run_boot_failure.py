@@ -51,6 +51,7 @@ class Booting(LocalProvider):
         self, name: str, *, extra_cmdline: Sequence[str] = (), stay: bool = False, fresh: bool = False
     ) -> LocalGuest:
         if not self.consoles:
+            (self.directory / name / "console.log").unlink(missing_ok=True)  # of this guest it is the kernel's log too
             return await super().up(name, extra_cmdline=extra_cmdline, stay=stay, fresh=fresh)
         self.boots.append((name, tuple(extra_cmdline)))
         path = self.directory / name / "console.log"
