@@ -75,7 +75,7 @@ class ConsoleFile:
                 self._waiting += (b"" if self._fresh_line else b"\n") + _stamp() + note.encode()
                 self._dropped, self._fresh_line = 0, True
                 self._write_waiting()
-            if self._fresh_line and self._file.tell() > self._limit:
+            if self._file.tell() > self._limit:  # whoever reads on joins a line that was cut in two
                 self._rotate()
         except OSError:
             return False
