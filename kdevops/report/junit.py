@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET  # only written, never read
+from collections.abc import Sequence
 
-from kdevops.report.troubles import lines
+from kdevops.report.troubles import OUTSIDE, lines, unknown_outside, unknown_under
 from kdevops.results.model import Outcome, Status
 from kdevops.results.store import Run
 from kdevops.results.text import clean
@@ -31,11 +32,21 @@ def junit(run: Run, verdict: RunVerdict) -> str:
     suites: dict[str, list[Judged]] = {}
     for each in verdict.tests:
         suites.setdefault(f"{each.test.suite}/{each.test.profile}", []).append(each)
-    root = ET.Element("testsuites", {"name": f"{run.lab} run {run.id}", **_totals(list(verdict.tests))})
+    outside = unknown_outside(verdict)
+    totals = _totals(verdict.tests, more=["error"] * bool(outside))
+    root = ET.Element("testsuites", {"name": f"{run.lab} run {run.id}", **totals})
     for name, tests in suites.items():
         suite = ET.SubElement(root, "testsuite", {"name": _text(name), "timestamp": run.created, **_totals(tests)})
         for each in tests:
             _testcase(suite, name, each)
+    if outside:
+        suite = ET.SubElement(
+            root, "testsuite", {"name": "kernel", "timestamp": run.created, **_totals((), more=["error"])}
+        )
+        case = ET.SubElement(suite, "testcase", {"name": OUTSIDE, "classname": "kernel", "time": "0.000"})
+        error = ET.SubElement(case, "error", {"message": _text(", ".join(outside)), "type": "kernel report"})
+        texts = (f"{each.when} on {each.guest}:\n{each.complaint.report.text}" for each in verdict.strays)
+        error.text = _NOT_XML.sub("", clean("\n".join(texts), lines=True))
     ET.indent(root)
     document: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
     return f"{document.decode()}\n"
@@ -69,13 +80,11 @@ def _testcase(suite: ET.Element, classname: str, judged: Judged) -> None:
 def _tag(judged: Judged) -> str:
     """The element that says that a test did not simply pass, "" for one that did."""
     tag = _ELEMENTS.get(judged.outcome.status, "")
-    unknown = any(each.gates for each in judged.complaints)
-    return "error" if unknown and tag in {"", "skipped"} else tag
+    return "error" if unknown_under(judged) and tag in {"", "skipped"} else tag
 
 
 def _reported(judged: Judged) -> str:
-    unknown = dict.fromkeys(each.signature for each in judged.complaints if each.gates)
-    return f"{judged.outcome.status}, and the kernel reported what is not known: {', '.join(unknown)}"
+    return f"{judged.outcome.status}, and the kernel reported what is not known: {', '.join(unknown_under(judged))}"
 
 
 def _details(outcome: Outcome) -> str:
@@ -84,10 +93,11 @@ def _details(outcome: Outcome) -> str:
     return _NOT_XML.sub("", clean("\n".join(said), lines=True))
 
 
-def _totals(tests: list[Judged]) -> dict[str, str]:
-    tags = [_tag(each) for each in tests]
+def _totals(tests: Sequence[Judged], *, more: Sequence[str] = ()) -> dict[str, str]:
+    """What a suite counts: its tests, and `more` elements of no test."""
+    tags = [*map(_tag, tests), *more]
     return {
-        "tests": str(len(tests)),
+        "tests": str(len(tags)),
         "failures": str(tags.count("failure")),
         "errors": str(tags.count("error")),
         "skipped": str(tags.count("skipped")),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from kdevops.report.troubles import OUTSIDE, unknown_outside, unknown_under
 from kdevops.results.model import Outcome, Status
 from kdevops.results.text import clean
 from kdevops.results.verdict import RunVerdict
@@ -15,11 +16,22 @@ _ENDS = re.compile(r"(List of all partitions|Kernel panic - not syncing: VFS|reb
 
 
 def ktap(verdict: RunVerdict) -> str:
-    """Every planned test as one test line, its subtests nested before it."""
-    lines = ["KTAP version 1", f"1..{len(verdict.tests)}"]
+    """Every planned test as one test line, its subtests nested before it.
+
+    A test under which the kernel reported what nobody knows is not ok, whatever it said of itself; and what the kernel
+    reported outside of tests has a line of its own, for the run is red for either.
+    """
+    outside = unknown_outside(verdict)
+    lines = ["KTAP version 1", f"1..{len(verdict.tests) + bool(outside)}"]
     for number, judged in enumerate(verdict.tests, start=1):
-        lines += _nested(judged.outcome)
-        lines += _lines(number, str(judged.test), judged.outcome.status, judged.outcome.reason)
+        outcome, unknown = judged.outcome, unknown_under(judged)
+        lines += _nested(outcome)
+        lines += _reported(unknown)
+        ended_well = outcome.status in {Status.PASS, Status.SKIP}
+        status = Status.FAIL if ended_well and unknown else outcome.status
+        lines += _lines(number, str(judged.test), status, outcome.reason)
+    if outside:
+        lines += [*_reported(outside), *_lines(len(verdict.tests) + 1, OUTSIDE, Status.FAIL, "")]
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -32,6 +44,10 @@ def _nested(outcome: Outcome) -> Iterator[str]:
         yield from (f"  {line}" for line in _lines(number, each.name, each.status, each.reason))
     if outcome.subtests_cut:
         yield f"  # {outcome.subtests_cut} more subtests were not kept"
+
+
+def _reported(signatures: Iterable[str]) -> Iterator[str]:
+    return (f"# kernel report, not known: {_escaped(clean(each))}" for each in signatures)
 
 
 def _lines(number: int, name: str, status: Status, reason: str) -> Iterator[str]:

@@ -15,6 +15,8 @@ from kdevops.results.verdict import Judged, RunVerdict
 UNKNOWN, KNOWN, EXCUSED, OLD, NOTICE = "not known", "known", "under a known failure", "", "a notice"
 """What is said of a trouble, in the order in which it is told. OLD is of runs that were stored without more than a text."""
 _ORDER = (UNKNOWN, KNOWN, EXCUSED, OLD, NOTICE)
+OUTSIDE = "kernel reports outside of tests"
+"""What stands in place of a test's name, in formats that know nothing but tests."""
 _Seen = Judged | Stray
 _ENDS = frozenset({Status.CRASH, Status.HANG})
 
@@ -89,6 +91,16 @@ def brief(outcome: Outcome) -> str:
         return ""
     more = len(titles) - 1 + outcome.reports_cut
     return f"kernel: {titles[0]}" + (f" and {more} more" if more else "")
+
+
+def unknown_under(judged: Judged) -> tuple[str, ...]:
+    """Signatures of what nobody knows among the reports under a test, each once."""
+    return tuple(dict.fromkeys(each.signature for each in judged.complaints if each.gates))
+
+
+def unknown_outside(verdict: RunVerdict) -> tuple[str, ...]:
+    """The same of the reports that no test is to blame for."""
+    return tuple(dict.fromkeys(each.complaint.signature for each in verdict.strays if each.complaint.gates))
 
 
 def lines(judged: Judged) -> Iterator[str]:

@@ -72,8 +72,12 @@ class Job:
             return ()
         known = list(self.store.run(self.run).record.get(STRAY_REPORTS, []))
         signatures = {report["signature"] for report in known}
-        for report in found:
-            if report.signature not in signatures and len(known) < MAX_STRAY:
+        for report in sorted(found, key=lambda each: not each.gates):  # notices must not use up the room
+            if report.signature in signatures:
+                continue
+            if len(known) >= MAX_STRAY and report.gates:
+                known = [each for each in known if each["gates"]]
+            if len(known) < MAX_STRAY:
                 signatures.add(report.signature)
                 known.append({**asdict(as_stored(report)), "guest": guest, "when": when})
                 self.emit(Note(f"{guest}: {when} the kernel said: {clean(report.title)}"))

@@ -8,8 +8,8 @@ from report_samples import BASELINE, PLANNED, RUN, S, tid, verdict
 
 from kdevops.report.junit import junit
 from kdevops.report.ktap import ktap
-from kdevops.results.model import Outcome, Status, Subtest, TestId
-from kdevops.results.verdict import judge_run
+from kdevops.results.model import KernelReport, Outcome, Status, Subtest, TestId
+from kdevops.results.verdict import RunVerdict, judge_run
 from kdevops.suites.ktap import parse
 
 hostile = st.text(max_size=40) | st.sampled_from(
@@ -128,3 +128,37 @@ def test_the_kernels_own_parser_reads_what_we_mean(
     (_, first, nested), (_, second, _) = kernels_parser.statuses(text)
     assert [first, second] == [THEIRS.get(status, "failure"), "success"]
     assert [each[1] for each in nested] == [THEIRS.get(below, "failure")]
+
+
+def complained() -> RunVerdict:
+    """A test that passes with a report that nobody knows, and one report at boot."""
+    report = KernelReport("warning", "WARNING in foo", "WARNING: at foo", gates=True, text="WARNING: at foo")
+    at_boot = {
+        "kind": "ubsan",
+        "signature": "UBSAN: shift # SKIP in bar",
+        "title": "UBSAN",
+        "gates": True,
+        "text": "UBSAN",
+    }
+    outcomes = {tid("x"): Outcome(S.PASS, reports=(report,)), tid("y"): Outcome(S.PASS)}
+    said = [{**at_boot, "guest": "lab-1", "when": "at boot"}]
+    return judge_run(list(outcomes), outcomes, BASELINE, strays_said=said)
+
+
+def test_ktap_is_not_ok_for_a_kernel_that_complained() -> None:
+    account = parse(ktap(complained()).splitlines())
+    assert account is not None
+    assert [(result.name, result.status) for result in account.results] == [
+        (str(tid("x")), S.FAIL),
+        (str(tid("y")), S.PASS),
+        ("kernel reports outside of tests", S.FAIL),
+    ]
+
+
+def test_junit_has_an_error_for_a_kernel_that_complained() -> None:
+    root = ET.fromstring(junit(RUN, complained()).encode())
+    assert {name: root.attrib[name] for name in ("tests", "errors", "failures")} == {
+        "tests": "3", "errors": "2", "failures": "0",
+    }  # fmt: skip
+    messages = [error.attrib["message"] for error in root.iter("error")]
+    assert messages == ["pass, and the kernel reported what is not known: WARNING in foo", "UBSAN: shift # SKIP in bar"]
