@@ -37,6 +37,8 @@ CUT = " [kdevops: the line is cut here]"
 """What a line that was cut ends in."""
 MAX_LOG = 256 << 20
 """Bytes of each stream copied to `log_to`; what a guest says must not fill the disk."""
+_LINES_AT_ONCE = 1 << 13
+"""Bytes that are cut into lines at a time."""
 _KILL_GRACE = 1.0
 _MAX_SAID = 300
 _INSTALLERS = {
@@ -194,7 +196,10 @@ class _Stream:
 
     async def drain(self, stream: asyncio.StreamReader | None) -> None:
         assert stream is not None
-        while chunk := await stream.read(1 << 16):
+        # A flood of short lines costs a while each time, and a read of what is there already lets nobody else go on.
+        size = _LINES_AT_ONCE if self._on_line else 1 << 16
+        while chunk := await stream.read(size):
+            await asyncio.sleep(0)
             self._kept += chunk
             if len(self._kept) > 2 * MAX_OUTPUT:
                 del self._kept[:-MAX_OUTPUT]

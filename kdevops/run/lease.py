@@ -196,7 +196,8 @@ class Lease:
                 if not last and (why := doubt(outcome, said.lines, pace.lost, pace.why)):
                     raise InfrastructureError(f"{test.id}: {why}")
         strays = self.job.stray(self.name, said.before, f"before {test.id}")
-        outcome, spoiled = with_reports(outcome, said.lines)
+        # In a thread of its own: a flood of reports takes seconds.
+        outcome, spoiled = await asyncio.to_thread(with_reports, outcome, said.lines)
         if said.lines and outcome.status is not Status.SKIP:
             self.job.keep(self.job.output_name(test.id, ".console"), said.lines)
         name = self.job.output_name(test.id)
