@@ -40,12 +40,12 @@ def _sleeps(seconds: int) -> str:
 
 
 _KINDS: tuple[tuple[str, int, Known], ...] = (
-    ("passes", 5, Known("pass", "true")),
-    ("fails", 3, Known("fail", "echo not good; exit 1")),
+    ("passes", 4, Known("pass", "true")),
+    ("fails", 2, Known("fail", "echo not good; exit 1")),
     ("fails-in-tap", 1, Known("fail", "printf 'TAP version 13\\n1..2\\nok 1 a\\nnot ok 2 b\\n'")),
     ("skips", 3, Known("skip", "echo no hardware; exit 4")),
     ("sleeps", 3, Known("pass", _sleeps(2))),
-    ("sleeps-long", 3, Known("pass", _sleeps(4))),
+    ("sleeps-long", 2, Known("pass", _sleeps(4))),
     ("sleeps-and-fails", 1, Known("fail", f"{_sleeps(3)}; exit 1")),
     ("chats", 3, Known("pass", "seq 1 20000")),
     ("writes", 3, Known("pass", "dd if=/dev/zero of=/root/file bs=1M count=4 conv=fsync 2>&1 && rm /root/file")),
