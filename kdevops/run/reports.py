@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from kdevops.results.model import KernelReport, Outcome, Status
+from kdevops.triage.messages.troubles import STALLS
 from kdevops.triage.oops import Oops, find_oops, find_reports
-from kdevops.triage.said.troubles import STALLS
 
 MAX_KEPT = 64
 """Reports kept of one test; further ones are counted."""

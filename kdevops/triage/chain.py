@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from kdevops.triage.messages.pattern import Pattern, Severity
 from kdevops.triage.report import Report, seconds
-from kdevops.triage.said.row import Pattern, Severity
 
 _AT_ONCE = 1.0
 """Seconds of the kernel's clock between a message and the report proper that it announces."""

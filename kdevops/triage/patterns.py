@@ -1,15 +1,15 @@
-"""Whether a console line begins a report of the kernel's own trouble: the tables of `triage.said`, compiled for speed."""
+"""Whether a console line begins a report of the kernel's own trouble: the tables of `triage.messages`, compiled for speed."""
 
 from __future__ import annotations
 
 import re
 
 from kdevops.guest import printk
-from kdevops.triage.said.checkers import LOCKDEP, SANITIZERS, STRUCTURES
-from kdevops.triage.said.fatal import FATAL
-from kdevops.triage.said.notices import NOTICES
-from kdevops.triage.said.row import Pattern, Severity
-from kdevops.triage.said.troubles import STALLS, WARNINGS
+from kdevops.triage.messages.checkers import LOCKDEP, SANITIZERS, STRUCTURES
+from kdevops.triage.messages.fatal import FATAL
+from kdevops.triage.messages.notices import NOTICES
+from kdevops.triage.messages.pattern import Pattern, Severity
+from kdevops.triage.messages.troubles import STALLS, WARNINGS
 
 __all__ = ["PATTERNS", "Pattern", "Severity", "find"]
 

@@ -6,7 +6,7 @@ import re
 from collections import deque
 from dataclasses import dataclass, field
 
-from kdevops.triage.said.row import Pattern, Severity
+from kdevops.triage.messages.pattern import Pattern, Severity
 
 HEAD = 150
 """Lines of a report that are kept from its beginning: registers, code and a deep call trace, twice."""

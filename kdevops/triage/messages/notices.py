@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from kdevops.triage.said.row import Pattern, Severity
+from kdevops.triage.messages.pattern import Pattern, Severity
 
 _notice = partial(Pattern, severity=Severity.NOTICE, alone=True)
 _traced = partial(Pattern, severity=Severity.NOTICE)

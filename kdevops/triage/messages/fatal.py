@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from kdevops.triage.said.row import Pattern, Severity
+from kdevops.triage.messages.pattern import Pattern, Severity
 
 _fatal = partial(Pattern, severity=Severity.FATAL)
 
