@@ -10,17 +10,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate, takewhile
 
 from kdevops.errors import InfrastructureError
-from kdevops.guest import console
+from kdevops.guest import console, printk
 from kdevops.guest.execute import Marks
 from kdevops.guest.ssh import SshTarget
 from kdevops.providers.base import Guest
+from kdevops.triage.patterns import find
+from kdevops.triage.report import MAX_LINES
 
 MAX_SLICE = 1 << 20
-"""Bytes kept of what a kernel says during one test: the last of them."""
+"""Bytes kept of what a kernel says during one test: its beginning and its end, and as much again of reports between them."""
+_READ = 17 << 20
+"""Bytes that are looked at for that: all that a console holds before it is put aside."""
 _SHOWN = 1.0
 """Accelerated seconds for the console to show what the kernel has said."""
 _COMMAND = 30.0
@@ -48,9 +53,9 @@ class KernelLog:
     def cut(self, end: int | None = None) -> list[str]:
         """What the console has since the last cut, up to `end`, which is now where it is not given."""
         end = console.end_of(self._guest.console) if end is None else end
-        lines = console.read_since(self._guest.console, self._offset, MAX_SLICE, end=end)
+        lines = console.read_since(self._guest.console, self._offset, _READ, end=end)
         self._offset = end
-        return lines
+        return thinned(lines)
 
     def before(self, marks: Collection[str], end: int) -> int:
         """Where the first line that has one of these texts begins, at most MAX_SLICE behind the last cut; else `end`."""
@@ -73,7 +78,7 @@ class KernelLog:
         Never raises for the guest's sake.
         """
         if self._live and await self._shows(marks.end):
-            return divide(self.cut(), marks)
+            return divide(await asyncio.to_thread(self.cut), marks)
         self._live = False  # it would be waited for in vain each time
         try:
             said = between(await kernel_log(self._guest.ssh, timeout=_COMMAND * self._factor), marks)
@@ -111,6 +116,36 @@ def divide(lines: list[str], marks: Marks) -> Slice:
     token = _token(marks.begin)
     first = next((number for number, line in enumerate(lines) if line.rstrip().endswith(token)), 0)
     return Slice(lines[first:], lines[:first])
+
+
+def thinned(lines: list[str]) -> list[str]:
+    """Lines of at most MAX_SLICE as they are; of more, both ends and what begins a report between them, so that none is lost."""
+    if _size(lines) <= MAX_SLICE:
+        return lines
+    lines = [line[: console.MAX_LINE] for line in lines]
+    head = _fitting(lines)
+    tail = max(head, len(lines) - _fitting(reversed(lines)))
+    kept: list[str] = []
+    room, wanted = MAX_SLICE, 0
+    for line in lines[head:tail]:
+        if find(printk.message(line)):
+            wanted = MAX_LINES
+        if wanted and room > 0:
+            kept.append(line)
+            wanted -= 1
+            room -= len(line) + 1
+    note = f"[kdevops: {tail - head - len(kept)} lines left out here]"
+    return [*lines[:head], note, *kept, *lines[tail:]]
+
+
+def _size(lines: Iterable[str]) -> int:
+    return sum(len(line) + 1 for line in lines)
+
+
+def _fitting(lines: Iterable[str]) -> int:
+    """How many of these lines, from the first on, fit into half a slice."""
+    sizes = accumulate(len(line) + 1 for line in lines)
+    return sum(1 for _ in takewhile(lambda size: size <= MAX_SLICE // 2, sizes))
 
 
 def between(lines: Sequence[str], marks: Marks) -> list[str] | None:

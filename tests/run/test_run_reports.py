@@ -13,6 +13,7 @@ from toy_run import PANIC, ToyRun
 
 from kdevops.results.complaints import complaints, signatures
 from kdevops.results.model import Outcome, Status
+from kdevops.run.kernel_log import MAX_SLICE
 from kdevops.run.reports import with_reports
 
 KASAN = "[    3.000000] BUG: KASAN: use-after-free in xfs_foo+0x1/0x2"
@@ -77,6 +78,16 @@ def test_a_test_that_skips_or_fails_keeps_its_reports(bench: Bench) -> None:
     assert bench.statuses() == {"skips": Status.SKIP, "fails": Status.FAIL}
     assert bench.reports("skips") == ["warning"]
     assert bench.reports("fails") == ["ubsan"]
+
+
+@pytest.mark.parametrize(("before", "after"), [(0, 9_000), (5_000, 5_000)])
+def test_a_report_in_a_flood_of_other_messages(bench: Bench, before: int, after: int) -> None:
+    said = "a message of some driver that says it again and again, " * 3
+    noise = f"yes '[    2.000000] foo: {said}' | head -{{}}"
+    bench.run({"a": f"{noise.format(before)}; echo '{KASAN}'; {noise.format(after)}", "b": "true"})
+    assert bench.reports("a") == ["kasan"]
+    assert bench.boots() == 2
+    assert len(bench.kept("a")) < 3 * MAX_SLICE
 
 
 def test_what_is_said_after_a_test_has_ended_is_not_the_next_ones(tmp_path: Path) -> None:
