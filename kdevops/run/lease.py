@@ -68,7 +68,9 @@ class Lease:
                 await asyncio.sleep(0)  # whoever has a guest that is up, and waits, takes what is left first
 
     async def give_back(self) -> None:
-        """End the guest unless it is to be kept."""
+        """End the guest unless it is to be kept. What its kernel said since the last test is the run's."""
+        if self._guest and self._log and not self.stale:  # a test that was cut short runs again
+            self.job.stray(self.name, self._log.cut(), "after the last test")
         guest = self._guest or self.job.provider.attach(self.name)
         if guest and not self.keep:
             await guest.down()

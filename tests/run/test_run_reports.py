@@ -102,6 +102,15 @@ def test_what_is_said_after_a_test_has_ended_is_not_the_next_ones(tmp_path: Path
     assert bench.reports("b") == []
 
 
+def test_what_is_said_after_the_last_test_of_a_run_is_told(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    late = f"( sleep 2; echo '{WARNING}' >>{bench.console()} ) >/dev/null 2>&1 &"
+    bench.drive(bench.job(ShellSuite({"a": f"{late} true", "b": "sleep 5"})), guests=2)
+    assert bench.statuses() == {"a": Status.PASS, "b": Status.PASS}
+    assert bench.reports("a") == []
+    assert bench.strays == [("warning", "after the last test")]
+
+
 def test_what_the_kernel_said_at_boot_is_no_tests(bench: Bench) -> None:
     bench.provider.at_boot = f"{WARNING}\n"
     bench.run({"a": "true", "b": f"echo '{UBSAN}'"})
