@@ -20,9 +20,10 @@ from kdevops.run.fate import fate, prove_silent
 from kdevops.run.job import COMMAND, GRACE, MAX_LOST, Job
 from kdevops.run.kernel_log import KernelLog, Slice, before_tests, kernel_log
 from kdevops.run.pace import Pace
-from kdevops.run.reports import doubt, of_the_kernel, spoiled_by, with_reports
+from kdevops.run.reports import doubt, is_stall, of_the_kernel, spoiled_by, with_reports
 from kdevops.run.work import Work
 from kdevops.suites.base import BootSuite, GuestSuite, OutputReader, PlannedTest
+from kdevops.triage.oops import find_reports
 
 MAX_BOOT_FAILURES = 2
 """Boots in a row that may fail before a guest is given up."""
@@ -76,6 +77,16 @@ class Lease:
             await guest.down()
             self.job.emit(GuestChanged(self.name, "down"))
 
+    def tell_failed_boots(self) -> None:
+        """What the kernel said of its own trouble in boots that failed, now that it is known that it does boot.
+
+        But for stalls: a boot that took too long may have had a slow machine.
+        """
+        for boot in self.failed_boots:
+            reports = [report for report in find_reports(boot.console) if not is_stall(report)]
+            said = [line for report in reports for line in report.text.splitlines()]
+            self.job.stray(self.name, said, "in a boot that failed")
+
     async def _do(self, work: Work) -> None:
         if work.boot:
             await self._at_boot(work)
@@ -123,6 +134,7 @@ class Lease:
         self._taint = taint.parse(tainted.stdout) or 0
         self._log = KernelLog(guest, job.provider.factor)
         log = await kernel_log(guest.ssh, timeout=COMMAND * job.provider.factor)
+        self.tell_failed_boots()
         self.failed_boots.clear()
         self.stale = False
         self._guest = guest

@@ -45,6 +45,8 @@ async def drive(job: Job, guests: Sequence[str], *, keep: bool) -> Drained:
             job.store.interrupt(job.run)
             state = RunState.INTERRUPTED
         else:
+            for lease in leases:
+                lease.tell_failed_boots()
             state = job.store.finish(job.run)
     except BaseExceptionGroup as group_error:
         job.store.interrupt(job.run)

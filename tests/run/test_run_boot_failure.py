@@ -6,6 +6,7 @@ import json
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -291,6 +292,26 @@ def test_one_guest_that_comes_up_is_enough(bench: Bench) -> None:
     ended = bench.start(lab(guests={"count": 2}))
     assert ended.verdict.complete
     assert ended.verdict.boot_failure is None
+    # But a kernel that dies in every other boot is not a good one.
+    assert [(stray.guest, stray.when) for stray in ended.verdict.strays] == [("ab-1", "in a boot that failed")]
+    assert exit_code(ended) == ExitCode.REGRESSION
+
+
+@pytest.mark.parametrize(("said", "code"), [(BUG, 1), ("[    5.0] a slow machine\n", 0), (STALL, 0)])
+def test_a_kernel_that_dies_in_the_first_boot_and_not_in_the_second(bench: Bench, said: str, code: int) -> None:
+    provider = fails(bench, said, mute=True)  # its log is of the second boot alone, and its console of both
+    boots = provider.up
+
+    async def only_the_first(name: str, **options: object) -> LocalGuest:
+        up = partial(LocalProvider.up, provider) if provider.failed else boots
+        return await up(name, **options)  # type: ignore[arg-type]
+
+    provider.up = only_the_first  # type: ignore[method-assign, assignment]
+    ended = bench.start(lab())
+    assert provider.failed == 1
+    assert ended.verdict.complete
+    assert exit_code(ended) == code
+    assert [stray.when for stray in ended.verdict.strays] == ["in a boot that failed"] * code
 
 
 def failed_boot(tmp_path: Path, said: str, *, unanswered: bool) -> FailedBoot:
