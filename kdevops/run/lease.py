@@ -148,10 +148,14 @@ class Lease:
         return guest
 
     async def _reset(self, guest: Guest, why: str) -> None:
-        """Have the next work done by a fresh guest."""
+        """Have the next work done by a fresh guest. That one does not go says nothing of the work that it has done."""
         self._guest = None
         self.job.emit(GuestChanged(self.name, "resetting", why))
-        await guest.discard()
+        try:
+            await guest.discard()
+        except InfrastructureError as error:
+            self.job.trouble(self.name, error.message)
+            self.last_error, self.stale = error, True
 
     async def _chunk(self, guest: Guest, work: Work) -> None:
         assert self._log

@@ -6,9 +6,10 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from local_guest import ShellSuite
+from local_guest import LocalGuest, ShellSuite
 from toy_run import PANIC, ToyRun
 
+from kdevops.errors import InfrastructureError
 from kdevops.results.model import RunState, Status
 from kdevops.results.store import PlannedRow
 from kdevops.run.runner import Drained, drive
@@ -153,6 +154,19 @@ def test_one_failed_boot_is_made_up_for(bench: Bench) -> None:
     bench.provider.refuse = 1
     assert bench.run({"a": "true", "b": "exit 1"}).state is RunState.COMPLETE
     assert bench.statuses() == {"a": Status.PASS, "b": Status.FAIL}
+
+
+def test_a_guest_that_does_not_go_takes_no_result_with_it(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def stays(self: LocalGuest) -> None:
+        raise InfrastructureError("QEMU does not end")
+
+    monkeypatch.setattr(LocalGuest, "discard", stays)
+    kasan = "[    3.000000] BUG: KASAN: use-after-free in foo+0x1/0x2"
+    drained = bench.run({"a": f"echo '{kasan}' >>/dev/kmsg", "b": "true"})
+    assert drained.state is RunState.COMPLETE
+    assert bench.statuses() == {"a": Status.PASS, "b": Status.PASS}
+    assert bench.troubles() == ["QEMU does not end"]
+    assert bench.boots() == 2
 
 
 def test_many_tests_over_many_guests_each_once(bench: Bench) -> None:
