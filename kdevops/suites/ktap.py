@@ -186,7 +186,7 @@ class Parser:
             return
         level = self._levels[-1]
         if line := as_diagnostic(text):
-            level.totals = totals(line.text) or level.totals
+            level.count_totals(totals(line.text) or {})
             if not _COUNTS.match(line.text):
                 level.diagnostics.append(line.text)
         elif (glued := _GLUED.search(text)) and int(glued[1]) == level.last + 1:
@@ -215,7 +215,8 @@ class Parser:
         if not line.known:
             self._note(f"unknown version: {line.text}")
         level = self._begin(line.depth)
-        if level.count or level.plan is not None:  # a script that runs several programs, one after the other
+        begun = level.count or level.plan is not None or level.totals
+        if begun:  # a script that runs several programs, one after the other
             self._end(level)
             level.restart()
 

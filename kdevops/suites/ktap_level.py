@@ -84,6 +84,12 @@ class Level:
         self.numbered = True
         return line.number
 
+    def count_totals(self, told: dict[str, int]) -> None:
+        """Note the test's own totals. Those of a program that a script runs after it do not undo its failures."""
+        if told:
+            worst = {word: max(told.get(word, 0), self.totals.get(word, 0)) for word in ("fail", "error")}
+            self.totals = told | worst
+
     def take(self, result: Result, *, keep: bool) -> None:
         """Note a result, whether or not there is room to keep it."""
         if result.status in BAD:

@@ -115,6 +115,13 @@ def test_failures_that_only_the_totals_tell_are_failures():
     assert not read("TAP version 13\n1..1\nnot ok 1 a\n" + TOTALS.format(0, 1)).faults
 
 
+@pytest.mark.parametrize("between", ["", "TAP version 13\n", "TAP version 13\n1..2\n"])
+def test_the_totals_of_the_next_program_do_not_undo_failures_that_only_totals_tell(between: str):
+    account = read(f"TAP version 13\n{TOTALS.format(2, 1)}\n{between}{TOTALS.format(2, 0)}")
+    assert account.status is FAIL
+    assert set(account.faults) == {"the top level: its totals count 1 failures, but no result tells of them"}
+
+
 def test_number_left_out_is_a_missing_test():
     account = read("KTAP version 1\nok 1 a\nok 3 c")
     assert account.status is FAIL
