@@ -19,6 +19,7 @@ from kdevops.guest import console, printk
 from kdevops.guest.execute import Marks
 from kdevops.guest.ssh import SshTarget
 from kdevops.providers.base import Guest
+from kdevops.triage.oops import find_reports
 from kdevops.triage.patterns import find
 from kdevops.triage.report import MAX_LINES
 
@@ -72,20 +73,27 @@ class KernelLog:
         """Where on the console the next slice begins."""
         return self._offset
 
-    async def cut_at(self, marks: Marks) -> Slice:
+    async def cut_at(self, marks: Marks, *, tainted: bool = False) -> Slice:
         """What the kernel of a living guest said until a test that ran between these marks had ended.
 
-        Never raises for the guest's sake.
+        `tainted`: it must have complained, so where the console shows nothing of it the guest's log is read, too. Never
+        raises for the guest's sake.
         """
         if self._live and await self._shows(marks.end):
-            return divide(await asyncio.to_thread(self.cut), marks)
+            shown = divide(await asyncio.to_thread(self.cut), marks)
+            if not tainted or any(report.gates for report in find_reports([*shown.before, *shown.lines])):
+                return shown
+            return Slice([*shown.lines, *(await self._logged(marks) or [])], shown.before)
         self._live = False  # it would be waited for in vain each time
-        try:
-            said = between(await kernel_log(self._guest.ssh, timeout=_COMMAND * self._factor), marks)
-        except InfrastructureError:
-            said = None
+        said = await self._logged(marks)
         lines = self.cut()
         return divide(lines, marks) if said is None else Slice(said)
+
+    async def _logged(self, marks: Marks) -> list[str] | None:
+        try:
+            return between(await kernel_log(self._guest.ssh, timeout=_COMMAND * self._factor), marks)
+        except InfrastructureError:
+            return None
 
     async def _shows(self, mark: str) -> bool:
         token = _token(mark).encode()

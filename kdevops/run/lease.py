@@ -20,7 +20,7 @@ from kdevops.run.fate import fate, prove_silent
 from kdevops.run.job import COMMAND, GRACE, MAX_LOST, Job
 from kdevops.run.kernel_log import KernelLog, Slice, before_tests, kernel_log
 from kdevops.run.pace import Pace
-from kdevops.run.reports import doubt, is_stall, of_the_kernel, spoiled_by, with_reports
+from kdevops.run.reports import doubt, is_stall, of_the_kernel, spoiled_by, with_reports, with_taint
 from kdevops.run.work import Work
 from kdevops.suites.base import BootSuite, GuestSuite, OutputReader, PlannedTest
 from kdevops.triage.oops import find_reports
@@ -188,6 +188,7 @@ class Lease:
         factor = self.job.provider.factor
         argv, directory = suite.command(test)
         reader = suite.reader(test)
+        tainted = ""
         transcript, marks = Transcript(reader.feed), Marks.around(str(test.id))
         async with Pace(guest, lambda text: self.job.trouble(self.name, text)) as pace:
             try:
@@ -210,12 +211,19 @@ class Lease:
             else:
                 outcome = _told(reader, execution)
                 unfit = outcome.reason if execution.silent else self._unfit(test, execution)
-                said = Slice(self._log.cut()) if execution.silent else await self._log.cut_at(marks)
+                tainted = taint.worsened(self._taint, execution.fitness.taint or 0)
+                if execution.silent:
+                    said = Slice(self._log.cut())
+                else:
+                    said = await self._log.cut_at(marks, tainted=bool(tainted))
                 if not last and (why := doubt(outcome, said.lines, pace.lost, pace.why)):
                     raise InfrastructureError(f"{test.id}: {why}")
         strays = self.job.stray(self.name, said.before, f"before {test.id}")
         # In a thread of its own: a flood of reports takes seconds.
         outcome, spoiled = await asyncio.to_thread(with_reports, outcome, said.lines)
+        told = any(stray.gates for stray in strays) or any(report.gates for report in outcome.reports)
+        if tainted and not told:
+            outcome = with_taint(outcome, tainted)
         if said.lines and outcome.status is not Status.SKIP:
             self.job.keep(self.job.output_name(test.id, ".console"), said.lines)
         name = self.job.output_name(test.id)

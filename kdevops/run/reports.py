@@ -33,6 +33,12 @@ def with_reports(outcome: Outcome, lines: Sequence[str]) -> tuple[Outcome, str]:
     return outcome, spoiled_by(found)
 
 
+def with_taint(outcome: Outcome, tainted: str) -> Outcome:
+    """The outcome with a report of which nothing is known but the taint that it left behind."""
+    said = f"{tainted}, and its report was not seen"
+    return replace(outcome, reports=(*outcome.reports, KernelReport("taint", said, said, gates=True, text=said)))
+
+
 def is_stall(report: Oops) -> bool:
     """Whether the kernel complains that something waited or spun for too long, as it seems to do in a machine that was held."""
     return report.kind in _STALLS

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from chunk_suite import ToySuite
-from local_guest import ShellSuite
+from local_guest import LocalTarget, ShellSuite
 from toy_run import PANIC, ToyRun
 
 from kdevops.results.complaints import complaints, signatures
@@ -88,6 +89,29 @@ def test_a_report_in_a_flood_of_other_messages(bench: Bench, before: int, after:
     assert bench.reports("a") == ["kasan"]
     assert bench.boots() == 2
     assert len(bench.kept("a")) < 3 * MAX_SLICE
+
+
+@pytest.mark.parametrize(
+    ("logged", "reports"),
+    [("", ["the kernel is tainted by a warning, and its report was not seen"]), (WARNING, ["WARNING in xfs_foo"])],
+)
+def test_a_taint_whose_report_the_console_does_not_show(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logged: str, reports: list[str]
+) -> None:
+    bench, run, tainted = Bench(tmp_path), LocalTarget.argv, tmp_path / "tainted"
+
+    def argv(self: LocalTarget, command: Sequence[str] = (), *, tty: bool = False) -> list[str]:
+        if list(command) == ["dmesg"]:  # the test had set `dmesg -n 1` for a moment
+            return ["sed", rf"/kdevops: begin.*\/a / a\{logged or 'nothing'}", str(self.log)]
+        return [word.replace("/proc/sys/kernel/tainted", str(tainted)) for word in run(self, command, tty=tty)]
+
+    monkeypatch.setattr(LocalTarget, "argv", argv)
+    tainted.write_text("0\n")
+    bench.run({"a": f"echo 512 >{tainted}", "b": "true"})
+    assert bench.statuses() == {"a": Status.PASS, "b": Status.PASS}
+    assert [report.signature for report in bench.outcome("a").reports] == reports
+    assert all(report.gates for report in bench.outcome("a").reports)
+    assert bench.reports("b") == []
 
 
 def test_what_is_said_after_a_test_has_ended_is_not_the_next_ones(tmp_path: Path) -> None:
