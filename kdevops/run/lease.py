@@ -23,7 +23,7 @@ from kdevops.run.pace import Pace
 from kdevops.run.reports import doubt, is_stall, of_the_kernel, spoiled_by, with_reports, with_taint
 from kdevops.run.work import Work
 from kdevops.suites.base import BootSuite, GuestSuite, OutputReader, PlannedTest
-from kdevops.triage.oops import find_reports
+from kdevops.triage.oops import Oops, find_reports
 
 MAX_BOOT_FAILURES = 2
 """Boots in a row that may fail before a guest is given up."""
@@ -189,6 +189,7 @@ class Lease:
         argv, directory = suite.command(test)
         reader = suite.reader(test)
         tainted = ""
+        strays: Sequence[Oops] = ()
         transcript, marks = Transcript(reader.feed), Marks.around(str(test.id))
         async with Pace(guest, lambda text: self.job.trouble(self.name, text)) as pace:
             try:
@@ -216,9 +217,9 @@ class Lease:
                     said = Slice(self._log.cut())
                 else:
                     said = await self._log.cut_at(marks, tainted=bool(tainted))
+                strays = self.job.stray(self.name, said.before, f"before {test.id}")
                 if not last and (why := doubt(outcome, said.lines, pace.lost, pace.why)):
                     raise InfrastructureError(f"{test.id}: {why}")
-        strays = self.job.stray(self.name, said.before, f"before {test.id}")
         # In a thread of its own: a flood of reports takes seconds.
         outcome, spoiled = await asyncio.to_thread(with_reports, outcome, said.lines)
         told = any(stray.gates for stray in strays) or any(report.gates for report in outcome.reports)

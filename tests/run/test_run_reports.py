@@ -6,12 +6,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from chunk_suite import ToySuite
 from local_guest import LocalTarget, ShellSuite
 from toy_run import PANIC, ToyRun
 
+from kdevops.guest.execute import Execution, execute
 from kdevops.results.complaints import complaints, signatures
 from kdevops.results.model import Outcome, Status
 from kdevops.run.kernel_log import MAX_SLICE
@@ -124,6 +126,25 @@ def test_what_is_said_after_a_test_has_ended_is_not_the_next_ones(tmp_path: Path
     bench.drive(bench.job(ShellSuite({"b": "true"})))
     assert bench.statuses() == {"b": Status.PASS}
     assert bench.reports("b") == []
+
+
+def test_what_is_said_before_a_test_that_is_not_believed_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Bench(tmp_path)
+    doubts = iter(["it was held up"])
+    monkeypatch.setattr("kdevops.run.lease.doubt", lambda *_: next(doubts, ""))
+
+    async def late(*args: Any, **options: Any) -> Execution:
+        with bench.console().open("a") as console:
+            console.write(f"{KASAN}\n" if bench.boots() == 1 else "")
+        return await execute(*args, **options)
+
+    monkeypatch.setattr("kdevops.run.lease.execute", late)
+    bench.run({"a": "true"})
+    assert bench.statuses() == {"a": Status.PASS}
+    assert bench.boots() == 2
+    assert bench.strays == [("kasan", "before shell/default/a")]
 
 
 def test_what_is_said_after_the_last_test_of_a_run_is_told(tmp_path: Path) -> None:
