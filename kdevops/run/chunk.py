@@ -191,9 +191,12 @@ class Chunk:
         end = console.end_of(self._guest.console) if console_end is None else console_end
         # What the harness says of one test may be overtaken by what the kernel says in the next.
         lines = self._log.cut(self._log.before([self._suite.console_mark(other) for other in self.left], end))
-        if self._work.lost < MAX_LOST and (why := doubt(outcome, lines, self._lost_in_test(), self._pace.why)):
-            self._again(test, why)
-            return
+        last, lost = self._work.lost >= MAX_LOST, self._lost_in_test()
+        if why := doubt(outcome, lines, lost, self._pace.why, last=last):
+            if not last:
+                self._again(test, why)
+                return
+            outcome, lines = Outcome(Status.MISSING, outcome.seconds, why), of_the_kernel(lines, lost)
         outcome, spoiled = with_reports(outcome, lines)
         self._unfit = self._unfit or spoiled
         name = self._job.output_name(test)

@@ -9,9 +9,9 @@ from pathlib import Path, PurePosixPath
 
 from kdevops.paths import write_atomic
 from kdevops.providers.base import Provider
-from kdevops.results.complaints import STRAY_REPORTS
+from kdevops.results.complaints import FLOOD, STRAY_REPORTS
 from kdevops.results.events import Note, RunEvent, TestEnded, TestStarted
-from kdevops.results.model import Outcome, TestId
+from kdevops.results.model import KernelReport, Outcome, TestId
 from kdevops.results.store import Store
 from kdevops.results.text import clean
 from kdevops.run.busy import Busy
@@ -72,6 +72,7 @@ class Job:
             return ()
         known = list(self.store.run(self.run).record.get(STRAY_REPORTS, []))
         signatures = {report["signature"] for report in known}
+        flood = bool(found.left_out) and all(report.gates for report in found)
         for report in sorted(found, key=lambda each: not each.gates):  # notices must not use up the room
             if report.signature in signatures:
                 continue
@@ -81,6 +82,13 @@ class Job:
                 signatures.add(report.signature)
                 known.append({**asdict(as_stored(report)), "guest": guest, "when": when})
                 self.emit(Note(f"{guest}: {when} the kernel said: {clean(report.title)}"))
+            else:
+                flood = flood or report.gates
+        if flood and all(report["kind"] != "flood" for report in known):
+            name = f"{FLOOD} {found[0].signature}"  # what is not kept may be anything
+            known.append(
+                {**asdict(KernelReport("flood", name, name, gates=True, text="")), "guest": guest, "when": when}
+            )
         self.store.update_record(self.run, {STRAY_REPORTS: known})
         return found
 

@@ -218,7 +218,7 @@ class Lease:
                 else:
                     said = await self._log.cut_at(marks, tainted=bool(tainted))
                 strays = self.job.stray(self.name, said.before, f"before {test.id}")
-                if not last and (why := doubt(outcome, said.lines, pace.lost, pace.why)):
+                if why := doubt(outcome, said.lines, pace.lost, pace.why, last=last):
                     raise InfrastructureError(f"{test.id}: {why}")
         # In a thread of its own: a flood of reports takes seconds.
         outcome, spoiled = await asyncio.to_thread(with_reports, outcome, said.lines)

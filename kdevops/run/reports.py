@@ -54,11 +54,11 @@ def as_stored(report: Oops) -> KernelReport:
     return KernelReport(report.kind, report.signature, report.title, report.gates, report.text)
 
 
-def doubt(outcome: Outcome, said: Sequence[str], lost: float, why: str) -> str:
+def doubt(outcome: Outcome, said: Sequence[str], lost: float, why: str, *, last: bool) -> str:
     """Why an outcome is not believed, in a line; "" when it is.
 
     The test was held up for `lost` seconds: it may have failed for that, and so may the kernel's watchdogs complain that
-    found its clock gone on.
+    found its clock gone on. A failure in the test's own words is believed in the `last` of several tries; a hang is not.
     """
     if not lost:
         return ""
@@ -66,6 +66,8 @@ def doubt(outcome: Outcome, said: Sequence[str], lost: float, why: str) -> str:
     if any(report.gates and not is_stall(report) for report in reports):
         return ""  # no hold makes a kernel say that
     if outcome.status in _UNHARMED and not any(map(is_stall, reports)):
+        return ""
+    if last and outcome.status is Status.FAIL and not any(map(is_stall, reports)):
         return ""
     return f"what came of it is not believed: it was held up for {lost:.0f} s ({why})"
 

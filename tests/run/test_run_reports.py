@@ -17,7 +17,7 @@ from kdevops.guest.execute import Execution, execute
 from kdevops.results.complaints import complaints, signatures
 from kdevops.results.model import Outcome, Status
 from kdevops.run.kernel_log import MAX_SLICE
-from kdevops.run.reports import with_reports
+from kdevops.run.reports import doubt, with_reports
 
 KASAN = "[    3.000000] BUG: KASAN: use-after-free in xfs_foo+0x1/0x2"
 WARNING = "[    3.000000] WARNING: CPU: 0 PID: 1 at fs/xfs/xfs_foo.c:1 xfs_foo+0x1/0x2"
@@ -133,7 +133,7 @@ def test_what_is_said_before_a_test_that_is_not_believed_is_told(
 ) -> None:
     bench = Bench(tmp_path)
     doubts = iter(["it was held up"])
-    monkeypatch.setattr("kdevops.run.lease.doubt", lambda *_: next(doubts, ""))
+    monkeypatch.setattr("kdevops.run.lease.doubt", lambda *_, **__: next(doubts, ""))
 
     async def late(*args: Any, **options: Any) -> Execution:
         with bench.console().open("a") as console:
@@ -196,3 +196,33 @@ def test_reports_that_were_too_many_to_keep_are_counted_and_not_taken_for_known(
     assert len(outcome.reports) + outcome.reports_cut == len(lines)
     known = signatures([replace(outcome, reports_cut=0)])
     assert any(each.gates for each in complaints(outcome, known))
+
+
+def test_more_reports_outside_of_tests_than_are_kept_are_not_forgotten(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    warning = "[    1.000000] WARNING: CPU: 0 PID: 1 at lib/foo.c:1 foo_{}x+0x1/0x2\n"
+    letters = [chr(ord("a") + number // 26) + chr(ord("a") + number % 26) for number in range(100)]
+    bench.provider.at_boot = "".join(map(warning.format, letters))
+    bench.run({"a": "true"})
+    kinds = [kind for kind, _ in bench.strays]
+    assert kinds.count("flood") == 1
+    assert kinds[-1] == "flood"
+
+
+@pytest.mark.parametrize(
+    ("status", "line", "last", "doubted"),
+    [
+        (Status.FAIL, "", False, True),
+        (Status.FAIL, "", True, False),
+        (Status.HANG, "", True, True),
+        (Status.PASS, "[  9.0] watchdog: BUG: soft lockup - CPU#0 stuck for 22s! [sh:1]", True, True),
+        (Status.PASS, "", False, False),
+        (Status.HANG, KASAN, True, False),
+    ],
+)
+def test_what_a_hold_explains_is_not_believed_either_in_the_last_try(
+    status: Status, line: str, last: bool, doubted: bool
+) -> None:
+    said = [line] if line else []
+    assert bool(doubt(Outcome(status), said, 30.0, "kdevops was stopped", last=last)) == doubted
+    assert not doubt(Outcome(status), said, 0.0, "", last=last)
