@@ -114,4 +114,4 @@ def _explaining(outcome: Outcome) -> Collection[int]:
         return ()
     same = [number for number, report in enumerate(reports) if report.text == outcome.oops]
     named = [number for number, report in enumerate(reports) if report.title and report.title in outcome.oops]
-    return range(next(iter([*same, *named]), 0), len(reports))
+    return range(next(iter([*same, *named]), len(reports)), len(reports))

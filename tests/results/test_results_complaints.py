@@ -96,6 +96,8 @@ def test_the_report_that_explains_a_known_crash_is_not_counted_again() -> None:
 def test_trouble_before_the_one_that_explains_a_known_crash_counts() -> None:
     ended = Outcome(S.CRASH, oops="panic", reports=(KASAN, PANIC))
     assert judged(ended, S.CRASH).troubles == {KASAN.signature}
+    unrelated = Outcome(S.CRASH, oops="something else", reports=(KASAN, PANIC))
+    assert judged(unrelated, S.CRASH).troubles == {KASAN.signature, PANIC.signature}, "which explain nothing"
 
 
 @pytest.mark.parametrize(
