@@ -18,7 +18,7 @@ POLL = 0.5
 MAX_HELD = 900.0
 """Seconds that a machine may be held at a stretch before nobody waits for it any longer."""
 _LAST_LOOK = 0.5
-"""Seconds, at least, to read what came while this process did not look; whoever has ended by then was in time."""
+"""Seconds, at least, to read output that arrived while this process was held up; work that has ended by then was in time."""
 
 T = TypeVar("T")
 Held = Callable[[], Awaitable[str]]

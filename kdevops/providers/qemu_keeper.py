@@ -2,7 +2,7 @@
 
 Run as `python -ISE qemu_keeper.py CONFIG` with the standard library alone, so that it starts in milliseconds. CONFIG is JSON:
 `argv` (QEMU with its serial port on stdio), `directory`, `console_socket`, `limit` (bytes of one console file), `lifeline`, and
-with `state_socket` it has a monitor of QEMU: whoever connects there is told how the machine is.
+with `state_socket` it has a monitor of QEMU: a client that connects there is sent the state of the machine.
 With a pipe as standard input it ends when that closes, that is: when whoever started it is gone. QEMU in turn dies with it.
 A machine whose kernel says that it halted is ended, too: QEMU itself does not take that for an end. A machine that QEMU stopped
 because a disk of the host was full or failed is told to go on, again and again.
@@ -76,7 +76,7 @@ class Keeper:
         return self._qemu.pid
 
     def serve(self) -> None:
-        """Carry bytes between QEMU and whoever watches until QEMU's console closes or the lifeline does."""
+        """Carry bytes between QEMU and its watchers until QEMU's console closes or the lifeline does."""
         while self._running:
             waits = (self._monitor.sleep(time.monotonic()), _FLUSH_EVERY if self._console.behind else None)
             ready = self._selector.select(min([_LOOK_EVERY, *(seconds for seconds in waits if seconds is not None)]))

@@ -75,7 +75,7 @@ class ConsoleFile:
                 self._waiting += (b"" if self._fresh_line else b"\n") + _stamp() + note.encode()
                 self._dropped, self._fresh_line = 0, True
                 self._write_waiting()
-            if self._file.tell() > self._limit:  # whoever reads on joins a line that was cut in two
+            if self._file.tell() > self._limit:  # readers join a line that is cut here
                 self._rotate()
         except OSError:
             return False
@@ -89,7 +89,7 @@ class ConsoleFile:
             del self._waiting[:written]
 
     def _rotate(self) -> None:
-        """Put the file aside. Raises OSError, with all as before, where there is no room for a new one."""
+        """Put the file aside. Raises OSError, and changes nothing, where there is no room for a new one."""
         successor = self._path.with_name(f".{self._path.name}.new")
         file = successor.open("wb+", buffering=0)
         self._path.replace(self._path.with_name(self._path.name + ".old"))

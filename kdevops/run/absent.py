@@ -2,7 +2,7 @@
 
 A test of which nothing says why was lost: its target does not build any more, the tree has dropped it, an option of the
 kernel is gone. Choices are what the lab says (targets, groups, what is skipped or excluded) and what the command line
-narrowed the run to. What a kernel of an older series ran is no evidence that this one can.
+narrowed the run to. What a kernel of an older series ran does not show that this one can.
 """
 
 from __future__ import annotations
