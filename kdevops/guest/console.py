@@ -8,6 +8,7 @@ import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 MAX_LINE = 4096
 """Bytes of one console line that are looked at."""
@@ -15,6 +16,13 @@ _POLL = 0.1
 _PUT_ASIDE = (".0", ".old")
 """What comes behind the name of a console that grew too long: by libvirt's virtlogd, and by our own recorder."""
 _PREFIX = len("2026-11-21T00:31:02.123Z ")
+
+
+class Place(NamedTuple):
+    """Where on a console something stands: the offset in a file, and the inode of the file, which may be put aside later."""
+
+    offset: int
+    inode: int | None = None
 
 
 def consoles(state: Path) -> dict[str, Path]:
@@ -52,13 +60,22 @@ def end_of(path: Path) -> int:
         return 0
 
 
+def end_place(path: Path) -> Place:
+    """The same, to be found again when the console was put aside in the meantime."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return Place(0)
+    return Place(found.st_size, found.st_ino)
+
+
 @dataclass
 class Reader:
     """Reads what is added to a console. Of a file that was put aside since the last look, the rest comes first."""
 
     path: Path
     offset: int = 0
-    _inode: int | None = None
+    inode: int | None = None
 
     def read(self, limit: int = 1 << 20) -> bytes:
         """What comes next, at most `limit` bytes; nothing as long as there is no more.
@@ -67,12 +84,12 @@ class Reader:
         """
         with self.path.open("rb") as file:
             found = os.fstat(file.fileno())
-            if found.st_size < self.offset or self._inode not in (None, found.st_ino):
-                if rest := _former(self.path, self.offset, limit, self._inode):
+            if found.st_size < self.offset or self.inode not in (None, found.st_ino):
+                if rest := _former(self.path, self.offset, limit, self.inode):
                     self.offset += len(rest)
                     return rest
                 self.offset = 0
-            self._inode = found.st_ino
+            self.inode = found.st_ino
             file.seek(self.offset)
             chunk = file.read(limit)
         self.offset += len(chunk)
@@ -96,20 +113,26 @@ async def follow(path: Path, offset: int = 0) -> AsyncIterator[str]:
             await asyncio.sleep(_POLL)
 
 
-def read_since(path: Path, offset: int, limit: int = 1 << 20, *, end: int | None = None) -> list[str]:
-    """The lines that came after `offset`, at most `limit` bytes of them (the last), time stamps stripped.
+def read_since(path: Path, since: int | Place, limit: int = 1 << 20, *, end: int | Place | None = None) -> list[str]:
+    """The lines that came after `since`, at most `limit` bytes of them (the last), time stamps stripped.
 
-    `end` is the offset of what is too late to be of interest.
+    `end` is the offset or place of what is too late to be of interest.
     """
+    begin = since if isinstance(since, Place) else Place(since)
+    stop = end if isinstance(end, Place) else Place(end if end is not None else 0)
     try:
         with path.open("rb") as file:
-            size = file.seek(0, 2)
-            before = _former(path, offset, -limit) if size < offset else b""
-            start = 0 if size < offset else offset
-            if end is not None and start <= end:
-                size = min(size, end)
-            begin = file.seek(max(start, size - limit))
-            text = (before + file.read(size - begin))[-limit:]
+            found = os.fstat(file.fileno())
+            if stop.inode not in (None, found.st_ino):
+                text = _former(path, begin.offset, max(1, stop.offset - begin.offset), stop.inode)[-limit:]
+            else:
+                moved = found.st_size < begin.offset or begin.inode not in (None, found.st_ino)
+                before = _former(path, begin.offset, -limit, begin.inode) if moved else b""
+                first, last = 0 if moved else begin.offset, found.st_size
+                if end is not None and first <= stop.offset:
+                    last = min(last, stop.offset)
+                where = file.seek(max(first, last - limit))
+                text = (before + file.read(last - where))[-limit:]
     except OSError:
         return []
     return [strip_prefix(line) for line in text.decode(errors="replace").splitlines()]

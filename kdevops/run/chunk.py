@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from kdevops.errors import CommandError, InfrastructureError, LostGuestError
 from kdevops.guest import console, taint
+from kdevops.guest.console import Place
 from kdevops.process import Completed
 from kdevops.providers.base import Guest
 from kdevops.results.model import Outcome, Status, TestId
@@ -49,7 +50,7 @@ class _Heard:
 
     event: Began | Told
     at: float
-    console_end: int
+    console_end: Place
 
 
 class Chunk:
@@ -103,7 +104,7 @@ class Chunk:
             await self._leftovers.record(self._work, self._told)
             self._explain_unfinished(ended)
             strays = self._job.stray(self._name, self._log.cut(), f"after the last test of {self._work.suite}")
-            return self._unfit or spoiled_by(strays) or await self._sweep()
+            return self._unfit or spoiled_by(strays) or await self._sweep(said=any(stray.gates for stray in strays))
 
     async def _listen(self) -> Completed | None:
         """Follow the harness to its end; None when it hangs, or when the kernel said that nothing more can be trusted.
@@ -148,7 +149,7 @@ class Chunk:
 
     def _hear_all(self, events: Sequence[Began | Told]) -> None:
         """Take what the harness tells, up to a failure that may be the server's: the rest waits for `_prove`."""
-        now, end = self._pace.seconds, console.end_of(self._guest.console)
+        now, end = self._pace.seconds, console.end_place(self._guest.console)
         self._heard.extend(_Heard(event, now, end) for event in events)
         while self._heard and self._take(self._heard[0]):
             self._heard.popleft()
@@ -181,14 +182,14 @@ class Chunk:
         self._current = _Current(test, at, self._pace.lost)
         self._job.begin(test, self._name)
 
-    def _finish(self, test: TestId, outcome: Outcome, text: str = "", console_end: int | None = None) -> None:
+    def _finish(self, test: TestId, outcome: Outcome, text: str = "", console_end: Place | None = None) -> None:
         """A test of this chunk has its status; what it printed, its console and what it left behind are kept with it.
 
         `console_end` is where its console ends at the latest.
         """
         if self.left.pop(test, None) is None:
             return
-        end = console.end_of(self._guest.console) if console_end is None else console_end
+        end = console.end_place(self._guest.console) if console_end is None else console_end
         # What the harness says of one test may be overtaken by what the kernel says in the next.
         lines = self._log.cut(self._log.before([self._suite.console_mark(other) for other in self.left], end))
         last, lost = self._work.lost >= MAX_LOST, self._lost_in_test()
@@ -264,7 +265,7 @@ class Chunk:
         last = self._work.lost >= MAX_LOST
         factor, lost = self._job.provider.factor, self._lost_in_test()
         try:
-            outcome = await fate(self._guest, error, self._log.offset, seconds, factor=factor, last=last, lost=lost)
+            outcome = await fate(self._guest, error, self._log.since, seconds, factor=factor, last=last, lost=lost)
         except InfrastructureError as trouble:
             self._try_alone(current.test, trouble.message, Outcome(Status.MISSING, reason=trouble.message))
         else:
@@ -325,8 +326,11 @@ class Chunk:
             self._job.end(test, Outcome(Status.MISSING, reason=how))
         self.left.clear()
 
-    async def _sweep(self) -> str:
-        """Ask the guest whether the tests left it fit for more."""
+    async def _sweep(self, *, said: bool = True) -> str:
+        """Ask the guest whether the tests left it fit for more.
+
+        Unless the kernel `said` what explains a new taint flag, here or under a test, the flag is a report of its own.
+        """
         script = 'cat /proc/sys/kernel/tainted; exec "$@"'
         command = ["sh", "-c", script, "kdevops", *self._suite.sweep_command()]
         done = await self._guest.ssh.run(command, timeout=COMMAND * self._job.provider.factor, check=False)
@@ -334,5 +338,8 @@ class Chunk:
             return f"what tests left behind could not be found out (exit code {done.returncode})"
         tainted, *reasons = done.stdout.splitlines()
         if worse := taint.worsened(self._tainted, taint.parse(tainted) or 0):
+            told = (report for outcome in self._told.values() for report in outcome.reports)
+            if not said and not any(report.gates for report in told):
+                self._job.stray_taint(self._name, worse, f"after {len(self._told)} tests of {self._work.suite}")
             return worse
         return clean(reasons[0], 200) if reasons else ""

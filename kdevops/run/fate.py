@@ -9,6 +9,7 @@ import time
 from kdevops.clock import within
 from kdevops.errors import BrokenSshError, InfrastructureError, LostGuestError
 from kdevops.guest import console
+from kdevops.guest.console import Place
 from kdevops.providers.base import Guest
 from kdevops.results.model import Outcome, Status
 from kdevops.run.job import GRACE
@@ -27,20 +28,20 @@ _STATUS = {Judgement.CRASH: Status.CRASH, Judgement.HANG: Status.HANG}
 async def fate(
     guest: Guest,
     error: InfrastructureError,
-    offset: int,
+    since: Place,
     seconds: float,
     *,
     factor: float,
     last: bool,
     lost: float = 0.0,
 ) -> Outcome:
-    """How the test ended that ran when the guest was lost with `error`; its console is read from `offset` on.
+    """How the test ended that ran when the guest was lost with `error`; its console is read from `since` on.
 
     `lost` are seconds of the test in which this process or the machine was held up. Raises `error` where nothing explains
     the loss, unless this is the `last` try: then the test is what they had in common. Raises InfrastructureError where the
     loss is certainly not the test's doing, in whichever try.
     """
-    loss, oops = await _ask(guest, error, offset, factor=factor, last=last, lost=lost)
+    loss, oops = await _ask(guest, error, since, factor=factor, last=last, lost=lost)
     judgement, reason = judge(loss)
     if judgement is Judgement.AGAIN:
         raise error
@@ -50,19 +51,19 @@ async def fate(
 
 
 async def _ask(
-    guest: Guest, error: InfrastructureError, offset: int, *, factor: float, last: bool, lost: float
+    guest: Guest, error: InfrastructureError, since: Place, *, factor: float, last: bool, lost: float
 ) -> tuple[Loss, Oops | None]:
     alive = await outlives(guest, LAST_WORDS)
     if why := await gone(guest):
         return Loss(gone=why), None
     held = await guest.held() if alive else ""
     answers = False
-    if alive and not held and not _is_dead(guest, offset):
+    if alive and not held and not _is_dead(guest, since):
         alive = not await guest.restarted()
         if alive:
             answers = await guest.ssh.answers(timeout=GRACE * factor)
             held = "" if answers else await guest.held()
-    lines = console.read_since(guest.console, offset)
+    lines = console.read_since(guest.console, since)
     oops = find_oops(lines)
     loss = Loss(
         held=held,
@@ -79,8 +80,8 @@ async def _ask(
     return loss, oops
 
 
-def _is_dead(guest: Guest, offset: int) -> bool:
-    oops = find_oops(console.read_since(guest.console, offset))
+def _is_dead(guest: Guest, since: Place) -> bool:
+    oops = find_oops(console.read_since(guest.console, since))
     return oops is not None and oops.fatal
 
 

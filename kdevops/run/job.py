@@ -16,7 +16,7 @@ from kdevops.results.store import Store
 from kdevops.results.text import clean
 from kdevops.run.busy import Busy
 from kdevops.run.furnish import Furniture
-from kdevops.run.reports import as_stored
+from kdevops.run.reports import as_stored, unseen
 from kdevops.run.servers import Servers
 from kdevops.run.work import WorkQueue
 from kdevops.suites.base import BootSuite, ChunkSuite, GuestSuite, PlannedTest
@@ -91,6 +91,15 @@ class Job:
             )
         self.store.update_record(self.run, {STRAY_REPORTS: known})
         return found
+
+    def stray_taint(self, guest: str, tainted: str, when: str) -> None:
+        """The same for a taint flag whose report nobody saw."""
+        known = list(self.store.run(self.run).record.get(STRAY_REPORTS, []))
+        report = unseen(tainted)
+        if all(each["signature"] != report.signature for each in known):
+            self.emit(Note(f"{guest}: {when}: {report.title}"))
+            known.append({**asdict(report), "guest": guest, "when": when})
+            self.store.update_record(self.run, {STRAY_REPORTS: known})
 
     def servers_said(self, when: str) -> None:
         """The same for the servers, whoever of the guests made them say it."""

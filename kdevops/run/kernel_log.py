@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from itertools import accumulate, takewhile
 
 from kdevops.errors import InfrastructureError
 from kdevops.guest import console, printk
+from kdevops.guest.console import Place
 from kdevops.guest.execute import Marks
 from kdevops.guest.ssh import SshTarget
 from kdevops.providers.base import Guest
@@ -48,30 +50,35 @@ class KernelLog:
 
     def __init__(self, guest: Guest, factor: float) -> None:
         self._guest, self._factor = guest, factor
-        self._offset = console.end_of(guest.console)
+        self._since = console.end_place(guest.console)
         self._live = True
 
-    def cut(self, end: int | None = None) -> list[str]:
+    def cut(self, end: Place | None = None) -> list[str]:
         """What the console has since the last cut, up to `end`, which is now where it is not given."""
-        end = console.end_of(self._guest.console) if end is None else end
-        lines = console.read_since(self._guest.console, self._offset, _READ, end=end)
-        self._offset = end
+        end = console.end_place(self._guest.console) if end is None else end
+        lines = console.read_since(self._guest.console, self._since, _READ, end=end)
+        self._since = end
         return thinned(lines)
 
-    def before(self, marks: Collection[str], end: int) -> int:
-        """Where the first line that has one of these texts begins, at most MAX_SLICE behind the last cut; else `end`."""
+    def before(self, marks: Collection[str], end: Place) -> Place:
+        """Where the first line that has one of these texts begins, at most MAX_SLICE behind the last cut; else `end`.
+
+        `end`, too, where the console was put aside since the last cut.
+        """
         with contextlib.suppress(OSError), self._guest.console.open("rb") as file:
-            file.seek(self._offset)
-            data = file.read(min(MAX_SLICE, max(0, end - self._offset)))
+            if {os.fstat(file.fileno()).st_ino} != {self._since.inode, end.inode}:
+                return end
+            file.seek(self._since.offset)
+            data = file.read(min(MAX_SLICE, max(0, end.offset - self._since.offset)))
             found = [place for mark in marks if (place := data.find(mark.encode())) >= 0]
             if found:
-                return self._offset + data.rfind(b"\n", 0, min(found)) + 1
+                return Place(self._since.offset + data.rfind(b"\n", 0, min(found)) + 1, end.inode)
         return end
 
     @property
-    def offset(self) -> int:
+    def since(self) -> Place:
         """Where on the console the next slice begins."""
-        return self._offset
+        return self._since
 
     async def cut_at(self, marks: Marks, *, tainted: bool = False) -> Slice:
         """What the kernel of a living guest said until a test that ran between these marks had ended.
@@ -97,7 +104,7 @@ class KernelLog:
 
     async def _shows(self, mark: str) -> bool:
         token = _token(mark).encode()
-        reader = console.Reader(self._guest.console, self._offset)
+        reader = console.Reader(self._guest.console, *self._since)
         end = time.monotonic() + _SHOWN * self._factor
         rest = b""
         while True:

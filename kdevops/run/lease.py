@@ -211,8 +211,8 @@ class Lease:
                 unfit = outcome.reason
             else:
                 outcome = _told(reader, execution)
-                unfit = outcome.reason if execution.silent else self._unfit(test, execution)
                 tainted = taint.worsened(self._taint, execution.fitness.taint or 0)
+                unfit = outcome.reason if execution.silent else self._unfit(test, execution) or tainted
                 if execution.silent:
                     said = Slice(self._log.cut())
                 else:
@@ -236,9 +236,9 @@ class Lease:
     ) -> tuple[Outcome, Slice]:
         """The guest is gone, or the way to it. Raises InfrastructureError where that says nothing of the test."""
         assert self._log
-        offset, seconds, lost, factor = self._log.offset, pace.seconds, pace.lost, self.job.provider.factor
+        since, seconds, lost, factor = self._log.since, pace.seconds, pace.lost, self.job.provider.factor
         try:
-            outcome = await fate(guest, error, offset, seconds, factor=factor, last=last, lost=lost)
+            outcome = await fate(guest, error, since, seconds, factor=factor, last=last, lost=lost)
         except InfrastructureError:
             self.job.stray(self.name, of_the_kernel(self._log.cut(), lost), f"during {test}, when it was lost")
             raise
@@ -246,10 +246,10 @@ class Lease:
 
     def _unfit(self, test: PlannedTest, execution: Execution) -> str:
         """Why the guest is not fit for another test, as it answered itself."""
-        if why := execution.fitness.unfit:
+        why = execution.fitness.unfit
+        if why:
             self.job.trouble(self.name, f"after {test.id}: {why}; the guest is reset")
-            return why
-        return taint.worsened(self._taint, execution.fitness.taint or 0)
+        return why
 
     async def _at_boot(self, work: Work) -> None:
         """Boot a fresh guest that runs the tests, and read what became of them; what was never reached is given back."""

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from kdevops.clock import POLL, Clock
-from kdevops.errors import LostGuestError
+from kdevops.errors import InfrastructureError, LostGuestError
 from kdevops.providers.base import Guest
 
 _TOLD = 1.0
@@ -43,14 +43,21 @@ class Pace(Clock):
             await self._task
 
     def look(self) -> float:
-        """Seconds counted so far. Raises LostGuestError when the machine has been held for too long."""
+        """Seconds counted so far. Raises LostGuestError when the machine has been held for too long.
+
+        What ended the ticking is raised here, too: without it no deadline would ever come.
+        """
+        if self._task and self._task.done():
+            self._task.result()
         if self.given_up:
             raise LostGuestError(f"guest {self._guest.name} was held for {self.held_for:.0f} s: {self.held}")
         return self.seconds
 
     async def see(self) -> None:
         """Ask whether the machine runs, and count the time."""
-        held = await self._guest.held()
+        held = ""
+        with contextlib.suppress(InfrastructureError):  # who cannot be asked says nothing of the machine
+            held = await self._guest.held()
         if held and not self.held:
             self._trouble(f"the machine does not run: {held}")
         self.tick(held)

@@ -35,8 +35,13 @@ def with_reports(outcome: Outcome, lines: Sequence[str]) -> tuple[Outcome, str]:
 
 def with_taint(outcome: Outcome, tainted: str) -> Outcome:
     """The outcome with a report of which nothing is known but the taint that it left behind."""
+    return replace(outcome, reports=(*outcome.reports, unseen(tainted)))
+
+
+def unseen(tainted: str) -> KernelReport:
+    """The report that a taint flag stands for, as `taint.worsened` words it."""
     said = f"{tainted}, and its report was not seen"
-    return replace(outcome, reports=(*outcome.reports, KernelReport("taint", said, said, gates=True, text=said)))
+    return KernelReport("taint", said, said, gates=True, text=said)
 
 
 def is_stall(report: Oops) -> bool:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdevops.guest.console import Reader, end_of, follow, read_since, strip_prefix, tail
+from kdevops.guest.console import Reader, end_of, end_place, follow, read_since, strip_prefix, tail
 
 STAMP = "2026-11-21T00:31:02.123Z "
 
@@ -75,6 +75,24 @@ def test_a_console_that_was_put_aside_before_the_first_look(tmp_path: Path) -> N
     assert read_since(path, len(b"old, ")) == ["and so on", "new"]
     assert read_since(path, len(b"old, "), limit=6) == ["n", "new"]
     assert read_since(path, 1) == ["ew"], "whether it was put aside cannot be told"
+
+
+def test_a_console_that_was_put_aside_and_has_grown_past_the_place_since(tmp_path: Path) -> None:
+    path = tmp_path / "console.log"
+    path.write_bytes(b"old, ")
+    since = end_place(path)
+    with path.open("ab") as file:
+        file.write(b"and so on\n")
+    end = end_place(path)
+    with path.open("ab") as file:
+        file.write(b"too late\n")
+    path.replace(tmp_path / "console.log.old")
+    path.write_bytes(b"new and much longer\n")
+    assert read_since(path, since) == ["and so on", "too late", "new and much longer"]
+    assert read_since(path, since, limit=24) == ["ate", "new and much longer"]
+    assert read_since(path, since, end=end) == ["and so on"], "it ended before the console was put aside"
+    assert read_since(path, since, limit=3, end=end) == ["on"]
+    assert read_since(path, end, end=end_place(path)) == ["too late", "new and much longer"]
 
 
 def test_a_console_that_is_begun_anew_in_its_place_is_read_from_its_start(tmp_path: Path) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from chunk_suite import ToySuite
+from local_guest import LocalTarget
 from toy_run import PANIC, ToyRun
 
+from kdevops.results.complaints import STRAY_REPORTS
 from kdevops.results.model import RunState, Status
 from kdevops.run import chunk
 from kdevops.run.runner import Drained, drive
@@ -145,6 +148,25 @@ def test_what_a_sweep_finds_ends_the_guest(bench: Bench) -> None:
         {"a": f"touch {left}", "b": f"touch {left}"}, sweep=sweep, known=frozenset({"b"})
     )  # which has a chunk of its own
     assert bench.boots() == 2
+
+
+@pytest.mark.parametrize("said", ["", WARNING])
+def test_a_taint_gates_whether_or_not_its_report_was_seen(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    run, tainted = LocalTarget.argv, bench.path / "tainted"
+
+    def argv(self: LocalTarget, command: Sequence[str] = (), *, tty: bool = False) -> list[str]:
+        return [word.replace("/proc/sys/kernel/tainted", str(tainted)) for word in run(self, command, tty=tty)]
+
+    monkeypatch.setattr(LocalTarget, "argv", argv)
+    tainted.write_text("0\n")
+    bench.run({"a": f"echo 512 >{tainted}; echo '{said}' >>{bench.console()}"})
+    assert bench.statuses() == {"a": Status.PASS}
+    strays = bench.store.run(bench.run_id).record.get(STRAY_REPORTS, [])
+    unseen = "the kernel is tainted by a warning, and its report was not seen"
+    assert [report["signature"] for report in strays if report["gates"]] == ([] if said else [unseen])
+    assert [report.gates for report in bench.outcome("a").reports] == ([True] if said else [])
 
 
 def test_a_sweep_that_fails_says_nothing_good_of_the_guest(bench: Bench) -> None:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from local_guest import LocalGuest, LocalProvider
 
+from kdevops.guest.console import end_place
 from kdevops.guest.execute import Marks
 from kdevops.run.kernel_log import KernelLog, before_tests, between, divide
 
@@ -57,11 +58,23 @@ def test_cuts_follow_each_other(tmp_path: Path) -> None:
     assert log.cut() == ["one"]
     with there.console.open("a") as file:
         file.write("two\nrun b\nthree\n")
-    end = there.console.stat().st_size
+    end = end_place(there.console)
     assert log.cut(log.before(["run a", "run b"], end)) == ["two"]
     assert log.before(["run a"], end) == end
     assert log.cut() == ["run b", "three"]
     assert log.cut() == []
+
+
+def test_a_console_that_is_put_aside_within_a_test_loses_nothing(tmp_path: Path) -> None:
+    there = guest(tmp_path)
+    log = KernelLog(there, 1.0)
+    with there.console.open("a") as file:
+        file.write("one\n")
+    there.console.replace(there.console.with_name("console.log.old"))
+    there.console.write_text("two, and longer than what was there before\nrun b\n")
+    end = end_place(there.console)
+    assert log.before(["run b"], end) == end
+    assert log.cut(end) == ["one", "two, and longer than what was there before", "run b"]
 
 
 def test_a_guest_that_cannot_be_asked_has_what_the_console_shows(tmp_path: Path) -> None:

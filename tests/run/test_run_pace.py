@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from pathlib import Path
+from typing import cast
 
 import pytest
 from chunk_suite import ToySuite
@@ -12,9 +13,11 @@ from local_guest import ShellSuite
 from toy_run import PANIC, ToyRun
 
 from kdevops import clock
+from kdevops.errors import InfrastructureError
+from kdevops.providers.base import Guest
 from kdevops.results.events import TestStarted
 from kdevops.results.model import RunState, Status
-from kdevops.run import fate, lease
+from kdevops.run import fate, lease, pace
 
 KASAN = "[    3.000000] BUG: KASAN: slab-use-after-free in foo+0x1/0x2"
 SOFT = "[    3.000000] watchdog: BUG: soft lockup - CPU#0 stuck for 26s! [x:1]"
@@ -123,3 +126,31 @@ def test_a_controller_that_was_stopped_past_the_deadline_reads_what_came_meanwhi
     assert bench.run({"a": "sleep 1; head -c 30000 /dev/zero | tr '\\0' x; echo", "b": "true"}, timeout=2.4)
     assert bench.statuses() == {"a": Status.PASS, "b": Status.PASS}
     assert bench.boots() == 1
+
+
+class Unasked:
+    """A machine of which nobody says whether it runs."""
+
+    name = "g0"
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    async def held(self) -> str:
+        raise self.error
+
+
+@pytest.mark.parametrize(("error", "ends"), [(InfrastructureError("no answer"), False), (ValueError("odd"), True)])
+def test_a_pace_goes_on_or_says_why_not(monkeypatch: pytest.MonkeyPatch, error: Exception, ends: bool) -> None:
+    monkeypatch.setattr(pace, "POLL", 0.01)
+
+    async def look() -> float:
+        async with pace.Pace(cast(Guest, Unasked(error)), print) as ticking:
+            await asyncio.sleep(0.2)
+            return ticking.look()
+
+    if ends:
+        with pytest.raises(ValueError, match="odd"):
+            asyncio.run(look())
+    else:
+        assert asyncio.run(look()) > 0
