@@ -154,7 +154,7 @@ def _write_report(error: Exception, arguments: list[str]) -> Path | None:
 
 
 def _tell(error: KdevopsError, *, as_json: bool) -> int:
-    from kdevops.results.text import clean
+    from kdevops.text import clean
 
     click.secho(clean(error.message, 20_000, lines=True), err=True, fg="red")
     if console := getattr(error, "console", ""):

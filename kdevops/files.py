@@ -1,4 +1,4 @@
-"""Directories that appear whole or not at all, locks between processes, and digests of files."""
+"""Files and directories that appear whole or not at all, locks between processes, and digests of files."""
 
 from __future__ import annotations
 
@@ -16,10 +16,36 @@ from pathlib import Path
 from typing import Any
 
 from kdevops.errors import InfrastructureError
-from kdevops.paths import fsync_dir, write_atomic
 from kdevops.progress import Progress, Report
 
 _LOCK_POLL = 0.2
+
+
+def write_atomic(path: Path, content: str | bytes, *, mode: int = 0o644) -> None:
+    """Write a file so that a reader, or a crash at any point, sees either the old content or the new, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = content.encode() if isinstance(content, str) else content
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(file.fileno(), mode)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    fsync_dir(path.parent)
+
+
+def fsync_dir(path: Path) -> None:
+    """Make a rename within `path` durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def digest_of(value: Any) -> str:

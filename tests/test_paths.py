@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdevops import paths
-from kdevops.paths import cache_dir, data_dir, socket_dir, state_dir, write_atomic
+from kdevops.files import write_atomic
+from kdevops.paths import cache_dir, data_dir, socket_dir, state_dir
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,5 @@
 import asyncio
 import contextlib
-import json
 import logging
 import os
 import signal
@@ -103,46 +102,6 @@ def test_an_unknown_command_comes_with_a_way_to_get_it() -> None:
     with pytest.raises(CommandError, match="no-such-tool is not installed") as caught:
         asyncio.run(run(["no-such-tool", "--version"]))
     assert "doctor --install" in (caught.value.hint or "")
-
-
-def test_the_hint_names_the_package_of_this_distribution(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    table = tmp_path / "controller/vars/commands.json"
-    table.parent.mkdir(parents=True)
-    names = {
-        "controller_commands": {"qemu-img": {"debian": "qemu-utils"}, "odd": {"debian": None}},
-        "controller_libraries": {"libelf": {"debian": "libelf-dev"}},
-        "controller_optional_commands": {"clang": {"debian": "clang"}, "ld.lld": {"debian": "lld"}},
-    }
-    table.write_text(json.dumps(names))
-    monkeypatch.setattr(process, "data_dir", lambda _: tmp_path)
-    monkeypatch.setattr(process, "distribution_family", lambda: "debian")
-    everything = "(or everything at once: kdevops doctor --install)"
-    assert process.install_hint("qemu-img") == f"install it: apt-get install qemu-utils {everything}"
-    assert (
-        process.install_hint("qemu-img", "libelf")
-        == f"install them: apt-get install libelf-dev qemu-utils {everything}"
-    )
-    assert process.install_hint("ld.lld", "clang") == "install them: apt-get install clang lld"
-    for unknown in ("bison", "odd"):
-        assert "package manager" in process.install_hint(unknown)
-
-
-@pytest.mark.parametrize(
-    ("text", "family"),
-    [
-        ("ID=debian\n", "debian"),
-        ('ID=linuxmint\nID_LIKE="ubuntu debian"\n', "debian"),
-        ('ID="rocky"\nID_LIKE="rhel centos fedora"\n', "redhat"),
-        ('ID="opensuse-leap"\nID_LIKE="suse opensuse"\n', "suse"),
-        ("ID=arch\n", "archlinux"),
-        ("ID=plan9\n", "unknown"),
-        ("", "unknown"),
-    ],
-)
-def test_distribution_families(tmp_path: Path, text: str, family: str) -> None:
-    path = tmp_path / "os-release"
-    path.write_text(text)
-    assert process.distribution_family(path) == family
 
 
 def test_what_may_not_be_executed_says_so(tmp_path: Path) -> None:

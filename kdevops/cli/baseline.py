@@ -38,7 +38,7 @@ def show(context: Context) -> None:
     from kdevops.report.words import NO_SERIES
     from kdevops.results import reports
     from kdevops.results.baseline import escape, series_in
-    from kdevops.results.text import clean
+    from kdevops.text import clean
 
     directory = context.lab().baseline
     found, ignored = series_in(directory)

@@ -163,7 +163,7 @@ def console(guest: str, *, lines: int, follow: bool, interactive: bool) -> None:
     from kdevops.guest.console import consoles, last_lines
     from kdevops.guest.sshconfig import find_guest
     from kdevops.paths import state_dir
-    from kdevops.results.text import clean
+    from kdevops.text import clean
 
     state = state_dir()
     path = consoles(state).get(guest) or find_guest(state, guest).parent / "guests" / guest / "console.log"
@@ -185,7 +185,7 @@ def console(guest: str, *, lines: int, follow: bool, interactive: bool) -> None:
 
 async def _follow(path: Path) -> None:
     from kdevops.guest.console import end_of, follow
-    from kdevops.results.text import clean
+    from kdevops.text import clean
 
     async for line in follow(path, end_of(path)):
         click.echo(clean(line))

@@ -45,12 +45,12 @@ def lab() -> None:
 @common_options
 def init(template: str, file: Path) -> None:
     """Write a lab to begin with to FILE (lab.yaml), from a template. Nothing is ever overwritten."""
-    from kdevops.lab.explain import nearest
-    from kdevops.paths import write_atomic
+    from kdevops.files import write_atomic
+    from kdevops.text import nearest_or_all
 
     known = templates()
     if template not in known:
-        raise UserError(f"there is no template {template}{nearest(template, known)}")
+        raise UserError(f"there is no template {template}{nearest_or_all(template, known)}")
     if file.exists() or file.is_symlink():
         raise UserError(
             f"{file} is there already", hint=f"name another file: kdevops lab init --template {template} FILE"
@@ -151,14 +151,14 @@ def _for_people(lab: dict[str, Any]) -> dict[str, Any]:
 @pass_context
 def profiles(context: Context, fs: str | None) -> None:
     """List the profiles of fstests: how each makes and mounts its file system (of FS only), and what it needs."""
-    from kdevops.lab.explain import nearest
     from kdevops.suites.fstests.profiles import as_made, load_profiles
     from kdevops.suites.fstests.requirements import demands
+    from kdevops.text import nearest_or_all
 
     known = load_profiles()
     systems = {profile.fs for profile in known.values()}
     if fs and fs not in systems:
-        raise UserError(f"there are no profiles of {fs}{nearest(fs, systems)}")
+        raise UserError(f"there are no profiles of {fs}{nearest_or_all(fs, systems)}")
     chosen = {name: profile for name, profile in known.items() if fs in {None, profile.fs}}
     lines = []
     for name, profile in chosen.items():

@@ -117,9 +117,9 @@ def import_(context: Context, directory: Path, lab: str, kernel: str, baseline: 
     from kdevops.paths import data_dir, state_dir
     from kdevops.results.model import Status
     from kdevops.results.store import Store
-    from kdevops.results.text import clean
     from kdevops.run.places import Places
     from kdevops.suites.fstests.importing import import_results
+    from kdevops.text import clean
 
     here = Path("baselines").absolute()
     compared = baseline.absolute() if baseline else here if here.is_dir() else data_dir("baselines")
@@ -178,7 +178,7 @@ def _as_it_is(run: Run) -> Run:
 
 def _list(context: Context, store: Store) -> None:
     from kdevops.results.model import Counts, Status
-    from kdevops.results.text import clean
+    from kdevops.text import clean
 
     runs = [_as_it_is(run) for run in store.runs()]
     tables = {run.id: Counts.of(outcome.status for outcome in store.outcomes(run.id).values()) for run in runs}

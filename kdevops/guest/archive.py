@@ -6,7 +6,7 @@ import re
 import tarfile
 from pathlib import Path
 
-from kdevops.paths import write_atomic
+from kdevops.files import write_atomic
 
 MAX_MEMBERS = 64
 _NOTE = 128

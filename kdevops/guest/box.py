@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from kdevops.errors import UserError
+from kdevops.files import write_atomic
 from kdevops.guest.box_disk import make_bootable_disk
 from kdevops.guest.box_pack import convert, templates, write_box
 from kdevops.guest.box_tree import BoxProvider, box_packages, early_files, finish_hook, late_files
@@ -22,7 +23,6 @@ from kdevops.guest.image_disk import partuuid
 from kdevops.guest.image_store import making, publish
 from kdevops.guest.needs import GuestNeeds
 from kdevops.lab.model import Image
-from kdevops.paths import write_atomic
 from kdevops.progress import Progress, Report, silent
 
 _GIB = 1 << 30

@@ -8,11 +8,12 @@ import shutil
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from kdevops.distribution import install_hint
 from kdevops.errors import CommandError, InfrastructureError
 from kdevops.guest.image_disk import tool_path
 from kdevops.guest.image_mirror import host_sources
 from kdevops.guest.image_store import full, scratch
-from kdevops.process import install_hint, run
+from kdevops.process import run
 
 ID_TABLES = (Path("/etc/subuid"), Path("/etc/subgid"))
 _TIMEOUT = 3600.0

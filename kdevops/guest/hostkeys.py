@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 from kdevops.errors import CommandError, InfrastructureError
-from kdevops.paths import write_atomic
+from kdevops.files import write_atomic
 from kdevops.process import run
 
 # RFC 8709: "ssh-ed25519" and 32 bytes, each with its length before it; so 51 bytes, of which the first 19 are always the same.

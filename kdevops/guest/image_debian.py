@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from kdevops.errors import CommandError, InfrastructureError, UserError
+from kdevops.files import write_atomic
 from kdevops.guest.debian_tree import bootstrap, complaint
 from kdevops.guest.image_base import INIT, MARK, STEP, BaseImage
 from kdevops.guest.image_disk import make_disk, partuuid
@@ -20,7 +21,6 @@ from kdevops.guest.image_own import own_files
 from kdevops.guest.image_store import making, publish
 from kdevops.guest.needs import GuestNeeds
 from kdevops.lab.model import Image
-from kdevops.paths import write_atomic
 from kdevops.progress import Progress, Report
 
 _PACKAGES = (

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from uuid import UUID
 
+from kdevops.distribution import install_hint
 from kdevops.errors import CommandError, InfrastructureError, UserError
 from kdevops.guest.image_store import full
-from kdevops.process import install_hint, run
+from kdevops.process import run
 
 SECTOR = 512
 START = 1 << 20

@@ -15,8 +15,8 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 from kdevops.errors import InfrastructureError
+from kdevops.files import fsync_dir
 from kdevops.guest.image_base import STEP
-from kdevops.paths import fsync_dir
 from kdevops.progress import Progress, Report
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - only for names that nobody can foresee

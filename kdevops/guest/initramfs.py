@@ -12,11 +12,12 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from kdevops.distribution import install_hint
 from kdevops.errors import InfrastructureError, UserError
+from kdevops.files import write_atomic
 from kdevops.guest.image_base import BaseImage
 from kdevops.guest.image_disk import tool_path
-from kdevops.paths import write_atomic
-from kdevops.process import install_hint, run
+from kdevops.process import run
 
 DRIVERS = ("virtio_pci", "virtio_blk", "virtio_net")
 """What a guest cannot do without, built in or as modules."""

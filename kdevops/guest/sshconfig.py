@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kdevops.errors import UserError
-from kdevops.paths import write_atomic
+from kdevops.files import write_atomic
 
 if TYPE_CHECKING:
     from kdevops.guest.ssh import SshTarget

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kdevops.errors import InfrastructureError
-from kdevops.paths import write_atomic
+from kdevops.files import write_atomic
 
 _FILE = "artifact.json"
 _INSIDE = ("image", "config", "vmlinux", "modules")

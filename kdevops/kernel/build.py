@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kdevops.errors import UserError
-from kdevops.files import digest_of, locked, published
+from kdevops.files import digest_of, locked, published, write_atomic
 from kdevops.kernel import recovery
 from kdevops.kernel.artifact import Artifact
 from kdevops.kernel.config import ConfigPlan, configure, is_fresh, mark_fresh, plan_config
@@ -28,7 +28,6 @@ from kdevops.kernel.source import open_source
 from kdevops.kernel.spec import BuildSpec
 from kdevops.kernel.toolchain import Architecture, Toolchain, architecture, probe, require_for
 from kdevops.kernel.tree import Identity, Source
-from kdevops.paths import write_atomic
 from kdevops.process import run
 from kdevops.progress import Progress, Report, silent
 

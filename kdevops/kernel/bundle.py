@@ -9,11 +9,12 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from kdevops.paths import write_atomic
+from kdevops.files import write_atomic
 
 _BELOW = (
     "__init__.py",
     "clock.py",
+    "distribution.py",
     "download.py",
     "errors.py",
     "files.py",

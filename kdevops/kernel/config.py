@@ -11,13 +11,12 @@ from importlib.resources import files
 from pathlib import Path
 
 from kdevops.errors import InfrastructureError, UserError
-from kdevops.files import digest_of
+from kdevops.files import digest_of, write_atomic
 from kdevops.kernel.kconfig import find_symbols, reason
 from kdevops.kernel.make import Make
 from kdevops.kernel.options import Request, format_config, merge, parse_config, parse_fragment, satisfies
 from kdevops.kernel.spec import BuildSpec, ConfigSpec
 from kdevops.kernel.toolchain import Architecture
-from kdevops.paths import write_atomic
 
 _CONFIGS = files("kdevops.kernel").joinpath("configs")
 FRAGMENTS = ("box", "cloud", "debug", "fault-injection", "kasan", "lockdep", "nvme", "virtualbox", "xfs")

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from kdevops.paths import write_atomic
+from kdevops.files import write_atomic
 from kdevops.progress import Progress, Report
 
 STEP = "kernel build"

@@ -13,10 +13,9 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from kdevops.files import digest_of, published
+from kdevops.files import digest_of, published, write_atomic
 from kdevops.kernel.patches import Patch, apply_patches
 from kdevops.kernel.tree import Identity
-from kdevops.paths import write_atomic
 from kdevops.process import run
 from kdevops.progress import Progress, Report
 

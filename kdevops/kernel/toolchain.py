@@ -8,10 +8,11 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from kdevops.distribution import install_hint
 from kdevops.errors import InfrastructureError, UserError
 from kdevops.files import digest_of
 from kdevops.kernel.spec import Compiler
-from kdevops.process import install_hint, run
+from kdevops.process import run
 
 # What LLVM=1 means is in the kernel's top Makefile: every tool is LLVM's, none falls back to binutils.
 _LLVM = ("clang", "ld.lld", "llvm-ar", "llvm-nm", "llvm-objcopy", "llvm-objdump", "llvm-readelf", "llvm-strip")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from kdevops.lab.document import Document, Loc, Problem
+from kdevops.text import nearest, nearest_or_all
 
 _WANTED = {
     "bool_type": "true or false",
@@ -46,15 +46,6 @@ def explain(error: ValidationError, document: Document, schema: dict[str, Any]) 
     return problems
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """A clause for the end of a message: "; did you mean cpus?", or what there is to choose from."""
-    names = sorted(known)
-    close = difflib.get_close_matches(word[:80], names, n=1)
-    if close:
-        return f"; did you mean {close[0]}?"
-    return f"; there are {', '.join(names)}" if names else ""
-
-
 def _written(detail: ErrorDetails, value: object) -> Loc:
     """The location without what the validator adds to it (the tag of a union), as far as it stands in the document."""
     loc: Loc = ()
@@ -73,13 +64,12 @@ def _prose(detail: ErrorDetails, loc: Loc, schema: dict[str, Any]) -> str:
     if kind == "missing":
         return "is missing" + _described(loc, schema)
     if kind == "extra_forbidden":
-        return "no such field" + nearest(str(loc[-1]), _fields(loc[:-1], schema))
+        return "no such field" + nearest_or_all(str(loc[-1]), _fields(loc[:-1], schema))
     if kind in {"literal_error", "union_tag_invalid"}:
         allowed = re.findall(r"'([^']*)'", str(context.get("expected") or context.get("expected_tags")))
         word = context.get("tag", found)
-        close = difflib.get_close_matches(str(word)[:80], allowed, n=1)
         known = f"{describe(word)} is not known here; there are {', '.join(allowed)}"
-        return known + (f"; did you mean {close[0]}?" if close else "")
+        return known + nearest(str(word), allowed, 1)
     if kind == "value_error":
         return str(context["error"]) + ("" if isinstance(found, dict) else f", found {describe(found)}")
     if kind == "string_pattern_mismatch":

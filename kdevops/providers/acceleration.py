@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from kdevops.errors import CommandError, UserError
-from kdevops.paths import write_atomic
+from kdevops.files import write_atomic
 from kdevops.process import run
 from kdevops.progress import Progress, Report, silent
 from kdevops.providers.architecture import architecture

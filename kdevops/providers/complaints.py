@@ -13,7 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from kdevops.errors import InfrastructureError, KdevopsError, UserError
-from kdevops.results.text import clean
+from kdevops.text import clean
 
 EXAMINED = 128 << 10
 """Characters of an output that are looked at, its end: errors stand there."""

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from kdevops.files import write_atomic
 from kdevops.guest.ssh import SshTarget
 from kdevops.lab.servers import Interface
-from kdevops.paths import write_atomic
 from kdevops.process import run
 from kdevops.providers.base import PayloadDisk
 from kdevops.providers.qemu_machine import DiskFile

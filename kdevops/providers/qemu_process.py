@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from kdevops.distribution import install_hint
 from kdevops.errors import InfrastructureError
-from kdevops.paths import socket_of, write_atomic
-from kdevops.process import install_hint
+from kdevops.files import write_atomic
+from kdevops.paths import socket_of
 from kdevops.providers import qemu_keeper, qmp
 from kdevops.providers.architecture import architecture
 from kdevops.providers.qemu_end import from_outside, read_ending

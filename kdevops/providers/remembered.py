@@ -6,8 +6,8 @@ import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from kdevops.files import write_atomic
 from kdevops.guest.console import Reader
-from kdevops.paths import write_atomic
 
 _LAST_WORDS = (
     b"Kernel panic - not syncing",

@@ -33,7 +33,7 @@ from kdevops.providers.remote_console import Recorders, append
 from kdevops.providers.remote_guest import ANSWER, RemoteGuest
 from kdevops.providers.remote_reach import Reach, what_to_do
 from kdevops.providers.together import Together
-from kdevops.results.text import clean
+from kdevops.text import clean
 
 STEP = "machines"
 _BACK = 30.0

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from kdevops.errors import CommandError, InfrastructureError
-from kdevops.paths import write_atomic
+from kdevops.files import write_atomic
 from kdevops.process import run
 from kdevops.providers.machines import Place
 from kdevops.providers.qemu_recorder import ConsoleFile

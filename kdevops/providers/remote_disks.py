@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from kdevops.errors import InfrastructureError
 from kdevops.guest.ssh import SshTarget
-from kdevops.results.text import clean
+from kdevops.text import clean
 
 _WAIT = 30
 """Seconds for a disk to show up: drivers and udev may be at work still."""

@@ -6,7 +6,7 @@ import re
 
 from kdevops.errors import InfrastructureError
 from kdevops.guest.ssh import SshTarget
-from kdevops.results.text import clean
+from kdevops.text import clean
 
 MAX_FILE = 256 << 10
 MAX_ALL = 2 << 20

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from kdevops.errors import UserError
-from kdevops.files import digest_of
-from kdevops.lab.explain import nearest
+from kdevops.files import digest_of, write_atomic
 from kdevops.lab.model import Lab
 from kdevops.lab.terraform import Terraform
-from kdevops.paths import data_dir, write_atomic
+from kdevops.paths import data_dir
+from kdevops.text import nearest_or_all
 
 VARIABLES = frozenset(
     {
@@ -234,7 +234,7 @@ def _check_contract(module: Path, files: Mapping[str, Path], provider: Terraform
         if name not in declared["variable"]:
             raise UserError(
                 f"provider.variables.{name}: the module has no such variable"
-                f"{nearest(name, declared['variable'] - VARIABLES)}"
+                f"{nearest_or_all(name, declared['variable'] - VARIABLES)}"
             )
 
 

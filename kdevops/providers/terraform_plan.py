@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kdevops.results.text import clean
+from kdevops.text import clean
 
 _MOST_NAMES = 20
 _TEXT = 80

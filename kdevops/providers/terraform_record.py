@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from kdevops.errors import InfrastructureError
-from kdevops.paths import write_atomic
+from kdevops.files import write_atomic
 
 _NAME = "terraform.json"
 

@@ -9,7 +9,7 @@ from kdevops.process import run
 from kdevops.providers.guest_files import LabDirectory
 from kdevops.providers.machines import Place, is_absent, is_running
 from kdevops.providers.terraform_record import PlaceRecord, Record
-from kdevops.results.text import clean
+from kdevops.text import clean
 
 _QUESTION = 60.0
 """Seconds for a cloud to tell the state of one machine."""

@@ -10,15 +10,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kdevops.errors import InfrastructureError
-from kdevops.files import digest_of, locked, sha256_of
-from kdevops.paths import cache_dir, write_atomic
+from kdevops.files import digest_of, locked, sha256_of, write_atomic
+from kdevops.paths import cache_dir
 from kdevops.progress import Progress, Report
 from kdevops.providers import terraform_file, terraform_record
 from kdevops.providers.guest_files import LabDirectory
 from kdevops.providers.terraform_record import Record
 from kdevops.providers.terraform_states import lost_sight_of
 from kdevops.providers.terraform_tool import GRACE, TerraformTool, find_tool
-from kdevops.results.text import clean
+from kdevops.text import clean
 
 STEP = "machines"
 PLAN = ".kdevops.tfplan"

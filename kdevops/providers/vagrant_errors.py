@@ -12,7 +12,7 @@ from pathlib import Path
 
 from kdevops.errors import InfrastructureError, KdevopsError
 from kdevops.providers.complaints import EXAMINED, MESSAGE_LIMIT, Complaint, complaints_of, recognised
-from kdevops.results.text import clean
+from kdevops.text import clean
 
 _LINE_LIMIT = 2000
 _COMMAND_LIMIT = 100

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from kdevops.errors import UserError
+from kdevops.files import write_atomic
 from kdevops.guest.box_tree import DATA
 from kdevops.lab.model import Lab
 from kdevops.lab.vagrant import Vagrant
-from kdevops.paths import data_dir, write_atomic
+from kdevops.paths import data_dir
 from kdevops.providers.guest_files import LabDirectory, make_disk
 from kdevops.providers.vagrant_hypervisors import is_elsewhere
 

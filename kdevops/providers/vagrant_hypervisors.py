@@ -19,10 +19,10 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from kdevops.errors import CommandError, InfrastructureError
+from kdevops.files import write_atomic
 from kdevops.lab.vagrant import Vagrant
-from kdevops.paths import write_atomic
 from kdevops.process import run
-from kdevops.results.text import clean as clean_text
+from kdevops.text import clean as clean_text
 
 _TIMEOUT = 60.0
 _SAID = 200

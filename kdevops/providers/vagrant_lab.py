@@ -10,10 +10,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from kdevops.files import write_atomic
 from kdevops.guest.ssh import SshTarget
 from kdevops.lab.model import Lab
 from kdevops.lab.vagrant import Vagrant
-from kdevops.paths import socket_of, write_atomic
+from kdevops.paths import socket_of
 from kdevops.providers.acceleration import Acceleration
 from kdevops.providers.guest_files import LabDirectory
 from kdevops.providers.remembered import DeathWatch, Machine

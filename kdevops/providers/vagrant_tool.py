@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from kdevops.distribution import install_hint
 from kdevops.errors import CommandError, InfrastructureError
-from kdevops.process import Completed, install_hint, run
+from kdevops.process import Completed, run
 from kdevops.providers.door import Door, in_thread
 from kdevops.providers.vagrant_errors import translate
 from kdevops.providers.vagrant_file import VagrantBox

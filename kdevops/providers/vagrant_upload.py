@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from kdevops.errors import CommandError
-from kdevops.paths import write_atomic
+from kdevops.files import write_atomic
 from kdevops.providers.vagrant_box import volumes
 from kdevops.providers.vagrant_errors import translate
 from kdevops.providers.vagrant_hypervisors import Hypervisors

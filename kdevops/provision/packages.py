@@ -17,9 +17,10 @@ from pathlib import Path
 
 import yaml
 
+from kdevops.distribution import distribution_family
 from kdevops.errors import InfrastructureError
 from kdevops.paths import data_dir
-from kdevops.process import distribution_family, run
+from kdevops.process import run
 from kdevops.progress import Report
 from kdevops.provision.ansible import PlayResult, play
 
@@ -49,7 +50,7 @@ class PackageManager:
 
 
 def needs(family: str, release: str, *, fstests: bool = False, libvirt: bool = False) -> tuple[Need, ...]:
-    """All that is needed, on a distribution `family` (process.distribution_family) and `release` ("bookworm").
+    """All that is needed, on a distribution `family` (distribution.distribution_family) and `release` ("bookworm").
 
     With `fstests` also what it is built with, which no machine needs whose guests have an image of ours; with `libvirt`
     what Vagrant gives guests with.

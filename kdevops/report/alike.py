@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import TypeVar
 
-from kdevops.results.text import ELLIPSIS, clean
+from kdevops.text import ELLIPSIS, clean
 
 _Item = TypeVar("_Item")
 # What differs from guest to guest and from profile to profile. Paths of the system stay: they say what is missing; so do

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from kdevops.report.troubles import OUTSIDE, lines, unknown_outside, unknown_under
 from kdevops.results.model import Outcome, Status
 from kdevops.results.store import Run
-from kdevops.results.text import clean
 from kdevops.results.verdict import Judged, RunVerdict
+from kdevops.text import clean
 
 _ELEMENTS = {
     Status.FAIL: "failure",

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kdevops.results.store import Run
-from kdevops.results.text import clean
+from kdevops.text import clean
 
 _DIGITS = 12
 _MAX_PATCHES = 5

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 
 from kdevops.report.troubles import OUTSIDE, unknown_outside, unknown_under
 from kdevops.results.model import Outcome, Status
-from kdevops.results.text import clean
 from kdevops.results.verdict import RunVerdict
+from kdevops.text import clean
 
 _DIRECTIVES = {Status.SKIP: "SKIP", Status.HANG: "TIMEOUT", Status.CRASH: "ERROR", Status.MISSING: "ERROR"}
 # Where one of these stands, anywhere in a line, kunit_parser.py (KTAP_END) stops reading: their colon goes.

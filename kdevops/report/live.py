@@ -23,7 +23,7 @@ from kdevops.report.troubles import brief
 from kdevops.results.events import GuestChanged, Note, RunEvent, TestEnded, TestStarted
 from kdevops.results.model import Outcome, Status, TestId
 from kdevops.results.store import PlannedRow
-from kdevops.results.text import clean
+from kdevops.text import clean
 
 log = logging.getLogger(__name__)
 

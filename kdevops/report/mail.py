@@ -17,8 +17,8 @@ from kdevops.report.origins import origins, profiles
 from kdevops.report.troubles import troubles, where
 from kdevops.results.model import Status
 from kdevops.results.store import Run
-from kdevops.results.text import clean
 from kdevops.results.verdict import Arm, Judged, RunVerdict, Verdict
+from kdevops.text import clean
 
 WIDTH = 72
 """Columns of a line: a mail is quoted."""

@@ -10,8 +10,8 @@ from kdevops.report.counting import many
 from kdevops.report.kernels import commit, config, kernel
 from kdevops.report.live import duration
 from kdevops.results.store import Run
-from kdevops.results.text import clean
 from kdevops.suites.fstests.profiles import RECORDED
+from kdevops.text import clean
 
 _TOOLS = ("xfsprogs", "btrfs-progs", "e2fsprogs", "nfs-common", "cifs-utils")
 """Packages that a file system's tests depend on as much as on the kernel."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from kdevops.report.troubles import brief
 from kdevops.report.words import BAD
 from kdevops.results.model import Outcome, Status, TestId
-from kdevops.results.text import clean
+from kdevops.text import clean
 
 _MAX_LINES = 50
 _MAX_WHOLE = 5

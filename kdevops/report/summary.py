@@ -19,8 +19,8 @@ from kdevops.report.kernels import described
 from kdevops.report.troubles import UNKNOWN, label_of, troubles, under
 from kdevops.results.model import Counts, Outcome, Status
 from kdevops.results.store import JSON, Run
-from kdevops.results.text import clean
 from kdevops.results.verdict import Arm, Judged, RunVerdict, Verdict
+from kdevops.text import clean
 
 STYLES = {
     Status.PASS: "green",

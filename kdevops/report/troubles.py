@@ -9,8 +9,8 @@ from kdevops.report.alike import alike
 from kdevops.report.counting import many
 from kdevops.results.complaints import Complaint, Stray
 from kdevops.results.model import Outcome, Status
-from kdevops.results.text import clean
 from kdevops.results.verdict import Judged, RunVerdict
+from kdevops.text import clean
 
 UNKNOWN, KNOWN, EXCUSED, OLD, NOTICE = "not known", "known", "under a known failure", "", "a notice"
 """What is said of a trouble, in the order in which it is told. OLD is of runs that were stored without more than a text."""

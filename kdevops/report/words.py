@@ -13,8 +13,8 @@ from kdevops.report.troubles import EXCUSED, KNOWN, OLD, UNKNOWN, troubles, unde
 from kdevops.results.baseline import Entry
 from kdevops.results.model import Counts, RunState, Status, TestId
 from kdevops.results.store import Run
-from kdevops.results.text import clean
 from kdevops.results.verdict import NARROWED, Judged, RunVerdict, Verdict
+from kdevops.text import clean
 
 BAD = frozenset({Status.FAIL, Status.CRASH, Status.HANG})
 LOST = "where they are gone for good, take their lines out of the baseline; where they are not wanted, skip them in the lab"

@@ -20,10 +20,10 @@ from enum import StrEnum
 from pathlib import Path
 
 from kdevops.errors import InfrastructureError, UserError
-from kdevops.paths import write_atomic
+from kdevops.files import write_atomic
 from kdevops.results.model import Outcome, TestId
 from kdevops.results.store import Run
-from kdevops.results.text import clean
+from kdevops.text import clean
 
 _HEADER = ("# Runs that are counted in the files of this series; kdevops adds none of them again.",)
 _BEGUN = "begun"

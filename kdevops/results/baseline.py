@@ -24,13 +24,13 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from kdevops.errors import InfrastructureError, UserError
-from kdevops.paths import write_atomic
+from kdevops.files import write_atomic
 from kdevops.results import reports
 from kdevops.results.complaints import signatures
 from kdevops.results.expunges import counts_of
 from kdevops.results.model import Counts, Outcome, Status, TestId
 from kdevops.results.reports import KnownReports
-from kdevops.results.text import clean
+from kdevops.text import clean
 
 _SAFE = "/:!$&'()*+,;@[]^`{}~\"\\-._?"
 _LINE = re.compile(

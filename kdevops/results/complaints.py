@@ -15,7 +15,7 @@ from typing import Any
 
 from kdevops.results.model import KernelReport, Outcome, Status
 from kdevops.results.rows import signature_of
-from kdevops.results.text import clean
+from kdevops.text import clean
 
 FLOOD = "more kernel reports than are kept, the first"
 """How the signature begins of what was cut where every report that was kept gates: what is not kept may be anything."""

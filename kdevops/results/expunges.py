@@ -22,7 +22,7 @@ from pathlib import Path
 
 from kdevops.errors import UserError
 from kdevops.results.model import Counts, Status
-from kdevops.results.text import clean
+from kdevops.text import clean
 
 MAX_BYTES = 1 << 20
 """Bytes of one list; the longest upstream has 7 thousand."""

@@ -19,8 +19,8 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 from kdevops.errors import InfrastructureError, UserError
-from kdevops.paths import write_atomic
-from kdevops.results.text import clean
+from kdevops.files import write_atomic
+from kdevops.text import clean
 
 HEADER = (
     "# Kernel reports that are known: a run in which the kernel makes one of them is not red for it.",

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from kdevops.results.model import KernelReport, Outcome, Status, Subtest, TestId
-from kdevops.results.text import clean
+from kdevops.text import clean
 
 MAX_LINE = 500
 """Characters kept of a reason, a name or another one-line text of a guest."""

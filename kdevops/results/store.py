@@ -23,7 +23,7 @@ from kdevops.errors import InfrastructureError, UserError
 from kdevops.results import database
 from kdevops.results.model import Outcome, RunState, Status, TestId
 from kdevops.results.rows import MAX_LINE, read_outcomes, write_outcome
-from kdevops.results.text import clean
+from kdevops.text import clean
 
 JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None"
 

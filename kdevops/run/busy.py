@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from kdevops.paths import write_atomic
+from kdevops.files import write_atomic
 
 
 @dataclass(frozen=True, slots=True)

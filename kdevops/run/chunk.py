@@ -15,7 +15,6 @@ from kdevops.guest.console import Place
 from kdevops.process import Completed
 from kdevops.providers.base import Guest
 from kdevops.results.model import Outcome, Status, TestId
-from kdevops.results.text import clean
 from kdevops.run.fate import fate, gone, prove_silent
 from kdevops.run.job import COMMAND, MAX_LOST, Job
 from kdevops.run.kernel_log import KernelLog
@@ -24,6 +23,7 @@ from kdevops.run.pace import Pace
 from kdevops.run.reports import doubt, of_the_kernel, spoiled_by, with_reports
 from kdevops.run.work import Work
 from kdevops.suites.base import Began, PlannedTest, Told
+from kdevops.text import clean
 
 IDLE = 300.0
 """Accelerated seconds in which a harness that runs no test must say something: it starts, or makes a file system."""

@@ -9,9 +9,9 @@ from pathlib import Path
 from kdevops.errors import InfrastructureError
 from kdevops.guest.identity import prove_kernel
 from kdevops.guest.ssh import SshTarget
-from kdevops.results.text import clean
 from kdevops.suites.base import ChunkSuite, GuestSuite
 from kdevops.suites.proof import PROOF
+from kdevops.text import clean
 
 _COMMAND = 30.0
 _NO_DISK = 9

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from kdevops.errors import KdevopsError, UserError
+from kdevops.files import write_atomic
 from kdevops.guest import sshconfig
-from kdevops.lab.explain import nearest
 from kdevops.lab.model import Lab
 from kdevops.lab.servers import Server
-from kdevops.paths import data_dir, write_atomic
+from kdevops.paths import data_dir
 from kdevops.progress import Confirm, Progress, Report, ask_nobody, silent
 from kdevops.providers.base import GuestStatus, Provider
 from kdevops.provision import ansible, inventory
@@ -23,6 +23,7 @@ from kdevops.run.lock import lab_lock
 from kdevops.run.places import Places
 from kdevops.run.servers import Servers
 from kdevops.suites.fstests.smb_credentials import GUEST_PATH
+from kdevops.text import nearest_or_all
 
 _PLAY_SECONDS = 7200.0
 """A kernel may be compiled in a play."""
@@ -126,7 +127,7 @@ def check_plays(names: Sequence[str]) -> None:
     known = sorted(path.stem for path in data_dir("playbooks").glob("*.yml") if path.stem != "controller")
     for name in names:
         if name not in known:
-            raise UserError(f"there is no playbook {name}{nearest(name, known)}")
+            raise UserError(f"there is no playbook {name}{nearest_or_all(name, known)}")
 
 
 async def _play(lab: Lab, places: Places, names: Sequence[str], report: Report) -> None:

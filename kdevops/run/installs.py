@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from kdevops.errors import UserError
+from kdevops.files import write_atomic
 from kdevops.guest.ssh import SshTarget
 from kdevops.kernel.artifact import Artifact
 from kdevops.lab.model import Lab
-from kdevops.paths import write_atomic
 from kdevops.progress import Report
 from kdevops.provision import ansible, inventory
 from kdevops.run.build import Built

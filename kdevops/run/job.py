@@ -7,19 +7,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 
-from kdevops.paths import write_atomic
+from kdevops.files import write_atomic
 from kdevops.providers.base import Provider
 from kdevops.results.complaints import FLOOD, STRAY_REPORTS
 from kdevops.results.events import Note, RunEvent, TestEnded, TestStarted
 from kdevops.results.model import KernelReport, Outcome, TestId
 from kdevops.results.store import Store
-from kdevops.results.text import clean
 from kdevops.run.busy import Busy
 from kdevops.run.furnish import Furniture
 from kdevops.run.reports import as_stored, unseen
 from kdevops.run.servers import Servers
 from kdevops.run.work import WorkQueue
 from kdevops.suites.base import BootSuite, ChunkSuite, GuestSuite, PlannedTest
+from kdevops.text import clean
 from kdevops.triage.oops import Oops, find_reports
 
 MAX_LOST = 2

@@ -13,7 +13,6 @@ from kdevops.guest.printk import first_boot
 from kdevops.providers.base import Guest
 from kdevops.results.events import GuestChanged, Note
 from kdevops.results.model import Outcome, Status, TestId
-from kdevops.results.text import clean
 from kdevops.run.boot_failure import FailedBoot
 from kdevops.run.chunk import Chunk
 from kdevops.run.fate import fate, prove_silent
@@ -23,6 +22,7 @@ from kdevops.run.pace import Pace
 from kdevops.run.reports import doubt, is_stall, of_the_kernel, spoiled_by, with_reports, with_taint
 from kdevops.run.work import Work
 from kdevops.suites.base import BootSuite, GuestSuite, OutputReader, PlannedTest
+from kdevops.text import clean
 from kdevops.triage.oops import Oops, find_reports
 
 MAX_BOOT_FAILURES = 2

@@ -15,10 +15,10 @@ from kdevops.guest.archive import unpack
 from kdevops.providers.base import Guest
 from kdevops.results.events import Note
 from kdevops.results.model import Outcome, TestId
-from kdevops.results.text import clean
 from kdevops.run.job import Job
 from kdevops.run.work import Work
 from kdevops.suites.base import ChunkSuite
+from kdevops.text import clean
 
 MAX_FILE = 1 << 20
 """Bytes kept of one file."""

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from kdevops.errors import UserError
 from kdevops.results.model import Status, TestId
 from kdevops.results.store import PlannedRow, Store
-from kdevops.suites.selftests_list import nearest
+from kdevops.text import nearest
 
 _WRONG = frozenset({Status.FAIL, Status.CRASH, Status.HANG, Status.MISSING})
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kdevops.errors import UserError
+from kdevops.files import write_atomic
 from kdevops.lab.arms import arms
 from kdevops.lab.model import DEV, Lab
-from kdevops.paths import write_atomic
 from kdevops.run.places import Places
 
 _FILE = "arm.json"

@@ -17,7 +17,6 @@ from dataclasses import replace
 from kdevops.guest import printk
 from kdevops.process import CUT
 from kdevops.results.model import Status
-from kdevops.results.text import without_escapes
 from kdevops.suites.ktap_account import BAD, Account, Result, first_skip_reason, summarize
 from kdevops.suites.ktap_grammar import (
     Announcement,
@@ -35,6 +34,7 @@ from kdevops.suites.ktap_grammar import (
 )
 from kdevops.suites.ktap_level import Level, judge_parent
 from kdevops.suites.ktap_yaml import YamlBlocks
+from kdevops.text import without_escapes
 
 MAX_RESULTS = 20_000
 """Results kept of one log; what comes after is counted only."""

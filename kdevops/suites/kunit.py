@@ -17,7 +17,7 @@ from kdevops.suites.kunit_filter import fitting, matching, pattern_for
 from kdevops.suites.kunit_kernel import suites_of_kernel
 from kdevops.suites.kunit_log import divide
 from kdevops.suites.kunit_results import outcome_from_debugfs, outcomes_from_console
-from kdevops.suites.selftests_list import nearest
+from kdevops.text import nearest
 
 SUITE = "kunit"
 # KTAP is printed at level 6 (info), which `quiet` keeps from the console; and all of it must fit into the kernel's log.

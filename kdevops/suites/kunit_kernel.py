@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from kdevops.paths import write_atomic
+from kdevops.files import write_atomic
 from kdevops.suites.base import KernelBuild
 from kdevops.suites.kunit_elf import suites_builtin
 from kdevops.suites.kunit_modules_tar import modules_with_suites

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from kdevops.errors import UserError
-from kdevops.suites.selftests_list import InstalledTest, nearest
+from kdevops.suites.selftests_list import InstalledTest
+from kdevops.text import nearest
 
 
 def with_arguments(tests: Sequence[InstalledTest], args: Mapping[str, str]) -> tuple[InstalledTest, ...]:

@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from kdevops.errors import UserError
-from kdevops.files import locked, sha256_of
-from kdevops.paths import fsync_dir
+from kdevops.files import fsync_dir, locked, sha256_of
 from kdevops.process import run
 from kdevops.progress import Progress, Report
 from kdevops.suites.make import ENVIRONMENT, Errors

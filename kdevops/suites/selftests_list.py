@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import fnmatch
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,6 +12,7 @@ from kdevops.errors import UserError
 from kdevops.lab.model import Selftests
 from kdevops.results.model import TestId
 from kdevops.suites.base import KernelOptions, PlannedTest
+from kdevops.text import nearest
 
 SUITE = "selftests"
 DEFAULT_TIMEOUT = 45.0
@@ -60,12 +60,6 @@ def check_targets(tree: Path, targets: Iterable[str]) -> None:
     for target in targets:
         if target not in known:
             raise UserError(f"suites.selftests.targets: {tree} has no target {target!r}{nearest(target, known)}")
-
-
-def nearest(name: str, known: Sequence[str]) -> str:
-    """The end of an error message: "; did you mean futex?"."""
-    close = difflib.get_close_matches(name, known, n=3)
-    return f"; did you mean {' or '.join(close)}?" if close else ""
 
 
 def kernel_options(tree: Path, targets: Iterable[str], arch: str = "x86_64") -> KernelOptions:

@@ -23,8 +23,8 @@ from conftest import REPOSITORY
 from distribution_image import NAME, distribution_image
 from fakelinux import make_tree
 
+from kdevops.distribution import distribution_family
 from kdevops.paths import cache_dir
-from kdevops.process import distribution_family
 
 pytestmark = pytest.mark.skipif(distribution_family() != "debian", reason="the image is made of packages of Debian")
 BUILDER = "maker"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from conftest import Kdevops
 
-from kdevops.process import distribution_family
+from kdevops.distribution import distribution_family
 
 LAB = """
 name: distribution

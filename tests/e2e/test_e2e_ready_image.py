@@ -11,9 +11,9 @@ import pytest
 from conftest import Kdevops
 from distribution_image import distribution_image
 
+from kdevops.distribution import distribution_family
 from kdevops.guest.image_disk import tool_path
 from kdevops.paths import cache_dir
-from kdevops.process import distribution_family
 
 WriteLab = Callable[..., Path]
 TESTS = {

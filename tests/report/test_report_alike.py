@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdevops.report.alike import alike, pattern
-from kdevops.results.text import clean
+from kdevops.text import clean
 
 WORDS = "/dev/vdb /media/test/a /proc/fs 12 123 4096k 0x1f CPU:_0 PID:_7 test scratch filesystem device xfs … ( ) / ,"
 words = st.sampled_from([*(word.replace("_", " ") for word in WORDS.split()), " ", "\x1b[2J", "\n"])

@@ -9,7 +9,7 @@ from kdevops.errors import InfrastructureError, UserError
 from kdevops.results import baseline as module
 from kdevops.results.baseline import Baseline, Entry, Mode, Table, accept, format_table, load, parse, save, series_of
 from kdevops.results.model import Counts, Outcome, Status, TestId
-from kdevops.results.text import clean
+from kdevops.text import clean
 
 S = Status
 FILE = Path("baselines/6.1/selftests/default.txt")

@@ -13,7 +13,7 @@ from kdevops.errors import InfrastructureError, UserError
 from kdevops.results import baseline, reports
 from kdevops.results.model import KernelReport, Outcome, Status, TestId
 from kdevops.results.reports import HEADER, KnownReports
-from kdevops.results.text import clean
+from kdevops.text import clean
 
 PATH = Path("baselines/6.1/reports.txt")
 SIGNATURES = st.text(max_size=60).map(clean).filter(bool).filter(lambda text: text == clean(text)) | st.sampled_from(

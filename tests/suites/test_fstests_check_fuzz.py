@@ -20,8 +20,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdevops.results.model import TestId
-from kdevops.results.text import clean
 from kdevops.suites.base import Began, Told
+from kdevops.text import clean
 
 
 def cut(text: str, places: list[int]) -> list[str]:

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from kdevops.errors import UserError
 from kdevops.results.model import Outcome, RunState, Status, TestId
 from kdevops.results.store import Kind, Store
-from kdevops.results.text import clean
 from kdevops.suites.fstests import importing
 from kdevops.suites.fstests.archive import find_sections
 from kdevops.suites.fstests.importing import import_results
+from kdevops.text import clean
 
 PASS, FAIL, SKIP, MISSING = Status.PASS, Status.FAIL, Status.SKIP, Status.MISSING
 

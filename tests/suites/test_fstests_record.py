@@ -8,11 +8,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kdevops.results.model import Outcome, Status, TestId
-from kdevops.results.text import clean
 from kdevops.suites.fstests import xunit
 from kdevops.suites.fstests.record import read_record, reconcile
 from kdevops.suites.fstests.xunit import read_report
 from kdevops.suites.fstests.xunit_cases import Case
+from kdevops.text import clean
 
 PASS, FAIL, SKIP = Status.PASS, Status.FAIL, Status.SKIP
 

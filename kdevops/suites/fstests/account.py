@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kdevops.results.model import Outcome, Status
-from kdevops.results.text import clean
 from kdevops.suites.fstests.check_lines import MAX_REASON
 from kdevops.suites.fstests.check_log import LoggedRun
 from kdevops.suites.fstests.xunit_cases import Case, Suite
 from kdevops.suites.fstests.xunit_totals import difference
+from kdevops.text import clean
 
 UNNAMED = "unnamed"
 """A test that ran, or should have, and that nothing names."""

@@ -17,10 +17,10 @@ from pathlib import Path
 
 from kdevops.errors import UserError
 from kdevops.results.model import Outcome
-from kdevops.results.text import clean
 from kdevops.suites.fstests.record import REPORTS, read_record
 from kdevops.suites.fstests.section import Naming, Recorded, recorded_runs
 from kdevops.suites.fstests.xunit_cases import SUITE, TEST_NAME, Suite
+from kdevops.text import clean
 
 _RECORD = (*REPORTS, "check.time", "check.log")
 _MAX_DEPTH = 6

@@ -11,12 +11,11 @@ from pathlib import Path
 from uuid import UUID
 
 from kdevops.errors import CommandError, InfrastructureError, KdevopsError, UserError
-from kdevops.files import digest_of, locked, published, sha256_of
+from kdevops.files import digest_of, locked, published, sha256_of, write_atomic
 from kdevops.guest.debian_tree import complaint
 from kdevops.guest.image_disk import make_volume
 from kdevops.lab.fstests import FstestsSource
 from kdevops.lab.model import Image
-from kdevops.paths import write_atomic
 from kdevops.process import describe_exit
 from kdevops.progress import Progress, Report
 from kdevops.suites.fstests.place import Here, Place, choose

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 
-from kdevops.results.text import clean
+from kdevops.text import clean
 
 MAX_REASON = 240
 """Characters kept of a reason."""

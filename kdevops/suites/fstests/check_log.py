@@ -22,9 +22,9 @@ from datetime import date, datetime
 from pathlib import Path
 
 from kdevops.results.model import Status
-from kdevops.results.text import clean
 from kdevops.suites.fstests.moments import moment
 from kdevops.suites.fstests.xunit_cases import TEST_NAME
+from kdevops.text import clean
 
 _MAX_TEXT = 16 << 20
 _MAX_PARAGRAPHS = 10_000

@@ -14,10 +14,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from kdevops.results.model import Outcome, Status, TestId
-from kdevops.results.text import clean
 from kdevops.suites.base import Began, PlannedTest, Told
 from kdevops.suites.fstests import check_lines as lines
 from kdevops.suites.fstests.check_refusal import Refusal
+from kdevops.text import clean
 
 MAX_LINE = 4096
 """Characters looked at of a line, at its beginning and again at its end."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import deque
 
-from kdevops.results.text import clean
+from kdevops.text import clean
 
 _MAX_REASON = 400
 # What check, common/config and common/rc print before they exit.

@@ -10,7 +10,7 @@ from kdevops.lab.fstests import Fstests
 from kdevops.results.model import TestId
 from kdevops.suites.base import PlannedTest
 from kdevops.suites.fstests.catalogue import Catalogue
-from kdevops.suites.selftests_list import nearest
+from kdevops.text import nearest
 
 SUITE = "fstests"
 DEFAULT_GROUP = "auto"

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from kdevops.distribution import distribution_family, installation
 from kdevops.errors import InfrastructureError
 from kdevops.files import digest_of
 from kdevops.guest.debian_tree import bootstrap
 from kdevops.lab.model import Image
-from kdevops.process import distribution_family, installation, run
+from kdevops.process import run
 from kdevops.suites.fstests.needs import BuildNeeds, build_needs
 from kdevops.suites.make import ENVIRONMENT
 from kdevops.suites.pack import pack

@@ -15,7 +15,7 @@ from kdevops.errors import UserError
 from kdevops.lab.document import MAX_BYTES, Place, parse
 from kdevops.lab.explain import explain
 from kdevops.lab.fstests import Fstests, Profile, ProfileName
-from kdevops.suites.selftests_list import nearest
+from kdevops.text import nearest
 
 _DATA = files("kdevops.suites.fstests").joinpath("profiles")
 _TABLE = TypeAdapter(dict[ProfileName, Profile])

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kdevops.results.model import Outcome, Status, TestId
-from kdevops.results.text import clean
 from kdevops.suites.fstests.check_log import LoggedRun, lines_of, read_log
 from kdevops.suites.fstests.check_output import check_name
 from kdevops.suites.fstests.xunit import read_report
 from kdevops.suites.fstests.xunit_cases import Case, Report
+from kdevops.text import clean
 
 REPORT = "result.xml"
 REPORTS = ("results.xml", REPORT, f"{REPORT}.broken")

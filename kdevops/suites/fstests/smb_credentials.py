@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from pathlib import Path
 
-from kdevops.paths import write_atomic
+from kdevops.files import write_atomic
 
 GUEST_PATH = "/etc/kdevops/smb-credentials"
 """Where guests have the file, mode 0600: what the profiles' mount options name (mount.cifs(8), credentials=)."""

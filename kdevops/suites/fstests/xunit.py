@@ -15,12 +15,12 @@ import re
 from pathlib import Path
 from xml.parsers import expat
 
-from kdevops.results.text import clean
 from kdevops.suites.fstests.check_lines import MAX_REASON
 from kdevops.suites.fstests.xunit_cases import Report, Suite
 from kdevops.suites.fstests.xunit_damaged import recover
 from kdevops.suites.fstests.xunit_elements import Elements, RefusedError
 from kdevops.suites.fstests.xunit_totals import difference
+from kdevops.text import clean
 
 MAX_SIZE = 64 << 20
 """Bytes read of a report."""

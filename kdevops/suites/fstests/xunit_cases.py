@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from kdevops.results.model import Status
-from kdevops.results.text import clean
 from kdevops.suites.fstests.check_lines import MAX_REASON, failure
 from kdevops.suites.fstests.moments import moment
+from kdevops.text import clean
 
 TEST_NAME = re.compile(r"(?:[A-Za-z0-9_-]{1,64}/)?\d{3,9}[A-Za-z0-9_-]{0,128}", re.ASCII)
 """A test in a record: `generic/001`, and before 2013 `001`."""

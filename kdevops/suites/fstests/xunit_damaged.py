@@ -14,9 +14,9 @@ from itertools import islice
 from xml.sax.saxutils import unescape
 
 from kdevops.results.model import Status
-from kdevops.results.text import clean
 from kdevops.suites.fstests.check_lines import MAX_REASON
 from kdevops.suites.fstests.xunit_cases import TEST_NAME, Case, Suite, conclude, suite_of
+from kdevops.text import clean
 
 MAX_CASES = 100_000
 _MAX_START = 64 << 10

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 from xml.parsers import expat
 
-from kdevops.results.text import clean
 from kdevops.suites.fstests.check_lines import MAX_REASON
 from kdevops.suites.fstests.xunit_cases import OUTPUT, RESULTS, STAMPS, Case, Suite, conclude, suite_of
+from kdevops.text import clean
 
 MAX_CASES = 100_000
 _MAX_PROPERTIES = 200

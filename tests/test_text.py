@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdevops.results.text import clean
+from kdevops.text import clean
 
 HOSTILE = st.text(alphabet=st.characters() | st.sampled_from("\x1b\x9b\x9d\x07[]m;0\r\n\t\u202e"), max_size=60)
 

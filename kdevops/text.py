@@ -1,9 +1,11 @@
-"""Make text that came from a guest fit to be kept and printed."""
+"""Text for people: what came from a guest made fit to be kept and printed, and the nearest of the names that there are."""
 
 from __future__ import annotations
 
+import difflib
 import re
 import unicodedata
+from collections.abc import Iterable, Sequence
 
 ELLIPSIS = "…"
 
@@ -37,6 +39,18 @@ def clean(text: str, limit: int | None = None, *, lines: bool = False) -> str:
 def without_escapes(text: str) -> str:
     """`text` without escape sequences; all else, control characters too, is left as it is."""
     return _ESCAPES.sub("", text)
+
+
+def nearest(name: str, known: Sequence[str], most: int = 3) -> str:
+    """The end of a message about an unknown name: "; did you mean futex?"; "" where none of those `known` is like it."""
+    close = difflib.get_close_matches(name[:80], known, n=most)
+    return f"; did you mean {' or '.join(close)}?" if close else ""
+
+
+def nearest_or_all(name: str, known: Iterable[str]) -> str:
+    """The same with one name, or with all that there are where none is like it."""
+    names = sorted(known)
+    return nearest(name, names, 1) or (f"; there are {', '.join(names)}" if names else "")
 
 
 def _printed(text: str, *, lines: bool) -> str:
