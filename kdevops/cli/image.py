@@ -15,8 +15,8 @@ from kdevops.cli.options import Context, common_options, json_option, lab_argume
 from kdevops.errors import UserError
 
 if TYPE_CHECKING:
-    from kdevops.guest.box import Box
-    from kdevops.guest.box_tree import BoxProvider
+    from kdevops.images.box import Box
+    from kdevops.images.box_tree import BoxProvider
 
 _PROVIDERS = ("libvirt", "virtualbox")
 
@@ -47,7 +47,7 @@ def box(context: Context, *, provider: BoxProvider | None, output: Path | None) 
     """
     from rich.console import Console
 
-    from kdevops.guest.box import ensure_box
+    from kdevops.images.box import ensure_box
     from kdevops.lab.vagrant import Vagrant
     from kdevops.paths import cache_dir
     from kdevops.report.live import Display

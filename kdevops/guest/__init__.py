@@ -1,1 +1,1 @@
-"""One live guest seen from the controller: image, ssh, console, health."""
+"""One live guest seen from the controller: ssh, console, execution, health."""

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from kdevops.errors import BootError, InfrastructureError, KdevopsError, UserError
 from kdevops.guest import console as console_file
-from kdevops.guest.image import BaseImage
-from kdevops.guest.initramfs import GAVE_UP
 from kdevops.guest.ssh import SshTarget, wait_for_banner
+from kdevops.images.image import BaseImage
+from kdevops.images.initramfs import GAVE_UP
 from kdevops.lab.model import Lab, Qemu
 from kdevops.lab.servers import Server
 from kdevops.providers import qmp

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from kdevops.errors import UserError
 from kdevops.files import write_atomic
-from kdevops.guest.box_tree import DATA
+from kdevops.images.box_tree import DATA
 from kdevops.lab.model import Lab
 from kdevops.lab.vagrant import Vagrant
 from kdevops.paths import data_dir

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kdevops.errors import KdevopsError, UserError
-from kdevops.guest.image import BaseImage, ensure_image
+from kdevops.images.image import BaseImage, ensure_image
 from kdevops.kernel.artifact import Artifact
 from kdevops.kernel.build import build as build_kernel_of
 from kdevops.kernel.build import source_tree
@@ -114,7 +114,7 @@ async def build_root(
         return image, None, {"key": image.key, **image.record}
     if not isinstance(lab.provider, Vagrant):
         return None, None, {"kind": lab.provider.type}
-    from kdevops.guest.box import ensure_box
+    from kdevops.images.box import ensure_box
     from kdevops.providers.vagrant_file import VagrantBox
 
     wanted = lab.provider

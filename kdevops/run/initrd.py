@@ -7,8 +7,8 @@ import tempfile
 from pathlib import Path
 
 from kdevops.errors import UserError
-from kdevops.guest import initramfs
-from kdevops.guest.image import BaseImage
+from kdevops.images import initramfs
+from kdevops.images.image import BaseImage
 from kdevops.kernel.artifact import Artifact
 from kdevops.kernel.options import parse_config
 from kdevops.process import run

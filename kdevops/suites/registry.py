@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kdevops.errors import UserError
-from kdevops.guest.needs import NOTHING, GuestNeeds
+from kdevops.images.needs import NOTHING, GuestNeeds
 from kdevops.lab.model import Lab
 from kdevops.lab.servers import MAX_CLIENTS, Server
 from kdevops.suites.base import Suite

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from kdevops.__main__ import main
-from kdevops.guest import box as box_module
-from kdevops.guest.box import Box
-from kdevops.guest.needs import GuestNeeds
+from kdevops.images import box as box_module
+from kdevops.images.box import Box
+from kdevops.images.needs import GuestNeeds
 from kdevops.lab.model import Image
 
 KEY = "0123456789abcdef" * 2

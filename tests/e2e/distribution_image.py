@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from kdevops.guest.debian_tree import bootstrap
-from kdevops.guest.image_disk import SECTOR, make_disk, partuuid, tool_path
-from kdevops.guest.image_own import MASKED
-from kdevops.guest.image_store import making, publish
+from kdevops.images.bootstrap import bootstrap
+from kdevops.images.disk import SECTOR, make_disk, partuuid, tool_path
+from kdevops.images.overlay import MASKED
+from kdevops.images.store import making, publish
 from kdevops.process import run
 from kdevops.progress import silent
 

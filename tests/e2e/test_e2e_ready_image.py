@@ -12,7 +12,7 @@ from conftest import Kdevops
 from distribution_image import distribution_image
 
 from kdevops.distribution import distribution_family
-from kdevops.guest.image_disk import tool_path
+from kdevops.images.disk import tool_path
 from kdevops.paths import cache_dir
 
 WriteLab = Callable[..., Path]

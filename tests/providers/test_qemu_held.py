@@ -23,7 +23,7 @@ from tiny_qemu import (
 
 from kdevops.errors import BootError, InfrastructureError
 from kdevops.guest import console
-from kdevops.guest.image_base import BaseImage
+from kdevops.images.base import BaseImage
 from kdevops.lab.model import Lab
 from kdevops.providers import qemu
 from kdevops.providers.acceleration import Acceleration

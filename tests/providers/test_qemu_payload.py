@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kdevops.guest.image_base import BaseImage
+from kdevops.images.base import BaseImage
 from kdevops.lab.model import Lab
 from kdevops.providers.acceleration import Acceleration
 from kdevops.providers.base import BootKernel, PayloadDisk

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kdevops.guest.image_base import BaseImage
+from kdevops.images.base import BaseImage
 from kdevops.lab.model import Lab
 from kdevops.lab.servers import Server
 from kdevops.providers.acceleration import Acceleration

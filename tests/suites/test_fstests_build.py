@@ -13,7 +13,7 @@ import pytest
 from fstests_toy import MAKEFILE, commit, make_tree
 
 from kdevops.errors import UserError
-from kdevops.guest.image_disk import tool_path
+from kdevops.images.disk import tool_path
 from kdevops.lab.fstests import FstestsSource
 from kdevops.lab.model import Image
 from kdevops.progress import Report, silent

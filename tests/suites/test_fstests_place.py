@@ -11,7 +11,7 @@ import pytest
 from fstests_toy import make_tree
 
 from kdevops.errors import CommandError, InfrastructureError
-from kdevops.guest import debian_tree
+from kdevops.images import bootstrap
 from kdevops.lab.model import Image
 from kdevops.lab.servers import ROLES
 from kdevops.suites.fstests import place
@@ -96,8 +96,8 @@ class TestInATree:
         self.bin.mkdir()
         self.calls = tmp_path / "calls"
         self.mmdebstrap("make -s")
-        monkeypatch.setattr(debian_tree, "_mode", mode)
-        monkeypatch.setattr(debian_tree, "tool_path", lambda: f"{self.bin}:{os.environ['PATH']}")
+        monkeypatch.setattr(bootstrap, "_mode", mode)
+        monkeypatch.setattr(bootstrap, "tool_path", lambda: f"{self.bin}:{os.environ['PATH']}")
         monkeypatch.setenv("PATH", f"{self.bin}:{os.environ['PATH']}")
         self.tree = make_tree(tmp_path / "work/tree")
 

@@ -12,8 +12,8 @@ from uuid import UUID
 
 from kdevops.errors import CommandError, InfrastructureError, KdevopsError, UserError
 from kdevops.files import digest_of, locked, published, sha256_of, write_atomic
-from kdevops.guest.debian_tree import complaint
-from kdevops.guest.image_disk import make_volume
+from kdevops.images.bootstrap import complaint
+from kdevops.images.disk import make_volume
 from kdevops.lab.fstests import FstestsSource
 from kdevops.lab.model import Image
 from kdevops.process import describe_exit

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from kdevops.guest.needs import GuestNeeds
+from kdevops.images.needs import GuestNeeds
 from kdevops.paths import data_dir
 
 

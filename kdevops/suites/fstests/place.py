@@ -16,7 +16,7 @@ from typing import Protocol
 from kdevops.distribution import distribution_family, installation
 from kdevops.errors import InfrastructureError
 from kdevops.files import digest_of
-from kdevops.guest.debian_tree import bootstrap
+from kdevops.images.bootstrap import bootstrap
 from kdevops.lab.model import Image
 from kdevops.process import run
 from kdevops.suites.fstests.needs import BuildNeeds, build_needs

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kdevops.errors import UserError
-from kdevops.guest.needs import GuestNeeds
+from kdevops.images.needs import GuestNeeds
 from kdevops.lab.fstests import Fstests, Profile
 from kdevops.lab.model import Guests
 from kdevops.lab.servers import Role, server_address

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from kdevops import download
 from kdevops.errors import InfrastructureError, UserError
-from kdevops.guest import image_ready
-from kdevops.guest.image import BaseImage, ensure_image
-from kdevops.guest.image_disk import boot_record
-from kdevops.guest.image_ready import image_format
+from kdevops.images import ready as image_ready
+from kdevops.images.disk import boot_record
+from kdevops.images.image import BaseImage, ensure_image
+from kdevops.images.ready import image_format
 from kdevops.lab.model import Image
 from kdevops.progress import Progress
 

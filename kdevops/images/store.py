@@ -16,7 +16,7 @@ from pathlib import Path
 
 from kdevops.errors import InfrastructureError
 from kdevops.files import fsync_dir
-from kdevops.guest.image_base import STEP
+from kdevops.images.base import STEP
 from kdevops.progress import Progress, Report
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - only for names that nobody can foresee

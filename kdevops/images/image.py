@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kdevops.guest.image_base import BaseImage
-from kdevops.guest.image_debian import debian_image
-from kdevops.guest.image_ready import image_from_file, image_from_url
-from kdevops.guest.needs import NOTHING, GuestNeeds
+from kdevops.images.base import BaseImage
+from kdevops.images.debian import debian_image
+from kdevops.images.needs import NOTHING, GuestNeeds
+from kdevops.images.ready import image_from_file, image_from_url
 from kdevops.lab.model import Image
 from kdevops.progress import Report, silent
 

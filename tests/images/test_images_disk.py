@@ -8,9 +8,9 @@ from uuid import UUID
 import pytest
 
 from kdevops.errors import InfrastructureError, UserError
-from kdevops.guest import image_disk
-from kdevops.guest.image_disk import make_disk, make_volume, tool_path
-from kdevops.guest.image_own import own_files
+from kdevops.images import disk as image_disk
+from kdevops.images.disk import make_disk, make_volume, tool_path
+from kdevops.images.overlay import own_files
 
 
 def archive(path: Path, files: dict[str, bytes], *, owner: int = 0) -> Path:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from kdevops.distribution import install_hint
 from kdevops.errors import CommandError, InfrastructureError, UserError
-from kdevops.guest.image_store import full
+from kdevops.images.store import full
 from kdevops.process import run
 
 SECTOR = 512

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdevops.guest import image_partitions
-from kdevops.guest.image_disk import boot_record, partuuid
-from kdevops.guest.image_partitions import HEAD, root_of
+from kdevops.images import partitions as image_partitions
+from kdevops.images.disk import boot_record, partuuid
+from kdevops.images.partitions import HEAD, root_of
 
 LINUX = uuid.UUID("0fc63daf-8483-4772-8e79-3d69d8477de4")
 ROOT = uuid.UUID("4f68bce3-e8cd-4db1-96e7-fbcaf984b709")

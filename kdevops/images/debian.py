@@ -14,12 +14,12 @@ from typing import Any
 
 from kdevops.errors import CommandError, InfrastructureError, UserError
 from kdevops.files import write_atomic
-from kdevops.guest.debian_tree import bootstrap, complaint
-from kdevops.guest.image_base import INIT, MARK, STEP, BaseImage
-from kdevops.guest.image_disk import make_disk, partuuid
-from kdevops.guest.image_own import own_files
-from kdevops.guest.image_store import making, publish
-from kdevops.guest.needs import GuestNeeds
+from kdevops.images.base import INIT, MARK, STEP, BaseImage
+from kdevops.images.bootstrap import bootstrap, complaint
+from kdevops.images.disk import make_disk, partuuid
+from kdevops.images.needs import GuestNeeds
+from kdevops.images.overlay import own_files
+from kdevops.images.store import making, publish
 from kdevops.lab.model import Image
 from kdevops.progress import Progress, Report
 

@@ -7,9 +7,9 @@ import tarfile
 from pathlib import Path
 from typing import Literal
 
-from kdevops.guest.image_debian import image_packages
-from kdevops.guest.image_own import MASKED, add_file, add_link
-from kdevops.guest.needs import GuestNeeds
+from kdevops.images.debian import image_packages
+from kdevops.images.needs import GuestNeeds
+from kdevops.images.overlay import MASKED, add_file, add_link
 from kdevops.lab.model import Image
 
 BoxProvider = Literal["libvirt", "virtualbox"]

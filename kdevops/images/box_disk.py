@@ -7,7 +7,7 @@ from pathlib import Path
 from uuid import UUID
 
 from kdevops.errors import InfrastructureError
-from kdevops.guest.image_disk import SECTOR, START, make_disk
+from kdevops.images.disk import SECTOR, START, make_disk
 
 _BOOT_CODE = 440
 """Bytes of the boot sector before the disk's signature and the partition table."""

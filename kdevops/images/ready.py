@@ -13,9 +13,9 @@ from typing import Literal
 from kdevops.download import download
 from kdevops.errors import InfrastructureError, UserError
 from kdevops.files import write_atomic
-from kdevops.guest.image_base import INIT, MARK, STEP, BaseImage
-from kdevops.guest.image_partitions import HEAD, root_of
-from kdevops.guest.image_store import making, publish
+from kdevops.images.base import INIT, MARK, STEP, BaseImage
+from kdevops.images.partitions import HEAD, root_of
+from kdevops.images.store import making, publish
 from kdevops.process import run
 from kdevops.progress import Progress, Report
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from kdevops.distribution import install_hint
 from kdevops.errors import InfrastructureError, UserError
 from kdevops.files import write_atomic
-from kdevops.guest.image_base import BaseImage
-from kdevops.guest.image_disk import tool_path
+from kdevops.images.base import BaseImage
+from kdevops.images.disk import tool_path
 from kdevops.process import run
 
 DRIVERS = ("virtio_pci", "virtio_blk", "virtio_net")

@@ -18,13 +18,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdevops.errors import InfrastructureError, UserError
-from kdevops.guest import box as box_module
-from kdevops.guest.box import Box, ensure_box, recipe_key
-from kdevops.guest.box_pack import write_box
-from kdevops.guest.box_tree import DATA, BoxProvider, box_packages, early_files, finish_hook, late_files
-from kdevops.guest.image_disk import SECTOR, START, tool_path
-from kdevops.guest.image_partitions import root_of
-from kdevops.guest.needs import NOTHING, GuestNeeds
+from kdevops.images import box as box_module
+from kdevops.images.box import Box, ensure_box, recipe_key
+from kdevops.images.box_pack import write_box
+from kdevops.images.box_tree import DATA, BoxProvider, box_packages, early_files, finish_hook, late_files
+from kdevops.images.disk import SECTOR, START, tool_path
+from kdevops.images.needs import NOTHING, GuestNeeds
+from kdevops.images.partitions import root_of
 from kdevops.lab.model import Image
 from kdevops.progress import Progress
 

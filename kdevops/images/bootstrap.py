@@ -10,9 +10,9 @@ from pathlib import Path
 
 from kdevops.distribution import install_hint
 from kdevops.errors import CommandError, InfrastructureError
-from kdevops.guest.image_disk import tool_path
-from kdevops.guest.image_mirror import host_sources
-from kdevops.guest.image_store import full, scratch
+from kdevops.images.disk import tool_path
+from kdevops.images.mirror import host_sources
+from kdevops.images.store import full, scratch
 from kdevops.process import run
 
 ID_TABLES = (Path("/etc/subuid"), Path("/etc/subgid"))

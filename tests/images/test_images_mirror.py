@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdevops.guest.image_mirror import Source, host_sources, parse_deb822, parse_lines
+from kdevops.images.mirror import Source, host_sources, parse_deb822, parse_lines
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 WORD = st.text(alphabet="abcdefghijklmnopqrstuvwxyz0123456789-./", min_size=1, max_size=12).map(lambda word: f"a{word}")

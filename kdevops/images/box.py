@@ -14,14 +14,14 @@ from uuid import UUID
 
 from kdevops.errors import UserError
 from kdevops.files import write_atomic
-from kdevops.guest.box_disk import make_bootable_disk
-from kdevops.guest.box_pack import convert, templates, write_box
-from kdevops.guest.box_tree import BoxProvider, box_packages, early_files, finish_hook, late_files
-from kdevops.guest.image_base import STEP
-from kdevops.guest.image_debian import LEFT_OUT, USERADD, check_packages, contents, signature_of, unpack_debian
-from kdevops.guest.image_disk import partuuid
-from kdevops.guest.image_store import making, publish
-from kdevops.guest.needs import GuestNeeds
+from kdevops.images.base import STEP
+from kdevops.images.box_disk import make_bootable_disk
+from kdevops.images.box_pack import convert, templates, write_box
+from kdevops.images.box_tree import BoxProvider, box_packages, early_files, finish_hook, late_files
+from kdevops.images.debian import LEFT_OUT, USERADD, check_packages, contents, signature_of, unpack_debian
+from kdevops.images.disk import partuuid
+from kdevops.images.needs import GuestNeeds
+from kdevops.images.store import making, publish
 from kdevops.lab.model import Image
 from kdevops.progress import Progress, Report, silent
 

@@ -15,11 +15,12 @@ from pathlib import Path
 import pytest
 
 from kdevops.errors import InfrastructureError, UserError
-from kdevops.guest import debian_tree, image_store
-from kdevops.guest.image import BaseImage, ensure_image
-from kdevops.guest.image_debian import recipe_key, unpack_debian
-from kdevops.guest.image_disk import tool_path
-from kdevops.guest.needs import NOTHING, GuestNeeds
+from kdevops.images import bootstrap
+from kdevops.images import store as image_store
+from kdevops.images.debian import recipe_key, unpack_debian
+from kdevops.images.disk import tool_path
+from kdevops.images.image import BaseImage, ensure_image
+from kdevops.images.needs import NOTHING, GuestNeeds
 from kdevops.lab.model import Image
 from kdevops.progress import Progress, silent
 
@@ -79,7 +80,7 @@ async def _unshare() -> str:
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     if os.geteuid() != 0:
-        monkeypatch.setattr(debian_tree, "_mode", _unshare)
+        monkeypatch.setattr(bootstrap, "_mode", _unshare)
     return Bench(tmp_path, monkeypatch)
 
 
@@ -188,8 +189,8 @@ def test_sigkill_leaves_nothing_that_is_taken_for_whole(bench: Bench) -> None:
     script = f"""
         import asyncio
         from pathlib import Path
-        from kdevops.guest import image_store
-        from kdevops.guest.image import ensure_image
+        from kdevops.images import store as image_store
+        from kdevops.images.image import ensure_image
         from kdevops.lab.model import Image
         image_store.SHARED_MEMORY = Path({str(bench.memory)!r})
         asyncio.run(ensure_image(Image(size=64 << 20), cache=Path({str(bench.cache)!r})))
@@ -234,7 +235,7 @@ def test_mmdebstrap_missing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> No
     for tool in ("unshare", "true"):
         (bench.bin / tool).symlink_to(shutil.which(tool) or "")
     monkeypatch.setenv("PATH", str(bench.bin))
-    monkeypatch.setattr("kdevops.guest.debian_tree.tool_path", lambda: str(bench.bin))
+    monkeypatch.setattr("kdevops.images.bootstrap.tool_path", lambda: str(bench.bin))
     with pytest.raises(InfrastructureError, match="mmdebstrap is not installed") as caught:
         bench.ensure()
     assert "install" in str(caught.value.hint)
@@ -289,10 +290,10 @@ class TestWithoutRoot:
         self.bin.mkdir()
         self.tool("newuidmap")
         self.tool("unshare")
-        monkeypatch.setattr(debian_tree.os, "geteuid", lambda: 1000)
-        monkeypatch.setattr(debian_tree.getpass, "getuser", lambda: "someone")
-        monkeypatch.setattr(debian_tree, "ID_TABLES", (self.table,))
-        monkeypatch.setattr(debian_tree, "tool_path", lambda: str(self.bin))
+        monkeypatch.setattr(bootstrap.os, "geteuid", lambda: 1000)
+        monkeypatch.setattr(bootstrap.getpass, "getuser", lambda: "someone")
+        monkeypatch.setattr(bootstrap, "ID_TABLES", (self.table,))
+        monkeypatch.setattr(bootstrap, "tool_path", lambda: str(self.bin))
         monkeypatch.setenv("PATH", f"{self.bin}:{tool_path()}")
 
     def tool(self, name: str, exit_code: int = 0) -> None:
@@ -301,7 +302,7 @@ class TestWithoutRoot:
         path.chmod(0o755)
 
     def mode(self) -> str:
-        return asyncio.run(debian_tree._mode())
+        return asyncio.run(bootstrap._mode())
 
     def test_all_is_there(self) -> None:
         assert self.mode() == "unshare"

@@ -8,7 +8,7 @@ import tarfile
 from pathlib import Path
 from string import Template
 
-from kdevops.guest.box_tree import DATA, BoxProvider
+from kdevops.images.box_tree import DATA, BoxProvider
 from kdevops.process import run
 
 _TIMEOUT = 1800.0

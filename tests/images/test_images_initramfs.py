@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdevops.errors import UserError
-from kdevops.guest.image_base import BaseImage
-from kdevops.guest.initramfs import (
+from kdevops.images.base import BaseImage
+from kdevops.images.initramfs import (
     Entry,
     cpio,
     initramfs_modules,

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kdevops.guest.image_disk import SECTOR, partuuid
+from kdevops.images.disk import SECTOR, partuuid
 
 HEAD = 128 << 10
 """How many bytes from the beginning of a disk are needed: the tables, and the superblock of btrfs at 64 KiB."""
