@@ -126,7 +126,7 @@ async def _vagrant(wanted: _Wanted) -> list[Check]:
     """Nothing where only packages are looked at."""
     if not wanted.vagrant or wanted.packages_only:
         return []
-    from kdevops.providers.vagrant_errors import translate
+    from kdevops.providers.vagrant.errors import translate
     from kdevops.provision.doctor_vagrant import check_vagrant
 
     return await check_vagrant(wanted.vagrant, translate)
@@ -136,8 +136,8 @@ async def _terraform(wanted: _Wanted) -> list[Check]:
     """Nothing where only packages are looked at."""
     if not wanted.terraform or wanted.packages_only:
         return []
-    from kdevops.providers.terraform_errors import complaints
-    from kdevops.providers.terraform_tool import TerraformTool, find_tool
+    from kdevops.providers.terraform.errors import complaints
+    from kdevops.providers.terraform.tool import TerraformTool, find_tool
     from kdevops.provision.doctor_terraform import check_terraform
 
     async def version() -> str:

@@ -12,7 +12,7 @@ from kdevops.cli.options import Context, common_options, json_option, pass_conte
 from kdevops.errors import ExitCode, InfrastructureError, KdevopsError, UserError
 
 if TYPE_CHECKING:
-    from kdevops.providers.terraform_record import Record
+    from kdevops.providers.terraform.record import Record
     from kdevops.run.caches import CacheEntry
 
 
@@ -30,7 +30,7 @@ def gc(context: Context, *, days: float, delete: bool) -> int:
     the cache is made, or fetched, again when it is needed.
     """
     from kdevops.paths import cache_dir, state_dir
-    from kdevops.providers.terraform_record import age, records
+    from kdevops.providers.terraform.record import age, records
     from kdevops.run.caches import keeps_no_access_times, unused
 
     found = records(state_dir() / "labs")
@@ -94,9 +94,9 @@ def _destroy(context: Context, overdue: list[tuple[Path, Record]]) -> tuple[list
 async def _destroy_one(path: Path, record: Record) -> None:
     from rich.console import Console
 
-    from kdevops.providers.guest_files import LabDirectory
-    from kdevops.providers.terraform_record import load
-    from kdevops.providers.terraform_work import destroy
+    from kdevops.providers.qemu.disks import LabDirectory
+    from kdevops.providers.terraform.record import load
+    from kdevops.providers.terraform.work import destroy
     from kdevops.report.live import Display
     from kdevops.run.lock import lab_lock
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from kdevops.lab.load import LoadedLab
     from kdevops.lab.model import Lab
     from kdevops.providers.base import GuestStatus
-    from kdevops.providers.terraform_record import Record
+    from kdevops.providers.terraform.record import Record
     from kdevops.run.places import Places
 
 
@@ -138,7 +138,7 @@ def ssh(guest: str, command: tuple[str, ...]) -> None:
 def _check_up(config: Path, guest: str) -> None:
     """Raise UserError for a guest of the embedded provider that does not run; of others only ssh itself can tell."""
     from kdevops.guest.sshconfig import port_of
-    from kdevops.providers.qemu_process import QemuProcess
+    from kdevops.providers.qemu.process import QemuProcess
 
     process = QemuProcess(config.parent / "guests" / guest)
     ours = f"hostfwd=tcp:127.0.0.1:{port_of(config, guest)}-"
@@ -168,7 +168,7 @@ def console(guest: str, *, lines: int, follow: bool, interactive: bool) -> None:
     state = state_dir()
     path = consoles(state).get(guest) or find_guest(state, guest).parent / "guests" / guest / "console.log"
     if interactive:
-        from kdevops.providers.console_attach import attach
+        from kdevops.providers.qemu.attach import attach
 
         attach(path.parent / "keeper.json", guest)
         return
@@ -203,7 +203,7 @@ def _ages(lab: Lab, places: Places) -> dict[str, Record]:
     if not isinstance(lab.provider, Terraform):
         return {}
     from kdevops.lab.arms import arms
-    from kdevops.providers.terraform_record import load
+    from kdevops.providers.terraform.record import load
 
     found = [record for each in arms(lab) if (record := load(places.lab(each.name)))]
     return {name: record for record in found for name in record.nodes}
@@ -217,7 +217,7 @@ def _tell(context: Context, guests: tuple[GuestStatus, ...], records: Mapping[st
     ]
     data = [asdict(guest) for guest in guests]
     if records:
-        from kdevops.providers.terraform_record import age
+        from kdevops.providers.terraform.record import age
 
         for each in data:
             if record := records.get(each["name"]):

@@ -29,7 +29,7 @@ from kdevops.suites.fstests import smb_credentials
 from kdevops.suites.registry import guest_needs, servers_of, suites_of
 
 if TYPE_CHECKING:
-    from kdevops.providers.vagrant_file import VagrantBox
+    from kdevops.providers.vagrant.render import VagrantBox
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ async def build_root(
     if not isinstance(lab.provider, Vagrant):
         return None, None, {"kind": lab.provider.type}
     from kdevops.images.box import ensure_box
-    from kdevops.providers.vagrant_file import VagrantBox
+    from kdevops.providers.vagrant.render import VagrantBox
 
     wanted = lab.provider
     if wanted.box:

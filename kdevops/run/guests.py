@@ -17,8 +17,8 @@ from kdevops.progress import Confirm, Report, ask_nobody, silent
 from kdevops.providers.acceleration import Acceleration, probe
 from kdevops.providers.architecture import architecture
 from kdevops.providers.base import BootKernel, Provider
-from kdevops.providers.guest_files import LabDirectory
-from kdevops.providers.qemu import QemuProvider
+from kdevops.providers.qemu.disks import LabDirectory
+from kdevops.providers.qemu.provider import QemuProvider
 from kdevops.run.build import Built
 from kdevops.run.initrd import initrd_for
 from kdevops.run.installs import install_kernel, refuse_servers
@@ -26,14 +26,14 @@ from kdevops.run.places import Places
 from kdevops.suites.registry import servers_of
 
 if TYPE_CHECKING:
-    from kdevops.providers.vagrant import VagrantProvider
+    from kdevops.providers.vagrant.provider import VagrantProvider
 
 
 def attached(lab: Lab, places: Places, report: Report = silent) -> Provider:
     """The provider as far as guests that are already there go: status, attach, down."""
     directory = LabDirectory(places.lab(lab.name))
     if isinstance(lab.provider, Vagrant):
-        from kdevops.providers.vagrant import VagrantProvider
+        from kdevops.providers.vagrant.provider import VagrantProvider
 
         return VagrantProvider(lab, directory)
     if isinstance(lab.provider, Terraform | Hosts):
@@ -63,8 +63,8 @@ async def foresee(lab: Lab, places: Places, report: Report, confirm: Confirm = a
 
 async def _foresee_vagrant(lab: Lab, wanted: Vagrant, places: Places) -> None:
     """Nothing is asked where machines were made before: it takes seconds."""
-    from kdevops.providers.vagrant import VagrantProvider
-    from kdevops.providers.vagrant_errors import translate
+    from kdevops.providers.vagrant.errors import translate
+    from kdevops.providers.vagrant.provider import VagrantProvider
     from kdevops.provision.doctor_vagrant import check_tools
 
     provider = VagrantProvider(lab, LabDirectory(places.lab(lab.name)))
@@ -135,7 +135,7 @@ async def _vagrant(lab: Lab, wanted: Vagrant, places: Places, built: Built, repo
     async def install(targets: Sequence[SshTarget], words: Sequence[str]) -> None:
         await install_kernel(lab, places, artifact, targets, words, factor=accel.factor, report=report)
 
-    from kdevops.providers.vagrant import VagrantProvider
+    from kdevops.providers.vagrant.provider import VagrantProvider
 
     directory = LabDirectory(places.lab(lab.name))
     provider = VagrantProvider(lab, directory, accel, built.box, kernel, install, report)

@@ -14,10 +14,10 @@ from kdevops.lab.terraform import Terraform
 from kdevops.progress import Confirm, Report, ask_nobody, silent
 from kdevops.providers.acceleration import Acceleration
 from kdevops.providers.base import BootKernel
-from kdevops.providers.guest_files import LabDirectory
-from kdevops.providers.hosts import HostMachines
-from kdevops.providers.machines import Machines
-from kdevops.providers.remote import RemoteProvider
+from kdevops.providers.machines.base import Machines
+from kdevops.providers.machines.hosts import HostMachines
+from kdevops.providers.machines.provider import RemoteProvider
+from kdevops.providers.qemu.disks import LabDirectory
 from kdevops.run.build import Built
 from kdevops.run.installs import install_kernel, refuse_servers
 from kdevops.run.places import Places
@@ -29,7 +29,7 @@ def machines_of(lab: Lab, directory: LabDirectory, report: Report, confirm: Conf
     """Who has the machines of a lab."""
     if isinstance(lab.provider, Hosts):
         return HostMachines(lab)
-    from kdevops.providers.terraform import TerraformMachines
+    from kdevops.providers.terraform.machines import TerraformMachines
 
     return TerraformMachines(lab, directory, report, confirm=confirm)
 

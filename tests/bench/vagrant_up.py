@@ -53,8 +53,8 @@ def main() -> None:
 
 async def start(root: Path) -> None:
     """All that the provider does before it installs a kernel."""
-    from kdevops.providers.vagrant_group import Group
-    from kdevops.providers.vagrant_tool import VagrantTool
+    from kdevops.providers.vagrant.group import Group
+    from kdevops.providers.vagrant.tool import VagrantTool
 
     group = Group(VagrantTool(root, root.parent / "vagrant.log", "libvirt"), 1800)
     await asyncio.gather(*map(group.start, GUESTS))

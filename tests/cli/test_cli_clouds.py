@@ -16,8 +16,8 @@ from rich.console import Console
 from kdevops.__main__ import main
 from kdevops.cli.options import Context
 from kdevops.errors import UserError
-from kdevops.providers import terraform_record
-from kdevops.providers.terraform_record import PlaceRecord, Record
+from kdevops.providers.terraform import record as terraform_record
+from kdevops.providers.terraform.record import PlaceRecord, Record
 from kdevops.report.live import Display
 
 TOY = Path(__file__).parents[1] / "providers/terraform_toy"
@@ -227,8 +227,8 @@ def test_gc_destroys_overdue_machines_once_somebody_agreed(
     import asyncio
 
     from kdevops.lab.load import load_lab
-    from kdevops.providers.guest_files import LabDirectory
-    from kdevops.providers.terraform import TerraformMachines
+    from kdevops.providers.qemu.disks import LabDirectory
+    from kdevops.providers.terraform.machines import TerraformMachines
 
     lab = load_lab(Path("lab.yaml")).lab
     directory = LabDirectory(state / "labs/cloudy")

@@ -16,9 +16,9 @@ from kdevops.__main__ import main
 from kdevops.lab.arms import arms
 from kdevops.lab.load import load_lab
 from kdevops.lab.model import Lab
-from kdevops.providers import terraform_record
-from kdevops.providers.guest_files import LabDirectory
-from kdevops.providers.terraform import TerraformMachines
+from kdevops.providers.qemu.disks import LabDirectory
+from kdevops.providers.terraform import record as terraform_record
+from kdevops.providers.terraform.machines import TerraformMachines
 from kdevops.run.places import Places
 from kdevops.run.standing import remember
 

@@ -18,7 +18,7 @@ from distribution_image import NAME, DistributionImage
 from kdevops.errors import InfrastructureError
 from kdevops.guest.ssh import SshTarget
 from kdevops.kernel.elf import parse_notes
-from kdevops.providers import qmp
+from kdevops.providers.qemu import qmp
 
 _BOOT_SECONDS = 600
 

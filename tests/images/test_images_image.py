@@ -15,8 +15,7 @@ from pathlib import Path
 import pytest
 
 from kdevops.errors import InfrastructureError, UserError
-from kdevops.images import bootstrap
-from kdevops.images import store as image_store
+from kdevops.images import bootstrap, store
 from kdevops.images.debian import recipe_key, unpack_debian
 from kdevops.images.disk import tool_path
 from kdevops.images.image import BaseImage, ensure_image
@@ -54,7 +53,7 @@ class Bench:
         self.news: list[Progress] = []
         self.memory = tmp_path / "shm"
         self.memory.mkdir()
-        monkeypatch.setattr(image_store, "SHARED_MEMORY", self.memory)
+        monkeypatch.setattr(store, "SHARED_MEMORY", self.memory)
         monkeypatch.setenv("PATH", f"{self.bin}:{tool_path()}")
         self.mmdebstrap()
 
@@ -189,10 +188,10 @@ def test_sigkill_leaves_nothing_that_is_taken_for_whole(bench: Bench) -> None:
     script = f"""
         import asyncio
         from pathlib import Path
-        from kdevops.images import store as image_store
+        from kdevops.images import store
         from kdevops.images.image import ensure_image
         from kdevops.lab.model import Image
-        image_store.SHARED_MEMORY = Path({str(bench.memory)!r})
+        store.SHARED_MEMORY = Path({str(bench.memory)!r})
         asyncio.run(ensure_image(Image(size=64 << 20), cache=Path({str(bench.cache)!r})))
     """
     process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)])

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from kdevops import download
 from kdevops.errors import InfrastructureError, UserError
-from kdevops.images import ready as image_ready
+from kdevops.images import ready
 from kdevops.images.disk import boot_record
 from kdevops.images.image import BaseImage, ensure_image
 from kdevops.images.ready import image_format
@@ -156,7 +156,7 @@ def test_a_server_that_has_it_not(tmp_path: Path, server: str) -> None:
 
 
 def test_a_download_without_end_is_given_up(tmp_path: Path, server: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(image_ready, "MAX_DOWNLOAD", 1000)
+    monkeypatch.setattr(ready, "MAX_DOWNLOAD", 1000)
     with pytest.raises(InfrastructureError, match="too big or too slow"):
         ensure(tmp_path, Image(url=server, sha256=SHA256))
 

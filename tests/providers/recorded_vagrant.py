@@ -14,8 +14,8 @@ from typing import Any, Literal
 import pytest
 
 from kdevops.lab.model import Lab
-from kdevops.providers.guest_files import LabDirectory
-from kdevops.providers.vagrant_file import DirectKernel, VagrantBox, render
+from kdevops.providers.qemu.disks import LabDirectory
+from kdevops.providers.vagrant.render import DirectKernel, VagrantBox, render
 
 BOX = VagrantBox("kdevops/bookworm-0123", "1.2", "/boxes/one.box", "a" * 64)
 STAND_IN = Path(__file__).with_name("recording_vagrant.rb")

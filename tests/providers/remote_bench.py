@@ -14,9 +14,9 @@ from kdevops.lab.model import Lab
 from kdevops.progress import Progress
 from kdevops.providers.acceleration import Acceleration
 from kdevops.providers.base import BootKernel
-from kdevops.providers.guest_files import LabDirectory
-from kdevops.providers.remote import RemoteProvider
-from kdevops.providers.remote_console import Recorders
+from kdevops.providers.machines.provider import RemoteProvider
+from kdevops.providers.qemu.disks import LabDirectory
+from kdevops.providers.shared.recorder import Recorders
 
 NAME = "toys-1"
 LAB = Lab.model_validate(
@@ -69,8 +69,8 @@ def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]
                 machine.server.close()
 
         stub(tmp_path / "toys", monkeypatch)
-        monkeypatch.setattr("kdevops.providers.remote.ANSWER", 1.0)
-        monkeypatch.setattr("kdevops.providers.remote_reach._PAUSE", 0.05)
+        monkeypatch.setattr("kdevops.providers.machines.provider.ANSWER", 1.0)
+        monkeypatch.setattr("kdevops.providers.machines.reach._PAUSE", 0.05)
         monkeypatch.setenv("XDG_RUNTIME_DIR", "")
         asyncio.run(main())
 

@@ -10,7 +10,7 @@ from threading import Event
 import pytest
 
 from kdevops.process import Completed, run
-from kdevops.providers.door import Door, in_thread
+from kdevops.providers.shared.in_thread import Door, in_thread
 
 
 async def carry_out(argv: Sequence[str]) -> Completed:

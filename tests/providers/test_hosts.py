@@ -11,7 +11,7 @@ from toy_machines import toy
 
 from kdevops.errors import InfrastructureError
 from kdevops.lab.model import Lab
-from kdevops.providers.hosts import HostMachines
+from kdevops.providers.machines.hosts import HostMachines
 
 
 def lab_of(*hosts: dict[str, object]) -> Lab:
@@ -25,7 +25,7 @@ def closed_port() -> int:
 
 @pytest.fixture(autouse=True)
 def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kdevops.providers.hosts._GREETING", 0.3)
+    monkeypatch.setattr("kdevops.providers.machines.hosts._GREETING", 0.3)
 
 
 def test_places_are_what_the_lab_says() -> None:

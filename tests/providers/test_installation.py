@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kdevops.errors import BootError, InfrastructureError, PlayError
 from kdevops.guest.ssh import SshTarget
-from kdevops.providers.installation import Installation
+from kdevops.providers.shared.installation import Installation
 
 
 class Ansible:

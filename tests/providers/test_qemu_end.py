@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdevops.providers.qemu_end import Ending, from_outside, read_ending
+from kdevops.providers.qemu.end import Ending, from_outside, read_ending
 
 SIGNALLED = "qemu-system-x86_64: terminating on signal 15 from pid 29113 (systemd-oomd)"
 

@@ -25,11 +25,11 @@ from kdevops.errors import BootError, InfrastructureError
 from kdevops.guest import console
 from kdevops.images.base import BaseImage
 from kdevops.lab.model import Lab
-from kdevops.providers import qemu
 from kdevops.providers.acceleration import Acceleration
 from kdevops.providers.base import BootKernel
-from kdevops.providers.guest_files import LabDirectory
-from kdevops.providers.qemu import QemuProvider
+from kdevops.providers.qemu import provider as qemu
+from kdevops.providers.qemu.disks import LabDirectory
+from kdevops.providers.qemu.provider import QemuProvider
 
 pytestmark = needs_qemu
 

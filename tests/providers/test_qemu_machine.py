@@ -8,7 +8,7 @@ from kdevops.errors import UserError
 from kdevops.providers.acceleration import Acceleration
 from kdevops.providers.architecture import architecture
 from kdevops.providers.base import BootKernel
-from kdevops.providers.qemu_machine import DiskFile, Machine, command_line
+from kdevops.providers.qemu.command_line import DiskFile, Machine, command_line
 
 TCG = Acceleration("tcg", "", 8.0)
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdevops.providers.qemu_monitor import Monitor
+from kdevops.providers.qemu.monitor import Monitor
 
 GREETING = {"QMP": {"version": {}, "capabilities": ["oob"]}}
 FULL = {

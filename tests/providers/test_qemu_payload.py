@@ -14,8 +14,8 @@ from kdevops.images.base import BaseImage
 from kdevops.lab.model import Lab
 from kdevops.providers.acceleration import Acceleration
 from kdevops.providers.base import BootKernel, PayloadDisk
-from kdevops.providers.guest_files import LabDirectory, lend
-from kdevops.providers.qemu import QemuProvider
+from kdevops.providers.qemu.disks import LabDirectory, lend
+from kdevops.providers.qemu.provider import QemuProvider
 
 needs_qemu = pytest.mark.skipif(not shutil.which("qemu-img"), reason="qemu-img is needed")
 

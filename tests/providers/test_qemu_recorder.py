@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdevops.guest.console import read_since
-from kdevops.providers import qemu_recorder
-from kdevops.providers.qemu_recorder import ConsoleFile
+from kdevops.providers.shared import console_file
+from kdevops.providers.shared.console_file import ConsoleFile
 
 
 class Disk:
@@ -53,7 +53,7 @@ def test_whatever_a_disk_refuses_comes_later_and_whole(
 
 
 def test_what_does_not_fit_anywhere_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(qemu_recorder, "_MAX_WAITING", 100)
+    monkeypatch.setattr(console_file, "_MAX_WAITING", 100)
     console = ConsoleFile(tmp_path / "console.log", 1 << 20)
     Disk(console, iter([None] * 5))
     for text in (b"the cause\n", b"x" * 200 + b"\n", b"later\n"):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdevops.providers.remembered import DeathWatch, Machine
+from kdevops.providers.shared.machine_state import DeathWatch, Machine
 
 PANIC = b"[   12.3] Kernel panic - not syncing: sysrq triggered crash\n"
 

@@ -17,9 +17,9 @@ from kdevops.guest import hostkeys
 from kdevops.lab.model import Lab
 from kdevops.providers.acceleration import Acceleration
 from kdevops.providers.base import BootKernel
-from kdevops.providers.guest_files import LabDirectory
-from kdevops.providers.machines import Place
-from kdevops.providers.remote import RemoteProvider
+from kdevops.providers.machines.base import Place
+from kdevops.providers.machines.provider import RemoteProvider
+from kdevops.providers.qemu.disks import LabDirectory
 
 play = remote_bench.play  # the fixture
 
@@ -99,7 +99,7 @@ def test_the_console_knows_the_key_better_than_whoever_answers(play: Callable[..
 def test_a_console_that_is_not_there_yet_is_asked_again(
     play: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kdevops.providers.remote_reach._LOOK", 0.05)
+    monkeypatch.setattr("kdevops.providers.machines.reach._LOOK", 0.05)
     script = 'echo x >>"$1"; [ $(wc -l <"$1") -gt 4 ] || { echo "no such blob" >&2; exit 1; }; printf %s "$2"'
 
     async def story(bench: Bench) -> None:

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kdevops.guest.console import strip_prefix
-from kdevops.providers.remote_console import Polled, fresh_part
+from kdevops.providers.shared.recorder import Polled, fresh_part
 
 LINES = [f"[{number:>5}.000000] line {number * 7919 % 10007} of a boot\n".encode() for number in range(400)]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kdevops.providers.remote_disks import _LINK
+from kdevops.providers.machines.disks import _LINK
 
 
 @pytest.fixture

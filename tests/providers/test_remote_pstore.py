@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kdevops.providers.remote_pstore import joined
+from kdevops.providers.machines.pstore import joined
 from kdevops.triage.oops import find_oops
 
 

@@ -10,8 +10,8 @@ from unittest.mock import Mock
 import pytest
 
 from kdevops.guest.ssh import SshTarget
-from kdevops.providers import remote_reach
-from kdevops.providers.remote_reach import Reach
+from kdevops.providers.machines import reach as remote_reach
+from kdevops.providers.machines.reach import Reach
 
 TARGET = SshTarget("lab-1", "192.0.2.1", 22, "root", None, Path("/known"))
 

@@ -19,12 +19,12 @@ import pytest
 from kdevops.errors import InfrastructureError, UserError
 from kdevops.lab.model import Lab
 from kdevops.progress import Progress
-from kdevops.providers import terraform_record
-from kdevops.providers.guest_files import LabDirectory
-from kdevops.providers.machines import Place
-from kdevops.providers.terraform import TerraformMachines
-from kdevops.providers.terraform_plan import Summary
-from kdevops.providers.terraform_work import destroy
+from kdevops.providers.machines.base import Place
+from kdevops.providers.qemu.disks import LabDirectory
+from kdevops.providers.terraform import record as terraform_record
+from kdevops.providers.terraform.machines import TerraformMachines
+from kdevops.providers.terraform.plan import Summary
+from kdevops.providers.terraform.work import destroy
 
 TOY = Path(__file__).parent / "terraform_toy"
 NAMES = ("x-1", "x-2")
@@ -317,7 +317,7 @@ def test_a_machine_that_was_taken_away_is_not_given(bench: Bench) -> None:
 
 
 def test_what_is_left_is_named(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    from kdevops.providers.terraform_tool import TerraformTool
+    from kdevops.providers.terraform.tool import TerraformTool
 
     do(bench.machines().start(NAMES))
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdevops.errors import UserError
-from kdevops.providers import terraform_address
-from kdevops.providers.terraform_address import as_range, public_address
+from kdevops.providers.terraform import address as terraform_address
+from kdevops.providers.terraform.address import as_range, public_address
 
 
 def test_an_address_is_a_range_of_one() -> None:

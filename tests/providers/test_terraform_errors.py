@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdevops.errors import InfrastructureError, UserError
-from kdevops.providers.complaints import Complaint
-from kdevops.providers.terraform_errors import complaints, translate
+from kdevops.providers.shared.complaints import Complaint
+from kdevops.providers.terraform.errors import complaints, translate
 
 MESSAGES = [
     (message["row"], message["output"], message["says"])

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from kdevops.errors import UserError
 from kdevops.lab.model import Lab
 from kdevops.lab.terraform import Terraform
-from kdevops.providers import terraform_file
-from kdevops.providers.terraform_file import OUTPUTS, VALUES, VARIABLES, render, values_of
+from kdevops.providers.terraform import render as terraform_file
+from kdevops.providers.terraform.render import OUTPUTS, VALUES, VARIABLES, render, values_of
 
 TOY = Path(__file__).parent / "terraform_toy"
 WHEN = datetime(2030, 1, 31, 12, 0, 1, tzinfo=UTC)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdevops.errors import InfrastructureError, KdevopsError, UserError
-from kdevops.providers.terraform_outputs import read
+from kdevops.providers.terraform.outputs import read
 
 GOOD: dict[str, Any] = {
     "controller_ip_map": {"x-1": "192.0.2.7"},

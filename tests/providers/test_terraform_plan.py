@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdevops.providers.terraform_plan import summarise
+from kdevops.providers.terraform.plan import summarise
 
 NODES = ("x-1", "x-2", "x-3")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from kdevops.errors import InfrastructureError, UserError
-from kdevops.providers.terraform_tool import TerraformTool, find_tool
+from kdevops.providers.terraform.tool import TerraformTool, find_tool
 
 SCRIPT = r"""#!/bin/sh
 echo "$*" >>"$SAID"

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from kdevops.providers.together import Agreed, Together
+from kdevops.providers.shared.batch import Agreed, Together
 
 
 def test_those_who_come_together_are_served_together() -> None:

@@ -18,9 +18,9 @@ from kdevops.errors import BootError, InfrastructureError
 from kdevops.guest.ssh import SshTarget
 from kdevops.lab.model import Lab
 from kdevops.providers.base import BootKernel
-from kdevops.providers.guest_files import LabDirectory
-from kdevops.providers.vagrant import VagrantProvider
-from kdevops.providers.vagrant_file import VagrantBox
+from kdevops.providers.qemu.disks import LabDirectory
+from kdevops.providers.vagrant.provider import VagrantProvider
+from kdevops.providers.vagrant.render import VagrantBox
 
 VAGRANT = r"""#!/bin/sh
 echo "vagrant $*" >>"$SAID"

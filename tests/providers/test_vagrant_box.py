@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kdevops.providers.vagrant_box import present, volumes
+from kdevops.providers.vagrant.box import present, volumes
 
 SIMPLE = {"provider": "libvirt", "format": "qcow2", "virtual_size": 4}
 

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdevops.errors import InfrastructureError, UserError
-from kdevops.providers.complaints import Complaint
-from kdevops.providers.vagrant_errors import complaints, translate
+from kdevops.providers.shared.complaints import Complaint
+from kdevops.providers.vagrant.errors import complaints, translate
 
 TEXTS = st.text(alphabet=st.characters(), max_size=300)
 

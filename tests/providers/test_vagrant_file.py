@@ -15,8 +15,8 @@ from recorded_vagrant import BOX, NEEDS_RUBY, a_lab, calls, decoded, machines, r
 
 from kdevops.errors import UserError
 from kdevops.paths import data_dir
-from kdevops.providers.guest_files import LabDirectory, ensure_keys
-from kdevops.providers.vagrant_file import DirectKernel, VagrantBox, prefix, render
+from kdevops.providers.qemu.disks import LabDirectory, ensure_keys
+from kdevops.providers.vagrant.render import DirectKernel, VagrantBox, prefix, render
 
 VAGRANT = shutil.which("vagrant")
 """Found before a test starts: to the tests that boot nothing it is hidden, and this one only has it read a file."""

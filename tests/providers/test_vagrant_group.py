@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import cast
 
 from kdevops.errors import InfrastructureError
-from kdevops.providers.vagrant_group import Group
-from kdevops.providers.vagrant_tool import Address, VagrantTool
+from kdevops.providers.vagrant.group import Group
+from kdevops.providers.vagrant.tool import Address, VagrantTool
 
 
 class Vagrant:

@@ -13,10 +13,10 @@ import pytest
 
 from kdevops.errors import CommandError, InfrastructureError
 from kdevops.lab.vagrant import Vagrant
-from kdevops.providers import vagrant_hypervisors
-from kdevops.providers.remembered import DeathWatch
-from kdevops.providers.vagrant import VagrantGuest
-from kdevops.providers.vagrant_hypervisors import Hypervisors, console_of, jump_to
+from kdevops.providers.shared.machine_state import DeathWatch
+from kdevops.providers.vagrant import hypervisors as vagrant_hypervisors
+from kdevops.providers.vagrant.hypervisors import Hypervisors, console_of, jump_to
+from kdevops.providers.vagrant.provider import VagrantGuest
 
 PREFIX = "kdevops-lab-0123abcd-"
 DOMAINS = ("lab-1", "lab-10", "lab-1-dev-1")

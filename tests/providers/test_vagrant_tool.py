@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from kdevops.errors import InfrastructureError, KdevopsError, UserError
-from kdevops.providers.vagrant_file import VagrantBox
-from kdevops.providers.vagrant_tool import Address, VagrantTool
+from kdevops.providers.vagrant.render import VagrantBox
+from kdevops.providers.vagrant.tool import Address, VagrantTool
 
 SCRIPT = r"""#!/bin/sh
 echo "$*" >>"$SAID"

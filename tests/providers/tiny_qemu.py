@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 
 from kdevops.guest.console import read_since
-from kdevops.providers import qmp
-from kdevops.providers.console_attach import send_console
-from kdevops.providers.qemu_machine import DiskFile, _disk
-from kdevops.providers.qemu_process import QemuProcess
+from kdevops.providers.qemu import qmp
+from kdevops.providers.qemu.attach import send_console
+from kdevops.providers.qemu.command_line import DiskFile, _disk
+from kdevops.providers.qemu.process import QemuProcess
 
 needs_qemu = pytest.mark.skipif(not shutil.which("qemu-system-x86_64"), reason="qemu-system-x86_64 is needed")
 

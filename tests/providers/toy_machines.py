@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from kdevops.guest.ssh import SshTarget
-from kdevops.providers.machines import Place
+from kdevops.providers.machines.base import Place
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI" + "A" * 43
 OTHER_KEY = KEY[:-1] + "B"

@@ -13,8 +13,8 @@ import pytest
 from kdevops.errors import UserError
 from kdevops.lab.terraform import Cloud
 from kdevops.paths import data_dir
-from kdevops.providers.complaints import Complaint
-from kdevops.providers.terraform_errors import complaints
+from kdevops.providers.shared.complaints import Complaint
+from kdevops.providers.terraform.errors import complaints
 from kdevops.provision import doctor_terraform
 from kdevops.provision.doctor_checks import Check
 from kdevops.provision.doctor_terraform import check_terraform

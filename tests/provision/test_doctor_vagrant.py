@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kdevops.providers.vagrant_errors import translate
+from kdevops.providers.vagrant.errors import translate
 from kdevops.provision import doctor_vagrant
 from kdevops.provision.doctor_checks import Check
 from kdevops.provision.doctor_vagrant import Backend, check_vagrant

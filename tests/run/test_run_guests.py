@@ -10,7 +10,7 @@ import pytest
 from kdevops.errors import KdevopsError
 from kdevops.lab.model import Lab
 from kdevops.progress import silent
-from kdevops.providers.remembered import Machine
+from kdevops.providers.shared.machine_state import Machine
 from kdevops.run.guests import foresee
 from kdevops.run.places import Places
 

@@ -14,7 +14,7 @@ from kdevops.errors import InfrastructureError, UserError
 from kdevops.lab.model import Lab
 from kdevops.lab.servers import Server
 from kdevops.progress import ask_nobody, silent
-from kdevops.providers.hosts import HostMachines
+from kdevops.providers.machines.hosts import HostMachines
 from kdevops.run.build import Built
 from kdevops.run.guests import foresee
 from kdevops.run.places import Places

@@ -14,8 +14,8 @@ from attached_stub import DISKS, MACHINES, OWN, Attached
 from terraform_tool import LAB, MODULES
 
 from kdevops.lab.load import load_lab
-from kdevops.providers.terraform_file import values_of
-from kdevops.providers.terraform_plan import summarise
+from kdevops.providers.terraform.plan import summarise
+from kdevops.providers.terraform.render import values_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("stub")]
 

@@ -18,7 +18,7 @@ import stub
 from attached_stub import DISKS, MACHINES, OWN, SCHEMAS, Attached
 from terraform_tool import LAB, MODULES, Workspace
 
-from kdevops.providers.terraform_outputs import read
+from kdevops.providers.terraform.outputs import read
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("stub")]
 

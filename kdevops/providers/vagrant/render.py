@@ -16,8 +16,8 @@ from kdevops.images.box_tree import DATA
 from kdevops.lab.model import Lab
 from kdevops.lab.vagrant import Vagrant
 from kdevops.paths import data_dir
-from kdevops.providers.guest_files import LabDirectory, make_disk
-from kdevops.providers.vagrant_hypervisors import is_elsewhere
+from kdevops.providers.qemu.disks import LabDirectory, make_disk
+from kdevops.providers.vagrant.hypervisors import is_elsewhere
 
 _VERSION = 1
 _MIB = 1 << 20

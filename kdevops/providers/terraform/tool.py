@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from kdevops.errors import CommandError, InfrastructureError, UserError
 from kdevops.process import Completed, run
-from kdevops.providers.door import Door, in_thread
-from kdevops.providers.terraform_errors import translate
+from kdevops.providers.shared.in_thread import Door, in_thread
+from kdevops.providers.terraform.errors import translate
 
 if TYPE_CHECKING:
     from python_terraform import Terraform

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, TypeVar
 from kdevops.distribution import install_hint
 from kdevops.errors import CommandError, InfrastructureError
 from kdevops.process import Completed, run
-from kdevops.providers.door import Door, in_thread
-from kdevops.providers.vagrant_errors import translate
-from kdevops.providers.vagrant_file import VagrantBox
+from kdevops.providers.shared.in_thread import Door, in_thread
+from kdevops.providers.vagrant.errors import translate
+from kdevops.providers.vagrant.render import VagrantBox
 
 if TYPE_CHECKING:
     from vagrant import Vagrant

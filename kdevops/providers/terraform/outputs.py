@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kdevops.errors import InfrastructureError, KdevopsError, UserError
 from kdevops.lab.hosts import MAX_PORT, Address, DevicePath
-from kdevops.providers.terraform_record import PlaceRecord
+from kdevops.providers.terraform.record import PlaceRecord
 from kdevops.text import clean
 
 _MOST_WORDS = 64

@@ -13,7 +13,7 @@ from kdevops.guest.ssh import SshTarget
 from kdevops.lab.servers import Interface
 from kdevops.process import run
 from kdevops.providers.base import PayloadDisk
-from kdevops.providers.qemu_machine import DiskFile
+from kdevops.providers.qemu.command_line import DiskFile
 
 SEED_SERIAL = "kd-seed"
 ROOT_SERIAL = "kd-root"

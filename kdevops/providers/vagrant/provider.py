@@ -20,20 +20,20 @@ from kdevops.lab.model import Lab
 from kdevops.progress import Progress, Report, silent
 from kdevops.providers.acceleration import Acceleration
 from kdevops.providers.base import BootKernel, GuestStatus
-from kdevops.providers.guest_files import LabDirectory, ensure_keys
-from kdevops.providers.installation import Install, Installation
-from kdevops.providers.machines import Place
-from kdevops.providers.remembered import DeathWatch, Machine
-from kdevops.providers.remote_console import Recorders
-from kdevops.providers.vagrant_boot import ANSWER, Boots, direct
-from kdevops.providers.vagrant_box import present
-from kdevops.providers.vagrant_errors import translate
-from kdevops.providers.vagrant_file import VagrantBox
-from kdevops.providers.vagrant_group import Group
-from kdevops.providers.vagrant_hypervisors import Hypervisors, console_of
-from kdevops.providers.vagrant_lab import VagrantLab, digest
-from kdevops.providers.vagrant_tool import VagrantTool
-from kdevops.providers.vagrant_upload import Uploads
+from kdevops.providers.machines.base import Place
+from kdevops.providers.qemu.disks import LabDirectory, ensure_keys
+from kdevops.providers.shared.installation import Install, Installation
+from kdevops.providers.shared.machine_state import DeathWatch, Machine
+from kdevops.providers.shared.recorder import Recorders
+from kdevops.providers.vagrant.boot import ANSWER, Boots, direct
+from kdevops.providers.vagrant.box import present
+from kdevops.providers.vagrant.errors import translate
+from kdevops.providers.vagrant.group import Group
+from kdevops.providers.vagrant.hypervisors import Hypervisors, console_of
+from kdevops.providers.vagrant.lab import VagrantLab, digest
+from kdevops.providers.vagrant.render import VagrantBox
+from kdevops.providers.vagrant.tool import VagrantTool
+from kdevops.providers.vagrant.upload import Uploads
 
 STEP = "vagrant"
 _ALWAYS = ("console=ttyS0", "loglevel=5", "oops=panic", "panic=-1", "no_timer_check", "random.trust_cpu=on")

@@ -14,22 +14,24 @@ from kdevops.lab.model import Lab
 from kdevops.lab.terraform import Terraform
 from kdevops.paths import cache_dir
 from kdevops.progress import Confirm, Progress, Report, ask_nobody
-from kdevops.providers import terraform_file, terraform_outputs, terraform_plan, terraform_record
-from kdevops.providers.guest_files import LabDirectory, ensure_key
-from kdevops.providers.machines import Place
-from kdevops.providers.terraform_address import public_address
-from kdevops.providers.terraform_plan import Summary
-from kdevops.providers.terraform_record import Record
-from kdevops.providers.terraform_states import places_of, states_of
-from kdevops.providers.terraform_tool import TerraformTool
-from kdevops.providers.terraform_work import PLAN, STEP, destroy, initialise, tool_of
+from kdevops.providers.machines.base import Place
+from kdevops.providers.qemu.disks import LabDirectory, ensure_key
+from kdevops.providers.terraform import outputs, render
+from kdevops.providers.terraform import plan as terraform_plan
+from kdevops.providers.terraform import record as terraform_record
+from kdevops.providers.terraform.address import public_address
+from kdevops.providers.terraform.plan import Summary
+from kdevops.providers.terraform.record import Record
+from kdevops.providers.terraform.states import places_of, states_of
+from kdevops.providers.terraform.tool import TerraformTool
+from kdevops.providers.terraform.work import PLAN, STEP, destroy, initialise, tool_of
 
 _LOST = re.compile(r"terminat|shutting|delet|preempt|evict|gone", re.IGNORECASE)
 """States that no reset brings a machine back from."""
 
 
 class TerraformMachines:
-    """The machines of one lab in a cloud: `kdevops.providers.machines.Machines`.
+    """The machines of one lab in a cloud: `kdevops.providers.machines.base.Machines`.
 
     `confirm` is asked before anything is made, replaced or destroyed that was not asked for with `stop`. `address` finds out
     who may reach ssh where the lab does not say.
@@ -108,7 +110,7 @@ class TerraformMachines:
             if left and record:
                 await self._leave(record, left)
                 return
-            if self._provider.backend and not terraform_file.is_rendered(self._root):
+            if self._provider.backend and not render.is_rendered(self._root):
                 # They may have been made on another machine. Nothing is opened to anybody by what is destroyed.
                 await ensure_key(self._directory)
                 nobody = await self._wanted(record, (), allowed=self._provider.allow or ("192.0.2.1/32",))
@@ -169,12 +171,12 @@ class TerraformMachines:
             allowed=tuple(allowed or await self._allowed(record)),
             digest="",
         )
-        return draft.model_copy(update={"digest": terraform_file.digest_of_lab(self._provider, self._values(draft))})
+        return draft.model_copy(update={"digest": render.digest_of_lab(self._provider, self._values(draft))})
 
     def _values(self, wanted: Record) -> dict[str, object]:
         # Without its comment: one of several words is no key to some clouds.
         kind, key = self._directory.key.with_suffix(".pub").read_text().split()[:2]
-        return terraform_file.values_of(
+        return render.values_of(
             self._lab, wanted.nodes, expires=wanted.expires, public_key=f"{kind} {key}", allowed=wanted.allowed
         )
 
@@ -223,7 +225,7 @@ class TerraformMachines:
         return await self._look(wanted)
 
     def _render(self, wanted: Record) -> None:
-        terraform_file.render(self._root, self._provider, self._values(wanted))
+        render.render(self._root, self._provider, self._values(wanted))
 
     async def _summary(self, plan: Path, before: Record | None, wanted: Record) -> Summary:
         shown = await self._tool.show(plan)
@@ -258,7 +260,7 @@ class TerraformMachines:
     async def _look(self, wanted: Record) -> Record:
         """Read what there is now, and remember it."""
         disks = sum(disk.count for disk in self._lab.guests.disks)
-        places, where = terraform_outputs.read(
+        places, where = outputs.read(
             await self._tool.outputs(), wanted.nodes, disks=disks, own_module=self._provider.module is not None
         )
         done = wanted.model_copy(update={"places": places, "where": where or wanted.where, "complete": True})

@@ -16,10 +16,10 @@ from kdevops.lab.model import Lab
 from kdevops.lab.vagrant import Vagrant
 from kdevops.paths import socket_of
 from kdevops.providers.acceleration import Acceleration
-from kdevops.providers.guest_files import LabDirectory
-from kdevops.providers.remembered import DeathWatch, Machine
-from kdevops.providers.vagrant_file import DirectKernel, VagrantBox, prefix, render
-from kdevops.providers.vagrant_hypervisors import jump_to, pidfile
+from kdevops.providers.qemu.disks import LabDirectory
+from kdevops.providers.shared.machine_state import DeathWatch, Machine
+from kdevops.providers.vagrant.hypervisors import jump_to, pidfile
+from kdevops.providers.vagrant.render import DirectKernel, VagrantBox, prefix, render
 
 _PAST = 8 << 20
 """Bytes that are kept of what a machine's console said before it was started last."""

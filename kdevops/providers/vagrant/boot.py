@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from kdevops.errors import CommandError, InfrastructureError, KdevopsError
 from kdevops.guest import console as console_file
 from kdevops.providers.base import BootKernel
-from kdevops.providers.installation import Installation
-from kdevops.providers.together import Agreed
-from kdevops.providers.vagrant_errors import translate
-from kdevops.providers.vagrant_file import DirectKernel
-from kdevops.providers.vagrant_group import Group
-from kdevops.providers.vagrant_hypervisors import Hypervisors
-from kdevops.providers.vagrant_lab import VagrantLab
-from kdevops.providers.vagrant_tool import VagrantTool
+from kdevops.providers.shared.batch import Agreed
+from kdevops.providers.shared.installation import Installation
+from kdevops.providers.vagrant.errors import translate
+from kdevops.providers.vagrant.group import Group
+from kdevops.providers.vagrant.hypervisors import Hypervisors
+from kdevops.providers.vagrant.lab import VagrantLab
+from kdevops.providers.vagrant.render import DirectKernel
+from kdevops.providers.vagrant.tool import VagrantTool
 
 ANSWER = 5.0
 """Accelerated seconds in which a machine that is well carries out a command that takes no time."""

@@ -22,17 +22,18 @@ from kdevops.lab.terraform import Terraform
 from kdevops.paths import socket_of
 from kdevops.process import run
 from kdevops.progress import Progress, Report, silent
-from kdevops.providers import remote_disks, remote_pstore
 from kdevops.providers.acceleration import Acceleration
 from kdevops.providers.base import BootKernel, GuestStatus
-from kdevops.providers.guest_files import LabDirectory
-from kdevops.providers.installation import Install, Installation, boot_error
-from kdevops.providers.machines import Machines, Place, is_absent, is_running
-from kdevops.providers.remembered import DeathWatch, Machine
-from kdevops.providers.remote_console import Recorders, append
-from kdevops.providers.remote_guest import ANSWER, RemoteGuest
-from kdevops.providers.remote_reach import Reach, what_to_do
-from kdevops.providers.together import Together
+from kdevops.providers.machines import disks as remote_disks
+from kdevops.providers.machines import pstore
+from kdevops.providers.machines.base import Machines, Place, is_absent, is_running
+from kdevops.providers.machines.guest import ANSWER, RemoteGuest
+from kdevops.providers.machines.reach import Reach, what_to_do
+from kdevops.providers.qemu.disks import LabDirectory
+from kdevops.providers.shared.batch import Together
+from kdevops.providers.shared.installation import Install, Installation, boot_error
+from kdevops.providers.shared.machine_state import DeathWatch, Machine
+from kdevops.providers.shared.recorder import Recorders, append
 from kdevops.text import clean
 
 STEP = "machines"
@@ -267,7 +268,7 @@ class RemoteProvider:
         await self._recorders.catch_up(name)
         if place.console:
             return
-        if said := await remote_pstore.last_words(self._target(name, place), timeout=ANSWER * self.factor):
+        if said := await pstore.last_words(self._target(name, place), timeout=ANSWER * self.factor):
             append(self.console(name), said)
 
     def _record(self, name: str, place: Place) -> None:

@@ -24,10 +24,10 @@ from pathlib import Path
 from typing import Any
 
 if __name__ == "__main__":
-    sys.path.append(str(Path(__file__).parents[2]))  # behind the standard library, which nothing of ours may hide
+    sys.path.append(str(Path(__file__).parents[3]))  # behind the standard library, which nothing of ours may hide
 
-from kdevops.providers.qemu_monitor import Monitor
-from kdevops.providers.qemu_recorder import ConsoleFile, HaltWatch
+from kdevops.providers.qemu.monitor import Monitor
+from kdevops.providers.shared.console_file import ConsoleFile, HaltWatch
 
 ENDING = b" ending"
 """Stands behind the keeper's and QEMU's process ids in the lock file when QEMU has ended."""

@@ -10,9 +10,9 @@ from pathlib import Path
 from kdevops.errors import CommandError, InfrastructureError
 from kdevops.files import write_atomic
 from kdevops.process import run
-from kdevops.providers.machines import Place
-from kdevops.providers.qemu_recorder import ConsoleFile
-from kdevops.providers.remembered import says_end
+from kdevops.providers.machines.base import Place
+from kdevops.providers.shared.console_file import ConsoleFile
+from kdevops.providers.shared.machine_state import says_end
 
 LIMIT = 64 << 20
 """Bytes of one console file, as for guests of the embedded provider."""

@@ -1,7 +1,7 @@
 """What Terraform, OpenTofu and the providers of clouds complain of, told as what is wrong and the command that mends it.
 
 The messages are those of Terraform's sources (internal/command, internal/backend), of terraform-provider-{aws,google,azurerm,oci,
-openstack}, and of the clouds' interfaces that these pass on. `data/terraform-errors.yaml` says what each means.
+openstack}, and of the clouds' interfaces that these pass on. `errors.yaml` says what each means.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 from kdevops.errors import InfrastructureError, KdevopsError
-from kdevops.providers.complaints import EXAMINED, MESSAGE_LIMIT, Complaint, complaints_of, recognised
+from kdevops.providers.shared.complaints import EXAMINED, MESSAGE_LIMIT, Complaint, complaints_of, recognised
 from kdevops.text import clean
 
 _LINE_LIMIT = 2000

@@ -19,10 +19,11 @@ from kdevops.distribution import install_hint
 from kdevops.errors import InfrastructureError
 from kdevops.files import write_atomic
 from kdevops.paths import socket_of
-from kdevops.providers import qemu_keeper, qmp
 from kdevops.providers.architecture import architecture
-from kdevops.providers.qemu_end import from_outside, read_ending
-from kdevops.providers.qemu_keeper import ENDING
+from kdevops.providers.qemu import keeper as qemu_keeper
+from kdevops.providers.qemu import qmp
+from kdevops.providers.qemu.end import from_outside, read_ending
+from kdevops.providers.qemu.keeper import ENDING
 
 _CONSOLE_LIMIT = 16 << 20
 _POLL = 0.02

@@ -18,11 +18,12 @@ from kdevops.images.image import BaseImage
 from kdevops.images.initramfs import GAVE_UP
 from kdevops.lab.model import Lab, Qemu
 from kdevops.lab.servers import Server
-from kdevops.providers import qmp
 from kdevops.providers.acceleration import Acceleration
 from kdevops.providers.base import BootKernel, GuestStatus, PayloadDisk
-from kdevops.providers.console_attach import send_console
-from kdevops.providers.guest_files import (
+from kdevops.providers.qemu import qmp
+from kdevops.providers.qemu.attach import send_console
+from kdevops.providers.qemu.command_line import DiskFile, Machine, Wire, command_line
+from kdevops.providers.qemu.disks import (
     ROOT_SERIAL,
     SEED_SERIAL,
     LabDirectory,
@@ -33,8 +34,7 @@ from kdevops.providers.guest_files import (
     ssh_target,
     write_seed,
 )
-from kdevops.providers.qemu_machine import DiskFile, Machine, Wire, command_line
-from kdevops.providers.qemu_process import QemuProcess
+from kdevops.providers.qemu.process import QemuProcess
 
 _PORT_TRIES = 5
 _BREAK = 0.5

@@ -15,10 +15,10 @@ from typing import Any
 
 from kdevops.errors import CommandError
 from kdevops.files import write_atomic
-from kdevops.providers.vagrant_box import volumes
-from kdevops.providers.vagrant_errors import translate
-from kdevops.providers.vagrant_hypervisors import Hypervisors
-from kdevops.providers.vagrant_lab import VagrantLab
+from kdevops.providers.vagrant.box import volumes
+from kdevops.providers.vagrant.errors import translate
+from kdevops.providers.vagrant.hypervisors import Hypervisors
+from kdevops.providers.vagrant.lab import VagrantLab
 
 # What the plugin says (locales/en.yml of its sources). Its progress may stand before, on the same line.
 _BEGUN = re.compile(r"==> (\S{1,100}): Uploading base box image as volume")

@@ -9,7 +9,7 @@ from pathlib import Path
 from kdevops.errors import BootError, InfrastructureError, PlayError
 from kdevops.guest import console as console_file
 from kdevops.guest.ssh import SshTarget
-from kdevops.providers.together import Together
+from kdevops.providers.shared.batch import Together
 
 Install = Callable[[Sequence[SshTarget], Sequence[str]], Awaitable[None]]
 """Installs the kernel in guests that are up and boots them into it with these parameters; Ansible's work."""

@@ -13,11 +13,12 @@ from kdevops.errors import InfrastructureError
 from kdevops.files import digest_of, locked, sha256_of, write_atomic
 from kdevops.paths import cache_dir
 from kdevops.progress import Progress, Report
-from kdevops.providers import terraform_file, terraform_record
-from kdevops.providers.guest_files import LabDirectory
-from kdevops.providers.terraform_record import Record
-from kdevops.providers.terraform_states import lost_sight_of
-from kdevops.providers.terraform_tool import GRACE, TerraformTool, find_tool
+from kdevops.providers.qemu.disks import LabDirectory
+from kdevops.providers.terraform import record as terraform_record
+from kdevops.providers.terraform import render
+from kdevops.providers.terraform.record import Record
+from kdevops.providers.terraform.states import lost_sight_of
+from kdevops.providers.terraform.tool import GRACE, TerraformTool, find_tool
 from kdevops.text import clean
 
 STEP = "machines"
@@ -40,7 +41,7 @@ async def destroy(
     cache = cache or cache_dir()
     root = directory.path / "terraform"
     record = terraform_record.load(directory.path)
-    if not terraform_file.is_rendered(root):
+    if not render.is_rendered(root):
         if record:
             raise _out_of_sight(record, [f"{name} ({place.identity})" for name, place in record.places.items()], root)
         return
@@ -70,7 +71,7 @@ async def destroy(
     if record and unknown and (running := await lost_sight_of(record)):
         raise _out_of_sight(record, running, root)
     terraform_record.forget(directory.path)
-    terraform_file.forget_backend(root)
+    render.forget_backend(root)
     report(Progress(STEP, "destroyed, nothing is left", fraction=1.0, done=True))
 
 
@@ -112,8 +113,8 @@ def tool_of(directory: LabDirectory, wanted: str | None, report: Report, cache: 
 
 async def initialise(tool: TerraformTool, report: Report, cache: Path) -> None:
     """`terraform init`, unless the same configuration had it."""
-    note, lock = tool.root / terraform_file.INITIALISED, tool.root / _LOCK_FILE
-    configuration = terraform_file.digest_of_root(tool.root)
+    note, lock = tool.root / render.INITIALISED, tool.root / _LOCK_FILE
+    configuration = render.digest_of_root(tool.root)
 
     def facts() -> str:
         there = (tool.root / ".terraform").is_dir()  # without a provider and a backend, nothing is kept there

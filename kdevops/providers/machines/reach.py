@@ -13,7 +13,7 @@ from kdevops.errors import CommandError, InfrastructureError, LostGuestError
 from kdevops.guest import hostkeys
 from kdevops.guest.ssh import SshTarget, wait_for_banner
 from kdevops.progress import Progress, Report
-from kdevops.providers.machines import Place
+from kdevops.providers.machines.base import Place
 
 _ANSWER = 10.0
 """Seconds for a short command in a machine that is well."""

@@ -6,9 +6,9 @@ import asyncio
 
 from kdevops.errors import CommandError
 from kdevops.process import run
-from kdevops.providers.guest_files import LabDirectory
-from kdevops.providers.machines import Place, is_absent, is_running
-from kdevops.providers.terraform_record import PlaceRecord, Record
+from kdevops.providers.machines.base import Place, is_absent, is_running
+from kdevops.providers.qemu.disks import LabDirectory
+from kdevops.providers.terraform.record import PlaceRecord, Record
 from kdevops.text import clean
 
 _QUESTION = 60.0

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from kdevops.errors import InfrastructureError, KdevopsError
-from kdevops.providers.together import Together
-from kdevops.providers.vagrant_tool import Address, VagrantTool
+from kdevops.providers.shared.batch import Together
+from kdevops.providers.vagrant.tool import Address, VagrantTool
 
 _UP = 2.0
 """How many boot timeouts `vagrant up` may take: besides the boot there are disks to copy and keys to replace."""

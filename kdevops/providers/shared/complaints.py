@@ -1,4 +1,4 @@
-"""What other tools say when they fail, told as what is wrong and the command that mends it: rows of data, in data/*.yaml."""
+"""What other tools say when they fail, told as what is wrong and the command that mends it: rows of data, in errors.yaml of each kind."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Complaint(BaseModel):
 @cache
 def complaints_of(tool: str) -> tuple[Complaint, ...]:
     """All that we know of a tool, the special before the general."""
-    text = files("kdevops.providers").joinpath(f"data/{tool}-errors.yaml").read_text()
+    text = files("kdevops.providers").joinpath(f"{tool}/errors.yaml").read_text()
     return TypeAdapter(tuple[Complaint, ...]).validate_python(yaml.safe_load(text))
 
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from kdevops.guest.ssh import SshTarget
 from kdevops.guest.sysrq import press
-from kdevops.providers.machines import Place
-from kdevops.providers.remembered import DeathWatch
+from kdevops.providers.machines.base import Place
+from kdevops.providers.shared.machine_state import DeathWatch
 
 if TYPE_CHECKING:
-    from kdevops.providers.remote import RemoteProvider
+    from kdevops.providers.machines.provider import RemoteProvider
 
 ANSWER = 10.0
 """Seconds for a short command in a machine that is well."""

@@ -10,7 +10,7 @@ from kdevops.errors import InfrastructureError
 from kdevops.guest.ssh import wait_for_banner
 from kdevops.lab.hosts import Host, Hosts
 from kdevops.lab.model import Lab
-from kdevops.providers.machines import Place
+from kdevops.providers.machines.base import Place
 
 _GREETING = 5.0
 """Seconds in which the ssh server of a machine that is well greets."""

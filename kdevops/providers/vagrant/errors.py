@@ -1,7 +1,7 @@
 """What Vagrant, libvirt and VirtualBox complain of, told as what is wrong and the command that mends it.
 
 The messages are Vagrant's (templates/locales/en.yml of its sources), its libvirt plugin's (locales/en.yml), and those of libvirt,
-QEMU and VBoxManage which the two pass on. `data/vagrant-errors.yaml` says what each means.
+QEMU and VBoxManage which the two pass on. `errors.yaml` says what each means.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kdevops.errors import InfrastructureError, KdevopsError
-from kdevops.providers.complaints import EXAMINED, MESSAGE_LIMIT, Complaint, complaints_of, recognised
+from kdevops.providers.shared.complaints import EXAMINED, MESSAGE_LIMIT, Complaint, complaints_of, recognised
 from kdevops.text import clean
 
 _LINE_LIMIT = 2000

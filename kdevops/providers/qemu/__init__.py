@@ -1,0 +1,1 @@
+"""The embedded provider: guests under QEMU, without a daemon and without root."""

@@ -1,0 +1,1 @@
+"""Machines in clouds, by Terraform or OpenTofu."""

@@ -1,0 +1,1 @@
+"""Guests by Vagrant, on libvirt or VirtualBox."""
