@@ -94,7 +94,7 @@ def _destroy(context: Context, overdue: list[tuple[Path, Record]]) -> tuple[list
 async def _destroy_one(path: Path, record: Record) -> None:
     from rich.console import Console
 
-    from kdevops.providers.qemu.disks import LabDirectory
+    from kdevops.providers.shared.lab_directory import LabDirectory
     from kdevops.providers.terraform.record import load
     from kdevops.providers.terraform.work import destroy
     from kdevops.report.live import Display

@@ -18,7 +18,7 @@ _PUT_ASIDE = (".0", ".old")
 _PREFIX = len("2026-11-21T00:31:02.123Z ")
 
 
-class Place(NamedTuple):
+class Position(NamedTuple):
     """Where on a console something stands: the offset in a file, and the inode of the file, which may be put aside later."""
 
     offset: int
@@ -60,13 +60,13 @@ def end_of(path: Path) -> int:
         return 0
 
 
-def end_place(path: Path) -> Place:
+def end_position(path: Path) -> Position:
     """The same, to be found again when the console was put aside in the meantime."""
     try:
         found = path.stat()
     except FileNotFoundError:
-        return Place(0)
-    return Place(found.st_size, found.st_ino)
+        return Position(0)
+    return Position(found.st_size, found.st_ino)
 
 
 @dataclass
@@ -113,13 +113,15 @@ async def follow(path: Path, offset: int = 0) -> AsyncIterator[str]:
             await asyncio.sleep(_POLL)
 
 
-def read_since(path: Path, since: int | Place, limit: int = 1 << 20, *, end: int | Place | None = None) -> list[str]:
+def read_since(
+    path: Path, since: int | Position, limit: int = 1 << 20, *, end: int | Position | None = None
+) -> list[str]:
     """The lines that came after `since`, at most `limit` bytes of them (the last), time stamps stripped.
 
     `end` is the offset or place of what is too late to be of interest.
     """
-    begin = since if isinstance(since, Place) else Place(since)
-    stop = end if isinstance(end, Place) else Place(end if end is not None else 0)
+    begin = since if isinstance(since, Position) else Position(since)
+    stop = end if isinstance(end, Position) else Position(end if end is not None else 0)
     try:
         with path.open("rb") as file:
             found = os.fstat(file.fileno())

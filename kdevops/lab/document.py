@@ -28,7 +28,7 @@ _TAG = "tag:yaml.org,2002:"
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Place:
+class SourceSpan:
     """Where a value was written: a file with line and column (from 1), or a command-line option (line 0).
 
     `base` is the directory that relative paths written there start from.
@@ -47,7 +47,7 @@ class Place:
 class Problem:
     """One thing that is wrong, in a line."""
 
-    place: Place
+    place: SourceSpan
     loc: Loc = field(compare=False)
     text: str
 
@@ -60,18 +60,18 @@ class Document:
     """Plain data, the place of every value in it, and what was wrong already when it was read."""
 
     value: object
-    places: dict[Loc, Place]
+    places: dict[Loc, SourceSpan]
     problems: list[Problem] = field(default_factory=list)
 
-    def place(self, loc: Loc) -> Place:
+    def place(self, loc: Loc) -> SourceSpan:
         """Where `loc` stands, or the nearest thing around it."""
         while loc not in self.places and loc:
             loc = loc[:-1]
         return self.places[loc]
 
 
-def parse(text: str, place: Callable[[int, int], Place], *, null_ok: bool = False) -> Document:
-    """Read YAML. `place` makes a Place of a line and a column, both counted from 1.
+def parse(text: str, place: Callable[[int, int], SourceSpan], *, null_ok: bool = False) -> Document:
+    """Read YAML. `place` makes a SourceSpan of a line and a column, both counted from 1.
 
     A null is a problem of the document unless it is all there is and `null_ok`. Raises UserError where the text is no
     YAML, or too much of it.
@@ -92,7 +92,7 @@ def parse(text: str, place: Callable[[int, int], Place], *, null_ok: bool = Fals
     return Document(value, reader.places, reader.problems)
 
 
-def _check_bounds(text: str, place: Callable[[int, int], Place]) -> None:
+def _check_bounds(text: str, place: Callable[[int, int], SourceSpan]) -> None:
     """Refuse what is too deep or too much before it is built: libyaml takes hours for a megabyte of `[`."""
     depth = 0
     for count, event in enumerate(yaml.parse(text, Loader=_LOADER)):
@@ -106,7 +106,7 @@ def _too_much() -> str:
     return f"more than {MAX_NODES} values, or nested deeper than {MAX_DEPTH}: this is no lab file"
 
 
-def _syntax_error(error: yaml.MarkedYAMLError, text: str, place: Callable[[int, int], Place]) -> str:
+def _syntax_error(error: yaml.MarkedYAMLError, text: str, place: Callable[[int, int], SourceSpan]) -> str:
     mark = error.problem_mark or error.context_mark
     if mark is None:
         return f"{place(1, 1)}: not valid YAML: {error.problem}"
@@ -123,11 +123,11 @@ def _syntax_error(error: yaml.MarkedYAMLError, text: str, place: Callable[[int, 
 class _Reader:
     """Makes plain data of composed nodes. Problems are collected, so that all of them can be told at once."""
 
-    def __init__(self, place: Callable[[int, int], Place]) -> None:
+    def __init__(self, place: Callable[[int, int], SourceSpan]) -> None:
         self._place = place
         self._count = 0
         self._scalars = yaml.constructor.SafeConstructor()
-        self.places: dict[Loc, Place] = {}
+        self.places: dict[Loc, SourceSpan] = {}
         self.problems: list[Problem] = []
 
     def read(self, node: yaml.Node, loc: Loc) -> object:
@@ -185,5 +185,5 @@ class _Reader:
     def _wrong(self, loc: Loc, text: str) -> None:
         self.problems.append(Problem(self.places[loc], loc, text))
 
-    def _where(self, node: yaml.Node) -> Place:
+    def _where(self, node: yaml.Node) -> SourceSpan:
         return self._place(node.start_mark.line + 1, node.start_mark.column + 1)

@@ -13,7 +13,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from kdevops.errors import UserError
-from kdevops.lab.document import MAX_BYTES, Document, Loc, Place, Problem, parse
+from kdevops.lab.document import MAX_BYTES, Document, Loc, Problem, SourceSpan, parse
 from kdevops.lab.explain import explain
 from kdevops.lab.files import resolve_paths
 from kdevops.lab.model import Lab, lab_schema
@@ -37,11 +37,11 @@ class LoadedLab:
     lab: Lab
     path: Path
     digest: str
-    places: Mapping[Loc, Place] = field(default_factory=dict, compare=False, repr=False)
+    places: Mapping[Loc, SourceSpan] = field(default_factory=dict, compare=False, repr=False)
 
-    def place(self, loc: Loc) -> Place:
+    def place(self, loc: Loc) -> SourceSpan:
         """Where a field was written, or the nearest thing around it; the top of the file for a lab that was not read."""
-        places = {(): Place(str(self.path), 1, 1, self.path.parent), **self.places}
+        places = {(): SourceSpan(str(self.path), 1, 1, self.path.parent), **self.places}
         return Document(None, places).place(loc)
 
     @property
@@ -63,7 +63,7 @@ def load_lab(path: Path, overrides: Iterable[str] = (), *, check_files: bool = T
     Raises UserError with one line per problem: `labs/x.yaml:12:3: guests.cpu: no such field; did you mean cpus?`
     """
     absolute = path.absolute()
-    document = parse(_read(path), lambda line, column: Place(str(path), line, column, absolute.parent))
+    document = parse(_read(path), lambda line, column: SourceSpan(str(path), line, column, absolute.parent))
     for assignment in (*_arguments(document.value, os.environ), *overrides):
         apply(document, assignment)
     gone = resolve_paths(document)

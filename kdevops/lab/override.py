@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from kdevops.errors import UserError
-from kdevops.lab.document import MAX_BYTES, MAX_DEPTH, Document, Loc, Place, Problem, parse
+from kdevops.lab.document import MAX_BYTES, MAX_DEPTH, Document, Loc, Problem, SourceSpan, parse
 
 _KERNEL_SOURCES = (("path",), ("tarball", "sha256"), ("git", "ref"), ("package",), ("prebuilt",))
 _EITHER: dict[Loc, tuple[tuple[str, ...], ...]] = {
@@ -29,7 +29,7 @@ def apply(document: Document, assignment: str) -> None:
     problem of the document.
     """
     shown = " ".join(assignment[:80].split()) + ("..." if len(assignment) > 80 else "")
-    place = Place(f"--set {shown}", 0, 0, Path.cwd())
+    place = SourceSpan(f"--set {shown}", 0, 0, Path.cwd())
     key, equals, text = assignment.partition("=")
     parts = key.split(".")
     if not equals or not all(parts) or len(parts) > MAX_DEPTH or len(text) > MAX_BYTES:

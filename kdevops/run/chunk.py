@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from kdevops.errors import CommandError, InfrastructureError, LostGuestError
 from kdevops.guest import console, taint
-from kdevops.guest.console import Place
+from kdevops.guest.console import Position
 from kdevops.process import Completed
 from kdevops.providers.base import Guest
 from kdevops.results.model import Outcome, Status, TestId
@@ -50,7 +50,7 @@ class _Heard:
 
     event: Began | Told
     at: float
-    console_end: Place
+    console_end: Position
 
 
 class Chunk:
@@ -149,7 +149,7 @@ class Chunk:
 
     def _hear_all(self, events: Sequence[Began | Told]) -> None:
         """Take what the harness tells, up to a failure that may be the server's: the rest waits for `_prove`."""
-        now, end = self._pace.seconds, console.end_place(self._guest.console)
+        now, end = self._pace.seconds, console.end_position(self._guest.console)
         self._heard.extend(_Heard(event, now, end) for event in events)
         while self._heard and self._take(self._heard[0]):
             self._heard.popleft()
@@ -182,14 +182,14 @@ class Chunk:
         self._current = _Current(test, at, self._pace.lost)
         self._job.begin(test, self._name)
 
-    def _finish(self, test: TestId, outcome: Outcome, text: str = "", console_end: Place | None = None) -> None:
+    def _finish(self, test: TestId, outcome: Outcome, text: str = "", console_end: Position | None = None) -> None:
         """A test of this chunk has its status; what it printed, its console and what it left behind are kept with it.
 
         `console_end` is where its console ends at the latest.
         """
         if self.left.pop(test, None) is None:
             return
-        end = console.end_place(self._guest.console) if console_end is None else console_end
+        end = console.end_position(self._guest.console) if console_end is None else console_end
         # What the harness says of one test may be overtaken by what the kernel says in the next.
         lines = self._log.cut(self._log.before([self._suite.console_mark(other) for other in self.left], end))
         last, lost = self._work.lost >= MAX_LOST, self._lost_in_test()

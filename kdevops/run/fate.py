@@ -9,7 +9,7 @@ import time
 from kdevops.clock import within
 from kdevops.errors import BrokenSshError, InfrastructureError, LostGuestError
 from kdevops.guest import console
-from kdevops.guest.console import Place
+from kdevops.guest.console import Position
 from kdevops.providers.base import Guest
 from kdevops.results.model import Outcome, Status
 from kdevops.run.job import GRACE
@@ -28,7 +28,7 @@ _STATUS = {Judgement.CRASH: Status.CRASH, Judgement.HANG: Status.HANG}
 async def fate(
     guest: Guest,
     error: InfrastructureError,
-    since: Place,
+    since: Position,
     seconds: float,
     *,
     factor: float,
@@ -51,7 +51,7 @@ async def fate(
 
 
 async def _ask(
-    guest: Guest, error: InfrastructureError, since: Place, *, factor: float, last: bool, lost: float
+    guest: Guest, error: InfrastructureError, since: Position, *, factor: float, last: bool, lost: float
 ) -> tuple[Loss, Oops | None]:
     alive = await outlives(guest, LAST_WORDS)
     if why := await gone(guest):
@@ -80,7 +80,7 @@ async def _ask(
     return loss, oops
 
 
-def _is_dead(guest: Guest, since: Place) -> bool:
+def _is_dead(guest: Guest, since: Position) -> bool:
     oops = find_oops(console.read_since(guest.console, since))
     return oops is not None and oops.fatal
 

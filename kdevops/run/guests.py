@@ -17,8 +17,8 @@ from kdevops.progress import Confirm, Report, ask_nobody, silent
 from kdevops.providers.acceleration import Acceleration, probe
 from kdevops.providers.architecture import architecture
 from kdevops.providers.base import BootKernel, Provider
-from kdevops.providers.qemu.disks import LabDirectory
 from kdevops.providers.qemu.provider import QemuProvider
+from kdevops.providers.shared.lab_directory import LabDirectory
 from kdevops.run.build import Built
 from kdevops.run.initrd import initrd_for
 from kdevops.run.installs import install_kernel, refuse_servers

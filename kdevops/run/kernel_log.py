@@ -17,7 +17,7 @@ from itertools import accumulate, takewhile
 
 from kdevops.errors import InfrastructureError
 from kdevops.guest import console, printk
-from kdevops.guest.console import Place
+from kdevops.guest.console import Position
 from kdevops.guest.execute import Marks
 from kdevops.guest.ssh import SshTarget
 from kdevops.providers.base import Guest
@@ -50,17 +50,17 @@ class KernelLog:
 
     def __init__(self, guest: Guest, factor: float) -> None:
         self._guest, self._factor = guest, factor
-        self._since = console.end_place(guest.console)
+        self._since = console.end_position(guest.console)
         self._live = True
 
-    def cut(self, end: Place | None = None) -> list[str]:
+    def cut(self, end: Position | None = None) -> list[str]:
         """What the console has since the last cut, up to `end`, which is now where it is not given."""
-        end = console.end_place(self._guest.console) if end is None else end
+        end = console.end_position(self._guest.console) if end is None else end
         lines = console.read_since(self._guest.console, self._since, _READ, end=end)
         self._since = end
         return thinned(lines)
 
-    def before(self, marks: Collection[str], end: Place) -> Place:
+    def before(self, marks: Collection[str], end: Position) -> Position:
         """Where the first line that has one of these texts begins, at most MAX_SLICE behind the last cut; else `end`.
 
         `end`, too, where the console was put aside since the last cut.
@@ -72,11 +72,11 @@ class KernelLog:
             data = file.read(min(MAX_SLICE, max(0, end.offset - self._since.offset)))
             found = [place for mark in marks if (place := data.find(mark.encode())) >= 0]
             if found:
-                return Place(self._since.offset + data.rfind(b"\n", 0, min(found)) + 1, end.inode)
+                return Position(self._since.offset + data.rfind(b"\n", 0, min(found)) + 1, end.inode)
         return end
 
     @property
-    def since(self) -> Place:
+    def since(self) -> Position:
         """Where on the console the next slice begins."""
         return self._since
 

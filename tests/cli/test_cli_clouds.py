@@ -227,7 +227,7 @@ def test_gc_destroys_overdue_machines_once_somebody_agreed(
     import asyncio
 
     from kdevops.lab.load import load_lab
-    from kdevops.providers.qemu.disks import LabDirectory
+    from kdevops.providers.shared.lab_directory import LabDirectory
     from kdevops.providers.terraform.machines import TerraformMachines
 
     lab = load_lab(Path("lab.yaml")).lab

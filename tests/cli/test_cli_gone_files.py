@@ -16,7 +16,7 @@ from kdevops.__main__ import main
 from kdevops.lab.arms import arms
 from kdevops.lab.load import load_lab
 from kdevops.lab.model import Lab
-from kdevops.providers.qemu.disks import LabDirectory
+from kdevops.providers.shared.lab_directory import LabDirectory
 from kdevops.providers.terraform import record as terraform_record
 from kdevops.providers.terraform.machines import TerraformMachines
 from kdevops.run.places import Places

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdevops.guest.console import Reader, end_of, end_place, follow, read_since, strip_prefix, tail
+from kdevops.guest.console import Reader, end_of, end_position, follow, read_since, strip_prefix, tail
 
 STAMP = "2026-11-21T00:31:02.123Z "
 
@@ -80,10 +80,10 @@ def test_a_console_that_was_put_aside_before_the_first_look(tmp_path: Path) -> N
 def test_a_console_that_was_put_aside_and_has_grown_past_the_place_since(tmp_path: Path) -> None:
     path = tmp_path / "console.log"
     path.write_bytes(b"old, ")
-    since = end_place(path)
+    since = end_position(path)
     with path.open("ab") as file:
         file.write(b"and so on\n")
-    end = end_place(path)
+    end = end_position(path)
     with path.open("ab") as file:
         file.write(b"too late\n")
     path.replace(tmp_path / "console.log.old")
@@ -92,7 +92,7 @@ def test_a_console_that_was_put_aside_and_has_grown_past_the_place_since(tmp_pat
     assert read_since(path, since, limit=24) == ["ate", "new and much longer"]
     assert read_since(path, since, end=end) == ["and so on"], "it ended before the console was put aside"
     assert read_since(path, since, limit=3, end=end) == ["on"]
-    assert read_since(path, end, end=end_place(path)) == ["too late", "new and much longer"]
+    assert read_since(path, end, end=end_position(path)) == ["too late", "new and much longer"]
 
 
 def test_a_console_that_is_begun_anew_in_its_place_is_read_from_its_start(tmp_path: Path) -> None:

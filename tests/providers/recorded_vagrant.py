@@ -14,7 +14,7 @@ from typing import Any, Literal
 import pytest
 
 from kdevops.lab.model import Lab
-from kdevops.providers.qemu.disks import LabDirectory
+from kdevops.providers.shared.lab_directory import LabDirectory
 from kdevops.providers.vagrant.render import DirectKernel, VagrantBox, render
 
 BOX = VagrantBox("kdevops/bookworm-0123", "1.2", "/boxes/one.box", "a" * 64)

@@ -15,7 +15,7 @@ from kdevops.progress import Progress
 from kdevops.providers.acceleration import Acceleration
 from kdevops.providers.base import BootKernel
 from kdevops.providers.machines.provider import RemoteProvider
-from kdevops.providers.qemu.disks import LabDirectory
+from kdevops.providers.shared.lab_directory import LabDirectory
 from kdevops.providers.shared.recorder import Recorders
 
 NAME = "toys-1"
@@ -38,7 +38,7 @@ class Bench:
     def place(self, **changes: object) -> None:
         """Have the machine be known otherwise."""
         self.machines.places[NAME] = replace(self.machines.places[NAME], **changes)  # type: ignore[arg-type]
-        self.provider._places.pop(NAME, None)
+        self.provider._addresses.pop(NAME, None)
 
     def again(self) -> RemoteProvider:
         """The provider as another command makes it."""

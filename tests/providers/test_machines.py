@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kdevops.providers.machines.base import is_absent, is_running
+from kdevops.providers.address import is_absent, is_running
 
 
 @pytest.mark.parametrize("printed", ["running", "RUNNING\n", " Running", "ACTIVE\n", "active"])

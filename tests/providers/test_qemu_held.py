@@ -28,8 +28,8 @@ from kdevops.lab.model import Lab
 from kdevops.providers.acceleration import Acceleration
 from kdevops.providers.base import BootKernel
 from kdevops.providers.qemu import provider as qemu
-from kdevops.providers.qemu.disks import LabDirectory
 from kdevops.providers.qemu.provider import QemuProvider
+from kdevops.providers.shared.lab_directory import LabDirectory
 
 pytestmark = needs_qemu
 

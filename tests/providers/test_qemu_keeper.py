@@ -18,7 +18,7 @@ import pytest
 
 from kdevops.guest.console import read_since, strip_prefix
 from kdevops.providers.qemu import keeper as qemu_keeper
-from kdevops.providers.shared import console_file
+from kdevops.providers.qemu.halt import HaltWatch
 
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z ")
 
@@ -127,7 +127,7 @@ def test_console_socket_carries_both_ways(tmp_path: Path) -> None:
 def test_a_halted_machine_is_ended_however_its_words_arrive(said: str, ends: bool) -> None:
     data = b"[    1.000000] before\n" + said.encode() + b"after\n"
     for pieces in ([data], [data[at : at + 1] for at in range(len(data))]):
-        watch = console_file.HaltWatch()
+        watch = HaltWatch()
         assert any(watch.halted(piece) for piece in pieces) is ends
 
 

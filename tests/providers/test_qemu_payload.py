@@ -14,8 +14,9 @@ from kdevops.images.base import BaseImage
 from kdevops.lab.model import Lab
 from kdevops.providers.acceleration import Acceleration
 from kdevops.providers.base import BootKernel, PayloadDisk
-from kdevops.providers.qemu.disks import LabDirectory, lend
+from kdevops.providers.qemu.disks import lend
 from kdevops.providers.qemu.provider import QemuProvider
+from kdevops.providers.shared.lab_directory import LabDirectory
 
 needs_qemu = pytest.mark.skipif(not shutil.which("qemu-img"), reason="qemu-img is needed")
 

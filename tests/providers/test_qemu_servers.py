@@ -15,8 +15,9 @@ from kdevops.lab.servers import Server
 from kdevops.providers.acceleration import Acceleration
 from kdevops.providers.base import BootKernel
 from kdevops.providers.qemu.command_line import Machine, Wire, command_line
-from kdevops.providers.qemu.disks import LabDirectory, write_seed
+from kdevops.providers.qemu.disks import write_seed
 from kdevops.providers.qemu.provider import QemuProvider, _why_not_booted
+from kdevops.providers.shared.lab_directory import LabDirectory
 
 TCG = Acceleration("tcg", "", 8.0)
 

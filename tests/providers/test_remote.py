@@ -16,10 +16,10 @@ from kdevops.errors import BootError, InfrastructureError
 from kdevops.guest import hostkeys
 from kdevops.lab.model import Lab
 from kdevops.providers.acceleration import Acceleration
+from kdevops.providers.address import Address
 from kdevops.providers.base import BootKernel
-from kdevops.providers.machines.base import Place
 from kdevops.providers.machines.provider import RemoteProvider
-from kdevops.providers.qemu.disks import LabDirectory
+from kdevops.providers.shared.lab_directory import LabDirectory
 
 play = remote_bench.play  # the fixture
 
@@ -287,7 +287,7 @@ def test_a_cloud_that_knows_an_old_address_of_ours_is_told_the_new_one(play: Cal
         mute.touch()
         start = bench.machines.start
 
-        async def let_in(names: tuple[str, ...]) -> Mapping[str, Place]:
+        async def let_in(names: tuple[str, ...]) -> Mapping[str, Address]:
             mute.unlink()
             return await start(names)
 

@@ -53,7 +53,7 @@ def test_a_machine_that_was_taken_away_is_gone_and_another_one_is_made(play: Cal
         other = await toy(bench.directory / "toys", "another")
         bench.machines.places[NAME] = replace(other.place, state=("echo", "running"))
         bench.installed.toys[NAME] = other
-        bench.provider._places.clear()
+        bench.provider._addresses.clear()
         again = await bench.provider.up(NAME)
         assert len(bench.machines.started) == 2
         assert again.ssh.port == other.port
@@ -83,7 +83,7 @@ def test_a_machine_that_its_cloud_has_forgotten_is_gone_and_another_one_is_made(
         other = await toy(bench.directory / "toys", "another")
         bench.machines.places[NAME] = replace(other.place, state=("echo", "running"))
         bench.installed.toys[NAME] = other
-        bench.provider._places.clear()
+        bench.provider._addresses.clear()
         again = await bench.provider.up(NAME)
         assert again.ssh.port == other.port
         other.server.close()

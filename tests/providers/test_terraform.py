@@ -19,8 +19,8 @@ import pytest
 from kdevops.errors import InfrastructureError, UserError
 from kdevops.lab.model import Lab
 from kdevops.progress import Progress
-from kdevops.providers.machines.base import Place
-from kdevops.providers.qemu.disks import LabDirectory
+from kdevops.providers.address import Address
+from kdevops.providers.shared.lab_directory import LabDirectory
 from kdevops.providers.terraform import record as terraform_record
 from kdevops.providers.terraform.machines import TerraformMachines
 from kdevops.providers.terraform.plan import Summary
@@ -99,7 +99,7 @@ def test_machines_come_stay_and_go(bench: Bench) -> None:
     machines = bench.machines()
     places = do(machines.start(NAMES))
     assert set(places) == set(NAMES)
-    assert places["x-1"] == Place(
+    assert places["x-1"] == Address(
         host="127.0.0.1", port=2200, key=bench.directory.key, identity=places["x-1"].identity,
         disks=("/dev/disk/by-id/d0",), reset=("true",), state=places["x-1"].state, console=("echo", "console of x-1"),
     )  # fmt: skip

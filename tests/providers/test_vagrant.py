@@ -18,7 +18,7 @@ from kdevops.errors import BootError, InfrastructureError
 from kdevops.guest.ssh import SshTarget
 from kdevops.lab.model import Lab
 from kdevops.providers.base import BootKernel
-from kdevops.providers.qemu.disks import LabDirectory
+from kdevops.providers.shared.lab_directory import LabDirectory
 from kdevops.providers.vagrant.provider import VagrantProvider
 from kdevops.providers.vagrant.render import VagrantBox
 

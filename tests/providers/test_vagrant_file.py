@@ -15,7 +15,7 @@ from recorded_vagrant import BOX, NEEDS_RUBY, a_lab, calls, decoded, machines, r
 
 from kdevops.errors import UserError
 from kdevops.paths import data_dir
-from kdevops.providers.qemu.disks import LabDirectory, ensure_keys
+from kdevops.providers.shared.lab_directory import LabDirectory, ensure_keys
 from kdevops.providers.vagrant.render import DirectKernel, VagrantBox, prefix, render
 
 VAGRANT = shutil.which("vagrant")

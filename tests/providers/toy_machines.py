@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from kdevops.guest.ssh import SshTarget
-from kdevops.providers.machines.base import Place
+from kdevops.providers.address import Address
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI" + "A" * 43
 OTHER_KEY = KEY[:-1] + "B"
@@ -57,7 +57,7 @@ class Toy:
     directory: Path
     port: int
     server: asyncio.Server
-    place: Place
+    place: Address
     booted: int = 0
 
     def boot(self) -> None:
@@ -86,7 +86,7 @@ class Toy:
 class ToyMachines:
     """Who has them; `gone` are those that were taken away."""
 
-    places: dict[str, Place] = field(default_factory=dict)
+    places: dict[str, Address] = field(default_factory=dict)
     started: list[tuple[str, ...]] = field(default_factory=list)
     stopped: list[tuple[str, ...]] = field(default_factory=list)
 
@@ -97,7 +97,7 @@ class ToyMachines:
     async def foresee(self, names: tuple[str, ...]) -> None:
         pass
 
-    async def start(self, names: tuple[str, ...]) -> Mapping[str, Place]:
+    async def start(self, names: tuple[str, ...]) -> Mapping[str, Address]:
         self.started.append(names)
         return {name: self.places[name] for name in names}
 
@@ -107,7 +107,7 @@ class ToyMachines:
     async def states(self) -> Mapping[str, str]:
         return dict.fromkeys(self.places, "running")
 
-    def known(self) -> Mapping[str, Place]:
+    def known(self) -> Mapping[str, Address]:
         return self.places if self.started else {}
 
     def command_lines(self) -> Mapping[str, list[str]]:
@@ -155,7 +155,7 @@ async def toy(directory: Path, name: str, **more: object) -> Toy:
     port = server.sockets[0].getsockname()[1]
     own = directory / str(port)
     own.mkdir(parents=True)
-    place = replace(Place("127.0.0.1", port, identity=name), **more)  # type: ignore[arg-type]
+    place = replace(Address("127.0.0.1", port, identity=name), **more)  # type: ignore[arg-type]
     made = Toy(own, port, server, place)
     made.boot()
     return made

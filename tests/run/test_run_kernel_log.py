@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from local_guest import LocalGuest, LocalProvider
 
-from kdevops.guest.console import end_place
+from kdevops.guest.console import end_position
 from kdevops.guest.execute import Marks
 from kdevops.run.kernel_log import KernelLog, before_tests, between, divide
 
@@ -58,7 +58,7 @@ def test_cuts_follow_each_other(tmp_path: Path) -> None:
     assert log.cut() == ["one"]
     with there.console.open("a") as file:
         file.write("two\nrun b\nthree\n")
-    end = end_place(there.console)
+    end = end_position(there.console)
     assert log.cut(log.before(["run a", "run b"], end)) == ["two"]
     assert log.before(["run a"], end) == end
     assert log.cut() == ["run b", "three"]
@@ -72,7 +72,7 @@ def test_a_console_that_is_put_aside_within_a_test_loses_nothing(tmp_path: Path)
         file.write("one\n")
     there.console.replace(there.console.with_name("console.log.old"))
     there.console.write_text("two, and longer than what was there before\nrun b\n")
-    end = end_place(there.console)
+    end = end_position(there.console)
     assert log.before(["run b"], end) == end
     assert log.cut(end) == ["one", "two, and longer than what was there before", "run b"]
 

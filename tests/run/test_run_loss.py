@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdevops.errors import BrokenSshError, InfrastructureError, LostGuestError
-from kdevops.guest.console import Place
+from kdevops.guest.console import Position
 from kdevops.providers.base import Guest
 from kdevops.results.model import Status
 from kdevops.run import fate as asking
@@ -137,7 +137,7 @@ def console(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def ask(guest: Lost, *, error: InfrastructureError | None = None, last: bool = True, lost: float = 0.0) -> Any:
-    work = fate(cast(Guest, guest), error or LostGuestError("lost"), Place(0), 7.0, factor=1.0, last=last, lost=lost)
+    work = fate(cast(Guest, guest), error or LostGuestError("lost"), Position(0), 7.0, factor=1.0, last=last, lost=lost)
     return asyncio.run(work)
 
 

@@ -4,29 +4,52 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from kdevops.guest.ssh import SshTarget
 from kdevops.guest.sysrq import press
-from kdevops.providers.machines.base import Place
+from kdevops.providers.address import Address
 from kdevops.providers.shared.machine_state import DeathWatch
-
-if TYPE_CHECKING:
-    from kdevops.providers.machines.provider import RemoteProvider
 
 ANSWER = 10.0
 """Seconds for a short command in a machine that is well."""
+
+
+class Owner(Protocol):
+    """What a guest asks of the provider that it comes from."""
+
+    @property
+    def factor(self) -> float:
+        """How much slower than real hardware guests are."""
+
+    def console(self, name: str) -> Path:
+        """The recorded console."""
+
+    def told_end(self, name: str) -> bool:
+        """Whether its kernel said on the console that it ends."""
+
+    async def gone(self, name: str, address: Address) -> str:
+        """Why the machine was taken away; "" where it was not."""
+
+    async def restarted(self, name: str, address: Address, boot_id: str) -> bool:
+        """Whether it answers in another boot than this one."""
+
+    def remember(self, name: str, **facts: Any) -> object:
+        """Keep these facts about the machine."""
+
+    async def remove(self, name: str) -> None:
+        """Give the machine back."""
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteGuest:
     """One machine that is up. `boot_id` is its kernel's name of the boot in which it was given."""
 
-    provider: RemoteProvider
+    provider: Owner
     name: str
     ssh: SshTarget
     stay: bool
-    place: Place
+    address: Address
     boot_id: str
     watch: DeathWatch | None = None
 
@@ -41,7 +64,7 @@ class RemoteGuest:
 
     async def gone(self) -> str:
         """Why the machine was taken away, as its cloud says."""
-        return await self.provider.gone(self.name, self.place)
+        return await self.provider.gone(self.name, self.address)
 
     async def held(self) -> str:
         """Nobody can tell."""
@@ -49,7 +72,7 @@ class RemoteGuest:
 
     async def restarted(self) -> bool:
         """Whether it answers in another boot; a machine without a console is waited for as long as a boot takes."""
-        return await self.provider.restarted(self.name, self.place, self.boot_id)
+        return await self.provider.restarted(self.name, self.address, self.boot_id)
 
     async def discard(self) -> None:
         """Have the next `up` reset it."""

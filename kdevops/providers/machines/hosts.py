@@ -10,7 +10,7 @@ from kdevops.errors import InfrastructureError
 from kdevops.guest.ssh import wait_for_banner
 from kdevops.lab.hosts import Host, Hosts
 from kdevops.lab.model import Lab
-from kdevops.providers.machines.base import Place
+from kdevops.providers.address import Address
 
 _GREETING = 5.0
 """Seconds in which the ssh server of a machine that is well greets."""
@@ -32,15 +32,17 @@ class HostMachines:
         """As `start`, which makes nothing."""
         await self.start(names)
 
-    async def start(self, names: tuple[str, ...]) -> Mapping[str, Place]:
+    async def start(self, names: tuple[str, ...]) -> Mapping[str, Address]:
         """Those of which the ssh server greets, or that can be reset. Raises InfrastructureError when there is none."""
-        places = {name: place for name, place in self.known().items() if name in names}
-        greets = await asyncio.gather(*(self._greets(place) for place in places.values()))
-        usable = {name: place for (name, place), up in zip(places.items(), greets, strict=True) if up or place.reset}
+        addresses = {name: address for name, address in self.known().items() if name in names}
+        greets = await asyncio.gather(*(self._greets(address) for address in addresses.values()))
+        usable = {
+            name: address for (name, address), up in zip(addresses.items(), greets, strict=True) if up or address.reset
+        }
         if names and not usable:
-            place = places[names[0]]
+            address = addresses[names[0]]
             raise InfrastructureError(
-                f"guest {names[0]} is {place.host} port {place.port}, and no ssh server answers there",
+                f"guest {names[0]} is {address.host} port {address.port}, and no ssh server answers there",
                 hint="start the machine, or name a command that resets it at `reset` of the machine in provider.hosts",
             )
         return usable
@@ -50,31 +52,31 @@ class HostMachines:
 
     async def states(self) -> Mapping[str, str]:
         """ "running" where an ssh server greets."""
-        places = self.known()
-        greets = await asyncio.gather(*(self._greets(place) for place in places.values()))
-        return {name: "running" if up else "no answer" for name, up in zip(places, greets, strict=True)}
+        addresses = self.known()
+        greets = await asyncio.gather(*(self._greets(address) for address in addresses.values()))
+        return {name: "running" if up else "no answer" for name, up in zip(addresses, greets, strict=True)}
 
-    def known(self) -> Mapping[str, Place]:
+    def known(self) -> Mapping[str, Address]:
         """All of them, as the lab names them."""
-        return dict(zip(self.lab.guest_names(), map(_place, self._hosts.hosts), strict=True))
+        return dict(zip(self.lab.guest_names(), map(_address, self._hosts.hosts), strict=True))
 
     def command_lines(self) -> Mapping[str, list[str]]:
         """The address of each; nobody made them."""
-        return {name: [f"ssh://{place.user}@{place.identity}"] for name, place in self.known().items()}
+        return {name: [f"ssh://{address.user}@{address.identity}"] for name, address in self.known().items()}
 
     @property
     def _hosts(self) -> Hosts:
         assert isinstance(self.lab.provider, Hosts)
         return self.lab.provider
 
-    async def _greets(self, place: Place) -> bool:
+    async def _greets(self, address: Address) -> bool:
         seconds = _GREETING * self._hosts.slowness
-        return await wait_for_banner(place.host, place.port, timeout=seconds, gone=lambda: False)
+        return await wait_for_banner(address.host, address.port, timeout=seconds, gone=lambda: False)
 
 
-def _place(host: Host) -> Place:
+def _address(host: Host) -> Address:
     address = host.address.strip("[]")
-    return Place(
+    return Address(
         host=address,
         port=host.port,
         user=host.user,

@@ -23,15 +23,16 @@ from kdevops.paths import socket_of
 from kdevops.process import run
 from kdevops.progress import Progress, Report, silent
 from kdevops.providers.acceleration import Acceleration
+from kdevops.providers.address import Address, is_absent, is_running
 from kdevops.providers.base import BootKernel, GuestStatus
 from kdevops.providers.machines import disks as remote_disks
 from kdevops.providers.machines import pstore
-from kdevops.providers.machines.base import Machines, Place, is_absent, is_running
+from kdevops.providers.machines.base import Machines
 from kdevops.providers.machines.guest import ANSWER, RemoteGuest
 from kdevops.providers.machines.reach import Reach, what_to_do
-from kdevops.providers.qemu.disks import LabDirectory
 from kdevops.providers.shared.batch import Together
 from kdevops.providers.shared.installation import Install, Installation, boot_error
+from kdevops.providers.shared.lab_directory import LabDirectory
 from kdevops.providers.shared.machine_state import DeathWatch, Machine
 from kdevops.providers.shared.recorder import Recorders, append
 from kdevops.text import clean
@@ -70,7 +71,7 @@ class RemoteProvider:
     lasting: bool = False
     report: Report = silent
     _locks: dict[str, asyncio.Lock] = field(default_factory=dict, repr=False, compare=False)
-    _places: dict[str, Place] = field(default_factory=dict, repr=False, compare=False)
+    _addresses: dict[str, Address] = field(default_factory=dict, repr=False, compare=False)
     _recorders: Recorders = field(default_factory=Recorders, repr=False, compare=False)
 
     @property
@@ -87,30 +88,30 @@ class RemoteProvider:
         boots = _hash([self.kernel.key, words])
         async with self._locks.setdefault(name, asyncio.Lock()):
             offset = console_file.end_of(self.console(name))
-            place, now = await self._had(name, boots if fresh else "")
-            machine = self._known(name, place)
+            address, now = await self._had(name, boots if fresh else "")
+            machine = self._known(name, address)
             if machine and now == machine.boot_id and machine.boots == boots and not (machine.spoilt or fresh):
-                await self._link_disks(name, place)  # others may be named by now
+                await self._link_disks(name, address)  # others may be named by now
                 return self.remember(name, stay=stay)
             if not now and machine is None and not self.lasting:
                 raise self._silent(name, "its machine does not come up", offset)
             used = (machine.boot_id if machine else "") or now
             if not now or (machine and now == used and _unfit(machine, boots if fresh else "")):
-                await self._reset(name, place, used, answers=bool(now))
-            self.remember(name, shape=self._shape, identity=place.identity, boots="")
-            boot_id = await self._booted(name, place, words, offset)
+                await self._reset(name, address, used, answers=bool(now))
+            self.remember(name, shape=self._shape, identity=address.identity, boots="")
+            boot_id = await self._booted(name, address, words, offset)
             if fresh and boot_id == used:  # the kernel was there, in a boot that is not fresh
-                await self._reset(name, place, used, answers=True)
-                boot_id = await self._booted(name, place, words, offset)
+                await self._reset(name, address, used, answers=True)
+                boot_id = await self._booted(name, address, words, offset)
             await self._recorders.renew(name)
             end = console_file.end_of(self.console(name))
-            facts = {"host": place.host, "port": place.port, "kernel": self.kernel.key, "console": end}
+            facts = {"host": address.host, "port": address.port, "kernel": self.kernel.key, "console": end}
             return self.remember(name, boots=boots, boot_id=boot_id, stay=stay, spoilt=False, **facts)
 
     def attach(self, name: str) -> RemoteGuest | None:
         """The guest if it was brought up; whether the machine still runs it takes a question to know."""
-        machine, place = self._machine(name), self._place(name)
-        return self._guest(name, machine, place) if machine and machine.host and place else None
+        machine, address = self._machine(name), self._address(name)
+        return self._guest(name, machine, address) if machine and machine.host and address else None
 
     async def status(self) -> tuple[GuestStatus, ...]:
         """All guests of the lab, as whoever has the machines tells."""
@@ -143,9 +144,9 @@ class RemoteProvider:
         """Change what is known of a machine that was had."""
         machine = replace(self._machine(name) or Machine(self._shape), **changes)
         machine.store(self._state(name))
-        place = self._place(name)
-        assert place
-        return self._guest(name, machine, place)
+        address = self._address(name)
+        assert address
+        return self._guest(name, machine, address)
 
     def console(self, name: str) -> Path:
         """Where what the machine's console says is kept."""
@@ -155,13 +156,13 @@ class RemoteProvider:
         """Whether a console that is looked at now and then said that the kernel ended."""
         return self._recorders.ended(name)
 
-    async def gone(self, name: str, place: Place) -> str:
+    async def gone(self, name: str, address: Address) -> str:
         """Why a machine is no more, in words; "" while it is there, and where nobody can tell."""
         await self._recorders.catch_up(name)
-        if not place.state:
+        if not address.state:
             return ""
         try:
-            state = (await run(place.state, timeout=_COMMAND)).stdout.strip()
+            state = (await run(address.state, timeout=_COMMAND)).stdout.strip()
         except CommandError as error:
             if error.returncode is None or not is_absent(error.output):
                 self._tell(f"the state of {name} cannot be asked for: {error.message}")
@@ -173,105 +174,107 @@ class RemoteProvider:
             else f"the machine of guest {name} was taken away: it is {clean(state, 40) or 'gone'}"
         )
 
-    async def restarted(self, name: str, place: Place, boot_id: str) -> bool:
+    async def restarted(self, name: str, address: Address, boot_id: str) -> bool:
         """Whether the machine answers, but in another boot; without a console its last words are fetched then."""
-        await self._target(name, place).disconnect()
-        now = await self._answering(name, place, _BACK if place.console else self._boot_timeout)
+        await self._target(name, address).disconnect()
+        now = await self._answering(name, address, _BACK if address.console else self._boot_timeout)
         if not now or now == boot_id:
             return False
-        await self._last_words(name, place)
+        await self._last_words(name, address)
         return True
 
-    async def _had(self, name: str, stale: str) -> tuple[Place, str]:
-        """The machine's place, and the boot that it is in, "" where it does not answer or will be reset anyhow.
+    async def _had(self, name: str, stale: str) -> tuple[Address, str]:
+        """The machine's address, and the boot that it is in, "" where it does not answer or will be reset anyhow.
 
-        The place is as it was when that still holds, else as whoever has the machines gives it. `stale` is what it must not
+        The address is as it was when that still holds, else as whoever has the machines gives it. `stale` is what it must not
         have booted.
         """
-        place = self._place(name)
-        machine = self._known(name, place) if place else None
-        if place and machine and machine.host:
-            self._record(name, place)
-            doomed = place.reset and _unfit(machine, stale)
-            now = "" if doomed else await self._answering(name, place, ANSWER)
+        address = self._address(name)
+        machine = self._known(name, address) if address else None
+        if address and machine and machine.host:
+            self._record(name, address)
+            doomed = address.reset and _unfit(machine, stale)
+            now = "" if doomed else await self._answering(name, address, ANSWER)
             # One in a cloud that does not answer may be behind a firewall that knows an old address of ours: `start` mends that.
             asked = now or doomed or self.lasting
-            if (now and now == machine.boot_id) or (asked and not await self.gone(name, place)):
-                return place, now
-        self._places.pop(name, None)
+            if (now and now == machine.boot_id) or (asked and not await self.gone(name, address)):
+                return address, now
+        self._addresses.pop(name, None)
         await self._start(name)
-        if name not in self._places:  # what keeps it from being had, it is told when it is asked for alone
-            self._places.update(await self.machines.start((name,)))
-        if name not in self._places:
+        if name not in self._addresses:  # what keeps it from being had, it is told when it is asked for alone
+            self._addresses.update(await self.machines.start((name,)))
+        if name not in self._addresses:
             raise InfrastructureError(f"nobody gives a machine for guest {name}")
-        place = self._places[name]
-        self._forget_another(name, place)
-        self._record(name, place)
-        patient = not self.lasting and self._known(name, place) is None  # it was made just now
-        return place, await self._answering(name, place, self._boot_timeout if patient else ANSWER)
+        address = self._addresses[name]
+        self._forget_another(name, address)
+        self._record(name, address)
+        patient = not self.lasting and self._known(name, address) is None  # it was made just now
+        return address, await self._answering(name, address, self._boot_timeout if patient else ANSWER)
 
-    async def _answering(self, name: str, place: Place, seconds: float) -> str:
+    async def _answering(self, name: str, address: Address, seconds: float) -> str:
         """The boot that the machine is in; "" where it does not answer within so many seconds of a real machine."""
         console = self._recorders.asking(name)
-        return await self._reach.boot(self._target(name, place), place, console, seconds=seconds * self.factor)
+        return await self._reach.boot(self._target(name, address), address, console, seconds=seconds * self.factor)
 
-    async def _booted(self, name: str, place: Place, words: tuple[str, ...], offset: int) -> str:
+    async def _booted(self, name: str, address: Address, words: tuple[str, ...], offset: int) -> str:
         """Have the machine, which answers, run the lab's kernel; the boot that it is in then."""
-        target = self._target(name, place)
+        target = self._target(name, address)
         self._progress(f"{name} gets its kernel")
         try:
             await self._installation(target, words, self.console(name))
         except BootError:
-            await self._last_words(name, place)
+            await self._last_words(name, address)
             raise
-        boot_id = await self._answering(name, place, _BACK)
+        boot_id = await self._answering(name, address, _BACK)
         if not boot_id:
             raise self._silent(name, "it does not answer after its kernel was installed", offset)
         # What it starts next is on its disk then: a test may be a power cut.
         await target.run(["sync"], timeout=_BACK * self.factor)
-        await self._link_disks(name, place)
+        await self._link_disks(name, address)
         return boot_id
 
-    async def _link_disks(self, name: str, place: Place) -> None:
+    async def _link_disks(self, name: str, address: Address) -> None:
         sizes = [disk.size for disk in self.lab.guests.disks for _ in range(disk.count)]
-        if len(place.disks) != len(sizes):
-            raise InfrastructureError(f"guest {name} has {len(place.disks)} disks, and guests.disks says {len(sizes)}")
-        target = self._target(name, place)
-        await remote_disks.link(target, place.disks, sizes, timeout=ANSWER * self.factor, factor=self.factor)
+        if len(address.disks) != len(sizes):
+            raise InfrastructureError(
+                f"guest {name} has {len(address.disks)} disks, and guests.disks says {len(sizes)}"
+            )
+        target = self._target(name, address)
+        await remote_disks.link(target, address.disks, sizes, timeout=ANSWER * self.factor, factor=self.factor)
 
-    async def _reset(self, name: str, place: Place, before: str, *, answers: bool) -> None:
+    async def _reset(self, name: str, address: Address, before: str, *, answers: bool) -> None:
         """Have the machine begin another boot than `before`. Raises BootError."""
-        target, offset = self._target(name, place), console_file.end_of(self.console(name))
+        target, offset = self._target(name, address), console_file.end_of(self.console(name))
         self._progress(f"{name} is reset")
-        if place.reset:
+        if address.reset:
             try:
-                await run(place.reset, timeout=_COMMAND, log_to=self.directory.guest(name) / "reset.log")
+                await run(address.reset, timeout=_COMMAND, log_to=self.directory.guest(name) / "reset.log")
             except CommandError as error:
                 raise boot_error(name, _told_as(error, "cannot be reset"), self.console(name), offset) from None
         elif answers:
             with contextlib.suppress(LostGuestError, CommandError):
                 await target.run(["sh", "-c", _REBOOT], timeout=ANSWER * self.factor)
         await target.disconnect()
-        if not await self._reach.boot(target, place, None, seconds=self._boot_timeout * self.factor, old=before):
-            raise self._silent(name, "it does not come back from a reset" if answers or place.reset else "", offset)
-        await self._last_words(name, place)
+        if not await self._reach.boot(target, address, None, seconds=self._boot_timeout * self.factor, old=before):
+            raise self._silent(name, "it does not come back from a reset" if answers or address.reset else "", offset)
+        await self._last_words(name, address)
 
     def _silent(self, name: str, what: str, offset: int) -> BootError:
         why = self._reach.troubles.get(name, "")
         error = InfrastructureError(
-            "; ".join(filter(None, [what, why])), hint=what_to_do(name, self._place(name), lasting=self.lasting)
+            "; ".join(filter(None, [what, why])), hint=what_to_do(name, self._address(name), lasting=self.lasting)
         )
         return boot_error(name, error, self.console(name), offset)
 
-    async def _last_words(self, name: str, place: Place) -> None:
+    async def _last_words(self, name: str, address: Address) -> None:
         """Record what the kernels of earlier boots left, where no console told it."""
         await self._recorders.catch_up(name)
-        if place.console:
+        if address.console:
             return
-        if said := await pstore.last_words(self._target(name, place), timeout=ANSWER * self.factor):
+        if said := await pstore.last_words(self._target(name, address), timeout=ANSWER * self.factor):
             append(self.console(name), said)
 
-    def _record(self, name: str, place: Place) -> None:
+    def _record(self, name: str, address: Address) -> None:
         """Record the console, where the machine has one, from now until it is given back."""
         self.console(name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
 
@@ -281,11 +284,11 @@ class RemoteProvider:
         async def lives() -> bool:
             machine = self._machine(name)
             with contextlib.suppress(InfrastructureError):
-                now = await self._answering(name, place, ANSWER)
+                now = await self._answering(name, address, ANSWER)
                 return machine is not None and (not machine.boots or now == machine.boot_id)
             return False
 
-        self._recorders.begin(name, place, self.console(name), complain, lives)
+        self._recorders.begin(name, address, self.console(name), complain, lives)
 
     async def _let_go(self, name: str) -> None:
         """End what goes on about a machine, here and there."""
@@ -293,7 +296,7 @@ class RemoteProvider:
         guest = self.attach(name)
         if guest is None:
             return
-        if self.lasting and guest.place.disks:
+        if self.lasting and guest.address.disks:
             # One that does not answer has forgotten the names when it does.
             with contextlib.suppress(InfrastructureError):
                 await remote_disks.unlink(guest.ssh, timeout=ANSWER * self.factor)
@@ -301,22 +304,22 @@ class RemoteProvider:
 
     def _forget(self, names: Sequence[str]) -> None:
         for name in names:
-            self._places.pop(name, None)
+            self._addresses.pop(name, None)
             if not self.lasting:
                 self._state(name).unlink(missing_ok=True)
                 hostkeys.pin(self.directory.known_hosts, name, "")
             elif machine := self._machine(name):  # whose host key is still pinned
                 Machine(machine.shape, identity=machine.identity).store(self._state(name))
 
-    def _forget_another(self, name: str, place: Place) -> None:
+    def _forget_another(self, name: str, address: Address) -> None:
         """A machine that took another's name has a host key of its own, and nothing in common with it."""
         machine = self._machine(name)
-        if machine and machine.identity != place.identity:
+        if machine and machine.identity != address.identity:
             hostkeys.pin(self.directory.known_hosts, name, "")
             self._state(name).unlink()
 
     async def _start_all(self, names: tuple[str, ...]) -> None:
-        self._places.update(await self.machines.start(names))
+        self._addresses.update(await self.machines.start(names))
 
     @cached_property
     def _start(self) -> Together:
@@ -346,14 +349,14 @@ class RemoteProvider:
         own = {"boot_timeout", "slowness", "hosts", "scratch"}
         return _hash([*facts, self.lab.provider.model_dump(mode="json", exclude=own)])
 
-    def _known(self, name: str, place: Place) -> Machine | None:
+    def _known(self, name: str, address: Address) -> Machine | None:
         """What is remembered of this very machine."""
         machine = self._machine(name)
-        fits = machine and machine.shape == self._shape and machine.identity == place.identity
+        fits = machine and machine.shape == self._shape and machine.identity == address.identity
         return machine if fits else None
 
-    def _place(self, name: str) -> Place | None:
-        return self._places.get(name) or self.machines.known().get(name)
+    def _address(self, name: str) -> Address | None:
+        return self._addresses.get(name) or self.machines.known().get(name)
 
     def _machine(self, name: str) -> Machine | None:
         return Machine.load(self._state(name))
@@ -361,13 +364,15 @@ class RemoteProvider:
     def _state(self, name: str) -> Path:
         return self.directory.guest(name) / "machine.json"
 
-    def _target(self, name: str, place: Place) -> SshTarget:
+    def _target(self, name: str, address: Address) -> SshTarget:
         control = socket_of(self.directory.guest(name), "ssh")
-        return SshTarget(name, place.host, place.port, place.user, place.key, self.directory.known_hosts, control)
+        return SshTarget(
+            name, address.host, address.port, address.user, address.key, self.directory.known_hosts, control
+        )
 
-    def _guest(self, name: str, machine: Machine, place: Place) -> RemoteGuest:
-        watch = DeathWatch(self.console(name), machine.console) if place.console_streams else None
-        return RemoteGuest(self, name, self._target(name, place), machine.stay, place, machine.boot_id, watch)
+    def _guest(self, name: str, machine: Machine, address: Address) -> RemoteGuest:
+        watch = DeathWatch(self.console(name), machine.console) if address.console_streams else None
+        return RemoteGuest(self, name, self._target(name, address), machine.stay, address, machine.boot_id, watch)
 
     def _status(self, name: str, state: str) -> GuestStatus:
         machine = self._machine(name)
@@ -375,8 +380,8 @@ class RemoteProvider:
             # One of somebody's is none of the lab's yet; one that was made for it is, from its first moment on.
             if self.lasting:
                 return GuestStatus(name, "stopped")
-            place = self.machines.known().get(name)
-            return GuestStatus(name, state, place.host if place else "", place.port if place else 0)
+            address = self.machines.known().get(name)
+            return GuestStatus(name, state, address.host if address else "", address.port if address else 0)
         console = str(self.console(name))
         return GuestStatus(name, state, machine.host, machine.port, console, machine.kernel)
 

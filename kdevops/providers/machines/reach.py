@@ -13,7 +13,7 @@ from kdevops.errors import CommandError, InfrastructureError, LostGuestError
 from kdevops.guest import hostkeys
 from kdevops.guest.ssh import SshTarget, wait_for_banner
 from kdevops.progress import Progress, Report
-from kdevops.providers.machines.base import Place
+from kdevops.providers.address import Address
 
 _ANSWER = 10.0
 """Seconds for a short command in a machine that is well."""
@@ -43,29 +43,29 @@ class Reach:
     troubles: dict[str, str] = field(default_factory=dict)
 
     async def boot(
-        self, target: SshTarget, place: Place, console: Console | None, *, seconds: float, old: str = ""
+        self, target: SshTarget, address: Address, console: Console | None, *, seconds: float, old: str = ""
     ) -> str:
         """Wait for a boot other than `old` to answer: its id; "" when there is none in time.
 
         Raises InfrastructureError for what waiting does not mend: another host key, a sudo that asks for a password.
         """
         end = time.monotonic() + seconds
-        self.troubles[target.name] = f"nobody answers at {place.host} port {place.port}"
+        self.troubles[target.name] = f"nobody answers at {address.host} port {address.port}"
         left = seconds
         while left > 0:
             left = end - time.monotonic()  # once more when it is over: this process may have been stopped
-            if not await wait_for_banner(place.host, place.port, timeout=max(left, _LAST_LOOK), gone=lambda: False):
+            if not await wait_for_banner(address.host, address.port, timeout=max(left, _LAST_LOOK), gone=lambda: False):
                 break
-            if boot_id := await self._ask(target, place, console):
+            if boot_id := await self._ask(target, address, console):
                 if boot_id != old:
                     return boot_id
                 self.troubles[target.name] = "it is still in the boot that was to end"
             await asyncio.sleep(_PAUSE)
         return ""
 
-    async def _ask(self, target: SshTarget, place: Place, console: Console | None) -> str:
+    async def _ask(self, target: SshTarget, address: Address, console: Console | None) -> str:
         try:
-            await self._pin(target.name, place, console)
+            await self._pin(target.name, address, console)
             said = (await target.run(_BOOT_ID, timeout=_ANSWER * self.factor)).stdout.strip()
         except (LostGuestError, CommandError) as error:
             self._refuse(target, error)
@@ -73,16 +73,16 @@ class Reach:
             return ""
         return said if _UUID.fullmatch(said) else ""
 
-    async def _pin(self, name: str, place: Place, console: Console | None) -> None:
+    async def _pin(self, name: str, address: Address, console: Console | None) -> None:
         """Settle which key the machine has, at the first contact."""
-        if place.host_key:
-            hostkeys.pin(self.known_hosts, name, place.host_key)
+        if address.host_key:
+            hostkeys.pin(self.known_hosts, name, address.host_key)
         if hostkeys.pinned(self.known_hosts, name):
             return
         if console and (key := await self._from_console(name, console)):
             how = f"taken from its console: {hostkeys.fingerprint(key)}"
         else:
-            key = await hostkeys.shown_by(place.host, place.port, timeout=_ANSWER * self.factor)
+            key = await hostkeys.shown_by(address.host, address.port, timeout=_ANSWER * self.factor)
             how = (
                 f"taken at first contact: {hostkeys.fingerprint(key)}, compare it with what the machine says: "
                 "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub"
@@ -127,9 +127,9 @@ class Reach:
             ) from None
 
 
-def what_to_do(name: str, place: Place | None, *, lasting: bool) -> str | None:
+def what_to_do(name: str, address: Address | None, *, lasting: bool) -> str | None:
     """What a person can do about a machine that does not answer; a `lasting` one is somebody's, others are a cloud's."""
-    resets = bool(place and place.reset)
+    resets = bool(address and address.reset)
     if lasting:
         named = "reset it by hand; or name a command that does so, at `reset` of the machine in provider.hosts"
         return None if resets else named

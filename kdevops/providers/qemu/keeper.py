@@ -26,8 +26,9 @@ from typing import Any
 if __name__ == "__main__":
     sys.path.append(str(Path(__file__).parents[3]))  # behind the standard library, which nothing of ours may hide
 
+from kdevops.providers.qemu.halt import HaltWatch
 from kdevops.providers.qemu.monitor import Monitor
-from kdevops.providers.shared.console_file import ConsoleFile, HaltWatch
+from kdevops.providers.shared.console_file import ConsoleFile
 
 ENDING = b" ending"
 """Stands behind the keeper's and QEMU's process ids in the lock file when QEMU has ended."""

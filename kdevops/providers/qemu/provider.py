@@ -23,18 +23,9 @@ from kdevops.providers.base import BootKernel, GuestStatus, PayloadDisk
 from kdevops.providers.qemu import qmp
 from kdevops.providers.qemu.attach import send_console
 from kdevops.providers.qemu.command_line import DiskFile, Machine, Wire, command_line
-from kdevops.providers.qemu.disks import (
-    ROOT_SERIAL,
-    SEED_SERIAL,
-    LabDirectory,
-    ensure_keys,
-    lend,
-    make_disk,
-    make_overlay,
-    ssh_target,
-    write_seed,
-)
+from kdevops.providers.qemu.disks import ROOT_SERIAL, SEED_SERIAL, lend, make_overlay, ssh_target, write_seed
 from kdevops.providers.qemu.process import QemuProcess
+from kdevops.providers.shared.lab_directory import LabDirectory, ensure_keys, make_disk
 
 _PORT_TRIES = 5
 _BREAK = 0.5

@@ -1,4 +1,4 @@
-"""What other tools say when they fail, told as what is wrong and the command that mends it: rows of data, in errors.yaml of each kind."""
+"""What other tools say when they fail, told as what is wrong and the command that mends it: errors.yaml of each wing."""
 
 from __future__ import annotations
 

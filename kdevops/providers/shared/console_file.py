@@ -1,24 +1,15 @@
-"""What the keeper of a QEMU does with the guest's console: records it, and reads from it that the machine has halted.
+"""The file in which a guest's console is recorded, every line with the time it began.
 
-Standard library alone: the keeper starts in milliseconds.
+Standard library alone: the keeper of a QEMU, which imports it, starts in milliseconds.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-import re
 import time
 from pathlib import Path
 
-# kernel/reboot.c: the last that a kernel prints before it stops its processors for ever. QEMU would run on, to no end.
-_HALTED = re.compile(
-    rb"^(?:\[ {0,8}\d{1,12}\.\d{1,9}\](?:\[ {0,12}[TC]\d{1,10}\])? )?"
-    rb"reboot: (?:System halted|Power off not available: System halted instead)\r?$",
-    re.MULTILINE,
-)
-_HALT_REACH = 128
-"""Bytes of an unfinished line that are kept to be read with the rest of it: such a message is shorter."""
 # What could drive a terminal: everything below blank but tab and newline, DEL, and the C1 controls are not printable text.
 _CONTROL = bytes(set(range(32)) - {9, 10} | {127})
 _MAX_WAITING = 4 << 20
@@ -100,19 +91,6 @@ class ConsoleFile:
     def _last_byte(self) -> bytes:
         self._file.seek(-1, 2)
         return self._file.read(1)
-
-
-class HaltWatch:
-    """Tells from the bytes of a console, however they are cut, that the kernel has halted the machine."""
-
-    def __init__(self) -> None:
-        self._rest = b""
-
-    def halted(self, data: bytes) -> bool:
-        """Whether this part of the console ends a line that says so."""
-        lines, newline, rest = (self._rest + data).rpartition(b"\n")
-        self._rest = rest[:_HALT_REACH]
-        return bool(newline) and _HALTED.search(lines) is not None
 
 
 def _stamp() -> bytes:

@@ -10,7 +10,7 @@ from pathlib import Path
 from kdevops.errors import CommandError, InfrastructureError
 from kdevops.files import write_atomic
 from kdevops.process import run
-from kdevops.providers.machines.base import Place
+from kdevops.providers.address import Address
 from kdevops.providers.shared.console_file import ConsoleFile
 from kdevops.providers.shared.machine_state import says_end
 
@@ -167,15 +167,15 @@ class Recorders:
         self._all: dict[str, Streamed | Polled] = {}
 
     def begin(
-        self, name: str, place: Place, path: Path, complain: Complain, lives: Callable[[], Awaitable[bool]]
+        self, name: str, address: Address, path: Path, complain: Complain, lives: Callable[[], Awaitable[bool]]
     ) -> None:
         """Record the console of a machine that has one, unless that is done already."""
-        if not place.console or name in self._all:
+        if not address.console or name in self._all:
             return
-        if place.console_streams:
-            self._all[name] = Streamed(place.console, path, complain)
+        if address.console_streams:
+            self._all[name] = Streamed(address.console, path, complain)
         else:
-            self._all[name] = Polled(place.console, path, complain, lives)
+            self._all[name] = Polled(address.console, path, complain, lives)
 
     def ended(self, name: str) -> bool:
         """Whether a console that is looked at now and then said that the kernel ended."""

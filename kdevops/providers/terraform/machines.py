@@ -14,8 +14,8 @@ from kdevops.lab.model import Lab
 from kdevops.lab.terraform import Terraform
 from kdevops.paths import cache_dir
 from kdevops.progress import Confirm, Progress, Report, ask_nobody
-from kdevops.providers.machines.base import Place
-from kdevops.providers.qemu.disks import LabDirectory, ensure_key
+from kdevops.providers.address import Address
+from kdevops.providers.shared.lab_directory import LabDirectory, ensure_key
 from kdevops.providers.terraform import outputs, render
 from kdevops.providers.terraform import plan as terraform_plan
 from kdevops.providers.terraform import record as terraform_record
@@ -76,7 +76,7 @@ class TerraformMachines:
             finally:
                 plan.unlink(missing_ok=True)
 
-    async def start(self, names: tuple[str, ...]) -> Mapping[str, Place]:
+    async def start(self, names: tuple[str, ...]) -> Mapping[str, Address]:
         """Have these machines exist, beside those that the lab has already.
 
         One that was taken away, and that Terraform still takes to be there, is not among them. Raises UserError where nobody
@@ -124,7 +124,7 @@ class TerraformMachines:
             return {}
         return await states_of(record)
 
-    def known(self) -> Mapping[str, Place]:
+    def known(self) -> Mapping[str, Address]:
         """The machines as the last `start` found them."""
         record = terraform_record.load(self._directory.path)
         return places_of(record, self._directory) if record else {}

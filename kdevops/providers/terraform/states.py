@@ -6,8 +6,8 @@ import asyncio
 
 from kdevops.errors import CommandError
 from kdevops.process import run
-from kdevops.providers.machines.base import Place, is_absent, is_running
-from kdevops.providers.qemu.disks import LabDirectory
+from kdevops.providers.address import Address, is_absent, is_running
+from kdevops.providers.shared.lab_directory import LabDirectory
 from kdevops.providers.terraform.record import PlaceRecord, Record
 from kdevops.text import clean
 
@@ -52,11 +52,11 @@ async def _state(place: PlaceRecord) -> str:
     return "running" if is_running(state) else state or "gone"
 
 
-def places_of(record: Record | None, directory: LabDirectory) -> dict[str, Place]:
+def places_of(record: Record | None, directory: LabDirectory) -> dict[str, Address]:
     """The machines that a record knows."""
     found = record.places if record else {}
     return {
-        name: Place(
+        name: Address(
             host=place.host,
             port=place.port,
             key=directory.key,

@@ -13,7 +13,7 @@ from kdevops.errors import InfrastructureError
 from kdevops.files import digest_of, locked, sha256_of, write_atomic
 from kdevops.paths import cache_dir
 from kdevops.progress import Progress, Report
-from kdevops.providers.qemu.disks import LabDirectory
+from kdevops.providers.shared.lab_directory import LabDirectory
 from kdevops.providers.terraform import record as terraform_record
 from kdevops.providers.terraform import render
 from kdevops.providers.terraform.record import Record

@@ -42,7 +42,7 @@ _LOCAL = {None, "localhost", "127.0.0.1", "::1"}
 _ON_A_TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
 _DISKS = r"(?:\..*|-[a-z]+\..*)?"
 """What follows a machine's name in those of its disks: `.img` for the first, `-vdb.qcow2` for others."""
-Place = tuple[str, str]
+Pool = tuple[str, str]
 """The URI of libvirt and its pool; ("", "") is VirtualBox."""
 
 
@@ -78,21 +78,21 @@ class Hypervisors:
 
         Raises CommandError when a hypervisor refuses, InfrastructureError when one does that the lab does not name any more.
         """
-        for place in filter(_can_ask, dict.fromkeys([*self._present(), *sorted(self._noted())])):
-            former = place not in self._present()
+        for pool_at in filter(_can_ask, dict.fromkeys([*self._present(), *sorted(self._noted())])):
+            former = pool_at not in self._present()
             try:
-                await _sweep(place, self._pattern(name))
-                clean = not name or (former and not await _left(place, self._pattern("")))
+                await _sweep(pool_at, self._pattern(name))
+                clean = not name or (former and not await _left(pool_at, self._pattern("")))
             except CommandError as error:
                 if not former:
                     raise
                 raise InfrastructureError(
-                    f"{place[0] or 'VirtualBox'}, where the lab's guests were before, does not let them be removed: "
+                    f"{pool_at[0] or 'VirtualBox'}, where the lab's guests were before, does not let them be removed: "
                     f"{clean_text(error.output or error.message, _SAID)}",
                     hint=f"mend that; or, if it is gone for good: rm {shlex.quote(str(self.note))}",
                 ) from None
             if clean:
-                self._keep(self._noted() - {place})
+                self._keep(self._noted() - {pool_at})
 
     async def power_off(self, name: str) -> None:
         """Switch a machine off, as pulling its plug would; nothing happens to one that is off or not there."""
@@ -128,21 +128,21 @@ class Hypervisors:
         await _virsh(uri, "vol-delete", "--pool", pool, volume)
         return True
 
-    def _present(self) -> list[Place]:
+    def _present(self) -> list[Pool]:
         if self.vagrant.backend == "virtualbox":
             return [("", "")]
         return [(uri, self.vagrant.pool) for uri in self.vagrant.hypervisors]
 
-    def _noted(self) -> set[Place]:
+    def _noted(self) -> set[Pool]:
         try:
             return {(str(uri), str(pool)) for uri, pool in json.loads(self.note.read_bytes())} if self.note else set()
         except (OSError, ValueError, TypeError):
             return set()
 
-    def _keep(self, places: set[Place]) -> None:
-        if self.note and places != self._noted():
-            write_atomic(self.note, json.dumps(sorted(places)), mode=0o600)
-        if self.note and not places:
+    def _keep(self, pools: set[Pool]) -> None:
+        if self.note and pools != self._noted():
+            write_atomic(self.note, json.dumps(sorted(pools)), mode=0o600)
+        if self.note and not pools:
             self.note.unlink(missing_ok=True)
 
     def _uris(self) -> tuple[str, ...]:
@@ -152,12 +152,12 @@ class Hypervisors:
         return re.compile(re.escape(self.prefix + name) + (_DISKS if name else ".*"))
 
 
-def _can_ask(place: Place) -> bool:
-    return shutil.which("virsh" if place[0] else "VBoxManage") is not None
+def _can_ask(pool_at: Pool) -> bool:
+    return shutil.which("virsh" if pool_at[0] else "VBoxManage") is not None
 
 
-async def _sweep(place: Place, pattern: re.Pattern[str]) -> None:
-    uri, pool = place
+async def _sweep(pool_at: Pool, pattern: re.Pattern[str]) -> None:
+    uri, pool = pool_at
     if not uri:
         await _sweep_virtualbox(pattern)
         return
@@ -172,8 +172,8 @@ async def _sweep(place: Place, pattern: re.Pattern[str]) -> None:
         await _virsh(uri, "vol-delete", "--pool", pool, volume)
 
 
-async def _left(place: Place, pattern: re.Pattern[str]) -> list[str]:
-    uri, pool = place
+async def _left(pool_at: Pool, pattern: re.Pattern[str]) -> list[str]:
+    uri, pool = pool_at
     if not uri:
         return await _virtualbox_machines(pattern)
     return [*await _named(uri, pattern, "list", "--all", "--name"), *await _volumes(uri, pool, pattern)]

@@ -16,7 +16,7 @@ from kdevops.lab.model import Lab
 from kdevops.lab.vagrant import Vagrant
 from kdevops.paths import socket_of
 from kdevops.providers.acceleration import Acceleration
-from kdevops.providers.qemu.disks import LabDirectory
+from kdevops.providers.shared.lab_directory import LabDirectory
 from kdevops.providers.shared.machine_state import DeathWatch, Machine
 from kdevops.providers.vagrant.hypervisors import jump_to, pidfile
 from kdevops.providers.vagrant.render import DirectKernel, VagrantBox, prefix, render

@@ -19,10 +19,10 @@ from kdevops.guest.sysrq import press
 from kdevops.lab.model import Lab
 from kdevops.progress import Progress, Report, silent
 from kdevops.providers.acceleration import Acceleration
+from kdevops.providers.address import Address
 from kdevops.providers.base import BootKernel, GuestStatus
-from kdevops.providers.machines.base import Place
-from kdevops.providers.qemu.disks import LabDirectory, ensure_keys
 from kdevops.providers.shared.installation import Install, Installation
+from kdevops.providers.shared.lab_directory import LabDirectory, ensure_keys
 from kdevops.providers.shared.machine_state import DeathWatch, Machine
 from kdevops.providers.shared.recorder import Recorders
 from kdevops.providers.vagrant.boot import ANSWER, Boots, direct
@@ -258,7 +258,7 @@ class VagrantProvider:
     def _record(self, name: str) -> None:
         """Have the console of a machine elsewhere recorded here; libvirt itself does it for one of this machine."""
         command = console_of(self._known.hypervisor(name), self._known.prefix + name)
-        place = Place("", console=command, console_streams=True)
+        address = Address("", console=command, console_streams=True)
 
         def complain(text: str) -> None:
             self._progress(f"console of {name}: {text.replace(sys.executable, 'virsh')}")
@@ -266,7 +266,7 @@ class VagrantProvider:
         async def lives() -> bool:
             return True
 
-        self._recorders.begin(name, place, self._known.console(name), complain, lives)
+        self._recorders.begin(name, address, self._known.console(name), complain, lives)
 
     def _status(self, name: str, state: str) -> GuestStatus:
         machine = self._known.machine(name)

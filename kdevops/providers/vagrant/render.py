@@ -16,7 +16,7 @@ from kdevops.images.box_tree import DATA
 from kdevops.lab.model import Lab
 from kdevops.lab.vagrant import Vagrant
 from kdevops.paths import data_dir
-from kdevops.providers.qemu.disks import LabDirectory, make_disk
+from kdevops.providers.shared.lab_directory import LabDirectory, make_disk
 from kdevops.providers.vagrant.hypervisors import is_elsewhere
 
 _VERSION = 1

@@ -18,7 +18,7 @@ from kdevops.lab.fstests import FstestsSource
 from kdevops.lab.model import Image
 from kdevops.process import describe_exit
 from kdevops.progress import Progress, Report
-from kdevops.suites.fstests.place import Here, Place, choose
+from kdevops.suites.fstests.place import BuildRoot, Here, choose
 from kdevops.suites.fstests.source import FstestsTree, copy, fetch
 from kdevops.suites.make import Errors
 from kdevops.suites.pack import pack
@@ -77,7 +77,7 @@ async def build(source: FstestsSource, image: Image, *, cache: Path, report: Rep
     return built
 
 
-async def _make(tree: FstestsTree, place: Place, key: str, work: Path, log: Path, report: Report) -> str:
+async def _make(tree: FstestsTree, place: BuildRoot, key: str, work: Path, log: Path, report: Report) -> str:
     """Fill `work` with tree, archive, disk, and, last, the digest of the archive, which is given back."""
     log.unlink(missing_ok=True)
     directory = work / "fstests"

@@ -27,7 +27,7 @@ _MAKE_TIMEOUT = 1800.0
 _PROBE_TIMEOUT = 60.0
 
 
-class Place(Protocol):
+class BuildRoot(Protocol):
     """Somewhere to build. What is built of the same source in places of the same `key` is the same."""
 
     @property
@@ -101,7 +101,7 @@ class InDebian:
         built.unlink()
 
 
-async def choose(image: Image) -> Place:
+async def choose(image: Image) -> BuildRoot:
     """Where programs for guests of this image are built.
 
     This machine where it has the guests' release and all it takes, and where nothing is known of the guests; else a tree

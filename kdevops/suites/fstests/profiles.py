@@ -12,7 +12,7 @@ from types import MappingProxyType
 from pydantic import TypeAdapter, ValidationError
 
 from kdevops.errors import UserError
-from kdevops.lab.document import MAX_BYTES, Place, parse
+from kdevops.lab.document import MAX_BYTES, SourceSpan, parse
 from kdevops.lab.explain import explain
 from kdevops.lab.fstests import Fstests, Profile, ProfileName
 from kdevops.text import nearest
@@ -83,7 +83,7 @@ def _read(path: Path) -> str:
 
 
 def _parse(text: str, name: str) -> dict[str, Profile]:
-    document = parse(text, lambda line, column: Place(name, line, column, Path()))
+    document = parse(text, lambda line, column: SourceSpan(name, line, column, Path()))
     problems: Iterable[object] = document.problems
     if not document.problems:
         try:
