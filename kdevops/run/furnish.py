@@ -10,7 +10,7 @@ from kdevops.errors import InfrastructureError
 from kdevops.guest.identity import prove_kernel
 from kdevops.guest.ssh import SshTarget
 from kdevops.suites.base import ChunkSuite, GuestSuite
-from kdevops.suites.proof import PROOF
+from kdevops.suites.shared.proof import PROOF
 from kdevops.text import clean
 
 _COMMAND = 30.0

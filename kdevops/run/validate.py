@@ -21,7 +21,7 @@ from kdevops.suites.fstests.devices import assign, disk_sizes
 from kdevops.suites.fstests.profiles import profiles_of
 from kdevops.suites.fstests.source import check_tree as check_fstests
 from kdevops.suites.registry import servers_of
-from kdevops.suites.selftests_list import check_targets
+from kdevops.suites.selftests.catalogue import check_targets
 
 Check = tuple[Loc, Callable[[], object]]
 """What raises a KdevopsError, and the field that is wrong then."""

@@ -10,7 +10,7 @@ from kdevops.lab.model import Commands
 from kdevops.progress import Report
 from kdevops.results.model import TestId
 from kdevops.suites.base import KernelBuild, KernelOptions, PlannedTest
-from kdevops.suites.selftests_outcome import KtapReader
+from kdevops.suites.shared.outcome import KtapReader
 
 NAME = "commands"
 

@@ -9,9 +9,9 @@ from kdevops.lab.servers import MAX_CLIENTS, Server
 from kdevops.suites.base import Suite
 from kdevops.suites.commands import CommandsSuite
 from kdevops.suites.fstests.suite import FstestsSuite
-from kdevops.suites.kunit import KunitSuite
-from kdevops.suites.kunit_modules import KunitModulesSuite
-from kdevops.suites.selftests import SelftestsSuite
+from kdevops.suites.kunit.modules import KunitModulesSuite
+from kdevops.suites.kunit.suite import KunitSuite
+from kdevops.suites.selftests.suite import SelftestsSuite
 
 
 def suites_of(lab: Lab) -> tuple[Suite, ...]:

@@ -10,7 +10,7 @@ from kdevops.report.junit import junit
 from kdevops.report.ktap import ktap
 from kdevops.results.model import KernelReport, Outcome, Status, Subtest, TestId
 from kdevops.results.verdict import RunVerdict, judge_run
-from kdevops.suites.ktap import parse
+from kdevops.suites.ktap.parser import parse
 
 hostile = st.text(max_size=40) | st.sampled_from(
     ["ok 1 x", "# SKIP", "1..0", "Bail out!", "]]>", "\ufffe\uffff", "  ok 2 y"]

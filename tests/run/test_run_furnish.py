@@ -18,7 +18,7 @@ from local_guest import LocalTarget
 from kdevops.errors import InfrastructureError
 from kdevops.process import Completed
 from kdevops.run.furnish import Furniture, payload_serial
-from kdevops.suites.proof import PROOF
+from kdevops.suites.shared.proof import PROOF
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from kdevops.results.model import RunState, Status
 from kdevops.results.store import PlannedRow
 from kdevops.run.runner import Drained, drive
 from kdevops.suites.base import PlannedTest
-from kdevops.suites.selftests_outcome import KtapReader
+from kdevops.suites.shared.outcome import KtapReader
 
 
 class Bench(ToyRun):

@@ -18,7 +18,7 @@ from kdevops.lab.fstests import FstestsSource
 from kdevops.lab.model import Image
 from kdevops.progress import Report, silent
 from kdevops.suites.fstests.build import BuiltFstests, build
-from kdevops.suites.proof import PROOF
+from kdevops.suites.shared.proof import PROOF
 
 pytestmark = pytest.mark.skipif(
     not (shutil.which("make") and shutil.which("cc") and shutil.which("mkfs.ext4", path=tool_path())),

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from kdevops.process import CUT
 from kdevops.results.model import Status
-from kdevops.suites import ktap
-from kdevops.suites.ktap import parse
-from kdevops.suites.ktap_account import Result
+from kdevops.suites.ktap import parser as ktap
+from kdevops.suites.ktap.account import Result
+from kdevops.suites.ktap.parser import parse
 
 PASS, FAIL, SKIP, MISSING = Status.PASS, Status.FAIL, Status.SKIP, Status.MISSING
 

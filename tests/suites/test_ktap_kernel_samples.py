@@ -4,7 +4,7 @@ import pytest
 from kunit_tree import kunit_directory
 
 from kdevops.results.model import Status
-from kdevops.suites.ktap import parse
+from kdevops.suites.ktap.parser import parse
 
 PASS, FAIL, SKIP = Status.PASS, Status.FAIL, Status.SKIP
 

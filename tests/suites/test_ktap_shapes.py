@@ -13,7 +13,7 @@ import pytest
 from kunit_tree import KernelParser, kunit_directory
 
 from kdevops.results.model import Status
-from kdevops.suites.ktap import parse
+from kdevops.suites.ktap.parser import parse
 
 SIGNS = {Status.PASS: "+", Status.FAIL: "-", Status.SKIP: "~", Status.MISSING: "?"}
 CONTROLS = str.maketrans("␍␛␇", "\r\x1b\x07")

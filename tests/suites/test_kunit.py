@@ -13,9 +13,9 @@ from kdevops.lab.model import Kunit
 from kdevops.progress import silent
 from kdevops.results.model import Status, TestId
 from kdevops.suites.base import KernelBuild, PlannedTest
-from kdevops.suites.kunit import KunitSuite, PreparedKunit, choose, kernel_options
-from kdevops.suites.kunit_filter import NOTHING, matching, pattern_for
-from kdevops.suites.kunit_results import outcome_from_debugfs, outcomes_from_console
+from kdevops.suites.kunit.filter import NOTHING, matching, pattern_for
+from kdevops.suites.kunit.results import outcome_from_debugfs, outcomes_from_console
+from kdevops.suites.kunit.suite import KunitSuite, PreparedKunit, choose, kernel_options
 
 KNOWN = ("alpha", "beta_one", "beta_two", "gamma.dotted", "list sort")
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdevops.errors import UserError
-from kdevops.suites.kunit_elf import suites_builtin, suites_in_module, suites_in_module_data
+from kdevops.suites.kunit.elf import suites_builtin, suites_in_module, suites_in_module_data
 
 SOURCE = """
 struct kunit_suite { char name[256]; void *init; };
@@ -88,7 +88,7 @@ def test_module_packed_otherwise():
 
 
 def test_module_that_unpacks_to_too_much(monkeypatch):
-    monkeypatch.setattr("kdevops.suites.kunit_elf.MAX_MODULE", 1000)
+    monkeypatch.setattr("kdevops.suites.kunit.elf.MAX_MODULE", 1000)
     with pytest.raises(UserError, match="unpacks to more than"):
         suites_in_module_data("module.ko.gz", gzip.compress(bytes(10_000)))
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdevops.results.model import TestId
-from kdevops.suites.kunit_log import divide
+from kdevops.suites.kunit.log import divide
 
 WARNING = "[    1.000000] WARNING: CPU: 0 PID: 1 at lib/foo.c:1 foo+0x1/0x2"
 LOG = """\

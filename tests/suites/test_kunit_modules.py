@@ -14,8 +14,8 @@ from kdevops.lab.model import Kunit
 from kdevops.progress import silent
 from kdevops.results.model import Status
 from kdevops.suites.base import KernelBuild
-from kdevops.suites.kunit_modules import KunitModulesSuite
-from kdevops.suites.kunit_modules_tar import modules_with_suites
+from kdevops.suites.kunit.modules import KunitModulesSuite
+from kdevops.suites.kunit.modules_tar import modules_with_suites
 
 SOURCE = """
 struct kunit_suite { char name[256]; };
@@ -84,7 +84,7 @@ def test_a_damaged_module_and_one_that_is_too_much_are_refused(packed, tmp_path,
         tar.add(tmp_path / "bad.ko.zst", "bad.ko.zst")
     with pytest.raises(UserError, match=r"bad\.ko\.zst cannot be unpacked: .+"):
         asyncio.run(modules_with_suites(tmp_path / "bad.tar"))
-    monkeypatch.setattr("kdevops.suites.kunit_modules_tar.MAX_MODULE", 1000)
+    monkeypatch.setattr("kdevops.suites.kunit.modules_tar.MAX_MODULE", 1000)
     with pytest.raises(UserError, match="unpacks to more than"):
         asyncio.run(modules_with_suites(packed))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kdevops.suites.proof import PROOF, witnesses, write_proof
+from kdevops.suites.shared.proof import PROOF, witnesses, write_proof
 
 pytestmark = pytest.mark.skipif(not shutil.which("cc"), reason="a C compiler is needed")
 

@@ -12,7 +12,7 @@ from kdevops.lab.model import Selftests
 from kdevops.progress import silent
 from kdevops.results.model import Status
 from kdevops.suites.base import KernelBuild
-from kdevops.suites.selftests import SelftestsSuite
+from kdevops.suites.selftests.suite import SelftestsSuite
 
 
 def test_a_prebuilt_kernel_has_no_selftests():

@@ -3,8 +3,8 @@
 import pytest
 
 from kdevops.errors import UserError
-from kdevops.suites.selftests_args import sanitized, with_arguments
-from kdevops.suites.selftests_list import InstalledTest
+from kdevops.suites.selftests.args import sanitized, with_arguments
+from kdevops.suites.selftests.catalogue import InstalledTest
 
 TESTS = tuple(InstalledTest("toy", name, (f"./{name}",), 45.0) for name in ("rtctest", "cpu-on-off-test.sh"))
 

@@ -15,7 +15,7 @@ from selftests_toy import make_tree
 
 from kdevops.errors import UserError
 from kdevops.progress import silent
-from kdevops.suites.selftests_build import build
+from kdevops.suites.selftests.build import build
 
 pytestmark = pytest.mark.skipif(
     not (shutil.which("make") and shutil.which("cc")), reason="make and a C compiler are needed"
@@ -73,7 +73,7 @@ def test_sigkill_in_the_middle_leaves_nothing_that_is_taken_for_whole(tree):
         import asyncio
         from pathlib import Path
         from kdevops.progress import silent
-        from kdevops.suites.selftests_build import build
+        from kdevops.suites.selftests.build import build
         base = Path({str(tree.parent)!r})
         asyncio.run(build(Path({str(tree)!r}), base / "objects", ["good"], cache=base / "cache", key="k", report=silent))
     """

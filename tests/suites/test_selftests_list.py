@@ -7,8 +7,8 @@ from selftests_toy import make_tree
 
 from kdevops.errors import UserError
 from kdevops.lab.model import Selftests
-from kdevops.suites import selftests_list as lists
-from kdevops.suites.selftests_list import InstalledTest
+from kdevops.suites.selftests import catalogue as lists
+from kdevops.suites.selftests.catalogue import InstalledTest
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 
 from kdevops.guest.execute import Execution
 from kdevops.results.model import Status
-from kdevops.suites.selftests_outcome import KSELFTEST, outcome
+from kdevops.suites.shared.outcome import KSELFTEST, outcome
 
 OK = ["TAP version 13", "1..1", "ok 1 a"]
 BAD = ["TAP version 13", "1..2", "not ok 1 a", "not ok 2 b"]

@@ -20,9 +20,9 @@ from kdevops.process import describe_exit
 from kdevops.progress import Progress, Report
 from kdevops.suites.fstests.place import BuildRoot, Here, choose
 from kdevops.suites.fstests.source import FstestsTree, copy, fetch
-from kdevops.suites.make import Errors
-from kdevops.suites.pack import pack
-from kdevops.suites.proof import write_proof
+from kdevops.suites.shared.make import Errors
+from kdevops.suites.shared.pack import pack
+from kdevops.suites.shared.proof import write_proof
 
 STEP = "fstests build"
 LABEL = "kd-fstests"

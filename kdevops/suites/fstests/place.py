@@ -20,8 +20,8 @@ from kdevops.images.bootstrap import bootstrap
 from kdevops.lab.model import Image
 from kdevops.process import run
 from kdevops.suites.fstests.needs import BuildNeeds, build_needs
-from kdevops.suites.make import ENVIRONMENT
-from kdevops.suites.pack import pack
+from kdevops.suites.shared.make import ENVIRONMENT
+from kdevops.suites.shared.pack import pack
 
 _MAKE_TIMEOUT = 1800.0
 _PROBE_TIMEOUT = 60.0

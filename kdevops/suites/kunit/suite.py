@@ -13,10 +13,10 @@ from kdevops.lab.model import Kunit
 from kdevops.progress import Report
 from kdevops.results.model import Outcome, Status, TestId
 from kdevops.suites.base import KernelBuild, KernelOptions, PlannedTest
-from kdevops.suites.kunit_filter import fitting, matching, pattern_for
-from kdevops.suites.kunit_kernel import suites_of_kernel
-from kdevops.suites.kunit_log import divide
-from kdevops.suites.kunit_results import outcome_from_debugfs, outcomes_from_console
+from kdevops.suites.kunit.filter import fitting, matching, pattern_for
+from kdevops.suites.kunit.kernel import suites_of_kernel
+from kdevops.suites.kunit.log import divide
+from kdevops.suites.kunit.results import outcome_from_debugfs, outcomes_from_console
 from kdevops.text import nearest
 
 SUITE = "kunit"

@@ -11,10 +11,10 @@ from kdevops.errors import UserError
 from kdevops.lab.model import Selftests
 from kdevops.progress import Report
 from kdevops.suites.base import KernelBuild, KernelOptions, PlannedTest
-from kdevops.suites.selftests_args import with_arguments
-from kdevops.suites.selftests_build import build
-from kdevops.suites.selftests_list import SUITE, InstalledTest, choose, kernel_options, plan
-from kdevops.suites.selftests_outcome import KSELFTEST, KtapReader
+from kdevops.suites.selftests.args import with_arguments
+from kdevops.suites.selftests.build import build
+from kdevops.suites.selftests.catalogue import SUITE, InstalledTest, choose, kernel_options, plan
+from kdevops.suites.shared.outcome import KSELFTEST, KtapReader
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from kdevops.files import write_atomic
 from kdevops.suites.base import KernelBuild
-from kdevops.suites.kunit_elf import suites_builtin
-from kdevops.suites.kunit_modules_tar import modules_with_suites
+from kdevops.suites.kunit.elf import suites_builtin
+from kdevops.suites.kunit.modules_tar import modules_with_suites
 
 _FORMAT = 1
 

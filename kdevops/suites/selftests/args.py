@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from kdevops.errors import UserError
-from kdevops.suites.selftests_list import InstalledTest
+from kdevops.suites.selftests.catalogue import InstalledTest
 from kdevops.text import nearest
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from kdevops.distribution import install_hint
 from kdevops.errors import InfrastructureError, UserError
 from kdevops.process import run
-from kdevops.suites.kunit_elf import MAX_MODULE, suites_in_module_data
+from kdevops.suites.kunit.elf import MAX_MODULE, suites_in_module_data
 
 _UNPACK_TIMEOUT = 60.0
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 
 from kdevops.guest.execute import Execution
 from kdevops.results.model import Outcome, Status
-from kdevops.suites.ktap import Parser
-from kdevops.suites.ktap_account import Account
-from kdevops.suites.ktap_grammar import shorten
+from kdevops.suites.ktap.account import Account
+from kdevops.suites.ktap.grammar import shorten
+from kdevops.suites.ktap.parser import Parser
 
 # KSFT_* of tools/testing/selftests/kselftest.h. Its runner.sh takes 0 for ok, 4 for a skip, all else for not ok.
 _PASS = 0

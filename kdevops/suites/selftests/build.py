@@ -17,9 +17,9 @@ from kdevops.errors import UserError
 from kdevops.files import fsync_dir, locked, sha256_of
 from kdevops.process import run
 from kdevops.progress import Progress, Report
-from kdevops.suites.make import ENVIRONMENT, Errors
-from kdevops.suites.pack import pack
-from kdevops.suites.selftests_list import InstalledTest, check_targets, directory, read_list
+from kdevops.suites.selftests.catalogue import InstalledTest, check_targets, directory, read_list
+from kdevops.suites.shared.make import ENVIRONMENT, Errors
+from kdevops.suites.shared.pack import pack
 
 STEP = "selftests build"
 _MANIFEST = "manifest.json"

@@ -17,8 +17,8 @@ from dataclasses import replace
 from kdevops.guest import printk
 from kdevops.process import CUT
 from kdevops.results.model import Status
-from kdevops.suites.ktap_account import BAD, Account, Result, first_skip_reason, summarize
-from kdevops.suites.ktap_grammar import (
+from kdevops.suites.ktap.account import BAD, Account, Result, first_skip_reason, summarize
+from kdevops.suites.ktap.grammar import (
     Announcement,
     Bail,
     Depth,
@@ -32,8 +32,8 @@ from kdevops.suites.ktap_grammar import (
     shorten,
     totals,
 )
-from kdevops.suites.ktap_level import Level, judge_parent
-from kdevops.suites.ktap_yaml import YamlBlocks
+from kdevops.suites.ktap.level import Level, judge_parent
+from kdevops.suites.ktap.yaml_block import YamlBlocks
 from kdevops.text import without_escapes
 
 MAX_RESULTS = 20_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from kdevops.suites.ktap_grammar import Depth, Diagnostic, Header, Line, ResultLine, Version
+from kdevops.suites.ktap.grammar import Depth, Diagnostic, Header, Line, ResultLine, Version
 
 
 class YamlBlocks:

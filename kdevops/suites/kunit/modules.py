@@ -11,10 +11,10 @@ from kdevops.lab.model import Kunit
 from kdevops.progress import Report
 from kdevops.results.model import Outcome, Status, TestId
 from kdevops.suites.base import KernelBuild, KernelOptions, PlannedTest
-from kdevops.suites.kunit_filter import fitting
-from kdevops.suites.kunit_kernel import suites_of_kernel
-from kdevops.suites.kunit_results import outcome_in
-from kdevops.suites.selftests_outcome import KtapReader
+from kdevops.suites.kunit.filter import fitting
+from kdevops.suites.kunit.kernel import suites_of_kernel
+from kdevops.suites.kunit.results import outcome_in
+from kdevops.suites.shared.outcome import KtapReader
 
 SUITE = "kunit-modules"
 # $1 module, $2 suite. A module that is there already was loaded by something else, or for another suite of it.

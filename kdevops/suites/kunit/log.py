@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from kdevops.guest import printk
 from kdevops.results.model import TestId
-from kdevops.suites.ktap_grammar import Header, ResultLine, Version, read
+from kdevops.suites.ktap.grammar import Header, ResultLine, Version, read
 
 _TOP = (0, 0)
 

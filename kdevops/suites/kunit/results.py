@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from kdevops.results.model import Outcome, Status, TestId
-from kdevops.suites.ktap import parse
-from kdevops.suites.ktap_account import Account, Result, failures_of, first_skip_reason, subtests_of
-from kdevops.suites.ktap_grammar import shorten
+from kdevops.suites.ktap.account import Account, Result, failures_of, first_skip_reason, subtests_of
+from kdevops.suites.ktap.grammar import shorten
+from kdevops.suites.ktap.parser import parse
 
 _WORST_FIRST = (Status.FAIL, Status.PASS, Status.SKIP)
 

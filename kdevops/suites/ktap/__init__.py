@@ -1,0 +1,1 @@
+"""KTAP and TAP, read line by line."""
