@@ -18,7 +18,8 @@ from kdevops.progress import Confirm, Progress, Report
 from kdevops.results.events import Note, RunEvent
 from kdevops.results.model import Outcome, RunState, TestId
 from kdevops.results.store import PlannedRow, Store
-from kdevops.run import arms, hand, session
+from kdevops.run import arms, session
+from kdevops.run import manual
 from kdevops.run.build import Built
 from kdevops.run.places import Places
 from kdevops.run.session import Ended
@@ -83,7 +84,7 @@ class Bench:
         self.key = "kernel"
         self.lacks: dict[str, set[str]] = {}
         self.providers: dict[str, LocalProvider] = {}
-        for module in (session, hand):
+        for module in (session, manual):
             monkeypatch.setattr(module, "build", self._build)
             monkeypatch.setattr(module, "provider_for", self._provider_for)
             if hasattr(module, "write_access"):

@@ -185,9 +185,9 @@ def _change(run: Run, *, replace: bool) -> _Change:
     from kdevops.results.complaints import STRAY_REPORTS
     from kdevops.results.model import Status
     from kdevops.results.store import Store
-    from kdevops.run.absent import gone_since
-    from kdevops.run.known import left_out
-    from kdevops.run.record import kernel_release
+    from kdevops.run.plan.absent import gone_since
+    from kdevops.run.plan.known import left_out
+    from kdevops.run.plan.record import kernel_release
 
     if not run.ended:
         raise UserError(f"run {run.id} is not finished", hint=f"go on with it: kdevops resume {run.id}")

@@ -79,8 +79,8 @@ class Context:
         up; it is found by its file, or by its name in place of that. Raises UserError where it is not found.
         """
         from kdevops.lab.load import load_lab
+        from kdevops.run.live_labs import names, remembered
         from kdevops.run.places import Places
-        from kdevops.run.standing import names, remembered
 
         path, places = self.lab_file or DEFAULT_LAB, Places.default()
         known = None if self.overrides or path.exists() else remembered(str(path), path.absolute(), places)

@@ -60,7 +60,7 @@ def remove(context: Context, numbers: tuple[int, ...], *, agreed: bool) -> None:
 
 def _refuse_compared(store: Store, runs: Sequence[Run], place: Callable[[int], Path]) -> None:
     """Raise UserError where a run that keeps its output is compared with one of these."""
-    from kdevops.run.record import compared_with
+    from kdevops.run.plan.record import compared_with
 
     chosen = {run.id for run in runs}
     for other in reversed(store.runs()):

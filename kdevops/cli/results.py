@@ -154,7 +154,7 @@ def _check_options(*, as_json: bool, name: str | None, which: str | None, kind: 
 
 def _last(store: Store) -> Run:
     """The last run that has ended; also one that goes on only when somebody resumes it, because its guests were given up."""
-    from kdevops.run.record import trouble_of
+    from kdevops.run.plan.record import trouble_of
 
     run = next((run for run in store.runs() if run.ended or trouble_of(run)), None)
     if run is None:
@@ -202,7 +202,7 @@ def _list(context: Context, store: Store) -> None:
 def _whole(context: Context, store: Store, run: Run, kind: str | None) -> int:
     from kdevops.report.summary import print_summary, summary_json
     from kdevops.run.places import Places
-    from kdevops.run.record import kernel_release
+    from kdevops.run.plan.record import kernel_release
     from kdevops.run.session import judge, trouble_behind
 
     verdict = judge(store, run)

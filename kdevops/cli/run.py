@@ -172,7 +172,7 @@ def _watch(context: Context, work: Callable[[Display], Awaitable[Ended]], more: 
 def _as_json(ended: Ended) -> dict[str, Any]:
     from kdevops.report.summary import summary_json
     from kdevops.run.places import Places
-    from kdevops.run.record import kernel_release
+    from kdevops.run.plan.record import kernel_release
 
     directory = Places.default().run(ended.run.id)
     return summary_json(ended.run, ended.verdict, kernel=kernel_release(ended.run), directory=directory)
@@ -186,7 +186,7 @@ def _tell(context: Context, ended: Ended) -> None:
         return
     from kdevops.report.summary import print_summary
     from kdevops.run.places import Places
-    from kdevops.run.record import kernel_release
+    from kdevops.run.plan.record import kernel_release
 
     directory = Places.default().run(ended.run.id)
     release = kernel_release(ended.run)

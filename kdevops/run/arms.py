@@ -23,16 +23,17 @@ from kdevops.providers.base import GuestStatus
 from kdevops.results.baseline import series_of
 from kdevops.results.events import Note
 from kdevops.results.store import PlannedRow, Store
-from kdevops.run import hand, session
-from kdevops.run.absent import arms_records
+from kdevops.run import manual
+from kdevops.run import session
 from kdevops.run.build import build_kernel, first_error
-from kdevops.run.covered import covering
+from kdevops.run.live_labs import forget, remember, standing
 from kdevops.run.lock import lab_lock
-from kdevops.run.narrow import told
 from kdevops.run.places import Places
-from kdevops.run.record import COMPARED_WITH, compared_with
+from kdevops.run.plan.absent import arms_records
+from kdevops.run.plan.narrow import told
+from kdevops.run.plan.record import COMPARED_WITH, compared_with
+from kdevops.run.plan.reusable_run import covering
 from kdevops.run.session import Ended, Prepared, Watcher
-from kdevops.run.standing import forget, remember, standing
 from kdevops.suites.registry import suites_of
 
 
@@ -118,16 +119,16 @@ async def up(
 
     Not so those of Vagrant: two of it that copy one box into libvirt's pool at once get in each other's way.
     """
-    hand.check_plays(plays)  # first: machines in a cloud cost money
+    manual.check_plays(plays)  # first: machines in a cloud cost money
     labs = arms(lab)
     at_once = asyncio.Semaphore(1 if any(isinstance(each.provider, Vagrant) for each in labs) else len(labs))
     with _held(labs, places, "up", lab_file):
-        made = [(each, *await hand.prepare(each, places, report, confirm)) for each in labs]
+        made = [(each, *await manual.prepare(each, places, report, confirm)) for each in labs]
 
         async def bring_up(number: int) -> tuple[GuestStatus, ...]:
             each, built, provider = made[number]
             async with at_once:
-                return await hand.bring_up(each, places, built, provider, report, lab_file=lab_file, plays=plays)
+                return await manual.bring_up(each, places, built, provider, report, lab_file=lab_file, plays=plays)
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -143,7 +144,7 @@ async def down(lab: Lab, places: Places, report: Report = silent) -> tuple[Guest
     errors: list[KdevopsError] = []
     for each in standing(lab, places):
         try:
-            guests += await hand.down(each, places, report)
+            guests += await manual.down(each, places, report)
         except KdevopsError as error:
             errors.append(error)
     if errors:
@@ -154,7 +155,7 @@ async def down(lab: Lab, places: Places, report: Report = silent) -> tuple[Guest
 
 async def status(lab: Lab, places: Places) -> tuple[GuestStatus, ...]:
     """What is known of the guests of all arms."""
-    return tuple([guest for each in standing(lab, places) for guest in await hand.status(each, places)])
+    return tuple([guest for each in standing(lab, places) for guest in await manual.status(each, places)])
 
 
 async def build_kernels(lab: Lab, places: Places, report: Report) -> list[Artifact]:

@@ -21,7 +21,7 @@ from kdevops.lab.servers import Server
 from kdevops.lab.vagrant import Vagrant
 from kdevops.progress import Report
 from kdevops.providers.base import PayloadDisk
-from kdevops.run.furnish import Furniture, payload_serial
+from kdevops.run.guests.prepare import Furniture, payload_serial
 from kdevops.run.kernel_spec import machine_fragments, spec_of
 from kdevops.run.places import Places
 from kdevops.suites.base import BootSuite, ChunkSuite, GuestSuite, KernelBuild, PickySuite, PreparedSuite, Suite

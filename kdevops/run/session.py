@@ -19,19 +19,22 @@ from kdevops.results.events import GuestChanged, Note, RunEvent
 from kdevops.results.model import Outcome, TestId
 from kdevops.results.store import JSON, PlannedRow, Run, Store
 from kdevops.results.verdict import Arm, RunVerdict, judge_run
-from kdevops.run.absent import asked_for, asked_record, explaining, only_beside
-from kdevops.run.boot_failure import booted_here, conclude, note_booted
 from kdevops.run.build import Built, build
-from kdevops.run.busy import Busy
-from kdevops.run.guests import foresee, provider_for
-from kdevops.run.hand import servers_for, write_access
-from kdevops.run.job import Job
-from kdevops.run.known import expunged, leave_out, left_out
+from kdevops.run.drive.boot_failure import booted_here, conclude, note_booted
+from kdevops.run.drive.busy import Busy
+from kdevops.run.drive.job import Job
+from kdevops.run.drive.runner import drive
+from kdevops.run.drive.work import queue_of
+from kdevops.run.guests.kinds import foresee, provider_for
+from kdevops.run.live_labs import remember, remember_again
 from kdevops.run.lock import lab_lock
-from kdevops.run.narrow import among, gone_wrong, narrowed, told
+from kdevops.run.manual import servers_for, write_access
 from kdevops.run.places import Places
-from kdevops.run.plan import as_planned, plan, planned_of
-from kdevops.run.record import (
+from kdevops.run.plan.absent import asked_for, asked_record, explaining, only_beside
+from kdevops.run.plan.known import expunged, leave_out, left_out
+from kdevops.run.plan.narrow import among, gone_wrong, narrowed, told
+from kdevops.run.plan.plan import as_planned, plan, planned_of
+from kdevops.run.plan.record import (
     as_asked,
     check_same,
     compared_with,
@@ -42,9 +45,6 @@ from kdevops.run.record import (
     trouble_of,
     trouble_record,
 )
-from kdevops.run.runner import drive
-from kdevops.run.standing import remember, remember_again
-from kdevops.run.work import queue_of
 
 
 class Watcher(Protocol):

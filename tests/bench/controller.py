@@ -30,11 +30,11 @@ from kdevops.report.board import Board
 from kdevops.results.events import RunEvent
 from kdevops.results.model import RunState, TestId
 from kdevops.results.store import PlannedRow, Store
-from kdevops.run import chunk
-from kdevops.run.furnish import Furniture
-from kdevops.run.job import Job
-from kdevops.run.runner import drive
-from kdevops.run.work import queue_of
+from kdevops.run.drive import chunk
+from kdevops.run.drive.job import Job
+from kdevops.run.drive.runner import drive
+from kdevops.run.drive.work import queue_of
+from kdevops.run.guests.prepare import Furniture
 from kdevops.suites.base import PlannedTest
 from kdevops.suites.fstests.build import BuiltFstests
 from kdevops.suites.fstests.check_output import CheckAccount

@@ -12,7 +12,7 @@ import random
 
 from kdevops.results.model import TestId
 from kdevops.results.store import PlannedRow
-from kdevops.run.work import queue_of
+from kdevops.run.drive.work import queue_of
 
 PROFILES, TESTS, SKIPPED, SECONDS = 24, 1154, 6678, 127 * 3600.0
 START_UP = 2.0

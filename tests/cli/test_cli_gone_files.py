@@ -19,8 +19,8 @@ from kdevops.lab.model import Lab
 from kdevops.providers.shared.lab_directory import LabDirectory
 from kdevops.providers.terraform import record as terraform_record
 from kdevops.providers.terraform.machines import TerraformMachines
+from kdevops.run.live_labs import remember
 from kdevops.run.places import Places
-from kdevops.run.standing import remember
 
 LAB: dict[str, Any] = {
     "name": "gone",

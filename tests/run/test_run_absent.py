@@ -20,7 +20,7 @@ from kdevops.results.boot_failure import BootFailure
 from kdevops.results.model import Counts, Outcome, RunState, Status, TestId
 from kdevops.results.store import PlannedRow, Run, Store
 from kdevops.run import session
-from kdevops.run.absent import OLDER, asked_for, asked_record, explaining, gone_since
+from kdevops.run.plan.absent import OLDER, asked_for, asked_record, explaining, gone_since
 from kdevops.run.session import Ended
 
 SERIES = baseline.series_of(platform.release())

@@ -19,9 +19,9 @@ from kdevops.results.model import Counts, RunState, Status, TestId
 from kdevops.results.store import PlannedRow, Store
 from kdevops.results.verdict import Verdict
 from kdevops.run import session
-from kdevops.run.covered import covering
 from kdevops.run.lock import lab_lock
-from kdevops.run.record import lab_of
+from kdevops.run.plan.record import lab_of
+from kdevops.run.plan.reusable_run import covering
 from kdevops.run.session import Ended
 
 V = Verdict

@@ -1,4 +1,4 @@
-"""Guests of two arms by hand: up, status and down."""
+"""Guests of two arms by manual: up, status and down."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from kdevops.errors import InfrastructureError
 from kdevops.guest.sshconfig import config_path
 from kdevops.lab.model import Lab
 from kdevops.providers.base import GuestStatus
-from kdevops.run import arms, hand
+from kdevops.run import arms
+from kdevops.run import manual
 from kdevops.run.places import Places
 
 
@@ -33,14 +34,14 @@ def test_guests_of_both_arms_come_up_and_go_together(bench: Bench, monkeypatch: 
     assert sorted(name for name, _ in bench.providers["ab"].boots) == ["ab-1", "ab-2"]
     assert sorted(name for name, _ in bench.providers["ab-dev"].boots) == ["ab-dev-1", "ab-dev-2"]
     assert bench.providers["ab-dev"].attach("ab-dev-1")
-    monkeypatch.setattr(hand, "status", status)
+    monkeypatch.setattr(manual, "status", status)
     guests = asyncio.run(arms.status(lab(guests={"count": 2}), bench.places))
     assert [guest.name for guest in guests] == ["ab-1", "ab-2", "ab-dev-1", "ab-dev-2"]
     assert asked == ["ab", "ab-dev"]
 
 
 def test_ssh_knows_nobody_who_was_taken_down(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hand, "attached", lambda each, *_: bench.providers[each.name])
+    monkeypatch.setattr(manual, "attached", lambda each, *_: bench.providers[each.name])
     asyncio.run(arms.up(lab(), bench.places, bench.watcher.handle))
     configs = [config_path(bench.places.state, name) for name in ("ab", "ab-dev")]
     for config in configs:
@@ -58,7 +59,7 @@ def test_every_arm_is_taken_down_though_one_fails(bench: Bench, monkeypatch: pyt
             raise InfrastructureError("it does not end")
         return ()
 
-    monkeypatch.setattr(hand, "down", down)
+    monkeypatch.setattr(manual, "down", down)
     with pytest.raises(InfrastructureError, match="it does not end"):
         asyncio.run(arms.down(lab(), bench.places))
     assert tried == ["ab", "ab-dev"]
@@ -77,6 +78,6 @@ def test_vagrants_machines_come_up_one_arm_after_the_other(bench: Bench, monkeyp
     async def foresee(*_: object) -> None:
         """It would ask this machine's Vagrant and its hypervisors."""
 
-    monkeypatch.setattr(hand, "foresee", foresee)
-    monkeypatch.setattr(hand, "bring_up", bring_up)
+    monkeypatch.setattr(manual, "foresee", foresee)
+    monkeypatch.setattr(manual, "bring_up", bring_up)
     asyncio.run(arms.up(lab(provider={"type": "vagrant"}), bench.places, bench.watcher.handle))

@@ -19,7 +19,7 @@ from kdevops.lab.model import Lab
 from kdevops.providers.acceleration import Acceleration
 from kdevops.results.model import RunState
 from kdevops.results.store import Store
-from kdevops.run.boot_failure import FailedBoot, fault_of, proven
+from kdevops.run.drive.boot_failure import FailedBoot, fault_of, proven
 from kdevops.run.session import Ended, trouble_behind
 
 BUG = """\

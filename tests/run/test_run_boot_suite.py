@@ -15,10 +15,10 @@ from kdevops.errors import BootError
 from kdevops.guest.ssh import SshTarget
 from kdevops.results.model import Outcome, RunState, Status, TestId
 from kdevops.results.store import PlannedRow, Store
-from kdevops.run.furnish import Furniture
-from kdevops.run.job import Job
-from kdevops.run.runner import drive
-from kdevops.run.work import queue_of
+from kdevops.run.drive.job import Job
+from kdevops.run.drive.runner import drive
+from kdevops.run.drive.work import queue_of
+from kdevops.run.guests.prepare import Furniture
 from kdevops.suites.base import PlannedTest
 
 OLD = "[    1.000000] suite b of an earlier boot\n"

@@ -17,9 +17,11 @@ from toy_run import ToyRun
 
 from kdevops.errors import LostGuestError
 from kdevops.results.model import Outcome, RunState, Status
-from kdevops.run import arms, hand, lease
-from kdevops.run.busy import Busy
-from kdevops.run.runner import drive
+from kdevops.run import arms
+from kdevops.run import manual
+from kdevops.run.drive import lease
+from kdevops.run.drive.busy import Busy
+from kdevops.run.drive.runner import drive
 
 
 @dataclass
@@ -79,7 +81,7 @@ def test_a_new_run_gets_a_fresh_guest_too(bench: Bench) -> None:
 def test_so_does_whoever_brings_the_guest_up_by_hand(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     async def play(*_: object) -> None: ...
 
-    monkeypatch.setattr(hand, "_play", play)
+    monkeypatch.setattr(manual, "_play", play)
     interrupted(bench)
     for fresh in (True, False):
         asyncio.run(arms.up(LAB, bench.places, bench.watcher.handle))

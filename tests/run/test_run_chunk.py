@@ -14,8 +14,8 @@ from toy_run import PANIC, ToyRun
 
 from kdevops.results.complaints import STRAY_REPORTS
 from kdevops.results.model import RunState, Status
-from kdevops.run import chunk
-from kdevops.run.runner import Drained, drive
+from kdevops.run.drive import chunk
+from kdevops.run.drive.runner import Drained, drive
 
 KASAN = "[    3.000000] BUG: KASAN: use-after-free in xfs_foo+0x1/0x2"
 WARNING = "[    3.000000] WARNING: CPU: 0 PID: 1 at fs/xfs/xfs_foo.c:1 xfs_foo+0x1/0x2"

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from kdevops.lab.model import Lab
 from kdevops.results.model import Outcome, Status, TestId
 from kdevops.results.store import PlannedRow, Store
-from kdevops.run.deadline import UNKNOWN, deadline
-from kdevops.run.expected import FEW, expected_seconds
-from kdevops.run.plan import plan
+from kdevops.run.plan.deadline import UNKNOWN, deadline
+from kdevops.run.plan.expected import FEW, expected_seconds
+from kdevops.run.plan.plan import plan
 from kdevops.suites.base import PlannedTest
 
 names = st.integers(0, 30).map(lambda number: f"generic/{number:03}")

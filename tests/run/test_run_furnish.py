@@ -17,7 +17,7 @@ from local_guest import LocalTarget
 
 from kdevops.errors import InfrastructureError
 from kdevops.process import Completed
-from kdevops.run.furnish import Furniture, payload_serial
+from kdevops.run.guests.prepare import Furniture, payload_serial
 from kdevops.suites.shared.proof import PROOF
 
 

@@ -11,7 +11,7 @@ from kdevops.errors import KdevopsError
 from kdevops.lab.model import Lab
 from kdevops.progress import silent
 from kdevops.providers.shared.machine_state import Machine
-from kdevops.run.guests import foresee
+from kdevops.run.guests.kinds import foresee
 from kdevops.run.places import Places
 
 VAGRANT = 'echo "Vagrant 2.3.4"; echo "vagrant-libvirt (0.11.2, system)"'

@@ -15,7 +15,7 @@ def test_an_unknown_playbook_is_told_before_anything_is_built_or_made(tmp_path, 
     async def prepare(*_: object) -> None:
         raise AssertionError("guests were prepared")
 
-    monkeypatch.setattr("kdevops.run.hand.prepare", prepare)
+    monkeypatch.setattr("kdevops.run.manual.prepare", prepare)
     places = Places(tmp_path / "state", tmp_path / "cache")
     with pytest.raises(UserError, match="there is no playbook devconfg; did you mean devconfig") as caught:
         asyncio.run(arms.up(Lab(name="x"), places, silent, plays=["fstests", "devconfg"]))

@@ -11,7 +11,7 @@ from local_guest import LocalGuest, LocalProvider
 
 from kdevops.guest.console import end_position
 from kdevops.guest.execute import Marks
-from kdevops.run.kernel_log import KernelLog, before_tests, between, divide
+from kdevops.run.drive.kernel_log import KernelLog, before_tests, between, divide
 
 MARKS = Marks("begin commands/default/ä 01234567", "end commands/default/ä 89abcdef")
 BEGIN = "[    1.000000] kdevops: begin commands/default/\\xc3\\xa4 01234567"

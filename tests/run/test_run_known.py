@@ -9,7 +9,7 @@ from kdevops.results.baseline import Baseline, Entry, Table, save
 from kdevops.results.model import Counts, Outcome, Status, TestId
 from kdevops.results.store import PlannedRow, Run, Store
 from kdevops.results.verdict import Verdict
-from kdevops.run.known import expunged, known_record, leave_out, left_out
+from kdevops.run.plan.known import expunged, known_record, leave_out, left_out
 from kdevops.run.session import judge
 from kdevops.suites.base import PlannedTest
 

@@ -12,7 +12,7 @@ from toy_run import PANIC, ToyRun
 from kdevops.errors import InfrastructureError
 from kdevops.results.model import RunState, Status
 from kdevops.results.store import PlannedRow
-from kdevops.run.runner import Drained, drive
+from kdevops.run.drive.runner import Drained, drive
 from kdevops.suites.base import PlannedTest
 from kdevops.suites.shared.outcome import KtapReader
 

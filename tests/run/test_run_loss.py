@@ -15,9 +15,9 @@ from kdevops.errors import BrokenSshError, InfrastructureError, LostGuestError
 from kdevops.guest.console import Position
 from kdevops.providers.base import Guest
 from kdevops.results.model import Status
-from kdevops.run import fate as asking
-from kdevops.run.fate import fate, prove_silent
-from kdevops.run.loss import Judgement, Loss, judge
+from kdevops.run.drive import lost_guest as asking
+from kdevops.run.drive.loss import Judgement, Loss, judge
+from kdevops.run.drive.lost_guest import fate, prove_silent
 
 PANIC = "Kernel panic - not syncing: x"
 SOFT = "watchdog: BUG: soft lockup - CPU#0 stuck for 26s!"

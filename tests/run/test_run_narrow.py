@@ -6,7 +6,7 @@ import pytest
 from kdevops.errors import UserError
 from kdevops.results.model import Outcome, Status, TestId
 from kdevops.results.store import PlannedRow, Store
-from kdevops.run.narrow import among, gone_wrong, narrowed, told
+from kdevops.run.plan.narrow import among, gone_wrong, narrowed, told
 
 S = Status
 ONE, TWO, FUTEX = (

@@ -17,7 +17,8 @@ from kdevops.errors import InfrastructureError
 from kdevops.providers.base import Guest
 from kdevops.results.events import TestStarted
 from kdevops.results.model import RunState, Status
-from kdevops.run import fate, lease, pace
+from kdevops.run.drive import lease, pace
+from kdevops.run.drive import lost_guest
 
 KASAN = "[    3.000000] BUG: KASAN: slab-use-after-free in foo+0x1/0x2"
 SOFT = "[    3.000000] watchdog: BUG: soft lockup - CPU#0 stuck for 26s! [x:1]"
@@ -43,7 +44,7 @@ class Bench(ToyRun):
 
 @pytest.fixture(params=[False, True], ids=["commands", "harness"])
 def bench(tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Bench:
-    monkeypatch.setattr(fate, "LAST_WORDS", 0.1)
+    monkeypatch.setattr(lost_guest, "LAST_WORDS", 0.1)
     bench = Bench(tmp_path)
     bench.harness = request.param
     return bench

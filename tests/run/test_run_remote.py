@@ -16,9 +16,9 @@ from kdevops.lab.servers import Server
 from kdevops.progress import ask_nobody, silent
 from kdevops.providers.machines.hosts import HostMachines
 from kdevops.run.build import Built
-from kdevops.run.guests import foresee
+from kdevops.run.guests.kinds import foresee
+from kdevops.run.guests.machines import acceleration, attached_remote, remote_provider
 from kdevops.run.places import Places
-from kdevops.run.remote import acceleration, attached_remote, remote_provider
 
 LAB = Lab.model_validate(
     {"name": "rack", "provider": {"type": "hosts", "hosts": [{"address": "192.0.2.1"}], "slowness": 4}}

@@ -16,8 +16,8 @@ from toy_run import PANIC, ToyRun
 from kdevops.guest.execute import Execution, execute
 from kdevops.results.complaints import complaints, signatures
 from kdevops.results.model import Outcome, Status
-from kdevops.run.kernel_log import MAX_SLICE
-from kdevops.run.reports import doubt, with_reports
+from kdevops.run.drive.kernel_log import MAX_SLICE
+from kdevops.run.drive.reports import doubt, with_reports
 
 KASAN = "[    3.000000] BUG: KASAN: use-after-free in xfs_foo+0x1/0x2"
 WARNING = "[    3.000000] WARNING: CPU: 0 PID: 1 at fs/xfs/xfs_foo.c:1 xfs_foo+0x1/0x2"
@@ -133,14 +133,14 @@ def test_what_is_said_before_a_test_that_is_not_believed_is_told(
 ) -> None:
     bench = Bench(tmp_path)
     doubts = iter(["it was held up"])
-    monkeypatch.setattr("kdevops.run.lease.doubt", lambda *_, **__: next(doubts, ""))
+    monkeypatch.setattr("kdevops.run.drive.lease.doubt", lambda *_, **__: next(doubts, ""))
 
     async def late(*args: Any, **options: Any) -> Execution:
         with bench.console().open("a") as console:
             console.write(f"{KASAN}\n" if bench.boots() == 1 else "")
         return await execute(*args, **options)
 
-    monkeypatch.setattr("kdevops.run.lease.execute", late)
+    monkeypatch.setattr("kdevops.run.drive.lease.execute", late)
     bench.run({"a": "true"})
     assert bench.statuses() == {"a": Status.PASS}
     assert bench.boots() == 2

@@ -15,9 +15,9 @@ from toy_run import ToyRun
 from kdevops.errors import InfrastructureError
 from kdevops.lab.servers import ROLES, Server
 from kdevops.results.model import RunState, Status
-from kdevops.run import servers
-from kdevops.run.runner import Drained
-from kdevops.run.servers import Servers
+from kdevops.run.drive.runner import Drained
+from kdevops.run.guests import servers
+from kdevops.run.guests.servers import Servers
 
 SERVER = "lab-nfsd"
 PANIC = "[   12.345678] Kernel panic - not syncing: nfsd_fh_bad"

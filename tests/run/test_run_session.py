@@ -11,7 +11,7 @@ from kdevops.errors import UserError
 from kdevops.results.model import TestId
 from kdevops.results.store import PlannedRow
 from kdevops.run.lock import lab_lock
-from kdevops.run.narrow import narrowed
+from kdevops.run.plan.narrow import narrowed
 
 ROWS = [
     PlannedRow(TestId("selftests", "default", "futex:run.sh"), 45),

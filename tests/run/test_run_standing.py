@@ -14,9 +14,10 @@ from kdevops.errors import InfrastructureError
 from kdevops.lab.arms import arms as arms_of
 from kdevops.lab.model import Lab
 from kdevops.providers.base import GuestStatus
-from kdevops.run import arms, hand
+from kdevops.run import arms
+from kdevops.run import manual
+from kdevops.run.live_labs import forget, remember, remember_again, remembered, standing
 from kdevops.run.places import Places
-from kdevops.run.standing import forget, remember, remember_again, remembered, standing
 
 COMPARE = {"kernel": {"cmdline": "old"}}
 
@@ -32,7 +33,7 @@ def places(tmp_path: Path) -> Places:
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, int]]:
-    """What was asked of `hand`: the verb, the lab's name and how many guests it has."""
+    """What was asked of `manual`: the verb, the lab's name and how many guests it has."""
     asked: list[tuple[str, str, int]] = []
 
     def record(verb: str) -> Any:
@@ -42,8 +43,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, int]]:
 
         return do
 
-    monkeypatch.setattr(hand, "down", record("down"))
-    monkeypatch.setattr(hand, "status", record("status"))
+    monkeypatch.setattr(manual, "down", record("down"))
+    monkeypatch.setattr(manual, "status", record("status"))
     return asked
 
 
@@ -61,7 +62,7 @@ def test_what_could_not_be_taken_down_is_tried_again(places: Places, monkeypatch
     async def down(each: Lab, places: Places, *_: object) -> tuple[GuestStatus, ...]:
         raise InfrastructureError("it does not end")
 
-    monkeypatch.setattr(hand, "down", down)
+    monkeypatch.setattr(manual, "down", down)
     remember(arms_of(lab(compare=COMPARE)), places)
     with pytest.raises(InfrastructureError):
         asyncio.run(arms.down(lab(), places))

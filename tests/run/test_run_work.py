@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from kdevops.results.model import TestId
 from kdevops.results.store import PlannedRow
-from kdevops.run.work import Work, queue_of
+from kdevops.run.drive.work import Work, queue_of
 
 ids = st.builds(TestId, st.sampled_from(["kunit", "selftests"]), st.just("default"), st.text(min_size=1, max_size=5))
 rows = st.lists(st.builds(PlannedRow, ids, st.just(10.0), st.none() | st.floats(0, 1000)), unique_by=lambda row: row.id)

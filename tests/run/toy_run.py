@@ -13,11 +13,11 @@ from local_guest import LocalProvider, ShellSuite
 from kdevops.results.events import RunEvent
 from kdevops.results.model import Outcome, Status
 from kdevops.results.store import PlannedRow, Store
-from kdevops.run.furnish import Furniture
-from kdevops.run.job import Job
-from kdevops.run.runner import Drained, drive
-from kdevops.run.servers import Servers
-from kdevops.run.work import queue_of
+from kdevops.run.drive.job import Job
+from kdevops.run.drive.runner import Drained, drive
+from kdevops.run.drive.work import queue_of
+from kdevops.run.guests.prepare import Furniture
+from kdevops.run.guests.servers import Servers
 
 PANIC = "[   12.345678] Kernel panic - not syncing: sysrq triggered crash"
 

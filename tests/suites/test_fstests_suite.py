@@ -11,7 +11,7 @@ from fakefstests import make_tree
 from kdevops.errors import UserError
 from kdevops.lab.model import Lab
 from kdevops.progress import silent
-from kdevops.run.absent import asked_record
+from kdevops.run.plan.absent import asked_record
 from kdevops.suites.base import ChoosySuite, KernelBuild
 from kdevops.suites.fstests import suite
 from kdevops.suites.fstests.build import BuiltFstests

@@ -17,11 +17,11 @@ from kdevops.providers.base import GuestStatus, Provider
 from kdevops.provision import ansible, inventory
 from kdevops.results.events import GuestChanged
 from kdevops.run.build import Built, build, first_error
-from kdevops.run.busy import Busy
-from kdevops.run.guests import attached, foresee, provider_for
+from kdevops.run.drive.busy import Busy
+from kdevops.run.guests.kinds import attached, foresee, provider_for
+from kdevops.run.guests.servers import Servers
 from kdevops.run.lock import lab_lock
 from kdevops.run.places import Places
-from kdevops.run.servers import Servers
 from kdevops.suites.fstests.smb_credentials import GUEST_PATH
 from kdevops.text import nearest_or_all
 

@@ -13,14 +13,14 @@ from kdevops.guest.printk import first_boot
 from kdevops.providers.base import Guest
 from kdevops.results.events import GuestChanged, Note
 from kdevops.results.model import Outcome, Status, TestId
-from kdevops.run.boot_failure import FailedBoot
-from kdevops.run.chunk import Chunk
-from kdevops.run.fate import fate, prove_silent
-from kdevops.run.job import COMMAND, GRACE, MAX_LOST, Job
-from kdevops.run.kernel_log import KernelLog, Slice, before_tests, kernel_log
-from kdevops.run.pace import Pace
-from kdevops.run.reports import doubt, is_stall, of_the_kernel, spoiled_by, with_reports, with_taint
-from kdevops.run.work import Work
+from kdevops.run.drive.boot_failure import FailedBoot
+from kdevops.run.drive.chunk import Chunk
+from kdevops.run.drive.job import COMMAND, GRACE, MAX_LOST, Job
+from kdevops.run.drive.kernel_log import KernelLog, Slice, before_tests, kernel_log
+from kdevops.run.drive.lost_guest import fate, prove_silent
+from kdevops.run.drive.pace import Pace
+from kdevops.run.drive.reports import doubt, is_stall, of_the_kernel, spoiled_by, with_reports, with_taint
+from kdevops.run.drive.work import Work
 from kdevops.suites.base import BootSuite, GuestSuite, OutputReader, PlannedTest
 from kdevops.text import clean
 from kdevops.triage.oops import Oops, find_reports

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from kdevops.run.job import MAX_LOST
+from kdevops.run.drive.job import MAX_LOST
 
 _TIMES = f"{MAX_LOST + 1} times in a row"
 

@@ -19,8 +19,8 @@ from kdevops.results.baseline import Baseline, Table
 from kdevops.results.model import TestId
 from kdevops.results.store import JSON, Run
 from kdevops.results.verdict import NARROWED
-from kdevops.run.choices import PASSED_OVER, chosen_otherwise
-from kdevops.run.narrow import fits
+from kdevops.run.plan.choices import PASSED_OVER, chosen_otherwise
+from kdevops.run.plan.narrow import fits
 from kdevops.suites.base import ChoosySuite, PreparedSuite
 
 _ASKED = "asked"

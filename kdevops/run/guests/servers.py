@@ -16,7 +16,7 @@ from kdevops.guest import console
 from kdevops.lab.servers import Role, Server
 from kdevops.providers.base import Guest, Provider
 from kdevops.results.events import GuestChanged
-from kdevops.run.furnish import Furniture
+from kdevops.run.guests.prepare import Furniture
 from kdevops.triage.oops import find_oops
 
 _COMMAND = 30.0

@@ -20,8 +20,8 @@ from kdevops.providers.base import BootKernel, Provider
 from kdevops.providers.qemu.provider import QemuProvider
 from kdevops.providers.shared.lab_directory import LabDirectory
 from kdevops.run.build import Built
-from kdevops.run.initrd import initrd_for
-from kdevops.run.installs import install_kernel, refuse_servers
+from kdevops.run.guests.initrd import initrd_for
+from kdevops.run.guests.installs import install_kernel, refuse_servers
 from kdevops.run.places import Places
 from kdevops.suites.registry import servers_of
 
@@ -37,7 +37,7 @@ def attached(lab: Lab, places: Places, report: Report = silent) -> Provider:
 
         return VagrantProvider(lab, directory)
     if isinstance(lab.provider, Terraform | Hosts):
-        from kdevops.run.remote import attached_remote
+        from kdevops.run.guests.machines import attached_remote
 
         return attached_remote(lab, places, report)
     try:
@@ -55,7 +55,7 @@ async def foresee(lab: Lab, places: Places, report: Report, confirm: Confirm = a
     if isinstance(lab.provider, Vagrant):
         await _foresee_vagrant(lab, lab.provider, places)
     if isinstance(lab.provider, Terraform | Hosts):
-        from kdevops.run.remote import foresee_machines
+        from kdevops.run.guests.machines import foresee_machines
 
         refuse_foreign_machines(lab)
         await foresee_machines(lab, places, report, confirm)
@@ -96,7 +96,7 @@ async def provider_for(
     if isinstance(lab.provider, Vagrant):
         return await _vagrant(lab, lab.provider, places, built, report)
     if isinstance(lab.provider, Terraform | Hosts):
-        from kdevops.run.remote import remote_provider
+        from kdevops.run.guests.machines import remote_provider
 
         return await remote_provider(lab, places, built, report, confirm)
     assert built.image

@@ -13,11 +13,11 @@ from kdevops.results.complaints import FLOOD, STRAY_REPORTS
 from kdevops.results.events import Note, RunEvent, TestEnded, TestStarted
 from kdevops.results.model import KernelReport, Outcome, TestId
 from kdevops.results.store import Store
-from kdevops.run.busy import Busy
-from kdevops.run.furnish import Furniture
-from kdevops.run.reports import as_stored, unseen
-from kdevops.run.servers import Servers
-from kdevops.run.work import WorkQueue
+from kdevops.run.drive.busy import Busy
+from kdevops.run.drive.reports import as_stored, unseen
+from kdevops.run.drive.work import WorkQueue
+from kdevops.run.guests.prepare import Furniture
+from kdevops.run.guests.servers import Servers
 from kdevops.suites.base import BootSuite, ChunkSuite, GuestSuite, PlannedTest
 from kdevops.text import clean
 from kdevops.triage.oops import Oops, find_reports

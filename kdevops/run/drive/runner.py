@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from kdevops.errors import InfrastructureError, UserError
 from kdevops.results.boot_failure import BootFailure
 from kdevops.results.model import RunState
-from kdevops.run.boot_failure import proven
-from kdevops.run.job import Job
-from kdevops.run.lease import MAX_BOOT_FAILURES, Lease
+from kdevops.run.drive.boot_failure import proven
+from kdevops.run.drive.job import Job
+from kdevops.run.drive.lease import MAX_BOOT_FAILURES, Lease
 
 
 @dataclass(frozen=True, slots=True)

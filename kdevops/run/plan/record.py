@@ -14,7 +14,7 @@ from kdevops.results.boot_failure import BOOT_FAILURE
 from kdevops.results.complaints import STRAY_REPORTS
 from kdevops.results.store import JSON, Run
 from kdevops.run.build import Built
-from kdevops.run.known import known_record
+from kdevops.run.plan.known import known_record
 
 COMPARED_WITH = "compared_with"
 """In the record of a run under test: the run of its baseline arm."""

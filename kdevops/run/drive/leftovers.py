@@ -15,8 +15,8 @@ from kdevops.guest.archive import unpack
 from kdevops.providers.base import Guest
 from kdevops.results.events import Note
 from kdevops.results.model import Outcome, TestId
-from kdevops.run.job import Job
-from kdevops.run.work import Work
+from kdevops.run.drive.job import Job
+from kdevops.run.drive.work import Work
 from kdevops.suites.base import ChunkSuite
 from kdevops.text import clean
 

@@ -12,9 +12,9 @@ from kdevops.guest import console
 from kdevops.guest.console import Position
 from kdevops.providers.base import Guest
 from kdevops.results.model import Outcome, Status
-from kdevops.run.job import GRACE
-from kdevops.run.loss import Judgement, Loss, judge
-from kdevops.run.reports import is_stall
+from kdevops.run.drive.job import GRACE
+from kdevops.run.drive.loss import Judgement, Loss, judge
+from kdevops.run.drive.reports import is_stall
 from kdevops.triage.farewell import find_farewell
 from kdevops.triage.oops import Oops, find_oops
 

@@ -12,7 +12,7 @@ from kdevops.guest import console, printk
 from kdevops.results.boot_failure import BootFailure
 from kdevops.results.model import Outcome, Status
 from kdevops.results.store import Run, Store
-from kdevops.run.record import BOOTED, compared_with
+from kdevops.run.plan.record import BOOTED, compared_with
 from kdevops.text import clean
 from kdevops.triage.oops import find_oops
 from kdevops.triage.patterns import Severity

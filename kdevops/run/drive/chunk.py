@@ -15,13 +15,13 @@ from kdevops.guest.console import Position
 from kdevops.process import Completed
 from kdevops.providers.base import Guest
 from kdevops.results.model import Outcome, Status, TestId
-from kdevops.run.fate import fate, gone, prove_silent
-from kdevops.run.job import COMMAND, MAX_LOST, Job
-from kdevops.run.kernel_log import KernelLog
-from kdevops.run.leftovers import Leftovers
-from kdevops.run.pace import Pace
-from kdevops.run.reports import doubt, of_the_kernel, spoiled_by, with_reports
-from kdevops.run.work import Work
+from kdevops.run.drive.job import COMMAND, MAX_LOST, Job
+from kdevops.run.drive.kernel_log import KernelLog
+from kdevops.run.drive.leftovers import Leftovers
+from kdevops.run.drive.lost_guest import fate, gone, prove_silent
+from kdevops.run.drive.pace import Pace
+from kdevops.run.drive.reports import doubt, of_the_kernel, spoiled_by, with_reports
+from kdevops.run.drive.work import Work
 from kdevops.suites.base import Began, PlannedTest, Told
 from kdevops.text import clean
 

@@ -11,8 +11,8 @@ from kdevops.results import baseline
 from kdevops.results.model import TestId
 from kdevops.results.store import PlannedRow, Store
 from kdevops.run.build import Built
-from kdevops.run.deadline import deadline
-from kdevops.run.expected import expected_seconds
+from kdevops.run.plan.deadline import deadline
+from kdevops.run.plan.expected import expected_seconds
 from kdevops.suites.base import PlannedTest
 
 
