@@ -18,8 +18,7 @@ from kdevops.progress import Confirm, Progress, Report
 from kdevops.results.events import Note, RunEvent
 from kdevops.results.model import Outcome, RunState, TestId
 from kdevops.results.store import PlannedRow, Store
-from kdevops.run import arms, session
-from kdevops.run import manual
+from kdevops.run import arms, manual, session
 from kdevops.run.build import Built
 from kdevops.run.places import Places
 from kdevops.run.session import Ended

@@ -17,11 +17,11 @@ from kdevops.errors import ExitCode
 from kdevops.paths import cache_dir, state_dir
 
 if TYPE_CHECKING:
+    from kdevops.doctor.checks import Acceleration, Check
+    from kdevops.doctor.terraform import Advice
+    from kdevops.doctor.vagrant import Backend
     from kdevops.lab.terraform import Cloud
     from kdevops.progress import Progress
-    from kdevops.provision.doctor_checks import Acceleration, Check
-    from kdevops.provision.doctor_terraform import Advice
-    from kdevops.provision.doctor_vagrant import Backend
 
     _Choice = click.Choice[str]
 else:
@@ -99,7 +99,8 @@ class _Wanted:
 
 
 async def _examine(wanted: _Wanted, *, probe: Callable[[], Awaitable[Acceleration]]) -> list[Check]:
-    from kdevops.provision import doctor_checks, packages
+    from kdevops.doctor import checks as doctor_checks
+    from kdevops.doctor import packages
 
     extra = {"fstests": wanted.fstests, "libvirt": wanted.libvirt}
     missing = await packages.missing(**extra)
@@ -126,8 +127,8 @@ async def _vagrant(wanted: _Wanted) -> list[Check]:
     """Nothing where only packages are looked at."""
     if not wanted.vagrant or wanted.packages_only:
         return []
+    from kdevops.doctor.vagrant import check_vagrant
     from kdevops.providers.vagrant.errors import translate
-    from kdevops.provision.doctor_vagrant import check_vagrant
 
     return await check_vagrant(wanted.vagrant, translate)
 
@@ -136,9 +137,9 @@ async def _terraform(wanted: _Wanted) -> list[Check]:
     """Nothing where only packages are looked at."""
     if not wanted.terraform or wanted.packages_only:
         return []
+    from kdevops.doctor.terraform import check_terraform
     from kdevops.providers.terraform.errors import complaints
     from kdevops.providers.terraform.tool import TerraformTool, find_tool
-    from kdevops.provision.doctor_terraform import check_terraform
 
     async def version() -> str:
         binary = find_tool(None)

@@ -1,1 +1,1 @@
-"""State of machines: the packages of this one, the inventory of a lab, and the one door to Ansible."""
+"""State of machines: the inventory of a lab, and the one door to Ansible."""

@@ -23,8 +23,7 @@ from kdevops.providers.base import GuestStatus
 from kdevops.results.baseline import series_of
 from kdevops.results.events import Note
 from kdevops.results.store import PlannedRow, Store
-from kdevops.run import manual
-from kdevops.run import session
+from kdevops.run import manual, session
 from kdevops.run.build import build_kernel, first_error
 from kdevops.run.live_labs import forget, remember, standing
 from kdevops.run.lock import lab_lock

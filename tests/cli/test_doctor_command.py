@@ -10,12 +10,13 @@ import pytest
 from click.testing import CliRunner
 
 from kdevops.cli import doctor as module
+from kdevops.doctor import packages
+from kdevops.doctor import vagrant as doctor_vagrant
+from kdevops.doctor.checks import Check
+from kdevops.doctor.packages import Need
 from kdevops.errors import InfrastructureError
 from kdevops.lab.terraform import Cloud
 from kdevops.paths import state_dir
-from kdevops.provision import doctor_vagrant, packages
-from kdevops.provision.doctor_checks import Check
-from kdevops.provision.packages import Need
 
 QEMU = Need("qemu-img", "qemu-utils", command=True)
 

@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdevops.errors import InfrastructureError
-from kdevops.provision import doctor_checks
-from kdevops.provision.doctor_checks import (
+from kdevops.doctor import checks as doctor_checks
+from kdevops.doctor.checks import (
     check_acceleration,
     check_disk,
     check_kvm_device,
@@ -19,7 +18,8 @@ from kdevops.provision.doctor_checks import (
     check_namespaces,
     check_packages,
 )
-from kdevops.provision.packages import Need
+from kdevops.doctor.packages import Need
+from kdevops.errors import InfrastructureError
 
 
 @dataclass

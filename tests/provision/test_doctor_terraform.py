@@ -10,14 +10,14 @@ from typing import get_args
 
 import pytest
 
+from kdevops.doctor import terraform as doctor_terraform
+from kdevops.doctor.checks import Check
+from kdevops.doctor.terraform import check_terraform
 from kdevops.errors import UserError
 from kdevops.lab.terraform import Cloud
 from kdevops.paths import data_dir
 from kdevops.providers.shared.complaints import Complaint
 from kdevops.providers.terraform.errors import complaints
-from kdevops.provision import doctor_terraform
-from kdevops.provision.doctor_checks import Check
-from kdevops.provision.doctor_terraform import check_terraform
 
 DOCS = Path(__file__).parents[2] / "docs"
 CLOUDS: tuple[Cloud, ...] = get_args(Cloud)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from kdevops.doctor import vagrant as doctor_vagrant
+from kdevops.doctor.checks import Check
+from kdevops.doctor.vagrant import Backend, check_vagrant
 from kdevops.providers.vagrant.errors import translate
-from kdevops.provision import doctor_vagrant
-from kdevops.provision.doctor_checks import Check
-from kdevops.provision.doctor_vagrant import Backend, check_vagrant
 
 VAGRANT = """\
 case "$*" in

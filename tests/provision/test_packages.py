@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from kdevops.doctor import packages
+from kdevops.doctor.packages import Need, PackageManager
 from kdevops.errors import InfrastructureError
 from kdevops.paths import data_dir
 from kdevops.progress import silent
-from kdevops.provision import packages
-from kdevops.provision.packages import Need, PackageManager
 
 FAMILIES = ("debian", "redhat", "suse", "archlinux")
 TABLE = json.loads((data_dir("roles") / "controller/vars/commands.json").read_text())

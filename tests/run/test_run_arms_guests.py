@@ -13,8 +13,7 @@ from kdevops.errors import InfrastructureError
 from kdevops.guest.sshconfig import config_path
 from kdevops.lab.model import Lab
 from kdevops.providers.base import GuestStatus
-from kdevops.run import arms
-from kdevops.run import manual
+from kdevops.run import arms, manual
 from kdevops.run.places import Places
 
 

@@ -17,8 +17,7 @@ from toy_run import ToyRun
 
 from kdevops.errors import LostGuestError
 from kdevops.results.model import Outcome, RunState, Status
-from kdevops.run import arms
-from kdevops.run import manual
+from kdevops.run import arms, manual
 from kdevops.run.drive import lease
 from kdevops.run.drive.busy import Busy
 from kdevops.run.drive.runner import drive

@@ -17,8 +17,7 @@ from kdevops.errors import InfrastructureError
 from kdevops.providers.base import Guest
 from kdevops.results.events import TestStarted
 from kdevops.results.model import RunState, Status
-from kdevops.run.drive import lease, pace
-from kdevops.run.drive import lost_guest
+from kdevops.run.drive import lease, lost_guest, pace
 
 KASAN = "[    3.000000] BUG: KASAN: slab-use-after-free in foo+0x1/0x2"
 SOFT = "[    3.000000] watchdog: BUG: soft lockup - CPU#0 stuck for 26s! [x:1]"

@@ -14,8 +14,7 @@ from kdevops.errors import InfrastructureError
 from kdevops.lab.arms import arms as arms_of
 from kdevops.lab.model import Lab
 from kdevops.providers.base import GuestStatus
-from kdevops.run import arms
-from kdevops.run import manual
+from kdevops.run import arms, manual
 from kdevops.run.live_labs import forget, remember, remember_again, remembered, standing
 from kdevops.run.places import Places
 

@@ -63,9 +63,9 @@ async def foresee(lab: Lab, places: Places, report: Report, confirm: Confirm = a
 
 async def _foresee_vagrant(lab: Lab, wanted: Vagrant, places: Places) -> None:
     """Nothing is asked where machines were made before: it takes seconds."""
+    from kdevops.doctor.vagrant import check_tools
     from kdevops.providers.vagrant.errors import translate
     from kdevops.providers.vagrant.provider import VagrantProvider
-    from kdevops.provision.doctor_vagrant import check_tools
 
     provider = VagrantProvider(lab, LabDirectory(places.lab(lab.name)))
     if provider.has_machines:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from kdevops.doctor.packages import Need, install_command, needs, this_distribution
 from kdevops.errors import CommandError, KdevopsError
 from kdevops.paths import cache_dir
 from kdevops.process import run
-from kdevops.provision.packages import Need, install_command, needs, this_distribution
 
 _GIB = 1 << 30
 _DISK_NEEDED = 8 * _GIB

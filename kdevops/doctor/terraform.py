@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from kdevops.doctor.checks import Check
 from kdevops.errors import KdevopsError
 from kdevops.lab.terraform import Cloud
-from kdevops.provision.doctor_checks import Check
 
 
 class Advice(Protocol):

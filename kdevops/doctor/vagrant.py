@@ -10,10 +10,10 @@ import tempfile
 from pathlib import Path
 from typing import Literal, Protocol
 
+from kdevops.doctor.checks import Check
+from kdevops.doctor.packages import install_command, needs, this_distribution
 from kdevops.errors import CommandError, KdevopsError
 from kdevops.process import Completed, run
-from kdevops.provision.doctor_checks import Check
-from kdevops.provision.packages import install_command, needs, this_distribution
 
 Backend = Literal["libvirt", "virtualbox"]
 _TIMEOUT = 60.0
