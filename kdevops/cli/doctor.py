@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, cast
 
 import click
 
 from kdevops.cli.options import Context, common_options, json_option, pass_context
 from kdevops.errors import ExitCode
-from kdevops.paths import cache_dir, state_dir
 
 if TYPE_CHECKING:
-    from kdevops.doctor.checks import Acceleration, Check
-    from kdevops.doctor.terraform import Advice
+    from kdevops.doctor.checks import Check
     from kdevops.doctor.vagrant import Backend
     from kdevops.lab.terraform import Cloud
     from kdevops.progress import Progress
@@ -77,104 +72,20 @@ def doctor(
 
     Exits with 0 when all that is needed is here, with 3 otherwise.
     """
-    wanted = _Wanted(install=install, packages_only=packages_only, fstests=fstests, vagrant=vagrant, terraform=cloud)
-    checks = asyncio.run(_examine(wanted, probe=_probe))
-    context.emit({"ok": _healthy(checks), "checks": [asdict(check) for check in checks]}, _lines(checks))
-    sys.exit(ExitCode.OK if _healthy(checks) else ExitCode.INFRASTRUCTURE)
+    from kdevops.doctor.examine import Wanted, examine, healthy
 
-
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """What the options said."""
-
-    install: bool
-    packages_only: bool
-    fstests: bool
-    vagrant: Backend | None
-    terraform: str | None
-
-    @property
-    def libvirt(self) -> bool:
-        return self.vagrant == "libvirt"
-
-
-async def _examine(wanted: _Wanted, *, probe: Callable[[], Awaitable[Acceleration]]) -> list[Check]:
-    from kdevops.doctor import checks as doctor_checks
-    from kdevops.doctor import packages
-
-    extra = {"fstests": wanted.fstests, "libvirt": wanted.libvirt}
-    missing = await packages.missing(**extra)
-    vagrant = await _vagrant(wanted)
-    if wanted.install and (missing or (wanted.libvirt and not _healthy(vagrant))):
-        ask = _ask_password if sys.stdin.isatty() else None
-        log = state_dir() / "logs/doctor-install.log"
-        await packages.install(report=_tell, log=log, ask_password=ask, **extra)
-        missing, vagrant = await packages.missing(**extra), await _vagrant(wanted)
-    checks = [*doctor_checks.check_packages(missing, **extra), *vagrant, *await _terraform(wanted)]
-    if wanted.packages_only:
-        return checks
-    return [
-        *checks,
-        await doctor_checks.check_namespaces(),
-        doctor_checks.check_disk(),
-        doctor_checks.check_memory(),
-        doctor_checks.check_kvm_device(),
-        await doctor_checks.check_acceleration(probe),
-    ]
-
-
-async def _vagrant(wanted: _Wanted) -> list[Check]:
-    """Nothing where only packages are looked at."""
-    if not wanted.vagrant or wanted.packages_only:
-        return []
-    from kdevops.doctor.vagrant import check_vagrant
-    from kdevops.providers.vagrant.errors import translate
-
-    return await check_vagrant(wanted.vagrant, translate)
-
-
-async def _terraform(wanted: _Wanted) -> list[Check]:
-    """Nothing where only packages are looked at."""
-    if not wanted.terraform or wanted.packages_only:
-        return []
-    from kdevops.doctor.terraform import check_terraform
-    from kdevops.providers.terraform.errors import complaints
-    from kdevops.providers.terraform.tool import TerraformTool, find_tool
-
-    async def version() -> str:
-        binary = find_tool(None)
-        with TemporaryDirectory(prefix="kdevops-") as name:
-            nowhere, log = Path(name), state_dir() / "logs/doctor-terraform.log"
-            told = await TerraformTool(binary, nowhere, log, nowhere).check_version()
-        return f"{told}, {binary}"
-
-    def advice(cloud: Cloud) -> Advice:
-        return next(each for each in complaints() if each.name == f"{cloud}-none")
-
-    cloud = None if wanted.terraform == _NO_CLOUD else cast("Cloud", wanted.terraform)
-    return await check_terraform(cloud, version, advice)
-
-
-async def _probe() -> Acceleration:
-    from kdevops.providers.acceleration import probe
-
-    return await probe(_some_kernel(), cache=cache_dir(), report=_tell)
-
-
-def _some_kernel() -> Path | None:
-    """A kernel to try KVM with: one we built, else one of the host's own; it need not find a root, only speak."""
-    from kdevops.kernel.artifact import artifacts
-
-    kernels = [*(built.image for built in artifacts(cache_dir())), *sorted(Path("/boot").glob("vmlinuz*"))]
-    return next((path for path in kernels if _readable(path)), None)
-
-
-def _readable(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            return bool(file.read(1))
-    except OSError:
-        return False
+    wanted = Wanted(
+        install=install,
+        packages_only=packages_only,
+        fstests=fstests,
+        vagrant=vagrant,
+        terraform=bool(cloud),
+        cloud=None if cloud == _NO_CLOUD else cast("Cloud | None", cloud),
+    )
+    checks = asyncio.run(examine(wanted, _tell, _ask_password if sys.stdin.isatty() else None))
+    ok = healthy(checks)
+    context.emit({"ok": ok, "checks": [asdict(check) for check in checks]}, _lines(checks))
+    sys.exit(ExitCode.OK if ok else ExitCode.INFRASTRUCTURE)
 
 
 def _ask_password() -> str:
@@ -185,10 +96,6 @@ def _ask_password() -> str:
 
 def _tell(news: Progress) -> None:
     click.echo(f"{news.step}: {news.detail}", err=True)
-
-
-def _healthy(checks: list[Check]) -> bool:
-    return all(check.ok for check in checks if check.needed)
 
 
 def _lines(checks: list[Check]) -> list[str]:

@@ -8,12 +8,12 @@ import shutil
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from kdevops.doctor.packages import Need, install_command, needs, this_distribution
 from kdevops.errors import CommandError, KdevopsError
 from kdevops.paths import cache_dir
 from kdevops.process import run
+from kdevops.providers.acceleration import Acceleration
 
 _GIB = 1 << 30
 _DISK_NEEDED = 8 * _GIB
@@ -33,22 +33,6 @@ class Check:
     detail: str
     mend: str = ""
     needed: bool = True
-
-
-class Acceleration(Protocol):
-    """What is read of the provider's probe: "kvm" or "tcg", the reason, and what to multiply timeouts with."""
-
-    @property
-    def kind(self) -> str:
-        """The kind."""
-
-    @property
-    def why(self) -> str:
-        """The reason, a sentence."""
-
-    @property
-    def factor(self) -> float:
-        """The factor."""
 
 
 def check_packages(missing: Iterable[Need], *, fstests: bool = False, libvirt: bool = False) -> list[Check]:

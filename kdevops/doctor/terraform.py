@@ -4,26 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from tempfile import TemporaryDirectory
 
 from kdevops.doctor.checks import Check
 from kdevops.errors import KdevopsError
 from kdevops.lab.terraform import Cloud
-
-
-class Advice(Protocol):
-    """What is told, and what mends it, where Terraform finds no credentials."""
-
-    @property
-    def message(self) -> str:
-        """That there are none."""
-
-    @property
-    def hint(self) -> str:
-        """How to have some."""
+from kdevops.paths import state_dir
+from kdevops.providers.terraform.errors import complaints
+from kdevops.providers.terraform.tool import TerraformTool, find_tool
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,25 +66,26 @@ _FACTS: Mapping[Cloud, _Facts] = {
 }
 
 
-async def check_terraform(
-    cloud: Cloud | None, version: Callable[[], Awaitable[str]], advice: Callable[[Cloud], Advice]
-) -> list[Check]:
+async def check_terraform(cloud: Cloud | None) -> list[Check]:
     """A line for the tool, and with a cloud one for its own command line and one for credentials; one more where the two differ.
 
-    `version` tells the tool's name and version, or raises KdevopsError. Of credentials only their existence is looked at: whether
-    they are good, only the cloud knows.
+    Of credentials only their existence is looked at: whether they are good, only the cloud knows.
     """
-    tool = await _check_tool(version)
+    tool = await _check_tool()
     if not cloud:
         return [tool]
     accounts = _check_profile() if cloud == "oci" else ()
-    return [tool, _check_command(cloud), _check_credentials(cloud, advice(cloud)), *accounts]
+    return [tool, _check_command(cloud), _check_credentials(cloud), *accounts]
 
 
-async def _check_tool(version: Callable[[], Awaitable[str]]) -> Check:
+async def _check_tool() -> Check:
     name = "terraform or tofu"
     try:
-        return Check(name, ok=True, detail=await version())
+        binary = find_tool(None)
+        with TemporaryDirectory(prefix="kdevops-") as nowhere:
+            log = state_dir() / "logs/doctor-terraform.log"
+            told = await TerraformTool(binary, Path(nowhere), log, Path(nowhere)).check_version()
+        return Check(name, ok=True, detail=f"{told}, {binary}")
     except KdevopsError as error:
         return Check(name, ok=False, detail=error.message, mend=error.hint or "")
 
@@ -106,8 +98,9 @@ def _check_command(cloud: Cloud) -> Check:
     return Check(facts.command, ok=False, detail=detail, mend=f"install it, see {facts.install}", needed=False)
 
 
-def _check_credentials(cloud: Cloud, advice: Advice) -> Check:
+def _check_credentials(cloud: Cloud) -> Check:
     name, facts = f"credentials of {cloud}", _FACTS[cloud]
+    advice = next(each for each in complaints() if each.name == f"{cloud}-none")
     files = [Path(os.environ.get(variable) or Path.home() / path) for path, variable in facts.files]
     seen = [
         *(each for each in facts.variables if os.environ.get(each)),

@@ -8,12 +8,13 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
 from kdevops.doctor.checks import Check
 from kdevops.doctor.packages import install_command, needs, this_distribution
-from kdevops.errors import CommandError, KdevopsError
+from kdevops.errors import CommandError
 from kdevops.process import Completed, run
+from kdevops.providers.vagrant.errors import translate
 
 Backend = Literal["libvirt", "virtualbox"]
 _TIMEOUT = 60.0
@@ -27,28 +28,21 @@ _BUILDER = Path("/sbin/vboxconfig")
 _ENVIRONMENT = {"LC_ALL": "C", "LANGUAGE": "", "VAGRANT_CHECKPOINT_DISABLE": "1", "VAGRANT_NO_COLOR": "1"}
 
 
-class Translate(Protocol):
-    """Makes of the output of a command that failed the error that it means."""
-
-    def __call__(self, output: str, *, command: str) -> KdevopsError:
-        """Translate it."""
-
-
-async def check_vagrant(backend: Backend, translate: Translate, device: Path = Path("/dev/vboxdrv")) -> list[Check]:
-    """A line for each thing; what cannot be asked because of one that failed before it has none."""
-    tools = await check_tools(backend, translate, device)
+async def check_vagrant(backend: Backend, device: Path = Path("/dev/vboxdrv")) -> list[Check]:
+    """One check per component; components that depend on a failed one are skipped."""
+    tools = await check_tools(backend, device)
     asks = backend == "libvirt" and all(check.ok for check in tools if check.name == "virsh")
-    return [*tools, *(await _check_libvirt(translate) if asks else ())]
+    return [*tools, *(await _check_libvirt() if asks else ())]
 
 
-async def check_tools(backend: Backend, translate: Translate, device: Path = Path("/dev/vboxdrv")) -> list[Check]:
+async def check_tools(backend: Backend, device: Path = Path("/dev/vboxdrv")) -> list[Check]:
     """As `check_vagrant`, but nothing of libvirt's own: which of its daemons, pools and networks are used, a lab says."""
-    vagrant = await _check_version("vagrant", r"Vagrant (\S+)", _package("vagrant"), translate)
+    vagrant = await _check_version("vagrant", r"Vagrant (\S+)", _package("vagrant"))
     if backend == "libvirt":
-        return [vagrant, *([await _check_plugin(translate)] if vagrant.ok else []), _check_virsh()]
-    checks = [vagrant, *await _check_virtualbox(translate, device)]
+        return [vagrant, *([await _check_plugin()] if vagrant.ok else []), _check_virsh()]
+    checks = [vagrant, *await _check_virtualbox(device)]
     # Of one that lacks its module, Vagrant says only that.
-    return [*checks, await _check_together(translate)] if all(check.ok for check in checks) else checks
+    return [*checks, await _check_together()] if all(check.ok for check in checks) else checks
 
 
 def _package(name: str) -> str:
@@ -61,50 +55,50 @@ def _check_virsh() -> Check:
     if shutil.which("virsh"):
         return Check("virsh", ok=True, detail="there")
     mend = _package("virsh") or _INSTALL
-    return Check("virsh", ok=False, detail="missing, nothing else finds what Vagrant forgot", mend=mend)
+    return Check("virsh", ok=False, detail="missing: needed to find domains that Vagrant has lost track of", mend=mend)
 
 
-async def _check_plugin(translate: Translate) -> Check:
+async def _check_plugin() -> Check:
     """By Vagrant's own word: the plugin may be a package, or a gem in the user's home."""
     name = f"plugin {_PLUGIN}"
     try:
         listed = await _ask("vagrant", "plugin", "list")
     except CommandError as error:
-        return _failed(name, error, translate)
+        return _failed(name, error)
     if found := re.search(rf"^{_PLUGIN} \(([^,)]+)", listed.stdout, re.MULTILINE):
         return Check(name, ok=True, detail=found[1])
     mend = f"{_INSTALL} (or, where the distribution has no package: vagrant plugin install {_PLUGIN})"
     return Check(name, ok=False, detail="missing, Vagrant cannot ask libvirt", mend=mend)
 
 
-async def _check_libvirt(translate: Translate) -> list[Check]:
+async def _check_libvirt() -> list[Check]:
     try:
         told = await _ask(*_virsh("version"))
     except CommandError as error:
-        return [_failed("libvirt", error, translate)]
+        return [_failed("libvirt", error)]
     versions = re.findall(r"^(?:Using library|Running hypervisor): (.*)$", told.stdout, re.MULTILINE)
     return [
         Check("libvirt", ok=True, detail=", ".join([f"answers at {_URI}", *versions])),
-        await _check_active("storage pool", "pool", r"^State:\s*running$", translate),
-        await _check_active("network", "net", r"^Active:\s*yes$", translate),
+        await _check_active("storage pool", "pool", r"^State:\s*running$"),
+        await _check_active("network", "net", r"^Active:\s*yes$"),
     ]
 
 
-async def _check_active(what: str, kind: str, active: str, translate: Translate) -> Check:
+async def _check_active(what: str, kind: str, active: str) -> Check:
     """Whether the default pool or network is there and active; virsh has the same verbs for both."""
     name = f"{what} {_NAME}"
     try:
         told = await _ask(*_virsh(f"{kind}-info", _NAME))
     except CommandError as error:
-        return _failed(name, error, translate)
+        return _failed(name, error)
     if re.search(active, told.stdout, re.MULTILINE):
         return Check(name, ok=True, detail="active")
     return Check(name, ok=False, detail="there, but stopped", mend=" ".join(_virsh(f"{kind}-start", _NAME)))
 
 
-async def _check_virtualbox(translate: Translate, device: Path) -> list[Check]:
+async def _check_virtualbox(device: Path) -> list[Check]:
     hint = "install VirtualBox (https://www.virtualbox.org/wiki/Downloads), or take provider.backend libvirt"
-    checks = [await _check_version("VBoxManage", r"^(\d+\.\d+\S*)$", hint, translate)]
+    checks = [await _check_version("VBoxManage", r"^(\d+\.\d+\S*)$", hint)]
     if checks[0].ok and sys.platform == "linux":
         loaded = device.exists()
         detail = "there, the kernel module is loaded" if loaded else "missing, the kernel module is not loaded"
@@ -121,7 +115,7 @@ def _module_mend() -> str:
     return f"sudo modprobe vboxdrv (where there is none for this kernel: sudo {_BUILDER})"
 
 
-async def _check_together(translate: Translate) -> Check:
+async def _check_together() -> Check:
     """Whether Vagrant takes this version of VirtualBox, by its own word: it takes none that is newer than itself."""
     name = "vagrant and VirtualBox"
     with tempfile.TemporaryDirectory() as directory:
@@ -132,18 +126,18 @@ async def _check_together(translate: Translate) -> Check:
         try:
             await run(["vagrant", "validate"], cwd=Path(directory), env=_ENVIRONMENT | environment, timeout=_TIMEOUT)
         except CommandError as error:
-            return _failed(name, error, translate)
+            return _failed(name, error)
     return Check(name, ok=True, detail="go together")
 
 
-async def _check_version(command: str, pattern: str, mend: str, translate: Translate) -> Check:
+async def _check_version(command: str, pattern: str, mend: str) -> Check:
     """Whether a command is there and tells its version; VBoxManage does so after warnings."""
     if shutil.which(command) is None:
         return Check(command, ok=False, detail="missing", mend=mend)
     try:
         told = await _ask(command, "--version")
     except CommandError as error:
-        return _failed(command, error, translate)
+        return _failed(command, error)
     if found := re.search(pattern, told.stdout, re.MULTILINE):
         return Check(command, ok=True, detail=found[1])
     return Check(command, ok=False, detail="does not tell its version", mend=f"{command} --version")
@@ -157,7 +151,7 @@ async def _ask(*words: str) -> Completed:
     return await run(words, env=_ENVIRONMENT, timeout=_TIMEOUT)
 
 
-def _failed(name: str, error: CommandError, translate: Translate) -> Check:
+def _failed(name: str, error: CommandError) -> Check:
     if error.returncode is None:  # it is not there, or said nothing in time
         return Check(name, ok=False, detail=error.message, mend=_INSTALL)
     meant = translate(error.output, command=error.argv[0])

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from kdevops.cli import doctor as module
-from kdevops.doctor import packages
+from kdevops.doctor import examine, packages
 from kdevops.doctor import vagrant as doctor_vagrant
 from kdevops.doctor.checks import Check
 from kdevops.doctor.packages import Need
@@ -32,12 +32,12 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> list[Need]:
     async def install(**_: object) -> None:
         missing.clear()
 
-    async def probe() -> object:
+    async def probe(_: object) -> object:
         raise InfrastructureError("QEMU does not start", hint="mend QEMU")
 
     monkeypatch.setattr(packages, "missing", ask)
     monkeypatch.setattr(packages, "install", install)
-    monkeypatch.setattr(module, "_probe", probe)
+    monkeypatch.setattr(examine, "probe", probe)
     return missing
 
 
@@ -66,7 +66,7 @@ def libvirt(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What is wrong with Vagrant; installing mends libvirt."""
     wrong = ["libvirt"]
 
-    async def check(backend: str, translate: object) -> list[Check]:
+    async def check(backend: str) -> list[Check]:
         return [Check(backend, ok=backend not in wrong, detail="looked at", mend="kdevops doctor --vagrant --install")]
 
     async def install(*, libvirt: bool, **_: object) -> None:
@@ -153,6 +153,6 @@ def test_nothing_heavy_is_imported_to_show_the_help() -> None:
 
 
 def test_a_kernel_that_may_not_be_read_is_no_kernel(tmp_path: Path) -> None:
-    assert not module._readable(tmp_path / "none")
+    assert not examine._readable(tmp_path / "none")
     (tmp_path / "vmlinuz").write_bytes(b"x")
-    assert module._readable(tmp_path / "vmlinuz")
+    assert examine._readable(tmp_path / "vmlinuz")

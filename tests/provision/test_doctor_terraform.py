@@ -13,7 +13,6 @@ import pytest
 from kdevops.doctor import terraform as doctor_terraform
 from kdevops.doctor.checks import Check
 from kdevops.doctor.terraform import check_terraform
-from kdevops.errors import UserError
 from kdevops.lab.terraform import Cloud
 from kdevops.paths import data_dir
 from kdevops.providers.shared.complaints import Complaint
@@ -23,17 +22,13 @@ DOCS = Path(__file__).parents[2] / "docs"
 CLOUDS: tuple[Cloud, ...] = get_args(Cloud)
 
 
-async def version() -> str:
-    return "OpenTofu 1.10.0"
-
-
 def advice(cloud: Cloud) -> Complaint:
     return next(each for each in complaints() if each.name == f"{cloud}-none")
 
 
 def look(cloud: Cloud) -> tuple[Check, Check]:
     """The command line, and the credentials."""
-    _, command, credentials = asyncio.run(check_terraform(cloud, version, advice))
+    _, command, credentials = asyncio.run(check_terraform(cloud))
     return command, credentials
 
 
@@ -45,20 +40,23 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             monkeypatch.delenv(name)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.setenv("HOME", str(tmp_path))
+    tool = tmp_path / "tofu"
+    tool.write_text("#!/bin/sh\necho OpenTofu v1.10.0\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("KDEVOPS_TERRAFORM", str(tool))
     return tmp_path
 
 
-def test_the_tool_alone() -> None:
-    (tool,) = asyncio.run(check_terraform(None, version, advice))
-    assert (tool.ok, tool.needed, tool.detail) == (True, True, "OpenTofu 1.10.0")
+def test_the_tool_alone(home: Path) -> None:
+    (tool,) = asyncio.run(check_terraform(None))
+    assert (tool.ok, tool.needed, tool.detail) == (True, True, f"OpenTofu 1.10.0, {home / 'tofu'}")
 
 
-def test_without_the_tool() -> None:
-    async def absent() -> str:
-        raise UserError("neither is installed", hint="install one")
-
-    (tool,) = asyncio.run(check_terraform(None, absent, advice))
-    assert (tool.ok, tool.needed, tool.detail, tool.mend) == (False, True, "neither is installed", "install one")
+def test_without_the_tool(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KDEVOPS_TERRAFORM")
+    (tool,) = asyncio.run(check_terraform(None))
+    assert (tool.ok, tool.needed, tool.detail) == (False, True, "neither terraform nor tofu is installed")
+    assert tool.mend
 
 
 @pytest.mark.parametrize("cloud", CLOUDS)
@@ -126,8 +124,8 @@ def test_a_profile_that_the_command_of_oracle_alone_obeys_is_told(
 ) -> None:
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    assert len(asyncio.run(check_terraform("aws", version, advice))) == 3
-    told = asyncio.run(check_terraform("oci", version, advice))[3:]
+    assert len(asyncio.run(check_terraform("aws"))) == 3
+    told = asyncio.run(check_terraform("oci"))[3:]
     assert len(told) == differ
     for check in told:
         assert (check.name, check.ok, check.needed) == ("profile of oci", False, False)

@@ -10,7 +10,6 @@ import pytest
 from kdevops.doctor import vagrant as doctor_vagrant
 from kdevops.doctor.checks import Check
 from kdevops.doctor.vagrant import Backend, check_vagrant
-from kdevops.providers.vagrant.errors import translate
 
 VAGRANT = """\
 case "$*" in
@@ -31,7 +30,7 @@ def look(path: Path, tools: dict[str, str], backend: Backend = "libvirt", device
     for name, script in tools.items():
         (path / name).write_text(f"#!/bin/sh\n{script}\n")
         (path / name).chmod(0o755)
-    return {check.name: check for check in asyncio.run(check_vagrant(backend, translate, path / device))}
+    return {check.name: check for check in asyncio.run(check_vagrant(backend, path / device))}
 
 
 @pytest.fixture
@@ -86,7 +85,10 @@ def test_a_pool_that_is_stopped_and_a_network_that_is_not_there(path: Path) -> N
 def test_without_vagrant_and_libvirt(path: Path) -> None:
     checks = look(path, {})
     assert list(checks) == ["vagrant", "virsh"]
-    assert [check.detail for check in checks.values()] == ["missing", "missing, nothing else finds what Vagrant forgot"]
+    assert [check.detail for check in checks.values()] == [
+        "missing",
+        "missing: needed to find domains that Vagrant has lost track of",
+    ]
     assert all(check.needed and not check.ok for check in checks.values())
 
 

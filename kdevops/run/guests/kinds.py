@@ -64,13 +64,12 @@ async def foresee(lab: Lab, places: Places, report: Report, confirm: Confirm = a
 async def _foresee_vagrant(lab: Lab, wanted: Vagrant, places: Places) -> None:
     """Nothing is asked where machines were made before: it takes seconds."""
     from kdevops.doctor.vagrant import check_tools
-    from kdevops.providers.vagrant.errors import translate
     from kdevops.providers.vagrant.provider import VagrantProvider
 
     provider = VagrantProvider(lab, LabDirectory(places.lab(lab.name)))
     if provider.has_machines:
         return
-    for check in await check_tools(wanted.backend, translate):
+    for check in await check_tools(wanted.backend):
         if check.needed and not check.ok:
             raise InfrastructureError(f"{check.name}: {check.detail}", hint=check.mend or None)
     await provider.ask_hypervisors()

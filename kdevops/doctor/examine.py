@@ -1,0 +1,93 @@
+"""Everything that `kdevops doctor` looks at, in order; what is missing is installed first where that is wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from kdevops.doctor import checks, packages, terraform, vagrant
+from kdevops.doctor.checks import Check
+from kdevops.kernel.artifact import artifacts
+from kdevops.lab.terraform import Cloud
+from kdevops.paths import cache_dir, state_dir
+from kdevops.progress import Report
+from kdevops.providers import acceleration
+from kdevops.providers.acceleration import Acceleration
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to look at. `vagrant` names a backend; `terraform` asks for the tool, `cloud` also for what this cloud needs."""
+
+    install: bool = False
+    packages_only: bool = False
+    fstests: bool = False
+    vagrant: vagrant.Backend | None = None
+    terraform: bool = False
+    cloud: Cloud | None = None
+
+    @property
+    def libvirt(self) -> bool:
+        """Whether libvirt's packages are among those needed."""
+        return self.vagrant == "libvirt"
+
+
+async def examine(wanted: Wanted, report: Report, ask_password: Callable[[], str] | None) -> list[Check]:
+    """Look at all that is wanted. Raises KdevopsError where packages cannot be installed."""
+    extra = {"fstests": wanted.fstests, "libvirt": wanted.libvirt}
+    missing = await packages.missing(**extra)
+    of_vagrant = await _vagrant(wanted)
+    if wanted.install and (missing or (wanted.libvirt and not healthy(of_vagrant))):
+        log = state_dir() / "logs/doctor-install.log"
+        await packages.install(report=report, log=log, ask_password=ask_password, **extra)
+        missing, of_vagrant = await packages.missing(**extra), await _vagrant(wanted)
+    found = [*checks.check_packages(missing, **extra), *of_vagrant, *await _terraform(wanted)]
+    if wanted.packages_only:
+        return found
+    return [
+        *found,
+        await checks.check_namespaces(),
+        checks.check_disk(),
+        checks.check_memory(),
+        checks.check_kvm_device(),
+        await checks.check_acceleration(lambda: probe(report)),
+    ]
+
+
+def healthy(found: list[Check]) -> bool:
+    """Whether all that is needed is here."""
+    return all(check.ok for check in found if check.needed)
+
+
+async def _vagrant(wanted: Wanted) -> list[Check]:
+    """Nothing where only packages are looked at."""
+    if not wanted.vagrant or wanted.packages_only:
+        return []
+    return await vagrant.check_vagrant(wanted.vagrant)
+
+
+async def _terraform(wanted: Wanted) -> list[Check]:
+    """Nothing where only packages are looked at."""
+    if not wanted.terraform or wanted.packages_only:
+        return []
+    return await terraform.check_terraform(wanted.cloud)
+
+
+async def probe(report: Report) -> Acceleration:
+    """Whether KVM works, by booting a kernel: one that we built, else one of the host's own."""
+    return await acceleration.probe(_some_kernel(), cache=cache_dir(), report=report)
+
+
+def _some_kernel() -> Path | None:
+    """It need not find a root, only speak."""
+    kernels = [*(built.image for built in artifacts(cache_dir())), *sorted(Path("/boot").glob("vmlinuz*"))]
+    return next((path for path in kernels if _readable(path)), None)
+
+
+def _readable(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return bool(file.read(1))
+    except OSError:
+        return False
