@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from conftest import free_port
-from distribution_image import NAME, DistributionImage
-
 from kdevops.errors import InfrastructureError
 from kdevops.guest.ssh import SshTarget
 from kdevops.kernel.elf import parse_notes
 from kdevops.providers.qemu import qmp
+from tests.e2e.conftest import free_port
+from tests.e2e.distribution_image import NAME, DistributionImage
 
 _BOOT_SECONDS = 600
 

@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 import yaml
-from command_line import REPOSITORY, RUN_SECONDS, Kdevops, guests_of, wait_until
-from shared_lab import BUILD_SECONDS, DEMO, PROVOKE, shared_lab
+
+from tests.support.command_line import REPOSITORY, RUN_SECONDS, Kdevops, guests_of, wait_until
+from tests.support.shared_lab import BUILD_SECONDS, DEMO, PROVOKE, shared_lab
 
 __all__ = [
     "BUILD_SECONDS",
@@ -30,7 +31,15 @@ __all__ = [
     "wait_until",
 ]
 
-_LONGEST_FIRST = ("e2e_terraform", "e2e_bootlinux", "e2e_vagrant", "e2e_fstests", "aws", "e2e_hosts", "e2e_failures")
+_LONGEST_FIRST = (
+    "e2e/terraform",
+    "e2e/bootlinux",
+    "e2e/vagrant",
+    "e2e/fstests",
+    "terraform/aws",
+    "e2e/hosts",
+    "e2e/failures",
+)
 """Files: two workers end at about the same time when what takes minutes is not left for the end."""
 
 
@@ -38,8 +47,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.e2e)
-    places = {f"test_{name}": place for place, name in enumerate(_LONGEST_FIRST)}
-    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
+    ranks = {name: rank for rank, name in enumerate(_LONGEST_FIRST)}
+    items.sort(key=lambda item: ranks.get(f"{item.path.parent.name}/{item.path.stem[5:]}", len(ranks)))
 
 
 @pytest.fixture(scope="session", autouse=True)

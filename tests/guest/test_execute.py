@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from local_guest import local_target
 
 from kdevops.errors import LostGuestError
 from kdevops.guest.execute import Execution, Marks, Transcript, execute
+from tests.support.local_guest import local_target
 
 
 def run(

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fakelinux import make_tree
 
 from kdevops.kernel.artifact import Artifact
 from kdevops.kernel.build import build
 from kdevops.kernel.spec import BuildSpec, ConfigSpec, SourceSpec
+from tests.fakelinux import make_tree
 
 Builder = Callable[..., Artifact]
 

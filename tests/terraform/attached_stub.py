@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import stub
-from terraform_tool import LAB, MODULES, SECONDS, tool
+
+from tests.terraform import stub
+from tests.terraform.tool import LAB, MODULES, SECONDS, tool
 
 SCHEMAS = Path(__file__).parent / "schemas"
 DISKS = [50, 64]

@@ -23,7 +23,7 @@ PROGRAM = """#!{python}
 import sys
 
 sys.path.insert(0, {here!r})
-from stub import serve
+from tests.terraform.stub import serve
 
 serve({schema!r})
 """
@@ -41,15 +41,18 @@ def install(schema: Path, mirror: Path, version: str, platform: str) -> None:
     for host in HOSTS:
         program = mirror / host / source / version / platform / f"terraform-provider-{source.split('/')[1]}_v{version}"
         program.parent.mkdir(parents=True)
-        program.write_text(PROGRAM.format(python=sys.executable, here=str(Path(__file__).parent), schema=str(schema)))
+        program.write_text(
+            PROGRAM.format(python=sys.executable, here=str(Path(__file__).parents[2]), schema=str(schema))
+        )
         program.chmod(0o755)
 
 
 def serve(schema: str) -> None:
     """Be the plugin's program until Terraform has had enough. The handshake and its keys are those of package tf."""
     import tf.provider
-    from stub_service import Stub
     from tf.runner import run_provider
+
+    from tests.terraform.stub_service import Stub
 
     tf.provider.ProviderServicer = lambda _: Stub(load(Path(schema))[1])
     run_provider(None)
@@ -59,8 +62,9 @@ def serve(schema: str) -> None:
 def listening(schema: Path) -> Iterator[dict[str, str]]:
     """Serve from this process; gives the environment that has Terraform come here."""
     import grpc
-    from stub_service import Stub
     from tf.gen import tfplugin_pb2_grpc as rpc
+
+    from tests.terraform.stub_service import Stub
 
     address, content = load(schema)
     server = grpc.server(ThreadPoolExecutor(max_workers=10))

@@ -19,8 +19,9 @@ from typing import Any
 
 import pytest
 import yaml
-from command_line import Answer, Kdevops
-from terraform_tool import LAB, MODULES, Root, Workspace, home, mirror_of
+
+from tests.support.command_line import Answer, Kdevops
+from tests.terraform.tool import LAB, MODULES, Root, Workspace, home, mirror_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("aws")]
 

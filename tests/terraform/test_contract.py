@@ -7,9 +7,9 @@ import subprocess
 from typing import get_args
 
 import pytest
-from terraform_tool import MODULES, clouds, tool
 
 from kdevops.lab.terraform import Cloud
+from tests.terraform.tool import MODULES, clouds, tool
 
 FILES = {"versions.tf", "variables.tf", "cloud.tf", "main.tf", "network.tf", "outputs.tf"}
 REFERENCE = "aws"

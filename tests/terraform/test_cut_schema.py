@@ -9,8 +9,9 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-import cut_schema
 import pytest
+
+from tests.terraform import cut_schema
 
 
 def entry(name: str, value: str, kind: str, storage: str, block: str = "false") -> str:

@@ -7,15 +7,15 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-import attached_stub
 import jmespath
 import pytest
-from attached_stub import DISKS, MACHINES, OWN, Attached
-from terraform_tool import LAB, MODULES
 
 from kdevops.lab.load import load_lab
 from kdevops.providers.terraform.plan import summarise
 from kdevops.providers.terraform.render import values_of
+from tests.terraform import attached_stub
+from tests.terraform.attached_stub import DISKS, MACHINES, OWN, Attached
+from tests.terraform.tool import LAB, MODULES
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("stub")]
 

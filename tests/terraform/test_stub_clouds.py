@@ -12,13 +12,12 @@ import re
 from pathlib import Path
 from typing import Any
 
-import attached_stub
 import pytest
-import stub
-from attached_stub import DISKS, MACHINES, OWN, SCHEMAS, Attached
-from terraform_tool import LAB, MODULES, Workspace
 
 from kdevops.providers.terraform.outputs import read
+from tests.terraform import attached_stub, stub
+from tests.terraform.attached_stub import DISKS, MACHINES, OWN, SCHEMAS, Attached
+from tests.terraform.tool import LAB, MODULES, Workspace
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("stub")]
 

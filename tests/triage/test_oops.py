@@ -3,11 +3,11 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kernel_messages import REPORTS
 
 from kdevops.triage import oops as module
 from kdevops.triage.oops import MAX_REPORTS, ConsoleWatch, find_oops, find_reports
 from kdevops.triage.patterns import Severity
+from tests.triage.kernel_messages import REPORTS
 
 NULL_DEREFERENCE = """\
 [   12.345678] BUG: kernel NULL pointer dereference, address: 0000000000000000

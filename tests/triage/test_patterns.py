@@ -7,10 +7,10 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kernel_messages import HARMLESS, REPORTS
 
 from kdevops.triage.oops import find_oops, find_reports
 from kdevops.triage.patterns import PATTERNS, Severity, find
+from tests.triage.kernel_messages import HARMLESS, REPORTS
 
 PREFIXES = (
     "",

@@ -1,0 +1,79 @@
+"""What fstests makes of the kernel it is prepared for."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from kdevops.errors import UserError
+from kdevops.lab.model import Lab
+from kdevops.progress import silent
+from kdevops.run.plan.absent import asked_record
+from kdevops.suites.base import ChoosySuite, KernelBuild
+from kdevops.suites.fstests import suite
+from kdevops.suites.fstests.build import BuiltFstests
+from kdevops.suites.fstests.suite import FstestsSuite, PreparedFstests
+from tests.fakefstests import make_tree
+
+
+def suite_of(tree: Path, **fstests: object) -> FstestsSuite:
+    guests = {"disks": [{"size": "20GiB", "count": 3}]}
+    fstests = {"profiles": ["xfs_crc"], "source": {"path": str(tree)}, **fstests}
+    lab = Lab.model_validate({"name": "fs", "guests": guests, "suites": {"fstests": fstests}})
+    assert lab.suites.fstests
+    return FstestsSuite(lab.suites.fstests, lab.guests)
+
+
+def kernel(**more: object) -> KernelBuild:
+    return KernelBuild("key", None, None, None, release="6.1.0-18-amd64", **more)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The toy, taken as it is for built."""
+    tree = make_tree(tmp_path / "fstests")
+
+    async def build(*_: object, **__: object) -> BuiltFstests:
+        return BuiltFstests(tree, None, "k" * 32, "", tmp_path / "tar", tmp_path / "disk", {})
+
+    monkeypatch.setattr(suite, "build", build)
+    return tree
+
+
+def prepare(fstests: FstestsSuite, kernel: KernelBuild, cache: Path) -> PreparedFstests:
+    return asyncio.run(fstests.prepare(kernel, cache=cache, report=silent))
+
+
+def test_a_kernel_that_came_without_what_a_profile_needs_is_refused(tree: Path, tmp_path: Path) -> None:
+    fstests = suite_of(tree, tests=["generic/001"])
+    with pytest.raises(UserError, match=r"xfs_crc: needs a kernel with CONFIG_XFS_QUOTA=y, this has n"):
+        prepare(fstests, kernel(config={"XFS_FS": "m", "XFS_POSIX_ACL": "y"}), tmp_path)
+    for config in (None, {"XFS_FS": "m", "XFS_POSIX_ACL": "y", "XFS_QUOTA": "y"}):
+        assert len(prepare(fstests, kernel(config=config), tmp_path).tests) == 1
+
+
+def test_the_kernel_of_a_distribution_fails_what_that_distribution_is_known_to_fail(tree: Path, tmp_path: Path) -> None:
+    for name, text in {"any": "generic/001 # any\n", "debian/12": "generic/002 # F:1/3\n"}.items():
+        lists = tmp_path / "expunges" / name / "xfs/unassigned"
+        lists.mkdir(parents=True)
+        (lists / "all.txt").write_text(text)
+    fstests = suite_of(tree, tests=["generic/00[12]"], expunges=[str(tmp_path / "expunges")])
+    for distribution, known in {
+        None: ["any", ""],
+        ("debian", "12"): ["any", "F:1/3"],
+        ("debian", "13"): ["any", ""],
+    }.items():
+        prepared = prepare(fstests, kernel(distribution=distribution), tmp_path)
+        assert [test.known for test in prepared.tests] == known
+
+
+def test_what_the_lab_does_not_choose_of_the_tree_is_told_from_what_the_tree_lacks(tree: Path, tmp_path: Path) -> None:
+    everything = {test.id.plain.name for test in prepare(suite_of(tree, groups=["all"]), kernel(), tmp_path).tests}
+    prepared = prepare(suite_of(tree, tests=["generic/001"], count=2), kernel(), tmp_path)
+    assert isinstance(prepared, ChoosySuite)
+    assert everything - {"generic/001"} <= set(prepared.passed_over)
+    assert "generic/001" not in prepared.passed_over
+    assert asked_record([prepared], [], None)["passed_over"] == {"fstests": list(prepared.passed_over)}
+    assert "passed_over" not in prepared.record, "another choice is no other suite"

@@ -1,0 +1,123 @@
+"""Labs with two arms, and a session around them in which each arm's guest is this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kdevops.kernel.artifact import Artifact
+from kdevops.lab.load import LoadedLab
+from kdevops.lab.model import Lab
+from kdevops.progress import Confirm, Progress, Report
+from kdevops.results.events import Note, RunEvent
+from kdevops.results.model import Outcome, RunState, TestId
+from kdevops.results.store import PlannedRow, Store
+from kdevops.run import arms, manual, session
+from kdevops.run.build import Built
+from kdevops.run.places import Places
+from kdevops.run.session import Ended
+from tests.support.local_guest import LocalProvider, ShellSuite
+
+SCRIPTS = {
+    "always": "true",
+    "both": "exit 1",
+    "breaks": '[ "$KERNEL" = old ]',
+    "is-mended": '[ "$KERNEL" = new ]',
+}
+
+
+def two_arms(scripts: Mapping[str, str] = SCRIPTS, **changes: Any) -> Lab:
+    said: dict[str, Any] = {
+        "name": "ab",
+        "guests": {"count": 1},
+        "kernel": {"cmdline": "new"},
+        "compare": {"kernel": {"cmdline": "old"}},
+        "suites": {"commands": {"tests": dict(scripts)}},
+    }
+    return Lab.model_validate({**said, **changes})
+
+
+class Interrupted(Exception):  # noqa: N818 - an end, no error
+    pass
+
+
+class Watcher:
+    """Takes everything; `breaks_at` ends the command where a test of this name is to start."""
+
+    def __init__(self) -> None:
+        self.events: list[RunEvent | Progress] = []
+        self.plans: list[list[str]] = []
+        self.breaks_at: tuple[str, str] | None = None
+
+    def handle(self, event: RunEvent | Progress) -> None:
+        self.events.append(event)
+        test, guest = getattr(event, "test", None), getattr(event, "guest", "")
+        if self.breaks_at and test and (test.name, guest) == self.breaks_at:
+            self.breaks_at = None
+            raise Interrupted
+
+    def plan(self, rows: Sequence[PlannedRow], done: Mapping[TestId, Outcome] | None = None) -> None:
+        self.plans.append([row.id.name for row in rows if row.id not in (done or {})])
+
+    def confirm(self, lines: Sequence[str]) -> bool:
+        raise AssertionError(lines)
+
+    @property
+    def notes(self) -> list[str]:
+        return [event.text for event in self.events if isinstance(event, Note)]
+
+
+class Bench:
+    """Labs, of which the kernels are what stands on their command lines and the guests are this machine."""
+
+    def __init__(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.path = path
+        self.places = Places(path / "state", path / "cache")
+        self.watcher = Watcher()
+        self.built: list[str] = []
+        self.key = "kernel"
+        self.lacks: dict[str, set[str]] = {}
+        self.providers: dict[str, LocalProvider] = {}
+        for module in (session, manual):
+            monkeypatch.setattr(module, "build", self._build)
+            monkeypatch.setattr(module, "provider_for", self._provider_for)
+            if hasattr(module, "write_access"):
+                monkeypatch.setattr(module, "write_access", lambda *_: None)
+
+    async def _build(self, lab: Lab, places: Places, report: Report) -> Built:
+        self.built.append(lab.name)
+        commands = lab.suites.commands
+        assert commands
+        kernel = " ".join(lab.kernel.cmdline)
+        scripts = {name: f"KERNEL={kernel}\n{text}" for name, text in commands.tests.items()}
+        scripts = {name: text for name, text in scripts.items() if name not in self.lacks.get(lab.name, set())}
+        artifact = Artifact(self.key, places.cache, places.cache, platform.release(), None)
+        return Built(artifact, None, (ShellSuite(scripts, name="commands"),), origin={"key": "image"})
+
+    async def _provider_for(
+        self, lab: Lab, places: Places, built: Built, report: Report, confirm: Confirm
+    ) -> LocalProvider:
+        return self.providers.setdefault(lab.name, LocalProvider(self.path / "guests" / lab.name))
+
+    def start(self, lab: Lab, **options: Any) -> Ended:
+        loaded = LoadedLab(lab, self.path / "lab.yaml", "")
+        return asyncio.run(arms.start(loaded, self.places, self.watcher, **options))
+
+    def resume(self, run: int) -> Ended:
+        return asyncio.run(arms.resume(run, self.places, self.watcher))
+
+    def rerun(self, run: int) -> Ended:
+        return asyncio.run(session.rerun(run, self.places, self.watcher))
+
+    def runs(self) -> list[tuple[int, str, RunState]]:
+        with Store(self.places.state) as store:
+            return [(run.id, run.lab, run.state) for run in reversed(store.runs())]
+
+    def statuses(self, run: int) -> dict[str, str]:
+        with Store(self.places.state) as store:
+            return {test.name: outcome.status.value for test, outcome in store.outcomes(run).items()}
