@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from kdevops import process
+from kdevops import distribution
 from kdevops.errors import InfrastructureError, UserError
 from kdevops.kernel import toolchain
 from kdevops.kernel.artifact import Artifact
@@ -199,7 +199,7 @@ def test_a_machine_without_clang_is_told_in_one_message(
     for name in ("make", "flex", "bison", "bc", "perl", "llvm-ar"):
         (tmp_path / name).symlink_to(shutil.which(name) or "/none")
     monkeypatch.setattr(toolchain, "_PATH", str(tmp_path))
-    monkeypatch.setattr(process, "distribution_family", lambda: "debian")
+    monkeypatch.setattr(distribution, "distribution_family", lambda: "debian")
     with pytest.raises(InfrastructureError, match=r"not installed: clang, ld\.lld, llvm-nm, ") as caught:
         build_toy(toy, compiler="clang")
     assert caught.value.hint == "install them: apt-get install clang lld llvm"

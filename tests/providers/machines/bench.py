@@ -42,7 +42,7 @@ class Bench:
 
     def again(self) -> RemoteProvider:
         """The provider as another command makes it."""
-        return replace(self.provider, _locks={}, _places={}, _recorders=Recorders())
+        return replace(self.provider, _locks={}, _addresses={}, _recorders=Recorders())
 
 
 Story = Callable[[Bench], Awaitable[None]]

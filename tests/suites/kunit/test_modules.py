@@ -7,7 +7,7 @@ import tarfile
 
 import pytest
 
-from kdevops import process
+from kdevops import distribution
 from kdevops.errors import InfrastructureError, UserError
 from kdevops.guest.execute import Execution
 from kdevops.lab.model import Kunit
@@ -72,7 +72,7 @@ def test_modules_packed_by_zstd(packed):
 
 def test_a_missing_zstd_is_named_with_its_package(packed, monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda _: None)
-    monkeypatch.setattr(process, "distribution_family", lambda: "suse")
+    monkeypatch.setattr(distribution, "distribution_family", lambda: "suse")
     with pytest.raises(InfrastructureError, match=r"my-test\.ko\.zst is packed with zstd, which is not") as caught:
         asyncio.run(modules_with_suites(packed))
     assert caught.value.hint == "install it: zypper install zstd, or set CONFIG_MODULE_COMPRESS_NONE=y"
