@@ -15,7 +15,7 @@ $(shell test ! -e $(VENV) || $(BIN)/python -c "" 2>/dev/null || rm -f $(VENV)/.r
 export LC_ALL := C.UTF-8
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit e2e soak bench setup setup-dev packages lock
+.PHONY: help demo test lint unit e2e soak bench release setup setup-dev packages lock
 
 help: ## what can be made
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1 \2/p' $(MAKEFILE_LIST) | while read -r target text; do printf '  make %-10s %s\n' "$$target" "$$text"; done
@@ -37,7 +37,8 @@ lint: $(VENV)/.dev ## style, types, direction of imports, roles
 	PATH="$(abspath $(BIN)):$$PATH" ansible-lint --offline
 
 unit: setup-dev ## tests that boot nothing
-	$(BIN)/pytest -n auto -m "not e2e"
+	$(BIN)/pytest -n auto -m "not e2e" --cov --cov-report=
+	@scripts/coverage-floor $(BIN)/coverage
 
 e2e: setup-dev ## tests with a real kernel in real guests
 	$(GUESTS) -m "e2e and not soak" --durations=25 tests/e2e tests/terraform tests/faults
@@ -47,6 +48,9 @@ soak: setup-dev ## tests for hours: ROUNDS=64 rounds of random faults, from SEED
 
 bench: setup-dev ## measure against doing it by hand
 	$(BIN)/python tests/bench
+
+release: $(VENV)/.dev ## wheel, source, Ansible collection and checksums in dist/, of the tag that HEAD has
+	VENV=$(abspath $(VENV)) scripts/release $(RELEASE)
 
 setup: $(VENV)/.run packages ## the virtual environment, and what the system lacks
 

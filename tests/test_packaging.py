@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 import pytest
-
-import kdevops
+import yaml
 
 CHECKOUT = Path(__file__).parents[1]
 SHIPPED = ("playbooks", "roles", "labs", "vagrant", "terraform", "baselines")
@@ -54,8 +54,48 @@ def test_everything_that_is_data_is_in_the_wheel(wheel: Path) -> None:
     assert {name.split("/")[2] for name in inside} == set(SHIPPED)
 
 
-def test_the_command_works_from_anywhere(installed: Path, tmp_path: Path) -> None:
-    assert kdevops.__version__ in elsewhere(installed, tmp_path, installed / "bin/kdevops", "--version")
+def test_the_command_works_from_anywhere_and_tells_the_wheels_version(
+    wheel: Path, installed: Path, tmp_path: Path
+) -> None:
+    told = elsewhere(installed, tmp_path, installed / "bin/kdevops", "--version")
+    assert told == f"kdevops {wheel.name.split('-')[1]}\n"
+
+
+def test_a_release_is_of_a_tag_that_the_changes_tell_of(tmp_path: Path) -> None:
+    """In a clone with a history of its own, so that no tag is made here."""
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "-q", CHECKOUT, clone], check=True)
+    subprocess.run(["git", "tag", "-l"], cwd=clone, check=True)
+    environment = {**os.environ, "VENV": str(Path(sys.executable).parents[1])}
+
+    def release() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(["scripts/release"], cwd=clone, env=environment, capture_output=True, text=True)
+
+    def tag(name: str) -> None:
+        who = ["-c", "user.name=x", "-c", "user.email=x@example.com"]
+        subprocess.run(["git", *who, "tag", "-f", "-a", name, "-m", name], cwd=clone, check=True, capture_output=True)
+
+    tag("v9.9.9")
+    assert "write what is new in 9.9.9" in release().stderr
+    subprocess.run(["git", "tag", "-d", "v9.9.9"], cwd=clone, check=True, capture_output=True)
+    newest = next(line.split()[1] for line in (clone / "CHANGELOG.md").read_text().splitlines() if line[:4] == "## 0")
+    tag(f"v{newest}")
+    (clone / "new").touch()
+    assert "not committed" in release().stderr
+    (clone / "new").unlink()
+    done = release()
+    assert done.returncode == 0, done.stderr
+    made = {line.split()[1] for line in (clone / "dist/SHA256SUMS").read_text().splitlines()}
+    assert {f"kdevops-{newest}-py3-none-any.whl", f"kdevops-{newest}.tar.gz"} <= made
+    subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=clone / "dist", check=True)
+
+
+def test_commits_are_checked_by_the_linters_of_make_lint() -> None:
+    hooks = yaml.safe_load((CHECKOUT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+    (lint,) = re.findall(r"^lint:.*\n((?:\t.*\n)+)", (CHECKOUT / "Makefile").read_text(), re.MULTILINE)
+    ours = {line.split("$(BIN)/")[-1].split('" ')[-1].removesuffix(" .") for line in lint.splitlines()}
+    theirs = {re.sub(r"^(env PATH=\S+ )?(\.venv/bin/)?", "", hook["entry"]) for hook in hooks}
+    assert theirs == ours
 
 
 def test_data_is_found_beside_the_installed_package(installed: Path, tmp_path: Path) -> None:
