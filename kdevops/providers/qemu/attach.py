@@ -7,6 +7,7 @@ import json
 import os
 import selectors
 import socket
+import struct
 import sys
 import termios
 import tty
@@ -16,6 +17,8 @@ from kdevops.errors import InfrastructureError, UserError
 
 _LEAVE = b"\x1d"
 """Ctrl-], as telnet and virsh have it."""
+_ACCEPTED = 10
+"""Seconds for the keeper to take what is typed."""
 
 
 def attach(keeper_config: Path, guest: str) -> None:
@@ -43,13 +46,20 @@ def attach(keeper_config: Path, guest: str) -> None:
 async def send_console(path: Path, keys: str) -> None:
     """Type `keys` at the console behind the socket `path`. Raises InfrastructureError when the guest does not run."""
     try:
-        _, writer = await asyncio.open_unix_connection(path)
-        writer.write(keys.encode())
-        await writer.drain()
-        writer.close()
-        await writer.wait_closed()
+        await asyncio.to_thread(_send, path, keys.encode())
     except OSError as error:
-        raise InfrastructureError(f"the console at {path} takes no keys: {error.strerror}") from error
+        raise InfrastructureError(f"the console at {path} takes no keys: {error.strerror or error}") from error
+
+
+def _send(path: Path, keys: bytes) -> None:
+    """Wait for the keeper, which a socket that does not block cannot do: connect(2) fails with EAGAIN while others wait, too.
+
+    asyncio takes such a socket for a connected one, and one with Python's timeout does not block either.
+    """
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", _ACCEPTED, 0))
+        connection.connect(str(path))
+        connection.sendall(keys)
 
 
 def _carry(connection: socket.socket) -> None:
