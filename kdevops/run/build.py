@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from kdevops.errors import KdevopsError, UserError
@@ -17,69 +16,17 @@ from kdevops.kernel.options import parse_config
 from kdevops.kernel.spec import Asked, BuildSpec
 from kdevops.kernel.tree import series_of_tree
 from kdevops.lab.model import Lab, Qemu
-from kdevops.lab.servers import Server
 from kdevops.lab.vagrant import Vagrant
 from kdevops.progress import Report
-from kdevops.providers.base import PayloadDisk
-from kdevops.run.guests.prepare import Furniture, payload_serial
+from kdevops.run.built import Built
 from kdevops.run.kernel_spec import machine_fragments, spec_of
 from kdevops.run.places import Places
-from kdevops.suites.base import BootSuite, ChunkSuite, GuestSuite, KernelBuild, PickySuite, PreparedSuite, Suite
+from kdevops.suites.base import KernelBuild, PickySuite, PreparedSuite, Suite
 from kdevops.suites.fstests import smb_credentials
 from kdevops.suites.registry import guest_needs, servers_of, suites_of
 
 if TYPE_CHECKING:
     from kdevops.providers.vagrant.render import VagrantBox
-
-
-@dataclass(frozen=True, slots=True)
-class Built:
-    """What a run needs of its lab. `secrets` are files of ours by their path in the guests that tests run in.
-
-    Guests start from the `image`, or from the `box` where Vagrant gives them; `origin` is what a run remembers of either.
-    `installed`: guests have the kernel and its modules on their own disk.
-    """
-
-    artifact: Artifact
-    image: BaseImage | None
-    suites: tuple[PreparedSuite, ...]
-    servers: tuple[Server, ...] = ()
-    secrets: Mapping[str, Path] = field(default_factory=dict)
-    box: VagrantBox | None = None
-    origin: Mapping[str, Any] = field(default_factory=dict)
-    installed: bool = False
-
-    @property
-    def guest_suites(self) -> tuple[GuestSuite, ...]:
-        """Those whose tests are commands in a running guest."""
-        return tuple(suite for suite in self.suites if isinstance(suite, GuestSuite))
-
-    @property
-    def boot_suites(self) -> tuple[BootSuite, ...]:
-        """Those whose tests run while the kernel boots."""
-        return tuple(suite for suite in self.suites if isinstance(suite, BootSuite))
-
-    @property
-    def chunk_suites(self) -> tuple[ChunkSuite, ...]:
-        """Those with a harness of their own."""
-        return tuple(suite for suite in self.suites if isinstance(suite, ChunkSuite))
-
-    @property
-    def furniture(self) -> Furniture:
-        """What every guest that tests run in is given."""
-        suites: tuple[GuestSuite | ChunkSuite, ...] = (*self.guest_suites, *self.chunk_suites)
-        modules = None if self.installed else self.artifact.modules
-        return Furniture(self.artifact.release, self.artifact.build_id, modules, suites, self.secrets)
-
-    @property
-    def payloads(self) -> tuple[PayloadDisk, ...]:
-        """What guests are lent on disks."""
-        return tuple(PayloadDisk(payload_serial(suite), suite.disk) for suite in self.chunk_suites if suite.disk)
-
-    @property
-    def quiet_cmdline(self) -> tuple[str, ...]:
-        """Kernel parameters of a boot in which no boot suite runs."""
-        return tuple(word for suite in self.boot_suites for word in suite.cmdline(()))
 
 
 async def build(lab: Lab, places: Places, report: Report) -> Built:

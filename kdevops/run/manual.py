@@ -16,7 +16,8 @@ from kdevops.progress import Confirm, Progress, Report, ask_nobody, silent
 from kdevops.providers.base import GuestStatus, Provider
 from kdevops.provision import ansible, inventory
 from kdevops.results.events import GuestChanged
-from kdevops.run.build import Built, build, first_error
+from kdevops.run.build import build, first_error
+from kdevops.run.built import Built
 from kdevops.run.drive.busy import Busy
 from kdevops.run.guests.kinds import attached, foresee, provider_for
 from kdevops.run.guests.servers import Servers

@@ -19,7 +19,8 @@ from kdevops.results.events import GuestChanged, Note, RunEvent
 from kdevops.results.model import Outcome, TestId
 from kdevops.results.store import JSON, PlannedRow, Run, Store
 from kdevops.results.verdict import Arm, RunVerdict, judge_run
-from kdevops.run.build import Built, build
+from kdevops.run.build import build
+from kdevops.run.built import Built
 from kdevops.run.drive.boot_failure import booted_here, conclude, note_booted
 from kdevops.run.drive.busy import Busy
 from kdevops.run.drive.job import Job

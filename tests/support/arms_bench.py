@@ -18,7 +18,7 @@ from kdevops.results.events import Note, RunEvent
 from kdevops.results.model import Outcome, RunState, TestId
 from kdevops.results.store import PlannedRow, Store
 from kdevops.run import arms, manual, session
-from kdevops.run.build import Built
+from kdevops.run.built import Built
 from kdevops.run.places import Places
 from kdevops.run.session import Ended
 from tests.support.local_guest import LocalProvider, ShellSuite

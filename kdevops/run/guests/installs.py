@@ -12,7 +12,7 @@ from kdevops.kernel.artifact import Artifact
 from kdevops.lab.model import Lab
 from kdevops.progress import Report
 from kdevops.provision import ansible, inventory
-from kdevops.run.build import Built
+from kdevops.run.built import Built
 from kdevops.run.places import Places
 
 _REBOOT = 600

@@ -19,7 +19,7 @@ from kdevops.providers.architecture import architecture
 from kdevops.providers.base import BootKernel, Provider
 from kdevops.providers.qemu.provider import QemuProvider
 from kdevops.providers.shared.lab_directory import LabDirectory
-from kdevops.run.build import Built
+from kdevops.run.built import Built
 from kdevops.run.guests.initrd import initrd_for
 from kdevops.run.guests.installs import install_kernel, refuse_servers
 from kdevops.run.places import Places

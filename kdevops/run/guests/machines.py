@@ -18,7 +18,7 @@ from kdevops.providers.machines.base import Machines
 from kdevops.providers.machines.hosts import HostMachines
 from kdevops.providers.machines.provider import RemoteProvider
 from kdevops.providers.shared.lab_directory import LabDirectory
-from kdevops.run.build import Built
+from kdevops.run.built import Built
 from kdevops.run.guests.installs import install_kernel, refuse_servers
 from kdevops.run.places import Places
 

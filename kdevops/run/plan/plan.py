@@ -10,7 +10,7 @@ from kdevops.lab.model import Lab
 from kdevops.results import baseline
 from kdevops.results.model import TestId
 from kdevops.results.store import PlannedRow, Store
-from kdevops.run.build import Built
+from kdevops.run.built import Built
 from kdevops.run.plan.deadline import deadline
 from kdevops.run.plan.expected import expected_seconds
 from kdevops.suites.base import PlannedTest

@@ -13,7 +13,7 @@ from kdevops.lab.model import Lab
 from kdevops.results.boot_failure import BOOT_FAILURE
 from kdevops.results.complaints import STRAY_REPORTS
 from kdevops.results.store import JSON, Run
-from kdevops.run.build import Built
+from kdevops.run.built import Built
 from kdevops.run.plan.known import known_record
 
 COMPARED_WITH = "compared_with"

@@ -15,7 +15,7 @@ from kdevops.lab.model import Lab
 from kdevops.lab.servers import Server
 from kdevops.progress import ask_nobody, silent
 from kdevops.providers.machines.hosts import HostMachines
-from kdevops.run.build import Built
+from kdevops.run.built import Built
 from kdevops.run.guests.kinds import foresee
 from kdevops.run.guests.machines import acceleration, attached_remote, remote_provider
 from kdevops.run.places import Places
