@@ -12,8 +12,9 @@ from kdevops.cli.options import Context, common_options, json_option, pass_conte
 from kdevops.errors import ExitCode, InfrastructureError, KdevopsError, UserError
 
 if TYPE_CHECKING:
-    from kdevops.providers.terraform.record import Record
     from kdevops.run.caches import CacheEntry
+    from kdevops.run.guests.kinds import Kind
+    from kdevops.run.guests.rented import Rented
 
 
 @click.command()
@@ -30,19 +31,19 @@ def gc(context: Context, *, days: float, delete: bool) -> int:
     the cache is made, or fetched, again when it is needed.
     """
     from kdevops.paths import cache_dir, state_dir
-    from kdevops.providers.terraform.record import age, records
     from kdevops.run.caches import keeps_no_access_times, unused
+    from kdevops.run.guests.kinds import all_rented
 
-    found = records(state_dir() / "labs")
-    labs = [(path, record) for path, record in found if not isinstance(record, InfrastructureError)]
-    broken = [record for _, record in found if isinstance(record, InfrastructureError)]
-    overdue = [(path, record) for path, record in labs if record.overdue]
+    found = all_rented(state_dir() / "labs")
+    labs = [(kind, path, rented) for kind, path, rented in found if not isinstance(rented, InfrastructureError)]
+    broken = [rented for *_, rented in found if isinstance(rented, InfrastructureError)]
+    overdue = [(kind, path, rented) for kind, path, rented in labs if rented.overdue]
     entries = unused(cache_dir(), days)
     data: dict[str, Any] = {
-        "labs": [_lab(record) for _, record in labs],
+        "labs": [_lab(rented) for *_, rented in labs],
         "cache": [_entry(entry) for entry in entries],
     }
-    lines = [f"{'OVERDUE' if record.overdue else 'ok':8}{_machines(record)}, {age(record)}" for _, record in labs]
+    lines = [f"{'OVERDUE' if rented.overdue else 'ok':8}{_machines(rented)}, {rented.age}" for *_, rented in labs]
     lines += [f"{_size(entry.size):>9}  {entry.days():4.0f} days  {entry.kind}/{entry.name}" for entry in entries]
     if keeps_no_access_times(cache_dir()):
         lines.append(
@@ -73,38 +74,35 @@ def gc(context: Context, *, days: float, delete: bool) -> int:
     return errors[0].exit_code if errors else ExitCode.OK
 
 
-def _destroy(context: Context, overdue: list[tuple[Path, Record]]) -> tuple[list[str], list[KdevopsError]]:
+def _destroy(context: Context, overdue: list[tuple[Kind, Path, Rented]]) -> tuple[list[str], list[KdevopsError]]:
     """Destroy the machines of overdue labs, once that was agreed to: the names of labs that are gone, and what went wrong."""
     if not overdue:
         return [], []
-    lines = [f"  destroy  {_machines(record)}" for _, record in overdue]
+    lines = [f"  destroy  {_machines(rented)}" for *_, rented in overdue]
     if not context.asker()(["overdue:", *lines]):
         return [], []
     gone, errors = [], []
-    for path, record in overdue:
+    for kind, path, rented in overdue:
         try:
-            asyncio.run(_destroy_one(path, record))
+            asyncio.run(_destroy_one(kind, path, rented))
         except KdevopsError as error:
             errors.append(error)
         else:
-            gone.append(record.lab)
+            gone.append(rented.lab)
     return gone, errors
 
 
-async def _destroy_one(path: Path, record: Record) -> None:
+async def _destroy_one(kind: Kind, path: Path, rented: Rented) -> None:
     from rich.console import Console
 
-    from kdevops.providers.shared.lab_directory import LabDirectory
-    from kdevops.providers.terraform.record import load
-    from kdevops.providers.terraform.work import destroy
     from kdevops.report.live import Display
     from kdevops.run.lock import lab_lock
 
-    with lab_lock(path, record.lab, "gc"), Display(Console(stderr=True, highlight=False)) as display:
-        now = load(path)
+    with lab_lock(path, rented.lab, "gc"), Display(Console(stderr=True, highlight=False)) as display:
+        now = kind.rented(path)
         if now is not None and not now.overdue:
-            raise UserError(f"lab {record.lab} was given more time meanwhile; it is left alone")
-        await destroy(LabDirectory(path), display.handle)
+            raise UserError(f"lab {rented.lab} was given more time meanwhile; it is left alone")
+        await kind.destroy(path, display.handle)
 
 
 def _remove(entry: CacheEntry) -> bool:
@@ -116,15 +114,15 @@ def _remove(entry: CacheEntry) -> bool:
     return removed
 
 
-def _machines(record: Record) -> str:
-    count = len(record.nodes)
-    return f"lab {record.lab}: {count} machine{'' if count == 1 else 's'} in {record.where}"
+def _machines(rented: Rented) -> str:
+    count = len(rented.nodes)
+    return f"lab {rented.lab}: {count} machine{'' if count == 1 else 's'} in {rented.where}"
 
 
-def _lab(record: Record) -> dict[str, Any]:
+def _lab(rented: Rented) -> dict[str, Any]:
     return {
-        "lab": record.lab, "where": record.where, "machines": list(record.nodes), "made": record.created.isoformat(),
-        "expires": record.expires.isoformat(), "overdue": record.overdue,
+        "lab": rented.lab, "where": rented.where, "machines": list(rented.nodes), "made": rented.created.isoformat(),
+        "expires": rented.expires.isoformat(), "overdue": rented.overdue,
     }  # fmt: skip
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from kdevops.lab.load import LoadedLab
     from kdevops.lab.model import Lab
     from kdevops.providers.base import GuestStatus
-    from kdevops.providers.terraform.record import Record
+    from kdevops.run.guests.rented import Rented
     from kdevops.run.places import Places
 
 
@@ -58,7 +58,7 @@ def up(context: Context, *, plays: tuple[str, ...]) -> None:
                 loaded.lab, places, display.handle, lab_file=loaded.path, plays=plays, confirm=display.confirm
             )
 
-    _tell(context, asyncio.run(main()), _ages(loaded.lab, places))
+    _tell(context, asyncio.run(main()), _rented(loaded.lab, places))
 
 
 @click.command()
@@ -103,7 +103,7 @@ def status(context: Context) -> None:
 
     lab = context.standing_lab()
     places = Places.default()
-    _tell(context, asyncio.run(arms.status(lab, places)), _ages(lab, places))
+    _tell(context, asyncio.run(arms.status(lab, places)), _rented(lab, places))
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -136,13 +136,11 @@ def ssh(guest: str, command: tuple[str, ...]) -> None:
 
 
 def _check_up(config: Path, guest: str) -> None:
-    """Raise UserError for a guest of the embedded provider that does not run; of others only ssh itself can tell."""
+    """Raise UserError for a guest that is known not to run; where its kind cannot tell, ssh itself does."""
     from kdevops.guest.sshconfig import port_of
-    from kdevops.providers.qemu.process import QemuProcess
+    from kdevops.run.guests.kinds import all_kinds
 
-    process = QemuProcess(config.parent / "guests" / guest)
-    ours = f"hostfwd=tcp:127.0.0.1:{port_of(config, guest)}-"
-    if any(ours in word for word in process.command_line or ()) and process.pid() is None:
+    if any(kind.is_down(config.parent, guest, port_of(config, guest)) for kind in all_kinds()):
         raise _not_up(guest, config.parent.name)
 
 
@@ -168,9 +166,7 @@ def console(guest: str, *, lines: int, follow: bool, interactive: bool) -> None:
     state = state_dir()
     path = consoles(state).get(guest) or find_guest(state, guest).parent / "guests" / guest / "console.log"
     if interactive:
-        from kdevops.providers.qemu.attach import attach
-
-        attach(path.parent / "keeper.json", guest)
+        _type_at(path.parent, guest)
         return
     if not path.exists() and not follow:
         raise UserError(
@@ -181,6 +177,13 @@ def console(guest: str, *, lines: int, follow: bool, interactive: bool) -> None:
         click.echo(clean(line))
     if follow:
         asyncio.run(_follow(path))
+
+
+def _type_at(directory: Path, guest: str) -> None:
+    from kdevops.run.guests.kinds import all_kinds
+
+    if not any(kind.connect_terminal(directory, guest) for kind in all_kinds()):
+        raise UserError(f"nobody can type at the console of {guest} from here", hint=f"log in: kdevops ssh {guest}")
 
 
 async def _follow(path: Path) -> None:
@@ -196,52 +199,31 @@ def both_arms(loaded: LoadedLab) -> list[str]:
     return ["The other kernel of this lab gets as many machines of its own."] if loaded.lab.compare else []
 
 
-def _ages(lab: Lab, places: Places) -> dict[str, Record]:
-    """What is remembered of the machines in a cloud, by the names of the guests that they are."""
-    from kdevops.lab.terraform import Terraform
-
-    if not isinstance(lab.provider, Terraform):
-        return {}
+def _rented(lab: Lab, places: Places) -> dict[str, Rented]:
+    """What is known of machines that cost money, by the names of the guests that they are."""
     from kdevops.lab.arms import arms
-    from kdevops.providers.terraform.record import load
+    from kdevops.run.guests.kinds import kind_of
 
-    found = [record for each in arms(lab) if (record := load(places.lab(each.name)))]
-    return {name: record for record in found for name in record.nodes}
+    found = [rented for each in arms(lab) if (rented := kind_of(each).rented(places.lab(each.name)))]
+    return {name: rented for rented in found for name in rented.nodes}
 
 
-def _tell(context: Context, guests: tuple[GuestStatus, ...], records: Mapping[str, Record] | None = None) -> None:
+def _tell(context: Context, guests: tuple[GuestStatus, ...], rented: Mapping[str, Rented] | None = None) -> None:
     width = max((len(guest.name) for guest in guests), default=0)
     lines = [
         f"{guest.name:{width}}  {guest.state}" + (f"  ssh {guest.address}:{guest.port}" if guest.port else "")
         for guest in guests
     ]
     data = [asdict(guest) for guest in guests]
-    if records:
-        from kdevops.providers.terraform.record import age
-
+    if rented:
         for each in data:
-            if record := records.get(each["name"]):
-                each |= {"made": record.created.isoformat(), "expires": record.expires.isoformat()}
-        lines += [f"{record.lab} in {record.where}: {age(record)}" for record in _once(records)]
-        unknown = {records[guest.name].origin for guest in guests if guest.state == "unknown" and guest.name in records}
-        lines += [
-            f"unknown: the cloud, or its own command line, does not answer{_doctor(each)}" for each in sorted(unknown)
-        ]
+            if of_guest := rented.get(each["name"]):
+                each |= {"made": of_guest.created.isoformat(), "expires": of_guest.expires.isoformat()}
+        labs = list({each.lab: each for each in rented.values()}.values())
+        lines += [f"{each.lab} in {each.where}: {each.age}" for each in labs]
+        unknown = {rented[guest.name].advice for guest in guests if guest.state == "unknown" and guest.name in rented}
+        lines += [f"unknown: {advice}" for advice in sorted(unknown)]
         if context.json:
-            for record in _once(records):
-                if record.overdue:
-                    click.echo(f"{record.lab}: {age(record)}", err=True)
+            for late in (lab for lab in labs if lab.overdue):
+                click.echo(f"{late.lab}: {late.age}", err=True)
     context.emit(data, lines)
-
-
-def _doctor(origin: str) -> str:
-    """Who looks at what a cloud's machines take; a module of the user's own only its author knows."""
-    from typing import get_args
-
-    from kdevops.lab.terraform import Cloud
-
-    return f"; see kdevops doctor --terraform {origin}" if origin in get_args(Cloud) else ""
-
-
-def _once(records: Mapping[str, Record]) -> list[Record]:
-    return list({record.lab: record for record in records.values()}.values())

@@ -48,13 +48,13 @@ def box(context: Context, *, provider: BoxProvider | None, output: Path | None) 
     from rich.console import Console
 
     from kdevops.images.box import ensure_box
-    from kdevops.lab.vagrant import Vagrant
     from kdevops.paths import cache_dir
     from kdevops.report.live import Display
+    from kdevops.run.guests.kinds import kind_of
     from kdevops.suites.registry import guest_needs
 
     lab = context.lab().lab
-    wanted = provider or (lab.provider.backend if isinstance(lab.provider, Vagrant) else "libvirt")
+    wanted = provider or kind_of(lab).box_provider(lab) or "libvirt"
 
     async def main() -> Box:
         with Display(Console(stderr=True, highlight=False)) as display:

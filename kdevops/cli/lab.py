@@ -25,7 +25,7 @@ from kdevops.cli.options import (
 from kdevops.errors import UserError
 
 if TYPE_CHECKING:
-    from kdevops.lab.model import Kernel, Lab
+    from kdevops.lab.model import Kernel
 
 
 @click.group()
@@ -67,6 +67,7 @@ def init(template: str, file: Path) -> None:
 @pass_context
 def validate(context: Context) -> None:
     """Check LAB: every field, the files it names, kernel trees, configurations and profiles; nothing is fetched or built."""
+    from kdevops.run.guests.kinds import kind_of
     from kdevops.run.validate import validate
 
     loaded = context.lab()
@@ -77,25 +78,10 @@ def validate(context: Context) -> None:
         origin += f" beside one from {_origin(effective.compare.kernel)}"
     suites = effective.suites.model_dump(exclude_none=True)
     line = (
-        f"OK: lab {effective.name}, {_machines(effective)}, kernel from {origin}, "
+        f"OK: lab {effective.name}, {kind_of(effective).describe(effective)}, kernel from {origin}, "
         f"suites: {', '.join(suites) or 'none, so there is nothing to run'}"
     )
     context.emit({"path": str(loaded.path), "name": effective.name, "digest": loaded.digest}, [line])
-
-
-def _machines(lab: Lab) -> str:
-    """How many guests, and how big where the lab says so: machines elsewhere are as big as they are."""
-    from kdevops.lab.hosts import Hosts
-    from kdevops.lab.terraform import Terraform
-
-    count, provider = lab.guests.count, lab.provider
-    some = "s" if count > 1 else ""
-    if isinstance(provider, Hosts):
-        return f"{count} machine{some} of yours"
-    if isinstance(provider, Terraform):
-        where = f"in {provider.cloud}" if provider.cloud else f"of {provider.module}"
-        return f"{count} guest{some} {where}" + (f" ({provider.instance_type})" if provider.instance_type else "")
-    return f"{count} guest{some} ({lab.guests.cpus} CPU, {lab.guests.memory / (1 << 30):.3g} GiB each)"
 
 
 def _origin(kernel: Kernel) -> str:

@@ -31,6 +31,7 @@ from kdevops.lab.vagrant import Vagrant
 DEV = "-dev"
 """How the name of the lab under test ends where there is a baseline arm beside it."""
 MAX_PORT = 65535
+_Part = TypeVar("_Part", bound=Model)
 
 
 class Disk(Model):
@@ -261,12 +262,13 @@ class Lab(Model):
             own = _on(compare.provider, own) if own else _on(compare.provider, guests, exactly=False)
         return compare.model_copy(update={"kernel": compare.kernel.filled_from(kernel), "guests": own})
 
-    @property
-    def installs(self) -> bool:
-        """Whether the kernel goes into the guests and their boot loaders, with its modules; else it is handed to each boot."""
-        return not isinstance(self.provider, Qemu) and not (
-            isinstance(self.provider, Vagrant) and self.provider.boot == "direct"
-        )
+    def provider_as(self, model: type[_Part]) -> _Part:
+        """The provider, for code that only deals with labs of this kind. Raises TypeError for a lab of another."""
+        if not isinstance(self.provider, model):
+            raise TypeError(
+                f"the provider of lab {self.name} is {self.provider.type}, and {model.__name__} was expected"
+            )
+        return self.provider
 
     def guest_names(self) -> tuple[str, ...]:
         """The names of the guests, `<lab>-1` and on."""
@@ -317,9 +319,6 @@ def _on(provider: Provider, guests: Guests, *, exactly: bool = True) -> Guests:
                 "each machine needs a path for each disk, under scratch: true"
             )
     return guests.model_copy(update={"count": there})
-
-
-_Part = TypeVar("_Part", bound=Model)
 
 
 def _filled(said: _Part, other: _Part) -> _Part:

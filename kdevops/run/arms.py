@@ -17,7 +17,6 @@ from kdevops.kernel.artifact import Artifact
 from kdevops.lab.arms import arms
 from kdevops.lab.load import LoadedLab
 from kdevops.lab.model import DEV, Lab
-from kdevops.lab.vagrant import Vagrant
 from kdevops.progress import Confirm, Report, ask_nobody, silent
 from kdevops.providers.base import GuestStatus
 from kdevops.results.baseline import series_of
@@ -25,6 +24,7 @@ from kdevops.results.events import Note
 from kdevops.results.store import PlannedRow, Store
 from kdevops.run import manual, session
 from kdevops.run.build import build_kernel, first_error
+from kdevops.run.guests.kinds import kind_of
 from kdevops.run.live_labs import forget, remember, standing
 from kdevops.run.lock import lab_lock
 from kdevops.run.places import Places
@@ -116,11 +116,11 @@ async def up(
 ) -> tuple[GuestStatus, ...]:
     """Bring the guests of all arms up, to stay, in parallel; then run these playbooks of ours on them. Raises KdevopsError.
 
-    Not so those of Vagrant: two of it that copy one box into libvirt's pool at once get in each other's way.
+    Arms whose kind takes one lab at a time come up one after the other.
     """
     manual.check_plays(plays)  # first: machines in a cloud cost money
     labs = arms(lab)
-    at_once = asyncio.Semaphore(1 if any(isinstance(each.provider, Vagrant) for each in labs) else len(labs))
+    at_once = asyncio.Semaphore(1 if any(kind_of(each).one_lab_at_a_time for each in labs) else len(labs))
     with _held(labs, places, "up", lab_file):
         made = [(each, *await manual.prepare(each, places, report, confirm)) for each in labs]
 

@@ -19,6 +19,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Root:
+    """What guests start from: an image or a box of Vagrant's where there is one. `origin` is what a run remembers of it."""
+
+    origin: Mapping[str, Any]
+    image: BaseImage | None = None
+    box: VagrantBox | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Built:
     """What a run needs of its lab. `secrets` are files of ours by their path in the guests that tests run in.
 

@@ -19,7 +19,7 @@ from kdevops.results.events import GuestChanged
 from kdevops.run.build import build, first_error
 from kdevops.run.built import Built
 from kdevops.run.drive.busy import Busy
-from kdevops.run.guests.kinds import attached, foresee, provider_for
+from kdevops.run.guests.kinds import kind_of
 from kdevops.run.guests.servers import Servers
 from kdevops.run.lock import lab_lock
 from kdevops.run.places import Places
@@ -32,9 +32,9 @@ _PLAY_SECONDS = 7200.0
 
 async def prepare(lab: Lab, places: Places, report: Report, confirm: Confirm = ask_nobody) -> tuple[Built, Provider]:
     """Everything that guests need before they can come up; the caller holds the lab. Raises KdevopsError."""
-    await foresee(lab, places, report, confirm)
+    await kind_of(lab).preflight(lab, places, report, confirm)
     built = await build(lab, places, report)
-    return built, await provider_for(lab, places, built, report, confirm)
+    return built, await kind_of(lab).provider_for(lab, places, built, report, confirm)
 
 
 async def bring_up(
@@ -63,7 +63,7 @@ async def bring_up(
 async def down(lab: Lab, places: Places, report: Report = silent) -> tuple[GuestStatus, ...]:
     """Stop all guests of the lab."""
     with lab_lock(places.lab(lab.name), lab.name, "down"):
-        provider = attached(lab, places, report)
+        provider = kind_of(lab).attached(lab, places, report)
         await provider.down()
         sshconfig.config_path(places.state, lab.name).unlink(missing_ok=True)  # ssh would wait for whom there is not
         return await provider.status()
@@ -71,7 +71,7 @@ async def down(lab: Lab, places: Places, report: Report = silent) -> tuple[Guest
 
 async def status(lab: Lab, places: Places) -> tuple[GuestStatus, ...]:
     """What is known of the lab's guests."""
-    return await attached(lab, places).status()
+    return await kind_of(lab).attached(lab, places).status()
 
 
 def write_access(lab: Lab, places: Places, provider: Provider, built: Built, lab_file: Path | None) -> None:

@@ -26,7 +26,7 @@ from kdevops.run.drive.busy import Busy
 from kdevops.run.drive.job import Job
 from kdevops.run.drive.runner import drive
 from kdevops.run.drive.work import queue_of
-from kdevops.run.guests.kinds import foresee, provider_for
+from kdevops.run.guests.kinds import kind_of
 from kdevops.run.live_labs import remember, remember_again
 from kdevops.run.lock import lab_lock
 from kdevops.run.manual import servers_for, write_access
@@ -113,9 +113,9 @@ async def prepare(
     """All of `start` that comes before the run is in the store; the caller holds the lab."""
     lab = loaded.lab
     failed = gone_wrong(store, failures_of) if failures_of is not None else None
-    await foresee(lab, places, watcher.handle, watcher.confirm)
+    await kind_of(lab).preflight(lab, places, watcher.handle, watcher.confirm)
     built = await build(lab, places, watcher.handle)
-    provider = await provider_for(lab, places, built, watcher.handle, watcher.confirm)
+    provider = await kind_of(lab).provider_for(lab, places, built, watcher.handle, watcher.confirm)
     rows = narrowed(plan(built, store, lab, loaded.baseline, provider.factor), only)
     record = record_of(loaded, built)
     absent: frozenset[TestId] = frozenset()
@@ -139,10 +139,10 @@ async def resume(run_id: int, places: Places, watcher: Watcher, *, keep: bool = 
         with lab_lock(places.lab(lab.name), lab.name, "resume"):
             _check_open(run)
             remember_again(lab, places, Path(run.record["lab_file"]))
-            await foresee(lab, places, watcher.handle, watcher.confirm)
+            await kind_of(lab).preflight(lab, places, watcher.handle, watcher.confirm)
             built = await build(lab, places, watcher.handle)
             check_same(run, built)
-            provider = await provider_for(lab, places, built, watcher.handle, watcher.confirm)
+            provider = await kind_of(lab).provider_for(lab, places, built, watcher.handle, watcher.confirm)
             return await carry_out(run_id, lab, built, provider, places, store, watcher, keep=keep)
 
 
@@ -169,10 +169,10 @@ async def rerun(run_id: int, places: Places, watcher: Watcher, *, keep: bool = F
         lab = lab_of(run)
         with lab_lock(places.lab(lab.name), lab.name, "rerun"):
             remember_again(lab, places, Path(run.record["lab_file"]))
-            await foresee(lab, places, watcher.handle, watcher.confirm)
+            await kind_of(lab).preflight(lab, places, watcher.handle, watcher.confirm)
             built = await build(lab, places, watcher.handle)
             check_same(run, built)
-            provider = await provider_for(lab, places, built, watcher.handle, watcher.confirm)
+            provider = await kind_of(lab).provider_for(lab, places, built, watcher.handle, watcher.confirm)
             record = {**as_asked(run), **facts(lab, built), "rerun_of": run_id}
             before = {row.id for row in store.plan(run_id)}
             rows = plan(built, store, lab, Path(run.record["baseline"]), provider.factor)

@@ -16,7 +16,8 @@ from kdevops.lab.arms import arms
 from kdevops.lab.document import Loc, Problem
 from kdevops.lab.load import LoadedLab, refused
 from kdevops.lab.model import Lab, Selftests
-from kdevops.run.kernel_spec import machine_fragments, spec_of
+from kdevops.run.guests.kinds import kind_of
+from kdevops.run.kernel_spec import spec_of
 from kdevops.suites.fstests.devices import assign, disk_sizes
 from kdevops.suites.fstests.profiles import profiles_of
 from kdevops.suites.fstests.source import check_tree as check_fstests
@@ -79,7 +80,7 @@ def _patches(prefix: Loc, lab: Lab) -> Iterator[Check]:
 
 
 def _config(prefix: Loc, lab: Lab) -> Iterator[Check]:
-    spec = spec_of(lab.kernel, machine_fragments(lab))
+    spec = spec_of(lab.kernel, kind_of(lab).fragments(lab))
     if spec.source.is_built:
         return
     base = spec.config.base

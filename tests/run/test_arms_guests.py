@@ -40,7 +40,6 @@ def test_guests_of_both_arms_come_up_and_go_together(bench: Bench, monkeypatch: 
 
 
 def test_ssh_knows_nobody_who_was_taken_down(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(manual, "attached", lambda each, *_: bench.providers[each.name])
     asyncio.run(arms.up(lab(), bench.places, bench.watcher.handle))
     configs = [config_path(bench.places.state, name) for name in ("ab", "ab-dev")]
     for config in configs:
@@ -74,9 +73,5 @@ def test_vagrants_machines_come_up_one_arm_after_the_other(bench: Bench, monkeyp
         at_work.remove(each.name)
         return ()
 
-    async def foresee(*_: object) -> None:
-        """It would ask this machine's Vagrant and its hypervisors."""
-
-    monkeypatch.setattr(manual, "foresee", foresee)
     monkeypatch.setattr(manual, "bring_up", bring_up)
     asyncio.run(arms.up(lab(provider={"type": "vagrant"}), bench.places, bench.watcher.handle))

@@ -8,7 +8,8 @@ import pytest
 
 from kdevops.kernel.config import FRAGMENTS
 from kdevops.lab.model import Lab
-from kdevops.run.kernel_spec import machine_fragments, spec_of
+from kdevops.run.guests.kinds import kind_of
+from kdevops.run.kernel_spec import spec_of
 
 
 @pytest.mark.parametrize(
@@ -28,6 +29,6 @@ from kdevops.run.kernel_spec import machine_fragments, spec_of
 def test_machines_bring_what_they_need(provider: dict[str, Any], needed: tuple[str, ...]) -> None:
     kernel = {"config": {"fragments": ["debug"]}}
     lab = Lab.model_validate({"name": "demo", "provider": provider, "kernel": kernel})
-    assert machine_fragments(lab) == needed
+    assert kind_of(lab).fragments(lab) == needed
     assert set(needed) <= set(FRAGMENTS)
     assert spec_of(lab.kernel, needed).config.fragments == (*needed, "debug"), "the user's own have the last word"

@@ -13,12 +13,13 @@ import pytest
 from kdevops.kernel.artifact import Artifact
 from kdevops.lab.load import LoadedLab
 from kdevops.lab.model import Lab
-from kdevops.progress import Confirm, Progress, Report
+from kdevops.progress import Confirm, Progress, Report, ask_nobody, silent
 from kdevops.results.events import Note, RunEvent
 from kdevops.results.model import Outcome, RunState, TestId
 from kdevops.results.store import PlannedRow, Store
 from kdevops.run import arms, manual, session
 from kdevops.run.built import Built
+from kdevops.run.guests.kinds import KINDS, Kind, kind_named
 from kdevops.run.places import Places
 from kdevops.run.session import Ended
 from tests.support.local_guest import LocalProvider, ShellSuite
@@ -72,6 +73,22 @@ class Watcher:
         return [event.text for event in self.events if isinstance(event, Note)]
 
 
+class BenchKind(Kind):
+    """A kind whose guests are this machine, with manners of the real one."""
+
+    def __init__(self, bench: Bench, real: Kind) -> None:
+        self.bench = bench
+        self.one_lab_at_a_time = real.one_lab_at_a_time
+
+    def attached(self, lab: Lab, places: Places, report: Report = silent) -> LocalProvider:
+        return self.bench.providers[lab.name]
+
+    async def provider_for(
+        self, lab: Lab, places: Places, built: Built, report: Report, confirm: Confirm = ask_nobody
+    ) -> LocalProvider:
+        return self.bench.providers.setdefault(lab.name, LocalProvider(self.bench.path / "guests" / lab.name))
+
+
 class Bench:
     """Labs, of which the kernels are what stands on their command lines and the guests are this machine."""
 
@@ -83,9 +100,10 @@ class Bench:
         self.key = "kernel"
         self.lacks: dict[str, set[str]] = {}
         self.providers: dict[str, LocalProvider] = {}
+        for name in KINDS:
+            monkeypatch.setitem(KINDS, name, BenchKind(self, kind_named(name)))
         for module in (session, manual):
             monkeypatch.setattr(module, "build", self._build)
-            monkeypatch.setattr(module, "provider_for", self._provider_for)
             if hasattr(module, "write_access"):
                 monkeypatch.setattr(module, "write_access", lambda *_: None)
 
@@ -98,11 +116,6 @@ class Bench:
         scripts = {name: text for name, text in scripts.items() if name not in self.lacks.get(lab.name, set())}
         artifact = Artifact(self.key, places.cache, places.cache, platform.release(), None)
         return Built(artifact, None, (ShellSuite(scripts, name="commands"),), origin={"key": "image"})
-
-    async def _provider_for(
-        self, lab: Lab, places: Places, built: Built, report: Report, confirm: Confirm
-    ) -> LocalProvider:
-        return self.providers.setdefault(lab.name, LocalProvider(self.path / "guests" / lab.name))
 
     def start(self, lab: Lab, **options: Any) -> Ended:
         loaded = LoadedLab(lab, self.path / "lab.yaml", "")

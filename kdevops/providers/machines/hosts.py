@@ -66,8 +66,7 @@ class HostMachines:
 
     @property
     def _hosts(self) -> Hosts:
-        assert isinstance(self.lab.provider, Hosts)
-        return self.lab.provider
+        return self.lab.provider_as(Hosts)
 
     async def _greets(self, address: Address) -> bool:
         seconds = _GREETING * self._hosts.slowness

@@ -16,9 +16,7 @@ from kdevops.errors import BootError, CommandError, InfrastructureError, LostGue
 from kdevops.guest import console as console_file
 from kdevops.guest import hostkeys
 from kdevops.guest.ssh import SshTarget
-from kdevops.lab.hosts import Hosts
 from kdevops.lab.model import Lab
-from kdevops.lab.terraform import Terraform
 from kdevops.paths import socket_of
 from kdevops.process import run
 from kdevops.progress import Progress, Report, silent
@@ -339,7 +337,6 @@ class RemoteProvider:
 
     @property
     def _boot_timeout(self) -> float:
-        assert isinstance(self.lab.provider, Terraform | Hosts)
         return self.lab.provider.boot_timeout
 
     @cached_property

@@ -22,17 +22,12 @@ _ACCEPTED = 10
 
 
 def attach(keeper_config: Path, guest: str) -> None:
-    """Connect this terminal with the console until Ctrl-] or the guest's end.
+    """Connect this terminal with the console of a guest that was started once, until Ctrl-] or the guest's end.
 
     Raises UserError without a terminal, InfrastructureError when the guest does not run.
     """
     if not sys.stdin.isatty():
         raise UserError("an interactive console needs a terminal", hint=f"to read it: kdevops console {guest}")
-    if not keeper_config.exists():
-        raise UserError(
-            f"the console of {guest} is recorded, but nobody can type at it from here",
-            hint=f"log in: kdevops ssh {guest}; or on the machine of libvirt's daemon: virsh console {guest}",
-        )
     try:
         path = str(json.loads(keeper_config.read_text())["console_socket"])
         with socket.socket(socket.AF_UNIX) as connection:

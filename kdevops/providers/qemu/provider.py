@@ -173,8 +173,7 @@ class QemuProvider:
 
     @property
     def _qemu(self) -> Qemu:
-        assert isinstance(self.lab.provider, Qemu)
-        return self.lab.provider
+        return self.lab.provider_as(Qemu)
 
     async def _healthy(self, name: str, extra_cmdline: Sequence[str]) -> QemuGuest | None:
         guest = self.attach(name)

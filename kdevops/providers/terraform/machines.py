@@ -47,9 +47,8 @@ class TerraformMachines:
         address: Callable[[], Awaitable[str]] = public_address,
         cache: Path | None = None,
     ) -> None:
-        assert isinstance(lab.provider, Terraform)
         self._lab = lab
-        self._provider = lab.provider
+        self._provider = lab.provider_as(Terraform)
         self._directory = directory
         self._report = report
         self._confirm = confirm

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -83,20 +82,6 @@ def save(directory: Path, record: Record) -> None:
 def forget(directory: Path) -> None:
     """There are no machines any more."""
     path_of(directory).unlink(missing_ok=True)
-
-
-def records(labs: Path) -> list[tuple[Path, Record | InfrastructureError]]:
-    """All labs below a directory of labs that have machines in a cloud, or of which it cannot be said."""
-    found: list[tuple[Path, Record | InfrastructureError]] = []
-    with contextlib.suppress(FileNotFoundError):
-        for path in sorted(labs.iterdir()):
-            try:
-                record = load(path)
-            except InfrastructureError as error:
-                found.append((path, error))
-            else:
-                found += [(path, record)] if record else []
-    return found
 
 
 def age_lines(labs: Sequence[Path]) -> list[str]:

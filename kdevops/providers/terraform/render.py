@@ -62,8 +62,7 @@ def values_of(
     lab: Lab, nodes: Iterable[str], *, expires: datetime, public_key: str, allowed: Sequence[str]
 ) -> dict[str, Any]:
     """All variables of the module, as JSON values. Raises UserError for a name that the cloud would refuse."""
-    provider = lab.provider
-    assert isinstance(provider, Terraform)
+    provider = lab.provider_as(Terraform)
     check_name(lab.name, provider)
     if shared := sorted(VARIABLES & provider.variables.keys()):
         raise UserError(

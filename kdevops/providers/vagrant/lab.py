@@ -37,8 +37,7 @@ class VagrantLab:
     @property
     def vagrant(self) -> Vagrant:
         """What the lab file says of the provider."""
-        assert isinstance(self.lab.provider, Vagrant)
-        return self.lab.provider
+        return self.lab.provider_as(Vagrant)
 
     @property
     def root(self) -> Path:

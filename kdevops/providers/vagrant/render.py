@@ -92,8 +92,7 @@ def _facts(
     lab: Lab, directory: LabDirectory, box: VagrantBox, driver: str, kernel: DirectKernel | None
 ) -> dict[str, Any]:
     """All that the Vagrantfile asks for, as JSON values."""
-    provider = lab.provider
-    assert isinstance(provider, Vagrant)
+    provider = lab.provider_as(Vagrant)
     emulated = provider.backend == "libvirt" and driver == "qemu"
     facts = {
         "version": _VERSION,

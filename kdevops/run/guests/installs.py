@@ -22,7 +22,7 @@ _INSTALL = 900.0
 """Accelerated seconds for a kernel to get into guests and boot there, all of them beside each other."""
 
 
-def refuse_servers(lab: Lab, built: Built) -> None:
+def check_servers(lab: Lab, built: Built) -> None:
     """Raise UserError when suites need guests that serve the others."""
     if built.servers:
         kind = lab.provider.type

@@ -1,154 +1,145 @@
-"""The provider of a lab's guests, made from what was built."""
+"""Kinds of provider: what each owes the rest of the program, and the one table that lists them.
+
+A new kind is a module with an implementation of `Kind`, a line in `KINDS`, and a model of what the lab file may say of
+it with a line in `kdevops.lab.model.PROVIDERS`. Nothing else asks which kind a lab has.
+"""
 
 from __future__ import annotations
 
-import platform
-from collections.abc import Sequence
+import importlib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, cast
 
-from kdevops.errors import InfrastructureError, KdevopsError, UserError
-from kdevops.guest.ssh import SshTarget
-from kdevops.lab.hosts import Hosts
-from kdevops.lab.model import Lab, Qemu
-from kdevops.lab.terraform import Terraform
-from kdevops.lab.vagrant import Vagrant
 from kdevops.progress import Confirm, Report, ask_nobody, silent
-from kdevops.providers.acceleration import Acceleration, probe
-from kdevops.providers.architecture import architecture
-from kdevops.providers.base import BootKernel, Provider
-from kdevops.providers.qemu.provider import QemuProvider
-from kdevops.providers.shared.lab_directory import LabDirectory
-from kdevops.run.built import Built
-from kdevops.run.guests.initrd import initrd_for
-from kdevops.run.guests.installs import install_kernel, refuse_servers
-from kdevops.run.places import Places
-from kdevops.suites.registry import servers_of
 
 if TYPE_CHECKING:
-    from kdevops.providers.vagrant.provider import VagrantProvider
+    from kdevops.errors import InfrastructureError
+    from kdevops.images.box_tree import BoxProvider
+    from kdevops.lab.model import Lab
+    from kdevops.providers.base import Provider
+    from kdevops.run.built import Built, Root
+    from kdevops.run.guests.rented import Rented
+    from kdevops.run.places import Places
 
 
-def attached(lab: Lab, places: Places, report: Report = silent) -> Provider:
-    """The provider as far as guests that are already there go: status, attach, down."""
-    directory = LabDirectory(places.lab(lab.name))
-    if isinstance(lab.provider, Vagrant):
-        from kdevops.providers.vagrant.provider import VagrantProvider
+class Kind(Protocol):
+    """What differs between kinds of provider. A kind inherits this, and says what is not so of it.
 
-        return VagrantProvider(lab, directory)
-    if isinstance(lab.provider, Terraform | Hosts):
-        from kdevops.run.guests.machines import attached_remote
-
-        return attached_remote(lab, places, report)
-    try:
-        servers = servers_of(lab)
-    except KdevopsError:  # as when its files of profiles are gone; servers that run are found all the same
-        servers = ()
-    return QemuProvider(lab, directory, servers=servers)
-
-
-async def foresee(lab: Lab, places: Places, report: Report, confirm: Confirm = ask_nobody) -> None:
-    """What can be known before a kernel is built for guests: whether they will be had, and whether somebody agrees.
-
-    Raises KdevopsError where not.
+    Modules of kinds import what is heavy in their functions: `kdevops ssh` and `kdevops gc` look at every kind.
     """
-    if isinstance(lab.provider, Vagrant):
-        await _foresee_vagrant(lab, lab.provider, places)
-    if isinstance(lab.provider, Terraform | Hosts):
-        from kdevops.run.guests.machines import foresee_machines
 
-        refuse_foreign_machines(lab)
-        await foresee_machines(lab, places, report, confirm)
+    one_lab_at_a_time: bool = False
+    """Whether labs of this kind get in each other's way when their guests come up at once."""
 
+    def attached(self, lab: Lab, places: Places, report: Report = silent) -> Provider:
+        """The provider as far as guests that are already there go: status, attach, down."""
+        raise NotImplementedError
 
-async def _foresee_vagrant(lab: Lab, wanted: Vagrant, places: Places) -> None:
-    """Nothing is asked where machines were made before: it takes seconds."""
-    from kdevops.doctor.vagrant import check_tools
-    from kdevops.providers.vagrant.provider import VagrantProvider
+    async def provider_for(
+        self, lab: Lab, places: Places, built: Built, report: Report, confirm: Confirm = ask_nobody
+    ) -> Provider:
+        """The provider whose guests run what was built. `confirm` is asked before it makes anything that costs money.
 
-    provider = VagrantProvider(lab, LabDirectory(places.lab(lab.name)))
-    if provider.has_machines:
-        return
-    for check in await check_tools(wanted.backend):
-        if check.needed and not check.ok:
-            raise InfrastructureError(f"{check.name}: {check.detail}", hint=check.mend or None)
-    await provider.ask_hypervisors()
+        Raises UserError for what such guests cannot do.
+        """
+        raise NotImplementedError
 
+    async def preflight(self, lab: Lab, places: Places, report: Report, confirm: Confirm = ask_nobody) -> None:
+        """Before a kernel is built: check whether the guests can be had, and whether somebody agrees to them.
 
-def refuse_foreign_machines(lab: Lab) -> None:
-    """Raise UserError where machines would have another processor than this one, which kernel and suites are built for."""
-    here = platform.machine()
-    if isinstance(lab.provider, Terraform) and lab.provider.architecture not in {None, here}:
-        raise UserError(
-            f"provider.architecture is {lab.provider.architecture}, and what is built on this machine runs on {here}",
-            hint=f"have machines of {here}, or run kdevops on one of {lab.provider.architecture}: the cloud has small ones",
-        )
+        Raises KdevopsError where not. There is nothing to check unless the kind says so.
+        """
 
+    async def build_root(self, lab: Lab, places: Places, report: Report) -> Root:
+        """What the guests start from, made where it is missing. By default guests have a root of their own."""
+        from kdevops.run.built import Root
 
-async def provider_for(
-    lab: Lab, places: Places, built: Built, report: Report, confirm: Confirm = ask_nobody
-) -> Provider:
-    """The provider whose guests run what was built. `confirm` is asked before it makes anything that costs money.
+        return Root({"kind": lab.provider.type})
 
-    Raises UserError when the lab insists on KVM and KVM does not work.
-    """
-    if isinstance(lab.provider, Vagrant):
-        return await _vagrant(lab, lab.provider, places, built, report)
-    if isinstance(lab.provider, Terraform | Hosts):
-        from kdevops.run.guests.machines import remote_provider
+    def installs(self, lab: Lab) -> bool:
+        """Whether the kernel goes into the guests and their boot loaders, with its modules; else each boot is handed it."""
+        return True
 
-        return await remote_provider(lab, places, built, report, confirm)
-    assert built.image
-    accel = await probe_acceleration(lab, places, built.artifact.image, report)
-    initrd = await initrd_for(built.artifact, built.image, places.cache)
-    kernel = BootKernel(built.artifact.image, built.artifact.key, initrd=initrd)
-    directory = LabDirectory(places.lab(lab.name))
-    qemu = QemuProvider(lab, directory, accel, built.image, kernel, built.payloads, built.servers)
-    await qemu.render()
-    return qemu
-
-
-async def probe_acceleration(lab: Lab, places: Places, kernel: Path | None, report: Report) -> Acceleration:
-    """What the guests of this lab will be accelerated by, as far as this machine can tell."""
-    provider = lab.provider
-    if isinstance(provider, Qemu):
-        binary = provider.binary or architecture().binary
-        return await probe(kernel, cache=places.cache, binary=binary, wanted=provider.accel, report=report)
-    assert isinstance(provider, Vagrant)
-    if provider.backend == "virtualbox":
-        return Acceleration("kvm", "VirtualBox runs nothing without the CPU's help", 1.0)
-    if any(not uri.startswith("qemu:///") for uri in provider.hypervisors) and provider.accel == "auto":
-        return Acceleration("kvm", "a hypervisor elsewhere is taken to have KVM (else: provider.accel: tcg)", 1.0)
-    binary = architecture().binary
-    return await probe(kernel, cache=places.cache, binary=binary, wanted=provider.accel, report=report)
-
-
-async def _vagrant(lab: Lab, wanted: Vagrant, places: Places, built: Built, report: Report) -> VagrantProvider:
-    refuse_servers(lab, built)
-    if wanted.backend == "libvirt" and platform.machine() != "x86_64" and not wanted.box:
-        raise UserError(f"no box can be made for {platform.machine()}", hint="name one at provider.box")
-    accel = await probe_acceleration(lab, places, built.artifact.image, report)
-    artifact = built.artifact
-    kernel = BootKernel(artifact.image, artifact.key, _root_of(lab, wanted, built))
-
-    async def install(targets: Sequence[SshTarget], words: Sequence[str]) -> None:
-        await install_kernel(lab, places, artifact, targets, words, factor=accel.factor, report=report)
-
-    from kdevops.providers.vagrant.provider import VagrantProvider
-
-    directory = LabDirectory(places.lab(lab.name))
-    provider = VagrantProvider(lab, directory, accel, built.box, kernel, install, report)
-    await provider.render()
-    return provider
-
-
-def _root_of(lab: Lab, wanted: Vagrant, built: Built) -> tuple[str, ...]:
-    """The parameters by which a kernel that no boot loader starts finds its root."""
-    if wanted.boot == "install" or any(word.startswith("root=") for word in lab.kernel.cmdline):
+    def fragments(self, lab: Lab) -> tuple[str, ...]:
+        """The fragments of a kernel's configuration for the guests' hardware. None for most, so that labs share a kernel."""
         return ()
-    if root := built.origin.get("root"):
-        return (f"root={root}", "rw")
-    raise UserError(
-        f"provider.boot is direct, and where the root of the box {wanted.box} is only you know",
-        hint="say it at kernel.cmdline: [root=/dev/vda1]",
-    )
+
+    def describe(self, lab: Lab) -> str:
+        """How many guests, and how big each is, in a few words."""
+        memory = lab.guests.memory / (1 << 30)
+        return f"{counted(lab, 'guest')} ({lab.guests.cpus} CPU, {memory:.3g} GiB each)"
+
+    def box_provider(self, lab: Lab) -> BoxProvider | None:
+        """Which of Vagrant's providers a box for this lab is made for; None where guests start from no box."""
+        return None
+
+    def is_down(self, directory: Path, guest: str, port: int | None) -> bool:
+        """Whether a guest of the lab in `directory`, reached at `port`, is of this kind and surely does not run."""
+        return False
+
+    def connect_terminal(self, directory: Path, guest: str) -> bool:
+        """Connect this terminal with the console of the guest in `directory` until either ends; False for another kind's.
+
+        Raises KdevopsError where that fails.
+        """
+        return False
+
+    def rented(self, directory: Path) -> Rented | None:
+        """The machines of the lab in `directory` that cost money until they are destroyed.
+
+        Raises InfrastructureError where it is not known which these are.
+        """
+        return None
+
+    async def destroy(self, directory: Path, report: Report) -> None:
+        """Destroy all `rented` machines of the lab in `directory`, whatever its file says by now. Raises KdevopsError."""
+
+
+KINDS: dict[str, str | Kind] = {
+    "qemu": "kdevops.run.guests.qemu:QemuKind",
+    "vagrant": "kdevops.run.guests.vagrant:VagrantKind",
+    "terraform": "kdevops.run.guests.terraform:TerraformKind",
+    "hosts": "kdevops.run.guests.hosts:HostsKind",
+}
+"""`provider.type` of a lab file → its kind, or module:class of it, which is imported when it is asked for."""
+
+
+def kind_of(lab: Lab) -> Kind:
+    """The kind of a lab's provider."""
+    return kind_named(lab.provider.type)
+
+
+def kind_named(name: str) -> Kind:
+    """The kind that lab files name so."""
+    kind = KINDS[name]
+    if not isinstance(kind, str):
+        return kind
+    module, _, of_module = kind.partition(":")
+    return cast("Kind", getattr(importlib.import_module(module), of_module)())
+
+
+def all_kinds() -> Iterator[Kind]:
+    """Every kind there is, for what is asked of files where no lab says whose they are."""
+    return map(kind_named, KINDS)
+
+
+def all_rented(labs: Path) -> list[tuple[Kind, Path, Rented | InfrastructureError]]:
+    """All labs below a directory of labs that have rented machines, or of which it cannot be said."""
+    from kdevops.errors import InfrastructureError
+
+    found: list[tuple[Kind, Path, Rented | InfrastructureError]] = []
+    for path in sorted(labs.iterdir()) if labs.is_dir() else ():
+        for kind in all_kinds():
+            try:
+                rented = kind.rented(path)
+            except InfrastructureError as error:
+                found.append((kind, path, error))
+            else:
+                found += [(kind, path, rented)] if rented else []
+    return found
+
+
+def counted(lab: Lab, what: str) -> str:
+    """ "1 guest", "2 guests"."""
+    return f"{lab.guests.count} {what}{'s' if lab.guests.count > 1 else ''}"

@@ -11,7 +11,7 @@ from kdevops.errors import KdevopsError
 from kdevops.lab.model import Lab
 from kdevops.progress import silent
 from kdevops.providers.shared.machine_state import Machine
-from kdevops.run.guests.kinds import foresee
+from kdevops.run.guests.kinds import kind_of
 from kdevops.run.places import Places
 
 VAGRANT = 'echo "Vagrant 2.3.4"; echo "vagrant-libvirt (0.11.2, system)"'
@@ -37,7 +37,7 @@ def give(tools: Path, **scripts: str) -> None:
 def complaint(tmp_path: Path, **provider: str) -> str:
     lab = Lab.model_validate({"name": "x", "provider": {"type": "vagrant", **provider}})
     try:
-        asyncio.run(foresee(lab, Places(tmp_path / "state", tmp_path / "cache"), silent))
+        asyncio.run(kind_of(lab).preflight(lab, Places(tmp_path / "state", tmp_path / "cache"), silent))
     except KdevopsError as error:
         return error.message
     return ""

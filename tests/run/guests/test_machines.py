@@ -6,18 +6,19 @@ import asyncio
 import socket
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
 from kdevops.errors import InfrastructureError, UserError
 from kdevops.lab.model import Lab
 from kdevops.lab.servers import Server
-from kdevops.progress import ask_nobody, silent
+from kdevops.progress import silent
 from kdevops.providers.machines.hosts import HostMachines
 from kdevops.run.built import Built
-from kdevops.run.guests.kinds import foresee
-from kdevops.run.guests.machines import acceleration, attached_remote, remote_provider
+from kdevops.run.guests.hosts import HostsKind
+from kdevops.run.guests.kinds import kind_of
+from kdevops.run.guests.speed import speed_elsewhere
 from kdevops.run.places import Places
 
 LAB = Lab.model_validate(
@@ -26,10 +27,10 @@ LAB = Lab.model_validate(
 
 
 def test_deadlines_are_stretched_as_the_lab_says() -> None:
-    provider = cast(Any, LAB.provider)
-    assert acceleration(provider).factor == 4
-    assert "4 times slower" in acceleration(provider).why
-    assert acceleration(provider.model_copy(update={"slowness": 1.0})).factor == 1
+    assert HostsKind().slowness(LAB) == 4
+    assert speed_elsewhere(4).factor == 4
+    assert "4 times slower" in speed_elsewhere(4).why
+    assert speed_elsewhere(1).factor == 1
 
 
 @pytest.mark.parametrize(("here", "there"), [("x86_64", "aarch64"), ("aarch64", "x86_64")])
@@ -40,7 +41,7 @@ def test_machines_of_another_processor_are_refused_before_anything_is_built(
     lab = Lab.model_validate({"name": "x", "provider": {"type": "terraform", "cloud": "aws", "architecture": there}})
     said = f"provider.architecture is {there}, and what is built on this machine runs on {here}"
     with pytest.raises(UserError, match=said):
-        asyncio.run(foresee(lab, Places(tmp_path / "state", tmp_path / "cache"), silent))
+        asyncio.run(kind_of(lab).preflight(lab, Places(tmp_path / "state", tmp_path / "cache"), silent))
 
 
 def test_a_rack_where_nobody_answers_is_told_before_anything_is_built(tmp_path: Path) -> None:
@@ -49,11 +50,11 @@ def test_a_rack_where_nobody_answers_is_told_before_anything_is_built(tmp_path: 
     hosts = [{"address": "127.0.0.1", "port": port}]
     lab = Lab.model_validate({"name": "x", "provider": {"type": "hosts", "hosts": hosts}})
     with pytest.raises(InfrastructureError, match=f"x-1 is 127.0.0.1 port {port}, and no ssh server answers there"):
-        asyncio.run(foresee(lab, Places(tmp_path / "state", tmp_path / "cache"), silent))
+        asyncio.run(kind_of(lab).preflight(lab, Places(tmp_path / "state", tmp_path / "cache"), silent))
 
 
 def test_machines_that_exist_last(tmp_path: Path) -> None:
-    provider = attached_remote(LAB, Places(tmp_path / "state", tmp_path / "cache"))
+    provider = HostsKind().attached(LAB, Places(tmp_path / "state", tmp_path / "cache"))
     assert provider.lasting
     assert isinstance(provider.machines, HostMachines)
     assert provider.attach("rack-1") is None, "it was never brought up"
@@ -63,4 +64,4 @@ def test_machines_that_exist_last(tmp_path: Path) -> None:
 def test_profiles_with_a_server_are_refused(tmp_path: Path) -> None:
     built = cast(Built, SimpleNamespace(servers=(Server("nfsd", "rack-nfsd", ("rack-1",)),)))
     with pytest.raises(UserError, match="need a server guest, which provider hosts does not give"):
-        asyncio.run(remote_provider(LAB, Places(tmp_path / "state", tmp_path / "cache"), built, silent, ask_nobody))
+        asyncio.run(HostsKind().provider_for(LAB, Places(tmp_path / "state", tmp_path / "cache"), built, silent))

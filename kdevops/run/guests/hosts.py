@@ -1,0 +1,36 @@
+"""Machines that exist already, by address."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kdevops.progress import Confirm, Report
+from kdevops.run.guests.kinds import counted
+from kdevops.run.guests.machines import MachinesKind
+
+if TYPE_CHECKING:
+    from kdevops.lab.model import Lab
+    from kdevops.providers.machines.base import Machines
+    from kdevops.providers.shared.lab_directory import LabDirectory
+
+
+class HostsKind(MachinesKind):
+    """`provider: {type: hosts}`."""
+
+    lasting = True
+
+    def machines_of(self, lab: Lab, directory: LabDirectory, report: Report, confirm: Confirm) -> Machines:
+        """Those that the lab names."""
+        from kdevops.providers.machines.hosts import HostMachines
+
+        return HostMachines(lab)
+
+    def slowness(self, lab: Lab) -> float:
+        """As the lab says."""
+        from kdevops.lab.hosts import Hosts
+
+        return lab.provider_as(Hosts).slowness
+
+    def describe(self, lab: Lab) -> str:
+        """How many; they are as big as they are."""
+        return f"{counted(lab, 'machine')} of yours"

@@ -1,0 +1,145 @@
+"""Guests by Vagrant, on libvirt or VirtualBox."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kdevops.errors import InfrastructureError, UserError
+from kdevops.progress import Confirm, Report, ask_nobody, silent
+from kdevops.run.guests.kinds import Kind
+
+if TYPE_CHECKING:
+    from kdevops.guest.ssh import SshTarget
+    from kdevops.images.box_tree import BoxProvider
+    from kdevops.lab.model import Lab
+    from kdevops.lab.vagrant import Vagrant
+    from kdevops.providers.acceleration import Acceleration
+    from kdevops.providers.base import Provider
+    from kdevops.run.built import Built, Root
+    from kdevops.run.places import Places
+
+
+class VagrantKind(Kind):
+    """`provider: {type: vagrant}`."""
+
+    one_lab_at_a_time = True
+    """Two Vagrants that copy one box into libvirt's pool at once get in each other's way."""
+
+    def attached(self, lab: Lab, places: Places, report: Report = silent) -> Provider:
+        """The provider as far as machines that are already there go."""
+        from kdevops.providers.shared.lab_directory import LabDirectory
+        from kdevops.providers.vagrant.provider import VagrantProvider
+
+        return VagrantProvider(lab, LabDirectory(places.lab(lab.name)))
+
+    async def preflight(self, lab: Lab, places: Places, report: Report, confirm: Confirm = ask_nobody) -> None:
+        """Check Vagrant and its hypervisors; nothing is asked where machines were made before, for it takes seconds."""
+        from kdevops.doctor.vagrant import check_tools
+        from kdevops.providers.shared.lab_directory import LabDirectory
+        from kdevops.providers.vagrant.provider import VagrantProvider
+
+        provider = VagrantProvider(lab, LabDirectory(places.lab(lab.name)))
+        if provider.has_machines:
+            return
+        for check in await check_tools(_of(lab).backend):
+            if check.needed and not check.ok:
+                raise InfrastructureError(f"{check.name}: {check.detail}", hint=check.mend or None)
+        await provider.ask_hypervisors()
+
+    async def provider_for(
+        self, lab: Lab, places: Places, built: Built, report: Report, confirm: Confirm = ask_nobody
+    ) -> Provider:
+        """The provider whose machines run what was built. Raises UserError for what Vagrant cannot do here."""
+        from kdevops.providers.base import BootKernel
+        from kdevops.providers.shared.lab_directory import LabDirectory
+        from kdevops.providers.vagrant.provider import VagrantProvider
+        from kdevops.run.guests.installs import check_servers, install_kernel
+
+        wanted, artifact = _of(lab), built.artifact
+        check_servers(lab, built)
+        if wanted.backend == "libvirt" and platform.machine() != "x86_64" and not wanted.box:
+            raise UserError(f"no box can be made for {platform.machine()}", hint="name one at provider.box")
+        accel = await _speed(wanted, places, artifact.image, report)
+        kernel = BootKernel(artifact.image, artifact.key, _root_of(lab, wanted, built))
+
+        async def install(targets: Sequence[SshTarget], words: Sequence[str]) -> None:
+            await install_kernel(lab, places, artifact, targets, words, factor=accel.factor, report=report)
+
+        directory = LabDirectory(places.lab(lab.name))
+        provider = VagrantProvider(lab, directory, accel, built.box, kernel, install, report)
+        await provider.render()
+        return provider
+
+    async def build_root(self, lab: Lab, places: Places, report: Report) -> Root:
+        """The box that the lab names, or one made of `guests.image`."""
+        from kdevops.images.box import ensure_box
+        from kdevops.providers.vagrant.render import VagrantBox
+        from kdevops.run.built import Root
+        from kdevops.suites.registry import guest_needs
+
+        wanted = _of(lab)
+        if wanted.box:
+            box = VagrantBox(wanted.box, wanted.box_version, wanted.box_url, wanted.box_sha256)
+            return Root({"kind": "box", "name": box.name, "version": box.version, "sha256": box.sha256}, box=box)
+        needs = guest_needs(lab)
+        made = await ensure_box(lab.guests.image, needs, wanted.backend, cache=places.cache, report=report)
+        return Root({"key": made.key, **made.record}, box=VagrantBox(made.name, url=str(made.path)))
+
+    def installs(self, lab: Lab) -> bool:
+        """Unless libvirt boots the kernel itself."""
+        return _of(lab).boot != "direct"
+
+    def fragments(self, lab: Lab) -> tuple[str, ...]:
+        """For the disks and the hypervisor that the lab wants."""
+        wanted = _of(lab)
+        needed = {
+            "box": wanted.box is not None,  # ours boots what the embedded provider's images boot
+            "nvme": wanted.disk_bus == "nvme",
+            "virtualbox": wanted.backend == "virtualbox",
+        }
+        return tuple(name for name, there in needed.items() if there)
+
+    def connect_terminal(self, directory: Path, guest: str) -> bool:
+        """Libvirt's daemon has the console, which may be another machine's: raises UserError for a machine of Vagrant's."""
+        if not (directory / "vagrant.json").exists():
+            return False
+        raise UserError(
+            f"the console of {guest} is recorded, but nobody can type at it from here",
+            hint=f"log in: kdevops ssh {guest}; or on the machine of libvirt's daemon: virsh console {guest}",
+        )
+
+    def box_provider(self, lab: Lab) -> BoxProvider:
+        """The backend."""
+        return _of(lab).backend
+
+
+def _of(lab: Lab) -> Vagrant:
+    from kdevops.lab.vagrant import Vagrant
+
+    return lab.provider_as(Vagrant)
+
+
+async def _speed(wanted: Vagrant, places: Places, kernel: Path, report: Report) -> Acceleration:
+    from kdevops.providers.acceleration import Acceleration
+    from kdevops.run.guests.speed import speed_here
+
+    if wanted.backend == "virtualbox":
+        return Acceleration("kvm", "VirtualBox runs nothing without the CPU's help", 1.0)
+    if any(not uri.startswith("qemu:///") for uri in wanted.hypervisors) and wanted.accel == "auto":
+        return Acceleration("kvm", "a hypervisor elsewhere is taken to have KVM (else: provider.accel: tcg)", 1.0)
+    return await speed_here(wanted.accel, places, kernel, report)
+
+
+def _root_of(lab: Lab, wanted: Vagrant, built: Built) -> tuple[str, ...]:
+    """The parameters by which a kernel that no boot loader starts finds its root."""
+    if wanted.boot == "install" or any(word.startswith("root=") for word in lab.kernel.cmdline):
+        return ()
+    if root := built.origin.get("root"):
+        return (f"root={root}", "rw")
+    raise UserError(
+        f"provider.boot is direct, which needs the root device of box {wanted.box}, and nothing says which it is",
+        hint="name it in the lab: kernel.cmdline: [root=/dev/vda1]",
+    )
