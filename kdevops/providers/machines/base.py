@@ -15,7 +15,7 @@ class Machines(Protocol):
     def why(self) -> str:
         """In a few words where they are, for the user: "3 machines that exist", "aws, eu-central-1"."""
 
-    async def foresee(self, names: tuple[str, ...]) -> None:
+    async def preflight(self, names: tuple[str, ...]) -> None:
         """Before long work is done for these machines: ask what has to be agreed to, and make nothing.
 
         Raises KdevopsError for what is known already not to be had.

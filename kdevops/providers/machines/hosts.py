@@ -28,7 +28,7 @@ class HostMachines:
         count = len(self._hosts.hosts)
         return f"{count} machine{'s' if count > 1 else ''} that exist{'s' if count == 1 else ''}"
 
-    async def foresee(self, names: tuple[str, ...]) -> None:
+    async def preflight(self, names: tuple[str, ...]) -> None:
         """As `start`, which makes nothing."""
         await self.start(names)
 

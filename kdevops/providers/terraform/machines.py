@@ -63,7 +63,7 @@ class TerraformMachines:
         record = terraform_record.load(self._directory.path)
         return record.where if record else _origin(self._provider)
 
-    async def foresee(self, names: tuple[str, ...]) -> None:
+    async def preflight(self, names: tuple[str, ...]) -> None:
         """Plan these machines, show what would be made and ask. Raises as `start` does."""
         async with self._lock:
             record, wanted = await self._before(names)

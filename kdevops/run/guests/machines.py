@@ -43,7 +43,7 @@ class MachinesKind(Kind):
 
     async def preflight(self, lab: Lab, places: Places, report: Report, confirm: Confirm = ask_nobody) -> None:
         """Check whether the machines can be had, and ask what must be agreed to."""
-        await self._provider(lab, places, report, confirm).machines.foresee(lab.guest_names())
+        await self._provider(lab, places, report, confirm).machines.preflight(lab.guest_names())
 
     async def provider_for(
         self, lab: Lab, places: Places, built: Built, report: Report, confirm: Confirm = ask_nobody

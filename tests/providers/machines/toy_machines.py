@@ -94,7 +94,7 @@ class ToyMachines:
     def why(self) -> str:
         return "toys"
 
-    async def foresee(self, names: tuple[str, ...]) -> None:
+    async def preflight(self, names: tuple[str, ...]) -> None:
         pass
 
     async def start(self, names: tuple[str, ...]) -> Mapping[str, Address]:

@@ -127,12 +127,12 @@ def test_machines_come_stay_and_go(bench: Bench) -> None:
 
 def test_what_would_be_made_is_asked_about_before_anything_is_made(bench: Bench) -> None:
     machines = bench.machines()
-    do(machines.foresee(NAMES))
+    do(machines.preflight(NAMES))
     assert "  make       3 terraform_data: x-1, x-2" in bench.asked[0]
     assert not (bench.directory.path / "terraform/terraform.tfstate").exists()
     assert do(machines.states()) == {}
     do(machines.start(NAMES))
-    do(bench.machines().foresee(NAMES))
+    do(bench.machines().preflight(NAMES))
     assert len(bench.asked) == 2, "what there is is no question"
 
 
