@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, Union
 
-from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    Discriminator,
+    Field,
+    GetCoreSchemaHandler,
+    GetPydanticSchema,
+    Tag,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import CoreSchema
 
 from kdevops.lab.fields import (
     MAX_NAME,
@@ -200,13 +210,17 @@ def _provider_type(value: object) -> object:
     return value.get("type", "qemu") if isinstance(value, dict) else getattr(value, "type", None)
 
 
-Provider = Annotated[
-    Annotated[Qemu, Tag("qemu")]
-    | Annotated[Vagrant, Tag("vagrant")]
-    | Annotated[Terraform, Tag("terraform")]
-    | Annotated[Hosts, Tag("hosts")],
-    Discriminator(_provider_type),
-]
+PROVIDERS: dict[str, type[Model]] = {"qemu": Qemu, "vagrant": Vagrant, "terraform": Terraform, "hosts": Hosts}
+"""`provider.type` → all that a lab file may say of it; what is done with that says `kdevops.run.guests.kinds.KINDS`."""
+
+
+def _any_provider(_: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+    tagged = [Annotated[model, Tag(name)] for name, model in PROVIDERS.items()]
+    return handler.generate_schema(Annotated[Union[tuple(tagged)], Discriminator(_provider_type)])  # noqa: UP007
+
+
+Provider = Annotated[Qemu | Vagrant | Terraform | Hosts, GetPydanticSchema(_any_provider)]
+"""One of PROVIDERS. Code that does not know which reads the fields that all of them have."""
 
 
 class Compare(Model):
