@@ -162,6 +162,17 @@ def test_status_says_when_a_cloud_cannot_be_asked(state: Path, capsys: pytest.Ca
     )
 
 
+def test_status_tells_the_age_of_an_arm_that_alone_is_in_a_cloud(
+    state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record(state, hours=3.5)
+    under_test = "provider: {type: hosts, hosts: [{address: 192.0.2.1, user: me}]}"
+    compared = LAB.partition("\n")[2].partition("\n")[0]
+    Path("lab.yaml").write_text(f"name: cloudy\n{under_test}\ncompare:\n  {compared}\n  guests: {{count: 2}}\n")
+    assert main(["status"]) == 0
+    assert "cloudy in toy here: made 21 h ago, to be gone by" in capsys.readouterr().out
+
+
 def test_gc_lists_and_changes_nothing(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
     record(state)
     record(state, "young", hours=3.5)

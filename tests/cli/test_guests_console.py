@@ -62,3 +62,12 @@ def test_a_guest_without_a_console_is_told_of(state: Path) -> None:
 def test_nobody_s_console(state: Path, name: str) -> None:
     recorded(state, "patch-1", "one\n")
     assert "there is no guest" in str(error_of(show(name)))
+
+
+def test_of_a_console_that_cannot_be_typed_at_nothing_untrue_is_told(state: Path) -> None:
+    """A machine in a rack has nothing to do with libvirt."""
+    recorded(state, "rack-1", "one\n")
+    error = error_of(show("rack-1", "-i"))
+    assert isinstance(error, UserError)
+    assert str(error) == "nobody can type at the console of rack-1 from here"
+    assert error.hint == "log in: kdevops ssh rack-1"

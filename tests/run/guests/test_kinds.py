@@ -1,17 +1,22 @@
-"""What is asked of a machine with Vagrant before a kernel is built; the tools here are scripts."""
+"""What the kinds of provider say of a lab, and what is asked of a machine with Vagrant before a kernel is built."""
 
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from kdevops.errors import KdevopsError
+from kdevops.errors import InfrastructureError, KdevopsError, UserError
+from kdevops.kernel.artifact import Artifact
 from kdevops.lab.model import Lab
 from kdevops.progress import silent
 from kdevops.providers.shared.machine_state import Machine
-from kdevops.run.guests.kinds import kind_of
+from kdevops.run.built import Built
+from kdevops.run.guests.kinds import all_kinds, all_rented, kind_of
 from kdevops.run.places import Places
 
 VAGRANT = 'echo "Vagrant 2.3.4"; echo "vagrant-libvirt (0.11.2, system)"'
@@ -59,3 +64,114 @@ def test_machines_that_were_made_are_proof_enough(tmp_path: Path, tools: Path) -
     guest.mkdir(parents=True)
     Machine("").store(guest / "vagrant.json")
     assert complaint(tmp_path) == ""
+
+
+ADDRESSES = [{"address": "192.0.2.1"}, {"address": "192.0.2.2"}]
+BIG = "2 guests (2 CPU, 2 GiB each)"
+
+
+def lab_with(**provider: Any) -> Lab:
+    return Lab.model_validate({"name": "x", "provider": provider, "guests": {"count": 2}})
+
+
+@pytest.mark.parametrize(
+    ("provider", "installs", "box", "alone", "told"),
+    [
+        ({"type": "qemu"}, False, None, False, BIG),
+        ({"type": "vagrant"}, True, "libvirt", True, BIG),
+        ({"type": "vagrant", "boot": "direct"}, False, "libvirt", True, BIG),
+        ({"type": "vagrant", "backend": "virtualbox"}, True, "virtualbox", True, BIG),
+        ({"type": "terraform", "cloud": "aws"}, True, None, False, "2 guests in aws"),
+        ({"type": "terraform", "cloud": "gce", "instance_type": "n2"}, True, None, False, "2 guests in gce (n2)"),
+        ({"type": "terraform", "module": "mine"}, True, None, False, "2 guests of mine"),
+        ({"type": "hosts", "hosts": ADDRESSES}, True, None, False, "2 machines of yours"),
+    ],
+)
+def test_each_kind_knows_its_own(
+    provider: dict[str, Any], installs: bool, box: str | None, alone: bool, told: str
+) -> None:
+    lab = lab_with(**provider)
+    kind = kind_of(lab)
+    assert kind.installs(lab) == installs
+    assert kind.box_provider(lab) == box
+    assert kind.one_lab_at_a_time == alone
+    assert kind.describe(lab) == told
+
+
+def test_one_guest_is_not_several() -> None:
+    lab = Lab.model_validate({"name": "x", "provider": {"type": "hosts", "hosts": ADDRESSES[:1]}})
+    assert kind_of(lab).describe(lab) == "1 machine of yours"
+
+
+@pytest.mark.parametrize("provider", [{"type": "terraform", "cloud": "aws"}, {"type": "hosts", "hosts": ADDRESSES}])
+def test_machines_have_a_root_of_their_own(tmp_path: Path, provider: dict[str, Any]) -> None:
+    lab = lab_with(**provider)
+    root = asyncio.run(kind_of(lab).build_root(lab, Places(tmp_path, tmp_path), silent))
+    assert (root.image, root.box, root.origin) == (None, None, {"kind": provider["type"]})
+
+
+def test_a_box_that_the_lab_names_is_taken_as_it_is(tmp_path: Path) -> None:
+    lab = lab_with(type="vagrant", box="debian/bookworm64", box_version="12.1")
+    root = asyncio.run(kind_of(lab).build_root(lab, Places(tmp_path, tmp_path), silent))
+    assert root.image is None
+    assert root.box
+    assert (root.box.name, root.box.version) == ("debian/bookworm64", "12.1")
+    assert root.origin == {"kind": "box", "name": "debian/bookworm64", "version": "12.1", "sha256": None}
+
+
+def test_a_kernel_that_libvirt_boots_from_somebodys_box_needs_to_know_its_root(tmp_path: Path) -> None:
+    elsewhere = "qemu+ssh://me@192.0.2.1/system"  # which is taken to have KVM, so that no kernel is booted to find out
+    lab = lab_with(type="vagrant", boot="direct", box="debian/bookworm64", hypervisors=[elsewhere])
+    places = Places(tmp_path / "state", tmp_path / "cache")
+    root = asyncio.run(kind_of(lab).build_root(lab, places, silent))
+    artifact = Artifact("key", tmp_path, tmp_path / "bzImage", "6.1.0", None)
+    built = Built(artifact, None, (), box=root.box, origin=root.origin)
+    with pytest.raises(UserError, match="needs the root device of box debian/bookworm64") as error:
+        asyncio.run(kind_of(lab).provider_for(lab, places, built, silent))
+    assert "kernel.cmdline: [root=/dev/vda1]" in (error.value.hint or "")
+
+
+def test_a_kind_is_given_labs_of_its_own() -> None:
+    lab = lab_with(type="qemu")
+    with pytest.raises(TypeError, match="the provider of lab x is qemu, and Vagrant was expected"):
+        kind_of(lab_with(type="vagrant")).fragments(lab)
+
+
+def test_of_a_directory_without_labs_nothing_is_rented(tmp_path: Path) -> None:
+    assert all_rented(tmp_path / "nowhere") == []
+    (tmp_path / "labs/x").mkdir(parents=True)
+    assert all_rented(tmp_path / "labs") == []
+    (tmp_path / "labs/x/terraform.json").write_text("{")
+    ((kind, path, error),) = all_rented(tmp_path / "labs")
+    assert type(kind).__name__ == "TerraformKind"
+    assert path == tmp_path / "labs/x"
+    assert isinstance(error, InfrastructureError)
+
+
+def test_of_guests_that_no_kind_has_nothing_is_claimed(tmp_path: Path) -> None:
+    assert not any(kind.is_down(tmp_path, "x-1", 22) for kind in all_kinds())
+    assert not any(kind.connect_terminal(tmp_path, "x-1") for kind in all_kinds())
+
+
+def test_nobody_types_at_a_console_that_libvirt_has(tmp_path: Path) -> None:
+    Machine("").store(tmp_path / "vagrant.json")
+    with pytest.raises(UserError, match="nobody can type") as error:
+        any(kind.connect_terminal(tmp_path, "x-1") for kind in all_kinds())
+    assert "virsh console x-1" in (error.value.hint or "")
+
+
+def test_to_look_at_all_kinds_costs_next_to_nothing() -> None:
+    """`kdevops ssh` does."""
+    code = "from kdevops.run.guests.kinds import *; list(all_kinds()); import sys; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+    assert {"kdevops.run.guests.qemu", "kdevops.run.guests.terraform"} <= set(loaded)
+    heavy = (
+        "pydantic",
+        "yaml",
+        "kdevops.lab",
+        "kdevops.providers",
+        "kdevops.images",
+        "kdevops.kernel",
+        "kdevops.suites",
+    )
+    assert not [name for name in loaded if name.startswith(heavy)]
