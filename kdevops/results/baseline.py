@@ -27,8 +27,8 @@ from kdevops.errors import InfrastructureError, UserError
 from kdevops.files import write_atomic
 from kdevops.results import reports
 from kdevops.results.complaints import signatures
-from kdevops.results.expunges import counts_of
 from kdevops.results.model import Counts, Outcome, Status, TestId
+from kdevops.results.rate import counts_of
 from kdevops.results.reports import KnownReports
 from kdevops.text import clean
 

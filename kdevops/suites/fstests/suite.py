@@ -12,10 +12,9 @@ from kdevops.lab.fstests import Fstests, Profile
 from kdevops.lab.model import Guests
 from kdevops.lab.servers import Role, server_address
 from kdevops.progress import Progress, Report
-from kdevops.results import expunges
 from kdevops.results.model import Outcome, TestId
 from kdevops.suites.base import KernelBuild, KernelOptions, PlannedTest
-from kdevops.suites.fstests import catalogue, leftovers
+from kdevops.suites.fstests import catalogue, expunges, leftovers
 from kdevops.suites.fstests.build import BuiltFstests, build
 from kdevops.suites.fstests.check_output import CheckAccount, check_name
 from kdevops.suites.fstests.choice import SUITE, choose, plan

@@ -21,7 +21,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kdevops.errors import UserError
-from kdevops.results.model import Counts, Status
 from kdevops.text import clean
 
 MAX_BYTES = 1 << 20
@@ -31,10 +30,6 @@ _CATEGORIES = ("diff", "unassigned", "assigned")
 _PRIORITIES = ("", "P0", "P1", "P2", "P3", "P4", "P5")
 _ALWAYS = ("progs", "all")
 _LINE = re.compile(r"(?P<test>[a-z0-9_]+/[0-9]{3}[A-Za-z0-9-]*)\s*(?:#\s*(?P<note>.*))?", re.ASCII)
-_RATE = re.compile(
-    r"(?:(?<!\S)(?:f|fail|hung|hang|crash): ?|\brate\b[^0-9/]{0,30})~?(?P<bad>[0-9]{1,9})/(?P<runs>[0-9]{1,9})(?![0-9/])",
-    re.ASCII | re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,23 +87,6 @@ def parse(text: str, path: Path) -> list[Expunge]:
             )
         expunges.append(Expunge(match["test"], path, number, clean(match["note"] or "", MAX_NOTE)))
     return expunges
-
-
-def rate_of(why: str) -> tuple[int, int] | None:
-    """In how many of how many runs a test went wrong, as far as its note says; the first rate where it has several."""
-    match = _RATE.search(why)
-    bad, runs = (int(match["bad"]), int(match["runs"])) if match else (0, 0)
-    return (bad, runs) if 0 < bad <= runs else None
-
-
-def counts_of(why: str) -> Counts:
-    """What a baseline that had seen these runs would know: 10 passes and a failure for F:1/11, else a failure alone.
-
-    How the test goes wrong, a list does not say: what counts as a failure here may be a crash or a hang.
-    """
-    bad, runs = rate_of(why) or (1, 1)
-    counts = {Status.PASS: runs - bad, Status.FAIL: bad}
-    return Counts({status: number for status, number in counts.items() if number})
 
 
 def _lists(directory: Path, kernel: Sequence[str], fs: str, section: str) -> Iterator[Path]:

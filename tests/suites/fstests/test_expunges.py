@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdevops.errors import UserError
-from kdevops.results.expunges import MAX_BYTES, Expunge, counts_of, load, parse, rate_of
+from kdevops.results.rate import counts_of, rate_of
+from kdevops.suites.fstests.expunges import MAX_BYTES, Expunge, load, parse
 
 FILE = Path("all.txt")
 
