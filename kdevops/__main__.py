@@ -131,7 +131,20 @@ class _BugError(InfrastructureError):
     def __init__(self, error: Exception, arguments: list[str]) -> None:
         report = _write_report(error, arguments)
         hint = "please report it, with that file" if report else "the state directory cannot be written: see --state"
-        super().__init__(f"this is a bug in kdevops: {type(error).__name__}: {error}", hint=hint, log=report)
+        fault, where = _innermost(error)
+        if where:
+            hint = f"please report it to its authors{', with that file' if report else ''}"
+        super().__init__(
+            f"this is a bug in {where or 'kdevops'}: {type(fault).__name__}: {fault}", hint=hint, log=report
+        )
+
+
+def _innermost(error: Exception) -> tuple[Exception, str]:
+    """The fault itself, out of a group of one, and whose it is where that is not ours: what is noted at it."""
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        (error,) = error.exceptions
+    notes = [note for note in getattr(error, "__notes__", ()) if note.startswith("the suite ")]
+    return error, "".join(notes[:1])
 
 
 def _write_report(error: Exception, arguments: list[str]) -> Path | None:

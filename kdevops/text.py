@@ -6,6 +6,7 @@ import difflib
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
 
 ELLIPSIS = "…"
 
@@ -51,6 +52,11 @@ def nearest_or_all(name: str, known: Iterable[str]) -> str:
     """The same with one name, or with all that there are where none is like it."""
     names = sorted(known)
     return nearest(name, names, 1) or (f"; there are {', '.join(names)}" if names else "")
+
+
+def fits_any(name: str, patterns: Iterable[str]) -> bool:
+    """Whether one of the globs fits the whole name."""
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def _printed(text: str, *, lines: bool) -> str:

@@ -1,6 +1,6 @@
-"""The options of `kdevops run` that choose tests of fstests, named as its users know them.
+"""The options of `kdevops run` that choose tests of a suite by more than names, as users of fstests know them.
 
-Each stands for a field of `suites.fstests` and goes over the lab file as `--set` does. What `-g` and TEST choose takes the
+Each stands for a field of the suite's section and goes over the lab file as `--set` does. What `-g` and TEST choose takes the
 place of what the lab chooses; `-x` excludes more than the lab does.
 """
 
@@ -19,17 +19,15 @@ from kdevops.errors import UserError
 
 if TYPE_CHECKING:
     from kdevops.cli.options import Context
-    from kdevops.lab.fstests import Fstests
     from kdevops.lab.load import LoadedLab
+    from kdevops.suites.registry import Asked
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
-# What the lab file takes for a test of fstests; names of other suites may look like it behind their suite or profile.
-_TEST = re.compile(r"[a-z0-9_]+/[A-Za-z0-9_*?\[\]-]+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What the command line says of fstests, but for the names of tests. None and empty leave the lab as it is."""
+    """What the command line says of a suite, but for the names of tests. None and empty leave the lab as it is."""
 
     groups: tuple[str, ...] = ()
     exclude_groups: tuple[str, ...] = ()
@@ -39,21 +37,21 @@ class Choice:
     known: str | None = None
 
     @property
-    def options(self) -> list[str]:
-        """The options that were given."""
-        return [option for name, option in _OPTIONS.items() if getattr(self, name) not in {None, ()}]
+    def given(self) -> list[str]:
+        """The fields of which something is said."""
+        return [name for name in _OPTIONS if getattr(self, name) not in {None, ()}]
 
-    def assignments(self, tests: Sequence[str], lab: Fstests) -> list[str]:
+    def assignments(self, tests: Sequence[str], suite: Asked) -> list[str]:
         """The same, and these tests, as `--set` has it."""
         fields: dict[str, object] = {}
         if tests or self.groups:
             fields |= {"tests": tests, "groups": self.groups}
         if self.exclude_groups:
-            fields["exclude_groups"] = [*lab.exclude_groups, *self.exclude_groups]
+            fields["exclude_groups"] = [*getattr(suite.section, "exclude_groups"), *self.exclude_groups]  # noqa: B009 - a field that `options` names
         for name in ("start_after", "count", "soak", "known"):
             if (value := getattr(self, name)) is not None:
                 fields[name] = value
-        return [f"suites.fstests.{name}={json.dumps(value)}" for name, value in fields.items()]
+        return [f"suites.{suite.kind.name}.{name}={json.dumps(value)}" for name, value in fields.items()]
 
 
 _OPTIONS = {
@@ -67,7 +65,7 @@ _OPTIONS = {
 
 
 def choice_options(function: _Function) -> _Function:
-    """The options of fstests; a parameter for each field of Choice."""
+    """The options; a parameter for each field of Choice."""
     group: dict[str, Any] = {"metavar": "GROUP[,…]", "multiple": True, "callback": _split}
     for option in (
         click.option(
@@ -90,34 +88,61 @@ def choice_options(function: _Function) -> _Function:
 def chosen(context: Context, choice: Choice, names: Sequence[str]) -> tuple[LoadedLab, list[str]]:
     """The lab with the choice put over it, and globs of the tests to which `names` narrow its plan; none for all.
 
-    Of `names`, those that look like tests of fstests (generic/001, xfs/*) are chosen in a lab that has fstests. Raises
-    UserError for options of fstests in a lab without.
+    Of `names`, those that look like tests of a suite which takes them (generic/001, xfs/*) are chosen in a lab that has it.
+    Raises UserError for options of a suite that the lab does not have.
     """
     if (file := context.lab_file) and _names_tests(str(file)) and not file.exists():
         hint = f"the lab goes before the tests: kdevops run lab.yaml {shlex.quote(str(file))}"
         raise UserError(f"{file}: no such lab file", hint=hint)
     loaded = context.lab()
-    lab = loaded.lab.suites.fstests
-    if lab is None:
-        if choice.options:
-            raise UserError(
-                f"{choice.options[0]} is for fstests, and {loaded.path} does not have it below suites",
-                hint="tests of other suites are chosen by name: kdevops run LAB TEST",
-            )
+    suite = _choosy(loaded, choice)
+    if suite is None:
         return loaded, list(names)
+    name, pattern = suite.kind.name, re.compile(suite.kind.test_pattern, re.ASCII)
     elsewhere = {"default", *type(loaded.lab.suites).model_fields}
-    tests = [name for name in names if _TEST.fullmatch(name) and name.partition("/")[0] not in elsewhere]
-    globs = [name for name in names if name not in tests]
+    tests = [word for word in names if pattern.fullmatch(word) and word.partition("/")[0] not in elsewhere]
+    globs = [word for word in names if word not in tests]
     if names and (tests or choice.groups):
-        globs.append("fstests/*")
-    context.overrides = (*context.overrides, *choice.assignments(tests, lab))
+        globs.append(f"{name}/*")
+    context.overrides = (*context.overrides, *choice.assignments(tests, suite))
     return context.lab(), globs
+
+
+def _choosy(loaded: LoadedLab, choice: Choice) -> Asked | None:
+    """The suite of the lab that the choice is for: that which has all its fields, the first of several.
+
+    None where the lab has no such suite and nothing is chosen; raises UserError where something is.
+    """
+    from kdevops.suites.registry import asked, ours
+
+    fields = choice.given
+    able = [each for each in asked(loaded.lab) if each.kind.test_pattern and each.kind.options.issuperset(fields)]
+    if not able and fields:
+        known = " or ".join(kind.name for kind in ours() if fields[0] in kind.options)
+        raise UserError(
+            f"{_OPTIONS[fields[0]]} is for {known}, and {loaded.path} does not have it below suites",
+            hint="tests of other suites are chosen by name: kdevops run LAB TEST",
+        )
+    if len(able) > 1 and fields:
+        both = " and ".join(each.kind.name for each in able)
+        raise UserError(
+            f"{_OPTIONS[fields[0]]} could be for {both}",
+            hint=f"say it of one of them: --set suites.{able[0].kind.name}.{fields[0]}=…",
+        )
+    return able[0] if able else None
 
 
 def _names_tests(word: str) -> bool:
     """Whether this looks like a test, or a glob of tests, of any suite, and not like a file."""
-    of_a_suite = re.match(r"(commands|selftests|kunit|fstests)/", word)
-    return not word.endswith((".yaml", ".yml")) and bool(_TEST.fullmatch(word) or of_a_suite or set(word) & set(":*?["))
+    from kdevops.suites.registry import everything
+
+    if word.endswith((".yaml", ".yml")):
+        return False
+    kinds = tuple(everything())
+    first, slash, _ = word.partition("/")
+    of_a_suite = bool(slash) and any(first in kind.all_test_suites for kind in kinds)
+    fits = any(kind.test_pattern and re.fullmatch(kind.test_pattern, word, re.ASCII) for kind in kinds)
+    return of_a_suite or fits or bool(set(word) & set(":*?["))
 
 
 def _split(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import shutil
 import textwrap
@@ -22,10 +21,10 @@ from kdevops.cli.options import (
     set_option,
     templates,
 )
-from kdevops.errors import UserError
+from kdevops.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
-    from kdevops.lab.model import Kernel
+    from kdevops.lab.model import Kernel, Lab
 
 
 @click.group()
@@ -92,10 +91,39 @@ def _origin(kernel: Kernel) -> str:
 @lab.command(short_help="Print the JSON Schema of lab files.")
 @common_options
 def schema() -> None:
-    """Print the JSON Schema of lab files, for editors and other programs."""
+    """Print the JSON Schema of lab files, for editors and other programs; suites of installed packages are in it."""
+    from kdevops.lab.joined import whole_model
     from kdevops.lab.model import lab_schema
+    from kdevops.lab.suites import outsiders
 
-    click.echo(json.dumps(lab_schema(), indent=2))
+    click.echo(json.dumps(lab_schema(whole_model()), indent=2))
+    for line in outsiders()[1]:
+        click.echo(f"kdevops: {line}", err=True)
+
+
+@lab.command(short_help="List the suites that a lab may have, and where each is from.")
+@json_option
+@common_options
+@pass_context
+def suites(context: Context) -> ExitCode:
+    """List the suites that a lab may have: ours, and those that installed packages bring.
+
+    Exits with 3 when an installed package brings one that cannot be used.
+    """
+    from kdevops.lab.suites import OURS, find, origin, outsiders
+    from kdevops.text import clean
+
+    more, refused = outsiders()
+    known = {name: kind for name in OURS if (kind := find(name))} | more
+    first = {name: (kind.model.__doc__ or "").strip().partition("\n")[0] for name, kind in known.items()}
+    width = max(map(len, known))
+    lines = [
+        f"{name:{width}}  {clean(text)}" + (f" (from {origin(name)})" if origin(name) else "")
+        for name, text in first.items()
+    ]
+    data = [{"name": name, "from": origin(name) or "kdevops", "description": text} for name, text in first.items()]
+    context.emit({"suites": data, "refused": refused}, [*lines, *refused])
+    return ExitCode.INFRASTRUCTURE if refused else ExitCode.OK
 
 
 @lab.command()
@@ -108,15 +136,16 @@ def show(context: Context) -> None:
     """Print LAB as it counts: with --set, defaults and absolute paths. What is printed is a lab file itself."""
     import yaml
 
-    effective = context.lab().lab.model_dump(mode="json", exclude_none=True)
-    context.emit(effective, [yaml.safe_dump(_for_people(effective), sort_keys=False, allow_unicode=True).rstrip()])
+    effective = context.lab().lab
+    text = yaml.safe_dump(_for_people(effective), sort_keys=False, allow_unicode=True).rstrip()
+    context.emit(effective.model_dump(mode="json", exclude_none=True), [text])
 
 
-def _for_people(lab: dict[str, Any]) -> dict[str, Any]:
-    """The same lab with sizes as people write them, and without a source of fstests of which nothing is said."""
-    from kdevops.lab.fields import format_size
+def _for_people(lab: Lab) -> dict[str, Any]:
+    """The lab with sizes as people write them, and without parts of suites of which nothing is said (a source of fstests)."""
+    from kdevops.lab.fields import Model, format_size
 
-    shown = copy.deepcopy(lab)
+    shown = lab.model_dump(mode="json", exclude_none=True)
     for arm in (shown, shown.get("compare", {})):
         guests = arm.get("guests")
         if not guests:
@@ -124,9 +153,10 @@ def _for_people(lab: dict[str, Any]) -> dict[str, Any]:
         guests["memory"] = format_size(guests["memory"])
         for part in (*guests["disks"], guests["image"]):
             part["size"] = format_size(part["size"])
-    fstests = shown["suites"].get("fstests", {})
-    if fstests.get("source") == {}:
-        del fstests["source"]
+    for name, suite in lab.suites:
+        for field, part in suite or ():
+            if isinstance(part, Model) and not shown["suites"][name][field]:
+                del shown["suites"][name][field]
     return shown
 
 
@@ -137,21 +167,19 @@ def _for_people(lab: dict[str, Any]) -> dict[str, Any]:
 @pass_context
 def profiles(context: Context, fs: str | None) -> None:
     """List the profiles of fstests: how each makes and mounts its file system (of FS only), and what it needs."""
-    from kdevops.suites.fstests.profiles import as_made, load_profiles
-    from kdevops.suites.fstests.requirements import demands
+    from kdevops.suites.registry import everything
     from kdevops.text import nearest_or_all
 
-    known = load_profiles()
-    systems = {profile.fs for profile in known.values()}
+    known = {name: profile for suite in everything() for name, profile in suite.known_profiles().items()}
+    systems = {profile.family for profile in known.values()}
     if fs and fs not in systems:
         raise UserError(f"there are no profiles of {fs}{nearest_or_all(fs, systems)}")
-    chosen = {name: profile for name, profile in known.items() if fs in {None, profile.fs}}
+    chosen = {name: profile for name, profile in known.items() if fs in {None, profile.family}}
     lines = []
     for name, profile in chosen.items():
-        needed = demands(profile)
-        lines += [name, *_indented(as_made(profile)), *_indented(f"needs {', '.join(needed)}" if needed else "")]
-    data = {name: profile.model_dump(mode="json", exclude_defaults=True) for name, profile in chosen.items()}
-    context.emit(data, lines)
+        needed = f"needs {', '.join(profile.needs)}" if profile.needs else ""
+        lines += [name, *_indented(profile.made), *_indented(needed)]
+    context.emit({name: profile.data for name, profile in chosen.items()}, lines)
 
 
 def _indented(text: str) -> list[str]:

@@ -95,6 +95,7 @@ def show(context: Context, number: int | None, name: str | None, which: str | No
 
 
 @results.command("import", short_help="Take results that fstests has left in DIR into the store.")
+@click.option("--suite", metavar="NAME", help="The suite that has made the results, where it is not fstests.")
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--lab", metavar="NAME", default="imported", help="The name under which the runs are listed.")
 @click.option("--kernel", metavar="RELEASE", default="", help="The kernel that ran, where the results do not say it.")
@@ -107,7 +108,9 @@ def show(context: Context, number: int | None, name: str | None, which: str | No
 @json_option
 @common_options
 @pass_context
-def import_(context: Context, directory: Path, lab: str, kernel: str, baseline: Path | None) -> None:
+def import_(
+    context: Context, directory: Path, *, suite: str | None, lab: str, kernel: str, baseline: Path | None
+) -> None:
     """Take the results of fstests in DIR into the store, one run for each kernel; DIR stays as it is.
 
     DIR is what fstests calls RESULT_BASE, a section of it, or a tree as upstream kdevops, kvm-xfstests or gce-xfstests
@@ -118,16 +121,17 @@ def import_(context: Context, directory: Path, lab: str, kernel: str, baseline: 
     from kdevops.results.model import Status
     from kdevops.results.store import Store
     from kdevops.run.places import Places
-    from kdevops.suites.fstests.importing import import_results
+    from kdevops.suites.registry import importer
     from kdevops.text import clean
 
     here = Path("baselines").absolute()
     compared = baseline.absolute() if baseline else here if here.is_dir() else data_dir("baselines")
     if not (name := clean(lab)):
         raise UserError("--lab: a name cannot be empty")
+    reads = importer(suite)
     with Store(state_dir()) as store:
         place = Places.default().run
-        done = import_results(directory, store, place, lab=name, kernel=kernel, baseline=compared)
+        done = reads.import_results(directory, store, place, lab=name, kernel=kernel, baseline=compared)
     lines, facts = [], []
     for each in done:
         counts = {status.value: each.counts[status] for status in Status}

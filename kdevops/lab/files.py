@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Callable, Iterator
 
+from kdevops.errors import UserError
 from kdevops.lab.document import Document, Loc, Problem
+from kdevops.lab.suites import find
 
 
 def _always(_: str) -> bool:
@@ -43,10 +46,6 @@ _OF_AN_ARM: tuple[tuple[Loc, Callable[[str], bool]], ...] = (
 _FILES: tuple[tuple[Loc, Callable[[str], bool]], ...] = (
     *_OF_AN_ARM,
     *((("compare", *loc), is_file) for loc, is_file in _OF_AN_ARM),
-    (("suites", "fstests", "source", "path"), _always),
-    (("suites", "fstests", "source", "git"), _is_local),
-    (("suites", "fstests", "profile_files"), _always),
-    (("suites", "fstests", "expunges"), _always),
 )
 _MAY_COME: Loc = ("baseline",)
 """`baseline accept` makes it."""
@@ -59,7 +58,7 @@ def resolve_paths(document: Document) -> list[Problem]:
     home directory. What is no text is left to the validation of types.
     """
     problems = []
-    for loc, is_file in _FILES:
+    for loc, is_file in (*_FILES, *_of_suites(document.value)):
         for where, value in _texts(document.value, loc):
             if not is_file(value):
                 continue
@@ -71,6 +70,16 @@ def resolve_paths(document: Document) -> list[Problem]:
     for where, value in _texts(document.value, _MAY_COME):
         _replace(document, where, value)
     return problems
+
+
+def _of_suites(lab: object) -> Iterator[tuple[Loc, Callable[[str], bool]]]:
+    """The files that suites of the lab say to have, of those that there are."""
+    suites = lab.get("suites") if isinstance(lab, dict) else None
+    for name in suites if isinstance(suites, dict) else ():
+        with contextlib.suppress(UserError):  # which is told where the suite's name is looked at
+            kind = find(name)
+            for loc, what in kind.paths.items() if kind else ():
+                yield ("suites", name, *loc), _always if what == "file" else _is_local
 
 
 def _texts(value: object, loc: Loc, done: Loc = ()) -> Iterator[tuple[Loc, str]]:

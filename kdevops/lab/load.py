@@ -16,6 +16,7 @@ from kdevops.errors import UserError
 from kdevops.lab.document import MAX_BYTES, Document, Loc, Problem, SourceSpan, parse
 from kdevops.lab.explain import explain
 from kdevops.lab.files import resolve_paths
+from kdevops.lab.joined import lab_model, more_suites, why_not
 from kdevops.lab.model import Lab, lab_schema
 from kdevops.lab.override import apply
 from kdevops.paths import data_dir
@@ -58,7 +59,7 @@ class LoadedLab:
 def load_lab(path: Path, overrides: Iterable[str] = (), *, check_files: bool = True) -> LoadedLab:
     """Read the lab file at `path`, with `overrides` ("guests.count=1") put over it in their order.
 
-    `check_files=False` is for what only looks at guests or stops them: files that the lab names may be gone.
+    `check_files=False` is for what only looks at guests or stops them: files and suites that the lab names may be gone.
 
     Raises UserError with one line per problem: `labs/x.yaml:12:3: guests.cpu: no such field; did you mean cpus?`
     """
@@ -67,12 +68,19 @@ def load_lab(path: Path, overrides: Iterable[str] = (), *, check_files: bool = T
     for assignment in (*_arguments(document.value, os.environ), *overrides):
         apply(document, assignment)
     gone = resolve_paths(document)
+    more = more_suites(document.value)
+    lost = {name: why for name in more if (why := why_not(name))}
     problems = [*document.problems, *(gone if check_files else ())]
+    if check_files:
+        problems += [Problem(document.place(("suites", name)), ("suites", name), why) for name, why in lost.items()]
+    else:
+        _leave_out(document, lost)
+    model = lab_model(tuple(name for name in more if name not in lost))
     try:
-        lab = _validate(document)
+        lab = _validate(document, model)
     except ValidationError as error:
         told = {problem.loc for problem in problems}
-        problems += [each for each in explain(error, document, lab_schema()) if each.loc not in told]
+        problems += [each for each in explain(error, document, lab_schema(model)) if each.loc not in told]
     else:
         if not problems:
             return LoadedLab(lab, absolute, _digest(lab), document.places)
@@ -101,9 +109,16 @@ def _arguments(value: object, environment: Mapping[str, str]) -> list[str]:
     return [f"suites.selftests.args.{name[1]}={json.dumps(text)}" for name, text in found if name]
 
 
-def _validate(document: Document) -> Lab:
+def _leave_out(document: Document, suites: Iterable[str]) -> None:
+    """Forget these suites: whoever only looks at guests needs none."""
+    if isinstance(document.value, dict) and isinstance(said := document.value.get("suites"), dict):
+        kept = {name: section for name, section in said.items() if name not in suites}
+        document.value = {**document.value, "suites": kept}
+
+
+def _validate(document: Document, model: type[Lab]) -> Lab:
     # As JSON, because only there strict means what it does in YAML: text may be a path, a list a tuple, "2" no number.
-    return Lab.model_validate_json(json.dumps(document.value), strict=True)
+    return model.model_validate_json(json.dumps(document.value), strict=True)
 
 
 def _check_kind(path: Path) -> None:

@@ -180,7 +180,7 @@ class Commands(Model):
 
 
 class Suites(Model):
-    """What is run."""
+    """What is run."""  # the sections of further suites join it: lab.joined
 
     commands: Commands | None = None
     selftests: Selftests | None = None
@@ -340,10 +340,10 @@ def _filled(said: _Part, other: _Part) -> _Part:
     return said.model_copy(update={field: getattr(other, field) for field in unsaid})
 
 
-def lab_schema() -> dict[str, Any]:
-    """The JSON Schema (2020-12) of lab.yaml."""
+def lab_schema(model: type[Lab] = Lab) -> dict[str, Any]:
+    """The JSON Schema (2020-12) of lab.yaml; `model` has the sections of other suites than `Suites` has, too."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "kdevops lab",
-        **Lab.model_json_schema(),
+        **model.model_json_schema(),
     }

@@ -9,12 +9,11 @@ from typing import Any
 from kdevops.report.counting import many
 from kdevops.report.kernels import commit, config, kernel
 from kdevops.report.live import duration
+from kdevops.report.words import suites_from
 from kdevops.results.store import Run
-from kdevops.suites.fstests.profiles import RECORDED
+from kdevops.suites.base import RECORDED
+from kdevops.suites.registry import kind_of_tests
 from kdevops.text import clean
-
-_TOOLS = ("xfsprogs", "btrfs-progs", "e2fsprogs", "nfs-common", "cifs-utils")
-"""Packages that a file system's tests depend on as much as on the kernel."""
 
 
 def origins(run: Run) -> list[tuple[str, str]]:
@@ -23,6 +22,7 @@ def origins(run: Run) -> list[tuple[str, str]]:
         ("Kernel", kernel(run.record)),
         ("Config", config(run.record)),
         *((suite, commit(record)) for suite, record in run.record.get("suites", {}).items()),
+        ("Suites", ", ".join(suites_from(run))),
         ("Tools", _tools(run.record)),
         ("Guests", _guests(run.record)),
         ("Ran", _ran(run)),
@@ -43,8 +43,11 @@ def profiles(run: Run) -> list[tuple[str, str]]:
 
 
 def _tools(record: Mapping[str, Any]) -> str:
+    """The packages on which tests depend as much as on the kernel."""
     packages = record.get("image", {}).get("packages", {})
-    return ", ".join(f"{name} {packages[name]}" for name in _TOOLS if name in packages)
+    kinds = [kind for suite in record.get("suites", {}) if (kind := kind_of_tests(suite))]
+    tools = dict.fromkeys(name for kind in kinds for name in kind.tools)
+    return ", ".join(f"{name} {packages[name]}" for name in tools if name in packages)
 
 
 def _guests(record: Mapping[str, Any]) -> str:

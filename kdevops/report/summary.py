@@ -79,7 +79,8 @@ def summary_json(run: Run, verdict: RunVerdict, *, kernel: str = "", directory: 
     `was` counts statuses, null when unknown; `expunged` tests are known to fail from an expunge list alone. `arms` has
     both runs where two kernels were compared, else null; `baseline_status` is then how the test ended with the other one.
     `reports` are what the kernel said: those that gate and are not known make the run red. `absent` are tests that the
-    baseline saw run and that were not planned, `why` null where nothing explains it.
+    baseline saw run and that were not planned, `why` null where nothing explains it. `suites_from` has
+    the distributions that suites which are not ours are from.
     """
     return {
         "run": run.id,
@@ -95,6 +96,7 @@ def summary_json(run: Run, verdict: RunVerdict, *, kernel: str = "", directory: 
         "ran": verdict.ran,
         "boot_failure": asdict(verdict.boot_failure) if verdict.boot_failure else None,
         **_json_counts(verdict.counts),
+        "suites_from": dict(run.record.get("suites_from", {})),
         "arms": _json_arms(run, verdict),
         "reports": [
             {
@@ -107,10 +109,7 @@ def summary_json(run: Run, verdict: RunVerdict, *, kernel: str = "", directory: 
             for each in troubles(verdict)
         ],
         "ever_ran": len(verdict.ever_ran),
-        "absent": [
-            {"suite": test.suite, "profile": test.profile, "name": test.name, "why": why or None}
-            for test, why in sorted(verdict.absent.items())
-        ],
+        "absent": [asdict(test) | {"why": why or None} for test, why in sorted(verdict.absent.items())],
         "suites": [
             {
                 "suite": suite,
@@ -127,6 +126,7 @@ def summary_json(run: Run, verdict: RunVerdict, *, kernel: str = "", directory: 
 def _parts(run: Run, verdict: RunVerdict, kernel: str, directory: Path | None) -> Iterator[RenderableType]:
     yield Text(words.headline(run, verdict), style=_HEADLINE_STYLES[verdict.exit_code])
     yield Text(f"run {run.id} of lab {run.lab}" + (f", kernel {clean(kernel)}" if kernel else ""))
+    yield from (Text(f"suite {suite}") for suite in words.suites_from(run))
     yield Text(words.comparison(verdict))
     yield from _boot_failure(verdict)
     yield from _arms(run, verdict)

@@ -111,6 +111,11 @@ def absences(verdict: RunVerdict) -> list[tuple[str, list[TestId]]]:
     return sorted(reasons.items(), key=lambda reason: (bool(reason[0]), -len(reason[1]), reason[0]))
 
 
+def suites_from(run: Run) -> list[str]:
+    """Each suite of the run that is not ours, with the distribution that it is from."""
+    return [clean(f"{name} from {where}") for name, where in run.record.get("suites_from", {}).items()]
+
+
 def asides(verdict: RunVerdict) -> list[str]:
     """What needs no line of its own, counted."""
     lines = []

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-# No test of these suites has a "#" in its own name; elsewhere "x#2" may be one.
-_REPEATING = frozenset({"fstests"})
+from kdevops.lab.suites import for_tests
+
 _REPEAT = re.compile(r"(?P<plain>.+)#(?:[2-9]|[1-9][0-9]+)", re.DOTALL | re.ASCII)
 
 
@@ -46,15 +46,21 @@ class TestId:
         """
         if number == 1:
             return self
-        if number < 1 or self.suite not in _REPEATING:
+        if number < 1 or not _repeats(self.suite):
             raise ValueError(f"{self} cannot be run for the {number}th time")
         return TestId(self.suite, self.profile, f"{self.name}#{number}")
 
     @property
     def plain(self) -> TestId:
         """The test that this is a repeat of; itself when it is none."""
-        match = _REPEAT.fullmatch(self.name) if self.suite in _REPEATING else None
-        return TestId(self.suite, self.profile, match["plain"]) if match else self
+        match = _REPEAT.fullmatch(self.name) if "#" in self.name else None
+        return TestId(self.suite, self.profile, match["plain"]) if match and _repeats(self.suite) else self
+
+
+def _repeats(suite: str) -> bool:
+    """Whether no test of the suite has a "#" in its own name; elsewhere "x#2" may be one."""
+    kind = for_tests(suite)
+    return kind is not None and kind.repeats
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,7 @@ from kdevops.run.guests.kinds import kind_of
 from kdevops.run.kernel_spec import spec_of
 from kdevops.run.places import Places
 from kdevops.suites.base import KernelBuild, PickySuite, PreparedSuite, Suite
-from kdevops.suites.fstests import smb_credentials
-from kdevops.suites.registry import servers_of, suites_of
+from kdevops.suites.registry import blamed, check_prepared, secrets_of, servers_of, suites_of
 
 
 async def build(lab: Lab, places: Places, report: Report) -> Built:
@@ -37,13 +36,12 @@ async def build(lab: Lab, places: Places, report: Report) -> Built:
     except* KdevopsError as errors:
         raise first_error(errors) from None
     artifact, prepared = kernel.result()
+    check_prepared(lab, prepared)
     root = start.result()
     for suite in suites:
         if isinstance(suite, PickySuite):
             suite.refuse(artifact.release, root.origin.get("packages"))
-    secrets = {}
-    if any(server.role == "smbd" for server in servers):
-        secrets[smb_credentials.GUEST_PATH] = smb_credentials.ensure_credentials(places.lab(lab.name))
+    secrets = secrets_of(lab, places.lab(lab.name))
     return Built(artifact, root.image, prepared, servers, secrets, root.box, root.origin, kind.installs(lab))
 
 
@@ -61,7 +59,8 @@ async def kernel_spec(lab: Lab, suites: Sequence[Suite], places: Places, report:
             await suite.foresee(series_of_tree(tree) if tree else "", cache=places.cache, report=report)
     asked = []
     for suite in suites:
-        options = suite.kernel_options(tree)
+        with blamed(suite.name):
+            options = suite.kernel_options(tree)
         asked.append(Asked(f"suite {suite.name}", options.required, options.optional))
     return replace(spec, asked=tuple(asked))
 
@@ -82,7 +81,11 @@ async def _kernel_and_suites(
         parse_config(artifact.config.read_text(errors="replace")) if artifact.config else None,
         (distribution[0], distribution[1]) if distribution else None,
     )
-    return artifact, tuple([await suite.prepare(kernel, cache=places.cache, report=report) for suite in suites])
+    prepared = []
+    for suite in suites:
+        with blamed(suite.name):
+            prepared.append(await suite.prepare(kernel, cache=places.cache, report=report))
+    return artifact, tuple(prepared)
 
 
 def first_error(errors: BaseExceptionGroup[KdevopsError]) -> KdevopsError:

@@ -13,11 +13,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-KINDS = (
-    "boxes", "builds", "downloads", "fetched", "fstests", "git", "images", "initramfs", "kernels", "kunit", "patched",
-    "selftests", "sources", "terraform", "tests",
+from kdevops.suites.registry import everything
+
+_KINDS = (
+    "boxes", "builds", "downloads", "fetched", "git", "images", "initramfs", "kernels", "patched", "sources", "terraform",
+    "tests",
 )  # fmt: skip
-"""The directories of the cache that grow; what else there is, notes of a few bytes, stays."""
+"""The directories of the cache that grow, beside those of suites; what else there is, notes of a few bytes, stays."""
 _KEY = re.compile(r"(?:[a-z]+-)?([0-9a-f]{16,64})(?=[.-]|$)")
 _DAY = 86400.0
 
@@ -46,7 +48,7 @@ def unused(cache: Path, days: float) -> list[CacheEntry]:
 
 def entries(cache: Path) -> Iterator[CacheEntry]:
     """All there is in the directories that grow."""
-    for kind in KINDS:
+    for kind in sorted({*_KINDS, *(name for suite in everything() for name in suite.caches)}):
         grouped: dict[str, list[Path]] = defaultdict(list)
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             for path in sorted((cache / kind).iterdir()):

@@ -14,6 +14,7 @@ from pathlib import Path
 from kdevops.errors import UserError
 from kdevops.files import write_atomic
 from kdevops.lab.arms import arms
+from kdevops.lab.joined import stored_guests
 from kdevops.lab.model import DEV, Lab
 from kdevops.run.places import Places
 
@@ -103,7 +104,7 @@ def _mark(name: str, places: Places) -> _Mark | None:
     """What is kept of the lab `name`; None where that is nothing, or nothing that this version can read."""
     try:
         said = json.loads(_path(name, places).read_bytes())
-        lab = Lab.model_validate(said["lab"])
+        lab = stored_guests(said["lab"])
         mark = _Mark(lab, str(said["of"]), bool(said.get("alone")), str(said.get("file", "")))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

@@ -23,7 +23,7 @@ from kdevops.run.guests.kinds import kind_of
 from kdevops.run.guests.servers import Servers
 from kdevops.run.lock import lab_lock
 from kdevops.run.places import Places
-from kdevops.suites.fstests.smb_credentials import GUEST_PATH
+from kdevops.suites.registry import host_variables, server_variables
 from kdevops.text import nearest_or_all
 
 _PLAY_SECONDS = 7200.0
@@ -78,7 +78,7 @@ def write_access(lab: Lab, places: Places, provider: Provider, built: Built, lab
     """The lab's ssh configuration and inventory, for people and for plain ansible-playbook."""
     targets = [guest.ssh for name in lab.guest_names() if (guest := provider.attach(name))]
     servers = [
-        inventory.ServerHost(server.role, guest.ssh, _variables(server, built))
+        inventory.ServerHost(server.role, guest.ssh, _variables(lab, server, built))
         for server in built.servers
         if (guest := provider.attach(server.name))
     ]
@@ -86,7 +86,7 @@ def write_access(lab: Lab, places: Places, provider: Provider, built: Built, lab
     variables: dict[str, object] = {
         "kdevops_lab_file": str(lab_file) if lab_file else "",
         "bootlinux_direct_boot": not built.installed,
-        "fstests_install": False,
+        **host_variables(lab),
     }
     if spec := built.artifact.record.get("spec"):
         variables["bootlinux_spec"] = spec
@@ -116,11 +116,8 @@ def servers_for(
     return Servers(built.servers, provider, built.furniture, play, tell=tell, cmdline=built.quiet_cmdline, stay=stay)
 
 
-def _variables(server: Server, built: Built) -> dict[str, object]:
-    variables: dict[str, object] = {f"{server.role}_exports": server.exports()}
-    if server.role == "smbd":
-        variables["smbd_credentials_file"] = str(built.secrets[GUEST_PATH])
-    return variables
+def _variables(lab: Lab, server: Server, built: Built) -> dict[str, object]:
+    return {f"{server.role}_exports": server.exports(), **server_variables(lab, server.role, built.secrets)}
 
 
 def check_plays(names: Sequence[str]) -> None:

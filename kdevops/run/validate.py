@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,17 +15,11 @@ from kdevops.kernel.tree import check_clean, check_tree
 from kdevops.lab.arms import arms
 from kdevops.lab.document import Loc, Problem
 from kdevops.lab.load import LoadedLab, refused
-from kdevops.lab.model import Lab, Selftests
+from kdevops.lab.model import Lab
 from kdevops.run.guests.kinds import kind_of
 from kdevops.run.kernel_spec import spec_of
-from kdevops.suites.fstests.devices import assign, disk_sizes
-from kdevops.suites.fstests.profiles import profiles_of
-from kdevops.suites.fstests.source import check_tree as check_fstests
-from kdevops.suites.registry import servers_of
-from kdevops.suites.selftests.catalogue import check_targets
-
-Check = tuple[Loc, Callable[[], object]]
-"""What raises a KdevopsError, and the field that is wrong then."""
+from kdevops.suites.kind import Check, check_clients
+from kdevops.suites.registry import Asked, asked
 
 
 def validate(loaded: LoadedLab) -> None:
@@ -53,26 +47,20 @@ def _checks(lab: Lab) -> Iterator[Iterator[Check]]:
         yield _source(prefix, arm)
         yield _patches(prefix, arm)
         yield _config(prefix, arm)
-    yield _fstests(lab)
+    yield from (_suite(each, lab) for each in asked(lab))
 
 
 def _source(prefix: Loc, lab: Lab) -> Iterator[Check]:
-    source, selftests = lab.kernel.source, lab.suites.selftests
-    if path := source.path:
+    if path := lab.kernel.source.path:
         yield (*prefix, "kernel", "source", "path"), lambda: _tree(path)
-        if selftests:
-            yield ("suites", "selftests", "targets"), lambda: _targets(lab, selftests)
+        for each in asked(lab):
+            yield from each.kind.tree_checks(each.section, path)
 
 
 def _tree(path: Path) -> None:
     check_tree(path)
     ours = architecture()
     check_clean(path, ours.arch, ours.source)
-
-
-def _targets(lab: Lab, selftests: Selftests) -> None:
-    assert lab.kernel.source.path
-    check_targets(lab.kernel.source.path, selftests.targets)
 
 
 def _patches(prefix: Loc, lab: Lab) -> Iterator[Check]:
@@ -92,15 +80,9 @@ def _config(prefix: Loc, lab: Lab) -> Iterator[Check]:
     yield (*prefix, "kernel", "config"), lambda: plan_config(whole, architecture())
 
 
-def _fstests(lab: Lab) -> Iterator[Check]:
-    fstests = lab.suites.fstests
-    if not fstests:
-        return
-    if path := fstests.source.path:
-        yield ("suites", "fstests", "source"), lambda: check_fstests(path)
-    yield ("suites", "fstests", "profiles"), lambda: profiles_of(fstests)
-    yield ("guests", "disks"), lambda: assign(profiles_of(fstests), disk_sizes(lab.guests))
-    yield ("suites", "fstests", "profiles"), lambda: servers_of(lab)
+def _suite(suite: Asked, lab: Lab) -> Iterator[Check]:
+    yield from suite.kind.checks(suite.section, lab)
+    yield ("suites", suite.kind.name), lambda: check_clients(suite.kind.servers(suite.section, lab), lab)
 
 
 def _dotted(loc: Loc) -> str:

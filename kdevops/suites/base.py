@@ -17,6 +17,9 @@ from kdevops.guest.ssh import SshTarget
 from kdevops.progress import Report
 from kdevops.results.model import Outcome, TestId
 
+RECORDED = "profile "
+"""What a profile's name stands behind in a suite's record, for how the profile makes and mounts its file system."""
+
 
 @dataclass(frozen=True, slots=True)
 class KernelOptions:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kdevops.lab.model import Commands
+from kdevops.lab.model import Commands, Lab
 from kdevops.progress import Report
 from kdevops.results.model import TestId
 from kdevops.suites.base import KernelBuild, KernelOptions, PlannedTest
+from kdevops.suites.kind import Stored, SuiteKind
 from kdevops.suites.shared.outcome import KtapReader
 
 NAME = "commands"
@@ -54,3 +55,23 @@ class CommandsSuite:
     async def prepare(self, kernel: KernelBuild, *, cache: Path, report: Report) -> PreparedCommands:
         """Nothing to build."""
         return PreparedCommands(self.commands.tests, self.commands.timeout)
+
+
+class CommandsKind(SuiteKind[Commands]):
+    """The scripts of a lab."""
+
+    name = NAME
+    model = Commands
+    chooses = frozenset({"tests"})
+    lab_makes_tests = True
+
+    def suites(self, section: Commands, lab: Lab) -> Sequence[CommandsSuite]:
+        """The one suite of all scripts."""
+        return (CommandsSuite(section),)
+
+    def definition(self, section: Stored, name: str) -> object:
+        """The script: a test of the same name with another one is another test."""
+        return section.get("tests", {}).get(name)
+
+
+KIND = CommandsKind()

@@ -13,6 +13,7 @@ from kdevops.cli.options import Context
 from kdevops.errors import UserError
 from kdevops.lab.fstests import Fstests
 from kdevops.run import arms
+from kdevops.suites.registry import Asked, kind
 
 LAB = """name: xfs
 kernel: {source: {path: .}}
@@ -177,7 +178,7 @@ def test_what_is_assigned_is_what_was_chosen(groups: list[str], count: int, soak
     lab = Fstests(profiles=("x",), groups=("auto",), exclude_groups=("dangerous",))
     choice = Choice(groups=tuple(groups), exclude_groups=tuple(groups), count=count, soak=soak)
     fields = {"profiles": ["x"], "exclude_groups": ["dangerous"]}
-    for assignment in choice.assignments((), lab):
+    for assignment in choice.assignments((), Asked(kind("fstests"), lab)):
         name, _, value = assignment.removeprefix("suites.fstests.").partition("=")
         fields[name] = json.loads(value)
     found = Fstests.model_validate(fields)

@@ -82,3 +82,9 @@ def test_help_tells_of_both_verbs(capsys: pytest.CaptureFixture[str]) -> None:
     told = capsys.readouterr().out
     assert "import" in told
     assert "show" in told
+
+
+def test_a_suite_that_reads_no_results_is_refused(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["results", "import", "--suite", "kunit", str(results)]) == 2
+    assert "the suite kunit cannot read results that others have made; there are fstests" in capsys.readouterr().err
+    assert main(["results", "import", "--suite", "fstests", str(results)]) == 0

@@ -80,6 +80,6 @@ def test_suites_are_told_whose_the_kernel_is_and_what_is_in_it(
 
     monkeypatch.setattr(build, "build_kernel", distribution_kernel)
     lab = Lab.model_validate({"name": "toy", "kernel": {"source": {"package": "linux-image-amd64"}}})
-    suites: Any = [SimpleNamespace(prepare=prepare)]
+    suites: Any = [SimpleNamespace(name="kunit", prepare=prepare)]
     asyncio.run(build._kernel_and_suites(lab, suites, places, silent))
     assert [(kernel.config, kernel.distribution) for kernel in told] == [({"XFS_FS": "m"}, ("debian", "12"))]

@@ -22,6 +22,7 @@ from kdevops.results.verdict import NARROWED
 from kdevops.run.plan.choices import PASSED_OVER, chosen_otherwise
 from kdevops.run.plan.narrow import fits
 from kdevops.suites.base import ChoosySuite, PreparedSuite
+from kdevops.suites.registry import kind_of_tests
 
 _ASKED = "asked"
 """Of a run's record: what the command line narrowed it to: `{"only": [glob], "failures_of": run, "absent": [test]}`."""
@@ -31,8 +32,6 @@ _NOT_BESIDE = "not_beside"
 """Of the record of a baseline arm: `[id]`, what it was not asked to run because the kernel under test does not have it."""
 OLDER = "only a kernel of an older series ran it"
 """Why, for tests that would have been planned if this kernel had them."""
-_OF_THE_LAB = frozenset({"commands", "kunit", "kunit-modules"})
-"""Suites whose tests the lab itself makes, or the options that it sets: a test that it does not name may be another's."""
 _Section = Mapping[str, Any]
 
 
@@ -118,7 +117,8 @@ def _narrowed(asked: _Section, test: TestId) -> str:
 
 def _other_lab(run: Run, test: TestId, table: Table | None, labs: Callable[[str], frozenset[str]]) -> str:
     """Whether it may be another lab's, where the lab itself makes the tests and so nothing says what it does not want."""
-    if test.suite not in _OF_THE_LAB or table is None:
+    kind = kind_of_tests(test.suite)
+    if kind is None or not kind.lab_makes_tests or table is None:
         return ""
     if others := {lab.removesuffix(DEV) for lab in labs(table.series)} - {run.lab.removesuffix(DEV)}:
         return f"maybe of another lab, as {min(others)}"
@@ -127,9 +127,12 @@ def _other_lab(run: Run, test: TestId, table: Table | None, labs: Callable[[str]
 
 
 def _moved(test: TestId, planned: Collection[TestId]) -> str:
-    """Whether a KUnit suite is built in now and was a module before, or the reverse."""
-    other = {"kunit": "kunit-modules", "kunit-modules": "kunit"}.get(test.suite)
-    return f"run as {other} now" if other and TestId(other, test.profile, test.name) in planned else ""
+    """Whether it is run otherwise now: a KUnit suite that is built in, and was a module before."""
+    kind = kind_of_tests(test.suite)
+    for other in kind.all_test_suites if kind else ():
+        if other != test.suite and TestId(other, test.profile, test.name) in planned:
+            return f"run as {other} now"
+    return ""
 
 
 def _other_kernel(record: _Section, test: TestId, known: Baseline) -> str:

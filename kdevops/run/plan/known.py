@@ -8,6 +8,7 @@ from kdevops.lab.model import Lab
 from kdevops.results.model import TestId
 from kdevops.results.store import JSON, Run, Store
 from kdevops.suites.base import PreparedSuite
+from kdevops.suites.registry import asked
 
 _KEY = "known"
 """Of a run's record: `{"tests": {suite: {profile: {test: why}}}, "left_out": [suite]}`."""
@@ -21,7 +22,9 @@ def known_record(lab: Lab, suites: Iterable[PreparedSuite]) -> dict[str, JSON]:
             if test.known:
                 plain = test.id.plain
                 tests.setdefault(plain.suite, {}).setdefault(plain.profile, {})[plain.name] = test.known
-    skipping = ["fstests"] if lab.suites.fstests and lab.suites.fstests.known == "skip" else []
+    skipping = [
+        suite for each in asked(lab) if each.kind.leaves_out_known(each.section) for suite in each.kind.all_test_suites
+    ]
     return {_KEY: {"tests": tests, "left_out": skipping}}
 
 

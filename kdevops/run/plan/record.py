@@ -8,6 +8,7 @@ from typing import Any
 
 import kdevops
 from kdevops.errors import BootError, InfrastructureError, UserError
+from kdevops.lab.joined import stored_lab
 from kdevops.lab.load import LoadedLab
 from kdevops.lab.model import Lab
 from kdevops.results.boot_failure import BOOT_FAILURE
@@ -15,9 +16,12 @@ from kdevops.results.complaints import STRAY_REPORTS
 from kdevops.results.store import JSON, Run
 from kdevops.run.built import Built
 from kdevops.run.plan.known import known_record
+from kdevops.suites.registry import origins_of
 
 COMPARED_WITH = "compared_with"
 """In the record of a run under test: the run of its baseline arm."""
+OUTSIDE = "suites_from"
+"""In the record of a run: `{suite: "toy-suite 1.0"}`, the distributions that suites which are not ours are from."""
 BOOTED = "booted"
 """In the record of a run: a guest of it came up."""
 _TROUBLE = "trouble"
@@ -48,6 +52,7 @@ def facts(lab: Lab, built: Built) -> dict[str, JSON]:
         "kernel": {**kernel, **artifact.record},
         "image": dict(built.origin),
         "suites": {suite.name: dict(suite.record) for suite in built.suites},
+        OUTSIDE: origins_of(lab),
         **known_record(lab, built.suites),
     }
 
@@ -82,6 +87,11 @@ def check_same(run: Run, built: Built) -> None:
     """Raise UserError when what would be tested now is not what `run` tests: another kernel, other tests."""
     then = run.record
     changed = [f"suite {suite.name}" for suite in built.suites if dict(suite.record) != then["suites"].get(suite.name)]
+    changed += [
+        f"suite {name} ({then.get(OUTSIDE, {}).get(name) or 'ours'} then, {where} now)"
+        for name, where in origins_of(lab_of(run)).items()
+        if then.get(OUTSIDE, {}).get(name) != where
+    ]
     if built.artifact.key != then["kernel"]["key"]:
         changed.insert(0, "kernel")
     if changed:
@@ -109,6 +119,12 @@ def lab_of(run: Run) -> Lab:
             hint="make a lab that runs the same tests: kdevops lab init",
         )
     try:
-        return Lab.model_validate(run.record["lab"])
+        return stored_lab(run.record["lab"])
+    except UserError as error:
+        where = ", ".join(sorted(run.record.get(OUTSIDE, {}).values()))
+        raise UserError(
+            f"the lab of run {run.id} cannot be had again: {error.message}",
+            hint=f"install what it ran with: {where}" if where else error.hint,
+        ) from error
     except ValueError as error:
         raise UserError(f"the lab of run {run.id} cannot be read by this version of kdevops: {error}") from error

@@ -9,6 +9,8 @@ from typing import Any
 from kdevops.lab.model import Lab
 from kdevops.results.model import RunState, TestId
 from kdevops.results.store import JSON, PlannedRow, Run, Store
+from kdevops.run.plan.record import OUTSIDE
+from kdevops.suites.registry import kind_of_tests
 
 # What of a lab says nothing of how a test ends, by path. All that is not named here is compared, also what a later version
 # adds: a run too many costs time, and one that was not done costs the answer.
@@ -18,15 +20,9 @@ _MATTERS_NOT: Mapping[str, frozenset[str]] = {
     "kernel": frozenset({"source", "patches", "config", "compiler", "jobs"}),
     "guests": frozenset({"count"}),
     "provider": frozenset({"ssh_port", "boot_timeout"}),
-    # What only chooses tests: the plan has it. An expunge list changes the order and deadlines, not what is tested.
-    "suites.commands": frozenset({"tests"}),
-    "suites.selftests": frozenset({"targets", "tests", "skip"}),
-    "suites.kunit": frozenset({"suites"}),
-    "suites.fstests": frozenset(
-        {"profiles", "groups", "exclude_groups", "tests", "exclude", "start_after", "count", "known", "expunges"}
-    ),
 }
-_DIVIDED = frozenset({"", "suites"})
+_SUITES = "suites"
+_DIVIDED = frozenset({"", _SUITES})
 """Paths whose parts are compared one by one; a part that is not asked for is as one that is not there."""
 
 
@@ -48,20 +44,29 @@ def covering(store: Store, lab: Lab, rows: Sequence[PlannedRow], record: Mapping
 def _conditions(record: Mapping[str, Any], tests: Collection[TestId]) -> list[object]:
     """What decides how these tests end, but for chance."""
     lab, image, suites = record["lab"], record["image"], {test.suite for test in tests}
-    scripts = (lab["suites"].get("commands") or {}).get("tests", {})
     return [
         record["kernel"]["key"],
         image.get("key") or image,
         {name: made for name, made in record["suites"].items() if name in suites},
         record.get("known", {}).get("left_out"),
         _compared(lab, ""),
-        {test.name: scripts.get(test.name) for test in tests if test.suite == "commands"},
+        {test: _definition(lab, test) for test in tests},
+        record.get(OUTSIDE) or {},
     ]
+
+
+def _definition(lab: Mapping[str, Any], test: TestId) -> object:
+    """What its suite says of a test; equal to nothing where another version of the suite made the record."""
+    kind = kind_of_tests(test.suite)
+    try:
+        return kind.definition(lab[_SUITES].get(kind.name) or {}, test.name) if kind else None
+    except (KeyError, TypeError):
+        return object()
 
 
 def _compared(section: Mapping[str, Any], path: str) -> dict[str, Any]:
     """What of a section of the lab is to be the same, the parts of it without what matters not in them."""
-    kept = {name: value for name, value in section.items() if name not in _MATTERS_NOT.get(path, ())}
+    kept = {name: value for name, value in section.items() if name not in _matters_not(path)}
     if path not in _DIVIDED:
         return kept
     parts = {name: f"{path}.{name}".lstrip(".") for name in kept}
@@ -70,3 +75,11 @@ def _compared(section: Mapping[str, Any], path: str) -> dict[str, Any]:
         for name, value in kept.items()
         if value is not None
     }
+
+
+def _matters_not(path: str) -> frozenset[str]:
+    """What only chooses tests is in the plan. Of a suite that is not there all counts."""
+    if not path.startswith(f"{_SUITES}."):
+        return _MATTERS_NOT.get(path, frozenset())
+    kind = kind_of_tests(path.removeprefix(f"{_SUITES}."))
+    return kind.chooses if kind else frozenset()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import kdevops
@@ -14,6 +14,7 @@ from kdevops.results.model import Counts, Outcome, Status, TestId
 from kdevops.results.store import JSON, PlannedRow, Store
 from kdevops.suites.fstests.archive import Section, find_sections
 from kdevops.suites.fstests.check_output import check_name
+from kdevops.suites.kind import Imported
 
 MAX_FILE = 1 << 20
 """Bytes kept of each output file of a test that failed; the others' stay where they are."""
@@ -23,17 +24,6 @@ _TELLING = (".out.bad", ".dmesg", ".full")
 _UNKNOWN = "9999"
 """A time after all that are known."""
 _BAD = frozenset({Status.FAIL, Status.CRASH, Status.HANG})
-
-
-@dataclass(frozen=True, slots=True)
-class Imported:
-    """A run that was made of results: its number, its kernel's release, how its tests ended, what does not fit together."""
-
-    run: int
-    kernel: str
-    profiles: tuple[str, ...]
-    counts: Counts
-    notes: tuple[str, ...]
 
 
 def import_results(

@@ -22,9 +22,6 @@ _TABLE = TypeAdapter(dict[ProfileName, Profile])
 RESERVED = "default"
 """The section of fstests' configuration that every other one builds on; no profile can have its name."""
 
-RECORDED = "profile "
-"""What a profile's name stands behind in the record of a run."""
-
 
 @functools.cache
 def load_profiles() -> Mapping[str, Profile]:

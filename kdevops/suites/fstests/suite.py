@@ -13,7 +13,7 @@ from kdevops.lab.model import Guests
 from kdevops.lab.servers import Role, server_address
 from kdevops.progress import Progress, Report
 from kdevops.results.model import Outcome, TestId
-from kdevops.suites.base import KernelBuild, KernelOptions, PlannedTest
+from kdevops.suites.base import RECORDED, KernelBuild, KernelOptions, PlannedTest
 from kdevops.suites.fstests import catalogue, expunges, leftovers
 from kdevops.suites.fstests.build import BuiltFstests, build
 from kdevops.suites.fstests.check_output import CheckAccount, check_name
@@ -21,7 +21,7 @@ from kdevops.suites.fstests.choice import SUITE, choose, plan
 from kdevops.suites.fstests.devices import advice, assign, disk_sizes
 from kdevops.suites.fstests.local_config import SCRATCH_MNT, TEST_DIR, local_configs
 from kdevops.suites.fstests.needs import guest_needs
-from kdevops.suites.fstests.profiles import RECORDED, as_made, profiles_of
+from kdevops.suites.fstests.profiles import as_made, profiles_of
 from kdevops.suites.fstests.record import reconcile
 from kdevops.suites.fstests.requirements import kernel_options, refusals, unserved
 from kdevops.suites.fstests.source import fetch

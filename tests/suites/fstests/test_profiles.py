@@ -7,8 +7,9 @@ import pytest
 
 from kdevops.errors import UserError
 from kdevops.lab.fstests import Fstests, Profile
+from kdevops.suites.base import RECORDED
 from kdevops.suites.fstests.build import BuiltFstests
-from kdevops.suites.fstests.profiles import RECORDED, as_made, load_profiles, profiles_of
+from kdevops.suites.fstests.profiles import as_made, load_profiles, profiles_of
 from kdevops.suites.fstests.requirements import refusals
 from kdevops.suites.fstests.smb_credentials import GUEST_PATH
 from kdevops.suites.fstests.suite import PreparedFstests

@@ -1,0 +1,119 @@
+"""What `fstests` is to the lab, the plan and the reports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kdevops.images.needs import GuestNeeds
+from kdevops.lab.fstests import Fstests
+from kdevops.lab.model import Lab
+from kdevops.lab.servers import Role
+from kdevops.results.store import Store
+from kdevops.suites.base import Suite
+from kdevops.suites.fstests.smb_credentials import GUEST_PATH, ensure_credentials
+from kdevops.suites.kind import Check, Imported, KnownProfile, Stored, SuiteKind, check_clients
+from kdevops.text import fits_any
+
+if TYPE_CHECKING:
+    from kdevops.suites.fstests.suite import FstestsSuite
+
+_CHOOSING = {"groups", "exclude_groups", "start_after", "count", "known"}
+
+
+class FstestsKind(SuiteKind[Fstests]):
+    """fstests. What is expensive to import is imported where it is needed: a report asks for facts alone."""
+
+    name = "fstests"
+    model = Fstests
+    chooses = frozenset({"profiles", "tests", "exclude", "expunges", *_CHOOSING})
+    repeats = True
+    tools = ("xfsprogs", "btrfs-progs", "e2fsprogs", "nfs-common", "cifs-utils")
+    caches = ("fstests",)
+    paths = {  # noqa: RUF012 - never changed
+        ("source", "path"): "file",
+        ("source", "git"): "file or URL",
+        ("profile_files",): "file",
+        ("expunges",): "file",
+    }
+    options = frozenset({*_CHOOSING, "soak"})
+    test_pattern = r"[a-z0-9_]+/[A-Za-z0-9_*?\[\]-]+"
+    variables = {"fstests_install": False}  # noqa: RUF012 - never changed
+    imports = True
+
+    def suites(self, section: Fstests, lab: Lab) -> Sequence[Suite]:
+        """The one suite of all profiles."""
+        return (_suite(section, lab),)
+
+    def guest_needs(self, section: Fstests, lab: Lab) -> GuestNeeds:
+        """The packages and users of fstests, of the chosen file systems and of their servers."""
+        return _suite(section, lab).needs
+
+    def servers(self, section: Fstests, lab: Lab) -> Sequence[Role]:
+        """Who serves the chosen profiles."""
+        return _suite(section, lab).servers
+
+    def secrets(self, roles: Collection[Role], directory: Path) -> Mapping[str, Path]:
+        """With what the profiles of cifs mount."""
+        return {GUEST_PATH: ensure_credentials(directory)} if "smbd" in roles else {}
+
+    def server_variables(self, role: Role, secrets: Mapping[str, Path]) -> Mapping[str, object]:
+        """With what the guests of a server of SMB mount."""
+        return {"smbd_credentials_file": str(secrets[GUEST_PATH])} if role == "smbd" else {}
+
+    def checks(self, section: Fstests, lab: Lab) -> Iterator[Check]:
+        """The tree, the profiles, their disks, and their servers."""
+        from kdevops.suites.fstests.devices import assign, disk_sizes
+        from kdevops.suites.fstests.profiles import profiles_of
+        from kdevops.suites.fstests.source import check_tree
+
+        if path := section.source.path:
+            yield ("suites", self.name, "source"), lambda: check_tree(path)
+        yield ("suites", self.name, "profiles"), lambda: profiles_of(section)
+        yield ("guests", "disks"), lambda: assign(profiles_of(section), disk_sizes(lab.guests))
+        yield ("suites", self.name, "profiles"), lambda: check_clients(self.servers(section, lab), lab)
+
+    def leaves_out_known(self, section: Fstests) -> bool:
+        """As the lab says in `known`."""
+        return section.known == "skip"
+
+    def not_chosen(self, section: Stored, name: str, passed_over: Collection[str]) -> str:
+        """What is excluded, and what is not of the chosen groups and tests."""
+        if fits_any(name, section["exclude"]):
+            return "suites.fstests.exclude"
+        if section["start_after"] and name <= section["start_after"]:
+            return "suites.fstests.start_after"
+        if name in passed_over:
+            return "not of what suites.fstests chooses"
+        by_name_alone = section["tests"] and not section["groups"]
+        return "not of suites.fstests.tests" if by_name_alone and not fits_any(name, section["tests"]) else ""
+
+    def known_profiles(self) -> Mapping[str, KnownProfile]:
+        """Those that come with us."""
+        from kdevops.suites.fstests.profiles import as_made, load_profiles
+        from kdevops.suites.fstests.requirements import demands
+
+        return {
+            name: KnownProfile(
+                each.fs, as_made(each), demands(each), each.model_dump(mode="json", exclude_defaults=True)
+            )
+            for name, each in load_profiles().items()
+        }
+
+    def import_results(
+        self, directory: Path, store: Store, place: Callable[[int], Path], *, lab: str, kernel: str, baseline: Path
+    ) -> Sequence[Imported]:
+        """What `check` and its wrappers leave in a directory."""
+        from kdevops.suites.fstests.importing import import_results
+
+        return import_results(directory, store, place, lab=lab, kernel=kernel, baseline=baseline)
+
+
+def _suite(section: Fstests, lab: Lab) -> FstestsSuite:
+    from kdevops.suites.fstests.suite import FstestsSuite
+
+    return FstestsSuite(section, lab.guests)
+
+
+KIND = FstestsKind()
