@@ -77,7 +77,7 @@ def doctor(
     wanted = Wanted(
         install=install,
         packages_only=packages_only,
-        fstests=fstests,
+        suites=("fstests",) if fstests else (),
         vagrant=vagrant,
         terraform=bool(cloud),
         cloud=None if cloud == _NO_CLOUD else cast("Cloud | None", cloud),

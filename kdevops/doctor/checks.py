@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,13 +35,13 @@ class Check:
     needed: bool = True
 
 
-def check_packages(missing: Iterable[Need], *, fstests: bool = False, libvirt: bool = False) -> list[Check]:
+def check_packages(missing: Iterable[Need], *, suites: Collection[str] = (), libvirt: bool = False) -> list[Check]:
     """One line for each need that is missing, or one for all when none is; the flags say which needs are among them."""
     absent = tuple(missing)
     if not absent:
-        count = len(needs(*this_distribution(), fstests=fstests, libvirt=libvirt))
+        count = len(needs(*this_distribution(), suites=suites, libvirt=libvirt))
         return [Check("packages", ok=True, detail=f"all {count} commands and libraries are here")]
-    options = f"{'--fstests ' if fstests else ''}{'--vagrant ' if libvirt else ''}"
+    options = "".join(f"--{suite} " for suite in suites) + ("--vagrant " if libvirt else "")
     mend = f"kdevops doctor {options}--install" if install_command(absent) else ""
     return [
         Check(need.name, ok=False, detail=f"missing, package {need.package} brings it", mend=mend)

@@ -22,7 +22,7 @@ class Wanted:
 
     install: bool = False
     packages_only: bool = False
-    fstests: bool = False
+    suites: tuple[str, ...] = ()
     vagrant: vagrant.Backend | None = None
     terraform: bool = False
     cloud: Cloud | None = None
@@ -35,14 +35,14 @@ class Wanted:
 
 async def examine(wanted: Wanted, report: Report, ask_password: Callable[[], str] | None) -> list[Check]:
     """Look at all that is wanted. Raises KdevopsError where packages cannot be installed."""
-    extra = {"fstests": wanted.fstests, "libvirt": wanted.libvirt}
-    missing = await packages.missing(**extra)
+    suites, libvirt = wanted.suites, wanted.libvirt
+    missing = await packages.missing(suites=suites, libvirt=libvirt)
     of_vagrant = await _vagrant(wanted)
     if wanted.install and (missing or (wanted.libvirt and not healthy(of_vagrant))):
         log = state_dir() / "logs/doctor-install.log"
-        await packages.install(report=report, log=log, ask_password=ask_password, **extra)
-        missing, of_vagrant = await packages.missing(**extra), await _vagrant(wanted)
-    found = [*checks.check_packages(missing, **extra), *of_vagrant, *await _terraform(wanted)]
+        await packages.install(report=report, log=log, ask_password=ask_password, suites=suites, libvirt=libvirt)
+        missing, of_vagrant = await packages.missing(suites=suites, libvirt=libvirt), await _vagrant(wanted)
+    found = [*checks.check_packages(missing, suites=suites, libvirt=libvirt), *of_vagrant, *await _terraform(wanted)]
     if wanted.packages_only:
         return found
     return [

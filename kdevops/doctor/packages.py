@@ -11,7 +11,7 @@ import os
 import platform
 import shlex
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,11 +49,11 @@ class PackageManager:
     install: tuple[str, ...]
 
 
-def needs(family: str, release: str, *, fstests: bool = False, libvirt: bool = False) -> tuple[Need, ...]:
+def needs(family: str, release: str, *, suites: Collection[str] = (), libvirt: bool = False) -> tuple[Need, ...]:
     """All that is needed, on a distribution `family` (distribution.distribution_family) and `release` ("bookworm").
 
-    With `fstests` also what it is built with, which no machine needs whose guests have an image of ours; with `libvirt`
-    what Vagrant gives guests with.
+    With `suites` also what these are built with by roles of their names, which no machine needs whose guests have an image
+    of ours; with `libvirt` what Vagrant gives guests with.
     """
     table = json.loads((data_dir("roles") / "controller/vars/commands.json").read_text())
     commands = [
@@ -61,7 +61,7 @@ def needs(family: str, release: str, *, fstests: bool = False, libvirt: bool = F
     ]
     libraries = [Need(name, packages.get(family) or "") for name, packages in table["controller_libraries"].items()]
     sources = [Need(name, name) for name in table["controller_releases"].get(release, ())]
-    extra = _role_needs("fstests", family, "build_commands", "build_headers") if fstests else []
+    extra = [need for suite in suites for need in _role_needs(suite, family, "build_commands", "build_headers")]
     if libvirt:
         extra += _role_needs("libvirt", family, "commands", "libraries")
         if not _SYSTEMD_RUNS.is_dir():
@@ -103,11 +103,11 @@ def find_command(name: str) -> str | None:
     return shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:{_ADMIN_DIRECTORIES}")
 
 
-async def missing(*, fstests: bool = False, libvirt: bool = False) -> tuple[Need, ...]:
+async def missing(*, suites: Collection[str] = (), libvirt: bool = False) -> tuple[Need, ...]:
     """What is not here. A command counts as here wherever it came from, a library when its package is installed."""
     family, release = this_distribution()
     manager = package_manager(family)
-    wanted = needs(family, release, fstests=fstests, libvirt=libvirt)
+    wanted = needs(family, release, suites=suites, libvirt=libvirt)
     absent = [need for need in wanted if need.command and find_command(need.name) is None]
     others = [need for need in wanted if not need.command and need.package]
     if manager and not await _installed(manager, [need.package for need in others]):
@@ -123,7 +123,12 @@ def install_command(needed: tuple[Need, ...]) -> str | None:
 
 
 async def install(
-    *, report: Report, log: Path, ask_password: Callable[[], str] | None, fstests: bool = False, libvirt: bool = False
+    *,
+    report: Report,
+    log: Path,
+    ask_password: Callable[[], str] | None,
+    suites: Collection[str] = (),
+    libvirt: bool = False,
 ) -> PlayResult:
     """Apply the role `controller` to this machine, as root where we are not; with `libvirt` the role `libvirt`, too.
 
@@ -138,7 +143,7 @@ async def install(
         )
     password = None
     if os.geteuid() != 0 and not await _sudo_is_free():
-        password = _ask(ask_password, await missing(fstests=fstests, libvirt=libvirt))
+        password = _ask(ask_password, await missing(suites=suites, libvirt=libvirt))
 
     async def apply(playbook: str, extravars: Mapping[str, bool]) -> PlayResult:
         return await play(
@@ -151,7 +156,7 @@ async def install(
             become_password=password,
         )
 
-    done = await apply("controller.yml", {"controller_fstests": fstests})
+    done = await apply("controller.yml", {f"controller_{suite}": True for suite in suites})
     return await apply("libvirt.yml", {}) if libvirt else done
 
 

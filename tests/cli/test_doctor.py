@@ -26,7 +26,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> list[Need]:
     """What is missing; installing empties it."""
     missing: list[Need] = []
 
-    async def ask(*, fstests: bool, libvirt: bool) -> tuple[Need, ...]:
+    async def ask(*, suites: tuple[str, ...], libvirt: bool) -> tuple[Need, ...]:
         return tuple(missing)
 
     async def install(**_: object) -> None:

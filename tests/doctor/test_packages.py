@@ -56,13 +56,13 @@ def test_needs_follow_family_and_release() -> None:
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_what_builds_fstests_is_asked_for_only_when_wanted(family: str) -> None:
-    usual, all_of_it = packages.needs(family, ""), packages.needs(family, "", fstests=True)
+    usual, all_of_it = packages.needs(family, ""), packages.needs(family, "", suites=["fstests"])
     assert all_of_it[: len(usual)] == usual
     more = {need.name: need for need in all_of_it[len(usual) :]}
     assert more["autoconf"] == Need("autoconf", "autoconf", command=True)
     assert not more["libaio.h"].command
     assert all(need.package for need in more.values())
-    assert packages.needs("unknown", "", fstests=True) == packages.needs("unknown", "")
+    assert packages.needs("unknown", "", suites=["fstests"]) == packages.needs("unknown", "")
 
 
 @pytest.mark.parametrize("family", FAMILIES)
