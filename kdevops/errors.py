@@ -67,6 +67,23 @@ class CommandError(InfrastructureError):
         self.output = output
 
 
+class CommandTimeout(CommandError):  # noqa: N818 - a kind of CommandError, named for what happened
+    """A command ran out of time and was stopped: after `seconds`, those that count against its deadline."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        argv: tuple[str, ...],
+        seconds: float,
+        output: str = "",
+        hint: str | None = None,
+        log: Path | None = None,
+    ) -> None:
+        super().__init__(message, argv=argv, returncode=None, output=output, hint=hint, log=log)
+        self.seconds = seconds
+
+
 class BootError(InfrastructureError):
     """A guest did not come up. `console` is the end of what it printed.
 

@@ -23,7 +23,7 @@ from typing import BinaryIO
 
 from kdevops.clock import OutOfTimeError, within
 from kdevops.distribution import install_hint
-from kdevops.errors import CommandError, InfrastructureError
+from kdevops.errors import CommandError, CommandTimeout, InfrastructureError
 from kdevops.guard import the_guard
 
 log = logging.getLogger(__name__)
@@ -75,7 +75,8 @@ async def run(
     too, appended, up to MAX_LOG each. With `interrupt_grace` a command that is to be stopped gets SIGINT, alone of its group,
     and this many seconds to end by itself before the group is killed.
 
-    Raises CommandError when the command is not found, runs out of time, or (with `check`) fails or dies of a signal.
+    Raises CommandTimeout when the command runs out of time, CommandError when it is not found, or (with `check`) fails or
+    dies of a signal.
     """
     words = tuple(os.fspath(word) for word in argv)
     started = time.monotonic()
@@ -99,7 +100,7 @@ async def run(
             assert timeout is not None
             message = f"{_name(words)} did not finish within {timeout:g} s and was stopped"
             output = err.text() or out.text()
-            raise CommandError(message, argv=words, returncode=None, output=output, hint=hint, log=log_to) from None
+            raise CommandTimeout(message, argv=words, seconds=timeout, output=output, hint=hint, log=log_to) from None
     done = Completed(words, returncode, out.text(), err.text(), time.monotonic() - started)
     log.debug("%s: %d in %.2f s", shlex.join(words), returncode, done.seconds)
     if check and returncode != 0:

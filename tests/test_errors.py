@@ -5,6 +5,7 @@ import pytest
 from kdevops.errors import (
     BootError,
     CommandError,
+    CommandTimeout,
     ExitCode,
     InfrastructureError,
     KdevopsError,
@@ -43,3 +44,9 @@ def test_an_error_carries_what_a_person_needs() -> None:
 def test_a_command_error_carries_the_command() -> None:
     error = CommandError("x", argv=("make",), returncode=2, output="said")
     assert (error.argv, error.returncode, error.output, error.exit_code) == (("make",), 2, "said", 3)
+
+
+def test_a_command_that_ran_out_of_time_is_told_from_others_by_its_type() -> None:
+    error = CommandTimeout("x", argv=("make",), seconds=7.0)
+    assert isinstance(error, CommandError)
+    assert (error.returncode, error.seconds, error.exit_code) == (None, 7.0, 3)

@@ -14,7 +14,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from kdevops.errors import CommandError, UserError
+from kdevops.errors import CommandTimeout, UserError
 from kdevops.files import write_atomic
 from kdevops.process import run
 from kdevops.progress import Progress, Report, silent
@@ -132,6 +132,6 @@ async def _boot(binary: str, kernel: Path, accel: Acceleration, deadline: float)
     started = time.monotonic()
     try:
         done = await run(argv, timeout=deadline, check=False, on_line=listen)
-    except CommandError as error:
-        return (deadline if heard else None), "" if error.returncode is None else error.message
+    except CommandTimeout:
+        return (deadline if heard else None), ""
     return (time.monotonic() - started if heard else None), "".join(done.stderr.strip().splitlines()[:1])

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from kdevops.errors import CommandError, InfrastructureError, UserError
+from kdevops.errors import CommandError, CommandTimeout, InfrastructureError, UserError
 from kdevops.process import Completed, run
 from kdevops.providers.shared.in_thread import Door, in_thread
 from kdevops.providers.terraform.errors import translate
@@ -151,11 +151,11 @@ class TerraformTool:
             raise InfrastructureError(
                 f"{name} printed something else than was asked for: {error}", log=self.log
             ) from None
+        except CommandTimeout:
+            raise InfrastructureError(
+                f"{name} did not finish within {timeout:.0f} s", hint=f"see {self.log}", log=self.log
+            ) from None
         except CommandError as error:
-            if error.returncode is None and "did not finish" in error.message:
-                raise InfrastructureError(
-                    f"{name} did not finish within {timeout:.0f} s", hint=f"see {self.log}", log=self.log
-                ) from None
             raise translate(error.output or error.message, command=name, log=self.log) from None
 
     async def _run(self, argv: Sequence[str], timeout: float, fine: tuple[int, ...]) -> Completed:

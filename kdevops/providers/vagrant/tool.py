@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from kdevops.distribution import install_hint
-from kdevops.errors import CommandError, InfrastructureError
+from kdevops.errors import CommandError, CommandTimeout, InfrastructureError
 from kdevops.process import Completed, run
 from kdevops.providers.shared.in_thread import Door, in_thread
 from kdevops.providers.vagrant.errors import translate
@@ -156,11 +156,11 @@ class VagrantTool:
                 lambda door: work(_vagrant(self.root, door)),
                 lambda argv: self._run(argv, timeout, hear, grace, on_bytes),
             )
+        except CommandTimeout:
+            raise InfrastructureError(
+                f"vagrant {command} did not finish within {timeout:.0f} s", hint=f"see {self.log}", log=self.log
+            ) from None
         except CommandError as error:
-            if error.returncode is None and "did not finish" in error.message:
-                raise InfrastructureError(
-                    f"vagrant {command} did not finish within {timeout:.0f} s", hint=f"see {self.log}", log=self.log
-                ) from None
             raise translate(error.output or error.message, command=f"vagrant {command}", log=self.log) from None
 
     async def _run(

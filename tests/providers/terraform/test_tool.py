@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kdevops.errors import InfrastructureError, UserError
+from kdevops.errors import InfrastructureError, KdevopsError, UserError
 from kdevops.providers.terraform.tool import TerraformTool, find_tool
 
 SCRIPT = r"""#!/bin/sh
@@ -178,6 +178,14 @@ def test_who_is_interrupted_may_write_its_state(tmp_path: Path, said: Path) -> N
     with pytest.raises(ProcessLookupError):
         os.kill(int(Path(f"{said}.pid").read_text()), signal.SIGCONT)
     assert time.monotonic() - began < 30
+
+
+def test_only_a_command_that_ran_out_of_time_is_called_late_whatever_words_its_path_has(tmp_path: Path) -> None:
+    gone = tmp_path / "it did not finish" / "terraform"
+    missing = TerraformTool(gone, tmp_path, tmp_path / "log", tmp_path / "plugins", None)
+    with pytest.raises(KdevopsError) as error:
+        asyncio.run(missing.init())
+    assert "is not installed" in error.value.message
 
 
 def test_the_tool_is_the_labs_then_the_environments_then_that_of_path(
