@@ -108,13 +108,6 @@ async def run(
     return done
 
 
-def run_sync(
-    argv: Sequence[str | os.PathLike[str]], *, timeout: float = 30.0, env: Mapping[str, str] | None = None
-) -> Completed:
-    """`run` for a short question (a version, a path) asked outside of any event loop; never fails on the exit code."""
-    return asyncio.run(run(argv, timeout=timeout, env=env, check=False))
-
-
 def failure(done: Completed, *, hint: str | None = None, log_path: Path | None = None) -> CommandError:
     """The error that tells how `done` failed, with the last line it said."""
     said = (done.stderr.strip() or done.stdout.strip()).splitlines()

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from kdevops import process
 from kdevops.errors import CommandError, CommandTimeout, InfrastructureError
-from kdevops.process import CUT, MAX_LINE, MAX_OUTPUT, Completed, describe_exit, failure, run, run_sync
+from kdevops.process import CUT, MAX_LINE, MAX_OUTPUT, Completed, describe_exit, failure, run
 
 TREE = 'trap "" TERM; sleep 300 & echo $! > "$1"; {then}'
 """A shell with a child; the child's process id goes to a file. The trap is inherited, so only SIGKILL ends either."""
@@ -65,7 +65,7 @@ def test_a_command_that_reads_nothing_may_be_fed() -> None:
 
 def test_env_is_added_to_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OURS", "1")
-    assert run_sync(sh('echo "$OURS$THEIRS"'), env={"THEIRS": "2"}).stdout == "12\n"
+    assert asyncio.run(run(sh('echo "$OURS$THEIRS"'), env={"THEIRS": "2"})).stdout == "12\n"
 
 
 def test_a_failure_tells_the_last_line() -> None:
@@ -307,7 +307,7 @@ def test_the_log_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_every_command_is_logged_with_its_duration(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG, "kdevops.process"):
-        run_sync(["echo", "two words"])
+        asyncio.run(run(["echo", "two words"]))
     assert "echo 'two words': 0 in " in caplog.text
 
 

@@ -47,11 +47,6 @@ def last_lines(path: Path, count: int, limit: int = 1 << 20) -> list[str]:
     return text.splitlines()[-count:] if count else []
 
 
-def tail(path: Path, lines: int = 25) -> str:
-    """The last lines of the console, time stamps stripped; empty where there is no console."""
-    return "\n".join(strip_prefix(line) for line in last_lines(path, lines, 64 << 10))
-
-
 def end_of(path: Path) -> int:
     """The offset at which what comes next will stand."""
     try:

@@ -74,7 +74,7 @@ class Board:
             for test, expected in self.planned.items()
             if test not in self.ended
         ]
-        working = sum(row.state not in {"down", "lost"} for row in self.guests.values())
+        working = sum(row.state != "down" for row in self.guests.values())
         return max(sum(left) / max(working, 1), max(left, default=0.0))
 
     def _end(self, event: TestEnded, now: float) -> None:

@@ -9,7 +9,7 @@ from kdevops.results.model import Outcome, TestId
 
 @dataclass(frozen=True, slots=True)
 class GuestChanged:
-    """A guest's state: "booting", "ready", "lost", "resetting", "down"; `detail` is one line."""
+    """A guest's state: "booting", "ready", "resetting", "down"; `detail` is one line."""
 
     guest: str
     state: str

@@ -143,13 +143,6 @@ class Store:
         )
         return tuple(map(_run, rows))
 
-    def latest(self, lab: str) -> Run | None:
-        """The newest run of a lab, None when it has none."""
-        rows = self._query(
-            "SELECT id, lab, state, created, ended, record FROM run WHERE lab = ? ORDER BY id DESC LIMIT 1", lab
-        )
-        return _run(rows[0]) if rows else None
-
     def last_ended(self) -> Run | None:
         """The newest run that has ended, None when there is none."""
         rows = self._query(

@@ -45,10 +45,6 @@ def test_runs_are_listed_newest_first(db: Store) -> None:
     first, second, third = (db.create_run(lab, rows("a"), {}) for lab in ("x", "y", "x"))
     assert [run.id for run in db.runs()] == [third, second, first]
     assert [run.id for run in db.runs("x")] == [third, first]
-    latest = db.latest("x")
-    assert latest is not None
-    assert latest.id == third
-    assert db.latest("z") is None
 
 
 def test_what_is_written_together_is_kept_together_or_not_at_all(db: Store, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -82,11 +81,6 @@ def save(directory: Path, record: Record) -> None:
 def forget(directory: Path) -> None:
     """There are no machines any more."""
     path_of(directory).unlink(missing_ok=True)
-
-
-def age_lines(labs: Sequence[Path]) -> list[str]:
-    """How old the machines of labs are and when they are to be gone, a line each; of labs without machines none."""
-    return [f"{record.lab}: {age(record)}" for record in map(load, labs) if record]
 
 
 def age(record: Record) -> str:

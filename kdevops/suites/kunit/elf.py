@@ -39,16 +39,11 @@ def suites_builtin(vmlinux: Path) -> tuple[str, ...]:
         return _names(file, vmlinux, _builtin)
 
 
-def suites_in_module(module: Path) -> tuple[str, ...]:
-    """The suites in a module file, which gzip or xz may have packed; () for a module without KUnit.
-
-    Raises UserError for a file that is no module, or is packed otherwise.
-    """
-    return suites_in_module_data(module.name, module.read_bytes())
-
-
 def suites_in_module_data(name: str, data: bytes) -> tuple[str, ...]:
-    """`suites_in_module` for the bytes of the file `name`."""
+    """The suites in a module, from the bytes of the file `name`, which gzip or xz may have packed; () for one without KUnit.
+
+    Raises UserError for a file that is not a module, or is packed otherwise.
+    """
     data = _unpack(name, data)
     if _SECTION.encode() not in data and _SECTIONS[1].encode() not in data:
         return ()

@@ -15,17 +15,16 @@ _WORST_FIRST = (Status.FAIL, Status.PASS, Status.SKIP)
 
 @dataclass(frozen=True, slots=True)
 class ConsoleOutcomes:
-    """What a log tells. `in_flight` had begun when the log ended, and its outcome is a crash; `not_run` never began."""
+    """What a log tells. `in_flight` had begun when the log ended, and its outcome is a crash."""
 
     outcomes: Mapping[TestId, Outcome]
     in_flight: TestId | None
-    not_run: tuple[TestId, ...]
 
 
 def outcomes_from_console(lines: Iterable[str], planned: Sequence[TestId]) -> ConsoleOutcomes:
     """An outcome for every planned suite that the log speaks of; the name of a planned id is the suite's.
 
-    A suite that began, but whose end got lost while others went on, counts as not run: the log cannot tell.
+    A suite that began, but whose end got lost while others went on, has none: the log cannot tell.
     """
     account = parse(lines) or Account(Status.SKIP)
     outcomes = {test: told for test in planned if (told := outcome_in(account, test.name))}
@@ -33,7 +32,7 @@ def outcomes_from_console(lines: Iterable[str], planned: Sequence[TestId]) -> Co
     in_flight = next((test for test in planned if test.name == flying), None)
     if in_flight:
         outcomes[in_flight] = _crash(account, flying)
-    return ConsoleOutcomes(outcomes, in_flight, tuple(test for test in planned if test not in outcomes))
+    return ConsoleOutcomes(outcomes, in_flight)
 
 
 def outcome_from_debugfs(text: str, suite: str) -> Outcome | None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdevops.errors import UserError
-from kdevops.suites.kunit.elf import suites_builtin, suites_in_module, suites_in_module_data
+from kdevops.suites.kunit.elf import suites_builtin, suites_in_module_data
 
 SOURCE = """
 struct kunit_suite { char name[256]; void *init; };
@@ -70,8 +70,8 @@ def test_nothing_to_be_found_is_empty(built, name):
 
 
 def test_module(built):
-    assert suites_in_module(built / "module.ko") == NAMES
-    assert suites_in_module(built / "plain.ko") == ()
+    assert suites_in_module_data("module.ko", (built / "module.ko").read_bytes()) == NAMES
+    assert suites_in_module_data("plain.ko", (built / "plain.ko").read_bytes()) == ()
 
 
 @pytest.mark.parametrize(("ending", "pack"), [("gz", gzip.compress), ("xz", lzma.compress)])
