@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from kdevops.errors import BootError, CommandError, InfrastructureError, LostGuestError
+from kdevops.errors import BootError, CommandError, InfrastructureError
 from kdevops.guest import console as console_file
-from kdevops.guest import hostkeys
 from kdevops.guest.ssh import SshTarget
 from kdevops.lab.model import Lab
 from kdevops.paths import socket_of
@@ -27,7 +24,10 @@ from kdevops.providers.machines import disks as remote_disks
 from kdevops.providers.machines import pstore
 from kdevops.providers.machines.base import Machines
 from kdevops.providers.machines.guest import ANSWER, RemoteGuest
+from kdevops.providers.machines.memory import Memory, hash_of
 from kdevops.providers.machines.reach import Reach, what_to_do
+from kdevops.providers.machines.reset import COMMAND, begin_reset
+from kdevops.providers.machines.way import Found, Trust, Way, boot_again, trust, way_up
 from kdevops.providers.shared.batch import Together
 from kdevops.providers.shared.installation import Install, Installation, boot_error
 from kdevops.providers.shared.lab_directory import LabDirectory
@@ -38,19 +38,8 @@ from kdevops.text import clean
 STEP = "machines"
 _BACK = 30.0
 """Seconds for a machine to show that it only lost a connection."""
-_COMMAND = 300.0
-"""Seconds for a command of the user's, or a cloud's, that resets a machine or tells its state."""
 _ALWAYS = ("loglevel=5", "oops=panic", "random.trust_cpu=on")
 """As for the embedded guests; the console, and what happens after a panic, are the boot loader's affair."""
-# Killed at once, a machine loses what it was told a moment ago: the kernel is told to write it down, but nobody waits for it.
-_REBOOT = """
-( sleep 1
-  if [ -w /proc/sysrq-trigger ]; then
-    echo s; sleep 2; echo b
-  fi >/proc/sysrq-trigger
-  reboot -f
-) >/dev/null 2>&1 </dev/null &
-"""
 
 
 @dataclass(frozen=True)
@@ -83,32 +72,40 @@ class RemoteProvider:
         """Bring a machine up with the lab's kernel in it. Raises BootError, and KdevopsError for what cannot be had."""
         assert self.kernel
         words = self.parameters(extra_cmdline)
-        boots = _hash([self.kernel.key, words])
+        boots = hash_of([self.kernel.key, words])
         async with self._locks.setdefault(name, asyncio.Lock()):
             offset = console_file.end_of(self.console(name))
-            address, now = await self._had(name, boots if fresh else "")
-            machine = self._known(name, address)
-            if machine and now == machine.boot_id and machine.boots == boots and not (machine.spoilt or fresh):
-                await self._link_disks(name, address)  # others may be named by now
-                return self.remember(name, stay=stay)
-            if not now and machine is None and not self.lasting:
-                raise self._silent(name, "its machine does not come up", offset)
-            used = (machine.boot_id if machine else "") or now
-            if not now or (machine and now == used and _unfit(machine, boots if fresh else "")):
-                await self._reset(name, address, used, answers=bool(now))
-            self.remember(name, shape=self._shape, identity=address.identity, boots="")
+            address, now = await self._had(name, boots, fresh=fresh)
+            found = self._found(self._memory.known(name, address.identity), boots, now, fresh=fresh)
+            match way_up(found):
+                case Way.KEEP:
+                    await self._link_disks(name, address)  # others may be named by now
+                    return self.remember(name, stay=stay)
+                case Way.REFUSE:
+                    raise self._silent(name, "its machine does not come up", offset)
+                case Way.RESET:
+                    await self._reset(name, address, found.used, answers=bool(now))
+                case Way.INSTALL:
+                    pass
+            self.remember(name, shape=self._memory.shape, identity=address.identity, boots="")
             boot_id = await self._booted(name, address, words, offset)
-            if fresh and boot_id == used:  # the kernel was there, in a boot that is not fresh
-                await self._reset(name, address, used, answers=True)
+            if boot_again(found, boot_id):
+                await self._reset(name, address, found.used, answers=True)
                 boot_id = await self._booted(name, address, words, offset)
             await self._recorders.renew(name)
             end = console_file.end_of(self.console(name))
             facts = {"host": address.host, "port": address.port, "kernel": self.kernel.key, "console": end}
             return self.remember(name, boots=boots, boot_id=boot_id, stay=stay, spoilt=False, **facts)
 
+    def _found(self, machine: Machine | None, boots: str, now: str, *, fresh: bool) -> Found:
+        if machine is None:
+            return Found(now=now, fresh=fresh, lasting=self.lasting)
+        same = machine.boots == boots
+        return Found(now, True, machine.boot_id, same, machine.spoilt, fresh, self.lasting)
+
     def attach(self, name: str) -> RemoteGuest | None:
         """The guest if it was brought up; whether the machine still runs it takes a question to know."""
-        machine, address = self._machine(name), self._address(name)
+        machine, address = self._memory.of(name), self._address(name)
         return self._guest(name, machine, address) if machine and machine.host and address else None
 
     async def status(self) -> tuple[GuestStatus, ...]:
@@ -140,8 +137,7 @@ class RemoteProvider:
 
     def remember(self, name: str, **changes: Any) -> RemoteGuest:
         """Change what is known of a machine that was had."""
-        machine = replace(self._machine(name) or Machine(self._shape), **changes)
-        machine.store(self._state(name))
+        machine = self._memory.change(name, **changes)
         address = self._address(name)
         assert address
         return self._guest(name, machine, address)
@@ -160,7 +156,7 @@ class RemoteProvider:
         if not address.state:
             return ""
         try:
-            state = (await run(address.state, timeout=_COMMAND)).stdout.strip()
+            state = (await run(address.state, timeout=COMMAND)).stdout.strip()
         except CommandError as error:
             if error.returncode is None or not is_absent(error.output):
                 self._tell(f"the state of {name} cannot be asked for: {error.message}")
@@ -181,21 +177,19 @@ class RemoteProvider:
         await self._last_words(name, address)
         return True
 
-    async def _had(self, name: str, stale: str) -> tuple[Address, str]:
+    async def _had(self, name: str, boots: str, *, fresh: bool) -> tuple[Address, str]:
         """The machine's address, and the boot that it is in, "" where it does not answer or will be reset anyhow.
 
-        The address is as it was when that still holds, else as whoever has the machines gives it. `stale` is what it must not
-        have booted.
+        Returns the remembered address while it is valid, else asks the machine source. `boots` is what is to be booted.
         """
         address = self._address(name)
-        machine = self._known(name, address) if address else None
+        machine = self._memory.known(name, address.identity) if address else None
         if address and machine and machine.host:
             self._record(name, address)
-            doomed = address.reset and _unfit(machine, stale)
+            doomed = bool(address.reset) and self._found(machine, boots, "", fresh=fresh).unfit
             now = "" if doomed else await self._answering(name, address, ANSWER)
-            # One in a cloud that does not answer may be behind a firewall that knows an old address of ours: `start` mends that.
-            asked = now or doomed or self.lasting
-            if (now and now == machine.boot_id) or (asked and not await self.gone(name, address)):
+            worth = trust(now, machine.boot_id, doomed=doomed, lasting=self.lasting)
+            if worth is Trust.YES or (worth is Trust.UNLESS_GONE and not await self.gone(name, address)):
                 return address, now
         self._addresses.pop(name, None)
         await self._start(name)
@@ -204,9 +198,9 @@ class RemoteProvider:
         if name not in self._addresses:
             raise InfrastructureError(f"nobody gives a machine for guest {name}")
         address = self._addresses[name]
-        self._forget_another(name, address)
+        self._memory.forget_another(name, address.identity)
         self._record(name, address)
-        patient = not self.lasting and self._known(name, address) is None  # it was made just now
+        patient = not self.lasting and self._memory.known(name, address.identity) is None  # it was made just now
         return address, await self._answering(name, address, self._boot_timeout if patient else ANSWER)
 
     async def _answering(self, name: str, address: Address, seconds: float) -> str:
@@ -243,15 +237,12 @@ class RemoteProvider:
     async def _reset(self, name: str, address: Address, before: str, *, answers: bool) -> None:
         """Have the machine begin another boot than `before`. Raises BootError."""
         target, offset = self._target(name, address), console_file.end_of(self.console(name))
+        log = self.directory.guest(name) / "reset.log"
         self._progress(f"{name} is reset")
-        if address.reset:
-            try:
-                await run(address.reset, timeout=_COMMAND, log_to=self.directory.guest(name) / "reset.log")
-            except CommandError as error:
-                raise boot_error(name, _told_as(error, "cannot be reset"), self.console(name), offset) from None
-        elif answers:
-            with contextlib.suppress(LostGuestError, CommandError):
-                await target.run(["sh", "-c", _REBOOT], timeout=ANSWER * self.factor)
+        try:
+            await begin_reset(target, address, log, answers=answers, timeout=ANSWER * self.factor)
+        except InfrastructureError as error:
+            raise boot_error(name, error, self.console(name), offset) from None
         await target.disconnect()
         if not await self._reach.boot(target, address, None, seconds=self._boot_timeout * self.factor, old=before):
             raise self._silent(name, "it does not come back from a reset" if answers or address.reset else "", offset)
@@ -280,7 +271,7 @@ class RemoteProvider:
             self.report(Progress(f"console of {name}", text, done=True))
 
         async def lives() -> bool:
-            machine = self._machine(name)
+            machine = self._memory.of(name)
             with contextlib.suppress(InfrastructureError):
                 now = await self._answering(name, address, ANSWER)
                 return machine is not None and (not machine.boots or now == machine.boot_id)
@@ -303,21 +294,14 @@ class RemoteProvider:
     def _forget(self, names: Sequence[str]) -> None:
         for name in names:
             self._addresses.pop(name, None)
-            if not self.lasting:
-                self._state(name).unlink(missing_ok=True)
-                hostkeys.pin(self.directory.known_hosts, name, "")
-            elif machine := self._machine(name):  # whose host key is still pinned
-                Machine(machine.shape, identity=machine.identity).store(self._state(name))
-
-    def _forget_another(self, name: str, address: Address) -> None:
-        """A machine that took another's name has a host key of its own, and nothing in common with it."""
-        machine = self._machine(name)
-        if machine and machine.identity != address.identity:
-            hostkeys.pin(self.directory.known_hosts, name, "")
-            self._state(name).unlink()
+            self._memory.forget(name)
 
     async def _start_all(self, names: tuple[str, ...]) -> None:
         self._addresses.update(await self.machines.start(names))
+
+    @cached_property
+    def _memory(self) -> Memory:
+        return Memory(self.lab, self.directory, self.lasting)
 
     @cached_property
     def _start(self) -> Together:
@@ -339,27 +323,8 @@ class RemoteProvider:
     def _boot_timeout(self) -> float:
         return self.lab.provider.boot_timeout
 
-    @cached_property
-    def _shape(self) -> str:
-        """What the machines are made as. Which machine is whose, and how long it is waited for, is no matter of that."""
-        facts = [self.lab.guests.model_dump(mode="json", exclude={"image", "count"})]
-        own = {"boot_timeout", "slowness", "hosts", "scratch"}
-        return _hash([*facts, self.lab.provider.model_dump(mode="json", exclude=own)])
-
-    def _known(self, name: str, address: Address) -> Machine | None:
-        """What is remembered of this very machine."""
-        machine = self._machine(name)
-        fits = machine and machine.shape == self._shape and machine.identity == address.identity
-        return machine if fits else None
-
     def _address(self, name: str) -> Address | None:
         return self._addresses.get(name) or self.machines.known().get(name)
-
-    def _machine(self, name: str) -> Machine | None:
-        return Machine.load(self._state(name))
-
-    def _state(self, name: str) -> Path:
-        return self.directory.guest(name) / "machine.json"
 
     def _target(self, name: str, address: Address) -> SshTarget:
         control = socket_of(self.directory.guest(name), "ssh")
@@ -372,7 +337,7 @@ class RemoteProvider:
         return RemoteGuest(self, name, self._target(name, address), machine.stay, address, machine.boot_id, watch)
 
     def _status(self, name: str, state: str) -> GuestStatus:
-        machine = self._machine(name)
+        machine = self._memory.of(name)
         if not machine or not machine.host:
             # One of somebody's is none of the lab's yet; one that was made for it is, from its first moment on.
             if self.lasting:
@@ -387,17 +352,3 @@ class RemoteProvider:
 
     def _tell(self, detail: str) -> None:
         self.report(Progress(STEP, detail, done=True))
-
-
-def _unfit(machine: Machine, stale: str) -> bool:
-    """Whether the machine needs another boot: it was spoilt, or booted what is not to be used again."""
-    return machine.spoilt or (stale != "" and machine.boots == stale)
-
-
-def _told_as(error: CommandError, what: str) -> InfrastructureError:
-    """The same trouble, told as what it kept from being done."""
-    return InfrastructureError(f"{what}: {error.message}", hint=error.hint, log=error.log)
-
-
-def _hash(facts: list[Any]) -> str:
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
