@@ -16,7 +16,7 @@ from kdevops.run.drive.job import MAX_LOST, Job
 from kdevops.run.drive.kernel_log import KernelLog
 from kdevops.run.drive.ledger import Ledger
 from kdevops.run.drive.leftovers import Leftovers
-from kdevops.run.drive.lost_guest import fate, gone, prove_silent
+from kdevops.run.drive.lost_guest import outcome_of_loss, prove_silent, why_gone
 from kdevops.run.drive.news import News
 from kdevops.run.drive.pace import Pace
 from kdevops.run.drive.reports import spoiled_by
@@ -159,12 +159,14 @@ class Chunk:
         """The guest is gone, or the way to it."""
         current, seconds, lost = self._ledger.current, self._ledger.seconds, self._ledger.lost_in_test
         if current is None:
-            await gone(self._guest)  # the console is up to date then
+            await why_gone(self._guest)  # the console is up to date then
             self._job.stray(self._name, self._log.cut(), f"while no test of {self._work.suite} ran")
             raise error
         factor, last = self._job.provider.factor, self._work.lost >= MAX_LOST
         try:
-            outcome = await fate(self._guest, error, self._log.since, seconds, factor=factor, last=last, lost=lost)
+            outcome = await outcome_of_loss(
+                self._guest, error, self._log.since, seconds, factor=factor, last=last, lost=lost
+            )
         except InfrastructureError as trouble:
             self._ledger.try_alone(current.test, trouble.message, Outcome(Status.MISSING, reason=trouble.message))
         else:

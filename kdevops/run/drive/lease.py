@@ -17,7 +17,7 @@ from kdevops.run.drive.boot_failure import FailedBoot
 from kdevops.run.drive.chunk import Chunk
 from kdevops.run.drive.job import COMMAND, GRACE, MAX_LOST, Job
 from kdevops.run.drive.kernel_log import KernelLog, Slice, before_tests, kernel_log
-from kdevops.run.drive.lost_guest import fate, prove_silent
+from kdevops.run.drive.lost_guest import outcome_of_loss, prove_silent
 from kdevops.run.drive.pace import Pace
 from kdevops.run.drive.reports import doubt, is_stall, of_the_kernel, spoiled_by, with_reports, with_taint
 from kdevops.run.drive.work import Work
@@ -238,7 +238,7 @@ class Lease:
         assert self._log
         since, seconds, lost, factor = self._log.since, pace.seconds, pace.lost, self.job.provider.factor
         try:
-            outcome = await fate(guest, error, since, seconds, factor=factor, last=last, lost=lost)
+            outcome = await outcome_of_loss(guest, error, since, seconds, factor=factor, last=last, lost=lost)
         except InfrastructureError:
             self.job.stray(self.name, of_the_kernel(self._log.cut(), lost), f"during {test}, when it was lost")
             raise

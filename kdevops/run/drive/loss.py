@@ -82,6 +82,6 @@ _RULES: tuple[tuple[Callable[[Loss], object], Judgement, Callable[[Loss], str]],
 """The first rule that holds decides."""
 
 
-def judge(loss: Loss) -> tuple[Judgement, str]:
+def classify_loss(loss: Loss) -> tuple[Judgement, str]:
     """What to make of a loss, and why in a line."""
     return next((judgement, reason(loss)) for holds, judgement, reason in _RULES if holds(loss))

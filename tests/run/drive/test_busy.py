@@ -146,11 +146,11 @@ def test_a_guest_whose_test_was_lost_sight_of_is_not_given_other_work(
             raise LostGuestError("the connection broke")
         return await real(*arguments, **options)  # type: ignore[arg-type]
 
-    async def fate(_: object, error: Exception, *__: object, **___: object) -> Outcome:
+    async def outcome_of_loss(_: object, error: Exception, *__: object, **___: object) -> Outcome:
         raise error
 
     monkeypatch.setattr(lease, "execute", execute)
-    monkeypatch.setattr(lease, "fate", fate)
+    monkeypatch.setattr(lease, "outcome_of_loss", outcome_of_loss)
     bench.drive(bench.job(ShellSuite({"a": "true", "b": "true"}), seconds=1))
     assert set(bench.statuses().values()) == {Status.PASS}
     assert [fresh for _, fresh in provider.asked][:2] == [False, True]

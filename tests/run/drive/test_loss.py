@@ -16,8 +16,8 @@ from kdevops.guest.console import Position
 from kdevops.providers.base import Guest
 from kdevops.results.model import Status
 from kdevops.run.drive import lost_guest as asking
-from kdevops.run.drive.loss import Judgement, Loss, judge
-from kdevops.run.drive.lost_guest import fate, prove_silent
+from kdevops.run.drive.loss import Judgement, Loss, classify_loss
+from kdevops.run.drive.lost_guest import outcome_of_loss, prove_silent
 
 PANIC = "Kernel panic - not syncing: x"
 SOFT = "watchdog: BUG: soft lockup - CPU#0 stuck for 26s!"
@@ -56,7 +56,7 @@ KASAN = "BUG: KASAN: use-after-free in foo"
     ],
 )
 def test_what_a_loss_says(loss: Loss, judgement: Judgement, reason: str) -> None:
-    found, why = judge(loss)
+    found, why = classify_loss(loss)
     assert found is judgement
     assert reason in why
 
@@ -80,7 +80,7 @@ losses = st.builds(
 
 @given(losses)
 def test_no_loss_becomes_a_result_that_the_host_may_have_made(loss: Loss) -> None:
-    judgement, why = judge(loss)
+    judgement, why = classify_loss(loss)
     assert why
     if judgement in (Judgement.CRASH, Judgement.HANG):
         assert not loss.gone
@@ -137,7 +137,9 @@ def console(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def ask(guest: Lost, *, error: InfrastructureError | None = None, last: bool = True, lost: float = 0.0) -> Any:
-    work = fate(cast(Guest, guest), error or LostGuestError("lost"), Position(0), 7.0, factor=1.0, last=last, lost=lost)
+    work = outcome_of_loss(
+        cast(Guest, guest), error or LostGuestError("lost"), Position(0), 7.0, factor=1.0, last=last, lost=lost
+    )
     return asyncio.run(work)
 
 
