@@ -28,12 +28,11 @@ if __name__ == "__main__":
 
 from kdevops.providers.qemu.halt import HaltWatch
 from kdevops.providers.qemu.monitor import Monitor
+from kdevops.providers.qemu.turn import FLUSH_EVERY, Heard, move, nap
 from kdevops.providers.shared.console_file import ConsoleFile
 
 ENDING = b" ending"
 """Stands behind the keeper's and QEMU's process ids in the lock file when QEMU has ended."""
-_FLUSH_EVERY = 0.5
-_LOOK_EVERY = 2.0
 _LAST_WRITES = 5.0
 """Seconds in which a full disk may take the end of the console and how QEMU ended."""
 
@@ -52,9 +51,9 @@ class Keeper:
         self._monitor = Monitor(time.monotonic())
         self._line: socket.socket | None = None
         argv, theirs = list(config["argv"]), None
-        self._listen(config["console_socket"], self._accept)
+        self._open(config["console_socket"], self._accept)
         if "state_socket" in config:
-            self._listen(config["state_socket"], self._tell_state)
+            self._open(config["state_socket"], self._tell_state)
             self._line, theirs = socket.socketpair()
             self._line.setblocking(False)
             argv += ["-chardev", f"socket,id=keeper,fd={theirs.fileno()}", "-mon", "chardev=keeper,mode=control"]
@@ -65,7 +64,7 @@ class Keeper:
         assert self._qemu.stdin
         assert self._qemu.stdout
         os.set_blocking(self._qemu.stdin.fileno(), False)  # a machine that is stopped reads nothing
-        self._running = True
+        self._heard = Heard()
         self._selector.register(self._qemu.stdout, selectors.EVENT_READ, self._hear_console)
         signal.signal(signal.SIGTERM, lambda *_: self._end("terminated"))
         if config["lifeline"]:
@@ -78,15 +77,23 @@ class Keeper:
 
     def serve(self) -> None:
         """Carry bytes between QEMU and its watchers until QEMU's console closes or the lifeline does."""
-        while self._running:
-            waits = (self._monitor.sleep(time.monotonic()), _FLUSH_EVERY if self._console.behind else None)
-            ready = self._selector.select(min([_LOOK_EVERY, *(seconds for seconds in waits if seconds is not None)]))
-            for key, _ in ready:
-                key.data(key.fileobj)
+        stop = False
+        while not stop:
+            kill, stop = move(self._listen())
+            if kill:
+                self._end(kill)
             self._send_monitor(self._monitor.due(time.monotonic()))
             if self._console.behind:
                 self._console.flush()
             self._mend_sockets()
+
+    def _listen(self) -> Heard:
+        """Take whatever comes, and wait for something to come if nothing is there; what of it may call for a deed."""
+        seconds = nap(self._monitor.sleep(time.monotonic()), behind=self._console.behind)
+        self._heard = Heard()
+        for key, _ in self._selector.select(seconds):
+            key.data(key.fileobj)
+        return self._heard
 
     def bury(self) -> None:
         """Wait for QEMU's end, or end it; then have exit.json say how it ended."""
@@ -105,7 +112,7 @@ class Keeper:
         }
         end = time.monotonic() + _LAST_WRITES
         while not (self._console.flush() and self._write_exit(told)) and time.monotonic() < end:
-            time.sleep(_FLUSH_EVERY)
+            time.sleep(FLUSH_EVERY)
 
     def _write_exit(self, told: dict[str, Any]) -> bool:
         temporary = self._directory / ".exit.json"
@@ -123,21 +130,20 @@ class Keeper:
 
     def _hear_lifeline(self, _: object) -> None:
         if not os.read(0, 1):
-            self._end("lifeline")
-            self._running = False
+            self._heard = self._heard._replace(lifeline_closed=True)
 
     def _hear_console(self, _: object) -> None:
         assert self._qemu.stdout
         data = os.read(self._qemu.stdout.fileno(), 1 << 16)
         if not data:
-            self._running = False
+            self._heard = self._heard._replace(console_closed=True)
             return
         self._console.write(data)
         for client in self._clients:
             with contextlib.suppress(OSError):
                 client.send(data)  # a watcher that is too slow loses text; the guest is never held up
         if self._watch.halted(data):
-            self._end("halted")
+            self._heard = self._heard._replace(halted=True)
 
     def _hear_monitor(self, line: Any) -> bool:
         """Take what QEMU said on the keeper's own line; False when there is nothing more, for now or for ever."""
@@ -184,7 +190,7 @@ class Keeper:
             self._clients.discard(client)
             client.close()
 
-    def _listen(self, path: str, accept: Any) -> None:
+    def _open(self, path: str, accept: Any) -> None:
         """A socket of ours, for one person at a time or several. Raises OSError."""
         os.umask(0o077)
         Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -201,7 +207,7 @@ class Keeper:
         for path, (server, accept) in list(self._servers.items()):
             if not Path(path).exists():
                 with contextlib.suppress(OSError):
-                    self._listen(path, accept)
+                    self._open(path, accept)
                     self._selector.unregister(server)
                     server.close()
 
