@@ -15,9 +15,10 @@ from kdevops.report.counting import many
 from kdevops.report.kernels import described
 from kdevops.report.origins import origins, profiles
 from kdevops.report.troubles import troubles, where
+from kdevops.results.compare import Verdict
 from kdevops.results.model import Status
 from kdevops.results.store import Run
-from kdevops.results.verdict import Arm, Judged, RunVerdict, Verdict
+from kdevops.results.verdict import Arm, Judged, RunVerdict
 from kdevops.text import clean
 
 WIDTH = 72

@@ -17,9 +17,10 @@ from kdevops.report import words
 from kdevops.report.counting import many
 from kdevops.report.kernels import described
 from kdevops.report.troubles import UNKNOWN, label_of, troubles, under
+from kdevops.results.compare import Verdict
 from kdevops.results.model import Counts, Outcome, Status
 from kdevops.results.store import JSON, Run
-from kdevops.results.verdict import Arm, Judged, RunVerdict, Verdict
+from kdevops.results.verdict import Arm, Judged, RunVerdict
 from kdevops.text import clean
 
 STYLES = {

@@ -11,9 +11,10 @@ from kdevops.report.alike import alike
 from kdevops.report.counting import many
 from kdevops.report.troubles import EXCUSED, KNOWN, OLD, UNKNOWN, troubles, under, where
 from kdevops.results.baseline import Entry
+from kdevops.results.compare import Verdict
 from kdevops.results.model import Counts, RunState, Status, TestId
 from kdevops.results.store import Run
-from kdevops.results.verdict import NARROWED, Judged, RunVerdict, Verdict
+from kdevops.results.verdict import NARROWED, Judged, RunVerdict
 from kdevops.text import clean
 
 BAD = frozenset({Status.FAIL, Status.CRASH, Status.HANG})

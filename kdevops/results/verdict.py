@@ -1,69 +1,26 @@
 """What a run says, compared with what was known before it.
 
-The whole comparison of one test is `judge`, a function of two count tables. It is exact and knows no statistics: one
-failure of a test that never failed is a regression.
-
-    known before ↓   now →  pass    bad            skip         missing
-    nothing                 new     new            new          missing
-    only skips              new     new            ok           missing
-    passes                  ok      regressed      skipped-now  missing
-    passes and bad          ok      suspect        skipped-now  missing
-    bad                     fixed   known-failure  skipped-now  missing
-    expunged                fixed   known-failure  ok           missing
-    expunged, flaky         ok      known-failure  ok           missing
-
-"bad" is a fail, a crash or a hang; it is bad now when that happened at least once, else a pass when it passed at least
-once, else a skip, else missing. The cells that can be argued about:
-
-- Bad in a way that is worse than anything seen before (a crash or a hang where there were only fails) is `regressed`
-  for flaky and failing tests too: that a test failed is no reason to expect that it takes the kernel down.
-- A test that passed and failed before and fails now is `suspect`: shown, but no regression: it may be the old flake.
-- A skip where skips are known is `ok`. Where they are not it is `skipped-now`: shown, because coverage was lost, but no
-  regression, because the kernel did nothing wrong; a run in which nothing at all ran is not green (see `exit_code`).
-- What nobody knows is `new`, also where it fails, for there is nothing to have regressed from. But a failure that is
-  not known makes the run red all the same, with or without a baseline: a script that asks only for the exit code must
-  never take it for good. `baseline accept` is how one says that it is known.
-- A test that was run several times has one table of counts and so one verdict, which each of its repeats has, whatever
-  its own status; only one without a result is `missing` all the same.
-- An expunge list, where no baseline knows the test, says that it goes wrong, and maybe how often, but neither how nor
-  where: no way of going wrong is new, and a skip loses nothing. What is flaky (F:1/11) is not `fixed` by a pass.
-- A test that was left out on purpose, because it is known to fail, is a `known-failure` though it was skipped.
+How one test is compared stands in `kdevops.results.compare`. A test that was left out on purpose, because it is known to
+fail, is a `known-failure` though it was skipped.
 
 Two things are judged beside how tests ended. What the kernel reported of its own trouble makes the run red, also under a
 test that passed, unless that is known: see `complaints`. And a test that the baseline saw run, and that was not even
 planned, is `absent`; where nothing says why, the run is incomplete as one with a missing test.
-
-Where the same tests were run on another kernel beside this one, the baseline arm, that counts for more than what is
-stored: see `judge_beside`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
 from kdevops.errors import ExitCode, InfrastructureError
 from kdevops.results.baseline import Baseline, Entry
 from kdevops.results.boot_failure import BootFailure
+from kdevops.results.compare import Verdict, judge_beside
 from kdevops.results.complaints import Complaint, Stray, complaints, signatures, strays
 from kdevops.results.model import Counts, Outcome, RunState, Status, TestId
 from kdevops.results.store import Run
-
-
-class Verdict(StrEnum):
-    """What became of a test, compared with the baseline."""
-
-    OK = "ok"
-    KNOWN_FAILURE = "known-failure"
-    REGRESSED = "regressed"
-    SUSPECT = "suspect"
-    FIXED = "fixed"
-    NEW = "new"
-    SKIPPED_NOW = "skipped-now"
-    MISSING = "missing"
-
 
 NARROWED = "the run was narrowed"
 """How the explanation of an absent test begins where the command line asked for other tests."""
@@ -178,44 +135,6 @@ class RunVerdict:
         return tuple(worst.values())
 
 
-def judge(before: Counts | None, now: Counts, *, expunged: bool = False) -> Verdict:
-    """Compare what is known of a test with what it did, by the table at the head of this module.
-
-    `expunged`: `before` is from an expunge list alone.
-    """
-    if expunged and now.bad:
-        return Verdict.KNOWN_FAILURE
-    if now.bad:
-        return _judge_bad(before, now)
-    known = before if before is not None else Counts()
-    if now[Status.PASS]:
-        if known[Status.PASS]:
-            return Verdict.OK
-        return Verdict.FIXED if known.bad else Verdict.NEW
-    if now[Status.SKIP]:
-        if known[Status.SKIP] or expunged:
-            return Verdict.OK
-        return Verdict.SKIPPED_NOW if known[Status.PASS] or known.bad else Verdict.NEW
-    return Verdict.MISSING
-
-
-def judge_beside(stored: Entry | None, arm: Counts | None, now: Counts) -> Verdict:
-    """Compare what a test did with what is stored and, where that is an answer, with what it did on the baseline kernel.
-
-    Missing is no answer, and a hang only to a hang. A skip adds to what is stored; any other end counts for more than
-    that, but for one thing: that it passed there does not undo that the test is known to be flaky, or expunged.
-    """
-    before, expunged = (stored.counts, stored.expunged) if stored else (Counts(), False)
-    there = _answer(arm, now) if arm else Counts()
-    if not (there[Status.PASS] or there.bad):
-        return judge(before + there if stored or there.total else None, now, expunged=expunged)
-    flaky = before.bad > 0 and (before[Status.PASS] > 0 or expunged)
-    if there.bad or not flaky:
-        return judge(there, now, expunged=expunged)
-    verdict = judge(before + there, now)
-    return Verdict.SUSPECT if expunged and verdict is Verdict.REGRESSED else verdict
-
-
 def judge_run(
     planned: Sequence[TestId],
     outcomes: Mapping[TestId, Outcome],
@@ -273,28 +192,12 @@ def judge_run(
     )
 
 
-def _answer(arm: Counts, now: Counts) -> Counts:
-    """What of a test's ends on the baseline kernel says anything about how it ended now."""
-    hangs_now = 0 < now.bad == now[Status.HANG]
-    ignored = {Status.MISSING} if hangs_now else {Status.MISSING, Status.HANG}
-    return Counts({status: number for status, number in arm.counts.items() if status not in ignored})
-
-
 def _by_test(statuses: Mapping[TestId, Status]) -> dict[TestId, Counts]:
     """How often each test ended how, all its repeats together, under its plain name."""
     repeats: dict[TestId, list[Status]] = {}
     for test, status in statuses.items():
         repeats.setdefault(test.plain, []).append(status)
     return {plain: Counts.of(each) for plain, each in repeats.items()}
-
-
-def _judge_bad(before: Counts | None, now: Counts) -> Verdict:
-    if before is None or not (before[Status.PASS] or before.bad):
-        return Verdict.NEW
-    only_failed = before.bad == before[Status.FAIL]
-    if not before.bad or (only_failed and now.bad > now[Status.FAIL]):
-        return Verdict.REGRESSED
-    return Verdict.SUSPECT if before[Status.PASS] else Verdict.KNOWN_FAILURE
 
 
 def _judge_test(

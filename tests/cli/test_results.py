@@ -9,9 +9,9 @@ import pytest
 
 from kdevops.__main__ import main
 from kdevops.cli.results import _LISTED
+from kdevops.results.compare import Verdict
 from kdevops.results.model import Outcome, Status, TestId
 from kdevops.results.store import PlannedRow, Store
-from kdevops.results.verdict import Verdict
 from kdevops.run.lock import lab_lock
 from kdevops.run.places import Places
 

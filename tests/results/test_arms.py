@@ -4,9 +4,10 @@ from hypothesis import strategies as st
 
 from kdevops.errors import ExitCode
 from kdevops.results.baseline import Baseline, Entry, Table
+from kdevops.results.compare import Verdict, judge, judge_beside
 from kdevops.results.model import Counts, Outcome, RunState, Status, TestId
 from kdevops.results.store import Run
-from kdevops.results.verdict import Arm, RunVerdict, Verdict, judge, judge_beside, judge_run
+from kdevops.results.verdict import Arm, RunVerdict, judge_run
 
 S, V = Status, Verdict
 KEY = ("fstests", "xfs_crc")

@@ -10,9 +10,10 @@ from kdevops.errors import ExitCode, InfrastructureError
 from kdevops.report.summary import summary_json, summary_text
 from kdevops.report.words import was
 from kdevops.results.baseline import Baseline, Entry, Table, accept, save
+from kdevops.results.compare import Verdict, judge
 from kdevops.results.model import Counts, Outcome, RunState, Status, TestId
 from kdevops.results.store import PlannedRow, Run, Store
-from kdevops.results.verdict import Verdict, judge, judge_run
+from kdevops.results.verdict import judge_run
 
 S, V = Status, Verdict
 KEY = ("fstests", "xfs_crc")

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from kdevops.errors import ExitCode
 from kdevops.report.summary import summary_json, summary_text
 from kdevops.results.baseline import Baseline, Entry, Mode, Table, accept, format_table, load, save
+from kdevops.results.compare import Verdict
 from kdevops.results.model import Counts, Outcome, RunState, Status, TestId
 from kdevops.results.store import PlannedRow, Run, Store
-from kdevops.results.verdict import Verdict, judge_run
+from kdevops.results.verdict import judge_run
 
 S, V = Status, Verdict
 KEY = ("fstests", "xfs_crc")

@@ -4,8 +4,9 @@ from hypothesis import strategies as st
 
 from kdevops.errors import ExitCode, InfrastructureError
 from kdevops.results.baseline import Baseline, Entry, Table
+from kdevops.results.compare import Verdict, judge
 from kdevops.results.model import Counts, Outcome, Status, TestId
-from kdevops.results.verdict import RunVerdict, Verdict, judge, judge_run
+from kdevops.results.verdict import RunVerdict, judge_run
 
 S = Status
 PASSES, FLAKY, FAILS, SKIPS = (

@@ -12,9 +12,9 @@ import pytest
 from kdevops.errors import ExitCode, UserError
 from kdevops.lab.arms import arms as arms_of
 from kdevops.results.baseline import Baseline, Entry, Table, save
+from kdevops.results.compare import Verdict
 from kdevops.results.model import Counts, RunState, Status, TestId
 from kdevops.results.store import PlannedRow, Store
-from kdevops.results.verdict import Verdict
 from kdevops.run import session
 from kdevops.run.lock import lab_lock
 from kdevops.run.plan.record import lab_of

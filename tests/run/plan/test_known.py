@@ -6,9 +6,9 @@ import pytest
 
 from kdevops.lab.model import Lab
 from kdevops.results.baseline import Baseline, Entry, Table, save
+from kdevops.results.compare import Verdict
 from kdevops.results.model import Counts, Outcome, Status, TestId
 from kdevops.results.store import PlannedRow, Run, Store
-from kdevops.results.verdict import Verdict
 from kdevops.run.plan.known import expunged, known_record, leave_out, left_out
 from kdevops.run.session import judge
 from kdevops.suites.base import PlannedTest

@@ -1,0 +1,146 @@
+"""What became of one test, compared with what was known before.
+
+The whole comparison of one test is `judge`, a function of two count tables. It is exact and knows no statistics: one
+failure of a test that never failed is a regression.
+
+    known before ↓   now →  pass    bad            skip         missing
+    nothing                 new     new            new          missing
+    only skips              new     new            ok           missing
+    passes                  ok      regressed      skipped-now  missing
+    passes and bad          ok      suspect        skipped-now  missing
+    bad                     fixed   known-failure  skipped-now  missing
+    expunged                fixed   known-failure  ok           missing
+    expunged, flaky         ok      known-failure  ok           missing
+
+"bad" is a fail, a crash or a hang; it is bad now when that happened at least once, else a pass when it passed at least
+once, else a skip, else missing. The cells that can be argued about:
+
+- Bad in a way that is worse than anything seen before (a crash or a hang where there were only fails) is `regressed`
+  for flaky and failing tests too: that a test failed is no reason to expect that it takes the kernel down.
+- A test that passed and failed before and fails now is `suspect`: shown, but no regression: it may be the old flake.
+- A skip where skips are known is `ok`. Where they are not it is `skipped-now`: shown, because coverage was lost, but no
+  regression, because the kernel did nothing wrong; a run in which nothing at all ran is not green (see `exit_code`).
+- What nobody knows is `new`, also where it fails, for there is nothing to have regressed from. But a failure that is
+  not known makes the run red all the same, with or without a baseline: a script that asks only for the exit code must
+  never take it for good. `baseline accept` is how one says that it is known.
+- A test that was run several times has one table of counts and so one verdict, which each of its repeats has, whatever
+  its own status; only one without a result is `missing` all the same.
+- An expunge list, where no baseline knows the test, says that it goes wrong, and maybe how often, but neither how nor
+  where: no way of going wrong is new, and a skip loses nothing. What is flaky (F:1/11) is not `fixed` by a pass.
+
+Where the same test was run on another kernel beside this one, the baseline arm, that counts for more than what is stored:
+see `judge_beside`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, StrEnum, auto
+
+from kdevops.results.baseline import Entry
+from kdevops.results.model import Counts, Status
+
+
+class Verdict(StrEnum):
+    """What became of a test, compared with the baseline."""
+
+    OK = "ok"
+    KNOWN_FAILURE = "known-failure"
+    REGRESSED = "regressed"
+    SUSPECT = "suspect"
+    FIXED = "fixed"
+    NEW = "new"
+    SKIPPED_NOW = "skipped-now"
+    MISSING = "missing"
+
+
+def judge(before: Counts | None, now: Counts, *, expunged: bool = False) -> Verdict:
+    """Compare what is known of a test with what it did, by the table at the head of this module.
+
+    `expunged`: `before` is from an expunge list alone.
+    """
+    if expunged and now.bad:
+        return Verdict.KNOWN_FAILURE
+    if now.bad:
+        return _judge_bad(before, now)
+    known = before if before is not None else Counts()
+    if now[Status.PASS]:
+        if known[Status.PASS]:
+            return Verdict.OK
+        return Verdict.FIXED if known.bad else Verdict.NEW
+    if now[Status.SKIP]:
+        if known[Status.SKIP] or expunged:
+            return Verdict.OK
+        return Verdict.SKIPPED_NOW if known[Status.PASS] or known.bad else Verdict.NEW
+    return Verdict.MISSING
+
+
+class Measure(Enum):
+    """What a test's ends are compared with: what is STORED, what it did on the baseline kernel (ARM), or BOTH together."""
+
+    STORED = auto()
+    ARM = auto()
+    BOTH = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What two sources say of a test.
+
+    `answered`: it passed or went bad on the baseline kernel, in a way that says anything; `bad_there`: it went bad. `flaky`: it
+    is stored as one that does both, or is expunged.
+    """
+
+    answered: bool = False
+    bad_there: bool = False
+    flaky: bool = False
+
+
+_MEASURES: tuple[tuple[Callable[[Evidence], bool], Measure], ...] = (
+    (lambda evidence: not evidence.answered, Measure.STORED),
+    (lambda evidence: evidence.bad_there, Measure.ARM),
+    (lambda evidence: evidence.flaky, Measure.BOTH),
+    (lambda _: True, Measure.ARM),
+)
+"""The first that holds decides."""
+
+
+def measure(evidence: Evidence) -> Measure:
+    """What a test's ends are compared with."""
+    return next(found for holds, found in _MEASURES if holds(evidence))
+
+
+def judge_beside(stored: Entry | None, arm: Counts | None, now: Counts) -> Verdict:
+    """Compare what a test did with what is stored and, where that is an answer, with what it did on the baseline kernel.
+
+    Missing is not an answer, and a hang is one only to a hang. A skip adds to what is stored; any other end counts for more
+    than that, but for one thing: that it passed there does not undo that the test is known to be flaky, or expunged.
+    """
+    before, expunged = (stored.counts, stored.expunged) if stored else (Counts(), False)
+    there = _answer(arm, now) if arm else Counts()
+    flaky = before.bad > 0 and (before[Status.PASS] > 0 or expunged)
+    match measure(Evidence(there[Status.PASS] > 0 or there.bad > 0, there.bad > 0, flaky)):
+        case Measure.STORED:
+            return judge(before + there if stored or there.total else None, now, expunged=expunged)
+        case Measure.ARM:
+            return judge(there, now, expunged=expunged)
+        case Measure.BOTH:
+            verdict = judge(before + there, now)
+            return Verdict.SUSPECT if expunged and verdict is Verdict.REGRESSED else verdict
+
+
+def _judge_bad(before: Counts | None, now: Counts) -> Verdict:
+    if before is None or not (before[Status.PASS] or before.bad):
+        return Verdict.NEW
+    only_failed = before.bad == before[Status.FAIL]
+    if not before.bad or (only_failed and now.bad > now[Status.FAIL]):
+        return Verdict.REGRESSED
+    return Verdict.SUSPECT if before[Status.PASS] else Verdict.KNOWN_FAILURE
+
+
+def _answer(arm: Counts, now: Counts) -> Counts:
+    """What of a test's ends on the baseline kernel says anything about how it ended now."""
+    hangs_now = 0 < now.bad == now[Status.HANG]
+    ignored = {Status.MISSING} if hangs_now else {Status.MISSING, Status.HANG}
+    return Counts({status: number for status, number in arm.counts.items() if status not in ignored})
