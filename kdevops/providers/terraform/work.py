@@ -16,6 +16,7 @@ from kdevops.progress import Progress, Report
 from kdevops.providers.shared.lab_directory import LabDirectory
 from kdevops.providers.terraform import record as terraform_record
 from kdevops.providers.terraform import render
+from kdevops.providers.terraform.destroying import After, Kept, Rest, Task, rest, task
 from kdevops.providers.terraform.record import Record
 from kdevops.providers.terraform.states import lost_sight_of
 from kdevops.providers.terraform.tool import GRACE, TerraformTool, find_tool
@@ -41,13 +42,20 @@ async def destroy(
     cache = cache or cache_dir()
     root = directory.path / "terraform"
     record = terraform_record.load(directory.path)
-    if not render.is_rendered(root):
-        if record:
+    kept = Kept(
+        render.is_rendered(root),
+        record is not None,
+        (root / "terraform.tfstate").exists(),
+        (root / "backend.tf.json").exists(),
+    )
+    match task(kept):
+        case Task.NOTHING:
+            return
+        case Task.OUT_OF_SIGHT:
+            assert record
             raise _out_of_sight(record, [f"{name} ({place.identity})" for name, place in record.places.items()], root)
-        return
-    local = root / "terraform.tfstate"
-    if record is None and not local.exists() and not (root / "backend.tf.json").exists():
-        return
+        case Task.DESTROY:
+            pass
     tool = tool_of(directory, _to_destroy_with(wanted, record), report, cache)
     await tool.check_version()
     await initialise(tool, report, cache)
@@ -55,24 +63,35 @@ async def destroy(
     unknown = bool(record and record.places and not await tool.resources())
     report(Progress(STEP, "destroying"))
     await tool.destroy()
-    plan = root / PLAN
+    more, left = await _more_to_destroy(tool), await tool.resources()
+    running = await lost_sight_of(record) if record and unknown and not (more or left) else ()
+    match rest(After(more, bool(left), bool(running))):
+        case Rest.LEFT:
+            raise _not_everything(left, tool)
+        case Rest.OUT_OF_SIGHT:
+            assert record
+            raise _out_of_sight(record, running, root)
+        case Rest.NONE:
+            terraform_record.forget(directory.path)
+            render.forget_backend(root)
+            report(Progress(STEP, "destroyed, nothing is left", fraction=1.0, done=True))
+
+
+async def _more_to_destroy(tool: TerraformTool) -> bool:
+    plan = tool.root / PLAN
     try:
-        more = await tool.plan(plan, destroy=True)
+        return await tool.plan(plan, destroy=True)
     finally:
         plan.unlink(missing_ok=True)
-    left = await tool.resources()
-    if more or left:
-        named = clean(", ".join(left[:10]) or "nobody knows what", 300)
-        raise InfrastructureError(
-            f"not everything was destroyed: {named}{f' and {len(left) - 10} more' if len(left) > 10 else ''}",
-            hint="try again: kdevops down; what stays costs money and must go by hand",
-            log=tool.log,
-        )
-    if record and unknown and (running := await lost_sight_of(record)):
-        raise _out_of_sight(record, running, root)
-    terraform_record.forget(directory.path)
-    render.forget_backend(root)
-    report(Progress(STEP, "destroyed, nothing is left", fraction=1.0, done=True))
+
+
+def _not_everything(left: Sequence[str], tool: TerraformTool) -> InfrastructureError:
+    named = clean(", ".join(left[:10]) or "nobody knows what", 300)
+    return InfrastructureError(
+        f"not everything was destroyed: {named}{f' and {len(left) - 10} more' if len(left) > 10 else ''}",
+        hint="try again: kdevops down; what stays costs money and must go by hand",
+        log=tool.log,
+    )
 
 
 def _out_of_sight(record: Record, machines: Sequence[str], root: Path) -> InfrastructureError:
