@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,40 +33,20 @@ def gc(context: Context, *, days: float, delete: bool) -> int:
     Nothing is changed without --delete; with it, overdue machines are asked about as `kdevops up` does. What is removed from
     the cache is made, or fetched, again when it is needed.
     """
-    from kdevops.paths import cache_dir, state_dir
-    from kdevops.run.caches import keeps_no_access_times, unused
-    from kdevops.run.guests.kinds import all_rented
-
-    found = all_rented(state_dir() / "labs")
-    labs = [(kind, path, rented) for kind, path, rented in found if not isinstance(rented, InfrastructureError)]
-    broken = [rented for *_, rented in found if isinstance(rented, InfrastructureError)]
-    overdue = [(kind, path, rented) for kind, path, rented in labs if rented.overdue]
-    entries = unused(cache_dir(), days)
+    found = _survey(days)
     data: dict[str, Any] = {
-        "labs": [_lab(rented) for *_, rented in labs],
-        "cache": [_entry(entry) for entry in entries],
+        "labs": [_lab(rented) for *_, rented in found.labs],
+        "cache": [_entry(entry) for entry in found.unused],
     }
-    lines = [f"{'OVERDUE' if rented.overdue else 'ok':8}{_machines(rented)}, {rented.age}" for *_, rented in labs]
-    lines += [f"{_size(entry.size):>9}  {entry.days():4.0f} days  {entry.kind}/{entry.name}" for entry in entries]
-    if keeps_no_access_times(cache_dir()):
-        lines.append(
-            "The cache's file system does not tell when a file was read: the days are those since it was made."
-        )
-    if entries:
-        lines.append(f"{_size(sum(entry.size for entry in entries))} of {cache_dir()} not used for {days:g} days")
-    if not (overdue or entries):
-        span = f"{days:g} day{'' if days == 1 else 's'}"
-        lines.append(f"nothing is overdue, and all in the cache was used in the last {span}")
-    elif not delete:
-        lines.append("kdevops gc --delete destroys what is overdue and removes this from the cache")
-    errors: list[KdevopsError] = list(broken)
+    lines = [*_listing(found, days), *_ADVICE[advice(found.facts, delete=delete)](days)]
+    errors: list[KdevopsError] = list(found.broken)
     if delete:
         if not context.json:
             click.echo("\n".join(lines), err=True)
-        gone, errors = _destroy(context, overdue)
-        removed = [entry for entry in entries if _remove(entry)]
+        gone, failed = _destroy(context, found.overdue)
+        removed = [entry for entry in found.unused if _remove(entry)]
         data |= {"destroyed": gone, "removed": [_entry(entry) for entry in removed]}
-        errors = [*broken, *errors]
+        errors += failed
         lines = [
             *(f"lab {name}: destroyed" for name in gone),
             f"{_size(sum(entry.size for entry in removed))} removed from the cache",
@@ -72,6 +55,88 @@ def gc(context: Context, *, days: float, delete: bool) -> int:
     for error in errors:
         click.echo(f"kdevops: {error.message}", err=True)
     return errors[0].exit_code if errors else ExitCode.OK
+
+
+class Advice(Enum):
+    """What is said below the list: that there is NOTHING_TO_DO, HOW_TO_DELETE, or NOTHING_MORE, because it is done at once."""
+
+    NOTHING_TO_DO = auto()
+    HOW_TO_DELETE = auto()
+    NOTHING_MORE = auto()
+
+
+_ADVICE: Mapping[Advice, Callable[[float], list[str]]] = {
+    Advice.NOTHING_TO_DO: lambda days: [
+        f"nothing is overdue, and all in the cache was used in the last {days:g} day{'' if days == 1 else 's'}"
+    ],
+    Advice.HOW_TO_DELETE: lambda _: ["kdevops gc --delete destroys what is overdue and removes this from the cache"],
+    Advice.NOTHING_MORE: lambda _: [],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Whether any machines are overdue, and anything in the cache unused."""
+
+    overdue: bool = False
+    unused: bool = False
+
+
+def advice(facts: Facts, *, delete: bool) -> Advice:
+    """What to say of what was found."""
+    if not (facts.overdue or facts.unused):
+        return Advice.NOTHING_TO_DO
+    return Advice.NOTHING_MORE if delete else Advice.HOW_TO_DELETE
+
+
+def still_due(recorded: bool, *, overdue: bool) -> bool:
+    """Whether machines that were overdue are still to be destroyed, once their lab is locked.
+
+    Somebody may have given them more time. Where there is no record any more, something may be left all the same.
+    """
+    return overdue or not recorded
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What there is: `broken` are labs whose record cannot be read, `unused` what was not used for long in the cache."""
+
+    labs: Sequence[tuple[Kind, Path, Rented]]
+    broken: Sequence[InfrastructureError]
+    unused: Sequence[CacheEntry]
+
+    @property
+    def overdue(self) -> list[tuple[Kind, Path, Rented]]:
+        return [(kind, path, rented) for kind, path, rented in self.labs if rented.overdue]
+
+    @property
+    def facts(self) -> Facts:
+        return Facts(bool(self.overdue), bool(self.unused))
+
+
+def _survey(days: float) -> _Found:
+    from kdevops.paths import cache_dir, state_dir
+    from kdevops.run.caches import unused
+    from kdevops.run.guests.kinds import all_rented
+
+    found = all_rented(state_dir() / "labs")
+    labs = [(kind, path, rented) for kind, path, rented in found if not isinstance(rented, InfrastructureError)]
+    broken = [rented for *_, rented in found if isinstance(rented, InfrastructureError)]
+    return _Found(labs, broken, unused(cache_dir(), days))
+
+
+def _listing(found: _Found, days: float) -> Iterator[str]:
+    from kdevops.paths import cache_dir
+    from kdevops.run.caches import keeps_no_access_times
+
+    for *_, rented in found.labs:
+        yield f"{'OVERDUE' if rented.overdue else 'ok':8}{_machines(rented)}, {rented.age}"
+    for entry in found.unused:
+        yield f"{_size(entry.size):>9}  {entry.days():4.0f} days  {entry.kind}/{entry.name}"
+    if keeps_no_access_times(cache_dir()):
+        yield "The cache's file system does not tell when a file was read: the days are those since it was made."
+    if found.unused:
+        yield f"{_size(sum(entry.size for entry in found.unused))} of {cache_dir()} not used for {days:g} days"
 
 
 def _destroy(context: Context, overdue: list[tuple[Kind, Path, Rented]]) -> tuple[list[str], list[KdevopsError]]:
@@ -100,7 +165,7 @@ async def _destroy_one(kind: Kind, path: Path, rented: Rented) -> None:
 
     with lab_lock(path, rented.lab, "gc"), Display(Console(stderr=True, highlight=False)) as display:
         now = kind.rented(path)
-        if now is not None and not now.overdue:
+        if not still_due(now is not None, overdue=now is not None and now.overdue):
             raise UserError(f"lab {rented.lab} was given more time meanwhile; it is left alone")
         await kind.destroy(path, display.handle)
 
