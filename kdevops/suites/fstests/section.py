@@ -13,8 +13,8 @@ from typing import TypeAlias
 
 from kdevops.results.model import Outcome, Status
 from kdevops.suites.fstests.account import Account, Files, by_files, by_log, by_report, has
-from kdevops.suites.fstests.check_log import LoggedRun
 from kdevops.suites.fstests.log_beside import add_log
+from kdevops.suites.fstests.parts import Part, by_kernel_and_day, divide
 from kdevops.suites.fstests.record import REPORT, Record
 from kdevops.suites.fstests.xunit_cases import TEST_NAME, Suite
 
@@ -96,33 +96,27 @@ def _reported(
 
 def _logged(record: Record, files: Files, naming: Naming) -> list[Recorded]:
     damage = [f"{name} {report.trouble or 'has no test in it'}" for name, report in record.reports.items()]
-    groups: dict[tuple[str, object], list[LoggedRun]] = {}
-    for run in record.runs:
-        groups.setdefault((naming.release(run.kernel), run.day), []).append(run)
-    parts: list[list[LoggedRun]] = [[]] if not groups and (files or damage) else [*groups.values()][-_MAX_RUNS:]
-    found: list[Recorded] = []
-    left = dict(files)  # of a test there are the files of the last run that had it
-    for runs in reversed(parts[-1:] if damage else parts):
-        last = runs is parts[-1]
-        names = {name for run in runs for name in run.names}
-        if not last and not names:
-            continue
-        own = left if last else {name: left[name] for name in names & left.keys()}
-        left = {name: paths for name, paths in left.items() if name not in names}
-        account = by_log(runs, record.times, own) if runs else by_files(own)
-        account.notes += damage
-        if damage:
-            account.lacks(damage[0])
-        if damage and len(parts) > 1:
-            account.notes.append(f"check.log tells of {len(parts) - 1} more runs, which are not imported beside that")
-        _contradict(account, own)
-        if last and len(groups) > len(parts):
-            account.notes.append(f"only the last {_MAX_RUNS} of {len(groups)} runs in check.log are imported")
-        when = max((run.when for run in runs if run.when), default=None)
-        outcomes = account.close({*_known(record), *files} if last else ())
-        kernel = naming.release(runs[0].kernel) if runs else ""
-        found.append(Recorded(naming.profile({}), kernel, when, outcomes, own, tuple(account.notes)))
-    return found[::-1]
+    groups = by_kernel_and_day(record.runs, naming.release)
+    taken = groups[-_MAX_RUNS:] or ([[]] if files or damage else [])
+    parts = divide(taken, files)
+    if damage and len(taken) > 1:
+        damage.append(f"check.log tells of {len(taken) - 1} more runs, which are not imported beside that")
+    cut = [f"only the last {_MAX_RUNS} of {len(groups)} runs in check.log are imported"] * (len(groups) > len(taken))
+    # What is damaged is no older run's.
+    return [_part(part, record, naming, damage, cut if part.last else ()) for part in (parts[-1:] if damage else parts)]
+
+
+def _part(part: Part, record: Record, naming: Naming, damage: Sequence[str], notes: Sequence[str]) -> Recorded:
+    account = by_log(part.runs, record.times, part.files) if part.runs else by_files(part.files)
+    account.notes += damage
+    if damage:
+        account.lacks(damage[0])
+    _contradict(account, part.files)
+    account.notes += notes
+    when = max((run.when for run in part.runs if run.when), default=None)
+    outcomes = account.close({*_known(record), *part.files} if part.last else ())
+    kernel = naming.release(part.runs[0].kernel) if part.runs else ""
+    return Recorded(naming.profile({}), kernel, when, outcomes, part.files, tuple(account.notes))
 
 
 def _known(record: Record) -> Iterable[str]:
