@@ -204,7 +204,8 @@ def _list(context: Context, store: Store) -> None:
 
 
 def _whole(context: Context, store: Store, run: Run, kind: str | None) -> int:
-    from kdevops.report.summary import print_summary, summary_json
+    from kdevops.report.summary import print_summary
+    from kdevops.report.summary_json import summary_json
     from kdevops.run.places import Places
     from kdevops.run.plan.record import kernel_release
     from kdevops.run.session import judge, trouble_behind

@@ -170,7 +170,7 @@ def _watch(context: Context, work: Callable[[Display], Awaitable[Ended]], more: 
 
 
 def _as_json(ended: Ended) -> dict[str, Any]:
-    from kdevops.report.summary import summary_json
+    from kdevops.report.summary_json import summary_json
     from kdevops.run.places import Places
     from kdevops.run.plan.record import kernel_release
 

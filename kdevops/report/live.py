@@ -18,7 +18,7 @@ from rich.text import Text
 
 from kdevops.progress import Confirm, Progress, ask_nobody
 from kdevops.report.board import Board
-from kdevops.report.summary import STYLES
+from kdevops.report.styles import STYLES
 from kdevops.report.troubles import brief
 from kdevops.results.events import GuestChanged, Note, RunEvent, TestEnded, TestStarted
 from kdevops.results.model import Outcome, Status, TestId

@@ -1,46 +1,32 @@
-"""The end of a run, for a terminal, for a mail and for a program."""
+"""The end of a run, for a terminal and for a mail."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
-from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions, Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from kdevops.report import words
-from kdevops.report.counting import many
+from kdevops.report.counts_table import CountsTable
 from kdevops.report.kernels import described
-from kdevops.report.troubles import UNKNOWN, label_of, troubles, under
+from kdevops.report.styles import STYLES, UNBROKEN, counted, indented
+from kdevops.report.troubles import UNKNOWN, troubles, under
 from kdevops.results.compare import Verdict
 from kdevops.results.model import Counts, Outcome, Status
-from kdevops.results.store import JSON, Run
-from kdevops.results.verdict import Arm, Judged, RunVerdict
+from kdevops.results.store import Run
+from kdevops.results.verdict import Judged, RunVerdict
 from kdevops.text import clean
 
-STYLES = {
-    Status.PASS: "green",
-    Status.FAIL: "red",
-    Status.SKIP: "yellow",
-    Status.CRASH: "bold red",
-    Status.HANG: "bold red",
-    Status.MISSING: "bold magenta",
-}
 _HEADLINE_STYLES = {0: "bold green", 1: "bold red", 4: "bold magenta"}
 _MAX_TESTS = 10
 """Tests told in full in each group; the rest is counted."""
-_MAX_REASONS = 10
 _MAX_REPORT = 25
 """Lines of the report of a kernel that does not boot."""
-_UNBROKEN = 10_000
-"""Columns that no line needs: a reason and each part of a name have 500 characters at most."""
-_MIN_NAME = 20
-"""Columns that the names in the table need, or as many as the longest has; in a narrower one each gets a line."""
 _MAX_SUBTESTS = 5
 _MAX_EXAMPLES = 3
 """Tests named of each trouble of the kernel."""
@@ -70,58 +56,8 @@ def print_summary(run: Run, verdict: RunVerdict, *, kernel: str = "", directory:
     if console.is_terminal:
         console.print(summary(run, verdict, kernel=kernel, directory=directory))
     else:
-        text = summary_text(run, verdict, kernel=kernel, directory=directory, width=_UNBROKEN)
+        text = summary_text(run, verdict, kernel=kernel, directory=directory, width=UNBROKEN)
         console.file.write(text)
-
-
-def summary_json(run: Run, verdict: RunVerdict, *, kernel: str = "", directory: Path | None = None) -> dict[str, JSON]:
-    """The same for a program; every planned test is in it.
-
-    `was` counts statuses, null when unknown; `expunged` tests are known to fail from an expunge list alone. `arms` has
-    both runs where two kernels were compared, else null; `baseline_status` is then how the test ended with the other one.
-    `reports` are what the kernel said: those that gate and are not known make the run red. `absent` are tests that the
-    baseline saw run and that were not planned, `why` null where nothing explains it. `suites_from` has
-    the distributions that suites which are not ours are from.
-    """
-    return {
-        "run": run.id,
-        "lab": run.lab,
-        "state": run.state.value,
-        "created": run.created,
-        "ended": run.ended,
-        "kernel": clean(kernel),
-        "directory": str(directory) if directory else None,
-        "verdict": words.headline(run, verdict),
-        "exit_code": int(verdict.exit_code),
-        "complete": verdict.complete,
-        "ran": verdict.ran,
-        "boot_failure": asdict(verdict.boot_failure) if verdict.boot_failure else None,
-        **_json_counts(verdict.counts),
-        "suites_from": dict(run.record.get("suites_from", {})),
-        "arms": _json_arms(run, verdict),
-        "reports": [
-            {
-                "signature": each.name,
-                "said": each.label,
-                "times": each.times,
-                "tests": len(each.tests),
-                "beside": list(each.beside),
-            }
-            for each in troubles(verdict)
-        ],
-        "ever_ran": len(verdict.ever_ran),
-        "absent": [asdict(test) | {"why": why or None} for test, why in sorted(verdict.absent.items())],
-        "suites": [
-            {
-                "suite": suite,
-                "profile": profile,
-                "baseline": verdict.compared.get((suite, profile)),
-                **_json_counts(counts),
-            }
-            for (suite, profile), counts in _by_suite(verdict).items()
-        ],
-        "tests": [_json_test(each, verdict.arm) for each in verdict.tests],
-    }
 
 
 def _parts(run: Run, verdict: RunVerdict, kernel: str, directory: Path | None) -> Iterator[RenderableType]:
@@ -132,7 +68,7 @@ def _parts(run: Run, verdict: RunVerdict, kernel: str, directory: Path | None) -
     yield from _boot_failure(verdict)
     yield from _arms(run, verdict)
     yield Text()
-    yield _CountsTable(verdict)
+    yield CountsTable(verdict)
     known, asides = verdict.of(Verdict.KNOWN_FAILURE), words.asides(verdict)
     if known or asides:
         yield Text()
@@ -149,7 +85,7 @@ def _parts(run: Run, verdict: RunVerdict, kernel: str, directory: Path | None) -
             yield from _test(judged, words.has_baseline(verdict, judged))
         if len(group.tests) > _MAX_TESTS:
             rest = f"and {len(group.tests) - _MAX_TESTS} more, named by: kdevops results {run.id} --format mail"
-            yield _indented(Text(rest))
+            yield indented(Text(rest))
     if not verdict.troubles:
         yield from _troubles(run, verdict)
     yield from _absent(verdict)
@@ -169,11 +105,11 @@ def _boot_failure(verdict: RunVerdict) -> Iterator[RenderableType]:
     yield Text()
     lines = failure.text.splitlines()
     for line in lines[:_MAX_REPORT]:
-        yield _indented(Text(clean(line), overflow="fold"))
+        yield indented(Text(clean(line), overflow="fold"))
     if rest := len(lines) - _MAX_REPORT:
-        yield _indented(Text(f"and {rest} more lines" if rest > 0 else ""))
+        yield indented(Text(f"and {rest} more lines" if rest > 0 else ""))
     if failure.console:
-        yield _indented(Text(f"console of {clean(failure.guest)}: {clean(failure.console)}", overflow="fold"))
+        yield indented(Text(f"console of {clean(failure.guest)}: {clean(failure.console)}", overflow="fold"))
 
 
 def _arms(run: Run, verdict: RunVerdict) -> Iterator[RenderableType]:
@@ -185,49 +121,12 @@ def _arms(run: Run, verdict: RunVerdict) -> Iterator[RenderableType]:
     yield Text()
     for (title, each, counts), kernel in zip(arms, kernels, strict=True):
         yield Text(f"{title}, run {each.id}: {kernel}", overflow="fold")
-        yield _indented(Text(words.told(counts) or "nothing yet"))
-
-
-class _CountsTable:
-    """How many tests of each profile ended how: a table, or lines where the terminal is too narrow for one."""
-
-    def __init__(self, verdict: RunVerdict) -> None:
-        by_suite = _by_suite(verdict)
-        suites = {suite for suite, _ in by_suite}
-        short = len(suites) == 1 and len(by_suite) > 1  # what all have in common is the head's
-        self._head = clean(min(suites)) if short else "suite"
-        self._rows = {clean(key[1] if short else "/".join(key)): counts for key, counts in by_suite.items()}
-        if len(self._rows) != 1:
-            self._rows["all"] = verdict.counts
-        self._prefix = f"{self._head}/" if short else ""
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
-        table = self._table()
-        names = max(cell_len(name) for name in (self._head, *self._rows))
-        others = console.measure(table, options=options.update_width(_UNBROKEN)).maximum - names
-        yield table if others + min(names, _MIN_NAME) <= options.max_width else Group(*self._lines())
-
-    def _table(self) -> Table:
-        table = Table(box=None, padding=(0, 0, 0, 1), pad_edge=False)
-        table.add_column(self._head, overflow="fold")
-        table.add_column("planned", justify="right", no_wrap=True)
-        for number, status in enumerate(Status):
-            table.add_column(f"{'+' if number else '='} {status}", justify="right", no_wrap=True)
-        for name, counts in self._rows.items():
-            cells = [Text(str(counts[status]), style=STYLES[status] if counts[status] else "") for status in Status]
-            table.add_row(Text(name), str(counts.total), *cells)
-        return table
-
-    def _lines(self) -> Iterator[Text]:
-        for name, counts in self._rows.items():
-            parts = " + ".join(f"{counts[status]} {status}" for status in Status if counts[status])
-            full = name if name == "all" else self._prefix + name
-            yield Text(f"{full}: {counts.total} planned = {parts or 0}", overflow="fold")
+        yield indented(Text(words.told(counts) or "nothing yet"))
 
 
 def _test(judged: Judged, has_baseline: bool) -> Iterator[RenderableType]:
     outcome = judged.outcome
-    yield _indented(Text(clean(str(judged.test))))
+    yield indented(Text(clean(str(judged.test))))
     line = Text()
     if has_baseline or judged.before:
         line.append(f"{words.was(judged.before, judged.arm)}; now ")
@@ -236,7 +135,7 @@ def _test(judged: Judged, has_baseline: bool) -> Iterator[RenderableType]:
         line.append(f" ({words.told(judged.now)} of {judged.now.total})")
     if words.is_bad(judged):
         line.append(f" after {outcome.seconds:.1f} s" + (f" on {clean(outcome.guest)}" if outcome.guest else ""))
-    yield _indented(line, 4)
+    yield indented(line, 4)
     details = {"": outcome.reason, "kernel: ": words.oops_title(outcome.oops)}
     if details["kernel: "] == clean(outcome.reason):
         del details["kernel: "]
@@ -247,7 +146,7 @@ def _test(judged: Judged, has_baseline: bool) -> Iterator[RenderableType]:
         details["output: "] = outcome.output
     for label, text in details.items():
         if text:
-            yield _indented(Text(label + clean(text), overflow="fold"), 4)
+            yield indented(Text(label + clean(text), overflow="fold"), 4)
 
 
 def _failed_subtests(outcome: Outcome) -> str:
@@ -264,7 +163,7 @@ def _reasons(verdict: RunVerdict, status: Status, title: str) -> Iterator[Render
         return
     yield Text()
     yield Text(f"{title} ({verdict.counts[status]})", style="bold")
-    yield _counted(reasons)
+    yield counted(reasons)
 
 
 def _troubles(run: Run, verdict: RunVerdict) -> Iterator[RenderableType]:
@@ -295,13 +194,13 @@ def _absent(verdict: RunVerdict) -> Iterator[RenderableType]:
         return
     yield Text()
     yield Text(f"In the baseline, and not planned ({len(verdict.absent)})", style="bold")
-    yield _counted([(why or "nothing says why", len(tests)) for why, tests in words.absences(verdict)])
+    yield counted([(why or "nothing says why", len(tests)) for why, tests in words.absences(verdict)])
     for test in verdict.lost[:_MAX_TESTS]:
-        yield _indented(Text(clean(str(test)), overflow="fold"))
+        yield indented(Text(clean(str(test)), overflow="fold"))
     if rest := len(verdict.lost[_MAX_TESTS:]):
-        yield _indented(Text(f"and {rest} more"))
+        yield indented(Text(f"and {rest} more"))
     if verdict.lost:
-        yield _indented(Text(words.LOST, overflow="fold"))
+        yield indented(Text(words.LOST, overflow="fold"))
 
 
 def _names(run: Run, tests: Sequence[Judged], which: str) -> Iterator[RenderableType]:
@@ -309,20 +208,9 @@ def _names(run: Run, tests: Sequence[Judged], which: str) -> Iterator[Renderable
     usual = {Status.FAIL, Status.SKIP, Status.MISSING}
     for each in tests[:_MAX_TESTS]:
         status = each.outcome.status
-        yield _indented(Text(clean(str(each.test)) + ("" if status in usual else f" ({status})"), overflow="fold"))
+        yield indented(Text(clean(str(each.test)) + ("" if status in usual else f" ({status})"), overflow="fold"))
     if rest := len(tests[_MAX_TESTS:]):
-        yield _indented(Text(f"and {rest} more: kdevops results {run.id} --list {which}"))
-
-
-def _counted(reasons: Sequence[tuple[str, int]]) -> Padding:
-    grid = Table.grid(padding=(0, 0, 0, 2))
-    grid.add_column(justify="right", min_width=3)
-    grid.add_column(overflow="fold")
-    for reason, number in reasons[:_MAX_REASONS]:
-        grid.add_row(str(number), Text(reason))
-    if rest := reasons[_MAX_REASONS:]:
-        grid.add_row(str(sum(number for _, number in rest)), f"for {many(len(rest), 'other reason')}")
-    return Padding(grid, (0, 0, 0, 2))
+        yield indented(Text(f"and {rest} more: kdevops results {run.id} --list {which}"))
 
 
 def _ending(run: Run, verdict: RunVerdict, directory: Path | None) -> Iterator[RenderableType]:
@@ -338,64 +226,3 @@ def _ending(run: Run, verdict: RunVerdict, directory: Path | None) -> Iterator[R
         for purpose, command in steps:
             grid.add_row(purpose, Text(command, style="cyan"))
         yield Padding(grid, (0, 0, 0, 2))
-
-
-def _indented(text: Text, columns: int = 2) -> Padding:
-    return Padding(text, (0, 0, 0, columns), expand=False)
-
-
-def _by_suite(verdict: RunVerdict) -> dict[tuple[str, str], Counts]:
-    statuses: dict[tuple[str, str], list[Status]] = {}
-    for each in verdict.tests:
-        statuses.setdefault((each.test.suite, each.test.profile), []).append(each.outcome.status)
-    return {key: Counts.of(values) for key, values in sorted(statuses.items())}
-
-
-def _json_counts(counts: Counts) -> dict[str, JSON]:
-    return {"planned": counts.total, "counts": {status.value: counts[status] for status in Status}}
-
-
-def _json_arms(run: Run, verdict: RunVerdict) -> dict[str, JSON] | None:
-    if not verdict.arm:
-        return None
-    arms = {"baseline": (verdict.arm.run, verdict.arm.counts), "dev": (run, verdict.counts)}
-    kernels = described(*(each for each, _ in arms.values()))
-    return {
-        name: {"run": each.id, "lab": each.lab, "state": each.state.value, "kernel": kernel, **_json_counts(counts)}
-        for (name, (each, counts)), kernel in zip(arms.items(), kernels, strict=True)
-    }
-
-
-def _json_test(judged: Judged, arm: Arm | None) -> dict[str, JSON]:
-    outcome, before = judged.outcome, judged.before
-    beside = arm.outcomes.get(judged.test) if arm else None
-    return {
-        "suite": judged.test.suite,
-        "profile": judged.test.profile,
-        "name": judged.test.name,
-        "verdict": judged.verdict.value,
-        "status": outcome.status.value,
-        "baseline_status": beside.status.value if beside else None,
-        "was": {status.value: n for status, n in before.counts.counts.items()}
-        if before and not before.expunged
-        else None,
-        "expunged": bool(before and before.expunged),
-        "note": clean(before.note) if before else "",
-        "seconds": outcome.seconds,
-        "reason": clean(outcome.reason),
-        "guest": clean(outcome.guest),
-        "output": clean(outcome.output),
-        "oops": words.oops_title(outcome.oops),
-        "reports": [
-            {
-                "kind": each.report.kind,
-                "signature": each.signature,
-                "title": clean(each.report.title),
-                "gates": each.report.gates,
-                "known": each.known,
-                "said": label_of(each, outcome.status),
-            }
-            for each in judged.complaints
-        ],
-        "reports_cut": outcome.reports_cut,
-    }

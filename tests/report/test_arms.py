@@ -10,7 +10,8 @@ from kdevops.report.junit import junit
 from kdevops.report.kernels import described
 from kdevops.report.ktap import ktap
 from kdevops.report.mail import mail
-from kdevops.report.summary import summary_json, summary_text
+from kdevops.report.summary import summary_text
+from kdevops.report.summary_json import summary_json
 from kdevops.results.baseline import Baseline, Entry, Table
 from kdevops.results.model import Counts, Outcome, RunState
 from kdevops.results.store import Run

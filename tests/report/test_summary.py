@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from kdevops.report.summary import print_summary, summary, summary_json, summary_text
+from kdevops.report.summary import print_summary, summary, summary_text
+from kdevops.report.summary_json import summary_json
 from kdevops.report.words import headline
 from kdevops.results.baseline import Baseline, Entry, Table
 from kdevops.results.model import Counts, Outcome, RunState, Status, Subtest, TestId

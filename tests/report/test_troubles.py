@@ -16,7 +16,8 @@ from kdevops.report import single
 from kdevops.report.junit import junit
 from kdevops.report.live import Display
 from kdevops.report.mail import mail
-from kdevops.report.summary import summary_json, summary_text
+from kdevops.report.summary import summary_text
+from kdevops.report.summary_json import summary_json
 from kdevops.report.words import headline
 from kdevops.results.baseline import Baseline, Entry, Table
 from kdevops.results.events import TestEnded

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdevops.errors import ExitCode, InfrastructureError
-from kdevops.report.summary import summary_json, summary_text
+from kdevops.report.summary import summary_text
+from kdevops.report.summary_json import summary_json
 from kdevops.report.words import was
 from kdevops.results.baseline import Baseline, Entry, Table, accept, save
 from kdevops.results.compare import Verdict, judge

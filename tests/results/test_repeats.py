@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdevops.errors import ExitCode
-from kdevops.report.summary import summary_json, summary_text
+from kdevops.report.summary import summary_text
+from kdevops.report.summary_json import summary_json
 from kdevops.results.baseline import Baseline, Entry, Mode, Table, accept, format_table, load, save
 from kdevops.results.compare import Verdict
 from kdevops.results.model import Counts, Outcome, RunState, Status, TestId

@@ -1,0 +1,118 @@
+"""The end of a run, for a program."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+from kdevops.report import words
+from kdevops.report.counts_table import by_suite
+from kdevops.report.kernels import described
+from kdevops.report.troubles import label_of, troubles
+from kdevops.results.model import Counts, Status
+from kdevops.results.store import JSON, Run
+from kdevops.results.verdict import Arm, Judged, RunVerdict
+from kdevops.text import clean
+
+
+def summary_json(run: Run, verdict: RunVerdict, *, kernel: str = "", directory: Path | None = None) -> dict[str, JSON]:
+    """All there is to say at the end of a run; every planned test is in it.
+
+    `was` counts statuses, null when unknown; `expunged` tests are known to fail from an expunge list alone. `arms` has
+    both runs where two kernels were compared, else null; `baseline_status` is then how the test ended with the other one.
+    `reports` are what the kernel said: those that gate and are not known make the run red. `absent` are tests that the
+    baseline saw run and that were not planned, `why` null where nothing explains it. `suites_from` has
+    the distributions that suites which are not ours are from.
+    """
+    return {
+        "run": run.id,
+        "lab": run.lab,
+        "state": run.state.value,
+        "created": run.created,
+        "ended": run.ended,
+        "kernel": clean(kernel),
+        "directory": str(directory) if directory else None,
+        "verdict": words.headline(run, verdict),
+        "exit_code": int(verdict.exit_code),
+        "complete": verdict.complete,
+        "ran": verdict.ran,
+        "boot_failure": asdict(verdict.boot_failure) if verdict.boot_failure else None,
+        **_json_counts(verdict.counts),
+        "suites_from": dict(run.record.get("suites_from", {})),
+        "arms": _json_arms(run, verdict),
+        "reports": [
+            {
+                "signature": each.name,
+                "said": each.label,
+                "times": each.times,
+                "tests": len(each.tests),
+                "beside": list(each.beside),
+            }
+            for each in troubles(verdict)
+        ],
+        "ever_ran": len(verdict.ever_ran),
+        "absent": [
+            {"suite": test.suite, "profile": test.profile, "name": test.name, "why": why or None}
+            for test, why in sorted(verdict.absent.items())
+        ],
+        "suites": [
+            {
+                "suite": suite,
+                "profile": profile,
+                "baseline": verdict.compared.get((suite, profile)),
+                **_json_counts(counts),
+            }
+            for (suite, profile), counts in by_suite(verdict).items()
+        ],
+        "tests": [_json_test(each, verdict.arm) for each in verdict.tests],
+    }
+
+
+def _json_counts(counts: Counts) -> dict[str, JSON]:
+    return {"planned": counts.total, "counts": {status.value: counts[status] for status in Status}}
+
+
+def _json_arms(run: Run, verdict: RunVerdict) -> dict[str, JSON] | None:
+    if not verdict.arm:
+        return None
+    arms = {"baseline": (verdict.arm.run, verdict.arm.counts), "dev": (run, verdict.counts)}
+    kernels = described(*(each for each, _ in arms.values()))
+    return {
+        name: {"run": each.id, "lab": each.lab, "state": each.state.value, "kernel": kernel, **_json_counts(counts)}
+        for (name, (each, counts)), kernel in zip(arms.items(), kernels, strict=True)
+    }
+
+
+def _json_test(judged: Judged, arm: Arm | None) -> dict[str, JSON]:
+    outcome, before = judged.outcome, judged.before
+    beside = arm.outcomes.get(judged.test) if arm else None
+    return {
+        "suite": judged.test.suite,
+        "profile": judged.test.profile,
+        "name": judged.test.name,
+        "verdict": judged.verdict.value,
+        "status": outcome.status.value,
+        "baseline_status": beside.status.value if beside else None,
+        "was": {status.value: n for status, n in before.counts.counts.items()}
+        if before and not before.expunged
+        else None,
+        "expunged": bool(before and before.expunged),
+        "note": clean(before.note) if before else "",
+        "seconds": outcome.seconds,
+        "reason": clean(outcome.reason),
+        "guest": clean(outcome.guest),
+        "output": clean(outcome.output),
+        "oops": words.oops_title(outcome.oops),
+        "reports": [
+            {
+                "kind": each.report.kind,
+                "signature": each.signature,
+                "title": clean(each.report.title),
+                "gates": each.report.gates,
+                "known": each.known,
+                "said": label_of(each, outcome.status),
+            }
+            for each in judged.complaints
+        ],
+        "reports_cut": outcome.reports_cut,
+    }
