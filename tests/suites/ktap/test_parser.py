@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from kdevops.process import CUT
 from kdevops.results.model import Status
 from kdevops.suites.ktap import parser as ktap
+from kdevops.suites.ktap import tally
 from kdevops.suites.ktap.account import Result
 from kdevops.suites.ktap.parser import parse
 
@@ -284,8 +285,8 @@ not ok 1 suite
 
 
 def test_memory_is_bounded(monkeypatch):
-    monkeypatch.setattr(ktap, "MAX_RESULTS", 10)
-    monkeypatch.setattr(ktap, "MAX_PROBLEMS", 5)
+    monkeypatch.setattr(tally, "MAX_RESULTS", 10)
+    monkeypatch.setattr(tally, "MAX_PROBLEMS", 5)
     parser = ktap.Parser()
     parser.feed("KTAP version 1")
     for number in range(1, 100):
@@ -300,7 +301,7 @@ def test_memory_is_bounded(monkeypatch):
 
 
 def test_failures_past_the_limit_are_not_forgotten(monkeypatch):
-    monkeypatch.setattr(ktap, "MAX_RESULTS", 2)
+    monkeypatch.setattr(tally, "MAX_RESULTS", 2)
     assert read("KTAP version 1\nok 1 a\nok 2 b\nnot ok 3 c").status is FAIL
     assert read("KTAP version 1\nok 1 a\nok 2 b\nok 3 c").status is PASS
 
@@ -443,7 +444,7 @@ def test_a_result_that_is_taken_out_is_never_green(results, data):
 
 
 def test_memory_is_bounded_whatever_comes(monkeypatch):
-    monkeypatch.setattr(ktap, "MAX_RESULTS", 100)
+    monkeypatch.setattr(tally, "MAX_RESULTS", 100)
     kinds = [
         "not ok {0} {1}",
         "ok {0} {1}",
@@ -481,7 +482,7 @@ def test_a_failure_deeper_than_we_look_is_a_failure():
 
 
 def test_a_failure_that_was_not_kept_is_its_parents_failure(monkeypatch):
-    monkeypatch.setattr(ktap, "MAX_RESULTS", 2)
+    monkeypatch.setattr(tally, "MAX_RESULTS", 2)
     cases = "\n".join(f"    {'not ' * (number == 9)}ok {number} {number}" for number in range(1, 10))
     account = read(f"KTAP version 1\n1..1\n    KTAP version 1\n    # Subtest: s\n    1..9\n{cases}\nok 1 s")
     assert account.status is FAIL
