@@ -10,34 +10,28 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from kdevops.errors import BootError, CommandError, InfrastructureError
+from kdevops.errors import CommandError, InfrastructureError
 from kdevops.guest import console as console_file
-from kdevops.guest.ssh import SshTarget
 from kdevops.lab.model import Lab
-from kdevops.paths import socket_of
 from kdevops.process import run
 from kdevops.progress import Progress, Report, silent
 from kdevops.providers.acceleration import Acceleration
 from kdevops.providers.address import Address, is_absent, is_running
 from kdevops.providers.base import BootKernel, GuestStatus
 from kdevops.providers.machines import disks as remote_disks
-from kdevops.providers.machines import pstore
 from kdevops.providers.machines.base import Machines
+from kdevops.providers.machines.boots import BACK, STEP, Boots
 from kdevops.providers.machines.guest import ANSWER, RemoteGuest
 from kdevops.providers.machines.memory import Memory, hash_of
-from kdevops.providers.machines.reach import Reach, what_to_do
-from kdevops.providers.machines.reset import COMMAND, begin_reset
+from kdevops.providers.machines.reset import COMMAND
 from kdevops.providers.machines.way import Found, Trust, Way, boot_again, trust, way_up
 from kdevops.providers.shared.batch import Together
-from kdevops.providers.shared.installation import Install, Installation, boot_error
+from kdevops.providers.shared.installation import Install
 from kdevops.providers.shared.lab_directory import LabDirectory
 from kdevops.providers.shared.machine_state import DeathWatch, Machine
-from kdevops.providers.shared.recorder import Recorders, append
+from kdevops.providers.shared.recorder import Recorders
 from kdevops.text import clean
 
-STEP = "machines"
-_BACK = 30.0
-"""Seconds for a machine to show that it only lost a connection."""
 _ALWAYS = ("loglevel=5", "oops=panic", "random.trust_cpu=on")
 """As for the embedded guests; the console, and what happens after a panic, are the boot loader's affair."""
 
@@ -79,19 +73,19 @@ class RemoteProvider:
             found = self._found(self._memory.known(name, address.identity), boots, now, fresh=fresh)
             match way_up(found):
                 case Way.KEEP:
-                    await self._link_disks(name, address)  # others may be named by now
+                    await self._boots.link_disks(name, address)  # others may be named by now
                     return self.remember(name, stay=stay)
                 case Way.REFUSE:
-                    raise self._silent(name, "its machine does not come up", offset)
+                    raise self._boots.silent(name, address, "its machine does not come up", offset)
                 case Way.RESET:
-                    await self._reset(name, address, found.used, answers=bool(now))
+                    await self._boots.reset(name, address, found.used, answers=bool(now))
                 case Way.INSTALL:
                     pass
             self.remember(name, shape=self._memory.shape, identity=address.identity, boots="")
-            boot_id = await self._booted(name, address, words, offset)
+            boot_id = await self._boots.install_kernel(name, address, words, offset)
             if boot_again(found, boot_id):
-                await self._reset(name, address, found.used, answers=True)
-                boot_id = await self._booted(name, address, words, offset)
+                await self._boots.reset(name, address, found.used, answers=True)
+                boot_id = await self._boots.install_kernel(name, address, words, offset)
             await self._recorders.renew(name)
             end = console_file.end_of(self.console(name))
             facts = {"host": address.host, "port": address.port, "kernel": self.kernel.key, "console": end}
@@ -170,11 +164,11 @@ class RemoteProvider:
 
     async def restarted(self, name: str, address: Address, boot_id: str) -> bool:
         """Whether the machine answers, but in another boot; without a console its last words are fetched then."""
-        await self._target(name, address).disconnect()
-        now = await self._answering(name, address, _BACK if address.console else self._boot_timeout)
+        await self._boots.target(name, address).disconnect()
+        now = await self._boots.answering(name, address, BACK if address.console else self._boots.boot_timeout)
         if not now or now == boot_id:
             return False
-        await self._last_words(name, address)
+        await self._boots.last_words(name, address)
         return True
 
     async def _had(self, name: str, boots: str, *, fresh: bool) -> tuple[Address, str]:
@@ -187,7 +181,7 @@ class RemoteProvider:
         if address and machine and machine.host:
             self._record(name, address)
             doomed = bool(address.reset) and self._found(machine, boots, "", fresh=fresh).unfit
-            now = "" if doomed else await self._answering(name, address, ANSWER)
+            now = "" if doomed else await self._boots.answering(name, address, ANSWER)
             worth = trust(now, machine.boot_id, doomed=doomed, lasting=self.lasting)
             if worth is Trust.YES or (worth is Trust.UNLESS_GONE and not await self.gone(name, address)):
                 return address, now
@@ -201,67 +195,7 @@ class RemoteProvider:
         self._memory.forget_another(name, address.identity)
         self._record(name, address)
         patient = not self.lasting and self._memory.known(name, address.identity) is None  # it was made just now
-        return address, await self._answering(name, address, self._boot_timeout if patient else ANSWER)
-
-    async def _answering(self, name: str, address: Address, seconds: float) -> str:
-        """The boot that the machine is in; "" where it does not answer within so many seconds of a real machine."""
-        console = self._recorders.asking(name)
-        return await self._reach.boot(self._target(name, address), address, console, seconds=seconds * self.factor)
-
-    async def _booted(self, name: str, address: Address, words: tuple[str, ...], offset: int) -> str:
-        """Have the machine, which answers, run the lab's kernel; the boot that it is in then."""
-        target = self._target(name, address)
-        self._progress(f"{name} gets its kernel")
-        try:
-            await self._installation(target, words, self.console(name))
-        except BootError:
-            await self._last_words(name, address)
-            raise
-        boot_id = await self._answering(name, address, _BACK)
-        if not boot_id:
-            raise self._silent(name, "it does not answer after its kernel was installed", offset)
-        # What it starts next is on its disk then: a test may be a power cut.
-        await target.run(["sync"], timeout=_BACK * self.factor)
-        await self._link_disks(name, address)
-        return boot_id
-
-    async def _link_disks(self, name: str, address: Address) -> None:
-        sizes = [disk.size for disk in self.lab.guests.disks for _ in range(disk.count)]
-        if len(address.disks) != len(sizes):
-            raise InfrastructureError(
-                f"guest {name} has {len(address.disks)} disks, and guests.disks says {len(sizes)}"
-            )
-        target = self._target(name, address)
-        await remote_disks.link(target, address.disks, sizes, timeout=ANSWER * self.factor, factor=self.factor)
-
-    async def _reset(self, name: str, address: Address, before: str, *, answers: bool) -> None:
-        """Have the machine begin another boot than `before`. Raises BootError."""
-        target, offset = self._target(name, address), console_file.end_of(self.console(name))
-        log = self.directory.guest(name) / "reset.log"
-        self._progress(f"{name} is reset")
-        try:
-            await begin_reset(target, address, log, answers=answers, timeout=ANSWER * self.factor)
-        except InfrastructureError as error:
-            raise boot_error(name, error, self.console(name), offset) from None
-        await target.disconnect()
-        if not await self._reach.boot(target, address, None, seconds=self._boot_timeout * self.factor, old=before):
-            raise self._silent(name, "it does not come back from a reset" if answers or address.reset else "", offset)
-        await self._last_words(name, address)
-
-    def _silent(self, name: str, what: str, offset: int) -> BootError:
-        why = self._reach.troubles.get(name, "")
-        error = InfrastructureError(
-            "; ".join(filter(None, [what, why])), hint=what_to_do(name, self._address(name), lasting=self.lasting)
-        )
-        return boot_error(name, error, self.console(name), offset)
-
-    async def _last_words(self, name: str, address: Address) -> None:
-        """Record what the kernels of earlier boots left, where no console told it."""
-        await self._recorders.catch_up(name)
-        if address.console:
-            return
-        if said := await pstore.last_words(self._target(name, address), timeout=ANSWER * self.factor):
-            append(self.console(name), said)
+        return address, await self._boots.answering(name, address, self._boots.boot_timeout if patient else ANSWER)
 
     def _record(self, name: str, address: Address) -> None:
         """Record the console, where the machine has one, from now until it is given back."""
@@ -273,7 +207,7 @@ class RemoteProvider:
         async def lives() -> bool:
             machine = self._memory.of(name)
             with contextlib.suppress(InfrastructureError):
-                now = await self._answering(name, address, ANSWER)
+                now = await self._boots.answering(name, address, ANSWER)
                 return machine is not None and (not machine.boots or now == machine.boot_id)
             return False
 
@@ -304,6 +238,10 @@ class RemoteProvider:
         return Memory(self.lab, self.directory, self.lasting)
 
     @cached_property
+    def _boots(self) -> Boots:
+        return Boots(self.lab, self.directory, self.factor, self.lasting, self.install, self.report, self._recorders)
+
+    @cached_property
     def _start(self) -> Together:
         return Together(self._start_all)
 
@@ -311,30 +249,12 @@ class RemoteProvider:
     def _stop(self) -> Together:
         return Together(self.machines.stop)
 
-    @cached_property
-    def _installation(self) -> Installation:
-        return Installation(self.install)
-
-    @cached_property
-    def _reach(self) -> Reach:
-        return Reach(self.directory.known_hosts, self.factor, self.lasting, self.report)
-
-    @property
-    def _boot_timeout(self) -> float:
-        return self.lab.provider.boot_timeout
-
     def _address(self, name: str) -> Address | None:
         return self._addresses.get(name) or self.machines.known().get(name)
 
-    def _target(self, name: str, address: Address) -> SshTarget:
-        control = socket_of(self.directory.guest(name), "ssh")
-        return SshTarget(
-            name, address.host, address.port, address.user, address.key, self.directory.known_hosts, control
-        )
-
     def _guest(self, name: str, machine: Machine, address: Address) -> RemoteGuest:
         watch = DeathWatch(self.console(name), machine.console) if address.console_streams else None
-        return RemoteGuest(self, name, self._target(name, address), machine.stay, address, machine.boot_id, watch)
+        return RemoteGuest(self, name, self._boots.target(name, address), machine.stay, address, machine.boot_id, watch)
 
     def _status(self, name: str, state: str) -> GuestStatus:
         machine = self._memory.of(name)
@@ -346,9 +266,6 @@ class RemoteProvider:
             return GuestStatus(name, state, address.host if address else "", address.port if address else 0)
         console = str(self.console(name))
         return GuestStatus(name, state, machine.host, machine.port, console, machine.kernel)
-
-    def _progress(self, detail: str) -> None:
-        self.report(Progress(STEP, detail))
 
     def _tell(self, detail: str) -> None:
         self.report(Progress(STEP, detail, done=True))
