@@ -94,7 +94,7 @@ class Belief(Enum):
 
 
 def belief(*, doubted: bool, lost: int) -> Belief:
-    """Whether to believe a status that was told. `lost`: how often its work was begun anew for want of one that can be."""
+    """Whether to believe a status that was told. `lost`: how often its work was started again before."""
     if not doubted:
         return Belief.TAKEN
     return Belief.MISSING if lost >= MAX_LOST else Belief.AGAIN
@@ -119,7 +119,7 @@ class Rest:
     """A harness that ended.
 
     `left`: there are tests that it did not tell of. `in_flight`: it was in one of them. `complains`: it said why it does not
-    run them. `lost`: how often this work was begun anew.
+    run them. `lost`: how often this work was started again.
     """
 
     left: bool = True

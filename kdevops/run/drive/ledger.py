@@ -110,7 +110,7 @@ class Ledger:
         """What is left goes back to the pool it came from."""
         for test, planned in self.left.items():
             self._job.queue.pool(test, planned.expected, last=self._work.last)
-        self.left.clear()
+        self._empty()
 
     def try_alone(self, test: TestId, why: str, last: Outcome) -> None:
         """The test in flight is tried again by itself on a fresh guest, so that it, or nothing, is to blame.
@@ -129,14 +129,18 @@ class Ledger:
     def all_again(self) -> None:
         """What is left runs on a fresh guest, together."""
         self._job.queue.put(replace(self._work.again(), tests=tuple(self.left)))
-        self.left.clear()
+        self._empty()
 
     def all_missing(self, reason: str, *, alike: bool) -> None:
         """Nothing is known of what is left; where they are `alike`, nor of the others of their suite and profile that wait."""
         profile = self._work.tests[0].profile
         for test in (*self.left, *(self._job.queue.drop(self._work.suite, profile) if alike else ())):
             self._job.end(test, Outcome(Status.MISSING, reason=reason))
+        self._empty()
+
+    def _empty(self) -> None:
         self.left.clear()
+        self._rest()
 
     def _again(self, test: TestId, why: str) -> None:
         """Have the test run by itself on a fresh guest."""

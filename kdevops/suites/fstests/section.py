@@ -102,7 +102,7 @@ def _logged(record: Record, files: Files, naming: Naming) -> list[Recorded]:
     if damage and len(taken) > 1:
         damage.append(f"check.log tells of {len(taken) - 1} more runs, which are not imported beside that")
     cut = [f"only the last {_MAX_RUNS} of {len(groups)} runs in check.log are imported"] * (len(groups) > len(taken))
-    # What is damaged is no older run's.
+    # A damaged report belongs to the newest run.
     return [_part(part, record, naming, damage, cut if part.last else ()) for part in (parts[-1:] if damage else parts)]
 
 
