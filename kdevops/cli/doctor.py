@@ -5,24 +5,24 @@ from __future__ import annotations
 import asyncio
 import sys
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from kdevops.cli.options import Context, common_options, json_option, pass_context
 from kdevops.errors import ExitCode
+from kdevops.lab.clouds import cloud_names
 
 if TYPE_CHECKING:
     from kdevops.doctor.checks import Check
     from kdevops.doctor.vagrant import Backend
-    from kdevops.lab.terraform import Cloud
     from kdevops.progress import Progress
 
     _Choice = click.Choice[str]
 else:
     _Choice = click.Choice  # which takes no type in click 8.1
 
-CLOUDS = ("aws", "gce", "azure", "oci", "openstack")
+CLOUDS = cloud_names()
 """As lab files name them."""
 _NO_CLOUD = "none"
 
@@ -80,7 +80,7 @@ def doctor(
         suites=("fstests",) if fstests else (),
         vagrant=vagrant,
         terraform=bool(cloud),
-        cloud=None if cloud == _NO_CLOUD else cast("Cloud | None", cloud),
+        cloud=None if cloud == _NO_CLOUD else cloud,
     )
     checks = asyncio.run(examine(wanted, _tell, _ask_password if sys.stdin.isatty() else None))
     ok = healthy(checks)

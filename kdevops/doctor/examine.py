@@ -9,7 +9,6 @@ from pathlib import Path
 from kdevops.doctor import checks, packages, terraform, vagrant
 from kdevops.doctor.checks import Check
 from kdevops.kernel.artifact import artifacts
-from kdevops.lab.terraform import Cloud
 from kdevops.paths import cache_dir, state_dir
 from kdevops.progress import Report
 from kdevops.providers import acceleration
@@ -25,7 +24,7 @@ class Wanted:
     suites: tuple[str, ...] = ()
     vagrant: vagrant.Backend | None = None
     terraform: bool = False
-    cloud: Cloud | None = None
+    cloud: str | None = None
 
     @property
     def libvirt(self) -> bool:

@@ -14,7 +14,7 @@ from kdevops.doctor.checks import Check
 from kdevops.doctor.packages import install_command, needs, this_distribution
 from kdevops.errors import CommandError
 from kdevops.process import Completed, run
-from kdevops.providers.vagrant.errors import translate
+from kdevops.providers.vagrant.errors import translate, understand
 
 Backend = Literal["libvirt", "virtualbox"]
 _TIMEOUT = 60.0
@@ -154,5 +154,8 @@ async def _ask(*words: str) -> Completed:
 def _failed(name: str, error: CommandError) -> Check:
     if error.returncode is None:  # it is not there, or said nothing in time
         return Check(name, ok=False, detail=error.message, mend=_INSTALL)
-    meant = translate(error.output, command=error.argv[0])
-    return Check(name, ok=False, detail=meant.message, mend=meant.hint or "")
+    _, meaning = understand(error.output)
+    if meaning:
+        return Check(name, ok=False, detail=meaning.message, mend=meaning.hint)
+    failed = translate(error.output, command=error.argv[0])
+    return Check(name, ok=False, detail=failed.message, mend=failed.hint or "")

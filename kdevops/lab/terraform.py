@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from kdevops.lab.clouds import cloud_names
 from kdevops.lab.fields import Model, one_or_more
 from kdevops.lab.hosts import Slowness
 
-Cloud = Literal["aws", "gce", "azure", "oci", "openstack"]
+if TYPE_CHECKING:
+    Cloud = str
+else:
+    Cloud = Literal[cloud_names()]
+"""The name of a directory of `terraform/` that has a cloud.yaml: a type checker cannot know which there are."""
 
 
 def _check_range(value: str) -> str:
@@ -73,5 +78,5 @@ class Terraform(Model):
     @model_validator(mode="after")
     def _goes_together(self) -> Terraform:
         if (self.cloud is None) == (self.module is None):
-            raise ValueError("give either a cloud (aws, gce, azure, oci, openstack) or a module of your own")
+            raise ValueError(f"give either a cloud ({', '.join(cloud_names())}) or a module of your own")
         return self

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+
+from kdevops.lab.cloud import all_facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +34,22 @@ class Address:
     console_streams: bool = False
 
 
-_ABSENT = re.compile(
-    r"not ?found|does not exist|no longer exists|NotAuthorizedOrNotFound|No \w+ found for|No \w+ with a name or ID of",
-    re.IGNORECASE,
-)
-"""How gcloud, az, aws, oci and openstack say on stderr that there is no such machine."""
+@cache
+def _absent() -> re.Pattern[str]:
+    """How the clouds' command line tools say on stderr that there is no such machine."""
+    return re.compile("|".join(f"(?:{each})" for facts in all_facts().values() for each in facts.absent), re.IGNORECASE)
+
+
+@cache
+def _running() -> frozenset[str]:
+    return frozenset(word for facts in all_facts().values() for word in facts.running)
 
 
 def is_absent(complaint: str) -> bool:
     """Whether a `state` command that failed complained that there is no such machine, and not that it could not ask."""
-    return _ABSENT.search(complaint[-4096:]) is not None
+    return _absent().search(complaint[-4096:]) is not None
 
 
 def is_running(printed: str) -> bool:
     """Whether a `state` command said that the machine is there and runs: Google prints RUNNING, OpenStack ACTIVE."""
-    return printed.strip().lower() in {"running", "active"}
+    return printed.strip().lower() in _running()

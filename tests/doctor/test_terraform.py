@@ -6,27 +6,25 @@ import asyncio
 import os
 import re
 from pathlib import Path
-from typing import get_args
 
 import pytest
 
-from kdevops.doctor import terraform as doctor_terraform
 from kdevops.doctor.checks import Check
 from kdevops.doctor.terraform import check_terraform
-from kdevops.lab.terraform import Cloud
+from kdevops.lab.cloud import facts_of
+from kdevops.lab.clouds import cloud_names
+from kdevops.lab.complaint import Complaint
 from kdevops.paths import data_dir
-from kdevops.providers.shared.complaints import Complaint
-from kdevops.providers.terraform.errors import complaints
 
-DOCS = Path(__file__).parents[2] / "docs"
-CLOUDS: tuple[Cloud, ...] = get_args(Cloud)
+ROOT = Path(__file__).parents[2]
+CLOUDS = cloud_names()
 
 
-def advice(cloud: Cloud) -> Complaint:
-    return next(each for each in complaints() if each.name == f"{cloud}-none")
+def advice(cloud: str) -> Complaint:
+    return facts_of(cloud).without_credentials
 
 
-def look(cloud: Cloud) -> tuple[Check, Check]:
+def look(cloud: str) -> tuple[Check, Check]:
     """The command line, and the credentials."""
     _, command, credentials = asyncio.run(check_terraform(cloud))
     return command, credentials
@@ -60,7 +58,7 @@ def test_without_the_tool(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("cloud", CLOUDS)
-def test_a_machine_that_has_nothing_is_told_what_it_lacks_and_may_do_without(cloud: Cloud) -> None:
+def test_a_machine_that_has_nothing_is_told_what_it_lacks_and_may_do_without(cloud: str) -> None:
     command, credentials = look(cloud)
     assert not any([command.ok, command.needed, credentials.ok, credentials.needed])
     assert "whether machines run" in command.detail
@@ -70,19 +68,19 @@ def test_a_machine_that_has_nothing_is_told_what_it_lacks_and_may_do_without(clo
 
 
 @pytest.mark.parametrize("cloud", CLOUDS)
-def test_the_command_is_the_one_that_the_module_wants_and_the_docs_name(cloud: Cloud, home: Path) -> None:
+def test_the_command_is_the_one_that_the_module_wants_and_the_docs_name(cloud: str, home: Path) -> None:
     name = look(cloud)[0].name
     main = (data_dir("terraform") / cloud / "main.tf").read_text()
     assert re.search(rf'\[\s*"{name}"', main)
-    assert re.search(rf"`{name}`", (DOCS / f"{cloud}.md").read_text())
+    assert re.search(rf"`{name}`", (ROOT / facts_of(cloud).docs.partition("#")[0]).read_text())
     (home / "bin").mkdir()
     (home / "bin" / name).touch(mode=0o755)
     assert look(cloud)[0] == Check(name, ok=True, detail=str(home / "bin" / name), needed=False)
 
 
 @pytest.mark.parametrize("cloud", CLOUDS)
-def test_a_variable_is_seen_and_its_value_is_not_told(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in doctor_terraform._FACTS[cloud].variables:
+def test_a_variable_is_seen_and_its_value_is_not_told(cloud: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in facts_of(cloud).credentials.variables:
         monkeypatch.setenv(name, "")
         assert not look(cloud)[1].ok, "set to nothing"
         monkeypatch.setenv(name, "s3cret")
@@ -92,8 +90,9 @@ def test_a_variable_is_seen_and_its_value_is_not_told(cloud: Cloud, monkeypatch:
 
 
 @pytest.mark.parametrize("cloud", CLOUDS)
-def test_a_file_is_seen_and_not_read(cloud: Cloud, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for number, (name, variable) in enumerate(doctor_terraform._FACTS[cloud].files):
+def test_a_file_is_seen_and_not_read(cloud: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number, file in enumerate(facts_of(cloud).credentials.files):
+        name, variable = file.path, file.variable
         usual, other = home / name, home / f"other-{number}"
         usual.parent.mkdir(parents=True, exist_ok=True)
         usual.mkdir()  # which nobody could read

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 import subprocess
-from typing import get_args
 
 import pytest
 
-from kdevops.lab.terraform import Cloud
+from kdevops.lab.cloud import facts_of
 from tests.terraform.tool import MODULES, clouds, tool
 
 FILES = {"versions.tf", "variables.tf", "cloud.tf", "main.tf", "network.tf", "outputs.tf"}
@@ -36,8 +35,24 @@ def table(heading: str) -> dict[str, str]:
     return {name: kind for names, kind in rows for name in re.findall(r"`(\w+)`", names)}
 
 
-def test_every_cloud_of_a_lab_file_has_a_module() -> None:
-    assert set(clouds()) == set(get_args(Cloud))
+def test_every_module_is_a_cloud_of_a_lab_file() -> None:
+    assert {path.parent.name for path in MODULES.glob("*/versions.tf")} == set(clouds())
+
+
+@pytest.mark.parametrize("cloud", clouds())
+def test_the_facts_of_a_cloud_fit_its_module(cloud: str) -> None:
+    facts = facts_of(cloud)
+    main = (MODULES / cloud / "main.tf").read_text()
+    assert re.search(rf'\[\s*"{re.escape(facts.command)}"', main), "commands of a machine are those of the cloud's tool"
+    assert all(row.name.startswith(f"{cloud}-") for row in facts.errors)
+    page, _, heading = facts.docs.partition("#")
+    text = (MODULES.parent / page).read_text()
+    headings = {
+        re.sub(r"[^\w -]", "", found).lower().replace(" ", "-")
+        for found in re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    }
+    assert not heading or heading in headings
+    assert f"`{facts.command}`" in text
 
 
 @pytest.mark.parametrize("cloud", clouds())

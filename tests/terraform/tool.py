@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from kdevops.lab.clouds import cloud_names
+
 MODULES = Path(__file__).parents[2] / "terraform"
 SECONDS = 600
 _PLACES = (
@@ -32,8 +34,8 @@ LAB: Mapping[str, Any] = {
 
 
 def clouds() -> list[str]:
-    """The clouds that there is a module for."""
-    return sorted(versions.parent.name for versions in MODULES.glob("*/versions.tf"))
+    """The clouds of the front end."""
+    return list(cloud_names())
 
 
 def tool() -> str:

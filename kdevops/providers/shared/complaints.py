@@ -1,56 +1,67 @@
-"""What other tools say when they fail, told as what is wrong and the command that mends it: errors.yaml of each wing."""
+"""What other tools say when they fail: their own words first, then what they mean and the command that mends it.
+
+The rows that say so are the errors.yaml of each wing, and `errors` of each cloud's cloud.yaml.
+"""
 
 from __future__ import annotations
 
 import re
 import shlex
-from functools import cache
+from collections.abc import Iterable
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import TypeAdapter
 
 from kdevops.errors import InfrastructureError, KdevopsError, UserError
+from kdevops.lab.complaint import Complaint
 from kdevops.text import clean
 
 EXAMINED = 128 << 10
 """Characters of an output that are looked at, its end: errors stand there."""
-MESSAGE_LIMIT = 400
+MESSAGE_LIMIT = 4000
+"""Characters of the tool's own words: what is longer than any message for a person."""
 _KINDS = {"user": UserError, "infrastructure": InfrastructureError}
 _VALUE_LIMIT = 120
+_COMMAND_LIMIT = 100
 
 
-class Complaint(BaseModel):
-    """One row of the data. `match` is a regular expression for an output with every run of blanks made one.
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a tool's words mean, `message`, and what mends it, `hint`. `span` is where they stand in what was looked at."""
 
-    Its named groups stand in braces in `message` and, quoted for a shell, in `hint`.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    name: str
-    match: re.Pattern[str]
-    kind: Literal["user", "infrastructure"] = "infrastructure"
     message: str
     hint: str
+    error: type[KdevopsError]
+    span: tuple[int, int]
 
 
-@cache
-def complaints_of(tool: str) -> tuple[Complaint, ...]:
-    """All that we know of a tool, the special before the general."""
-    text = files("kdevops.providers").joinpath(f"{tool}/errors.yaml").read_text()
+def rows_of(file: str) -> tuple[Complaint, ...]:
+    """The rows of a data file below kdevops/providers, the special before the general."""
+    text = files("kdevops.providers").joinpath(file).read_text(encoding="utf-8")
     return TypeAdapter(tuple[Complaint, ...]).validate_python(yaml.safe_load(text))
 
 
-def recognised(tool: str, plain: str, log: Path | None) -> KdevopsError | None:
-    """The error for the first complaint in the data's order that is anywhere in `plain`; None for what we do not know."""
-    for complaint in complaints_of(tool):
-        if found := complaint.match.search(plain):
-            values = {name: clean(value or "", _VALUE_LIMIT) for name, value in found.groupdict().items()}
-            hint = complaint.hint.format_map(
-                {name: shlex.quote(value) if value else "" for name, value in values.items()}
-            )
-            message = clean(complaint.message.format_map(values), MESSAGE_LIMIT)
-            return _KINDS[complaint.kind](message, hint=hint, log=log)
+def meaning_of(plain: str, rows: Iterable[Complaint]) -> Meaning | None:
+    """What the first row that is anywhere in `plain` says; None for what no row knows."""
+    for row in rows:
+        if found := row.match.search(plain):
+            return _meaning(row, found)
     return None
+
+
+def failure(command: str, words: str, meaning: Meaning | None, *, hint: str | None, log: Path | None) -> KdevopsError:
+    """The error for a `command` that failed with these words of its own; `hint` is for what no row knows."""
+    message = clean(f"{clean(command, _COMMAND_LIMIT)} failed" + (f": {words}" if words else " and said nothing"))
+    if meaning is None:
+        return InfrastructureError(clean(message, MESSAGE_LIMIT), hint=hint, log=log)
+    return meaning.error(clean(message, MESSAGE_LIMIT), hint=f"{meaning.message}; {meaning.hint}", log=log)
+
+
+def _meaning(row: Complaint, found: re.Match[str]) -> Meaning:
+    values = {name: clean(value or "", _VALUE_LIMIT) for name, value in found.groupdict().items()}
+    quoted = {name: shlex.quote(value) if value else "" for name, value in values.items()}
+    message = " ".join(row.message.format_map(values).split()).rstrip(" :")
+    return Meaning(message, row.hint.format_map(quoted), _KINDS[row.kind], found.span())

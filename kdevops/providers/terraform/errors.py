@@ -1,54 +1,53 @@
-"""What Terraform, OpenTofu and the providers of clouds complain of, told as what is wrong and the command that mends it.
+"""What Terraform, OpenTofu and the providers of clouds complain of: their own words, what they mean and what mends it.
 
-The messages are those of Terraform's sources (internal/command, internal/backend), of terraform-provider-{aws,google,azurerm,oci,
-openstack}, and of the clouds' interfaces that these pass on. `errors.yaml` says what each means.
+Rows are looked for in summaries and details alone: the source code and the values that are printed around them are the user's.
 """
 
 from __future__ import annotations
 
-import re
+from functools import cache
 from pathlib import Path
 
-from kdevops.errors import InfrastructureError, KdevopsError
-from kdevops.providers.shared.complaints import EXAMINED, MESSAGE_LIMIT, Complaint, complaints_of, recognised
+from kdevops.errors import KdevopsError
+from kdevops.lab.cloud import all_facts
+from kdevops.lab.complaint import Complaint
+from kdevops.providers.shared.complaints import EXAMINED, failure, meaning_of, rows_of
+from kdevops.providers.terraform.diagnostics import Diagnostic, diagnostics_in, read_line
 from kdevops.text import clean
 
 _LINE_LIMIT = 2000
-_MARGIN = re.compile(r"^\s*(?:[│╷╵├]─*\s*)+")
-_ERROR = re.compile(r"^Error: (.+)")
-_PLACE = re.compile(r"^\s*(?:with \S+,|on \S+ line \d+.*|\d+:.*)$")
-_REASON_LIMIT = 240
+_MOST_ERRORS = 5
+"""Errors told in a message; the log has them all."""
 
 
+@cache
 def complaints() -> tuple[Complaint, ...]:
-    """All that we know, the special before the general."""
-    return complaints_of("terraform")
+    """All that we know, the special before the general: Terraform's own, each cloud's, those of any cloud."""
+    of_clouds = (row for facts in all_facts().values() for row in facts.errors)
+    return (*rows_of("terraform/errors.yaml"), *of_clouds, *rows_of("terraform/errors_of_clouds.yaml"))
 
 
 def translate(output: str, *, command: str, log: Path | None = None) -> KdevopsError:
-    """The error for a `command` that failed with this output, of both streams.
+    """The error for a `command` that failed with this output, of both streams, with -json or without.
 
-    The first complaint in the data's order that is anywhere in it; of one that we do not know, Terraform's first error.
+    Its message is Terraform's: summary and detail of each error, or the last line where it printed none. UserError for what
+    the lab or the account must change, a value that the module refuses above all.
     """
     text = clean(output[-EXAMINED:], lines=True)
-    lines = [_MARGIN.sub("", line[:_LINE_LIMIT]) for line in text.splitlines()]
-    plain = " ".join(word for line in lines if not _PLACE.match(line) for word in line.split())
-    if known := recognised("terraform", plain, log):
-        return known
-    said = _first_error(lines)
-    message = f"{clean(command, 100)} failed" + (f": {said}" if said else " and said nothing")
-    return InfrastructureError(clean(message, MESSAGE_LIMIT), hint=f"see {log}" if log else None, log=log)
+    errors = [each for each in diagnostics_in(text) if each.is_error]
+    if errors:
+        plain = " ".join(f"Error: {' '.join(each.summary.split())} {' '.join(each.detail.split())}" for each in errors)
+        words = _words(errors)
+    else:
+        lines = [
+            each.strip()[:_LINE_LIMIT] for line in text.splitlines() for each in read_line(line)[0] if each.strip()
+        ]
+        plain = " ".join(word for line in lines for word in line.split())
+        words = lines[-1] if lines else ""
+    return failure(command, words, meaning_of(plain, complaints()), hint=f"see {log}" if log else None, log=log)
 
 
-def _first_error(lines: list[str]) -> str:
-    """The summary of the first diagnostic and the first paragraph of its detail; without any, the last line."""
-    for number, line in enumerate(lines):
-        if found := _ERROR.match(line.strip()):
-            detail: list[str] = []
-            for each in lines[number + 1 :]:
-                if _ERROR.match(each.strip()) or (detail and not each.strip()):
-                    break
-                if each.strip() and not _PLACE.match(each):
-                    detail.append(each.strip())
-            return clean(": ".join(filter(None, (found[1], " ".join(detail)))), _REASON_LIMIT)
-    return next((line.strip()[:_REASON_LIMIT] for line in reversed(lines) if line.strip()), "")
+def _words(errors: list[Diagnostic]) -> str:
+    distinct = list(dict.fromkeys(each.words for each in errors))
+    rest = len(distinct) - _MOST_ERRORS
+    return "; ".join(distinct[:_MOST_ERRORS]) + (f"; and {rest} more errors" if rest > 0 else "")

@@ -16,9 +16,10 @@ from typing import Any
 
 from kdevops.errors import UserError
 from kdevops.files import digest_of, write_atomic
+from kdevops.lab.cloud import facts_of
+from kdevops.lab.clouds import FACTS, cloud_directory
 from kdevops.lab.model import Lab
 from kdevops.lab.terraform import Terraform
-from kdevops.paths import data_dir
 from kdevops.text import nearest_or_all
 
 VARIABLES = frozenset(
@@ -48,14 +49,11 @@ _NOT_COPIED = re.compile(
 _NOT_ENTERED = {".terraform", ".git", "tests"}
 _DECLARED = re.compile(r'^\s*(variable|output)\s+"([^"\n]+)"', re.MULTILINE)
 _TEMPLATE = re.compile(r"[$%]\{")
-_AZURE_ANYWHERE = ("microsoft", "windows")
-_AZURE_BEGINNING = ("login", "xbox")
-"""learn.microsoft.com/azure/azure-resource-manager/templates/error-reserved-resource-name"""
 
 
 def module_of(provider: Terraform) -> Path:
     """The directory of the module that the lab wants."""
-    return provider.module or data_dir("terraform") / str(provider.cloud)
+    return provider.module or cloud_directory(str(provider.cloud))
 
 
 def values_of(
@@ -90,12 +88,7 @@ def values_of(
 
 def check_name(name: str, provider: Terraform) -> None:
     """Raise UserError for a name of a lab that this cloud refuses; the lab file has let no strange characters in."""
-    refused = ""
-    if provider.cloud == "azure":
-        refused = next((word for word in _AZURE_ANYWHERE if word in name), "")
-        refused = refused or next((word for word in _AZURE_BEGINNING if name.startswith(word)), "")
-    elif provider.cloud == "aws" and name.startswith("sg-"):
-        refused = "sg-"
+    refused = facts_of(provider.cloud).reserved.refused(name) if provider.cloud else ""
     if refused:
         raise UserError(
             f"{provider.cloud} reserves {refused} and refuses what is called {name}",
@@ -209,7 +202,7 @@ def _walk(directory: Path, prefix: str) -> Iterator[tuple[str, Path]]:
         if path.is_dir():
             if path.name not in _NOT_ENTERED:
                 yield from _walk(path, f"{prefix}{path.name}/")
-        elif path.is_file() and not _NOT_COPIED.search(path.name):
+        elif path.is_file() and path.name != FACTS and not _NOT_COPIED.search(path.name):
             yield f"{prefix}{path.name}", path
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import shlex
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kdevops.errors import CommandError, CommandTimeout, InfrastructureError, UserError
-from kdevops.process import Completed, run
+from kdevops.process import MAX_LOG, Completed, run
 from kdevops.providers.shared.in_thread import Door, in_thread
+from kdevops.providers.terraform.diagnostics import read_line
 from kdevops.providers.terraform.errors import translate
 
 if TYPE_CHECKING:
@@ -29,6 +32,8 @@ GRACE = 90.0
 """Seconds that an interrupted command has to finish what it began in the cloud and to write it down."""
 _LOCK_TIMEOUT = "100s"
 """How long a command waits for the state: longer than GRACE, because the one before us may be ending."""
+_TELL = frozenset({"plan", "apply", "destroy"})
+"""Commands that with -json print a line for each thing they do, and the others one value."""
 _ARGUMENTS = re.compile(r"^TF_CLI_ARGS(?!_init$)")
 _MAX_JSON = 64 << 20
 """Bytes of a plan or of outputs as JSON; a machine takes some 10 KiB of a plan."""
@@ -97,6 +102,7 @@ class TerraformTool:
             "detailed_exitcode": _flag(),
             "out": str(out),
             "lock_timeout": _LOCK_TIMEOUT,
+            **_machine_readable(),
         }
         if destroy:
             options["destroy"] = _flag()
@@ -110,12 +116,14 @@ class TerraformTool:
 
     async def apply(self, plan: Path) -> None:
         """Do exactly what a plan says."""
-        options = {**_flags(), "input": False, "lock_timeout": _LOCK_TIMEOUT}
+        options = {**_flags(), "input": False, "lock_timeout": _LOCK_TIMEOUT, **_machine_readable()}
         await self._call("apply", lambda it: it.cmd("apply", str(plan), **options), _APPLY)
 
     async def destroy(self) -> None:
         """Destroy all there is in the state."""
-        options = {**_flags(), "input": False, "auto_approve": _flag(), "lock_timeout": _LOCK_TIMEOUT}
+        options = {
+            **_flags(), "input": False, "auto_approve": _flag(), "lock_timeout": _LOCK_TIMEOUT, **_machine_readable(),
+        }  # fmt: skip
         await self._call("destroy", lambda it: it.cmd("destroy", **options), _APPLY)
 
     async def outputs(self) -> dict[str, Any]:
@@ -159,40 +167,62 @@ class TerraformTool:
             raise translate(error.output or error.message, command=name, log=self.log) from None
 
     async def _run(self, argv: Sequence[str], timeout: float, fine: tuple[int, ...]) -> Completed:
-        said: list[str] = []
-        printed = bytearray()
+        if "-json" in argv and argv[1] not in _TELL:
+            done = await self._answer(argv, timeout)
+            output = done.stderr
+        else:
+            done, output = await self._tell(argv, timeout)
+        if done.returncode not in fine:
+            raise CommandError("terraform failed", argv=tuple(argv), returncode=done.returncode, output=output)
+        return done
 
-        def listen(line: str) -> None:
-            said.append(line)
-            del said[:-2000]
-            if self.on_line:
-                self.on_line(line)
+    async def _answer(self, argv: Sequence[str], timeout: float) -> Completed:
+        """Have a command print one JSON value. It may hold what is secret, and is not logged."""
+        printed = bytearray()
 
         def collect(chunk: bytes) -> None:
             printed.extend(chunk)
             if len(printed) > _MAX_JSON:
                 raise InfrastructureError(f"{' '.join(argv[:2])} printed more than {_MAX_JSON >> 20} MiB", log=self.log)
 
-        machine = "-json" in argv
+        done = await self._start(argv, timeout, on_bytes=collect)
+        return Completed(done.argv, done.returncode, printed.decode(errors="replace"), done.stderr, done.seconds)
+
+    async def _tell(self, argv: Sequence[str], timeout: float) -> tuple[Completed, str]:
+        """Run a command that tells what it does; the end of it, as printed. The log has it as text for people."""
+        said: list[str] = []
+        with _log_of(self.log, argv) as write:
+
+            def listen(line: str) -> None:
+                said.append(line)
+                del said[:-2000]
+                for each in read_line(line)[0]:
+                    write(each)
+                    if self.on_line:
+                        self.on_line(each)
+
+            done = await self._start(argv, timeout, on_line=listen)
+        return done, "\n".join(said)
+
+    async def _start(
+        self,
+        argv: Sequence[str],
+        timeout: float,
+        *,
+        on_line: Callable[[str], None] | None = None,
+        on_bytes: Callable[[bytes], None] | None = None,
+    ) -> Completed:
         unset = [word for each in _foreign(os.environ) for word in ("-u", each)]
-        done = await run(
+        return await run(
             ["env", *unset, *argv] if unset else argv,
             cwd=self.root,
             env=self._environment(),
             timeout=timeout,
             check=False,
-            on_line=None if machine else listen,
-            on_bytes=collect if machine else None,
-            # A plan and outputs may hold what is secret.
-            log_to=None if machine else self.log,
+            on_line=on_line,
+            on_bytes=on_bytes,
             interrupt_grace=GRACE,
         )
-        if done.returncode not in fine:
-            output = done.stderr if machine else "\n".join(said)
-            raise CommandError("terraform failed", argv=tuple(argv), returncode=done.returncode, output=output)
-        if machine:
-            return Completed(done.argv, done.returncode, printed.decode(errors="replace"), done.stderr, done.seconds)
-        return done
 
     def _environment(self) -> dict[str, str]:
         own = {
@@ -206,6 +236,23 @@ class TerraformTool:
         if not os.environ.get("TF_PLUGIN_CACHE_DIR") and not _configures_plugin_cache():
             own["TF_PLUGIN_CACHE_DIR"] = str(self.plugins)
         return own
+
+
+@contextlib.contextmanager
+def _log_of(path: Path, argv: Sequence[str]) -> Iterator[Callable[[str], None]]:
+    """Append to a log, up to MAX_LOG characters a command; a log is read while the command runs."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    room = MAX_LOG
+    with path.open("a", encoding="utf-8", errors="replace", buffering=1) as file:
+
+        def write(line: str) -> None:
+            nonlocal room
+            if room > 0:
+                room -= len(line) + 1
+                file.write(f"{line}\n" if room > 0 else "[the log is cut here]\n")
+
+        file.write(f"$ {shlex.join(argv)}\n")
+        yield write
 
 
 def _object(text: str, command: str) -> dict[str, Any]:
@@ -248,6 +295,11 @@ def _flag() -> Any:
 
 def _flags() -> dict[str, Any]:
     return {"no_color": _flag()}
+
+
+def _machine_readable() -> dict[str, Any]:
+    """For diagnostics that can be read whole; they come as lines, and are not what the command is asked for."""
+    return {"json": _flag()}
 
 
 def _through(tool: TerraformTool, door: Door) -> Terraform:

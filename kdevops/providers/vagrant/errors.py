@@ -1,4 +1,4 @@
-"""What Vagrant, libvirt and VirtualBox complain of, told as what is wrong and the command that mends it.
+"""What Vagrant, libvirt and VirtualBox complain of: their own words, what they mean and what mends it.
 
 The messages are Vagrant's (templates/locales/en.yml of its sources), its libvirt plugin's (locales/en.yml), and those of libvirt,
 QEMU and VBoxManage which the two pass on. `errors.yaml` says what each means.
@@ -7,15 +7,16 @@ QEMU and VBoxManage which the two pass on. `errors.yaml` says what each means.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
-from kdevops.errors import InfrastructureError, KdevopsError
-from kdevops.providers.shared.complaints import EXAMINED, MESSAGE_LIMIT, Complaint, complaints_of, recognised
+from kdevops.errors import KdevopsError
+from kdevops.lab.complaint import Complaint
+from kdevops.providers.shared.complaints import EXAMINED, Meaning, failure, meaning_of, rows_of
 from kdevops.text import clean
 
 _LINE_LIMIT = 2000
-_COMMAND_LIMIT = 100
 
 # A line of `vagrant --machine-readable`: time, machine, "error-exit" and a class or "ui" and a level, then the message.
 _RECORD = re.compile(r"^\d+,[^,\n]*,(?:error-exit|ui),[^,\n]*,(.*)$", re.MULTILINE)
@@ -24,32 +25,47 @@ _FRAME = re.compile(r"^\s*(?:\d+: )?(?:from )?\S+:\d+:in [`'].*?'(?:: (?P<messag
 _STRAY_FRAME = re.compile(r"\S{1,200}:\d+:in [`'][^`']*':? ?")
 _NOISE = re.compile(r"^\s*(?:Traceback \(most recent call last\)|\.\.\. \d+ levels\.\.\.|\S+: warning: )")
 _METER = re.compile(r" ?Progress: \d{1,3}%(?: \([^()\n]{0,100}\))? ?")
-_PROGRESS = re.compile(r"^(?:==> | {4}\S+: )")
+_PROGRESS = re.compile(r"^(?:==> | {4}\S+: |Bringing machine ')")
 _TELLING = re.compile(
     r"error|fail|cannot|could not|couldn't|unable|denied|refused|not found|no such|timed out|invalid", re.IGNORECASE
 )
 
 
+@cache
 def complaints() -> tuple[Complaint, ...]:
     """All that we know, the special before the general."""
-    return complaints_of("vagrant")
+    return rows_of("vagrant/errors.yaml")
 
 
 def translate(output: str, *, command: str, log: Path | None = None) -> KdevopsError:
     """The error for a `command` of Vagrant's or virsh's that failed with this output, of both streams.
 
-    The first complaint in the data's order that is anywhere in it; of one that we do not know, its most telling sentence,
-    and nothing of a Ruby trace.
+    Its message is what they say, the paragraphs that a row knows or else the most telling one, and nothing of a Ruby trace.
     """
+    words, meaning = understand(output)
+    hint = "see whether this machine has what it takes: kdevops doctor --vagrant"
+    return failure(command, words, meaning, hint=hint, log=log)
+
+
+def understand(output: str) -> tuple[str, Meaning | None]:
+    """The words of an output that tell what is wrong, and what they mean, where a row knows."""
     text = _METER.sub("", _RECORD.sub(_message_of, clean(output[-EXAMINED:], lines=True)))
     lines = [line[:_LINE_LIMIT] for line in text.splitlines()]
-    plain = " ".join(word for line in lines for word in _without_trace(line).split())
-    if known := recognised("vagrant", plain, log):
-        return known
-    said = _gist(lines)
-    message = f"{clean(command, _COMMAND_LIMIT)} failed" + (f": {said}" if said else " and said nothing")
-    hint = "see whether this machine has what it takes: kdevops doctor --vagrant"
-    return InfrastructureError(clean(message, MESSAGE_LIMIT), hint=hint, log=log)
+    paragraphs = [" ".join(each.split()) for each in _paragraphs(lines, raised=True)]
+    meaning = meaning_of(" ".join(paragraphs), complaints())
+    return (_gist(lines), None) if meaning is None else (_touched(paragraphs, meaning.span), meaning)
+
+
+def _touched(paragraphs: Sequence[str], span: tuple[int, int]) -> str:
+    """The paragraphs that `span` of them all, joined by blanks, touches."""
+    found, at = [], 0
+    for each in paragraphs:
+        if at < span[1] and at + len(each) > span[0]:
+            found.append(each)
+        elif found and found[-1].endswith(":"):
+            found.append(each)  # a paragraph that ends in a colon only announces the next
+        at += len(each) + 1
+    return " ".join(found)
 
 
 def _message_of(record: re.Match[str]) -> str:
@@ -71,24 +87,26 @@ def _gist(lines: list[str]) -> str:
     return next((paragraph for paragraph in last if not paragraph.endswith(":")), "".join(last[:1]))
 
 
-def _paragraphs(lines: list[str]) -> Iterator[str]:
-    """What stands between empty lines, each as one line; a line of progress is one of its own."""
+def _paragraphs(lines: list[str], *, raised: bool = False) -> Iterator[str]:
+    """What stands between empty lines, each as one line; a line of progress is one of its own.
+
+    Of a Ruby trace there is nothing, or with `raised` the message with Ruby's word for its kind.
+    """
     collected: list[str] = []
     for line in [*lines, ""]:
-        text = "" if _FRAME.match(line) or _NOISE.match(line) else _without_frames(line)
-        if (not text or _PROGRESS.match(line)) and collected:
+        frame = _FRAME.match(line)
+        alone = bool(_PROGRESS.match(line) or frame)
+        if frame:
+            text = _without_frames(f"{frame['message'] or ''}{frame['kind'] or ''}") if raised else ""
+        else:
+            text = "" if _NOISE.match(line) else _without_frames(line)
+        if (not text or alone) and collected:
             yield " ".join(collected)
             collected = []
-        if _PROGRESS.match(line) and text:
+        if alone and text:
             yield text
         elif text:
             collected.append(text)
-
-
-def _without_trace(line: str) -> str:
-    """Of a line of a trace the message alone, with Ruby's word for its kind."""
-    frame = _FRAME.match(line)
-    return _without_frames(f"{frame['message'] or ''}{frame['kind'] or ''}" if frame else line)
 
 
 def _without_frames(text: str) -> str:

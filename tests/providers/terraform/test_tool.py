@@ -71,7 +71,7 @@ def test_each_verb_is_one_command(tmp_path: Path, said: Path) -> None:
     assert said.read_text().splitlines() == [
         "version",
         "init -no-color -input=false",
-        f"plan -no-color -input=false -detailed-exitcode -out={tmp_path}/a plan -lock-timeout=100s",
+        f"plan -no-color -input=false -detailed-exitcode -out={tmp_path}/a plan -lock-timeout=100s -json",
         f"show -json -no-color {tmp_path}/a plan",
         "output -no-color -json",
         "state list",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import string
+import re
 import time
 import unicodedata
 from pathlib import Path
@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdevops.errors import InfrastructureError, UserError
-from kdevops.providers.shared.complaints import Complaint
 from kdevops.providers.vagrant.errors import complaints, translate
 
 TEXTS = st.text(alphabet=st.characters(), max_size=300)
@@ -28,23 +27,20 @@ MESSAGES = [
 def test_real_messages_are_understood(name: str, output: str, part: str) -> None:
     error = translate(f"Bringing machine 'lab-1' up with 'libvirt' provider...\n{output}\n", command="vagrant up")
     expected = next(complaint for complaint in complaints() if complaint.name == name)
-    assert part in error.message
-    assert error.message.startswith(expected.message.partition("{")[0])
-    assert isinstance(error, UserError if expected.kind == "user" else InfrastructureError)
     assert error.hint
-    assert "{" not in error.message + error.hint
+    assert part in error.hint
+    assert error.hint.startswith(expected.message.partition("{")[0].rstrip(" :"))
+    assert isinstance(error, UserError if expected.kind == "user" else InfrastructureError)
+    words = error.message.removeprefix("vagrant up failed: ")
+    assert words in " ".join(re.sub(r"\S+:\d+:in `.*?': |^\s+from .*$", "", output, flags=re.MULTILINE).split()), (
+        "its own words"
+    )
+    assert expected.match.search(words)
 
 
 def test_every_row_has_a_message_of_its_own() -> None:
     assert {name for name, _, _ in MESSAGES} == {complaint.name for complaint in complaints()}
     assert len({complaint.name for complaint in complaints()}) == len(complaints())
-
-
-@pytest.mark.parametrize("complaint", complaints(), ids=lambda complaint: complaint.name)
-def test_templates_name_only_groups_that_there_are(complaint: Complaint) -> None:
-    for template in (complaint.message, complaint.hint):
-        fields = {field for _, field, _, _ in string.Formatter().parse(template) if field is not None}
-        assert fields <= complaint.match.groupindex.keys()
 
 
 def test_what_went_well_is_no_error() -> None:
@@ -69,7 +65,7 @@ def test_values_in_a_command_are_quoted_and_bounded() -> None:
     assert error.hint
     assert error.hint.endswith("'x; rm -rf ~ $(id)'")
     error = translate(f"Could not open '{'a' * 190}': Permission denied", command="vagrant up")
-    assert len(error.message) < 250
+    assert len(error.hint or "") < 400
 
 
 def test_records_for_machines_are_read() -> None:
@@ -77,7 +73,9 @@ def test_records_for_machines_are_read() -> None:
         "1700000000,,ui,error,irrelevant\n1700000000,,error-exit,VagrantPlugins::ProviderLibvirt::Errors::DomainNameExists,"
         "Name `a%!(VAGRANT_COMMA)b` of domain about to create is already taken. Please try to run\\n`vagrant up` command again.\n"
     )
-    assert "guest a,b already" in translate(said, command="vagrant status").message
+    error = translate(said, command="vagrant status")
+    assert "Name `a,b` of domain about to create" in error.message
+    assert "guest a,b already" in (error.hint or "")
 
 
 UNKNOWN_TRACE = """\
@@ -145,9 +143,8 @@ def test_any_output_makes_one_clean_line(output: str, command: str) -> None:
     assert error.message
     assert error.hint
     for text in (error.message, error.hint):
-        assert len(text) <= 700
+        assert len(text) <= 4000
         assert not any(unicodedata.category(character) in {"Cc", "Cf", "Cs"} for character in text)
-    assert len(error.message) <= 400
 
 
 @given(st.lists(FRAMES | KNOWN, max_size=8).map("\n".join))
@@ -161,7 +158,7 @@ def test_no_trace_is_shown(output: str) -> None:
 @pytest.mark.parametrize("before", ["    lab-1: Some progress\n", "A sentence that fails\n\n", "\x1b[1m"])
 def test_it_is_found_in_whatever_else_was_said(name: str, output: str, part: str, before: str) -> None:
     alone, among = (translate(text, command="c") for text in (output, before * 40 + output + before))
-    assert part in among.message
+    assert part in (among.hint or "")
     assert (among.hint, type(among)) == (alone.hint, type(alone))
 
 
