@@ -12,16 +12,17 @@ import click
 from kdevops.cli.options import Context, common_options, json_option, pass_context
 from kdevops.cli.removal import remove
 from kdevops.errors import UserError
+from kdevops.results.model import Status
 
 if TYPE_CHECKING:
     from kdevops.results.store import Run, Store
 
 
 _LISTED = (
-    "pass", "fail", "skip", "crash", "hang", "missing",
+    *map(str, Status),
     "ok", "known-failure", "regressed", "suspect", "fixed", "new", "skipped-now",
 )  # fmt: skip
-"""Every status and every verdict; written out, because completing a command line imports nothing heavy."""
+"""Every status and every verdict; these are written out, because completing a command line imports nothing heavy."""
 
 
 class _ResultsGroup(click.Group):

@@ -79,7 +79,7 @@ class Board:
 
     def _end(self, event: TestEnded, now: float) -> None:
         self.ended[event.test] = event.outcome.status
-        if event.outcome.status in {Status.PASS, Status.FAIL}:
+        if event.outcome.status.ran_to_its_end:
             self.took.append(event.outcome.seconds)
         for row in self.guests.values():
             if row.test == event.test:

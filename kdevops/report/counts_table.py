@@ -9,7 +9,7 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from kdevops.report.styles import STYLES, UNBROKEN
+from kdevops.report.styles import UNBROKEN
 from kdevops.results.model import Counts, Status
 from kdevops.results.verdict import RunVerdict
 from kdevops.text import clean
@@ -52,7 +52,9 @@ class CountsTable:
         for number, status in enumerate(Status):
             table.add_column(f"{'+' if number else '='} {status}", justify="right", no_wrap=True)
         for name, counts in self._rows.items():
-            cells = [Text(str(counts[status]), style=STYLES[status] if counts[status] else "") for status in Status]
+            cells = [
+                Text(str(counts[status]), style=status.ending.style if counts[status] else "") for status in Status
+            ]
             table.add_row(Text(name), str(counts.total), *cells)
         return table
 

@@ -11,18 +11,11 @@ import xml.etree.ElementTree as ET  # only written, never read
 from collections.abc import Sequence
 
 from kdevops.report.troubles import OUTSIDE, lines, unknown_outside, unknown_under
-from kdevops.results.model import Outcome, Status
+from kdevops.results.model import Outcome
 from kdevops.results.store import Run
 from kdevops.results.verdict import Judged, RunVerdict
 from kdevops.text import clean
 
-_ELEMENTS = {
-    Status.FAIL: "failure",
-    Status.SKIP: "skipped",
-    Status.CRASH: "error",
-    Status.HANG: "error",
-    Status.MISSING: "error",
-}
 # Characters that `clean` lets pass, because they have no category that harms a terminal, and XML 1.0 does not (§2.2).
 _NOT_XML = re.compile("[\ufffe\uffff]")
 
@@ -67,7 +60,7 @@ def _testcase(suite: ET.Element, classname: str, judged: Judged) -> None:
     for line in lines(judged):
         ET.SubElement(properties, "property", {"name": "kernel-report", "value": _text(line)})
     if tag := _tag(judged):
-        reported = tag != _ELEMENTS.get(outcome.status)
+        reported = tag != outcome.status.ending.junit
         message = _reported(judged) if reported else outcome.reason
         element = ET.SubElement(case, tag, {"message": _text(message) or outcome.status.value})
         if tag != "skipped":
@@ -79,7 +72,7 @@ def _testcase(suite: ET.Element, classname: str, judged: Judged) -> None:
 
 def _tag(judged: Judged) -> str:
     """The element that says that a test did not simply pass, "" for one that did."""
-    tag = _ELEMENTS.get(judged.outcome.status, "")
+    tag = judged.outcome.status.ending.junit
     return "error" if unknown_under(judged) and tag in {"", "skipped"} else tag
 
 
@@ -88,7 +81,7 @@ def _reported(judged: Judged) -> str:
 
 
 def _details(outcome: Outcome) -> str:
-    said = [f"{each.name}: {each.status} {each.reason}" for each in outcome.subtests if each.status in _ELEMENTS]
+    said = [f"{each.name}: {each.status} {each.reason}" for each in outcome.subtests if each.status.ending.junit]
     said += dict.fromkeys(text for text in (outcome.oops, *(each.text for each in outcome.reports)) if text)
     return _NOT_XML.sub("", clean("\n".join(said), lines=True))
 

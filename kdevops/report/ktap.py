@@ -10,7 +10,6 @@ from kdevops.results.model import Outcome, Status
 from kdevops.results.verdict import RunVerdict
 from kdevops.text import clean
 
-_DIRECTIVES = {Status.SKIP: "SKIP", Status.HANG: "TIMEOUT", Status.CRASH: "ERROR", Status.MISSING: "ERROR"}
 # Where one of these stands, anywhere in a line, kunit_parser.py (KTAP_END) stops reading: their colon goes.
 _ENDS = re.compile(r"(List of all partitions|Kernel panic - not syncing: VFS|reboot(?=: System halted)):+")
 
@@ -27,8 +26,7 @@ def ktap(verdict: RunVerdict) -> str:
         outcome, unknown = judged.outcome, unknown_under(judged)
         lines += _nested(outcome)
         lines += _reported(unknown)
-        ended_well = outcome.status in {Status.PASS, Status.SKIP}
-        status = Status.FAIL if ended_well and unknown else outcome.status
+        status = Status.FAIL if outcome.status.is_well and unknown else outcome.status
         lines += _lines(number, str(judged.test), status, outcome.reason)
     if outside:
         lines += [*_reported(outside), *_lines(len(verdict.tests) + 1, OUTSIDE, Status.FAIL, "")]
@@ -51,11 +49,11 @@ def _reported(signatures: Iterable[str]) -> Iterator[str]:
 
 
 def _lines(number: int, name: str, status: Status, reason: str) -> Iterator[str]:
-    reason, directive = clean(reason), _DIRECTIVES.get(status, "")
+    reason, directive = clean(reason), status.ending.ktap
     # What a guest says stands behind a word of ours: it must become neither a directive nor a result.
     if reason and not directive and status is not Status.PASS:
         yield f"# reason: {_escaped(reason)}"
-    result = "ok" if status in {Status.PASS, Status.SKIP} else "not ok"
+    result = "ok" if status.is_well else "not ok"
     line = f"{result} {number} {_name(name)}"
     yield f"{line} # {directive} {_escaped(reason)}".rstrip() if directive else line
 

@@ -18,7 +18,6 @@ from rich.text import Text
 
 from kdevops.progress import Confirm, Progress, ask_nobody
 from kdevops.report.board import Board
-from kdevops.report.styles import STYLES
 from kdevops.report.troubles import brief
 from kdevops.results.events import GuestChanged, Note, RunEvent, TestEnded, TestStarted
 from kdevops.results.model import Outcome, Status, TestId
@@ -117,7 +116,7 @@ class Display:
                 return self._progress_line(event)
             case TestEnded():
                 reported = any(report.gates for report in event.outcome.reports)
-                quiet = self._live and event.outcome.status in {Status.PASS, Status.SKIP} and not reported
+                quiet = self._live and event.outcome.status.is_well and not reported
                 return None if quiet else self._test_line(event)
             case GuestChanged():
                 quiet = self._live and event.state in {"booting", "ready", "down"}
@@ -130,7 +129,7 @@ class Display:
         total = len(self.board.planned)
         outcome = event.outcome
         line = Text(f"[{len(self.board.ended):>{len(str(total))}}/{total}] ")
-        line.append(f"{outcome.status:<7}", STYLES[outcome.status])
+        line.append(f"{outcome.status:<7}", outcome.status.ending.style)
         line.append(f" {clean(str(event.test))}  {duration(outcome.seconds)}")
         if outcome.status is not Status.PASS and outcome.reason:
             line.append(f"  {clean(outcome.reason)}")
@@ -224,7 +223,7 @@ def _counts(board: Board, now: float) -> Text:
     for status in Status:
         if counts[status]:
             line.append("  ")
-            line.append(f"{status} {counts[status]}", STYLES[status])
+            line.append(f"{status} {counts[status]}", status.ending.style)
     eta = board.eta(now)
     if eta is not None and counts.total < len(board.planned):
         line.append(f"  about {duration(eta)} left", "dim")

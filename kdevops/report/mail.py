@@ -48,8 +48,7 @@ def mail(run: Run, verdict: RunVerdict, *, troubles: Sequence[str] = ()) -> str:
         [*_details(parts)],
         [*_warnings(verdict)],
         [*_absent(verdict)],
-        [*_without_result(parts, Status.MISSING, "No result")],
-        [*_without_result(parts, Status.SKIP, "Skipped")],
+        *([*_without_result(parts, status, status.ending.heading)] for status in words.without_result()),
         [*_troubles(troubles)],
     ]
     return "\n".join("".join(f"{line}\n" for line in block) for block in blocks if block)
@@ -93,10 +92,9 @@ def _profile(label: str, part: RunVerdict) -> Iterator[str]:
 def _counts_line(label: str, part: RunVerdict) -> list[str]:
     counts = part.counts
     told = [many(counts.total, "test"), many(counts[Status.FAIL], "failure")]
-    for status, noun in ((Status.CRASH, "crashed"), (Status.HANG, "hung"), (Status.MISSING, "missing")):
-        told += [f"{counts[status]} {noun}"] if counts[status] else []
+    told += [f"{counts[each]} {each.ending.adjective}" for each in Status if not each.ended_by_itself and counts[each]]
     seconds = round(sum(each.outcome.seconds for each in part.tests))
-    told += [f"{counts[Status.SKIP]} skipped", f"{seconds} seconds"]
+    told += [f"{counts[Status.SKIP]} {Status.SKIP.ending.adjective}", f"{seconds} seconds"]
     return _wrap(f"{label}: {', '.join(told)}", indent=4, width=_MAX_WIDTH)
 
 
@@ -121,7 +119,7 @@ def _lists(part: RunVerdict) -> Iterator[tuple[str, Sequence[Judged]]]:
 def _name(judged: Judged) -> str:
     """A test, and how it ended where that is no plain fail; of one that was run several times, how often."""
     status = judged.outcome.status
-    notes = [status.value] if status in {Status.CRASH, Status.HANG} else []
+    notes = [status.value] if status.took_the_guest else []
     notes += [f"{judged.now.bad} of {judged.now.total}"] if judged.now.total > 1 else []
     return clean(judged.test.plain.name) + (f" ({', '.join(notes)})" if notes else "")
 

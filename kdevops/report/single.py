@@ -8,8 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from kdevops.report.troubles import brief
-from kdevops.report.words import BAD
-from kdevops.results.model import Outcome, Status, TestId
+from kdevops.results.model import Outcome, TestId
 from kdevops.text import clean
 
 _MAX_LINES = 50
@@ -47,7 +46,7 @@ def near(name: str, outcomes: Mapping[TestId, Outcome]) -> str:
 def line(test: TestId, outcome: Outcome) -> str:
     """A test in a line: how it ended and why."""
     told = f"{test}: {outcome.status}"
-    if outcome.status not in {Status.SKIP, Status.MISSING}:
+    if outcome.status.ran:
         told += f" after {outcome.seconds:.1f} s"
     parts = [told, *filter(None, [outcome.reason, brief(outcome)])]
     return clean(", ".join(parts))
@@ -68,7 +67,7 @@ def told(run: int, tests: Mapping[TestId, Outcome], directory: Path) -> list[str
     lines = [line(test, outcome) for test, outcome in tests.items()]
     if len(lines) > _MAX_LINES:
         lines[_MAX_LINES:] = [f"and {len(lines) - _MAX_LINES} more: kdevops results {run} --json names all"]
-    wrong = {test: outcome for test, outcome in tests.items() if outcome.status in BAD}
+    wrong = {test: outcome for test, outcome in tests.items() if outcome.status.is_bad}
     chosen: Sequence[tuple[TestId, Outcome]] = list((tests if len(tests) <= _FEW else wrong).items())
     for test, outcome in chosen[:_MAX_WHOLE]:
         lines += ["", *_whole(test, outcome, directory)]

@@ -9,16 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kdevops.report.counting import many
-from kdevops.results.model import Status
 
-STYLES = {
-    Status.PASS: "green",
-    Status.FAIL: "red",
-    Status.SKIP: "yellow",
-    Status.CRASH: "bold red",
-    Status.HANG: "bold red",
-    Status.MISSING: "bold magenta",
-}
 UNBROKEN = 10_000
 """Columns that no line needs: a reason and each part of a name have 500 characters at most."""
 _MAX_REASONS = 10

@@ -14,7 +14,7 @@ from rich.text import Text
 from kdevops.report import words
 from kdevops.report.counts_table import CountsTable
 from kdevops.report.kernels import described
-from kdevops.report.styles import STYLES, UNBROKEN, counted, indented
+from kdevops.report.styles import UNBROKEN, counted, indented
 from kdevops.report.troubles import UNKNOWN, troubles, under
 from kdevops.results.compare import Verdict
 from kdevops.results.model import Counts, Outcome, Status
@@ -89,8 +89,8 @@ def _parts(run: Run, verdict: RunVerdict, kernel: str, directory: Path | None) -
     if not verdict.troubles:
         yield from _troubles(run, verdict)
     yield from _absent(verdict)
-    for status, title in ((Status.MISSING, "No result"), (Status.SKIP, "Skipped")):
-        yield from _reasons(verdict, status, title)
+    for status in words.without_result():
+        yield from _reasons(verdict, status, status.ending.heading)
         if status is Status.MISSING:
             yield from _names(run, verdict.of(Verdict.MISSING), status.value)
     yield from _ending(run, verdict, directory)
@@ -130,7 +130,7 @@ def _test(judged: Judged, has_baseline: bool) -> Iterator[RenderableType]:
     line = Text()
     if has_baseline or judged.before:
         line.append(f"{words.was(judged.before, judged.arm)}; now ")
-    line.append(outcome.status.value, STYLES[outcome.status])
+    line.append(outcome.status.value, outcome.status.ending.style)
     if judged.now.total > 1:
         line.append(f" ({words.told(judged.now)} of {judged.now.total})")
     if words.is_bad(judged):
@@ -150,7 +150,7 @@ def _test(judged: Judged, has_baseline: bool) -> Iterator[RenderableType]:
 
 
 def _failed_subtests(outcome: Outcome) -> str:
-    bad = [each.name for each in outcome.subtests if each.status not in {Status.PASS, Status.SKIP}]
+    bad = [each.name for each in outcome.subtests if not each.status.is_well]
     parents = {name.rpartition(" / ")[0] for name in bad}  # fail because of what is below them
     names = [name for name in bad if name not in parents]
     more = f" and {len(names) - _MAX_SUBTESTS} more" if len(names) > _MAX_SUBTESTS else ""

@@ -18,7 +18,6 @@ _ORDER = (UNKNOWN, KNOWN, EXCUSED, OLD, NOTICE)
 OUTSIDE = "kernel reports outside of tests"
 """What stands in place of a test's name, in formats that know nothing but tests."""
 _Seen = Judged | Stray
-_ENDS = frozenset({Status.CRASH, Status.HANG})
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +68,7 @@ def label_of(complaint: Complaint, status: Status = Status.PASS) -> str | None:
         return NOTICE if complaint.report.kind else OLD
     if complaint.known:
         return KNOWN
-    return None if status in _ENDS else EXCUSED
+    return None if status.took_the_guest else EXCUSED
 
 
 def under(found: Sequence[Trouble]) -> int:
@@ -87,7 +86,7 @@ def where(found: Sequence[Trouble], noun: str = "test") -> str:
 def brief(outcome: Outcome) -> str:
     """What the kernel reported of its own trouble while a test ran, for its line; what ended it, its reason tells."""
     titles = [clean(each.title or each.signature) for each in outcome.reports if each.gates]
-    if not titles or outcome.status in _ENDS:
+    if not titles or outcome.status.took_the_guest:
         return ""
     more = len(titles) - 1 + outcome.reports_cut
     return f"kernel: {titles[0]}" + (f" and {more} more" if more else "")

@@ -17,7 +17,6 @@ from kdevops.results.store import Run
 from kdevops.results.verdict import NARROWED, Judged, RunVerdict
 from kdevops.text import clean
 
-BAD = frozenset({Status.FAIL, Status.CRASH, Status.HANG})
 LOST = "where they are gone for good, take their lines out of the baseline; where they are not wanted, skip them in the lab"
 NO_SERIES = "for a series is two numbers, as in 6.1"
 _MAX_NAMES = 3
@@ -172,9 +171,14 @@ def has_baseline(verdict: RunVerdict, judged: Judged) -> bool:
     return judged.arm is not None or verdict.compared.get((judged.test.suite, judged.test.profile)) is not None
 
 
+def without_result() -> list[Status]:
+    """The statuses that say nothing of a test, in the order in which reports have them."""
+    return sorted((status for status in Status if not status.ran), key=lambda status: status.ending.severity)
+
+
 def is_bad(judged: Judged) -> bool:
     """A fail, a crash or a hang."""
-    return judged.outcome.status in BAD
+    return judged.outcome.status.is_bad
 
 
 def _answered(judged: Judged) -> bool:
@@ -303,4 +307,4 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _of_those_that_ran(counts: Counts) -> Counts:
-    return Counts({status: counts[status] for status in Status if status not in {Status.SKIP, Status.MISSING}})
+    return Counts({status: counts[status] for status in Status if status.ran})

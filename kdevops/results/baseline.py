@@ -319,7 +319,7 @@ def _updated(before: Entry | None, repeats: Sequence[Outcome], *, afresh: bool) 
 
 def _usual(before: float | None, repeats: Sequence[Outcome]) -> float | None:
     """The old duration unless the new one is clearly another: noise must not change every line of a file."""
-    seconds = [outcome.seconds for outcome in repeats if outcome.status in {Status.PASS, Status.FAIL}]
+    seconds = [outcome.seconds for outcome in repeats if outcome.status.ran_to_its_end]
     if not seconds:
         return before
     now = round(median(seconds), 1)

@@ -21,7 +21,6 @@ FLOOD = "more kernel reports than are kept, the first"
 """How the signature begins of what was cut where every report that was kept gates: what is not kept may be anything."""
 STRAY_REPORTS = "stray_reports"
 """In the record of a run: the kernel's reports that no test is to blame for, made at boot or between two tests."""
-_ENDS = frozenset({Status.CRASH, Status.HANG})
 _STALL = re.compile(r"\b(?:lockup|stall|hung task|csd lock|need resched)\b")
 """Kinds of reports that are of a hang and not of what else went wrong."""
 
@@ -84,7 +83,7 @@ def complaints(outcome: Outcome, known: Collection[str], *, excused: bool = Fals
 
 def reports_of(outcome: Outcome) -> tuple[KernelReport, ...]:
     """All that a test's outcome has of reports: also the one report of runs that were stored before there could be more."""
-    if not outcome.reports and outcome.oops and outcome.status not in _ENDS:
+    if not outcome.reports and outcome.oops and not outcome.status.took_the_guest:
         title = next((line for line in map(clean, outcome.oops.splitlines()) if line), "")
         return (KernelReport("", title, title, gates=False, text=outcome.oops),) if title else ()
     # The worst are kept: where a notice is among them, no more than notices and repeats were cut.

@@ -12,15 +12,116 @@ from kdevops.lab.suites import for_tests
 _REPEAT = re.compile(r"(?P<plain>.+)#(?:[2-9]|[1-9][0-9]+)", re.DOTALL | re.ASCII)
 
 
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The facts of a status, all that there are: nothing else lists statuses, but asks for one of these.
+
+    `severity` orders statuses, the worst has the most. `ran`: the test came to run, and what it did says something of it.
+    `by_itself`: the test said so itself, and nothing else ended it. `is_bad`: it went wrong, as a regression does.
+    The others are for reports: the `adjective` of a count, the `heading` above those without a result or "", rich's `style`,
+    the element of JUnit and the directive of KTAP, each "" where there is none.
+    """
+
+    severity: int
+    ran: bool
+    by_itself: bool
+    is_bad: bool
+    adjective: str
+    heading: str
+    style: str
+    junit: str
+    ktap: str
+
+
 class Status(StrEnum):
     """How a planned test ended. Exactly one of these, always."""
 
-    PASS = "pass"  # noqa: S105 - the field's word, not a password
-    FAIL = "fail"
-    SKIP = "skip"
-    CRASH = "crash"
-    HANG = "hang"
-    MISSING = "missing"
+    ending: Ending
+
+    def __new__(cls, value: str, ending: Ending) -> Status:
+        """A member, which cannot be without its facts."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.ending = ending
+        return member
+
+    PASS = (
+        "pass",
+        Ending(
+            severity=2, ran=True, by_itself=True, is_bad=False,
+            adjective="passed", heading="", style="green", junit="", ktap="",
+        ),
+    )  # fmt: skip
+    FAIL = (
+        "fail",
+        Ending(
+            severity=3, ran=True, by_itself=True, is_bad=True,
+            adjective="failed", heading="", style="red", junit="failure", ktap="",
+        ),
+    )  # fmt: skip
+    SKIP = (
+        "skip",
+        Ending(
+            severity=1, ran=False, by_itself=True, is_bad=False,
+            adjective="skipped", heading="Skipped", style="yellow", junit="skipped", ktap="SKIP",
+        ),
+    )  # fmt: skip
+    CRASH = (
+        "crash",
+        Ending(
+            severity=5, ran=True, by_itself=False, is_bad=True,
+            adjective="crashed", heading="", style="bold red", junit="error", ktap="ERROR",
+        ),
+    )  # fmt: skip
+    HANG = (
+        "hang",
+        Ending(
+            severity=4, ran=True, by_itself=False, is_bad=True,
+            adjective="hung", heading="", style="bold red", junit="error", ktap="TIMEOUT",
+        ),
+    )  # fmt: skip
+    MISSING = (
+        "missing",
+        Ending(
+            severity=0, ran=False, by_itself=False, is_bad=False,
+            adjective="missing", heading="No result", style="bold magenta", junit="error", ktap="ERROR",
+        ),
+    )  # fmt: skip
+
+    @classmethod
+    def read(cls, word: str) -> Status:
+        """The status that is written so. Raises ValueError for another word."""
+        return cls(word)  # type: ignore[call-arg]  # mypy takes this for the making of a member
+
+    @property
+    def is_bad(self) -> bool:
+        """A fail, a crash or a hang: what a regression is made of."""
+        return self.ending.is_bad
+
+    @property
+    def is_well(self) -> bool:
+        """A pass or a skip: nothing went wrong, by the test's own word."""
+        return self.ending.by_itself and not self.ending.is_bad
+
+    @property
+    def ran(self) -> bool:
+        """All but a skip and a missing result."""
+        return self.ending.ran
+
+    @property
+    def ended_by_itself(self) -> bool:
+        """A pass, a fail or a skip: the guest was there to the test's own end."""
+        return self.ending.by_itself
+
+    @property
+    def ran_to_its_end(self) -> bool:
+        """A pass or a fail: only these take as long as the test takes."""
+        return self.ending.ran and self.ending.by_itself
+
+    @property
+    def took_the_guest(self) -> bool:
+        """A crash or a hang: what ended the test ended the guest, too."""
+        return self.ending.is_bad and not self.ending.by_itself
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -147,4 +248,4 @@ class Counts:
     @property
     def bad(self) -> int:
         """Fails, crashes and hangs: what a regression is made of."""
-        return self[Status.FAIL] + self[Status.CRASH] + self[Status.HANG]
+        return sum(self[status] for status in Status if status.is_bad)

@@ -77,7 +77,7 @@ def read_outcomes(query: Callable[..., list[Any]], run_id: int) -> dict[TestId, 
         " JOIN planned ON planned.id = subtest.planned WHERE run = ? ORDER BY subtest.planned, number",
         run_id,
     ):
-        subtests[planned].append(Subtest(name, Status(status), reason))
+        subtests[planned].append(Subtest(name, Status.read(status), reason))
     reports: dict[int, list[KernelReport]] = defaultdict(list)
     for planned, kind, signature, title, gates, text in query(
         "SELECT report.planned, kind, signature, title, gates, text FROM report"
@@ -87,7 +87,7 @@ def read_outcomes(query: Callable[..., list[Any]], run_id: int) -> dict[TestId, 
         reports[planned].append(KernelReport(kind, signature, title, bool(gates), text))
     return {
         TestId(suite, profile, name): Outcome(
-            Status(status),
+            Status.read(status),
             seconds=seconds,
             reason=reason,
             subtests=tuple(subtests.get(planned, ())),

@@ -273,10 +273,11 @@ class Store:
         seconds: dict[TestId, list[float]] = defaultdict(list)
         for suite, profile, name, duration in self._query(
             "SELECT suite, profile, name, seconds FROM planned JOIN outcome ON outcome.planned = planned.id"
-            " WHERE status IN ('pass', 'fail') AND run IN"
+            " WHERE status IN (SELECT value FROM json_each(?3)) AND run IN"
             " (SELECT id FROM run WHERE lab = ?1 OR ?1 IS NULL ORDER BY id DESC LIMIT ?2)",
             lab,
             HISTORY_RUNS,
+            json.dumps([status for status in Status if status.ran_to_its_end]),
         ):
             plain = TestId(suite, profile, name).plain
             if plain in wanted:

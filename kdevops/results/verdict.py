@@ -24,7 +24,6 @@ from kdevops.results.store import Run
 
 NARROWED = "the run was narrowed"
 """How the explanation of an absent test begins where the command line asked for other tests."""
-_WORST = (Status.MISSING, Status.SKIP, Status.PASS, Status.FAIL, Status.HANG, Status.CRASH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +130,9 @@ class RunVerdict:
         for each in self.tests:
             if each.verdict in verdicts:
                 plain = each.test.plain
-                worst[plain] = max(worst.get(plain, each), each, key=lambda judged: _WORST.index(judged.outcome.status))
+                worst[plain] = max(
+                    worst.get(plain, each), each, key=lambda judged: judged.outcome.status.ending.severity
+                )
         return tuple(worst.values())
 
 

@@ -19,7 +19,6 @@ from kdevops.triage.patterns import Severity
 
 CONSOLE = 8 << 20
 """Bytes of a boot's console that are looked at and kept."""
-_ENDED = frozenset({Status.PASS, Status.FAIL})
 # Of a report's trace: x86, arm64, riscv, powerpc, arm.
 _WHERE = re.compile(
     r"(?:RIP: [0-9a-f]{4}:|\be?pc : |NIP \[[0-9a-f]+\] |PC is at )(?P<function>[A-Za-z_$][\w.$]{1,100})\+0x"
@@ -113,7 +112,7 @@ def _booted(store: Store, run: Run) -> bool:
     """Whether a guest came up; of runs that do not say so, whether a test came to an end in one."""
     if run.record.get(BOOTED):
         return True
-    return any(outcome.status in _ENDED and outcome.guest for outcome in store.outcomes(run.id).values())
+    return any(outcome.status.ran_to_its_end and outcome.guest for outcome in store.outcomes(run.id).values())
 
 
 def _conditions(record: Mapping[str, Any]) -> tuple[object, object]:

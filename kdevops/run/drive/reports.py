@@ -12,8 +12,6 @@ from kdevops.triage.oops import Oops, find_oops, find_reports
 MAX_KEPT = 64
 """Reports kept of one test; further ones are counted."""
 _STALLS = frozenset(pattern.kind for pattern in STALLS)
-_ENDED_BY_ITSELF = frozenset({Status.PASS, Status.FAIL, Status.SKIP})
-_UNHARMED = frozenset({Status.PASS, Status.SKIP, Status.MISSING})
 
 
 def with_reports(outcome: Outcome, lines: Sequence[str]) -> tuple[Outcome, str]:
@@ -25,7 +23,7 @@ def with_reports(outcome: Outcome, lines: Sequence[str]) -> tuple[Outcome, str]:
     if not found:
         return outcome, ""
     blamed = find_oops(lines) or found[0]
-    if blamed.fatal and outcome.status in _ENDED_BY_ITSELF:
+    if blamed.fatal and outcome.status.ended_by_itself:
         outcome = replace(outcome, status=Status.CRASH, reason=blamed.title)
     kept = tuple(map(as_stored, found[:MAX_KEPT]))
     left_out = found.left_out + len(found) - len(kept)
@@ -70,7 +68,7 @@ def doubt(outcome: Outcome, said: Sequence[str], lost: float, why: str, *, last:
     reports = find_reports(said)
     if any(report.gates and not is_stall(report) for report in reports):
         return ""  # no hold makes a kernel say that
-    if outcome.status in _UNHARMED and not any(map(is_stall, reports)):
+    if not outcome.status.is_bad and not any(map(is_stall, reports)):
         return ""
     if last and outcome.status is Status.FAIL and not any(map(is_stall, reports)):
         return ""

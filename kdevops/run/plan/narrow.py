@@ -6,11 +6,9 @@ from collections.abc import Collection, Sequence
 from fnmatch import fnmatchcase
 
 from kdevops.errors import UserError
-from kdevops.results.model import Status, TestId
+from kdevops.results.model import TestId
 from kdevops.results.store import PlannedRow, Store
 from kdevops.text import nearest
-
-_WRONG = frozenset({Status.FAIL, Status.CRASH, Status.HANG, Status.MISSING})
 
 
 def narrowed(rows: Sequence[PlannedRow], patterns: Sequence[str]) -> list[PlannedRow]:
@@ -34,7 +32,7 @@ def gone_wrong(store: Store, run_id: int) -> frozenset[TestId]:
     Raises UserError when there is no such run, or no such test in it.
     """
     store.run(run_id)
-    bad = {test for test, outcome in store.outcomes(run_id).items() if outcome.status in _WRONG}
+    bad = {test for test, outcome in store.outcomes(run_id).items() if not outcome.status.is_well}
     tests = frozenset(test.plain for test in bad | {*store.pending(run_id)})
     if not tests:
         raise UserError(

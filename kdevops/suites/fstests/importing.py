@@ -10,7 +10,7 @@ from pathlib import Path
 
 import kdevops
 from kdevops.errors import InfrastructureError, UserError
-from kdevops.results.model import Counts, Outcome, Status, TestId
+from kdevops.results.model import Counts, Outcome, TestId
 from kdevops.results.store import JSON, PlannedRow, Store
 from kdevops.suites.fstests.archive import Section, find_sections
 from kdevops.suites.fstests.check_output import check_name
@@ -23,7 +23,6 @@ MAX_FILES = 16
 _TELLING = (".out.bad", ".dmesg", ".full")
 _UNKNOWN = "9999"
 """A time after all that are known."""
-_BAD = frozenset({Status.FAIL, Status.CRASH, Status.HANG})
 
 
 def import_results(
@@ -106,7 +105,7 @@ def _import(
 def _keep(section: Section, name: str, outcome: Outcome, kept: Path) -> Outcome:
     """Copy what a failed test left, and name the file that tells most."""
     plain = check_name(TestId("fstests", section.profile, name))
-    if outcome.status not in _BAD:
+    if not outcome.status.is_bad:
         return outcome
     where = Path("fstests") / section.profile / Path(plain).parent
     files = [path for path in section.files.get(plain, ()) if path.stat().st_size][:MAX_FILES]

@@ -12,8 +12,6 @@ from kdevops.suites.fstests.record import REPORT, Record
 from kdevops.suites.fstests.xunit_cases import Suite
 from kdevops.suites.fstests.xunit_totals import difference
 
-_BAD = {Status.FAIL, Status.CRASH, Status.HANG}
-
 
 def add_log(
     account: Account,
@@ -103,7 +101,7 @@ class Agreement(Enum):
 def agreement(said: Set[Status], logged: Set[Status]) -> Agreement:
     """Compare what a report says of a test's ends with what the log does, which knows neither crashes nor hangs."""
     logged = logged - {Status.MISSING}
-    if logged <= said or (said & _BAD and logged & _BAD):
+    if logged <= said or all(any(each.is_bad for each in ends) for ends in (said, logged)):
         return Agreement.AGREE
     return Agreement.FAILED if Status.FAIL in logged else Agreement.UNCLEAR
 

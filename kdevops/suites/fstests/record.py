@@ -23,7 +23,6 @@ REPORTS = ("results.xml", REPORT, f"{REPORT}.broken")
 """What xfstests-bld keeps of all that ran, what `check` writes, and what of that xfstests-bld could not read."""
 _TIME = re.compile(r"(\S{1,200}) (\d{1,9})")
 _EXPUNGED = "expunged"
-_RECORDED = (Status.PASS, Status.FAIL, Status.SKIP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ def reconcile(directory: Path, told: Mapping[TestId, Outcome]) -> list[str]:
 
     `check.time` and `check.log` are compared when that run of `check` came to its end; before, they know nothing of it.
     """
-    printed = {test: outcome for test, outcome in told.items() if outcome.status in _RECORDED}
+    printed = {test: outcome for test, outcome in told.items() if outcome.status.ended_by_itself}
     recorded = {test: outcome for test, outcome in printed.items() if outcome.reason != _EXPUNGED}
     record = read_record(directory)
     if record.report is None:

@@ -36,7 +36,6 @@ _DATES = ("TIMESTAMP", "DATE")
 _DAY = timedelta(hours=24, seconds=-1)
 _SLACK = timedelta(minutes=5)
 """How much longer `check` may have taken than what it says, where only one of the stamps is there."""
-_WORST = (Status.CRASH, Status.HANG, Status.FAIL, Status.SKIP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +98,9 @@ def conclude(attributes: Mapping[str, str], results: Sequence[tuple[str, str]], 
         value = attributes.get(said, "")
         if not doubt and value.lower() not in _RAN and not results:
             doubt = f'it has {said}="{clean(value, 40)}"'
-    ends = sorted(((_status(*result), result[1]) for result in results), key=lambda end: _WORST.index(end[0]))
+    ends = sorted(((_status(*result), result[1]) for result in results), key=lambda end: -end[0].ending.severity)
     status, message = ends[0] if ends else (Status.PASS, "")
-    if doubt and status in {Status.PASS, Status.SKIP}:
+    if doubt and status.is_well:
         return Case(name, Status.MISSING, seconds, clean(f"the report does not say how it ended: {doubt}", MAX_REASON))
     known = failure(message) if status is Status.FAIL else ""
     return Case(name, status, seconds, known or clean(message, MAX_REASON))

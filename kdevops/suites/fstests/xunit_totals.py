@@ -59,6 +59,6 @@ def _count(cases: Iterable[Case]) -> dict[str, int]:
     return {
         "tests": counts.total,
         "failures": counts[Status.FAIL],
-        "errors": counts[Status.CRASH] + counts[Status.HANG],
+        "errors": sum(counts[status] for status in Status if status.took_the_guest),
         "skipped": counts[Status.SKIP],
     }

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 from kdevops.results.model import Status, Subtest
 
-BAD = frozenset({Status.FAIL, Status.MISSING})
-
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -89,13 +87,13 @@ def first_skip_reason(results: Iterable[Result]) -> str:
 
 
 def _is_bad(result: Result) -> bool:
-    return result.status in BAD or any(map(_is_bad, result.children))
+    return not result.status.is_well or any(map(_is_bad, result.children))
 
 
 def _flatten(results: Iterable[Result], path: tuple[str, ...], *, failures_only: bool = False) -> Iterator[Subtest]:
     for result in results:
         here = (*path, result.name)
         yield from _flatten(result.children, here, failures_only=failures_only)
-        own = result.status in BAD and not any(map(_is_bad, result.children))
+        own = not result.status.is_well and not any(map(_is_bad, result.children))
         if own or not failures_only:
             yield Subtest(" / ".join(here), result.status, result.reason)

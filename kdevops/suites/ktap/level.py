@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from kdevops.results.model import Status
-from kdevops.suites.ktap.account import BAD, Result, summarize
+from kdevops.suites.ktap.account import Result, summarize
 from kdevops.suites.ktap.grammar import Depth, ResultLine
 
 _DIAGNOSTICS = 16
@@ -92,7 +92,7 @@ class Level:
 
     def take(self, result: Result, *, keep: bool) -> None:
         """Note a result, whether or not there is room to keep it."""
-        if result.status in BAD:
+        if not result.status.is_well:
             self.bad = self.bad or result.name
         if keep:
             self.results.append(result)
@@ -130,7 +130,7 @@ class Level:
 
 def judge_parent(status: Status, reason: str, nested: Level) -> tuple[Status, str]:
     """A parent's own word is not believed against what stood below it."""
-    if status not in {Status.PASS, Status.SKIP}:
+    if not status.is_well:
         return status, reason
     says = "says ok" if status is Status.PASS else "says that it was skipped"
     if nested.bad:

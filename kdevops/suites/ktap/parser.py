@@ -241,7 +241,7 @@ class Parser:
         level.diagnostics.clear()
         if nested:
             status, reason = judge_parent(status, reason, nested)
-        if cut and status in {Status.PASS, Status.SKIP}:
+        if cut and status.is_well:
             status, reason = Status.FAIL, "its line was cut, and what it says at its end is unknown"
         if status is Status.FAIL and not reason and diagnostics:
             reason = next(filter(_TELLING.search, diagnostics), diagnostics[-1])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kdevops.results.model import Status
-from kdevops.suites.ktap.account import BAD, Result
+from kdevops.suites.ktap.account import Result
 from kdevops.suites.ktap.grammar import shorten
 from kdevops.suites.ktap.level import Level
 
@@ -56,7 +56,7 @@ class Tally:
             self._kept += 1
         else:
             self.dropped += 1
-            self.dropped_failures += result.status in BAD
+            self.dropped_failures += not result.status.is_well
 
     def end(self, level: Level, *, skipped: bool = False) -> None:
         """No more results of this level come. `skipped`: its own result line says so."""

@@ -10,8 +10,6 @@ from kdevops.suites.ktap.account import Account, Result, failures_of, first_skip
 from kdevops.suites.ktap.grammar import shorten
 from kdevops.suites.ktap.parser import parse
 
-_WORST_FIRST = (Status.FAIL, Status.PASS, Status.SKIP)
-
 
 @dataclass(frozen=True, slots=True)
 class ConsoleOutcomes:
@@ -44,7 +42,7 @@ def outcome_in(account: Account | None, suite: str) -> Outcome | None:
     """The suite's outcome, the worst where it ran several times; None where the account has no result line of it."""
     results = account.results if account else ()
     told = [outcome_of(each) for each in results if each.name == suite and each.status is not Status.MISSING]
-    return min(told, key=lambda outcome: _WORST_FIRST.index(outcome.status), default=None)
+    return max(told, key=lambda outcome: outcome.status.ending.severity, default=None)
 
 
 def outcome_of(result: Result) -> Outcome:
