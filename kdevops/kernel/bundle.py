@@ -24,6 +24,7 @@ _BELOW = (
     "paths.py",
     "process.py",
     "progress.py",
+    "sources.py",
 )
 _START = "import sys\n\nfrom kdevops.kernel.__main__ import main\n\nsys.exit(main())\n"
 _SHEBANG = b"#!/usr/bin/env python3\n"

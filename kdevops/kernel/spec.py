@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from kdevops.errors import UserError
+from kdevops.sources import SOURCES, SourceKind
 
-SourceKind = Literal["path", "tarball", "git", "package", "prebuilt"]
 Compiler = Literal["gcc", "clang"]
 DISTRIBUTION_KERNEL = "linux-image-"
 """How the packages of Debian's own kernels begin; every other package is one of sources."""
@@ -37,7 +37,7 @@ class SourceSpec:
     @property
     def is_built(self) -> bool:
         """Whether there is nothing to build, and so no source."""
-        return self.kind == "prebuilt" or self.is_distribution_kernel
+        return SOURCES[self.kind].is_built or self.is_distribution_kernel
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from kdevops.errors import UserError
 from kdevops.lab.document import Document, Loc, Problem
 from kdevops.lab.suites import find
+from kdevops.sources import SOURCES
 
 
 def _always(_: str) -> bool:
@@ -26,13 +27,16 @@ def is_config_file(value: str) -> bool:
     return "/" in value or "." in value or value.startswith("~")
 
 
+def _never(_: str) -> bool:
+    return False
+
+
+_NAMES_FILE: dict[str, Callable[[str], bool]] = {"path": _always, "address": _is_local, "name": _never}
+"""Whether the location of a source is a file, by what it is."""
 _EACH = "*"
 """Every entry of a list of sections."""
 _OF_A_KERNEL: tuple[tuple[Loc, Callable[[str], bool]], ...] = (
-    (("source", "path"), _always),
-    (("source", "prebuilt"), _always),
-    (("source", "tarball"), _is_local),
-    (("source", "git"), _is_local),
+    *((("source", kind), _NAMES_FILE[facts.location]) for kind, facts in SOURCES.items()),
     (("patches",), _always),
     (("config", "base"), is_config_file),
     (("config", "fragments"), is_config_file),

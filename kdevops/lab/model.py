@@ -37,6 +37,7 @@ from kdevops.lab.hosts import Hosts
 from kdevops.lab.servers import ROLES
 from kdevops.lab.terraform import Terraform
 from kdevops.lab.vagrant import Vagrant
+from kdevops.sources import SOURCES, SourceKind
 
 DEV = "-dev"
 """How the name of the lab under test ends where there is a baseline arm beside it."""
@@ -93,12 +94,17 @@ class Source(Model):
     package: str | None = None
     prebuilt: Path | None = None
 
+    @property
+    def kinds(self) -> list[SourceKind]:
+        """The kinds that are given; of a valid source exactly one."""
+        return [kind for kind in SOURCES if getattr(self, kind)]
+
     @model_validator(mode="after")
     def _one_origin(self) -> Source:
-        kinds = [kind for kind in ("path", "tarball", "git", "package", "prebuilt") if getattr(self, kind)]
+        kinds = self.kinds
         if len(kinds) != 1:
             found = " and ".join(kinds) or "none"
-            raise ValueError(f"exactly one of path, tarball, git, package, prebuilt is needed, found {found}")
+            raise ValueError(f"exactly one of {', '.join(SOURCES)} is needed, found {found}")
         if self.ref and not self.git:
             raise ValueError("ref goes with git")
         if self.tarball and "://" in self.tarball and not self.sha256:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from kdevops.errors import UserError
 from kdevops.lab.document import MAX_BYTES, MAX_DEPTH, Document, Loc, Problem, SourceSpan, parse
+from kdevops.sources import SOURCES
 
-_KERNEL_SOURCES = (("path",), ("tarball", "sha256"), ("git", "ref"), ("package",), ("prebuilt",))
+_KERNEL_SOURCES = tuple((kind, *facts.goes_with) for kind, facts in SOURCES.items())
 _EITHER: dict[Loc, tuple[tuple[str, ...], ...]] = {
     ("kernel", "source"): _KERNEL_SOURCES,
     ("compare", "kernel", "source"): _KERNEL_SOURCES,

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from kdevops.kernel.spec import BuildSpec, ConfigSpec, SourceKind, SourceSpec
+from kdevops.kernel.spec import BuildSpec, ConfigSpec, SourceSpec
 from kdevops.lab.model import Kernel, Source
-
-_KINDS: tuple[SourceKind, ...] = ("path", "tarball", "git", "package", "prebuilt")
 
 
 def spec_of(kernel: Kernel, fragments: tuple[str, ...] = ()) -> BuildSpec:
@@ -21,5 +19,5 @@ def spec_of(kernel: Kernel, fragments: tuple[str, ...] = ()) -> BuildSpec:
 
 
 def _source(source: Source) -> SourceSpec:
-    kind = next(kind for kind in _KINDS if getattr(source, kind))  # the model sees to it that there is exactly one
+    (kind,) = source.kinds
     return SourceSpec(kind, str(getattr(source, kind)), source.ref, source.sha256)
