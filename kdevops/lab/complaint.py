@@ -23,7 +23,7 @@ class Complaint(Model):
     message: str
     hint: str
     seen: str = Field(
-        default="",
+        pattern=r"^(https://github\.com/[\w.-]+/[\w.-]+/(issues|pull)/\d+|[A-Za-z][\w-]* \d+(\.\d+)+)$",
         description="where a real tool was seen to print this: its name and version, or the address of a public issue",
     )
 
