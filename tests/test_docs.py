@@ -12,6 +12,8 @@ import yaml
 
 from kdevops.cli.options import Context
 from kdevops.cli.root import COMMANDS, cli
+from kdevops.lab.cloud import facts_of
+from kdevops.lab.clouds import cloud_names
 from kdevops.lab.model import Lab
 
 REPOSITORY = Path(__file__).parents[1]
@@ -59,3 +61,11 @@ def test_labs_shown_are_valid(page: Path) -> None:
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
         assert "://" in target or (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+@pytest.mark.parametrize("cloud", cloud_names())
+def test_every_cloud_has_its_page_and_its_template(cloud: str) -> None:
+    page = Path(facts_of(cloud).docs.partition("#")[0])
+    assert f"({page.name})" in (REPOSITORY / "docs/clouds.md").read_text()
+    assert f"kdevops lab init --template {cloud}" in (REPOSITORY / page).read_text()
+    assert f"cloud: {cloud}" in (REPOSITORY / "labs" / f"{cloud}.yaml").read_text()

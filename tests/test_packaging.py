@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from kdevops.lab.clouds import cloud_names
+
 CHECKOUT = Path(__file__).parents[1]
 SHIPPED = ("playbooks", "roles", "labs", "vagrant", "terraform", "baselines")
 
@@ -104,6 +106,11 @@ def test_data_is_found_beside_the_installed_package(installed: Path, tmp_path: P
     code = "from kdevops.paths import data_dir; import sys; print(*map(data_dir, sys.argv[1:]), sep='\\n')"
     found = elsewhere(installed, tmp_path, sys.executable, "-c", code, *SHIPPED).splitlines()
     assert found == [str(installed / "kdevops/data" / kind) for kind in SHIPPED]
+
+
+def test_the_installed_package_knows_the_clouds(installed: Path, tmp_path: Path) -> None:
+    code = "from kdevops.lab.cloud import all_facts; print(*all_facts())"
+    assert elsewhere(installed, tmp_path, sys.executable, "-c", code).split() == list(cloud_names())
 
 
 @pytest.mark.parametrize("playbook", sorted(path.name for path in (CHECKOUT / "playbooks").glob("*.yml")))

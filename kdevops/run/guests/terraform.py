@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 from kdevops.errors import UserError
 from kdevops.progress import Confirm, Report, ask_nobody
@@ -86,7 +86,7 @@ def _check_architecture(wanted: Terraform) -> None:
 
 def _advice(origin: str) -> str:
     """Of a cloud, the command that looks at what it takes; a module of the user's own only its author knows."""
-    from kdevops.lab.terraform import Cloud
+    from kdevops.lab.clouds import cloud_names
 
     told = "the cloud, or its own command line, does not answer"
-    return f"{told}; see kdevops doctor --terraform {origin}" if origin in get_args(Cloud) else told
+    return f"{told}; see kdevops doctor --terraform {origin}" if origin in cloud_names() else told
