@@ -33,3 +33,9 @@ SOURCES: Mapping[SourceKind, KindOfSource] = {
     "package": KindOfSource("name", goes_with=(), is_built=False),
     "prebuilt": KindOfSource("path", goes_with=(), is_built=True),
 }
+
+
+def with_source() -> str:
+    """The kinds that have a source, for a message: "path, tarball, git or package"."""
+    *kinds, last = [kind for kind, facts in SOURCES.items() if not facts.is_built]
+    return f"{', '.join(kinds)} or {last}"

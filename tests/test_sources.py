@@ -16,7 +16,7 @@ from kdevops.lab import override
 from kdevops.lab.model import Source
 from kdevops.progress import silent
 from kdevops.run.kernel_spec import spec_of
-from kdevops.sources import SOURCES, SourceKind
+from kdevops.sources import SOURCES, SourceKind, with_source
 
 PACKAGE = Path(__file__).parents[1] / "kdevops"
 ARCHITECTURE = Architecture.__new__(Architecture)
@@ -47,6 +47,10 @@ def test_each_kind_of_a_lab_file_comes_to_the_builder(kind: SourceKind) -> None:
 
     kernel = Kernel.model_validate({"source": {kind: "/x"}})
     assert spec_of(kernel).source == SourceSpec(kind, "/x")
+
+
+def test_a_message_names_those_that_have_a_source() -> None:
+    assert with_source() == "path, tarball, git or package"
 
 
 def test_nobody_else_lists_the_kinds() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from kdevops.errors import UserError
 from kdevops.lab.model import Selftests
 from kdevops.progress import Report
+from kdevops.sources import with_source
 from kdevops.suites.base import KernelBuild, KernelOptions, PlannedTest
 from kdevops.suites.selftests.args import with_arguments
 from kdevops.suites.selftests.build import build
@@ -78,6 +79,6 @@ def _need(tree: Path | None) -> Path:
     if tree is None:
         raise UserError(
             "suites.selftests needs the kernel's source, and a prebuilt kernel has none",
-            hint="give kernel.source as path, tarball, git or package, or leave selftests out",
+            hint=f"give kernel.source as {with_source()}, or leave selftests out",
         )
     return tree
