@@ -1,1 +1,1 @@
-"""Build a Linux kernel: source → patches → config → build → artifact. Standard library only, it runs in a bare guest too."""
+"""Build a Linux kernel: source → patches → config → build → artifact. Uses only the standard library, to run in a bare guest."""

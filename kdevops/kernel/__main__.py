@@ -1,4 +1,4 @@
-"""`python -m kdevops.kernel build --spec FILE --cache DIR [--json]`: the builder where kdevops itself is not, in a bare guest.
+"""`python -m kdevops.kernel build --spec FILE --cache DIR [--json]`: the builder for a bare guest without kdevops.
 
 Progress goes to stderr, one line a change; the artifact's directory, or all of it as JSON, to stdout.
 """

@@ -1,4 +1,4 @@
-"""A built kernel: what it is, where its files are, and how it was made. A directory that appears whole or not at all."""
+"""A built kernel: its files and how it was built. Its directory is published atomically."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Artifact:
 
     `image` is what a boot loader or QEMU takes; `build_id` (hex) equals that in /sys/kernel/notes once it runs; `modules` is
     a tar of lib/modules/<release> with modules.dep, None when nothing is built as a module. `source` and `build_directory`
-    belong to the build, not to the artifact: a later build of a changed source uses them again. `record` is what a rerun
+    belong to the build, not to the artifact: a later build of a changed source reuses them. `record` is what a rerun
     needs: source, toolchain, patches, warnings, seconds.
     """
 
@@ -41,14 +41,14 @@ class Artifact:
     record: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> str:
-        """The artifact as a JSON object; what is inside of its directory is named relative to it."""
+        """The artifact as a JSON object; paths inside its directory are relative to it."""
         data = {entry.name: getattr(self, entry.name) for entry in dataclasses.fields(self)}
         for name in _INSIDE:
             data[name] = data[name] and _below(data[name], self.directory)
         return json.dumps(data, indent=2, sort_keys=True, default=str)
 
     def save(self, folder: Path | None = None) -> None:
-        """Write artifact.json into `folder`, where the artifact is being made; default: its own directory."""
+        """Write artifact.json into `folder`, where the artifact is being built; default: its own directory."""
         write_atomic((folder or self.directory) / _FILE, self.to_json() + "\n")
 
     @classmethod
@@ -66,23 +66,23 @@ class Artifact:
             found = cls(**{**data, "directory": directory})
         except (ValueError, TypeError, KeyError) as error:
             raise InfrastructureError(
-                f"{path} is damaged: {error}", hint=f"remove {directory}, it will be built again"
+                f"{path} is damaged: {error}", hint=f"remove {directory} to build the kernel again"
             ) from error
         if not found.image.is_file():
-            raise InfrastructureError(f"{found.image} is gone", hint=f"remove {directory}, it will be built again")
+            raise InfrastructureError(f"{found.image} is gone", hint=f"remove {directory} to build the kernel again")
         return found
 
 
 def artifacts(cache: Path) -> list[Artifact]:
-    """Every whole kernel in the cache, the newest first."""
+    """Every complete kernel in the cache, newest first."""
     notes = sorted((cache / "kernels").glob(f"[!.]*/{_FILE}"), key=lambda note: note.stat().st_mtime, reverse=True)
     found = []
     for note in notes:
-        with contextlib.suppress(InfrastructureError):  # a damaged one is told when it is asked for
+        with contextlib.suppress(InfrastructureError):  # a damaged one is reported when it is used
             found.append(Artifact.load(note.parent))
     return [one for one in found if one]
 
 
 def _below(path: Path, directory: Path) -> str:
-    """A path inside of the directory by its name from there (the artifact may be moved), another one in full."""
+    """`path` relative to `directory` when inside it (the artifact may be moved), else absolute."""
     return str(path.relative_to(directory)) if path.is_relative_to(directory) else str(path.absolute())

@@ -1,4 +1,4 @@
-"""Build a kernel, or find the one that was built from the same before."""
+"""Build a kernel, or reuse an earlier build of the same inputs."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ from kdevops.process import run
 from kdevops.progress import Progress, Report, silent
 
 _FORMAT = 1
-"""Part of every key: raise it when the same inputs come to give another artifact."""
+"""Part of every key: increase it when the same inputs would give a different artifact."""
 
 
 async def build(spec: BuildSpec, *, cache: Path, report: Report = silent) -> Artifact:
-    """The kernel that `spec` asks for, from the cache when nothing it depends on has changed, else built.
+    """The kernel described by `spec`, from the cache when nothing it depends on has changed, else built.
 
     `cache` holds sources, build directories and artifacts; it may be removed whenever nothing is being built. Raises
-    UserError for what the spec, the source, its patches or its configuration have wrong (a compiler's first error with file
+    UserError for a mistake in the spec, the source, its patches or its configuration (a compiler's first error with file
     and line), InfrastructureError for missing tools, a full disk, the network.
     """
     cache = cache.absolute()
@@ -62,9 +62,9 @@ async def build(spec: BuildSpec, *, cache: Path, report: Report = silent) -> Art
 
 
 async def source_tree(spec: BuildSpec, *, cache: Path, report: Report = silent) -> Path:
-    """The source that `spec` would build, patches applied: what it offers can be asked before anything is built.
+    """The source that `spec` would build, with patches applied, to see what it offers before building.
 
-    Raises UserError for a kernel that has no source, and as `build` does for its source and patches.
+    Raises UserError for a kernel without source, and as `build` does for the source and the patches.
     """
     source = open_source(spec.source, architecture(), cache.absolute(), report)
     patches = load_patches(spec.patches)
@@ -82,7 +82,7 @@ async def _tree(
     report: Report,
     held: AsyncExitStack,
 ) -> Path:
-    """The source tree with its patches; `held` keeps a patched one from being changed by others."""
+    """The source tree with its patches; `held` gets the lock of a patched tree."""
     tree = await source.tree(identity)
     if not patches:
         return tree
@@ -92,13 +92,13 @@ async def _tree(
 
 
 def _tree_slot(source: Source, identity: Identity, spec: BuildSpec) -> str:
-    """Names the source directory: a changing tree keeps its slot, so that its build directory goes on being used."""
+    """Name of the source directory. A tree that changes keeps its slot, so that its build directory is reused."""
     return digest_of([source.name if source.in_place else identity.key, spec.patches])[:16]
 
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """Everything one build is made from, read and checked."""
+    """The inputs of one build, read and checked."""
 
     spec: BuildSpec
     cache: Path
@@ -115,7 +115,7 @@ class _Job:
         return self.cache / "kernels" / digest_of(key)[:32]
 
     def _build_slot(self, identity: Identity) -> str:
-        """Names the build directory. ccache and configuration are part of it: a change of these compiles everything again."""
+        """Name of the build directory. It depends on ccache and configuration: changing them recompiles everything."""
         parts = [
             _tree_slot(self.source, identity, self.spec),
             self.plan.key,
@@ -132,7 +132,7 @@ class _Job:
             await held.enter_async_context(locked(home.with_suffix(".lock"), report=self.report, step=STEP))
             directory = self.artifact_directory(identity)
             if found := Artifact.load(directory):
-                return found  # somebody else built it while we waited
+                return found  # another process built it while we waited
             tree = await _tree(self.source, identity, self.spec, self.patches, self.cache, self.report, held)
             make = self._make(tree, home)
             warnings = await self._compile(make, home)
@@ -147,7 +147,7 @@ class _Job:
         return Make(tree, home / "obj", self.toolchain, self.architecture, log, self.spec.jobs)
 
     async def _compile(self, make: Make, home: Path) -> list[str]:
-        """Configure and make everything. Gives warnings about options."""
+        """Configure and make everything. Returns warnings about options."""
         make.output.mkdir(exist_ok=True)
         recovery.begin(make.output)
         warnings = await self._configure(make, home)
@@ -170,11 +170,11 @@ class _Job:
         return warnings
 
     async def _check_unchanged(self, identity: Identity) -> None:
-        """An artifact must not get the key of a source that was edited while it was compiled."""
+        """Refuse an artifact whose source was edited during the build: its key would be wrong."""
         if self.source.in_place and (await self.source.identify()).key != identity.key:
             raise UserError(
-                f"{self.source.name} was changed while it was being built",
-                hint="run it again: only what changed is compiled",
+                f"{self.source.name} was changed during the build",
+                hint="run the command again: only what changed is compiled",
             )
 
     def _record(self, identity: Identity, warnings: list[str], seconds: float) -> Mapping[str, Any]:
@@ -192,7 +192,7 @@ class _Job:
         }
 
     async def _publish(self, make: Make, directory: Path, record: Mapping[str, Any]) -> Artifact:
-        """Copy what is of use beyond the build directory, which the next build will change."""
+        """Copy the artifact's files out of the build directory, which the next build will change."""
         self.report(Progress(STEP, "packing", fraction=0.99))
         release, image = await make.ask("kernelrelease"), make.output / await make.ask("image_name")
         with published(directory) as temporary:

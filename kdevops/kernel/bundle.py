@@ -1,4 +1,4 @@
-"""The builder as one file that any Python 3.11 runs: `python3 kdevops-kernel.pyz build --spec FILE --cache DIR`."""
+"""The builder as one file for any Python 3.11: `python3 kdevops-kernel.pyz build --spec FILE --cache DIR`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _SHEBANG = b"#!/usr/bin/env python3\n"
 
 
 def write_bundle(path: Path) -> None:
-    """Write the zipapp, executable, and byte for byte the same for the same code."""
+    """Write the executable zipapp, byte for byte the same for the same code."""
     package = files("kdevops")
     members = {"__main__.py": _START.encode()}
     members |= {f"kdevops/{name}": package.joinpath(name).read_bytes() for name in _BELOW}

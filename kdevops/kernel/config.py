@@ -1,4 +1,4 @@
-"""A kernel's configuration: what is asked for, put to the tree's own Kconfig, and checked against what came out."""
+"""A kernel's configuration: options are requested, resolved by the tree's own Kconfig, and the result is checked."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _STAMP = ".kdevops-config"
 _MAX_BYTES = 4 << 20
 _MAX_NAMED = 20
 
-# A distribution signs its modules with keys that only it has; the build fails looking for them.
+# A distribution signs its modules with keys that only it has; without this, the build fails looking for them.
 _DISTRO_KEYS = {"SYSTEM_TRUSTED_KEYS": '""', "SYSTEM_REVOCATION_KEYS": '""', "MODULE_SIG": "n", "DEBUG_INFO_BTF": "n"}
 
 
 @dataclass(frozen=True, slots=True)
 class ConfigPlan:
-    """What will be put to Kconfig: a make target to begin with or the text of a .config, and the requests over it."""
+    """Input for Kconfig: a make target or the text of a .config to start from, and the requests on top of it."""
 
     target: str | None
     text: str
@@ -41,13 +41,13 @@ class ConfigPlan:
 
     @property
     def key(self) -> str:
-        """Differs whenever the outcome in the same tree could."""
+        """Differs whenever the result in the same tree could differ."""
         asked = [[request.symbol, request.value, request.required] for request in self.requests.values()]
         return digest_of([self.target, self.text, sorted(asked)])
 
 
 def plan_config(spec: BuildSpec, architecture: Architecture) -> ConfigPlan:
-    """Read everything the configuration is made from. Raises UserError for unknown names, broken lines, contradictions."""
+    """Read all inputs of the configuration. Raises UserError for unknown names, broken lines, contradictions."""
     arch = architecture.arch
     base = _shipped("guest") + _shipped(f"guest-{arch}")
     target, text = None, ""
@@ -66,9 +66,9 @@ def plan_config(spec: BuildSpec, architecture: Architecture) -> ConfigPlan:
 
 
 async def configure(plan: ConfigPlan, make: Make, architecture: Architecture) -> list[str]:
-    """Make the .config of a build directory, touching it only when it changes. Gives warnings about optional requests.
+    """Write the .config of a build directory, but only when it changes. Returns warnings about optional requests.
 
-    Raises UserError naming every required option that did not survive, with the reason.
+    Raises UserError naming every required option that Kconfig dropped, with the reason.
     """
     draft = make.output / ".config.kdevops"
     make.output.mkdir(parents=True, exist_ok=True)
@@ -77,7 +77,7 @@ async def configure(plan: ConfigPlan, make: Make, architecture: Architecture) ->
         await make.run(plan.target, f"KCONFIG_CONFIG={draft}")
     wanted = {request.symbol: request.value for request in plan.requests.values()}
     begun = {symbol: value for symbol, value in parse_config(draft.read_text()).items() if symbol not in wanted}
-    draft.write_text(format_config(begun | wanted))  # what is asked for comes last: of a choice, Kconfig takes the last
+    draft.write_text(format_config(begun | wanted))  # requests come last: in a choice, Kconfig takes the last
     await make.run("olddefconfig", f"KCONFIG_CONFIG={draft}")
     text = draft.read_text()
     warnings = check(plan, parse_config(text), make.tree, architecture)
@@ -88,7 +88,7 @@ async def configure(plan: ConfigPlan, make: Make, architecture: Architecture) ->
 
 
 def check(plan: ConfigPlan, found: Mapping[str, str], tree: Path, architecture: Architecture) -> list[str]:
-    """Hold the outcome against the plan. Gives what was optional and is missing; raises UserError for what was required."""
+    """Compare the result with the plan. Returns warnings for missing optional options, raises UserError for required ones."""
     lost = [one for one in plan.requests.values() if not satisfies(found.get(one.symbol, "n"), one.value)]
     if not lost:
         return list(plan.warnings)
@@ -102,16 +102,16 @@ def check(plan: ConfigPlan, found: Mapping[str, str], tree: Path, architecture: 
     if required:
         more = [f"… and {len(required) - _MAX_NAMED} more"] if len(required) > _MAX_NAMED else []
         raise UserError(
-            "the kernel's configuration lacks what was asked for:\n  " + "\n  ".join(required[:_MAX_NAMED] + more),
-            hint="turn on what it depends on, or list the option under config: optional",
+            "the kernel configuration lacks required options:\n  " + "\n  ".join(required[:_MAX_NAMED] + more),
+            hint="enable its dependencies, or list the option under config: optional",
         )
     return [*plan.warnings, *map(told, lost)]
 
 
 def is_fresh(plan: ConfigPlan, tree: Path, output: Path) -> bool:
-    """Whether the .config of a build directory is what this plan gives, and no Kconfig file changed since `mark_fresh`.
+    """Whether the .config of a build directory is the result of `plan`, with no Kconfig file changed since `mark_fresh`.
 
-    The files are those that Kconfig itself noted down as read, as "deps_config := ..." in include/config/auto.conf.cmd.
+    Kconfig lists the files it read as "deps_config := ..." in include/config/auto.conf.cmd.
     """
     stamp, noted = output / _STAMP, output / "include/config/auto.conf.cmd"
     try:
@@ -126,7 +126,7 @@ def is_fresh(plan: ConfigPlan, tree: Path, output: Path) -> bool:
 
 
 def mark_fresh(plan: ConfigPlan, output: Path) -> None:
-    """Note that the .config of a build directory is what `plan` gives."""
+    """Record that the .config of a build directory is the result of `plan`."""
     write_atomic(output / _STAMP, plan.key)
 
 
@@ -164,7 +164,7 @@ def _distro_config() -> str:
         if path.is_file():
             return _read(path)
     raise UserError(
-        "this machine does not tell the configuration of its kernel", hint="use the base lean or defconfig, or a file"
+        "cannot find the configuration of this machine's kernel", hint="use the base lean or defconfig, or a file"
     )
 
 

@@ -1,4 +1,4 @@
-"""From the output of a kernel build to the first thing that went wrong, told with file and line."""
+"""Find the first error in the output of a kernel build, with file and line."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _KCONFIG = re.compile(r"(?P<file>[^\s:]*Kconfig[^\s:]*):(?P<line>\d+):(?!\s*warn
 _LINKER = re.compile(r"(?:\S*ld(?:\.\w+)?: )?(?P<where>\S+?):?(?:\(\S+\))?: (?P<what>undefined reference to .+)")
 _LINKED = re.compile(r"(?:\S*ld(?:\.\w+)?: )?(?P<object>\S+\.[oa]): in function .+")
 _LLD = re.compile(r"ld\.lld: error: (?P<what>.+)")
-_LLD_WHERE = re.compile(r">>>\s+(?P<object>\S+\.o):\(")  # two lines below what it says of an undefined symbol
+_LLD_WHERE = re.compile(r">>>\s+(?P<object>\S+\.o):\(")  # two lines below the message about an undefined symbol
 _MODPOST = re.compile(r"ERROR: modpost: (?P<what>.+)")
 _NO_RULE = re.compile(r"make(?:\[\d+\])?: \*\*\* (?P<what>No rule to make target .+?)\.?(?:\s+Stop\.)?")
 _OTHER = re.compile(r"(?:\S+: )?(?:fatal )?(?:error|ERROR|Error): (?P<what>.+)")
@@ -30,7 +30,7 @@ _OF_MAKE = re.compile(r"make(?:\[\d+\])?: ")
 
 
 class Diagnosis:
-    """Fed every line of a build, keeps the first error of the most telling kind."""
+    """Reads every line of a build and keeps the first error of the most precise kind."""
 
     def __init__(self, tree: Path, output: Path) -> None:
         self._tree = tree
@@ -61,9 +61,9 @@ class Diagnosis:
             self._last = line
 
     def error(self, failed: CommandError, log: Path) -> KdevopsError:
-        """The error that says why make failed."""
+        """The error to raise for make's failure."""
         if self._machine:
-            return InfrastructureError(f"the kernel could not be built: {self._machine}", log=log)
+            return InfrastructureError(f"cannot build the kernel: {self._machine}", log=log)
         if failed.returncode is None:
             return InfrastructureError(failed.message, hint=failed.hint, log=log)
         if failed.returncode < 0:
@@ -77,14 +77,14 @@ class Diagnosis:
         if match := _LINKED.fullmatch(line):
             self._object = match["object"]
         elif match := _LINKER.match(line):
-            where = match["where"]  # a bare file name when there is no debug information: the object's path says more
+            where = match["where"]  # without debug information it is a bare file name: the object's path says more
             return f"{self._short(where if '/' in where else self._object or where)}: {match['what']}"
         if match := _LLD.match(line) or _MODPOST.match(line):
             return match["what"]
         return None
 
     def _short(self, file: str) -> str:
-        """The path as it stands in the tree: builds outside of it print absolute or ../ ones."""
+        """The path relative to the tree: out-of-tree builds print absolute or ../ paths."""
         for top in (self._tree, self._output):
             file = file.removeprefix(f"{top}/")
         return re.sub(r"^(\.\./|\./)+", "", file)

@@ -1,4 +1,4 @@
-"""A distribution's own kernel from its package, `linux-image-…`: unpacked, not installed."""
+"""A distribution's own kernel, unpacked from its package `linux-image-…` without installing it."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ STEP = "kernel package"
 
 
 async def distribution_kernel(package: str, cache: Path, report: Report) -> Artifact:
-    """The artifact of a linux-image package; a package that only depends on one is followed.
+    """The artifact of a linux-image package, or of the one that a metapackage depends on.
 
-    Raises UserError for a package that is unknown or holds no kernel, InfrastructureError when it cannot be fetched.
+    Raises UserError for a package that is unknown or has no kernel, InfrastructureError when it cannot be fetched.
     """
     apt.require_apt(package)
     key = digest_of([DISTRIBUTION_KERNEL, await apt.offered(package, DISTRIBUTION_KERNEL)])[:32]
@@ -54,16 +54,16 @@ async def distribution_kernel(package: str, cache: Path, report: Report) -> Arti
 
 
 def _distribution() -> tuple[str, str]:
-    """ID and VERSION_ID of /etc/os-release: packages are those of this machine's distribution.
+    """ID and VERSION_ID of /etc/os-release: packages come from this machine's distribution.
 
-    Debian gives its next release no number before its time.
+    Debian testing has no VERSION_ID.
     """
     fields = platform.freedesktop_os_release()
     return fields.get("ID", "linux"), fields.get("VERSION_ID", "testing")
 
 
 async def _unpack(package: str, into: Path) -> str:
-    """Unpack the package, or the kernel's own that it stands for, into `files`; gives the archive's name."""
+    """Unpack the package, or the kernel package it depends on, into `files`; returns the archive's name."""
     for _ in range(2):
         archive = await apt.download(package, into)
         await apt.extract(archive, into / "files")
@@ -72,4 +72,4 @@ async def _unpack(package: str, into: Path) -> str:
         if any((into / "files/boot").glob("vmlinuz-*")):
             return archive.name
         package = next((name for name in needed if name.startswith(DISTRIBUTION_KERNEL)), package)
-    raise UserError(f"the package {package} holds no kernel", hint="name one such as linux-image-amd64")
+    raise UserError(f"the package {package} contains no kernel", hint="use one like linux-image-amd64")

@@ -1,4 +1,4 @@
-"""The GNU build id of a kernel, from its vmlinux or from what a running kernel gives in /sys/kernel/notes.
+"""The GNU build id of a kernel, from its vmlinux or from /sys/kernel/notes of a running kernel.
 
 Layout: elf(5). A note is three 32-bit words (size of name, size of description, type), the name and the description, each
 padded to 4 bytes. The build id has name "GNU" and type NT_GNU_BUILD_ID.
@@ -32,7 +32,7 @@ def parse_notes(data: bytes) -> str:
 
 
 def read_build_id(path: Path) -> str:
-    """The build id (hex) of a 64-bit little-endian ELF file. Raises ValueError when it is no such file or has none."""
+    """The build id (hex) of a 64-bit little-endian ELF file. Raises ValueError when it is not such a file or has none."""
     with path.open("rb") as file:
         header = file.read(64)
         if len(header) < 64 or header[:6] != b"\x7fELF\x02\x01":

@@ -1,4 +1,4 @@
-"""A kernel from git: per commit one tree in the cache, without any .git in it."""
+"""A kernel from git: one tree per commit in the cache, without .git."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _STEP = "kernel source"
 
 @dataclass(frozen=True, slots=True)
 class GitSource:
-    """The commit that `ref` (a branch, a tag, a commit; default HEAD) names in the repository at `url`."""
+    """The commit named by `ref` (a branch, a tag, a commit) in the repository at `url`."""
 
     url: str
     ref: str
@@ -29,7 +29,7 @@ class GitSource:
         return f"{self.url} {self.ref}"
 
     async def identify(self) -> Identity:
-        """By commit. Raises UserError for an unknown ref (naming the nearest), InfrastructureError for an unreachable URL."""
+        """By commit. Raises UserError for an unknown ref (suggesting the nearest), InfrastructureError for an unreachable URL."""
         commit = await self._repository.commit_of(self.ref)
         return Identity(digest_of(["commit", commit]), commit)
 

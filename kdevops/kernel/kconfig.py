@@ -1,6 +1,6 @@
-"""Why Kconfig did not give what was asked for: the tree's own Kconfig files, read just enough to tell.
+"""Explain why Kconfig dropped a requested option, by reading just enough of the tree's Kconfig files.
 
-Followed are `source`, `if` and `menu` with their dependencies, and `depends on`; expressions are shown, not evaluated.
+We follow `source`, `if` and `menu` with their dependencies, and `depends on`; expressions are shown, not evaluated.
 Format: Documentation/kbuild/kconfig-language.rst of every kernel tree.
 """
 
@@ -25,21 +25,21 @@ _MAX_DEPTH = 50  # of files that source each other; the kernel has 8
 
 @dataclass
 class Symbol:
-    """What the tree says of one symbol: whether a person may set it, and the expressions it depends on, all of them."""
+    """A symbol of the tree: whether a user can set it, and all expressions it depends on."""
 
     prompt: bool = False
     depends: list[str] = field(default_factory=list)
 
 
 def find_symbols(tree: Path, wanted: Collection[str], source_arch: str) -> dict[str, Symbol]:
-    """Those of `wanted` that the tree knows for this architecture (the directory below arch/)."""
+    """Those of `wanted` that the tree defines for this architecture (the directory below arch/)."""
     reader = _Reader(tree, set(wanted), source_arch)
     reader.read(tree / "Kconfig", [])
     return reader.found
 
 
 def reason(symbol: Symbol | None, config: Mapping[str, str]) -> str:
-    """Why a symbol is not what was asked for, given the configuration that came out."""
+    """Why a symbol does not have the requested value, given the resulting configuration."""
     if symbol is None:
         return "no such symbol in this tree"
     if symbol.depends:
@@ -54,7 +54,7 @@ def reason(symbol: Symbol | None, config: Mapping[str, str]) -> str:
                 (on if enabled else off).append(name)
         if off or on:
             state = [f"{', '.join(dict.fromkeys(names))} {word}" for names, word in ((off, "off"), (on, "on")) if names]
-            return f"depends on {expression}; {' and '.join(state)} in the result"
+            return f"depends on {expression}; {' and '.join(state)} in the resulting configuration"
     if not symbol.prompt:
         return "it cannot be set directly: only other options select it"
     return "another option selects or excludes it"
@@ -69,12 +69,12 @@ class _Reader:
         self._depth = 0
 
     def read(self, path: Path, outer: list[str]) -> None:
-        """Read one file; `outer` is what all of it depends on."""
+        """Read one file; `outer`: what the whole file depends on."""
         if self._depth > _MAX_DEPTH or not path.is_file():
             return
         self._depth += 1
         blocks: list[list[str]] = [list(outer)]
-        depends: list[str] = []  # where a `depends on` belongs that comes now
+        depends: list[str] = []  # where the next `depends on` belongs
         symbol: Symbol | None = None
         for line in _lines(path):
             if match := _ENTRY.fullmatch(line):
@@ -109,7 +109,7 @@ class _Reader:
 
 
 def _lines(path: Path) -> list[str]:
-    """Logical lines: continuations joined, comments and help texts (which are indented deeper than `help`) left out."""
+    """Logical lines: continuations joined, comments and help texts (indented deeper than `help`) dropped."""
     found: list[str] = []
     help_indent: int | None = None
     for row in path.read_text(errors="replace").replace("\\\n", " ").splitlines():

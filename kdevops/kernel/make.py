@@ -1,4 +1,4 @@
-"""The kernel's make, run on one tree and one build directory, with everything fixed that must not change between builds."""
+"""Run the kernel's make with a fixed environment, so that builds are reproducible."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from kdevops.process import Completed, run
 
 _DEADLINE = 12 * 3600.0
 
-# A kernel says who built it and when. Fixed, so that the same source gives the same kernel, and nothing is linked again.
+# A kernel records who built it and when. Fixed values keep it reproducible and avoid linking it again.
 _FIXED = {
     "KBUILD_BUILD_TIMESTAMP": "1970-01-01 00:00:00 UTC",
     "KBUILD_BUILD_USER": "kdevops",
     "KBUILD_BUILD_HOST": "kdevops",
     "KBUILD_BUILD_VERSION": "1",
 }
-# Settings of the caller's environment that would change the build behind the artifact key's back, or belong to another make.
+# Variables of the caller that would change the build without changing the artifact's key, or belong to another make.
 _CLEARED = (
     "MAKEFLAGS", "MAKELEVEL", "MFLAGS", "KCFLAGS", "KCPPFLAGS", "KAFLAGS", "KBUILD_CFLAGS", "KBUILD_VERBOSE", "LLVM_IAS",
 )  # fmt: skip
@@ -29,7 +29,7 @@ _CLEARED = (
 
 @dataclass(frozen=True, slots=True)
 class Make:
-    """`make -C tree O=output`. `log` gets all it says, appended."""
+    """`make -C tree O=output`. All output is appended to `log`."""
 
     tree: Path
     output: Path
@@ -39,9 +39,9 @@ class Make:
     jobs: int | None = None
 
     async def run(self, *words: str, on_line: Callable[[str], None] | None = None) -> Completed:
-        """Run targets and variable assignments.
+        """Run make with targets and variable assignments.
 
-        Raises UserError or InfrastructureError with the first thing that went wrong, as `Diagnosis` reads it.
+        Raises UserError or InfrastructureError with the first error that `Diagnosis` finds.
         """
         diagnosis = Diagnosis(self.tree, self.output)
 
@@ -51,7 +51,7 @@ class Make:
                 on_line(line)
 
         jobs = self.jobs or len(os.sched_getaffinity(0))
-        # An empty LOCALVERSION that is set keeps a "+" for unreleased commits out of the release.
+        # An empty LOCALVERSION keeps the "+" of unreleased commits out of the release.
         fixed = [f"ARCH={self.architecture.arch}", "LOCALVERSION=", f"DEPMOD={which('depmod') or 'depmod'}"]
         argv = [
             "make",
@@ -70,6 +70,6 @@ class Make:
             raise diagnosis.error(error, self.log) from error
 
     async def ask(self, target: str) -> str:
-        """What a silent target such as `kernelrelease` prints: its last line."""
+        """The last line printed by a silent target such as `kernelrelease`."""
         said = (await self.run("-s", "--no-print-directory", target)).stdout.strip().splitlines()
         return said[-1] if said else ""

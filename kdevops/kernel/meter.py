@@ -1,4 +1,4 @@
-"""How far a build is: make's lines ("  CC      init/main.o") counted against an estimate."""
+"""Progress of a build: make's lines ("  CC      init/main.o") counted against an estimate."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ class Meter:
         self._report(Progress(STEP, f"{match['what']} {match['target']}"[:100], fraction, eta))
 
     def save(self) -> None:
-        """Remember how many lines this build had."""
+        """Save the number of lines of this build."""
         write_atomic(self._note, str(self.count))
 
 
 def estimate(config: Mapping[str, str]) -> int:
-    """Lines a build from nothing will print, from the number of options that are on."""
+    """Lines a clean build will print, from the number of enabled options."""
     return _LINES_AT_LEAST + int(_LINES_PER_OPTION * sum(value in {"y", "m"} for value in config.values()))
 
 

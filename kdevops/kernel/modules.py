@@ -1,4 +1,4 @@
-"""The modules of a build as one tar, made the same for the same modules."""
+"""The modules of a build as one reproducible tar."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _FOR_BUILDING = ("build", "source")  # links to directories of this machine
 
 
 async def pack_modules(make: Make, release: str, target: Path, scratch: Path) -> Path | None:
-    """Install the modules below `scratch` (depmod runs then) and pack lib/modules/<release> into `target`.
+    """Install the modules below `scratch` (this runs depmod) and pack lib/modules/<release> into `target`.
 
     None when nothing was built as a module.
     """
@@ -30,7 +30,7 @@ async def pack_modules(make: Make, release: str, target: Path, scratch: Path) ->
 
 
 def pack_tree(root: Path, tree: Path, tar: tarfile.TarFile) -> None:
-    """Add all below `tree`, named from `root`, as root's and without times."""
+    """Add everything below `tree`, with paths relative to `root`, owned by root and without times."""
     for path in sorted(tree.rglob("*")):
         entry = tar.gettarinfo(path, arcname=str(path.relative_to(root)))
         entry.uid = entry.gid = entry.mtime = 0

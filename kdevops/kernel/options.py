@@ -1,4 +1,4 @@
-"""Kernel options as text: lines of a .config, and who asks for what."""
+"""Kernel options: parse and write .config text, and merge requests for options."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _OPTIONAL = re.compile(r"\s+# optional\b.*$")
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One option that somebody asked for. A value is "y", "m", "n", a number, or text in quotes, as in a .config."""
+    """One requested option. A value is "y", "m", "n", a number, or text in quotes, as in a .config."""
 
     symbol: str
     value: str
@@ -26,7 +26,7 @@ class Request:
 
 
 def parse_config(text: str) -> dict[str, str]:
-    """Symbol without CONFIG_ → value, from a .config. What "is not set" is "n"; anything else than options is passed over."""
+    """Symbol without CONFIG_ → value, from a .config. "is not set" gives "n"; other lines are ignored."""
     found = {}
     for line in text.splitlines():
         if match := _UNSET.fullmatch(line):
@@ -45,9 +45,9 @@ def format_config(options: dict[str, str]) -> str:
 
 
 def parse_fragment(text: str, who: str) -> list[Request]:
-    """The requests in a configuration fragment; `who` stands in messages.
+    """The requests in a configuration fragment; `who` names it in messages.
 
-    An option followed by "# optional" (and a reason) may be dropped by Kconfig. Raises UserError, with the line, for
+    Kconfig may drop an option followed by "# optional" (and a reason). Raises UserError, with the line, for
     anything that is neither an option nor a comment.
     """
     found = []
@@ -60,7 +60,7 @@ def parse_fragment(text: str, who: str) -> list[Request]:
         value = "n" if match and match.re is _UNSET else match["value"] if match else ""
         if not match or not _VALUE.fullmatch(value):
             raise UserError(
-                f"{who}, line {number}: {line[:80]!r} is no kernel option", hint="for example CONFIG_XFS_FS=y"
+                f"{who}, line {number}: {line[:80]!r} is not a kernel option", hint="for example CONFIG_XFS_FS=y"
             )
         found.append(Request(match["symbol"], value, who, required=bare == line))
     return found
@@ -69,10 +69,11 @@ def parse_fragment(text: str, who: str) -> list[Request]:
 def merge(
     base: Iterable[Request], chosen: Iterable[Request], asked: Iterable[Asked]
 ) -> tuple[dict[str, Request], list[str]]:
-    """What will be asked of Kconfig, by symbol, and warnings about optional requests that lost.
+    """The requests for Kconfig, by symbol, and warnings about overridden optional requests.
 
-    The user's choice (`chosen`, a later one over an earlier) goes over the base. What suites and others ask for must agree
-    with it and among each other, where "y" does for "m"; the base gives way. Raises UserError naming both who contradict.
+    The user's choice (`chosen`, the last one wins) overrides the base. Requests of suites and others (`asked`) must agree
+    with it and with each other, where "y" satisfies "m"; they override the base. Raises UserError naming both sides of a
+    contradiction.
     """
     asked = list(asked)
     merged = {request.symbol: request for request in base}
@@ -84,7 +85,7 @@ def merge(
         if held and held.required and not _agree(held.value, request.value):
             raise UserError(
                 f"CONFIG_{request.symbol}: {held.who} wants {held.value}, {request.who} wants {request.value}",
-                hint="change one of them, or run them as two labs",
+                hint="change one of them, or use two labs",
             )
         firm[request.symbol] = merged[request.symbol] = _stronger(merged.get(request.symbol), request)
     for request in [Request(s, v, one.who, required=False) for one in asked for s, v in one.optional.items()]:
@@ -99,7 +100,7 @@ def merge(
 
 
 def satisfies(found: str, wanted: str) -> bool:
-    """Whether an option that is `found` does for one who asked for `wanted`; what is built in does for a module."""
+    """Whether the value `found` satisfies a request for `wanted`; a built-in option satisfies a request for a module."""
     return found.lower() == wanted.lower() or (found, wanted) == ("y", "m")
 
 
@@ -108,7 +109,7 @@ def _agree(one: str, other: str) -> bool:
 
 
 def _stronger(held: Request | None, request: Request) -> Request:
-    """The request, with "y" in place of "m" when that is what is held already."""
+    """The request, with "y" in place of "m" when `held` is already built in."""
     if held and (held.value, request.value) == ("y", "m"):
         return Request(request.symbol, "y", request.who, request.required)
     return request

@@ -1,4 +1,4 @@
-"""Debian's packaged kernel source, `linux-source-X.Y`: installed, or fetched with apt as an ordinary user."""
+"""Debian's packaged kernel source, `linux-source-X.Y`: installed, or downloaded with apt without root."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ class PackageSource:
         return self.package
 
     async def identify(self) -> Identity:
-        """By the installed tarball's SHA-256, else by that of the package which apt would deliver.
+        """By the installed tarball's SHA-256, else by that of the package that apt would download.
 
-        Raises UserError where there is no apt, or no such package (with the names there are).
+        Raises UserError without apt, or for an unknown package (with the known names).
         """
         if not _NAME.fullmatch(self.package):
             raise UserError(
-                f"kernel package {self.package!r} is none of Debian's linux-source-X.Y, for example linux-source-6.1"
+                f"kernel package {self.package!r} must be a Debian linux-source-X.Y, for example linux-source-6.1"
             )
         if (tarball := self._installed()).is_file():
             return Identity(digest_of(["tarball", remembered_sha256(tarball, self.cache)]))
@@ -71,7 +71,7 @@ class PackageSource:
         await apt.extract(package, into / "files")
         tarball = next((into / "files/usr/src").glob("linux-source-*.tar.*"), None)
         if tarball is None:
-            raise InfrastructureError(f"{package.name} holds no usr/src/linux-source-*.tar.*")
+            raise InfrastructureError(f"{package.name} contains no usr/src/linux-source-*.tar.*")
         tarball.rename(into / tarball.name)
         package.unlink()
         shutil.rmtree(into / "files")

@@ -1,7 +1,7 @@
-"""A source with patches: one copy per source and list of patch files, kept in step with both.
+"""A patched source: one copy per source and list of patch files, updated when either changes.
 
-The copy is brought up to date file by file, not made anew, so that after an edit of a patch only what it touches is
-compiled again. Compared are size and modification time first, content where these differ.
+The copy is updated file by file, so that editing a patch recompiles only what it touches. Files are compared by size and
+modification time first, then by content where these differ.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from kdevops.process import run
 from kdevops.progress import Progress, Report
 
 _STEP = "kernel patches"
-_LEFT_OUT = ".git"  # a kernel's history is bigger than its tree, and nothing of a build needs it
+_LEFT_OUT = ".git"  # a kernel's history is bigger than its tree, and a build does not need it
 
 
 async def patched_tree(tree: Path, identity: Identity, patches: tuple[Patch, ...], home: Path, report: Report) -> Path:
-    """`home`/tree with the content of `tree` and then `patches`; the caller holds a lock on `home`.
+    """A copy of `tree` at `home`/tree with `patches` applied; the caller holds a lock on `home`.
 
     Raises UserError for a patch that does not apply.
     """
@@ -40,14 +40,14 @@ async def patched_tree(tree: Path, identity: Identity, patches: tuple[Patch, ...
             await run(["cp", "-a", "--reflink=auto", "-t", temporary, "--", *entries], timeout=1800)
     else:
         _restore(tree, copy)
-    report(Progress(_STEP, f"applying {len(patches)}"))
+    report(Progress(_STEP, f"applying {len(patches)} patches"))
     await apply_patches(patches, copy)
     write_atomic(note, wanted)
     return copy
 
 
 def _restore(tree: Path, copy: Path) -> None:
-    """Make `copy` what `tree` is. What changes gets the time of now: make must see that, also when the content is older."""
+    """Make `copy` equal to `tree`. Changed files get the current time, so that make sees them even if the content is older."""
     theirs, ours = dict(_files(tree)), dict(_files(copy))
     for name in ours.keys() - theirs.keys():
         (copy / name).unlink()
@@ -68,12 +68,12 @@ def _restore(tree: Path, copy: Path) -> None:
 
 
 def _signature(status: os.stat_result) -> tuple[int, int, int]:
-    # A link's own time is that of its making, so its kind and size must do.
+    # A link's time is when it was created, so compare only kind and size.
     return status.st_mode, status.st_size, 0 if stat.S_ISLNK(status.st_mode) else status.st_mtime_ns
 
 
 def _files(top: Path) -> Iterator[tuple[str, os.stat_result]]:
-    """Every file and link below `top`, by its path from there."""
+    """Every file and link below `top`, by relative path."""
     pending = [""]
     while pending:
         folder = pending.pop()

@@ -1,4 +1,4 @@
-"""A kernel tree of the user's own, built where it is and never written to."""
+"""The user's own kernel tree, read in place and never written to."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from kdevops.kernel.toolchain import Architecture
 from kdevops.kernel.tree import Identity, check_clean, check_tree
 
 _OURS = ("lab.yaml", "baselines")
-"""What kdevops has people keep in their kernel's tree, and no kernel is built from: a changed lab is no changed kernel."""
+"""Files of kdevops that users keep in their kernel tree. Changing them does not change the kernel."""
 
 
 @dataclass(frozen=True, slots=True)
 class PathSource:
-    """The tree at the absolute `path`. Its `identify` raises UserError for no kernel tree, or one built in place."""
+    """The tree at the absolute `path`. Its `identify` raises UserError if it is not a kernel tree, or was built in place."""
 
     path: Path
     architecture: Architecture
@@ -28,7 +28,7 @@ class PathSource:
         return str(self.path)
 
     async def identify(self) -> Identity:
-        """By content when the tree is the top of a git work tree, else by path, size and time of every file."""
+        """By content if the tree is the top of a git work tree, else by path, size and time of every file."""
         check_tree(self.path)
         check_clean(self.path, self.architecture.arch, self.architecture.source)
         if found := await read_work_tree(self.path, without=_OURS):

@@ -1,4 +1,4 @@
-"""A kernel that somebody else built: an image file to boot."""
+"""A kernel built elsewhere: an image file to boot."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _GZIP = b"\x1f\x8b"
 
 
 def prebuilt(image: Path, cache: Path) -> Artifact:
-    """The artifact for the image at `image`, used where it is.
+    """The artifact for the image at `image`, used in place.
 
-    Its build id is known when it lies in a build tree, from the vmlinux it was made of; so is its configuration, or when
-    one is kept beside it as in /boot. Raises UserError when it is no kernel that can be booted.
+    If it lies in a build tree, that gives its build id (from vmlinux) and configuration; a configuration is also found
+    beside it, as in /boot. Raises UserError if it is not a bootable kernel.
     """
     if not image.is_file():
         raise UserError(f"prebuilt kernel {image} {'is not a file' if image.exists() else 'does not exist'}")
@@ -53,18 +53,18 @@ def _release(image: Path) -> str:
             return match[1].decode() if match else "unknown"
     if head.startswith(_GZIP):
         return "unknown"
-    hint = "give arch/x86/boot/bzImage, not vmlinux" if head.startswith(b"\x7fELF") else None
-    raise UserError(f"prebuilt kernel {image} is no bootable kernel image (bzImage, Image or Image.gz)", hint=hint)
+    hint = "use arch/x86/boot/bzImage, not vmlinux" if head.startswith(b"\x7fELF") else None
+    raise UserError(f"prebuilt kernel {image} is not a bootable kernel image (bzImage, Image or Image.gz)", hint=hint)
 
 
 def _vmlinux(image: Path) -> Path | None:
-    """The vmlinux that `image` was made of in its build tree."""
+    """The vmlinux in the build tree of `image`."""
     tree = _build_tree(image)
     return _as_old(tree / "vmlinux", image) if tree else None
 
 
 def _config(image: Path, release: str) -> Path | None:
-    """The .config of its build tree, /boot/config-<release> of /boot/vmlinuz-<release>, or that of an artifact of ours."""
+    """The .config of its build tree, /boot/config-<release> for /boot/vmlinuz-<release>, or that of our own artifact."""
     if tree := _build_tree(image):
         return _as_old(tree / ".config", image)
     ours = image.with_name("artifact.json").is_file()
@@ -78,5 +78,5 @@ def _build_tree(image: Path) -> Path | None:
 
 
 def _as_old(path: Path, image: Path) -> Path | None:
-    """A file of the build that `image` is of; None where there is none, or only one of a later build."""
+    """`path` if it belongs to the build of `image`; None if it is missing or from a later build."""
     return path if path.is_file() and path.stat().st_mtime <= image.stat().st_mtime else None

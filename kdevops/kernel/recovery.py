@@ -1,7 +1,7 @@
-"""After a build was killed: remove what make would take for finished and is not.
+"""Clean up after a killed build: remove unfinished files that make would take for finished.
 
 Kbuild writes `.<target>.cmd` when a target's command is done, after the compiler's `.<target>.d` (scripts/Kbuild.include,
-cmd_and_fixdep). So a target that is newer than its .cmd, or has a .d that is, was in the making.
+cmd_and_fixdep). So a target is unfinished if it or its .d is newer than its .cmd.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _MARK = ".kdevops-building"
 
 
 def begin(output: Path) -> None:
-    """Mark the build directory as being worked in; mend it first when a build before did not come to its end."""
+    """Mark the build directory as in use; clean it up first if an earlier build was interrupted."""
     mark = output / _MARK
     if mark.exists():
         mend(output)
@@ -21,12 +21,12 @@ def begin(output: Path) -> None:
 
 
 def end(output: Path) -> None:
-    """The build came to its end, and all its targets are whole."""
+    """Remove the mark: the build ended and all its targets are complete."""
     (output / _MARK).unlink(missing_ok=True)
 
 
 def mend(output: Path) -> None:
-    """Remove targets whose command did not finish, so that make makes them again."""
+    """Remove targets whose command did not finish, so that make builds them again."""
     for folder, _, names in os.walk(output):
         here = Path(folder)
         for name in names:
@@ -41,9 +41,9 @@ def mend(output: Path) -> None:
 
 
 def _finished(path: Path, note: Path) -> bool:
-    """Whether the note of a target is whole, and later than what the target's command wrote to `path`."""
+    """Whether the .cmd `note` of a target is complete, and not older than `path`, which its command wrote."""
     if not path.exists():
-        return True  # a note without a target makes nobody believe anything
+        return True  # a note without a target is harmless
     try:
         written = note.stat()
         with note.open("rb") as file:

@@ -1,4 +1,4 @@
-"""From what was asked for to the source that provides it."""
+"""Create the source object for a source spec."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kdevops.progress import Report
 
 
 def open_source(spec: SourceSpec, architecture: Architecture, cache: Path, report: Report) -> Source:
-    """The source that `spec` names; nothing is looked at yet. Raises UserError for `prebuilt`, which has no source."""
+    """The source for `spec`; nothing is read yet. Raises UserError for `prebuilt`, which has no source."""
     match spec.kind:
         case "path":
             return PathSource(Path(spec.location).absolute(), architecture)
@@ -30,4 +30,4 @@ def open_source(spec: SourceSpec, architecture: Architecture, cache: Path, repor
         case "package":
             return PackageSource(spec.location, cache, report)
         case "prebuilt":
-            raise UserError(f"{spec.location} is a built kernel: it has no source")
+            raise UserError(f"{spec.location} is a prebuilt kernel: it has no source")

@@ -1,4 +1,4 @@
-"""What is asked of a kernel build, as plain data that also travels into a guest as JSON."""
+"""The spec of a kernel build: plain data, sent into a guest as JSON."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from kdevops.sources import SOURCES, SourceKind
 
 Compiler = Literal["gcc", "clang"]
 DISTRIBUTION_KERNEL = "linux-image-"
-"""How the packages of Debian's own kernels begin; every other package is one of sources."""
+"""Prefix of Debian's kernel packages; every other package holds source."""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceSpec:
-    """Where the kernel comes from. `location` is a path, a URL or a package's name, as `kind` has it.
+    """Where the kernel comes from. `location` is a path, a URL or a package's name, depending on `kind`.
 
-    `ref` goes with git. `sha256` is what a tarball must have; one from a URL cannot do without.
+    `ref` is for git. `sha256` is that of a tarball; required for a URL.
     """
 
     kind: SourceKind
@@ -42,10 +42,10 @@ class SourceSpec:
 
 @dataclass(frozen=True, slots=True)
 class ConfigSpec:
-    """The configuration the user chose: a base, then fragments, then single options, later ones winning.
+    """The user's configuration: a base, then fragments, then single options; later ones win.
 
-    `base` is lean, defconfig, distro or a file; a fragment is a name this package ships or a file. `options` and `optional`
-    are lines of a .config ("CONFIG_KUNIT=y"); an optional one may be dropped by Kconfig.
+    `base` is lean, defconfig, distro or a file; a fragment is one of ours by name, or a file. `options` and `optional`
+    are lines of a .config ("CONFIG_KUNIT=y"); Kconfig may drop an optional one.
     """
 
     base: str = "lean"
@@ -56,7 +56,7 @@ class ConfigSpec:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What one asker (a suite, the provider) needs of the configuration: symbol without CONFIG_ → value."""
+    """Options that a suite or provider (`who`) needs: symbol without CONFIG_ → value."""
 
     who: str
     required: Mapping[str, str] = field(default_factory=dict)
@@ -65,7 +65,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class BuildSpec:
-    """One kernel to build. `jobs` is make's -j, default one per usable processor; it has no part in the artifact's key."""
+    """One kernel to build. `jobs` is make's -j, default one per usable processor; it is not part of the artifact's key."""
 
     source: SourceSpec
     patches: tuple[str, ...] = ()
@@ -90,7 +90,7 @@ class BuildSpec:
 
 
 def _read(value: Any, kind: Any, where: str) -> Any:
-    """`value`, as JSON has it, turned into `kind`; only the kinds used above are known."""
+    """Convert `value` from JSON to `kind`; supports only the kinds used above."""
     if dataclasses.is_dataclass(kind):
         return _read_object(value, kind, where)
     origin, arguments = get_origin(kind), get_args(kind)
@@ -120,5 +120,5 @@ def _read_object(value: Any, kind: Any, where: str) -> Any:
     needed = dataclasses.MISSING
     for entry in dataclasses.fields(kind):
         if entry.default is needed and entry.default_factory is needed and entry.name not in value:
-            raise UserError(f"{where} lacks the field {entry.name!r}")
+            raise UserError(f"{where} lacks the required field {entry.name!r}")
     return kind(**{name: _read(item, hints[name], f"{where}.{name}") for name, item in value.items()})

@@ -1,4 +1,4 @@
-"""A kernel tarball: a local file, or a URL with the SHA-256 of what it must deliver."""
+"""A kernel tarball: a local file, or a URL with its SHA-256."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kdevops.kernel.unpack import unpack
 from kdevops.progress import Report
 
 _MAX_BYTES = 4 << 30
-"""Ten times the biggest kernel tarball there is."""
+"""Ten times the biggest kernel tarball."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +33,17 @@ class TarballSource:
         return self.location
 
     async def identify(self) -> Identity:
-        """By the tarball's SHA-256. Raises UserError when there is no such file or its SHA-256 is another."""
+        """By the tarball's SHA-256. Raises UserError for a missing file or a different SHA-256."""
         if "://" in self.location:
             if not self.sha256:
-                raise UserError(f"the tarball {self.location} needs the sha256 of what it must deliver")
+                raise UserError(f"the tarball {self.location} needs a sha256")
             return Identity(digest_of(["tarball", self.sha256]))
         path = Path(self.location)
         if not path.is_file():
             raise UserError(f"kernel tarball {path} {'is not a file' if path.exists() else 'does not exist'}")
         found = remembered_sha256(path, self.cache)
         if self.sha256 and found != self.sha256:
-            raise UserError(
-                f"kernel tarball {path} is not the one asked for: its sha256 is {found}, expected {self.sha256}"
-            )
+            raise UserError(f"kernel tarball {path} has the wrong sha256: it is {found}, expected {self.sha256}")
         return Identity(digest_of(["tarball", found]))
 
     async def tree(self, identity: Identity) -> Path:

@@ -1,4 +1,4 @@
-"""The compiler and its companions: which are here, which are missing, and what make is told about them."""
+"""The compiler and its tools: find them, report missing ones, and pass them to make."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _COMMANDS = {"gcc": ("gcc", "ld"), "clang": _LLVM}
 _ALWAYS = ("make", "flex", "bison", "bc", "perl")
 _PATH = os.pathsep.join(
     [os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"]
-)  # depmod is no user's command on Debian
+)  # on Debian, depmod is not on a user's PATH
 
 _COMMAND_FOR = {
     "MODULES": "depmod", "MODULE_COMPRESS_XZ": "xz", "MODULE_COMPRESS_ZSTD": "zstd", "MODULE_SIG": "openssl",
     "DEBUG_INFO_BTF": "pahole", "IKHEADERS": "cpio", "KERNEL_BZIP2": "bzip2", "KERNEL_LZ4": "lz4", "KERNEL_LZMA": "xz",
     "KERNEL_LZO": "lzop", "KERNEL_XZ": "xz", "KERNEL_ZSTD": "zstd",
 }  # fmt: skip
-# Option → the header it is compiled with, and the library that has it.
+# Option → the header it needs, and the library that has it.
 _LIBELF = ("gelf.h", "libelf")
 _OPENSSL = ("openssl/opensslv.h", "libssl")
 _HEADER_FOR = {
@@ -40,7 +40,7 @@ _HEADER_FOR = {
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """A machine as the kernel names it: `arch` for ARCH=, `source` the directory below arch/."""
+    """The kernel's names for a machine: `arch` for ARCH=, `source` the directory below arch/."""
 
     arch: str
     source: str
@@ -48,7 +48,7 @@ class Architecture:
 
 @dataclass(frozen=True, slots=True)
 class Toolchain:
-    """What compiles. `versions` are the first lines of what each tool says of itself; `ccache` is its path or None."""
+    """The compiler. `versions`: first line of each tool's --version; `ccache`: its path or None."""
 
     compiler: Compiler
     versions: Mapping[str, str]
@@ -56,13 +56,13 @@ class Toolchain:
 
     @property
     def key(self) -> str:
-        """Differs whenever the code that is generated could."""
+        """Differs whenever the generated code could differ."""
         return digest_of([self.compiler, dict(self.versions)])
 
     def make_arguments(self) -> list[str]:
-        """Variables for make's command line, where they win over the environment and the tree."""
+        """Variables for make's command line, where they override the environment and the tree."""
         cached = f"{self.ccache} {self.compiler}" if self.ccache else self.compiler
-        llvm = f"LLVM={'1' if self.compiler == 'clang' else ''}"  # empty, it beats one in the caller's environment
+        llvm = f"LLVM={'1' if self.compiler == 'clang' else ''}"  # empty overrides the caller's environment
         return [llvm, f"CC={cached}", f"HOSTCC={cached}", "CROSS_COMPILE="]
 
 
@@ -71,12 +71,12 @@ def architecture(machine: str | None = None) -> Architecture:
     machine = machine or platform.machine()
     known = {"x86_64": Architecture("x86_64", "x86"), "aarch64": Architecture("arm64", "arm64")}
     if machine not in known:
-        raise UserError(f"kernels are built for {' and '.join(known)} only, this machine is {machine}")
+        raise UserError(f"kernels can be built only for {' and '.join(known)}, but this machine is {machine}")
     return known[machine]
 
 
 async def probe(compiler: Compiler) -> Toolchain:
-    """Ask every tool for its version. Raises InfrastructureError naming all that are missing and how to get them."""
+    """Ask every tool for its version. Raises InfrastructureError naming all missing tools and how to install them."""
     commands = _COMMANDS[compiler]
     require([*commands, *_ALWAYS])
     versions = {}
@@ -88,12 +88,12 @@ async def probe(compiler: Compiler) -> Toolchain:
 def require(commands: list[str]) -> None:
     """Raise InfrastructureError naming every command that is not installed."""
     if missing := [command for command in commands if not which(command)]:
-        message = f"needed to build a kernel and not installed: {', '.join(missing)}"
+        message = f"building a kernel needs tools that are not installed: {', '.join(missing)}"
         raise InfrastructureError(message, hint=install_hint(*missing))
 
 
 async def require_for(config: Mapping[str, str], toolchain: Toolchain) -> None:
-    """Check what this configuration needs beyond the compiler: packers, depmod, headers of libelf and OpenSSL."""
+    """Check what this configuration needs beyond the compiler: compressors, depmod, headers of libelf and OpenSSL."""
     enabled = {symbol for symbol, value in config.items() if value in {"y", "m"}}
     require(sorted({command for symbol, command in _COMMAND_FOR.items() if symbol in enabled}))
     missing = []
@@ -108,5 +108,5 @@ async def require_for(config: Mapping[str, str], toolchain: Toolchain) -> None:
 
 
 def which(command: str) -> str | None:
-    """The path of a command, also where only root has it on PATH (depmod)."""
+    """The path of a command; also searches directories that only root has on PATH (depmod)."""
     return shutil.which(command, path=_PATH)

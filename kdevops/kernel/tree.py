@@ -1,4 +1,4 @@
-"""What every kernel source has in common, and what makes a directory a kernel tree."""
+"""The interface of every kernel source, and checks for a kernel tree."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ class Identity:
 
 
 class Source(Protocol):
-    """One kernel source. It is identified before it is fetched, so that an artifact already there is found at once."""
+    """One kernel source. It is identified before it is fetched, so that a cached artifact is found at once."""
 
     @property
     def name(self) -> str:
-        """What a person calls it."""
+        """Its name for people."""
 
     @property
     def in_place(self) -> bool:
-        """Whether `tree` is the user's own, which may change under us and is never written to."""
+        """Whether `tree` is the user's own, which may change at any time and is never written to."""
 
     async def identify(self) -> Identity:
-        """The identity of the content as it is now."""
+        """The identity of the current content."""
 
     async def tree(self, identity: Identity) -> Path:
-        """A directory that holds this content, fetched and unpacked if need be."""
+        """A directory with this content, fetched and unpacked if necessary."""
 
 
 def check_tree(path: Path) -> None:
@@ -53,29 +53,29 @@ def check_tree(path: Path) -> None:
         above = next((parent for parent in path.absolute().parents if not _lacks(parent)), None)
         raise UserError(
             f"{path} is not a kernel source tree: it has no {lacks}",
-            hint=f"its top is {above}: give that" if above else None,
+            hint=f"use the top of the tree: {above}" if above else None,
         )
 
 
 def check_clean(path: Path, arch: str, source_arch: str) -> None:
-    """Raise UserError when the tree has been built in place: the kernel refuses to build such a tree out of tree."""
+    """Raise UserError if the tree was built in place: the kernel then refuses to build out of tree."""
     for left in (".config", "include/config", f"arch/{source_arch}/include/generated"):
         if (path / left).exists():
             raise UserError(
-                f"{path} has been built in place ({left} is there), so it cannot be built outside of it",
-                hint=f"clean it, which also removes its .config: make -C {path} ARCH={arch} mrproper",
+                f"{path} was built in place ({left} exists), so it cannot be built out of tree",
+                hint=f"clean it (this also removes its .config): make -C {path} ARCH={arch} mrproper",
             )
 
 
 def series_of_tree(path: Path) -> str:
-    """The series of the kernel in this tree, "6.1"; empty where its Makefile has no numbers."""
+    """The kernel series of this tree, "6.1"; empty if its Makefile has no numbers."""
     head = (path / "Makefile").read_text(errors="replace")[:4096]
     numbers = [re.search(rf"^{name} *= *([0-9]+)", head, re.MULTILINE) for name in ("VERSION", "PATCHLEVEL")]
     return ".".join(number[1] for number in numbers if number) if all(numbers) else ""
 
 
 def _lacks(path: Path) -> str | None:
-    """What makes `path` no kernel tree, None when it is one."""
+    """What `path` lacks to be a kernel tree, None when it is one."""
     for name in _NEEDED:
         if not (path / name).exists():
             return name

@@ -1,4 +1,4 @@
-"""Unpack a kernel tarball into a directory that appears whole or not at all."""
+"""Unpack a kernel tarball into a directory that is published atomically."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _DEADLINE = 1800.0
 
 
 async def unpack(tarball: Path, target: Path, report: Report) -> Path:
-    """Unpack `tarball` to `target`, without the one directory that a kernel tarball has around everything.
+    """Unpack `tarball` to `target`, without the single top directory of a kernel tarball.
 
-    GNU tar does it, in half the time of Python's tarfile, whose filters Debian 12 lacks: it never writes above its directory,
-    makes links only when all files are written, and here keeps neither owners nor set-user-id bits. Raises UserError when the
-    tarball is broken, reaches outside, or holds no kernel tree.
+    Uses GNU tar, which takes half the time of Python's tarfile, whose filters Debian 12 lacks. It never writes above its
+    directory, creates links only after all files, and with our options keeps neither owners nor set-user-id bits. Raises
+    UserError when the tarball is broken, reaches outside, or contains no kernel tree.
     """
     if target.is_dir():
         return target
@@ -35,7 +35,7 @@ async def unpack(tarball: Path, target: Path, report: Report) -> Path:
                 check_tree(temporary)
             except UserError as error:
                 raise UserError(
-                    f"{tarball} holds no kernel: {error.message.replace(str(temporary), 'its content')}"
+                    f"{tarball} contains no kernel: {error.message.replace(str(temporary), 'its content')}"
                 ) from error
     return target
 
@@ -46,13 +46,11 @@ async def _tar(tarball: Path, into: Path) -> None:
         await run(["tar", "-C", into, *options, "-xf", tarball], env={"LC_ALL": "C"}, timeout=_DEADLINE)
     except CommandError as error:
         if "No space left" in error.output:
-            raise InfrastructureError(
-                f"the disk is full: {tarball.name} could not be unpacked to {into.parent}"
-            ) from error
+            raise InfrastructureError(f"disk full: cannot unpack {tarball.name} to {into.parent}") from error
         if error.returncode is None or error.returncode < 0:
             raise
         raise UserError(
-            f"{tarball} cannot be unpacked: {error.output.splitlines()[0] if error.output else error.message}"
+            f"cannot unpack {tarball}: {error.output.splitlines()[0] if error.output else error.message}"
         ) from error
 
 
@@ -60,7 +58,7 @@ def _strip_top(directory: Path) -> None:
     entries = list(directory.iterdir())
     if len(entries) != 1 or entries[0].is_symlink() or not entries[0].is_dir():
         return
-    top = entries[0].rename(directory / ".kdevops-top")  # a name that nothing inside of it has
+    top = entries[0].rename(directory / ".kdevops-top")  # a name that does not occur inside it
     for entry in top.iterdir():
         entry.rename(directory / entry.name)
     shutil.rmtree(top)

@@ -80,7 +80,7 @@ def test_a_prebuilt_kernel_of_boot_has_its_configuration_beside_it(
 
 @pytest.mark.parametrize(
     ("content", "said", "hint"),
-    [(None, "does not exist", "None"), (b"\x7fELF", "no bootable", "bzImage"), (b"", "no bootable", "None")],
+    [(None, "does not exist", "None"), (b"\x7fELF", "not a bootable", "bzImage"), (b"", "not a bootable", "None")],
 )
 def test_what_is_no_prebuilt_kernel(
     tmp_path: Path, build_toy: Builder, content: bytes | None, said: str, hint: str

@@ -176,7 +176,7 @@ def test_a_tree_edited_during_its_build_is_not_published(toy: Path, cache: Path)
         if news.step == "kernel config":
             edit(toy)
 
-    with pytest.raises(UserError, match="was changed while it was being built"):
+    with pytest.raises(UserError, match="was changed during the build"):
         asyncio.run(build(BuildSpec(SourceSpec("path", str(toy))), cache=cache, report=report))
     assert list(cache.glob("kernels/*")) == []
 

@@ -26,7 +26,10 @@ def test_lost_options_are_named_with_asker_and_reason(toy: Path, build_toy: Buil
     with pytest.raises(UserError) as caught:
         build_toy(toy, asked=asked)
     assert caught.value.message.splitlines()[1:] == [
-        "  CONFIG_TOY_CHILD: suite selftests wants y, it is n: depends on TOY_PARENT; TOY_PARENT off in the result",
+        (
+            "  CONFIG_TOY_CHILD: suite selftests wants y, it is n: depends on TOY_PARENT; "
+            "TOY_PARENT off in the resulting configuration"
+        ),
         "  CONFIG_TOY_HIDDEN: suite selftests wants y, it is n: it cannot be set directly: only other options select it",
         "  CONFIG_NO_SUCH: suite kunit wants m, it is n: no such symbol in this tree",
     ]
@@ -73,7 +76,7 @@ def test_every_base_can_boot_in_a_guest(
         ({"base": "/no/such"}, "no base configuration", "known: lean, defconfig, distro"),
         ({"fragments": ("kasn",)}, "no configuration fragment 'kasn'", "did you mean kasan"),
         ({"fragments": ("/no/such",)}, "no configuration fragment", "known: box, cloud, debug"),
-        ({"options": ("CONFIG_A",)}, "config: options, line 1: 'CONFIG_A' is no kernel option", "for example"),
+        ({"options": ("CONFIG_A",)}, "config: options, line 1: 'CONFIG_A' is not a kernel option", "for example"),
     ],
 )
 def test_bad_names_and_lines(config: dict[str, object], said: str, hint: str) -> None:
@@ -84,7 +87,7 @@ def test_bad_names_and_lines(config: dict[str, object], said: str, hint: str) ->
 
 def test_a_machine_that_does_not_tell_its_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_DISTRO_CONFIGS", (Path("/no/such"),))
-    with pytest.raises(UserError, match="does not tell"):
+    with pytest.raises(UserError, match="cannot find the configuration"):
         plan(base="distro")
 
 

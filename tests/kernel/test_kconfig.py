@@ -59,8 +59,8 @@ def test_reasons() -> None:
     assert "only other options select it" in reason(Symbol(prompt=False), {})
     assert "another option" in reason(Symbol(prompt=True), {})
     told = reason(Symbol(True, ["A && !B", "C || D"]), {"A": "y", "B": "m"})
-    assert told == "depends on A && !B && (C || D); C, D off and B on in the result"
-    assert reason(Symbol(True, ["!(ARM || MIPS) && DAX"]), {}).endswith("; DAX off in the result")
+    assert told == "depends on A && !B && (C || D); C, D off and B on in the resulting configuration"
+    assert reason(Symbol(True, ["!(ARM || MIPS) && DAX"]), {}).endswith("; DAX off in the resulting configuration")
 
 
 def test_a_loop_of_sources_ends(tmp_path: Path) -> None:

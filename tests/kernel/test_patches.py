@@ -89,7 +89,7 @@ def test_a_patch_that_is_in_already_is_told_so(tmp_path: Path, tree: Path) -> No
     (tmp_path / "in.patch").write_text(patch("line one", "line 1"))
     with pytest.raises(UserError, match=r"in\.patch") as caught:
         apply(tree, tmp_path / "in.patch")
-    assert "already in this source" in str(caught.value.hint)
+    assert "already contains it" in str(caught.value.hint)
 
 
 @pytest.mark.parametrize("file", ["none.c", "../outside.c", "/etc/outside.c"])
@@ -106,8 +106,8 @@ def test_refusals_before_anything_is_touched(tmp_path: Path) -> None:
     (tmp_path / "words.patch").write_text("not a diff\n")
     for path, said in [
         ("missing.patch", "does not exist"),
-        ("empty", "holds no .*patch"),
-        ("words.patch", "holds no patch"),
+        ("empty", "contains no .*patch"),
+        ("words.patch", "contains no patch"),
     ]:
         with pytest.raises(UserError, match=said):
             load_patches((str(tmp_path / path),))

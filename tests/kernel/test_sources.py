@@ -57,7 +57,7 @@ class TestPath:
         [
             ("none", "does not exist", None),
             ("linux/Makefile", "is not a directory", None),
-            ("linux/fs", "it has no Makefile", "its top is {}: give that"),
+            ("linux/fs", "it has no Makefile", "use the top of the tree: {}"),
             (".", "it has no Makefile", None),
         ],
     )
@@ -243,14 +243,14 @@ class TestTarball:
         assert bring(opened) == tree
 
     def test_wrong_hashes(self, tarball: Path, source, server: str, cache: Path) -> None:  # type: ignore[no-untyped-def]
-        with pytest.raises(UserError, match="not the one asked for"):
+        with pytest.raises(UserError, match="has the wrong sha256"):
             identify(source("tarball", tarball, sha256="0" * 64))
         with pytest.raises(UserError, match=f"something else than was asked for: its sha256 is {sha256(tarball)}"):
             bring(source("tarball", f"{server}/linux.tar.xz", sha256="0" * 64))
         assert [path for path in (cache / "downloads").iterdir() if path.is_dir()] == []
 
     def test_urls_that_cannot_be(self, source, server: str) -> None:  # type: ignore[no-untyped-def]
-        with pytest.raises(UserError, match="needs the sha256"):
+        with pytest.raises(UserError, match="needs a sha256"):
             identify(source("tarball", f"{server}/linux.tar.xz"))
         with pytest.raises(UserError, match="only http, https"):
             bring(source("tarball", "ftp://127.0.0.1/x", sha256="0" * 64))
@@ -261,11 +261,11 @@ class TestTarball:
         with pytest.raises(UserError, match="does not exist"):
             identify(source("tarball", tmp_path / "none.tar"))
         (tmp_path / "noise.tar").write_bytes(b"noise" * 1000)
-        with pytest.raises(UserError, match=r"noise\.tar cannot be unpacked"):
+        with pytest.raises(UserError, match=r"cannot unpack .*noise\.tar"):
             bring(source("tarball", tmp_path / "noise.tar"))
         with tarfile.open(tmp_path / "other.tar", "w") as tar:
             tar.add(Path(__file__), arcname="other/test.py")
-        with pytest.raises(UserError, match="holds no kernel"):
+        with pytest.raises(UserError, match="contains no kernel"):
             bring(source("tarball", tmp_path / "other.tar"))
 
     @pytest.mark.parametrize("name", ["../evil", "/evil", "linux/../../../evil", "link/evil"])
@@ -324,12 +324,12 @@ class TestPackage:
         assert bring(source("package", "linux-source-6.1")) == tree
 
     def test_unknown_names(self, source) -> None:  # type: ignore[no-untyped-def]
-        with pytest.raises(UserError, match="none of Debian's linux-source"):
+        with pytest.raises(UserError, match="must be a Debian linux-source"):
             identify(source("package", "bash"))
         self.command("apt-get", "exit 1")
         self.command("dpkg-deb", "exit 1")
         self.command("apt-cache", 'if [ "$1" = pkgnames ]; then echo linux-source-6.1; else exit 100; fi')
-        with pytest.raises(UserError, match=r"apt knows no package linux-source-6\.2") as caught:
+        with pytest.raises(UserError, match=r"apt does not know a package linux-source-6\.2") as caught:
             identify(source("package", "linux-source-6.2"))
         assert "linux-source-6.1" in str(caught.value.hint)
 

@@ -52,7 +52,7 @@ def test_any_json_is_read_or_refused(data: object) -> None:
         ("{", "not JSON"),
         ('{"source": {"kind": "path", "location": "/x"}, "sauce": 1}', "unknown field 'sauce'"),
         ('{"source": {"kind": "path", "location": "/x", "depth": 1}}', "spec.source has an unknown field 'depth'"),
-        ("{}", "spec lacks the field 'source'"),
+        ("{}", "spec lacks the required field 'source'"),
         (
             '{"source": {"kind": "svn", "location": "/x"}}',
             'spec.source.kind in the build spec must be path or .*found "svn"',
