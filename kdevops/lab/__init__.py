@@ -1,1 +1,1 @@
-"""lab.yaml: the typed model, and the way from a file to it."""
+"""lab.yaml: the typed model, and loading it from a file."""

@@ -1,4 +1,4 @@
-"""The labs that a lab with `compare` stands for: the same guests with the kernel to compare with, and with that under test."""
+"""Split a lab with `compare` into two labs: the baseline kernel and the kernel under test."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from kdevops.lab.servers import ROLES
 
 
 def arms(lab: Lab) -> tuple[Lab, ...]:
-    """The baseline arm, which keeps the lab's name, and the arm under test, `<name>-dev`; without `compare` the lab itself.
+    """The baseline, which keeps the lab's name, and the lab under test, `<name>-dev`; without `compare` the lab itself.
 
-    Neither compares any more: each is a lab like any other, with a directory, a lock and runs of its own.
+    Neither has `compare` any more: each is an ordinary lab with its own directory, lock and runs.
     """
     compare = lab.compare
     if compare is None:

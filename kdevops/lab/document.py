@@ -1,7 +1,7 @@
-"""YAML text as plain data that remembers where every value stands.
+"""YAML text as plain data that records where every value was written.
 
-Only what JSON can say passes: mappings with text keys, lists, text, numbers, true and false. Size, depth and the
-growth of aliases are bounded, so no text can make the reader work for long.
+Only JSON's types are accepted: mappings with text keys, lists, text, numbers, true and false. Size, depth and the
+expansion of aliases are bounded, so no text can keep the reader busy for long.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from kdevops.errors import UserError
 
 MAX_BYTES = 1 << 20
 MAX_NODES = 20_000
-"""Values in a document, counted after aliases are followed."""
+"""Values in a document, after aliases are expanded."""
 MAX_DEPTH = 32
 
 Loc = tuple[str | int, ...]
-"""The way to a value: keys and list indices from the top."""
+"""The path to a value: keys and list indices from the top."""
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG = "tag:yaml.org,2002:"
@@ -45,7 +45,7 @@ class SourceSpan:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One thing that is wrong, in a line."""
+    """One mistake, described in one line."""
 
     place: SourceSpan
     loc: Loc = field(compare=False)
@@ -57,24 +57,24 @@ class Problem:
 
 @dataclass(slots=True)
 class Document:
-    """Plain data, the place of every value in it, and what was wrong already when it was read."""
+    """Plain data, where each value was written, and the problems found while reading it."""
 
     value: object
     places: dict[Loc, SourceSpan]
     problems: list[Problem] = field(default_factory=list)
 
     def place(self, loc: Loc) -> SourceSpan:
-        """Where `loc` stands, or the nearest thing around it."""
+        """Where `loc` was written, or the nearest value around it."""
         while loc not in self.places and loc:
             loc = loc[:-1]
         return self.places[loc]
 
 
 def parse(text: str, place: Callable[[int, int], SourceSpan], *, null_ok: bool = False) -> Document:
-    """Read YAML. `place` makes a SourceSpan of a line and a column, both counted from 1.
+    """Read YAML. `place` makes a SourceSpan from a line and a column, both counted from 1.
 
-    A null is a problem of the document unless it is all there is and `null_ok`. Raises UserError where the text is no
-    YAML, or too much of it.
+    A null is a problem of the document unless it is the whole document and `null_ok` is set. Raises UserError if the
+    text is not YAML or too large.
     """
     try:
         _check_bounds(text, place)
@@ -84,7 +84,7 @@ def parse(text: str, place: Callable[[int, int], SourceSpan], *, null_ok: bool =
             _syntax_error(error, text, place), hint="values with : # { [ & * ! | > ' \" % @ ` need quotes"
         ) from None
     except (yaml.YAMLError, UnicodeEncodeError):
-        raise UserError(f"{place(1, 1)}: not valid YAML: it holds control characters or broken text") from None
+        raise UserError(f"{place(1, 1)}: not valid YAML: it contains control characters or invalid text") from None
     reader = _Reader(place)
     if root is None or (null_ok and root.tag == _TAG + "null"):
         return Document({} if not null_ok else None, {(): place(1, 1)})
@@ -93,7 +93,7 @@ def parse(text: str, place: Callable[[int, int], SourceSpan], *, null_ok: bool =
 
 
 def _check_bounds(text: str, place: Callable[[int, int], SourceSpan]) -> None:
-    """Refuse what is too deep or too much before it is built: libyaml takes hours for a megabyte of `[`."""
+    """Refuse text that is too deep or too large before composing it: libyaml takes hours for a megabyte of `[`."""
     depth = 0
     for count, event in enumerate(yaml.parse(text, Loader=_LOADER)):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
@@ -103,7 +103,7 @@ def _check_bounds(text: str, place: Callable[[int, int], SourceSpan]) -> None:
 
 
 def _too_much() -> str:
-    return f"more than {MAX_NODES} values, or nested deeper than {MAX_DEPTH}: this is no lab file"
+    return f"more than {MAX_NODES} values, or nested deeper than {MAX_DEPTH}: this is not a lab file"
 
 
 def _syntax_error(error: yaml.MarkedYAMLError, text: str, place: Callable[[int, int], SourceSpan]) -> str:
@@ -116,12 +116,14 @@ def _syntax_error(error: yaml.MarkedYAMLError, text: str, place: Callable[[int, 
     if line[mark.column : mark.column + 1] == "\t":
         return f"{where}: not valid YAML: a tab; indent with spaces"
     context = error.context_mark
-    begun = f" ({error.context}, begun in line {context.line + 1})" if error.context and context and where.line else ""
+    begun = (
+        f" ({error.context}, started on line {context.line + 1})" if error.context and context and where.line else ""
+    )
     return f"{where}: not valid YAML: {error.problem}{begun}"
 
 
 class _Reader:
-    """Makes plain data of composed nodes. Problems are collected, so that all of them can be told at once."""
+    """Turns composed nodes into plain data. Collects problems, so that all of them can be shown at once."""
 
     def __init__(self, place: Callable[[int, int], SourceSpan]) -> None:
         self._place = place
@@ -131,7 +133,7 @@ class _Reader:
         self.problems: list[Problem] = []
 
     def read(self, node: yaml.Node, loc: Loc) -> object:
-        """The value of `node`, which stands at `loc`."""
+        """The value of `node`, which is at `loc`."""
         self._count += 1
         where = self._where(node)
         self.places.setdefault(loc, where)
@@ -143,7 +145,7 @@ class _Reader:
             return [self.read(item, (*loc, index)) for index, item in enumerate(node.value)]
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node, loc)
-        self._wrong(loc, f"the tag {node.tag} has no meaning here")
+        self._wrong(loc, f"the tag {node.tag} is not supported")
         return None
 
     def _mapping(self, node: yaml.MappingNode, loc: Loc) -> dict[str, object]:
@@ -153,11 +155,11 @@ class _Reader:
             if not isinstance(key, yaml.ScalarNode):
                 self.problems.append(Problem(self._where(key), loc, "a key must be a word, found a list or a mapping"))
             elif key.tag == _TAG + "merge":
-                text = "merge keys are not understood here; write the fields out"
+                text = "merge keys are not supported; write the fields out"
                 self.problems.append(Problem(self._where(key), (*loc, key.value), text))
             elif key.value in table:
                 first = self.places[*loc, key.value]
-                text = f"is given twice, first in line {first.line}" if first.line else "is given twice"
+                text = f"is given twice, first on line {first.line}" if first.line else "is given twice"
                 self.problems.append(Problem(self._where(key), (*loc, key.value), text))
             else:
                 self.places[*loc, key.value] = self._where(key)
@@ -173,13 +175,13 @@ class _Reader:
         elif kind in {"str", "timestamp", "merge", "value"} or base_60:
             if not any(unicodedata.category(char) in {"Cc", "Cs"} and char not in "\n\t" for char in node.value):
                 return node.value
-            wrong = "holds a control character"
+            wrong = "contains a control character"
         elif kind in {"bool", "int", "float"}:
             try:
                 return self._scalars.construct_object(node)
             except (ValueError, LookupError):
-                wrong = f"{node.value[:60]!r} is no {kind}"
-        self._wrong(loc, wrong or f"the tag {node.tag} has no meaning here")
+                wrong = f"{node.value[:60]!r} is not a valid {kind}"
+        self._wrong(loc, wrong or f"the tag {node.tag} is not supported")
         return None
 
     def _wrong(self, loc: Loc, text: str) -> None:

@@ -1,4 +1,4 @@
-"""What a validation error means to whoever wrote the lab file: what was found there, and what would be right."""
+"""Explain validation errors to the author of a lab file: what was found, and what is expected."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _BOUNDS = {
 
 
 def explain(error: ValidationError, document: Document, schema: dict[str, Any]) -> list[Problem]:
-    """Every error of a validation as a Problem. `schema` is the JSON Schema of the model, where names are looked up."""
+    """Every validation error as a Problem. `schema` is the JSON Schema of the model, used to look up names."""
     problems = []
     for detail in error.errors(include_url=False):
         loc = _written(detail, document.value)
@@ -47,7 +47,7 @@ def explain(error: ValidationError, document: Document, schema: dict[str, Any]) 
 
 
 def _written(detail: ErrorDetails, value: object) -> Loc:
-    """The location without what the validator adds to it (the tag of a union), as far as it stands in the document."""
+    """The part of the location that exists in the document, without the validator's additions (the tag of a union)."""
     loc: Loc = ()
     for step in detail["loc"]:
         in_list = isinstance(value, list) and isinstance(step, int) and step < len(value)
@@ -55,7 +55,7 @@ def _written(detail: ErrorDetails, value: object) -> Loc:
             value = value[step]  # type: ignore[index]
             loc = (*loc, step)
     if detail["type"] == "union_tag_invalid" and isinstance(value, dict) and "type" in value:
-        return (*loc, "type")  # which says which of several sections this is
+        return (*loc, "type")  # this field selects one of several sections
     return (*loc, detail["loc"][-1]) if detail["type"] == "missing" else loc
 
 
@@ -68,12 +68,12 @@ def _prose(detail: ErrorDetails, loc: Loc, schema: dict[str, Any]) -> str:
     if kind in {"literal_error", "union_tag_invalid"}:
         allowed = re.findall(r"'([^']*)'", str(context.get("expected") or context.get("expected_tags")))
         word = context.get("tag", found)
-        known = f"{describe(word)} is not known here; there are {', '.join(allowed)}"
+        known = f"{describe(word)} is not known here; use one of {', '.join(allowed)}"
         return known + nearest(str(word), allowed, 1)
     if kind == "value_error":
         return str(context["error"]) + ("" if isinstance(found, dict) else f", found {describe(found)}")
     if kind == "string_pattern_mismatch":
-        return f"{describe(found)} does not fit" + (_described(loc, schema) or f" the pattern {context['pattern']}")
+        return f"{describe(found)} is not valid" + (_described(loc, schema) or f": the pattern is {context['pattern']}")
     if kind in _BOUNDS:
         wanted = _BOUNDS[kind] if not isinstance(found, dict) else _BOUNDS[kind].removeprefix("a list of ")
         return f"{wanted.format_map(context)} is needed, found {describe(found)}"
@@ -81,12 +81,12 @@ def _prose(detail: ErrorDetails, loc: Loc, schema: dict[str, Any]) -> str:
 
 
 def describe(value: object) -> str:
-    """A value in a few words: `text 'abc'`, `number 5`, `a list`."""
+    """A short description of a value: `text 'abc'`, `number 5`, `a list`."""
     match value:
         case None:
             return "nothing"
         case bool():
-            return f"{str(value).lower()} (YAML reads yes, no, on and off so)"
+            return f"{str(value).lower()} (in YAML also yes, no, on and off)"
         case str():
             return f"text {value[:60]!r}" + ("..." if len(value) > 60 else "")
         case int() | float():
@@ -95,7 +95,7 @@ def describe(value: object) -> str:
             return "a list" if value else "an empty list"
         case dict():
             return "a section with fields" if value else "an empty section"
-    return f"something else ({type(value).__name__})"
+    return f"an unsupported value ({type(value).__name__})"
 
 
 def _described(loc: Loc, schema: dict[str, Any]) -> str:
@@ -108,7 +108,7 @@ def _fields(loc: Loc, schema: dict[str, Any]) -> set[str]:
 
 
 def _at(loc: Loc, schema: dict[str, Any]) -> list[dict[str, Any]]:
-    """The schema nodes that may stand at `loc`."""
+    """The schema nodes that apply at `loc`."""
     nodes = [*_alternatives(schema, schema)]
     for step in loc:
         below = [node.get("items") if isinstance(step, int) else _property(node, step) for node in nodes]
@@ -117,7 +117,7 @@ def _at(loc: Loc, schema: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _property(node: dict[str, Any], name: str) -> Any:
-    """The schema of a field, or that of every value of a table whose keys are names that the user makes."""
+    """The schema of a field, or of the values of a table whose keys the user chooses."""
     values = [*node.get("patternProperties", {}).values(), node.get("additionalProperties")]
     return node.get("properties", {}).get(name) or values[0]
 

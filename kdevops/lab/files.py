@@ -1,4 +1,4 @@
-"""The files a lab speaks of: made absolute, and looked for, before anything starts."""
+"""Files named in a lab: made absolute and checked before anything starts."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def _always(_: str) -> bool:
 
 
 def _is_local(value: str) -> bool:
-    """Neither a URL nor git's `host:path`."""
+    """Whether `value` is neither a URL nor git's `host:path`."""
     return ":" not in value
 
 
 def is_config_file(value: str) -> bool:
-    """Whether a configuration base or fragment is a file: names of ours have neither a slash nor a dot."""
+    """Whether a configuration base or fragment is a file: our own names have neither a slash nor a dot."""
     return "/" in value or "." in value or value.startswith("~")
 
 
@@ -52,14 +52,14 @@ _FILES: tuple[tuple[Loc, Callable[[str], bool]], ...] = (
     *((("compare", *loc), is_file) for loc, is_file in _OF_AN_ARM),
 )
 _MAY_COME: Loc = ("baseline",)
-"""`baseline accept` makes it."""
+"""May be missing: `baseline accept` creates it."""
 
 
 def resolve_paths(document: Document) -> list[Problem]:
-    """Make every path in `document` absolute, in place; tell of those where nothing is.
+    """Make every path in `document` absolute, in place, and return a problem for each that does not exist.
 
     A relative path starts from the directory of the lab file, or, given with `--set`, from the current one; `~` is the
-    home directory. What is no text is left to the validation of types.
+    home directory. Values that are not text are left to the type validation.
     """
     problems = []
     for loc, is_file in (*_FILES, *_of_suites(document.value)):
@@ -69,7 +69,9 @@ def resolve_paths(document: Document) -> list[Problem]:
             path = _replace(document, where, value)
             if not value or not os.path.exists(path):  # noqa: PTH110 - Path.exists raises for names that are too long
                 problems.append(
-                    Problem(document.place(where), where, f"there is nothing at {path if value else repr(value)}")
+                    Problem(
+                        document.place(where), where, f"no such file or directory: {path if value else repr(value)}"
+                    )
                 )
     for where, value in _texts(document.value, _MAY_COME):
         _replace(document, where, value)
@@ -87,7 +89,7 @@ def _of_suites(lab: object) -> Iterator[tuple[Loc, Callable[[str], bool]]]:
 
 
 def _texts(value: object, loc: Loc, done: Loc = ()) -> Iterator[tuple[Loc, str]]:
-    """The texts at `loc`, and where each is."""
+    """The texts at `loc`, each with its location."""
     if loc and loc[0] == _EACH:
         for index, item in enumerate(value if isinstance(value, list) else ()):
             yield from _texts(item, loc[1:], (*done, index))

@@ -1,4 +1,4 @@
-"""The part of lab.yaml that asks for fstests: which profiles, which tests, and what is known to fail."""
+"""The fstests section of lab.yaml: which profiles, which tests, and which are known to fail."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kdevops.lab.servers import Role
 UPSTREAM = "https://git.kernel.org/pub/scm/fs/xfs/xfstests-dev.git"
 """Where fstests is developed."""
 
-# No character of these means anything to the shell that fstests reads its configuration with.
+# Only characters that are not special to the shell, because fstests reads its configuration as a shell script.
 _OPTIONS = r"^[A-Za-z0-9_=,.:^/+@%<> -]*$"
 TestName = Annotated[str, Field(pattern=r"^[a-z0-9_]+/[A-Za-z0-9_*?\[\]-]+$", examples=["generic/001", "xfs/*"])]
 Group = Annotated[str, Field(pattern=r"^[a-z0-9_][a-z0-9_-]*(/[a-z0-9_][a-z0-9_-]*)?$", examples=["quick", "xfs/rw"])]
@@ -26,7 +26,7 @@ _VERSION = r"^[0-9]{1,9}(\.[0-9]{1,9})*$"
 
 
 class FstestsSource(Model):
-    """Where fstests comes from: a git repository and a ref of it, or a tree that lies here already."""
+    """Where fstests comes from: a git repository and a ref, or a local tree."""
 
     git: Repository | None = Field(default=None, description=f"default: {UPSTREAM}")
     ref: Ref | None = None
@@ -40,34 +40,34 @@ class FstestsSource(Model):
 
     @property
     def repository(self) -> str:
-        """The git repository: that which is named, else upstream's."""
+        """The git repository, by default upstream's."""
         return self.git or UPSTREAM
 
 
 class Needs(Model):
-    """What a profile cannot do without.
+    """What a profile requires.
 
-    `page_size` is for blocks that must fit into a page; where the file system has learned to do without, that is from
-    the kernel `page_size_until` on.
+    `page_size` is for blocks that must fit into a page; from the kernel series `page_size_until` on, the file system
+    works with any page size.
     """
 
     kernel: str | None = Field(default=None, pattern=_SERIES, description="the oldest kernel series, as in '6.12'")
     tools: dict[str, Annotated[str, Field(pattern=_VERSION)]] = Field(
-        default={}, description="Debian's package: oldest version, as in xfsprogs: '6.5'; '0' is any"
+        default={}, description="Debian package: oldest version, as in xfsprogs: '6.5'; '0' for any"
     )
-    options: Symbols = Field(default=(), description="kernel options over those of the file system")
+    options: Symbols = Field(default=(), description="kernel options in addition to those of the file system")
     page_size: int | None = Field(default=None, gt=0, description="the smallest page, in bytes")
     page_size_until: str | None = Field(
-        default=None, pattern=_SERIES, description="the kernel series from which on any page does"
+        default=None, pattern=_SERIES, description="first kernel series that works with any page size"
     )
-    zoned: bool = Field(default=False, description="disks that have zones, as in ZNS")
+    zoned: bool = Field(default=False, description="needs zoned disks, such as ZNS")
     server: tuple[Literal["pnfs", "rdma", "tls"], ...] = Field(
-        default=(), description="what its server must have been set up for, beyond plain serving"
+        default=(), description="features its server must provide beyond plain serving"
     )
 
 
 class Profile(Model):
-    """One way to make and mount a file system: a section of fstests' configuration."""
+    """How to make and mount a file system: a section of fstests' configuration."""
 
     fs: FileSystem
     mkfs: str = Field(default="", pattern=_OPTIONS, description="options of mkfs, for the test and the scratch disks")
@@ -90,28 +90,30 @@ class Profile(Model):
 class Fstests(Model):
     """fstests: every chosen test is run with every profile.
 
-    `profiles` names profiles that are known (`kdevops lab profiles`) or defined in `define`. Without `groups` and
-    `tests`, the group auto is run. `exclude_groups` and `exclude` win over both.
+    `profiles` names built-in profiles (`kdevops lab profiles`) or those in `define`. Without `groups` and
+    `tests`, the group auto is run. `exclude_groups` and `exclude` override both.
     """
 
     profiles: Annotated[Strings, Field(min_length=1)]
-    define: dict[ProfileName, Profile] = Field(default={}, description="profiles of one's own, by name")
-    profile_files: Paths = Field(default=(), description="YAML files of more profiles, name: profile, as in define")
+    define: dict[ProfileName, Profile] = Field(default={}, description="your own profiles, by name")
+    profile_files: Paths = Field(default=(), description="YAML files with more profiles, in the format of define")
     source: FstestsSource = FstestsSource()
     groups: Groups = ()
     exclude_groups: Groups = ()
     tests: TestNames = ()
     exclude: TestNames = ()
     start_after: TestName | None = None
-    count: int = Field(default=1, ge=1, le=10_000, description="how often each test is run")
-    soak: Duration = Field(default=0, ge=0, description="how long tests of the group soak go on: seconds, or as in 1h")
+    count: int = Field(default=1, ge=1, le=10_000, description="how many times each test is run")
+    soak: Duration = Field(
+        default=0, ge=0, description="how long tests of the group soak run: seconds, or text such as 1h"
+    )
     known: Literal["run", "skip"] = Field(
         default="run",
-        description="tests that an expunge list knows to fail: run last under short deadlines, or count as skipped",
+        description="tests on an expunge list: run them last with short deadlines, or count them as skipped",
     )
     expunges: Paths = Field(default=(), description="directories of expunge lists, each with a directory per kernel")
     timeout: float | None = Field(
         default=None,
         gt=0,
-        description="seconds a test may take; default: ten times what it took before, an hour when unknown",
+        description="seconds a test may take; default: ten times its last duration, or an hour if unknown",
     )

@@ -1,4 +1,4 @@
-"""The part of lab.yaml that names machines which exist already."""
+"""The section of lab.yaml for existing machines."""
 
 from __future__ import annotations
 
@@ -14,47 +14,51 @@ Address = Annotated[
     str,
     Field(
         pattern=r"^[A-Za-z0-9\[:][A-Za-z0-9._:%\]-]{0,253}$",
-        description="a host name or an IP address; one that begins with a dash ssh would take for an option",
+        description="a host name or an IP address; must not begin with a dash, which ssh takes for an option",
     ),
 ]
-Login = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_-]{0,31}$", description="a user's name")]
+Login = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_-]{0,31}$", description="a user name")]
 DevicePath = Annotated[
     str,
     Field(
         pattern=r"^/dev/[A-Za-z0-9._:+@/-]{1,200}$",
-        description="a block device in the machine, best by /dev/disk/by-id: other names change from boot to boot",
+        description="a block device of the machine, preferably in /dev/disk/by-id: other names change between boots",
     ),
 ]
 HostKey = Annotated[
     str,
     Field(
         pattern=r"^ssh-ed25519 [A-Za-z0-9+/]{60,100}={0,2}$",
-        description="the machine's public host key: ssh-ed25519 AAAA…, as /etc/ssh/ssh_host_ed25519_key.pub has it",
+        description="the machine's public host key: ssh-ed25519 AAAA…, from /etc/ssh/ssh_host_ed25519_key.pub",
     ),
 ]
 Slowness = Annotated[
     float,
-    Field(ge=1, le=100, description="how many times slower than real hardware they are; deadlines are stretched by it"),
+    Field(
+        ge=1,
+        le=100,
+        description="how many times slower than real hardware the machines are; deadlines are multiplied by it",
+    ),
 ]
 
 
 class Host(Model):
-    """One machine. `reset` and `console` are commands of this controller: a power switch's, a console server's."""
+    """One machine. `reset` and `console` are commands run on the controller, for a power switch and a console server."""
 
     address: Address
     port: int = Field(default=22, ge=1, le=MAX_PORT)
-    user: Login = Field(default="root", description="who logs in; anybody but root needs sudo without a password")
+    user: Login = Field(default="root", description="login user; any user but root needs passwordless sudo")
     key: Path | None = Field(
-        default=None, description="a private key; default: those of your agent and of your ssh directory"
+        default=None, description="a private key; default: those of your ssh agent and your ssh directory"
     )
     host_key: HostKey | None = Field(
-        default=None, description="the machine's public host key; default: the one it shows at the first contact"
+        default=None, description="the machine's public host key; default: the key seen on first contact"
     )
     reset: Strings = Field(
         default=(), description="a command that resets the machine: [ipmitool, …, chassis, power, cycle]"
     )
     console: Strings = Field(
-        default=(), description="a command that prints the machine's serial console and goes on: [console, -s, …]"
+        default=(), description="a command that keeps printing the machine's serial console: [console, -s, …]"
     )
     disks: Annotated[tuple[DevicePath, ...], one_or_more(DevicePath)] = Field(
         default=(), description="the disks that may be wiped, in the order of guests.disks"
@@ -62,21 +66,19 @@ class Host(Model):
 
 
 class Hosts(Model):
-    """Machines that exist, by address. Their disks are touched only with `scratch: true`."""
+    """Existing machines, by address. Their disks are touched only with `scratch: true`."""
 
     type: Literal["hosts"]
     hosts: tuple[Host, ...] = Field(min_length=1)
-    scratch: bool = Field(default=False, description="true: all that is on the disks named here may be wiped")
-    boot_timeout: float = Field(
-        default=600, gt=0, description="seconds until a machine that was reset answers over ssh"
-    )
+    scratch: bool = Field(default=False, description="true: the disks named here may be wiped")
+    boot_timeout: float = Field(default=600, gt=0, description="seconds until a machine answers over ssh after a reset")
     slowness: Slowness = 1.0
 
     @model_validator(mode="after")
     def _goes_together(self) -> Hosts:
         addresses = [(host.address, host.port) for host in self.hosts]
         if twice := next((each for each in addresses if addresses.count(each) > 1), None):
-            raise ValueError(f"{twice[0]} port {twice[1]} is named twice, and a machine is one guest")
+            raise ValueError(f"{twice[0]} port {twice[1]} is listed twice, but each machine is one guest")
         if any(host.disks for host in self.hosts) and not self.scratch:
-            raise ValueError("disks are named but nobody said that they may be wiped; if so, write scratch: true")
+            raise ValueError("disks are listed without permission to wipe them; to permit it, add scratch: true")
         return self

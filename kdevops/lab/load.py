@@ -1,4 +1,4 @@
-"""From lab.yaml to a Lab, or to every reason why not, each with file, line and field."""
+"""Load lab.yaml as a Lab, or report all problems with file, line and field."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from kdevops.lab.override import apply
 from kdevops.paths import data_dir
 
 _PIPED = {"dev", "proc"}
-"""Where /dev/stdin and the shell's <(…) are."""
+"""Top directories of /dev/stdin and of the shell's <(…)."""
 MAX_SHOWN = 20
-"""Problems told at once; the rest is counted."""
+"""Problems shown at once; the rest are counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedLab:
-    """A valid lab: every path in it is absolute and, unless that was not checked, was there.
+    """A valid lab: every path in it is absolute and (unless checks were off) exists.
 
     `path` is the lab file, absolute. `digest` is the sha256 (hex) of the effective lab, with
     overrides and defaults; `places` says where its fields were written.
@@ -41,7 +41,7 @@ class LoadedLab:
     places: Mapping[Loc, SourceSpan] = field(default_factory=dict, compare=False, repr=False)
 
     def place(self, loc: Loc) -> SourceSpan:
-        """Where a field was written, or the nearest thing around it; the top of the file for a lab that was not read."""
+        """Where a field was written, or the nearest value around it; the top of the file for a lab not read from one."""
         places = {(): SourceSpan(str(self.path), 1, 1, self.path.parent), **self.places}
         return Document(None, places).place(loc)
 
@@ -49,7 +49,7 @@ class LoadedLab:
     def baseline(self) -> Path:
         """The directory of stored baselines.
 
-        That which the lab names, else `baselines/` beside the lab file, or the shipped one for a shipped lab.
+        The one named in the lab, else `baselines/` beside the lab file, or the shipped one for a shipped lab.
         """
         if self.lab.baseline:
             return self.lab.baseline
@@ -88,9 +88,9 @@ def load_lab(path: Path, overrides: Iterable[str] = (), *, check_files: bool = T
 
 
 def refused(
-    problems: Iterable[Problem], hint: str | None = "kdevops lab schema prints every field that a lab may have"
+    problems: Iterable[Problem], hint: str | None = "kdevops lab schema lists all fields of a lab"
 ) -> UserError:
-    """The error that tells all that is wrong with a lab, in the order in which it stands there."""
+    """One error listing all problems of a lab, in file order."""
     lines = [str(problem) for problem in sorted(problems)]
     rest = [f"and {len(lines) - MAX_SHOWN} more problems"] if len(lines) > MAX_SHOWN else []
     return UserError("\n".join(lines[:MAX_SHOWN] + rest), hint=hint)
@@ -101,7 +101,7 @@ def _digest(lab: Lab) -> str:
 
 
 def _arguments(value: object, environment: Mapping[str, str]) -> list[str]:
-    """kselftest's KSELFTEST_<TEST>_ARGS as overrides, for a lab with selftests: what is in the lab is kept with its runs."""
+    """kselftest's KSELFTEST_<TEST>_ARGS as overrides, for a lab with selftests, so that they are recorded with its runs."""
     suites = value.get("suites") if isinstance(value, dict) else None
     if not isinstance(suites, dict) or not isinstance(suites.get("selftests"), dict):
         return []
@@ -122,9 +122,9 @@ def _validate(document: Document, model: type[Lab]) -> Lab:
 
 
 def _check_kind(path: Path) -> None:
-    """Refuse a FIFO: it would be waited for until somebody writes to it. Raises OSError too."""
+    """Refuse a FIFO: reading it would block until something writes to it. Raises UserError or OSError."""
     if path.is_fifo() and path.absolute().parts[1] not in _PIPED:
-        raise UserError(f"{path}: cannot be read: it is no regular file")
+        raise UserError(f"{path}: cannot be read: it is not a regular file")
 
 
 def _read(path: Path) -> str:
@@ -133,11 +133,11 @@ def _read(path: Path) -> str:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        raise UserError(f"{path}: no such lab file", hint="kdevops lab init writes one to begin with") from None
+        raise UserError(f"{path}: no such lab file", hint="create one with kdevops lab init") from None
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
     if len(data) > MAX_BYTES:
-        raise UserError(f"{path}: larger than {MAX_BYTES >> 20} MiB: this is no lab file")
+        raise UserError(f"{path}: larger than {MAX_BYTES >> 20} MiB: this is not a lab file")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

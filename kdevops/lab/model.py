@@ -40,20 +40,20 @@ from kdevops.lab.vagrant import Vagrant
 from kdevops.sources import SOURCES, SourceKind
 
 DEV = "-dev"
-"""How the name of the lab under test ends where there is a baseline arm beside it."""
+"""Suffix of the name of the lab under test when there is a baseline."""
 MAX_PORT = 65535
 _Part = TypeVar("_Part", bound=Model)
 
 
 class Disk(Model):
-    """Extra disks of a guest, found in it by serial: `/dev/disk/by-id/virtio-kd-<n>`, n from 0."""
+    """Extra disks of a guest, named by serial: `/dev/disk/by-id/virtio-kd-<n>`, n from 0."""
 
     size: DiskSize
     count: int = Field(default=1, ge=1, le=16)
 
 
 class Image(Model):
-    """What a guest's root is made from. Without `path` or `url`, an image is made by mmdebstrap from the mirror."""
+    """The image of a guest's root disk. Without `path` or `url`, mmdebstrap builds one from the mirror."""
 
     path: Path | None = None
     url: str | None = None
@@ -69,12 +69,12 @@ class Image(Model):
         if self.path and self.url:
             raise ValueError("give either path or url, not both")
         if self.url and not self.sha256:
-            raise ValueError("a url needs the sha256 of what it must deliver")
+            raise ValueError("a url needs a sha256")
         return self
 
 
 class Guests(Model):
-    """How many guests, and how big each is. `memory` is in bytes."""
+    """Number and size of the guests. `memory` is in bytes."""
 
     count: int = Field(default=1, ge=1, le=1000)
     cpus: int = Field(default=2, ge=1, le=256)
@@ -106,7 +106,7 @@ class Source(Model):
             found = " and ".join(kinds) or "none"
             raise ValueError(f"exactly one of {', '.join(SOURCES)} is needed, found {found}")
         if self.ref and not self.git:
-            raise ValueError("ref goes with git")
+            raise ValueError("ref needs git")
         if self.tarball and "://" in self.tarball and not self.sha256:
             raise ValueError("a tarball from a URL needs its sha256")
         return self
@@ -115,8 +115,8 @@ class Source(Model):
 class Config(Model):
     """The kernel's configuration: a base (lean, defconfig, distro, a file), fragments (names, files), single options.
 
-    What has a slash or a dot in it is a file. An option in `optional` may be dropped by Kconfig; every other one that
-    does not survive stops the build.
+    A name with a slash or a dot is a file. Kconfig may drop an option in `optional`; if it drops any other, the
+    build stops.
     """
 
     base: str = "lean"
@@ -126,7 +126,7 @@ class Config(Model):
 
 
 class Kernel(Model):
-    """What is built and booted."""
+    """The kernel to build and boot."""
 
     source: Source = Source(package="linux-source-6.1")
     patches: Paths = ()
@@ -136,7 +136,7 @@ class Kernel(Model):
     cmdline: Strings = ()
 
     def filled_from(self, other: Kernel) -> Kernel:
-        """This kernel with what was not said of it, and of its configuration, as `other` has it."""
+        """This kernel with unset fields, also of its configuration, taken from `other`."""
         filled = _filled(self, other)
         return filled.model_copy(update={"config": _filled(filled.config, other.config)})
 
@@ -151,7 +151,7 @@ Target = Annotated[
 
 
 class Selftests(Model):
-    """kselftest: `targets` are directories of the tree's selftests; `tests` (target:test) narrows, `skip` drops."""
+    """kselftest: `targets` are directories of the tree's selftests; `tests` (target:test) selects some, `skip` excludes some."""
 
     targets: Annotated[tuple[Target, ...], one_or_more(Target), Field(min_length=1)]
     tests: Strings = ()
@@ -161,27 +161,27 @@ class Selftests(Model):
     )
     args: dict[str, str] = Field(
         default={},
-        description="arguments of a test by its name, rtctest or cpu-on-off-test.sh; also from the environment, "
-        "where kselftest looks for them: KSELFTEST_RTCTEST_ARGS, KSELFTEST_CPU_ON_OFF_TEST_SH_ARGS",
+        description="arguments of a test by its name, rtctest or cpu-on-off-test.sh; also read from kselftest's "
+        "environment variables KSELFTEST_RTCTEST_ARGS, KSELFTEST_CPU_ON_OFF_TEST_SH_ARGS",
     )
 
 
 class Kunit(Model):
-    """KUnit: `options` are the test options to build in (or as modules), `suites` narrows to names (globs)."""
+    """KUnit: `options` are the test options to build in (or as modules), `suites` selects suites by name (globs)."""
 
     options: Symbols = ("CONFIG_KUNIT_EXAMPLE_TEST=y",)
     suites: Strings = ()
     timeout: float = Field(
-        default=300, gt=0, description="seconds all of KUnit may take on an accelerated guest; stretched when emulated"
+        default=300, gt=0, description="seconds for the whole KUnit run on an accelerated guest; longer when emulated"
     )
 
 
 class Commands(Model):
-    """The lab's own tests: shell scripts by name, run in the guest. Exit 0 passes, 4 skips, and KTAP is understood."""
+    """The lab's own tests: shell scripts by name, run in the guest. Exit 0 is a pass, 4 a skip; KTAP output is parsed."""
 
     tests: dict[str, str] = Field(min_length=1)
     timeout: float = Field(
-        default=60, gt=0, description="seconds a test may take on an accelerated guest; stretched when emulated"
+        default=60, gt=0, description="seconds a test may take on an accelerated guest; longer when emulated"
     )
 
 
@@ -195,20 +195,20 @@ class Suites(Model):
 
 
 class Qemu(Model):
-    """The embedded provider."""
+    """The embedded provider: QEMU without a daemon."""
 
     type: Literal["qemu"] = "qemu"
     accel: Literal["auto", "kvm", "tcg"] = "auto"
     network: Literal["isolated", "outgoing"] = Field(
         default="isolated",
-        description="isolated: nothing but our ssh gets in or out; outgoing: guests reach what this machine reaches",
+        description="isolated: no traffic but our ssh; outgoing: guests can reach what this machine can reach",
     )
     binary: str | None = None
     ssh_port: int | None = Field(
-        default=None, ge=1024, le=MAX_PORT, description="the first guest's; default: any free port"
+        default=None, ge=1024, le=MAX_PORT, description="port of the first guest; default: any free port"
     )
     boot_timeout: float = Field(
-        default=60, gt=0, description="seconds to ssh when accelerated; stretched when emulated"
+        default=60, gt=0, description="seconds until ssh answers when accelerated; longer when emulated"
     )
 
 
@@ -230,16 +230,16 @@ Provider = Annotated[Qemu | Vagrant | Terraform | Hosts, GetPydanticSchema(_any_
 
 
 class Compare(Model):
-    """The baseline arm: what is not said of its kernel, guests and provider is as in the rest of the lab."""
+    """The baseline: fields not set here are as in the rest of the lab."""
 
     kernel: Kernel = Kernel()
     guests: Guests | None = None
-    provider: Provider | None = Field(default=None, description="where its guests are, if not where the others are")
+    provider: Provider | None = Field(default=None, description="provider of its guests, if different")
 
     @model_validator(mode="after")
     def _differs(self) -> Compare:
         if not self.model_fields_set & {"kernel", "provider"}:
-            raise ValueError("what differs is missing: kernel, or provider")
+            raise ValueError("needs a kernel or a provider that differs")
         return self
 
 
@@ -252,8 +252,8 @@ class Lab(Model):
     kernel: Kernel = Kernel()
     compare: Compare | None = Field(
         default=None,
-        description="the kernel to compare with: every test is run on it too, in guests of its own; "
-        "the guests under test are then called <name>-dev-1 and on",
+        description="the kernel to compare with: every test also runs on it, in its own guests; "
+        "the guests under test are then named <name>-dev-1, <name>-dev-2, …",
     )
     suites: Suites = Suites()
     baseline: Path | None = Field(
@@ -275,7 +275,7 @@ class Lab(Model):
         if name:
             _check_arms_names(name)
         if not (provider and guests and kernel):
-            return compare  # what is wrong with them is told already
+            return compare  # their problems are already reported
         _check_arms_machines(compare, provider, guests)
         own = compare.guests
         if compare.provider:
@@ -291,52 +291,53 @@ class Lab(Model):
         return self.provider
 
     def guest_names(self) -> tuple[str, ...]:
-        """The names of the guests, `<lab>-1` and on."""
+        """The names of the guests: `<lab>-1`, `<lab>-2`, …"""
         return tuple(f"{self.name}-{number}" for number in range(1, self.guests.count + 1))
 
 
 def _check_arms_names(name: str) -> None:
     if name.endswith(DEV):
-        raise ValueError(f"the lab's name ends in {DEV}, which is how the lab under test is told from its baseline")
+        raise ValueError(f"the lab's name must not end in {DEV}: that suffix marks the lab under test")
     if len(name + DEV) > MAX_NAME:
         raise ValueError(
-            f"the lab under test is called {name}{DEV}, and a name has at most {MAX_NAME} characters: "
+            f"the lab under test is named {name}{DEV}, but a name has at most {MAX_NAME} characters: "
             f"shorten `name` to {MAX_NAME - len(DEV)}"
         )
 
 
 def _check_arms_machines(compare: Compare, provider: Provider, guests: Guests) -> None:
-    """Raise ValueError where the two arms would have the same machines, or the same ports."""
+    """Raise ValueError if the baseline and the lab under test would share machines or ports."""
     if isinstance(provider, Hosts):
         others = compare.provider.hosts if isinstance(compare.provider, Hosts) else ()
         taken = {(host.address, host.port) for host in provider.hosts}
         twice = [host.address for host in others if (host.address, host.port) in taken]
         if compare.provider is None or twice:
-            found = f"{twice[0]} is in both arms" if twice else "it has no provider of its own"
-            raise ValueError(f"the baseline arm needs machines of its own: {found}")
+            found = f"{twice[0]} is also under test" if twice else "it has no provider of its own"
+            raise ValueError(f"the baseline needs its own machines: {found}")
     if isinstance(provider, Qemu) and provider.ssh_port and compare.provider is None:
         count = guests.count + (compare.guests or guests).count
         last = provider.ssh_port + count + 2 * len(ROLES) - 1
         if last > MAX_PORT:
-            raise ValueError(f"provider.ssh_port leaves no room for the guests of two arms: the last port is {last}")
+            raise ValueError(f"provider.ssh_port is too high for the guests of both kernels: the last port is {last}")
 
 
 def _on(provider: Provider, guests: Guests, *, exactly: bool = True) -> Guests:
-    """The guests as this provider has them: machines that exist are as many as are named, with the disks that are.
+    """The guests on this provider: for hosts, their number is the number of machines.
 
-    Raises ValueError where the lab says otherwise; not of the count where `guests` are those of the other arm.
+    Raises ValueError if the lab gives another number of guests or disks; without `exactly` the number of guests is not
+    checked.
     """
     if not isinstance(provider, Hosts):
         return guests
     there = len(provider.hosts)
     if exactly and "count" in guests.model_fields_set and guests.count != there:
-        raise ValueError(f"count is {guests.count}, and provider.hosts names {there}; leave count out")
+        raise ValueError(f"count is {guests.count}, but provider.hosts has {there} machines; remove count")
     wanted = sum(disk.count for disk in guests.disks)
     for host in provider.hosts:
         if len(host.disks) != wanted:
             raise ValueError(
-                f"disks are {wanted}, and provider.hosts names {len(host.disks)} of {host.address}: "
-                "each machine needs a path for each disk, under scratch: true"
+                f"there are {wanted} disks, but provider.hosts lists {len(host.disks)} for {host.address}: "
+                "each machine needs a path for each disk, with scratch: true"
             )
     return guests.model_copy(update={"count": there})
 

@@ -1,4 +1,4 @@
-"""`--set guests.disks.0.size=1GiB`: one field of a lab given on the command line."""
+"""`--set guests.disks.0.size=1GiB`: set one field of a lab on the command line."""
 
 from __future__ import annotations
 
@@ -18,16 +18,15 @@ _EITHER: dict[Loc, tuple[tuple[str, ...], ...]] = {
     ("compare", "provider"): (("cloud",), ("module",)),
     ("suites", "fstests", "source"): (("path",), ("git", "ref")),
 }
-"""Sections of which the model takes one member only: each with what goes with it."""
+"""Sections with mutually exclusive members, each listed with the fields that belong to it."""
 
 
 def apply(document: Document, assignment: str) -> None:
-    """Change `document` by `KEY=VALUE`: KEY is field names and list indices joined with dots, VALUE is YAML.
+    """Apply `KEY=VALUE` to `document`: KEY is field names and list indices joined with dots, VALUE is YAML.
 
-    What is missing on the way is made; the index after a list's last entry appends; null (or nothing) takes the field
-    away, so that its default counts. One of several fields that exclude each other takes the place of that which the
-    file has. Relative paths in VALUE start from the current directory. What is wrong with the assignment becomes a
-    problem of the document.
+    Missing sections are created; the index after a list's last entry appends; null (or nothing) removes the field, so
+    that its default applies. A field replaces those in the file that exclude it. Relative paths in VALUE start from the
+    current directory. A mistake in the assignment becomes a problem of the document.
     """
     shown = " ".join(assignment[:80].split()) + ("..." if len(assignment) > 80 else "")
     place = SourceSpan(f"--set {shown}", 0, 0, Path.cwd())
@@ -45,7 +44,7 @@ def apply(document: Document, assignment: str) -> None:
     loc = _typed(document.value, parts)
     if given.value is not None:
         _drop_others(document, loc)
-    shifted = loc if given.value is not None else loc[:-1]  # taking one entry of a list away moves those after it
+    shifted = loc if given.value is not None else loc[:-1]  # removing a list entry moves those after it
     for known in [known for known in document.places if len(known) > len(shifted) and known[: len(shifted)] == shifted]:
         del document.places[known]
     for depth in range(1, len(loc)):
@@ -57,7 +56,7 @@ def apply(document: Document, assignment: str) -> None:
 
 
 def _drop_others(document: Document, loc: Loc) -> None:
-    """Take away what the file has in place of `loc`; what the command line has too is left for the validation to refuse."""
+    """Remove fields of the file that exclude `loc`; those set on the command line are left for the validation to refuse."""
     members = _EITHER.get(loc[:-1], ())
     if not any(member[0] == loc[-1] for member in members):
         return
@@ -73,7 +72,7 @@ def _drop_others(document: Document, loc: Loc) -> None:
 
 
 def _put(old: object, parts: list[str], value: object) -> object:
-    """`old` with `value` at the way `parts`; None takes away. Raises UserError where there is no such way."""
+    """`old` with `value` at the path `parts`; None removes the field. Raises UserError if there is no such path."""
     if not parts:
         return value
     part, *rest = parts
@@ -94,14 +93,14 @@ def _put_item(old: list[object], part: str, rest: list[str], value: object) -> l
     index = int(part) if part.isascii() and part.isdecimal() and len(part) < 9 else -1
     limit = len(old) - (value is None)
     if not 0 <= index <= limit:
-        raise UserError(f"{part}: the list has {len(old)} entries, so an index from 0 to {max(limit, 0)} is needed")
+        raise UserError(f"{part}: the list has {len(old)} entries, use an index from 0 to {max(limit, 0)}")
     if value is None and not rest:
         return old[:index] + old[index + 1 :]
     return [*old[:index], _put(old[index] if index < len(old) else None, rest, value), *old[index + 1 :]]
 
 
 def _typed(value: object, parts: list[str]) -> Loc:
-    """`parts` with the list indices as numbers."""
+    """`parts` with list indices as numbers."""
     loc: Loc = ()
     for part in parts:
         if isinstance(value, list):

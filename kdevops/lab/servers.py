@@ -1,7 +1,6 @@
-"""Guests that serve file systems to the others of their lab: their names, addresses and disks.
+"""Guests that serve file systems to the other guests of their lab: names, addresses and disks.
 
-Each server has a network of its own to those it serves, with addresses by number, so that who writes the configuration of
-the tests knows them before anything runs.
+Each server has its own network with fixed addresses, so that test configuration can be written before boot.
 """
 
 from __future__ import annotations
@@ -11,12 +10,12 @@ from ipaddress import IPv4Network
 from typing import Literal, get_args
 
 Role = Literal["nfsd", "smbd"]
-"""What a server is: the name of its Ansible role, of its group in the inventory, and the end of its guest's name."""
+"""The kind of server: its Ansible role, its inventory group, and the suffix of its guest's name."""
 ROLES: tuple[Role, ...] = get_args(Role)
 MAX_CLIENTS = 12
-"""Guests of one server: each has two disks there, and a PCI bus has 32 slots."""
+"""Clients of one server: each needs two disks in it, and a PCI bus has 32 slots."""
 EXPORTED = ("test", "scratch")
-"""What each guest is served, on a disk of its own."""
+"""Exports for each client, each on its own disk."""
 DISK_SIZE = 20 << 30
 """Bytes of each of these disks, sparse; fstests asks for 10 GB at least."""
 
@@ -28,13 +27,13 @@ _FIRST_CLIENT = 11
 
 
 def server_address(role: Role) -> str:
-    """The address at which guests of a lab find this server of theirs."""
+    """The server's address for the guests of its lab."""
     return str(_NETWORKS[role][1])
 
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """A network card on the network of a server. `address` has its prefix length."""
+    """A network card on a server's network. `address` includes the prefix length."""
 
     mac: str
     address: str
@@ -42,7 +41,7 @@ class Interface:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """One guest that serves `clients`, guests of the same lab; `name` is its own."""
+    """A guest `name` that serves `clients`, guests of the same lab."""
 
     role: Role
     name: str
@@ -50,19 +49,19 @@ class Server:
 
     @property
     def disks(self) -> tuple[int, ...]:
-        """Bytes of each of its disks: those of a client stand side by side."""
+        """Bytes of each of its disks, grouped by client."""
         return (DISK_SIZE,) * (len(EXPORTED) * len(self.clients))
 
     def interface(self, guest: str) -> Interface:
         """The card of `guest`, a client or the server itself."""
         host = 1 if guest == self.name else _FIRST_CLIENT + self.clients.index(guest)
         network = _NETWORKS[self.role]
-        # 52:54:00 is QEMU's own; the third byte after it sets these cards apart from the one that ssh comes through.
+        # 52:54:00 is QEMU's prefix; 6b separates these cards from the one used for ssh.
         mac = f"52:54:00:6b:{ROLES.index(self.role):02x}:{host:02x}"
         return Interface(mac, f"{network[host]}/{network.prefixlen}")
 
     def exports(self) -> list[dict[str, str]]:
-        """What it serves, for its Ansible role: each with `name`, `path`, `device` and the `client` it is for alone."""
+        """Its exports, for its Ansible role: `name`, `path`, `device` and the only allowed `client`."""
         return [
             {
                 "name": f"{client}-{what}",

@@ -207,4 +207,4 @@ def test_a_test_where_the_lab_belongs_is_told_apart_from_a_lab(word: str, quoted
 def test_a_lab_that_is_not_there_is_no_test(word: str) -> None:
     error = CliRunner().invoke(run_module.run, [word], obj=Context()).exception
     assert isinstance(error, UserError)
-    assert error.hint == "kdevops lab init writes one to begin with"
+    assert error.hint == "create one with kdevops lab init"

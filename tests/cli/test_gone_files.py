@@ -84,7 +84,7 @@ def test_files_that_the_lab_names_may_be_gone(capsys: pytest.CaptureFixture[str]
     write(**PROVIDERS[provider], guests={"count": 2})
     assert names(capsys, verb) == ["gone-1", "gone-2", "gone-dev-1", "gone-dev-2"]
     assert main(["lab", "validate"]) == 2, "and a run needs them"
-    assert "there is nothing at" in capsys.readouterr().err
+    assert "no such file or directory:" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("verb", ["status", "down"])

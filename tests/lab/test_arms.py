@@ -76,7 +76,8 @@ def test_files_of_the_baseline_kernel_are_made_absolute_and_looked_for(lab) -> N
     assert (kernel.config.base, kernel.config.fragments) == (str(here), (str(here),))
     text = AB.replace("package: linux-source-6.1", "path: gone")
     assert (
-        refused(lab, text) == f"x.yaml:3:29: compare.kernel.source.path: there is nothing at {Path('gone').absolute()}"
+        refused(lab, text)
+        == f"x.yaml:3:29: compare.kernel.source.path: no such file or directory: {Path('gone').absolute()}"
     )
 
 
@@ -93,7 +94,7 @@ def test_what_is_shown_is_the_same_lab_again(lab, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("name: x\ncompare: {}\n", "x.yaml:2:1: compare: what differs is missing: kernel, or provider"),
+        ("name: x\ncompare: {}\n", "x.yaml:2:1: compare: needs a kernel or a provider that differs"),
         ("name: x\ncompare: {kernl: {}}\n", "x.yaml:2:11: compare.kernl: no such field; did you mean kernel?"),
         (
             "name: x\ncompare: {kernel: {compilr: gcc}}\n",
@@ -101,7 +102,7 @@ def test_what_is_shown_is_the_same_lab_again(lab, tmp_path: Path) -> None:
         ),
         (
             "name: x\ncompare: {kernel: {compiler: tcc}}\n",
-            "x.yaml:2:20: compare.kernel.compiler: text 'tcc' is not known here; there are gcc, clang; did you mean gcc?",
+            "x.yaml:2:20: compare.kernel.compiler: text 'tcc' is not known here; use one of gcc, clang; did you mean gcc?",
         ),
         ("name: x\ncompare:\n", "x.yaml:2:1: compare: nothing stands here"),
     ],
@@ -113,7 +114,7 @@ def test_mistakes_are_told_with_file_line_and_field(lab, text: str, problem: str
 def test_a_mistake_of_the_kernel_is_told_once(lab) -> None:
     told = refused(lab, "name: x\nkernel: {compiler: tcc}\ncompare: {kernel: {}}\n")
     assert told.splitlines() == [
-        "x.yaml:2:10: kernel.compiler: text 'tcc' is not known here; there are gcc, clang; did you mean gcc?"
+        "x.yaml:2:10: kernel.compiler: text 'tcc' is not known here; use one of gcc, clang; did you mean gcc?"
     ]
 
 
@@ -124,13 +125,15 @@ def test_a_name_too_long_for_the_second_arm_is_refused(lab, name: str) -> None:
         assert arms(lab(text).lab)[1].name == f"{name}-dev"
         return
     assert refused(lab, text) == (
-        f"x.yaml:2:1: compare: the lab under test is called {name}-dev, and a name has at most 32 characters:"
+        f"x.yaml:2:1: compare: the lab under test is named {name}-dev, but a name has at most 32 characters:"
         " shorten `name` to 28"
     )
 
 
 def test_a_name_that_says_dev_cannot_be_that_of_a_baseline(lab) -> None:
-    assert "x.yaml:2:1: compare: the lab's name ends in -dev" in refused(lab, "name: x-dev\ncompare: {kernel: {}}\n")
+    assert "x.yaml:2:1: compare: the lab's name must not end in -dev" in refused(
+        lab, "name: x-dev\ncompare: {kernel: {}}\n"
+    )
 
 
 def test_fixed_ssh_ports_of_the_arms_stand_apart(lab) -> None:
@@ -192,8 +195,8 @@ def test_machines_of_the_baseline_arm_are_as_many_as_are_named(lab) -> None:
 @pytest.mark.parametrize(
     ("compare", "problem"),
     [
-        ("{kernel: {}}", "the baseline arm needs machines of its own: it has no provider of its own"),
-        (f"{{{HOSTS.strip()}}}", "the baseline arm needs machines of its own: 192.0.2.1 is in both arms"),
+        ("{kernel: {}}", "the baseline needs its own machines: it has no provider of its own"),
+        (f"{{{HOSTS.strip()}}}", "the baseline needs its own machines: 192.0.2.1 is also under test"),
     ],
 )
 def test_one_machine_is_not_in_two_arms(lab, compare: str, problem: str) -> None:
@@ -205,7 +208,7 @@ def test_files_of_providers_are_made_absolute_and_looked_for(lab) -> None:
     text = "name: x\nprovider: {type: hosts, hosts: [{address: 192.0.2.1, key: key}]}\n"
     provider = lab(text).lab.provider
     assert provider.hosts[0].key == Path("key").absolute()
-    assert "provider.hosts.0.key: there is nothing at" in refused(lab, text.replace("key: key", "key: gone"))
-    assert "provider.module: there is nothing at" in refused(
+    assert "provider.hosts.0.key: no such file or directory:" in refused(lab, text.replace("key: key", "key: gone"))
+    assert "provider.module: no such file or directory:" in refused(
         lab, "name: x\nprovider: {type: terraform, module: gone}\n"
     )

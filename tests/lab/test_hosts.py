@@ -66,7 +66,7 @@ def test_machines_are_not_faster_than_themselves(slowness: object) -> None:
 def test_disks_are_wiped_only_with_a_word_that_says_so() -> None:
     with pytest.raises(ValidationError, match="scratch: true"):
         lab({"address": "192.0.2.1", "disks": [DISK]}, guests={"disks": [{"size": "1GiB"}]})
-    with pytest.raises(ValidationError, match="under scratch: true"):
+    with pytest.raises(ValidationError, match="with scratch: true"):
         lab({"address": "192.0.2.1"}, guests={"disks": [{"size": "1GiB"}]})
     both = lab({"address": "192.0.2.1", "disks": [DISK]}, guests={"disks": [{"size": "1GiB"}]}, scratch=True)
     assert both.guests.disks

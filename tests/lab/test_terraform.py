@@ -50,6 +50,6 @@ def test_the_error_says_what_an_image_is(tmp_path: Path) -> None:
     path = tmp_path / "x.yaml"
     path.write_text("name: x\nprovider: {type: terraform, cloud: azure, image: $(id)}\n")
     with pytest.raises(
-        UserError, match=r"provider\.image: text '\$\(id\)' does not fit.*an id such as /subscriptions/…"
+        UserError, match=r"provider\.image: text '\$\(id\)' is not valid.*an id such as /subscriptions/…"
     ):
         load_lab(path)

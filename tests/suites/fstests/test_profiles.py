@@ -189,9 +189,9 @@ def test_a_file_of_profiles(tmp_path):
         ("mine: {fs: ext4, mkf: -F}", r"mine.yaml:1:18: mine.mkf: no such field; did you mean mkfs\?"),
         (
             "mine: {fs: ext5}",
-            r"mine.yaml:1:8: mine.fs: .*text 'ext5' is not known here; there are xfs, .*did you mean ext4",
+            r"mine.yaml:1:8: mine.fs: .*text 'ext5' is not known here; use one of xfs, .*did you mean ext4",
         ),
-        ("mine: {fs: ext4, mkfs: $(reboot)}", r"mine.mkfs: .*does not fit"),
+        ("mine: {fs: ext4, mkfs: $(reboot)}", r"mine.mkfs: .*is not valid"),
         ("mine: {fs: ext4, needs: {kernel: 6.12}}", r"mine.needs.kernel: text .* is needed, found number 6.12"),
         ("mine: {fs: ext4, needs: {tools: {e2fsprogs: new}}}", r"mine.needs.tools.e2fsprogs: "),
         ("mine: {fs: ext4}\nmine: {fs: xfs}", r"mine.yaml:2:1: "),
