@@ -1,1 +1,1 @@
-"""One live guest seen from the controller: ssh, console, execution, health."""
+"""One live guest as seen from the controller: ssh, console, execution, health."""

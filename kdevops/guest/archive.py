@@ -1,4 +1,4 @@
-"""Unpacking what a guest sent: guests are hostile, so an archive is bounded and stays where it is put."""
+"""Unpack archives from a guest. Guests are hostile: size is bounded and no file escapes its directory."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from kdevops.files import write_atomic
 
 MAX_MEMBERS = 64
 _NOTE = 128
-"""Bytes that a file may be longer than the limit, for a line that says it was cut."""
-# No way leads out of a directory by such names: neither up nor along a link, for only regular files are taken.
+"""Extra bytes allowed over the limit, for a line that says the file was cut."""
+# Such names cannot leave the directory: they do not go up, and links are skipped.
 _PLAIN = re.compile(r"(?:[A-Za-z0-9_+:@-][A-Za-z0-9._+:@-]{0,200}/){0,4}[A-Za-z0-9_+:@-][A-Za-z0-9._+:@-]{0,200}")
 
 
 def unpack(archive: Path, directory: Path, limit: int) -> list[Path]:
-    """Put the regular files of a tar `archive` that have plain names and `limit` bytes at most below `directory`.
+    """Unpack the regular files of a tar `archive` with plain names and at most `limit` bytes below `directory`.
 
-    An archive that ends too early, or is none, gives what is whole in it. The paths of what was written come back.
+    Of a truncated or invalid archive, the complete files are unpacked. Returns the paths written.
     """
     written: list[Path] = []
     try:
@@ -29,7 +29,7 @@ def unpack(archive: Path, directory: Path, limit: int) -> list[Path]:
                     continue
                 target = directory / name
                 if target.is_dir() or any(parent.is_file() for parent in target.parents):
-                    continue  # two members cannot be had at the same place
+                    continue  # two members clash
                 source = tar.extractfile(member)
                 content = source.read(member.size) if source else b""
                 if len(content) == member.size:
@@ -38,5 +38,5 @@ def unpack(archive: Path, directory: Path, limit: int) -> list[Path]:
                 if len(written) >= MAX_MEMBERS:
                     break
     except (tarfile.TarError, EOFError, ValueError):
-        pass  # the guest died under it; what came before is whole
+        pass  # the guest died while sending; earlier members are complete
     return written

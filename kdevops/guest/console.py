@@ -1,4 +1,4 @@
-"""The console of a guest, as a file that somebody else writes: following it live, and reading its end for people."""
+"""A guest's console log, written by another process: follow it live, or read its end."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from pathlib import Path
 from typing import NamedTuple
 
 MAX_LINE = 4096
-"""Bytes of one console line that are looked at."""
+"""Bytes of a console line that are read; the rest is ignored."""
 _POLL = 0.1
 _PUT_ASIDE = (".0", ".old")
-"""What comes behind the name of a console that grew too long: by libvirt's virtlogd, and by our own recorder."""
+"""Suffixes of a rotated console log: by libvirt's virtlogd, and by our recorder."""
 _PREFIX = len("2026-11-21T00:31:02.123Z ")
 
 
 class Position(NamedTuple):
-    """Where on a console something stands: the offset in a file, and the inode of the file, which may be put aside later."""
+    """A position in a console log: offset and inode of the file, which may be rotated later."""
 
     offset: int
     inode: int | None = None
 
 
 def consoles(state: Path) -> dict[str, Path]:
-    """What was recorded of the guests' consoles, by guest; also of such as never came up, or went down since."""
+    """Console logs by guest, including guests that never came up or have gone down."""
     return {path.parent.name: path for path in sorted(state.glob("labs/*/guests/*/console.log"))}
 
 
 def strip_prefix(line: str) -> str:
-    """A console line without the time stamp that the recorder put before it."""
+    """A console line without the recorder's time stamp."""
     return line[_PREFIX:] if len(line) >= _PREFIX and line[10:11] == "T" and line[_PREFIX - 2] == "Z" else line
 
 
 def last_lines(path: Path, count: int, limit: int = 1 << 20) -> list[str]:
-    """The last lines of the console as they were recorded, out of its last `limit` bytes; none without a console."""
+    """The last `count` recorded lines within the last `limit` bytes; empty without a console."""
     try:
         with path.open("rb") as file:
             size = file.seek(0, 2)
@@ -48,7 +48,7 @@ def last_lines(path: Path, count: int, limit: int = 1 << 20) -> list[str]:
 
 
 def end_of(path: Path) -> int:
-    """The offset at which what comes next will stand."""
+    """The offset of the next byte to be written."""
     try:
         return path.stat().st_size
     except FileNotFoundError:
@@ -56,7 +56,7 @@ def end_of(path: Path) -> int:
 
 
 def end_position(path: Path) -> Position:
-    """The same, to be found again when the console was put aside in the meantime."""
+    """The same as a Position, which stays valid when the console is rotated."""
     try:
         found = path.stat()
     except FileNotFoundError:
@@ -66,16 +66,16 @@ def end_position(path: Path) -> Position:
 
 @dataclass
 class Reader:
-    """Reads what is added to a console. Of a file that was put aside since the last look, the rest comes first."""
+    """Reads new console output. After a rotation, it first returns the rest of the old file."""
 
     path: Path
     offset: int = 0
     inode: int | None = None
 
     def read(self, limit: int = 1 << 20) -> bytes:
-        """What comes next, at most `limit` bytes; nothing as long as there is no more.
+        """The next output, at most `limit` bytes; empty if there is none yet.
 
-        Raises OSError where the console cannot be read.
+        Raises OSError if the console cannot be read.
         """
         with self.path.open("rb") as file:
             found = os.fstat(file.fileno())
@@ -92,7 +92,7 @@ class Reader:
 
 
 async def follow(path: Path, offset: int = 0) -> AsyncIterator[str]:
-    """Every line of the console from `offset` on, as it comes, for ever; a rotated file's successor is followed."""
+    """Yield every console line from `offset` on, forever; follows rotations."""
     rest = b""
     reader = Reader(path, offset)
     while True:
@@ -111,9 +111,9 @@ async def follow(path: Path, offset: int = 0) -> AsyncIterator[str]:
 def read_since(
     path: Path, since: int | Position, limit: int = 1 << 20, *, end: int | Position | None = None
 ) -> list[str]:
-    """The lines that came after `since`, at most `limit` bytes of them (the last), time stamps stripped.
+    """The lines after `since`, without time stamps; of more than `limit` bytes, the last.
 
-    `end` is the offset or place of what is too late to be of interest.
+    `end`: offset or position to stop at.
     """
     begin = since if isinstance(since, Position) else Position(since)
     stop = end if isinstance(end, Position) else Position(end if end is not None else 0)
@@ -136,9 +136,9 @@ def read_since(
 
 
 def _former(path: Path, offset: int, limit: int, inode: int | None = None) -> bytes:
-    """What stands from `offset` on in the file that was `path` until it was put aside, as far as that can be told.
+    """The content from `offset` on of the rotated file that used to be `path`, if it can be identified.
 
-    The first `limit` bytes of it, or for a negative limit the last.
+    At most the first `limit` bytes; for a negative limit, the last.
     """
     for suffix in _PUT_ASIDE:
         with contextlib.suppress(OSError), path.with_name(path.name + suffix).open("rb") as file:

@@ -1,4 +1,4 @@
-"""One test command in a guest: a deadline in the guest, one outside it, and output that is bounded."""
+"""Run one test command in a guest, with deadlines inside and outside the guest and bounded output."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from kdevops.guest.ssh import SshTarget
 
 _SIDE = 2 << 20
 _TIMEOUT_CODE = 124
-"""What timeout(1) answers when it had to end the command."""
+"""Exit code of timeout(1) when it stopped the command."""
 _IN_TIME = 0.9
-"""Part of a test's time after which a stop by timeout(1) is one at its end."""
+"""Fraction of a test's time after which exit code 124 means that timeout(1) stopped it at its deadline."""
 _POLL = 0.2
 _LAST_LOOK = 5.0
-"""Seconds to read what came by the end of a test's time: it may all have come while this process did not look."""
+"""Seconds to read output at a test's deadline: it may have arrived while this process was held up."""
 _DRAIN = 2.0
-"""Seconds for the session to end by itself: daemons that the command left may hold its stdout open for ever."""
+"""Seconds for the session to end by itself: daemons left by the command may keep its stdout open."""
 
-# $1 seconds, $2 directory, then the test. The secrets come by stdin, because every program in the guest can read a command
-# line: $nonce begins the lines that are ours, the others are said in the kernel's log.
+# $1 seconds, $2 directory, then the test. Secrets come on stdin, because every program in the guest can read a command
+# line: $nonce begins our own lines, the others are written to the kernel log.
 _WRAPPER = f"""
 read -r nonce
 read -r begin
@@ -48,7 +48,7 @@ printf '\\n%s code %s\\n' "$nonce" "$code"
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """Lines of the kernel's log, at level 4 (warning), between which a test ran. Both end in what the test cannot know before."""
+    """Kernel log lines, at level 4 (warning), before and after a test. Both end in a random value unknown to the test."""
 
     begin: str
     end: str
@@ -63,8 +63,8 @@ class Marks:
 class Execution:
     """How a command in a guest ended. `returncode` is None when it was stopped at its deadline; `seconds` is wall time.
 
-    `silent` says that the guest did not even report the deadline: it is hung as a whole. `fitness` is what the guest
-    answered after the command.
+    `silent`: the guest did not even report the deadline, so the whole guest hangs. `fitness`: the guest's answers after
+    the command.
     """
 
     returncode: int | None
@@ -75,9 +75,9 @@ class Execution:
 
 @dataclass
 class Transcript:
-    """Lines as they came: the first and the last 2 MiB of them, with a note of how many were left out between.
+    """The first and last 2 MiB of output lines, with a note of how many were dropped in between.
 
-    `on_line` sees every line, also those that are not kept.
+    `on_line` sees every line, also dropped ones.
     """
 
     on_line: Callable[[str], None] | None = None
@@ -96,14 +96,14 @@ class Transcript:
             self.head.append(line)
             self._head_size += size
             return
-        self._head_size = _SIDE  # a later, shorter line must not jump the queue
+        self._head_size = _SIDE  # a later, shorter line must not go to the head
         self.tail.append(line)
         self._tail_size += size
         if self._tail_size > 2 * _SIDE:
             self._trim()
 
     def lines(self) -> list[str]:
-        """What was kept."""
+        """The lines kept."""
         self._trim()
         note = [f"[kdevops: {self.dropped} lines left out here]"] if self.dropped else []
         return [*self.head, *note, *self.tail]
@@ -118,7 +118,7 @@ class Transcript:
 
 
 class _Listener:
-    """Tells our own lines from the test's."""
+    """Separates our own lines from the test's output."""
 
     def __init__(self, nonce: str, transcript: Transcript) -> None:
         self._nonce, self._transcript = f"{nonce} ", transcript
@@ -154,12 +154,12 @@ async def execute(
     transcript: Transcript,
     look: Callable[[], float] | None = None,
 ) -> Execution:
-    """Run `argv` in the guest for at most `timeout` seconds; past `timeout + grace` the guest itself counts as silent.
+    """Run `argv` in the guest for at most `timeout` seconds; past `timeout + grace` the guest counts as silent.
 
-    `marks` are written to the kernel's log. After the test the guest has `grace` seconds to say whether it is still fit.
-    `look` gives the seconds that count, of a test that both this process and the guest could work at.
-    Raises LostGuestError as soon as the guest dies or the connection breaks, InfrastructureError where the guest's own clock
-    ran on while it did not, so that it stopped the test before its time.
+    `marks` are written to the kernel log. After the test the guest has `grace` seconds to report whether it is still fit.
+    `look` returns seconds in which both this process and the guest were running.
+    Raises LostGuestError as soon as the guest dies or the connection breaks, InfrastructureError if the guest's clock
+    advanced while the guest was stopped, so that it ended the test too early.
     """
     nonce = f"kdevops-{secrets.token_hex(8)}"
     listener = _Listener(nonce, transcript)
@@ -176,19 +176,19 @@ async def execute(
                 return Execution(None, seconds, silent=True)
             if session.done():
                 await session
-                raise LostGuestError(f"guest {ssh.name} closed the connection without saying how the command ended")
+                raise LostGuestError(f"guest {ssh.name} closed the connection without reporting how the command ended")
             raise LostGuestError(f"guest {ssh.name} died")
-        # The time to look at the guest comes on top: it is not the test's.
+        # Checking the guest takes extra time that does not count for the test.
         await _until({session, listener.looked}, grace, alive, look)
         await asyncio.wait({session}, timeout=_DRAIN if not session.done() and listener.looked.done() else 0)
     finally:
         session.cancel()
         await asyncio.gather(session, return_exceptions=True)
     code = listener.code.result()
-    # 137 is timeout(1)'s second, harder stop; a test that answers so by itself before its time is up means it.
+    # 137 is timeout(1)'s SIGKILL; a test that exits with 137 earlier did so itself.
     stopped = code == _TIMEOUT_CODE or (code == 137 and elapsed >= timeout)
     if stopped and elapsed >= timeout * _IN_TIME > seconds:
-        raise InfrastructureError(f"guest {ssh.name} stopped a test that had had {seconds:.0f} s of {timeout:.0f} s")
+        raise InfrastructureError(f"guest {ssh.name} stopped a test after only {seconds:.0f} s of {timeout:.0f} s")
     returncode = None if stopped and elapsed >= timeout * _IN_TIME else code
     return Execution(returncode, seconds, fitness=listener.fitness)
 
@@ -198,7 +198,7 @@ async def _until(
 ) -> None:
     """Wait for the first of `ends`, the guest's death, or the end of `limit` counted seconds.
 
-    What came while this process did not look is read before time is called.
+    Output that arrived while this process was held up is read before the time is declared over.
     """
     began = look()
     over = False

@@ -1,7 +1,7 @@
-"""Whether a test left its guest fit for the next one: a script that looks, and what its answers mean.
+"""Check whether a guest is still fit after a test: a shell script, and the meaning of its answers.
 
-The script is part of the one that runs the test (`execute`), so that it still works when the test removed /proc or the
-shell. Each of its lines begins with a nonce that the test cannot know.
+The script is part of the one that runs the test (`execute`), so that it works even if the test removed /proc or the
+shell. Each output line begins with a nonce that the test cannot know.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from kdevops.guest import taint
 
 BEFORE = "mounts=$(cat /proc/self/mounts 2>/dev/null)\n"
-"""Shell: remember what is mounted; before the test."""
+"""Shell code run before the test: record the mounts."""
 
-# Mostly builtins: a process costs some 20 ms in an emulated guest. 1 MiB that can be written is taken for room enough.
+# Mostly builtins: a process costs about 20 ms in an emulated guest. Room for 1 MiB is considered enough.
 AFTER = r"""
 now=$(cat /proc/self/mounts 2>/dev/null)
 printf '%s taint %s\n' "$nonce" "$(cat /proc/sys/kernel/tainted 2>/dev/null)"
@@ -34,11 +34,11 @@ done
 rm -f "/var/tmp/.kdevops-room-$$" "/tmp/.kdevops-room-$$" 2>/dev/null
 printf '%s done\n' "$nonce"
 """
-"""Shell: look at the guest; after the test, with $nonce set."""
+"""Shell code run after the test, with $nonce set: check the guest."""
 
 MAX_LINES = 2000
-"""Answers that are read; a guest with more mounts is unfit for that alone."""
-# Mounting one of these shows what the kernel has anyway: many tests do it, and the next test finds nothing changed.
+"""Limit of answers; a guest with more mounts is unfit."""
+# These only show kernel state: many tests mount them, and it does not affect the next test.
 _VIEWS = frozenset(
     [
         *("autofs", "binfmt_misc", "bpf", "cgroup", "cgroup2", "configfs", "debugfs", "efivarfs", "fusectl"),
@@ -49,7 +49,7 @@ _VIEWS = frozenset(
 
 @dataclass
 class Fitness:
-    """The script's answers, fed one by one, and what they say together."""
+    """Collects the script's answers and judges the guest."""
 
     _taint: str = ""
     _complaints: list[str] = field(default_factory=list)
@@ -58,7 +58,7 @@ class Fitness:
     finished: bool = False
 
     def feed(self, answer: str) -> None:
-        """Take an answer, without the nonce before it."""
+        """Take one answer, without its nonce."""
         word, _, rest = answer.partition(" ")
         self._count += 1
         if self._count > MAX_LINES and word != "done":
@@ -68,7 +68,7 @@ class Fitness:
         elif word == "gone":
             self._complaints.append(f"{rest} is gone")
         elif word == "full":
-            self._complaints.append(f"nothing can be written to {rest}")
+            self._complaints.append(f"cannot write to {rest}")
         elif word == "mount":
             self._mounts.append(rest)
         elif word == "done":
@@ -76,12 +76,12 @@ class Fitness:
 
     @property
     def taint(self) -> int | None:
-        """/proc/sys/kernel/tainted, None where it could not be read."""
+        """/proc/sys/kernel/tainted, None if it could not be read."""
         return taint.parse(self._taint)
 
     @property
     def unfit(self) -> str:
-        """Why the guest should be reset before the next test, in a line; empty when nothing speaks against it."""
+        """Why the guest must be reset before the next test, in one line; empty if it is fit."""
         if not self.finished:
             return "it did not answer after the test"
         if self._count > MAX_LINES:
@@ -93,19 +93,19 @@ class Fitness:
 
 
 def _changes(lines: list[str]) -> list[str]:
-    """What differs between two lists of mounts that an empty line parts."""
+    """Differences between two lists of mounts separated by an empty line."""
     if "" not in lines:
         return []
     cut = lines.index("")
     before, after = (Counter(filter(_matters, part)) for part in (lines[:cut], lines[cut + 1 :]))
     came, went = ({_place(line) for line in one - other} for one, other in ((after, before), (before, after)))
     changed = came & went
-    words = (("is left mounted", came - changed), ("is unmounted", went - changed), ("is mounted otherwise", changed))
+    words = (("is left mounted", came - changed), ("is unmounted", went - changed), ("is mounted differently", changed))
     return [f"{place} {what}" for what, places in words for place in sorted(places)]
 
 
 def _matters(line: str) -> bool:
-    """Whether a line of /proc/self/mounts (device, directory, type, options) is of a file system that holds something."""
+    """Whether a line of /proc/self/mounts (device, directory, type, options) is not just a view of kernel state."""
     fields = line.split(" ")
     return len(fields) >= 4 and fields[2] not in _VIEWS
 

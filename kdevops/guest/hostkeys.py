@@ -1,4 +1,4 @@
-"""Host keys of machines that we did not make: where they are learnt from, and how they are pinned."""
+"""Host keys of machines that we did not create: how we learn and pin them."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _SCAN = 20
 
 
 def told_by(console: str) -> str:
-    """The ed25519 host key that cloud-init prints on a console, as "ssh-ed25519 AAAA…"; "" where there is none, or none whole.
+    """The ed25519 host key that cloud-init prints on the console, as "ssh-ed25519 AAAA…"; "" if missing or incomplete.
 
-    Of several boots the last one counts.
+    After several boots, the last one counts.
     """
     for block in reversed(console.split(_BEGIN)[1:]):
         keys, end, _ = block.partition(_END)
@@ -31,18 +31,18 @@ def told_by(console: str) -> str:
 
 
 def fingerprint(key: str) -> str:
-    """The fingerprint by which ssh-keygen -l and cloud-init show a key: SHA256:…"""
+    """The fingerprint of a key as shown by ssh-keygen -l and cloud-init: SHA256:…"""
     digest = hashlib.sha256(base64.b64decode(key.split()[1])).digest()
     return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
 
 
 def pinned(known_hosts: Path, name: str) -> str:
-    """The host key that is pinned for `name`; "" where none is."""
+    """The host key pinned for `name`; "" if none."""
     return _pins(known_hosts).get(name, "")
 
 
 def pin(known_hosts: Path, name: str, key: str) -> None:
-    """Take `key`, and no other, for that of `name`; an empty one forgets what was pinned."""
+    """Pin `key` for `name`, replacing any other; an empty key removes the pin."""
     pins = _pins(known_hosts)
     if pins.get(name, "") == key:
         return
@@ -52,20 +52,20 @@ def pin(known_hosts: Path, name: str, key: str) -> None:
 
 
 async def shown_by(host: str, port: int, *, timeout: float) -> str:
-    """The ed25519 key that a machine shows to whoever asks. Raises InfrastructureError where it shows none."""
+    """The ed25519 host key that a machine offers. Raises InfrastructureError if it offers none."""
     wait = max(1, min(_SCAN, int(timeout)))
     argv = ["ssh-keyscan", "-T", str(wait), "-t", "ed25519", "-p", str(port), "--", host]
     try:
         done = await run(argv, timeout=timeout + wait, check=False)
     except CommandError as error:
         raise InfrastructureError(
-            f"the host key of {host} port {port} cannot be asked for: {error.message}", hint=error.hint
+            f"cannot get the host key of {host} port {port}: {error.message}", hint=error.hint
         ) from None
     if found := _KEY.search(done.stdout):
         return found[0]
     raise InfrastructureError(
-        f"{host} port {port} shows no ed25519 host key",
-        hint="the machine makes one by: ssh-keygen -A (as root, there); then restart its sshd",
+        f"{host} port {port} offers no ed25519 host key",
+        hint="create one on that machine as root with ssh-keygen -A, then restart its sshd",
     )
 
 

@@ -1,4 +1,4 @@
-"""Proof that the kernel that runs is the kernel that was built."""
+"""Verify that a guest runs the kernel that was built."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from kdevops.errors import InfrastructureError
 from kdevops.guest.ssh import SshTarget
 
-# Notes, parameters, and whether there is a boot loader that can be told about kernels: role bootlinux knows GRUB.
+# Notes, parameters, release, and whether there is a boot loader that role bootlinux can configure (GRUB).
 _LOOK = """
 od -An -v -tx1 /sys/kernel/notes | tr -d ' \\n'; echo
 cat /proc/cmdline
@@ -19,9 +19,9 @@ uname -r
 async def runs_as_given(
     ssh: SshTarget, build_id: str | None, release: str, words: Sequence[str], *, timeout: float
 ) -> bool:
-    """Whether a guest without a boot loader of its own was started with this kernel, so that nothing is to be installed.
+    """Whether a guest without a boot loader already runs this kernel, so that nothing needs to be installed.
 
-    Raises InfrastructureError when it was started without one of the parameters `words`: nobody here can change that.
+    Raises InfrastructureError if one of the parameters `words` is missing, because we cannot change them.
     """
     done = await ssh.run(["sh", "-c", _LOOK], timeout=timeout)
     notes, cmdline, running, loader = [*done.stdout.splitlines(), "", "", "", ""][:4]
@@ -29,8 +29,8 @@ async def runs_as_given(
         return False
     if lacking := [word for word in words if word not in cmdline.split()]:
         raise InfrastructureError(
-            f"guest {ssh.name} runs its kernel without “{' '.join(lacking)}”, and has no boot loader that could be told",
-            hint="whoever starts the machine has to give its kernel these parameters",
+            f"guest {ssh.name} runs its kernel without “{' '.join(lacking)}”, and has no boot loader to configure",
+            hint="add these parameters where the machine is started",
         )
     return True
 
@@ -38,7 +38,7 @@ async def runs_as_given(
 async def prove_kernel(ssh: SshTarget, build_id: str | None, release: str, *, timeout: float) -> None:
     """Raise InfrastructureError unless the guest runs the kernel with this GNU build id (hex digits).
 
-    For a kernel of which no build id is known, its release must do.
+    For a kernel without a known build id, its release is compared.
     """
     if build_id:
         notes = (await ssh.run(["od", "-An", "-v", "-tx1", "/sys/kernel/notes"], timeout=timeout)).stdout
@@ -49,6 +49,6 @@ async def prove_kernel(ssh: SshTarget, build_id: str | None, release: str, *, ti
         return
     built = f"{release}, build id {build_id[:12]}" if build_id else release
     raise InfrastructureError(
-        f"guest {ssh.name} runs another kernel ({running}) than the one it was given ({built})",
-        hint="boot it anew: kdevops down, then up",
+        f"guest {ssh.name} runs kernel {running}, not the one it was given ({built})",
+        hint="reboot it: kdevops down, then kdevops up",
     )

@@ -1,4 +1,4 @@
-"""ssh as the program uses it: pinned host keys, one connection kept open per guest, argv lists quoted in one place."""
+"""ssh to guests: pinned host keys, one shared connection per guest, argv lists quoted in one place."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from kdevops.errors import BrokenSshError, CommandError, InfrastructureError, Lo
 from kdevops.process import Completed, describe_exit, run
 
 _LOST = 255
-"""ssh's own exit code for "no connection"; a remote command that answers 255 looks the same."""
+"""ssh's exit code for "no connection"; a remote command that exits with 255 looks the same."""
 _GREETING = 2.0
-"""Seconds in which an ssh server greets, at first; and the most, where it has been waited for long."""
+"""Seconds to wait for an ssh server's banner at first, and at most (_PATIENCE) after a long wait."""
 _PATIENCE = 30.0
 _BETWEEN = 0.5
 _PROXY = "ProxyCommand"
@@ -27,7 +27,7 @@ _OUR_TROUBLE = re.compile(
     r"^(?:unix_listener|muxserver_listen|control_persist_detach|ControlPath|ssh: Could not resolve hostname)\b"
     r"|(?:fork failed: .*|Too many open files|Cannot allocate memory|Network is unreachable)$"
 )
-"""What OpenSSH (mux.c, misc.c, ssh.c, sshconnect.c) says of sockets, memory and networks of this machine."""
+"""OpenSSH's messages (mux.c, misc.c, ssh.c, sshconnect.c) about local sockets, memory and network."""
 _AS_ROOT = ("sudo", "-n", "--")
 
 
@@ -35,9 +35,9 @@ _AS_ROOT = ("sudo", "-n", "--")
 class SshTarget:
     """How to reach one guest. `name` is also the alias under which its host key is pinned in `known_hosts`.
 
-    Without a `key`, those of the user's agent and ssh directory are tried. Commands are root's: another `user` runs them by
-    sudo, which must not ask for a password. `jump` is the ssh command that logs in to a machine in between, from which alone
-    the guest can be reached.
+    Without a `key`, those of the user's agent and ssh directory are tried. Commands run as root: another `user` uses sudo,
+    which must not ask for a password. `jump` is the ssh command that logs in to a jump host, if the guest can only be
+    reached from there.
     """
 
     name: str
@@ -51,7 +51,7 @@ class SshTarget:
 
     @property
     def is_root(self) -> bool:
-        """Whether it is root who logs in."""
+        """Whether the login user is root."""
         return self.user == "root"
 
     def options(self) -> tuple[tuple[str, str], ...]:
@@ -100,10 +100,10 @@ class SshTarget:
         on_bytes: Callable[[bytes], None] | None = None,
         log_to: Path | None = None,
     ) -> Completed:
-        """Run `command` in the guest; `timeout` in seconds is ours, the guest is not told; None: its caller watches it.
+        """Run `command` in the guest. `timeout` (seconds) is enforced on our side only; None: the caller watches it.
 
-        Raises LostGuestError when the connection breaks or cannot be made, BrokenSshError when that is certainly our own ssh's
-        doing, CommandError when the deadline passes or, with `check`, when the command fails.
+        Raises LostGuestError when the connection breaks or cannot be made, BrokenSshError when our own ssh is certainly
+        the cause, CommandError when the deadline passes or, with `check`, when the command fails.
         """
         self._mend_control()
         done = await run(
@@ -120,7 +120,7 @@ class SshTarget:
         if done.returncode == _LOST:
             reason = (done.stderr.strip().splitlines() or ["connection closed"])[-1]
             if _OUR_TROUBLE.search(reason):
-                raise BrokenSshError(f"ssh to guest {self.name} does not work here: {reason}")
+                raise BrokenSshError(f"ssh to guest {self.name} fails on this machine: {reason}")
             raise LostGuestError(f"guest {self.name} does not answer over ssh: {reason}")
         if check and done.returncode != 0:
             said = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:]
@@ -129,14 +129,14 @@ class SshTarget:
         return done
 
     async def answers(self, *, timeout: float) -> bool:
-        """Whether the guest carries out a command within `timeout` seconds, over a new connection that shares nothing."""
+        """Whether the guest runs a command within `timeout` seconds, over a new, unshared connection."""
         with contextlib.suppress(InfrastructureError):
             await self.disconnect()
         alone = replace(self, control=None)
         end = time.monotonic() + timeout
         while True:
             with contextlib.suppress(InfrastructureError):
-                # Behind a jump, nobody can be asked for a greeting.
+                # Behind a jump host, we cannot ask for the banner.
                 if self.jump or await wait_for_banner(self.host, self.port, timeout=timeout, gone=lambda: False):
                     await alone.run(["true"], timeout=timeout)
                     return True
@@ -145,19 +145,19 @@ class SshTarget:
             await asyncio.sleep(_BETWEEN)
 
     async def push_tar(self, archive: Path, directory: str, *, timeout: float) -> None:
-        """Unpack a local tar archive (any compression tar knows by itself is refused: plain tar) into a guest directory."""
+        """Unpack a local uncompressed tar archive into a guest directory."""
         with archive.open("rb") as file:
             script = 'mkdir -p "$1" && exec tar -x -C "$1" -f -'
             await self.run(["sh", "-c", script, "sh", directory], timeout=timeout, stdin=file)
 
     def _mend_control(self) -> None:
-        """Make the directory of the shared connection's socket again where it was removed: ssh gives up without it."""
+        """Recreate the directory of the shared connection's socket if it was removed: ssh fails without it."""
         if self.control and not self.control.parent.is_dir():
-            with contextlib.suppress(OSError):  # then ssh says what is wrong
+            with contextlib.suppress(OSError):  # then ssh reports the cause
                 self.control.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     async def disconnect(self) -> None:
-        """End the kept connection, so that a guest that was reset is not asked over a dead one."""
+        """Close the shared connection, so that it is not used after a guest was reset."""
         if self.control is None or not self.control.exists():
             return
         await run(
@@ -169,7 +169,7 @@ class SshTarget:
 def quote_option(keyword: str, value: str) -> str:
     """ssh parses -o values as configuration lines: blanks need quotes, and % introduces tokens.
 
-    The rest of a ProxyCommand's line is a shell's, quotes and all.
+    The value of ProxyCommand is a shell command, so its quotes are kept.
     """
     if keyword == _PROXY:
         return value.replace("%", "%%")
@@ -179,11 +179,11 @@ def quote_option(keyword: str, value: str) -> str:
 async def wait_for_banner(
     host: str, port: int, *, timeout: float, gone: Callable[[], bool], held: Held | None = None
 ) -> bool:
-    """Wait until an ssh server greets on `host`:`port`; False when `gone()` says there is nobody to wait for, or time is up.
+    """Wait for an ssh server's banner on `host`:`port`; False when `gone()` says that the guest is gone, or time is up.
 
     Seconds in which this process was held up do not count, nor those in which `held` says why the machine does not run.
-    A connect alone proves nothing: user-mode networks accept it before the guest is there. The longer it takes, the longer an
-    answer is waited for: each connection costs a slow guest a process, and many of them all that it has.
+    A connect alone proves nothing: user-mode networks accept it before the guest is up. The longer it takes, the longer we
+    wait for each answer: each connection costs a slow guest a process, and too many would overload it.
     """
     try:
         return await within(_banner(host, port, gone), timeout, held=held)

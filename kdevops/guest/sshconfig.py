@@ -1,4 +1,4 @@
-"""Plain `ssh demo-1`: a generated ssh_config(5) per lab, and one line in the user's own that includes them all."""
+"""Make plain `ssh demo-1` work: a generated ssh_config(5) per lab, included by one line in the user's own file."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ if TYPE_CHECKING:
 
 _MARKER = b"# The next line is kdevops's; `kdevops ssh-config --uninstall` takes both away."
 _BLOCK = re.compile(rb"^" + re.escape(_MARKER) + rb"\nInclude [^\n]*\n", re.MULTILINE)
-_HEADER = "# Written by kdevops, and again whenever the guests change.\n"
+_HEADER = "# Written by kdevops; rewritten whenever the guests change.\n"
 
 
 def config_path(state: Path, lab: str) -> Path:
-    """Where the generated configuration of a lab lies, below the state directory."""
+    """The path of a lab's generated configuration, below the state directory."""
     return state / "labs" / lab / "ssh_config"
 
 
 def render(targets: Iterable[SshTarget]) -> str:
-    """The ssh_config(5) text of some guests.
+    """The ssh_config(5) text for some guests.
 
-    Raises UserError for a path that the format cannot hold (a double quote or a line end in it).
+    Raises UserError for a path with a double quote or a line end, which the format does not allow.
     """
     from kdevops.guest.ssh import quote_option
 
     lines = [_HEADER]
     for target in targets:
         options = [("HostName", target.host), ("Port", str(target.port)), ("User", target.user), *target.options()]
-        # A guest is hostile: what the user allows for every host (`Host *`) is not allowed here; the first value wins.
+        # Guests are hostile: override what the user allows for every host (`Host *`); the first value wins.
         options += [("ForwardX11", "no"), ("PermitLocalCommand", "no"), ("UpdateHostKeys", "no")]
         lines.append(f"Host {target.name}\n")
         lines += [f"  {keyword} {quote_option(keyword, _plain(value))}\n" for keyword, value in options]
@@ -42,7 +42,7 @@ def render(targets: Iterable[SshTarget]) -> str:
 
 
 def guests(state: Path) -> dict[str, Path]:
-    """Every guest that ssh can reach, by name, with the generated configuration that says how."""
+    """Every guest that ssh can reach, by name, with the path of its generated configuration."""
     found = {}
     for path in sorted(state.glob("labs/*/ssh_config")):
         for match in re.finditer(r"^Host ([a-z][a-z0-9-]*)$", path.read_text(errors="replace"), re.MULTILINE):
@@ -53,14 +53,14 @@ def guests(state: Path) -> dict[str, Path]:
 def find_guest(state: Path, name: str) -> Path:
     """The generated configuration of the guest `name`; its directory is that of the guest's lab.
 
-    Raises UserError, naming the guests there are, for any other name.
+    Raises UserError, listing the known guests, for any other name.
     """
     known = guests(state)
     if name in known:
         return known[name]
     close = difflib.get_close_matches(name[:80], known, n=1)
-    listed = f"there are {', '.join(known)}" if known else "no guest is up: kdevops up brings them up"
-    raise UserError(f"there is no guest {name}", hint=f"did you mean {close[0]}?" if close else listed)
+    listed = f"known guests: {', '.join(known)}" if known else "no guest is up: start guests with kdevops up"
+    raise UserError(f"unknown guest {name}", hint=f"did you mean {close[0]}?" if close else listed)
 
 
 def port_of(config: Path, name: str) -> int | None:
@@ -71,7 +71,7 @@ def port_of(config: Path, name: str) -> int | None:
 
 
 def include_line(state: Path) -> str:
-    """The line for the user's ssh configuration that makes every lab's guests known."""
+    """The line for the user's ssh configuration that includes every lab's guests."""
     return f'Include "{_plain(str(state))}/labs/*/ssh_config"'
 
 
@@ -81,9 +81,9 @@ def is_installed(config: Path, state: Path) -> bool:
 
 
 def install(config: Path, state: Path) -> bool:
-    """Put our include line at the top of `config`, in place of an older one of ours; False where it was there already.
+    """Put our include line at the top of `config`, replacing an older one; False if it was already there.
 
-    It stands at the top because below a `Host` line it would count for that host only. Mode and symlinks are kept.
+    It goes to the top because below a `Host` line it would apply only to that host. Mode and symlinks are kept.
     """
     before = _read(config)
     if is_installed(config, state):
@@ -95,9 +95,9 @@ def install(config: Path, state: Path) -> bool:
 
 
 def uninstall(config: Path) -> bool:
-    """Take our include line out of `config`, leaving every other byte; False where it was not there.
+    """Remove our include line from `config`, keeping every other byte; False if it was not there.
 
-    A file in which nothing else stands is removed.
+    A file that becomes empty is removed.
     """
     before = _read(config)
     after = _BLOCK.sub(b"", before)
@@ -129,6 +129,7 @@ def _write(config: Path, content: bytes) -> None:
 def _plain(value: str) -> str:
     if set(value) & set('"\n\r'):
         raise UserError(
-            f"ssh's configuration cannot hold {value!r}", hint="use a state directory without quotes in its name"
+            f"{value!r} cannot be written to an ssh configuration",
+            hint="use a state directory without quotes in its name",
         )
     return value

@@ -1,4 +1,4 @@
-"""Magic SysRq keys of a guest that takes none over its console."""
+"""Magic SysRq keys over ssh, for a guest whose console does not accept them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from kdevops.guest.ssh import SshTarget
 
 
 async def press(ssh: SshTarget, keys: str, *, timeout: float) -> None:
-    """Have the guest's kernel do what these keys stand for, by its /proc/sysrq-trigger. Raises InfrastructureError."""
+    """Send these SysRq keys to the guest through /proc/sysrq-trigger. Raises InfrastructureError."""
     for key in keys:
         await ssh.run(["sh", "-c", 'echo "$1" >/proc/sysrq-trigger', "sh", key], timeout=timeout)

@@ -1,6 +1,6 @@
-"""The kernel's taint flags: what they say about whether its results can be believed.
+"""The kernel's taint flags, and whether results of a tainted kernel can be trusted.
 
-The bits are those of include/linux/panic.h, in every kernel; Documentation/admin-guide/tainted-kernels.rst explains them.
+Bits: include/linux/panic.h, the same in every kernel; explained in Documentation/admin-guide/tainted-kernels.rst.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ _UNFIT = {
     9: "a warning",
     14: "a soft lockup",
 }
-"""Flags after which a guest is not used any more."""
+"""Flags that make a guest unfit for more tests."""
 
 
 def parse(text: str) -> int | None:
-    """What /proc/sys/kernel/tainted says; None for anything but a number."""
+    """The value of /proc/sys/kernel/tainted; None if it is not a number."""
     text = text.strip()
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else None
 
 
 def worsened(before: int, now: int) -> str:
-    """What happened to the kernel between two readings that makes it unfit for more tests, in words; empty for nothing."""
+    """Why the kernel became unfit for more tests between two readings; empty if it did not."""
     words = [word for bit, word in _UNFIT.items() if (now & ~before) >> bit & 1]
     return f"the kernel is tainted by {' and '.join(words)}" if words else ""

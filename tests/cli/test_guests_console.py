@@ -61,7 +61,7 @@ def test_a_guest_without_a_console_is_told_of(state: Path) -> None:
 @pytest.mark.parametrize("name", ["patch-9", "../patch-1", "*", ""])
 def test_nobody_s_console(state: Path, name: str) -> None:
     recorded(state, "patch-1", "one\n")
-    assert "there is no guest" in str(error_of(show(name)))
+    assert "unknown guest" in str(error_of(show(name)))
 
 
 def test_of_a_console_that_cannot_be_typed_at_nothing_untrue_is_told(state: Path) -> None:

@@ -15,7 +15,7 @@ _FILL = (
 )
 _LEAVES = {
     "a mount": ("mount -t tmpfs none /mnt", "/mnt is left mounted"),
-    "no room": (_FILL, "nothing can be written to /var/tmp"),
+    "no room": (_FILL, "cannot write to /var/tmp"),
     "no null": ("rm /dev/null", "/dev/null is gone"),
     "no proc": ("umount -l /proc", "/proc is gone"),
     "no shell": ("rm /bin/sh", "/bin/sh is gone"),

@@ -47,7 +47,7 @@ def test_mounts_that_a_test_leaves_are_seen() -> None:
     [
         (["taint 0", "done"], ""),
         (["taint 512", "gone /dev/null", "done"], "/dev/null is gone"),
-        (["taint 0", "full /var/tmp", "done"], "nothing can be written to /var/tmp"),
+        (["taint 0", "full /var/tmp", "done"], "cannot write to /var/tmp"),
         (["taint ", "gone /proc", "done"], "/proc is gone"),
         (["taint ", "done"], "/proc/sys/kernel/tainted cannot be read"),
         (["taint 0"], "it did not answer after the test"),
@@ -57,7 +57,7 @@ def test_mounts_that_a_test_leaves_are_seen() -> None:
         (["taint 0", f"mount {ROOT}", "mount ", f"mount {ROOT}", "mount debugfs /sys/kernel/debug debugfs rw 0 0", "done"],
          ""),
         (["taint 0", f"mount {ROOT}", f"mount {PROC}", "mount ", f"mount {ROOT}", "done"], "/proc is unmounted"),
-        (["taint 0", f"mount {ROOT}", "mount ", f"mount {ROOT.replace('rw', 'ro')}", "done"], "/ is mounted otherwise"),
+        (["taint 0", f"mount {ROOT}", "mount ", f"mount {ROOT.replace('rw', 'ro')}", "done"], "/ is mounted differently"),
         (["taint 0", *["mount a /b c d"] * (MAX_LINES + 1), "done"], f"it has more than {MAX_LINES // 2} mounts"),
     ],
 )  # fmt: skip

@@ -94,9 +94,9 @@ def test_without_guests_the_way_to_some_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ['a"b', "a\nProxyCommand evil"])
 def test_a_path_that_the_format_cannot_hold_is_refused(name: str) -> None:
-    with pytest.raises(UserError, match="cannot hold"):
+    with pytest.raises(UserError, match="cannot be written"):
         sshconfig.render([target("demo-1", Path("/") / name)])
-    with pytest.raises(UserError, match="cannot hold"):
+    with pytest.raises(UserError, match="cannot be written"):
         sshconfig.include_line(Path("/") / name)
 
 
