@@ -1,1 +1,1 @@
-"""What guests start from: Debian images that we make, images that a lab brings, Vagrant boxes, initramfs."""
+"""Disk images for guests: Debian images that we build, images given in the lab, Vagrant boxes, initramfs."""

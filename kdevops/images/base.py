@@ -1,4 +1,4 @@
-"""What a guest's root file system is made from, and what its kernel must be told about it."""
+"""The base image of a guest's root file system, and the kernel parameters to boot it."""
 
 from __future__ import annotations
 
@@ -12,26 +12,25 @@ STEP = "image"
 INIT = "/sbin/kdevops-init"
 """The `init=` of the images that we make."""
 MARK = "kdevops image, init: "
-"""How the boot sector of an image that we made begins; the name of its init follows."""
+"""The start of the boot sector of our own images, followed by the name of the init."""
 _FOREIGN = (
-    # Its sshd gives way to the one that lets us in.
+    # Replace its sshd with the one that accepts our key.
     "systemd.mask=ssh.service", "systemd.mask=ssh.socket", "systemd.mask=sshd.service", "systemd.mask=sshd.socket",
-    # A kernel may lack the file system of what else would be mounted (/boot/efi), and then systemd goes no further.
+    # The kernel may lack a file system in fstab (/boot/efi), and a failed mount stops systemd.
     "fstab=no",
-    # Nobody is there to be asked, no cloud to be searched for, and interfaces keep the kernel's names.
+    # No questions at first boot, no cloud-init, and the kernel's interface names.
     "systemd.firstboot=no", "cloud-init=disabled", "net.ifnames=0",
 )  # fmt: skip
-"""systemd-debug-generator(8), systemd-fstab-generator(8), systemd-firstboot(1), systemd-udevd.service(8) explain them."""
+"""See systemd-debug-generator(8), systemd-fstab-generator(8), systemd-firstboot(1), systemd-udevd.service(8)."""
 
 
 @dataclass(frozen=True, slots=True)
 class BaseImage:
-    """A whole disk that is never written to: guests write to copy-on-write overlays of it.
+    """A read-only disk image; guests write to copy-on-write overlays of it.
 
-    `key` names its content, or the recipe it was made by. `root` and `init` are the kernel parameters of these names;
-    without `init` the kernel finds its own. `partition` is the root's number, None when the file system is all of the disk.
-    An image that is not `ours` is brought network and ssh by an initramfs. `record` is what a run must remember of the
-    image, as JSON values.
+    `key` is a hash of its content or recipe. `root` and `init` are the kernel parameters of these names; without `init`
+    the kernel finds its own. `partition` is the root's number, None if the file system fills the disk. An image that is
+    not `ours` gets network and ssh from an initramfs. `record` is stored with a run, as JSON values.
     """
 
     path: Path
@@ -51,6 +50,6 @@ class BaseImage:
 
     @property
     def busybox(self) -> Path | None:
-        """A static busybox of the guest's machine, for an initramfs; only an image that we made has one."""
+        """A static busybox for the guest's architecture, for an initramfs; only our own images have one."""
         path = self.path.with_suffix(".busybox")
         return path if path.is_file() else None

@@ -1,4 +1,4 @@
-"""A tree of Debian by mmdebstrap, as root or by namespaces; what is done in it is told by hooks."""
+"""Build a Debian tree with mmdebstrap, as root or with user namespaces; hooks customise it."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ async def bootstrap(
 ) -> None:
     """Unpack Debian `suite` with these packages, run the `hooks`, and write the tree as a tar archive to `target`.
 
-    Without a target the tree is dropped, once the hooks have run. Hooks are words of mmdebstrap(1)'s --customize-hook.
-    `work` is a directory for what is unpacked, where memory is scarce.
+    Without a target the tree is discarded after the hooks ran. Hooks are arguments of mmdebstrap(1)'s --customize-hook.
+    `work` is a directory to unpack in when memory is scarce.
 
-    Raises CommandError with what mmdebstrap said, InfrastructureError when the disk is full or this user may not.
+    Raises CommandError with mmdebstrap's output, InfrastructureError when the disk is full or permissions are missing.
     """
     mode = await _mode()
     sources = [mirror] if mirror else host_sources(suite)
@@ -59,33 +59,33 @@ async def bootstrap(
 
 
 def complaint(error: CommandError) -> str:
-    """Why mmdebstrap failed, in its own words: its last line only says that apt did."""
+    """mmdebstrap's error message; its last line only says that apt failed."""
     lines = [line.strip() for line in error.output.splitlines()]
     said = next((line for line in lines if line.startswith("E: ") and not line.startswith("E: apt-get")), "")
     return said.removeprefix("E: ") or error.message
 
 
 async def _mode() -> str:
-    """How mmdebstrap shall become root: by namespaces where they may be had, else as the root that we are."""
+    """mmdebstrap's mode: user namespaces where available, else plain root."""
     if os.geteuid() == 0:
         done = await run(["unshare", "--mount", "--pid", "--fork", "true"], timeout=30, check=False)
         return "unshare" if done.returncode == 0 else "root"
     if not shutil.which("newuidmap", path=tool_path()):
         raise InfrastructureError(
-            "an image cannot be made without root: newuidmap is not installed", hint=install_hint("newuidmap")
+            "cannot make an image without root: newuidmap is not installed", hint=install_hint("newuidmap")
         )
     user = getpass.getuser()
     for table in ID_TABLES:
         names = {line.partition(":")[0] for line in table.read_text().splitlines()} if table.is_file() else set()
         if not {user, str(os.getuid())} & names:
             raise InfrastructureError(
-                f"an image cannot be made without root: {table} gives {user} no range of ids",
+                f"cannot make an image without root: {table} has no id range for {user}",
                 hint=f"run as root: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {user}",
             )
     done = await run(["unshare", "--user", "true"], timeout=30, check=False)
     if done.returncode != 0:
         raise InfrastructureError(
-            "an image cannot be made without root: this machine does not let users make user namespaces",
+            "cannot make an image without root: users may not create user namespaces on this machine",
             hint="run as root: sysctl kernel.unprivileged_userns_clone=1 (Debian) or "
             "kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu), or make the image as root",
         )

@@ -1,4 +1,4 @@
-"""Vagrant boxes that we make, from the same recipe as the embedded provider's images."""
+"""Build Vagrant boxes from the same recipe as the embedded provider's images."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ _GIB = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A box file in the cache. `key` is the hash of its recipe, `name` what Vagrant shall call it.
+    """A box file in the cache. `key` is the hash of its recipe, `name` its name in Vagrant.
 
-    `record` is what a run must remember of it, as JSON values; its `root` is the kernel parameter of this name.
+    `record` is stored with a run, as JSON values; its `root` is the kernel parameter of this name.
     """
 
     path: Path
@@ -45,9 +45,9 @@ class Box:
 async def ensure_box(
     image: Image, needs: GuestNeeds, provider: BoxProvider, *, cache: Path, report: Report = silent
 ) -> Box:
-    """Make the box of this recipe for one of Vagrant's providers, or take it from `cache`/boxes.
+    """The box of this recipe for a Vagrant provider, from `cache`/boxes or built there.
 
-    Raises UserError for an image that is no recipe and for what the mirror does not have, InfrastructureError for all else.
+    Raises UserError for a ready image or packages that the mirror lacks, InfrastructureError for all else.
     """
     _refuse(image)
     check_packages(image)
@@ -66,7 +66,7 @@ async def ensure_box(
 
 
 def recipe_key(image: Image, needs: GuestNeeds, provider: BoxProvider) -> str:
-    """A hash of everything that decides what is in the box; the host's mirror does not."""
+    """A hash of everything that affects the box's content, without the host's mirror."""
     own = hashlib.sha256()
     for part in (early_files(""), late_files(), finish_hook("", "").encode(), templates(provider)):
         own.update(hashlib.sha256(part).digest())
@@ -81,13 +81,13 @@ def _refuse(image: Image) -> None:
     brought = image.path or image.url
     if brought:
         raise UserError(
-            f"no Vagrant box can be made of {brought}: it takes a recipe, not a ready image",
-            hint="leave path and url of guests.image out, or name a box at provider.box",
+            f"cannot make a Vagrant box from {brought}: boxes are built from packages, not from a ready image",
+            hint="remove path and url from guests.image, or set provider.box",
         )
     if platform.machine() != "x86_64":
         raise UserError(
-            f"our Vagrant boxes are for x86-64, and this machine is {platform.machine()}",
-            hint="name a box for this machine at provider.box",
+            f"our Vagrant boxes are for x86-64, but this machine is {platform.machine()}",
+            hint="set provider.box to a box for this machine",
         )
 
 
@@ -107,7 +107,7 @@ def _name(image: Image, key: str) -> str:
 
 
 def _size(image: Image) -> int:
-    """Bytes of the disk, in whole GiB as vagrant-libvirt counts."""
+    """Bytes of the disk, rounded up to whole GiB for vagrant-libvirt."""
     return -(-image.size // _GIB) * _GIB
 
 

@@ -1,4 +1,4 @@
-"""A disk that a PC boots by itself, with GRUB on it, made without root, a loop device or grub-install."""
+"""A bootable PC disk with GRUB, made without root, loop devices or grub-install."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ async def make_bootable_disk(
 ) -> None:
     """Write a raw disk as `make_disk` does, with GRUB in front of the partition.
 
-    The archives must hold /boot/grub/i386-pc/boot.img and, made by grub-mkimage, /boot/grub/core.img. Their files are left
-    beside `disk`, in `tree`.
+    The archives must contain /boot/grub/i386-pc/boot.img and /boot/grub/core.img (from grub-mkimage). Their unpacked
+    files are left in `tree` beside `disk`.
     """
     await make_disk(disk, archives, size=size, signature=signature, mark=b"", log=log, uuid=uuid)
     grub = disk.parent / "tree/boot/grub"
     boot, core = (grub / "i386-pc/boot.img").read_bytes(), (grub / "core.img").read_bytes()
     if len(core) > START - SECTOR:
-        raise InfrastructureError(f"GRUB's core image of {len(core)} bytes does not fit before the partition")
-    # boot.img loads the sector behind itself, and this one the sectors that follow: so they are both built.
+        raise InfrastructureError(f"GRUB's core image ({len(core)} bytes) does not fit in front of the partition")
+    # boot.img loads the next sector, which loads the sectors after it; both are built for that.
     with disk.open("r+b") as file:
         file.write(boot[:_BOOT_CODE])
         file.seek(SECTOR)

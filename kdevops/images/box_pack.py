@@ -1,4 +1,4 @@
-"""The files of a Vagrant box and the tar archive that they are (Vagrant's documentation, "Box File Format")."""
+"""The files of a Vagrant box, packed as a tar archive (Vagrant's documentation, "Box File Format")."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from kdevops.process import run
 _TIMEOUT = 1800.0
 _DISKS: dict[BoxProvider, tuple[str, tuple[str, ...]]] = {
     "libvirt": ("box.img", ("-O", "qcow2", "-c")),
-    # The only kind of VMDK that an OVF may come with.
+    # The only VMDK format allowed with an OVF.
     "virtualbox": ("box.vmdk", ("-O", "vmdk", "-o", "subformat=streamOptimized")),
 }
-"""The disk's name in the box, and what qemu-img makes it with. vagrant-libvirt wants this name."""
+"""The disk's name in the box (vagrant-libvirt requires it) and the qemu-img options to make it."""
 
 
 async def convert(raw: Path, provider: BoxProvider, log: Path) -> Path:
-    """Make the disk of a box beside the raw one."""
+    """Convert the raw disk to the box's format, beside it."""
     name, options = _DISKS[provider]
     disk = raw.with_name(name)
     await run(["qemu-img", "convert", "-f", "raw", *options, raw, disk], timeout=_TIMEOUT, log_to=log)
@@ -29,9 +29,9 @@ async def convert(raw: Path, provider: BoxProvider, log: Path) -> Path:
 
 
 def write_box(box: Path, provider: BoxProvider, disk: Path, *, name: str, key: str, size: int) -> None:
-    """Write `box` with the `disk` of `convert` in it; `size`, in bytes, is what guests see of it.
+    """Write `box` with the `disk` from `convert`; `size` (bytes) is the virtual disk size.
 
-    The same disk gives the same bytes. The disk is compressed, so the archive is not.
+    Reproducible. The disk is compressed, so the archive is not.
     """
     with tarfile.open(box, "w", format=tarfile.GNU_FORMAT) as archive:
         for member, content in _texts(provider, disk, name=name, key=key, size=size).items():
@@ -42,7 +42,7 @@ def write_box(box: Path, provider: BoxProvider, disk: Path, *, name: str, key: s
 
 
 def templates(provider: BoxProvider) -> bytes:
-    """What decides what is in a box beside its disk."""
+    """The templates that a box is made from besides its disk, for the recipe's hash."""
     return b"\0".join((DATA / "box" / name).read_bytes() for name in _templates(provider))
 
 
@@ -53,11 +53,11 @@ def _templates(provider: BoxProvider) -> tuple[str, ...]:
 def _texts(provider: BoxProvider, disk: Path, *, name: str, key: str, size: int) -> dict[str, bytes]:
     metadata: dict[str, object] = {"provider": provider}
     if provider == "libvirt":
-        # vagrant-libvirt counts in whole GiB.
+        # vagrant-libvirt expects whole GiB.
         metadata |= {"format": "qcow2", "virtual_size": -(-size // (1 << 30))}
     values = {
         "name": name.replace("/", "-"),
-        # The first half is VirtualBox's own.
+        # 080027 is VirtualBox's prefix.
         "mac": f"080027{key[:6].upper()}",
         "disk": disk.name,
         "file_size": str(disk.stat().st_size),

@@ -1,4 +1,4 @@
-"""What is in a Vagrant box: Debian with systemd, a kernel, GRUB, and a user whom Vagrant can log in as."""
+"""The content of a Vagrant box: Debian with systemd, a kernel, GRUB, and a user for Vagrant's login."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kdevops.lab.model import Image
 BoxProvider = Literal["libvirt", "virtualbox"]
 DATA = Path(__file__).parent / "data"
 _PACKAGES = ("grub-common", "grub-pc-bin", "grub2-common", "initramfs-tools", "sudo", "systemd-resolved")
-# The cloud kernel, a quarter of the other one, has none of the disks and cards that VirtualBox has.
+# The cloud kernel is a quarter of the size, but lacks drivers for VirtualBox's disks and network cards.
 _KERNELS: dict[BoxProvider, str] = {"libvirt": "linux-image-cloud-amd64", "virtualbox": "linux-image-amd64"}
 _EARLY = {
     "etc/default/grub": "grub",
@@ -30,31 +30,31 @@ _LATE = {
     "etc/systemd/network/99-kdevops.network": "99-kdevops.network",
     "etc/udev/rules.d/61-kdevops.rules": "61-kdevops.rules",
 }
-# Each costs an emulated guest half a second on its way to ssh, and no test asks for it.
+# Each delays ssh by half a second in an emulated guest, and no test needs it.
 _NEEDLESS = ("modprobe@drm.service", "systemd-binfmt.service", "systemd-pstore.service", "systemd-repart.service")
 _HOSTNAME = "kdevops"
 _VAGRANT = 1000
-"""The user and group id of vagrant; finish.sh makes them."""
+"""User and group id of vagrant; created in finish.sh."""
 
 
 def box_packages(image: Image, needs: GuestNeeds, provider: BoxProvider) -> list[str]:
-    """What is installed in a box: what the embedded provider's guests have with systemd, and what boots by itself."""
+    """Packages of a box: those of the embedded provider's guests with systemd, plus kernel and boot loader."""
     return sorted({*image_packages(image, needs, systemd=True), *_PACKAGES, _KERNELS[provider]})
 
 
 def early_files(partuuid: str) -> bytes:
-    """A tar archive of what must be there before packages are installed, because their scripts read it."""
+    """A tar archive of files that package scripts read, so that they are needed before packages are installed."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for name, source in _EARLY.items():
             add_file(archive, name, _data(source), 0o644)
-        # Without a check at every boot: what a crash leaves is mended by the journal.
+        # No fsck at boot: after a crash, the journal is enough.
         add_file(archive, "etc/fstab", f"PARTUUID={partuuid} / ext4 defaults 0 0\n".encode(), 0o644)
     return buffer.getvalue()
 
 
 def late_files() -> bytes:
-    """A tar archive to be unpacked over the finished tree."""
+    """A tar archive to unpack over the finished tree."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for name, source in _LATE.items():
@@ -62,7 +62,7 @@ def late_files() -> bytes:
         add_file(archive, "etc/ssh/sshd_config.d/kdevops.conf", _sshd(), 0o644)
         add_file(archive, "etc/hostname", f"{_HOSTNAME}\n".encode(), 0o644)
         add_file(archive, "etc/hosts", f"127.0.0.1 localhost\n127.0.1.1 {_HOSTNAME}\n::1 localhost\n".encode(), 0o644)
-        # Empty: every machine makes its own, and yet this is no first boot with questions; see machine-id(5).
+        # Empty: every machine creates its own, without first-boot questions; see machine-id(5).
         add_file(archive, "etc/machine-id", b"", 0o444)
         add_link(archive, "etc/resolv.conf", "../run/systemd/resolve/resolv.conf")
         for name in (*MASKED, *_NEEDLESS):
@@ -73,7 +73,7 @@ def late_files() -> bytes:
 
 
 def finish_hook(uuid: str, partuuid: str) -> str:
-    """Shell text for mmdebstrap's --customize-hook: users, units and GRUB, for a root file system known by these."""
+    """Shell text for mmdebstrap's --customize-hook: users, units and GRUB, for a root file system with these ids."""
     return f"uuid={uuid} partuuid={partuuid}\n{_data('finish.sh').decode()}"
 
 
@@ -82,7 +82,7 @@ def _data(name: str) -> bytes:
 
 
 def _sshd() -> bytes:
-    """The settings of the embedded provider's guests, but for the seed, which only these have."""
+    """The sshd settings of the embedded provider's guests, without those for the seed."""
     lines = (DATA / "sshd.conf").read_text().splitlines(keepends=True)
     return "".join(line for line in lines if "/run/kdevops/seed" not in line).encode()
 

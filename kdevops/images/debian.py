@@ -1,4 +1,4 @@
-"""The image that we make: Debian by mmdebstrap, our init, and nothing that costs an emulated guest time."""
+"""Build our own image: Debian from mmdebstrap with our init, without anything that slows an emulated guest."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _PACKAGES = (
 )  # fmt: skip
 _SYSTEMD = ("dbus", "systemd", "systemd-sysv", "udev")
 LEFT_OUT = ("doc", "info", "lintian", "locale", "man")
-"""Directories below /usr/share that no test reads."""
-# Such a name as 123456-fsgqa is a bad one for useradd on some distributions.
+"""Directories below /usr/share that tests do not need."""
+# Some distributions' useradd refuses a name like 123456-fsgqa without --badname.
 USERADD = ("useradd", "--badname", "--create-home", "--user-group", "--shell", "/bin/bash", "--")
-# What mmdebstrap says while it works, and how far it is then (measured on two machines).
+# mmdebstrap's messages and the progress they stand for (measured on two machines).
 _STAGES = {
     "apt-get update": 0.02, "downloading packages": 0.2, "extracting archives": 0.4, "installing essential": 0.45,
     "installing remaining": 0.55, "cleaning package lists": 0.85, "creating tarball": 0.9,
@@ -42,9 +42,9 @@ _PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9]+)?(=[A-Za-z0-9.+~:-]+)?")
 
 
 async def debian_image(image: Image, needs: GuestNeeds, *, cache: Path, report: Report) -> BaseImage:
-    """Make the image of this recipe with what suites need in it, or take it from the cache.
+    """The image of this recipe with everything that suites need, from the cache or built.
 
-    Raises UserError for packages or a suite that the mirror does not have, InfrastructureError for all else.
+    Raises UserError for packages or a suite that the mirror lacks, InfrastructureError for all else.
     """
     check_packages(image)
     key = recipe_key(image, needs)
@@ -62,14 +62,14 @@ async def debian_image(image: Image, needs: GuestNeeds, *, cache: Path, report: 
 
 
 def check_packages(image: Image) -> None:
-    """Raise UserError for what is no name of a package; apt would take it for an option or a pattern."""
+    """Raise UserError for an invalid package name, which apt would take for an option or a pattern."""
     for name in image.packages:
         if not _PACKAGE.fullmatch(name):
-            raise UserError(f"image.packages: {name!r} is no name of a Debian package")
+            raise UserError(f"image.packages: {name!r} is not a Debian package name")
 
 
 def recipe_key(image: Image, needs: GuestNeeds) -> str:
-    """A hash of everything that decides what is in the image; the host's mirror does not."""
+    """A hash of everything that affects the image's content, without the host's mirror."""
     own = hashlib.sha256(own_files(systemd=image.init == "systemd")).hexdigest()
     packages = image_packages(image, needs, systemd=image.init == "systemd")
     recipe: list[object] = [
@@ -88,7 +88,7 @@ def recipe_key(image: Image, needs: GuestNeeds) -> str:
 
 
 def image_packages(image: Image, needs: GuestNeeds, *, systemd: bool) -> list[str]:
-    """What is installed: what every guest has, what the lab asks for, and what its suites need."""
+    """All packages to install: ours, the lab's, and those its suites need."""
     return sorted({*_PACKAGES, *(_SYSTEMD if systemd else ()), *image.packages, *needs.packages})
 
 
@@ -101,7 +101,7 @@ def _load(image: Image, store: Path, key: str) -> BaseImage | None:
 
 
 def signature_of(key: str) -> int:
-    """The signature of the disk whose recipe this is the hash of."""
+    """The disk signature for a recipe with this hash."""
     # 0 means "none".
     return int(key[:8], 16) or 1
 
@@ -125,9 +125,9 @@ async def _make(image: Image, needs: GuestNeeds, key: str, work: Path, store: Pa
 
 
 def contents(archive: Path, tree: Path) -> dict[str, Any]:
-    """What a record says of an image's files: the hash of their archive, and the packages in the unpacked tree.
+    """Record of an image's files: the hash of their archive, and the installed packages.
 
-    The same recipe gives other contents when Debian moves on.
+    The same recipe gives different contents as Debian changes.
     """
     with archive.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -146,9 +146,9 @@ async def unpack_debian(
     log: Path,
     report: Report,
 ) -> None:
-    """Write a tree of `image.suite` with these packages and the users of `needs` to `target`, a tar archive.
+    """Write a tree of `image.suite` with these packages and the users of `needs` to the tar archive `target`.
 
-    `options` and `hooks` are further ones for `bootstrap`; hooks run before the users are made. Raises UserError and
+    `options` and `hooks` are passed to `bootstrap`; hooks run before the users are created. Raises UserError and
     InfrastructureError.
     """
 
@@ -166,9 +166,9 @@ async def unpack_debian(
             target,
             options=[*(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in LEFT_OUT), *options],
             hooks=[
-                # Keys that everybody has are no keys: every guest gets its own from its seed.
+                # Shared host keys are useless: every guest gets its own from its seed.
                 'rm -f "$1"/etc/ssh/ssh_host_*',
-                *hooks,  # before users get what user ids are left, for a hook's own may be fixed
+                *hooks,  # before the users, because a hook may need fixed user ids
                 *(f'chroot "$1" {shlex.join([*USERADD, name])}' for name in needs.users),
             ],
             work=target.parent,
@@ -187,19 +187,19 @@ def _explained(
     if unknown and unknown[0] in needs.packages:
         return InfrastructureError(
             f"the suites of this lab need the package {unknown[0]}, which Debian {image.suite} lacks",
-            hint="choose another image.suite, or a mirror that has it at image.mirror",
+            hint="choose another image.suite, or set image.mirror to a mirror that has it",
             log=log,
         )
     if unknown and unknown[0] in packages and unknown[0] not in image.packages:
         return InfrastructureError(
             f"a guest needs the package {unknown[0]}, which Debian {image.suite} lacks",
-            hint="choose another image.suite, or a mirror that has it at image.mirror",
+            hint="choose another image.suite, or set image.mirror to a mirror that has it",
             log=log,
         )
     if unknown:
         return UserError(
-            f"image.packages: there is no package {unknown[0]} in Debian {image.suite}",
-            hint="check the name at image.packages",
+            f"image.packages: Debian {image.suite} has no package {unknown[0]}",
+            hint="check the name in image.packages",
             log=log,
         )
     if any("does not have a Release file" in line for line in lines):
@@ -208,7 +208,7 @@ def _explained(
             hint="check image.suite and image.mirror in the lab file",
             log=log,
         )
-    return InfrastructureError(f"the guest image could not be made: {complaint(error)}", hint=error.hint, log=log)
+    return InfrastructureError(f"cannot make the guest image: {complaint(error)}", hint=error.hint, log=log)
 
 
 def installed_packages(status: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""A disk image from archives of files: an MBR with one partition, and ext4 in it. Neither root nor loop devices needed."""
+"""Make a disk image from tar archives: an MBR with one ext4 partition, without root or loop devices."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from kdevops.process import run
 
 SECTOR = 512
 START = 1 << 20
-"""Where the partition begins, in bytes: what partitioning tools have aligned to since 2010."""
+"""Start of the partition in bytes: the alignment of partitioning tools since 2010."""
 _SMALLEST = 64 << 20
-# Fixed, so that neither a newer mke2fs nor a distribution's mke2fs.conf puts in what an older kernel cannot mount.
+# Fixed, so that a newer mke2fs or a distribution's mke2fs.conf does not add features that an older kernel cannot mount.
 _FEATURES = (
     "none,has_journal,ext_attr,resize_inode,dir_index,filetype,extent,flex_bg,sparse_super,large_file,huge_file,"
     "dir_nlink,extra_isize,64bit,metadata_csum"
 )
-# Under fakeroot the ownership that tar sets exists only within the session, so both commands run in one.
+# Under fakeroot, ownership set by tar exists only within the session, so both commands share one.
 _FILL = """
 tree=$1 disk=$2 blocks=$3 label=$4 options=$5; shift 5
 while [ "$1" != -- ]; do
@@ -47,11 +47,11 @@ async def make_disk(
     log: Path,
     uuid: UUID | None = None,
 ) -> None:
-    """Write a sparse raw image of `size` bytes, with the files of the tar `archives` laid one over the other.
+    """Write a sparse raw image of `size` bytes with the files of the tar `archives`, unpacked in order.
 
-    `signature` is the 32-bit disk signature, by which the kernel knows the partition: `root=` is `partuuid(signature)`.
-    `mark` stands where boot code would, to tell what made the image, or is boot code. `uuid` is the file system's, by
-    default any. Needs room for the files twice, beside `disk`.
+    `signature` is the 32-bit disk signature that identifies the partition: `root=` is `partuuid(signature)`. `mark` is
+    boot code, or a marker in its place. `uuid` is the file system's, by default random. Needs space for the files twice,
+    beside `disk`.
 
     Raises UserError when the files do not fit into `size`, InfrastructureError when the disk is full.
     """
@@ -63,18 +63,18 @@ async def make_disk(
 
 
 async def make_volume(disk: Path, archive: Path, *, size: int, label: str, uuid: UUID, log: Path) -> None:
-    """Write a sparse image of `size` bytes that is one ext4 file system, with no partitions, of the files in `archive`.
+    """Write a sparse image of `size` bytes: an ext4 file system without partitions, with the files of `archive`.
 
     Raises UserError and InfrastructureError as `make_disk` does.
     """
-    # A volume is for few big files, and what the kernel has to initialise on the first mount costs an emulated guest time.
+    # Few inodes: a volume is for few big files, and initialising inode tables on first mount is slow in an emulated guest.
     await _fill(disk, [archive], size, 0, label, log, "-U", str(uuid), "-i", "65536")
 
 
 async def _fill(
     disk: Path, archives: Sequence[Path], size: int, start: int, label: str, log: Path, *words: str
 ) -> None:
-    """Make `disk`, with ext4 from `start` on; further `words` are mkfs.ext4's."""
+    """Make `disk` with ext4 from `start` on; `words` are more arguments of mkfs.ext4."""
     if not shutil.which("mkfs.ext4", path=tool_path()):
         raise InfrastructureError("mkfs.ext4 is not installed", hint=install_hint("mkfs.ext4"))
     tree = disk.parent / "tree"
@@ -97,18 +97,18 @@ async def _fill(
 def boot_record(size: int, signature: int, mark: bytes) -> bytes:
     """The first sector of a PC disk with one Linux partition: signature at 440, table at 446, 55 AA at 510."""
     first, count = START // SECTOR, (size - START) // SECTOR
-    # CHS addresses of FE FF FF mean: look at the sector numbers that follow.
+    # CHS addresses FE FF FF mean: use the sector numbers that follow.
     entry = struct.pack("<B3sB3sII", 0, b"\xfe\xff\xff", 0x83, b"\xfe\xff\xff", first, min(count, 0xFFFFFFFF))
     return mark[:440].ljust(440, b"\0") + struct.pack("<IH", signature, 0) + entry + bytes(48) + b"\x55\xaa"
 
 
 def partuuid(signature: int, partition: int = 1) -> str:
-    """How the kernel's `root=` names a partition of an MBR disk."""
+    """The kernel's `root=` value for a partition of an MBR disk."""
     return f"PARTUUID={signature:08x}-{partition:02x}"
 
 
 def tool_path() -> str:
-    """PATH with the directories of system tools, which some distributions leave out for plain users."""
+    """PATH plus the sbin directories, which some distributions omit for ordinary users."""
     return f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
 
 
@@ -123,5 +123,5 @@ def _explained(error: CommandError, disk: Path, size: int) -> UserError | Infras
 def _too_small(size: int) -> UserError:
     return UserError(
         f"the files of the image do not fit into {size >> 20} MiB",
-        hint="raise image.size in the lab file, or ask for fewer packages",
+        hint="increase image.size in the lab file, or install fewer packages",
     )

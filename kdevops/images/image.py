@@ -1,4 +1,4 @@
-"""One door to the base image of a lab's guests, whether we make it or the lab brings it."""
+"""Get the base image of a lab's guests, built by us or given in the lab."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ async def ensure_image(
     report: Report = silent,
     lab_dir: Path | None = None,
 ) -> BaseImage:
-    """The image of `image`, ready to boot from, with what suites need in it where it is one that we make.
+    """The base image for `image`, ready to boot; our own images contain what the suites need.
 
-    What is made or downloaded stays below `cache`/images. `lab_dir` is where a relative `image.path` begins.
-    Raises UserError for what the lab file can mend, InfrastructureError for the rest.
+    Built and downloaded images are cached in `cache`/images. A relative `image.path` starts from `lab_dir`.
+    Raises UserError for a mistake in the lab file, InfrastructureError for the rest.
     """
     if image.path:
         return await image_from_file(image.path, cache=cache, report=report, lab_dir=lab_dir)

@@ -1,4 +1,4 @@
-"""A small initramfs for kernels whose drivers are modules, such as a distribution's own, and for images that are not ours."""
+"""A small initramfs for kernels with modular drivers (a distribution's own) and for images that are not ours."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from kdevops.images.disk import tool_path
 from kdevops.process import run
 
 DRIVERS = ("virtio_pci", "virtio_blk", "virtio_net")
-"""What a guest cannot do without, built in or as modules."""
+"""Drivers that a guest requires, built in or as modules."""
 ROOTS = ("ext4", "xfs", "btrfs")
-"""The file systems of roots; images that we make have the first."""
+"""Root file systems; our own images use the first."""
 USEFUL = ("crc32c_generic", "crc32c_intel", "virtio_rng", "virtio_console")
-"""What helps where it exists: ext4 asks for crc32c by a name that only modprobe resolves."""
+"""Optional modules: ext4 requests crc32c by a name that only modprobe resolves."""
 GAVE_UP = "kdevops-initramfs: cannot go on: "
-"""How it says on the console why there will be no guest."""
+"""Prefix of its console message when the boot fails."""
 _DATA = Path(__file__).parent / "data"
 _FILES = {"init": "initramfs-init", "seed.sh": "seed.sh"}
 _FOREIGN = {name: name for name in ("foreign", "kdevops-sshd.service", "sshd.conf")}
-"""What an image that is not ours is brought."""
+"""Files added for an image that is not ours."""
 _MAX_MODULE = 256 << 20
 _DIRECTORIES = ("bin", "dev", "etc", "proc", "root", "run", "sys", "modules.d")
 _PT_INTERP = 3
@@ -40,7 +40,7 @@ Entry = tuple[str, int, bytes]
 
 
 def write_initramfs(path: Path, image: BaseImage, *, busybox: Path, modules: Sequence[Entry]) -> None:
-    """Write the initramfs that loads `modules` in this order, and mounts the root of `image`; `busybox` is a static one."""
+    """Write the initramfs that loads `modules` in this order and mounts the root of `image`; `busybox` must be static."""
     entries: list[Entry] = [(name, stat.S_IFDIR | 0o755, b"") for name in _DIRECTORIES]
     entries.append(("bin/busybox", stat.S_IFREG | 0o755, busybox.read_bytes()))
     for name, source in _files(image).items():
@@ -51,7 +51,7 @@ def write_initramfs(path: Path, image: BaseImage, *, busybox: Path, modules: Seq
 
 
 def recipe(image: BaseImage) -> str:
-    """A hash of what else than kernel and busybox decides about an image's initramfs."""
+    """A hash of the initramfs' inputs other than kernel and busybox."""
     parts = [image.key, str(image.partition), *((_DATA / source).read_text() for source in _files(image).values())]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
@@ -61,11 +61,11 @@ def _files(image: BaseImage) -> dict[str, str]:
 
 
 def static_busybox() -> Path:
-    """This machine's busybox. Raises InfrastructureError when there is none, or one that needs libraries."""
+    """This machine's busybox. Raises InfrastructureError if it is missing or not static."""
     found = shutil.which("busybox", path=tool_path())
     if found is None:
         raise InfrastructureError(
-            "busybox is not installed, with which an image that is not ours is prepared", hint=install_hint("busybox")
+            "busybox is not installed; it is needed to boot an image that we did not make", hint=install_hint("busybox")
         )
     if not is_static(Path(found)):
         raise InfrastructureError(f"{found} is not a static busybox", hint=install_hint("busybox"))
@@ -73,7 +73,7 @@ def static_busybox() -> Path:
 
 
 def is_static(path: Path) -> bool:
-    """Whether a 64-bit little-endian ELF program does without an interpreter that would load libraries (elf(5))."""
+    """Whether a 64-bit little-endian ELF program has no interpreter, that is, needs no libraries (elf(5))."""
     with path.open("rb") as file:
         head = file.read(4096)
     if len(head) < 64 or head[:6] != b"\x7fELF\x02\x01":
@@ -87,16 +87,15 @@ def is_static(path: Path) -> bool:
 async def initramfs_modules(
     modules_tree: Path, release: str, *, wanted: Sequence[str], useful: Sequence[str] = USEFUL
 ) -> list[Entry]:
-    """The modules with which a guest reaches its disk, in the order to load them; none when all of that is built in.
+    """The modules that a guest needs to reach its disk, in load order; empty if they are built in.
 
-    `modules_tree` holds lib/modules/`release`; its modules.dep is made by depmod where it is missing. Of `useful` only what
-    exists is taken.
+    `modules_tree` contains lib/modules/`release`; depmod creates a missing modules.dep. Modules in `useful` are optional.
 
     Raises UserError for a module of `wanted` that this kernel does not have.
     """
     directory = modules_tree / "lib/modules" / release
     if not directory.is_dir():
-        raise UserError(f"there are no modules of kernel {release} below {modules_tree}/lib/modules")
+        raise UserError(f"no modules for kernel {release} in {modules_tree}/lib/modules")
     if not (directory / "modules.dep").is_file():
         await run(["depmod", "--basedir", modules_tree, release], env={"PATH": tool_path()}, timeout=120)
     dependencies = parse_modules_dep((directory / "modules.dep").read_text())
@@ -111,7 +110,7 @@ async def initramfs_modules(
 
 
 def parse_modules_dep(text: str) -> dict[str, tuple[str, ...]]:
-    """What each module (a path below lib/modules/<release>) needs, as depmod writes it: the last one must load first."""
+    """The dependencies of each module (a path below lib/modules/<release>), from depmod: the last must load first."""
     dependencies = {}
     for line in text.splitlines():
         module, colon, needed = line.partition(":")
@@ -123,14 +122,14 @@ def parse_modules_dep(text: str) -> dict[str, tuple[str, ...]]:
 def load_order(
     dependencies: Mapping[str, Sequence[str]], builtin: set[str], wanted: Iterable[str], useful: Iterable[str] = ()
 ) -> list[str]:
-    """The paths of the modules to load, each after all that it needs. Raises UserError for an unknown one of `wanted`."""
+    """The paths of the modules to load, each after its dependencies. Raises UserError for an unknown name in `wanted`."""
     by_name = {_name(module): module for module in dependencies}
     order: dict[str, None] = {}
     missing = [name for name in wanted if name not in by_name and name not in builtin]
     if missing:
         raise UserError(
-            f"this kernel has no {', '.join(missing)}, without which a guest cannot boot from its disk and be reached",
-            hint="enable them in the kernel's configuration, built in or as modules",
+            f"this kernel lacks {', '.join(missing)}, which a guest needs for its disk and network",
+            hint="enable them in the kernel configuration, built in or as modules",
         )
     # Useful ones first: ext4 needs crc32c when it mounts, the order among drivers does not matter.
     for name in (*useful, *wanted):
@@ -143,7 +142,7 @@ def load_order(
 def cpio(entries: Iterable[Entry]) -> bytes:
     """An archive of (name, mode, content) in the format "newc" (Linux, driver-api/early-userspace/buffer-format).
 
-    Everything belongs to root and has no time, so that the same content gives the same archive.
+    Owner is root and times are 0, so that the archive is reproducible.
     """
     archive = bytearray()
     for number, (name, mode, content) in enumerate([*entries, ("TRAILER!!!", 0, b"")], start=1):
@@ -158,14 +157,14 @@ def cpio(entries: Iterable[Entry]) -> bytes:
 
 
 def _name(module: str) -> str:
-    """The module's name as the kernel has it: no directory, no suffix, underscores."""
+    """The kernel's name of a module: no directory, no suffix, underscores."""
     return module.rpartition("/")[2].partition(".ko")[0].replace("-", "_")
 
 
 async def _plain(path: Path) -> bytes:
-    """The module without compression: busybox loads no compressed ones."""
+    """The uncompressed module, because busybox cannot load compressed ones."""
     if path.suffix == ".zst":
-        # To a file: what a command prints is kept as text, and bounded.
+        # To a file, because captured output is text and bounded.
         with tempfile.TemporaryDirectory() as directory:
             target = Path(directory) / "module"
             await run(["zstd", "--quiet", "--decompress", path, "-o", target], timeout=60)

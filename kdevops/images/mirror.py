@@ -1,4 +1,4 @@
-"""Which Debian mirror the host itself uses, out of its apt settings (sources.list(5), both formats)."""
+"""Find the Debian mirror in the host's apt settings (sources.list(5), both formats)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DERIVED = ("-updates", "-security")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One archive, one suite: what a line of sources.list says."""
+    """One suite of one archive, as in a line of sources.list."""
 
     uri: str
     suite: str
@@ -25,7 +25,7 @@ class Source:
 
     @property
     def is_debian(self) -> bool:
-        """Whether this is Debian's own archive, not one that a third party makes for Debian."""
+        """Whether this is Debian's own archive, not a third party's."""
         if "main" not in self.components:
             return False
         if self.signed_by:
@@ -33,7 +33,7 @@ class Source:
         return any(part.startswith("debian") for part in urlsplit(self.uri).path.split("/"))
 
     def line(self) -> str:
-        """In the one-line format, as mmdebstrap takes it."""
+        """The source in one-line format, for mmdebstrap."""
         options = f"[signed-by={self.signed_by}] " if self.signed_by else ""
         return f"deb {options}{self.uri} {self.suite} {' '.join(self.components)}"
 
@@ -41,14 +41,14 @@ class Source:
 def host_sources(suite: str, apt: Path = APT) -> list[str]:
     """Lines for `suite`, its updates and security fixes, from the host's Debian mirrors; [] when the host has none.
 
-    A Debian host of another release lends its mirror, since every mirror carries every release.
+    The mirror of a host with another release works too, since every mirror has every release.
     """
     found = [source for source in _read(apt) if source.is_debian]
     wanted = {suite, *(suite + derived for derived in _DERIVED)}
     if any(source.suite == suite for source in found):
         return list(dict.fromkeys(source.line() for source in found if source.suite in wanted))
     for source in found:
-        # Security fixes and the like stand in archives of their own, which lack the release itself.
+        # Security fixes and the like have their own archives, without the release itself.
         if "-" not in source.suite and "/" not in source.suite:
             return [Source(source.uri, suite, source.components, source.signed_by).line()]
     return []
@@ -96,6 +96,6 @@ def parse_deb822(text: str) -> Iterator[Source]:
 
 
 def _keyring(value: str) -> str:
-    """The keyring file; fingerprints and keys written out in place are left to what apt trusts anyway."""
+    """The keyring file; for fingerprints and inline keys, we rely on apt's default keyrings."""
     value = value.strip().partition(",")[0]
     return value if value.startswith("/") and len(value.split()) == 1 else ""

@@ -1,4 +1,4 @@
-"""What suites need of every guest beyond what a bare one has: packages, and users to run tests as."""
+"""What suites need in every guest: packages, and users to run tests as."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class GuestNeeds:
-    """Names of packages as the guest's distribution has them, and of users, each with a group of its own name."""
+    """Names of packages of the guest's distribution, and of users, each with a group of the same name."""
 
     packages: tuple[str, ...] = ()
     users: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""What we add to Debian: init, the seed's reader, ssh settings, and silence where systemd would work at times of its own."""
+"""Files that we add to Debian: init, the seed reader, ssh settings, and masks for systemd's timers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FILES = {
 _UNIT = "kdevops-seed.service"
 _EXECUTABLE = {"dmsetup", "init", "power", "seed-unit"}
 _POWER = ("halt", "poweroff", "reboot", "shutdown")
-# Work at times of its own is noise in a test; a login prompt is noise on the console.
+# Background jobs disturb tests; a login prompt is noise on the console.
 MASKED = (
     "apt-daily-upgrade.timer", "apt-daily.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "e2scrub_reap.service",
     "fstrim.timer", "getty@tty1.service", "serial-getty@.service", "systemd-timesyncd.service",
@@ -26,7 +26,7 @@ MASKED = (
 
 
 def own_files(*, systemd: bool) -> bytes:
-    """A tar archive of what we add to Debian, to be unpacked over it; the same bytes every time."""
+    """A reproducible tar archive of our files, to unpack over Debian."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for name, source in _FILES.items():
@@ -42,14 +42,14 @@ def own_files(*, systemd: bool) -> bytes:
 def _add_systemd(archive: tarfile.TarFile) -> None:
     add_file(archive, f"usr/lib/systemd/system/{_UNIT}", (_DATA / _UNIT).read_bytes(), 0o644)
     add_link(archive, f"etc/systemd/system/sysinit.target.wants/{_UNIT}", f"/usr/lib/systemd/system/{_UNIT}")
-    # Interfaces keep the kernel's names: a rename would race with the seed's network.
+    # Keep the kernel's interface names: a rename would race with the seed's network setup.
     add_link(archive, "etc/systemd/network/99-default.link", "/dev/null")
     for name in MASKED:
         add_link(archive, f"etc/systemd/system/{name}", "/dev/null")
 
 
 def add_file(archive: tarfile.TarFile, name: str, content: bytes, mode: int, *, owner: int = 0) -> None:
-    """Add a file of the user and group `owner`, with no time of its own, so that the archive is the same every time."""
+    """Add a file with user and group `owner` and time 0, so that the archive is reproducible."""
     entry = tarfile.TarInfo(name)
     entry.size, entry.mode, entry.uid, entry.gid = len(content), mode, owner, owner
     archive.addfile(entry, io.BytesIO(content))

@@ -1,4 +1,4 @@
-"""Which partition of a ready disk image is its root, read from the image's first bytes."""
+"""Find the root partition of a ready disk image from its first bytes."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from kdevops.images.disk import SECTOR, partuuid
 
 HEAD = 128 << 10
-"""How many bytes from the beginning of a disk are needed: the tables, and the superblock of btrfs at 64 KiB."""
+"""Bytes needed from the start of a disk: the partition tables, and the superblock of btrfs at 64 KiB."""
 _LINUX = uuid.UUID("0fc63daf-8483-4772-8e79-3d69d8477de4")
-# The types of root partitions, by machine: the Discoverable Partitions Specification.
+# Types of root partitions by architecture (Discoverable Partitions Specification).
 _ROOTS = {
     "x86_64": uuid.UUID("4f68bce3-e8cd-4db1-96e7-fbcaf984b709"),
     "aarch64": uuid.UUID("b921b045-1df0-41c3-af44-4c6f280d3fae"),
@@ -24,7 +24,7 @@ _FILE_SYSTEMS = ((1080, b"\x53\xef"), (0, b"XFSB"), (0x10040, b"_BHRfS_M"))
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """`root` names it to the kernel, `number` to people, `sectors` is its size, `certain` means: it is marked as a root.
+    """A partition: `root` is its kernel parameter, `sectors` its size, `certain`: it is marked as a root.
 
     `number` is None for a file system without partitions.
     """
@@ -36,9 +36,9 @@ class Partition:
 
 
 def root_of(head: bytes) -> Partition | None:
-    """The root of a disk that begins with `head`: the partition that is marked as one, or else the biggest of Linux.
+    """The root of a disk that begins with `head`: the partition marked as root, else the biggest Linux partition.
 
-    None when there is no Linux partition. A disk that is one file system is `/dev/vda`: the root disk is always the first.
+    None if there is no Linux partition. A disk without partitions is `/dev/vda`: the root disk is always the first.
     """
     head = head.ljust(HEAD, b"\0")
     if head[SECTOR : SECTOR + 8] == b"EFI PART":
@@ -69,7 +69,7 @@ def _gpt(head: bytes) -> Iterator[Partition]:
 
 
 def _mbr(head: bytes) -> Iterator[Partition]:
-    """The four primary partitions of a PC disk; the kernel names them by disk signature and number."""
+    """The Linux ones of the four primary partitions of a PC disk, named by disk signature and number."""
     (signature,) = struct.unpack_from("<I", head, 440)
     for number in range(4):
         _, kind, _, _, sectors = struct.unpack_from("<B3xB3sII", head, 446 + 16 * number)

@@ -1,4 +1,4 @@
-"""Images that the lab brings: a file, or a URL with its hash. They are read, never written."""
+"""Ready images given in the lab: a file, or a URL with its hash. They are never written to."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from kdevops.progress import Progress, Report
 MAX_DOWNLOAD = 64 << 30
 _QCOW2 = b"QFI\xfb"
 _EXTERNAL_DATA = 1 << 2
-# What else one may be handed for an image, by how it begins.
+# Unsupported formats by their first bytes.
 _OTHER = {
     b"\x1f\x8b": "compressed with gzip", b"\xfd7zXZ\0": "compressed with xz", b"\x28\xb5\x2f\xfd": "compressed with zstd",
     b"BZh": "compressed with bzip2", b"KDMV": "a VMDK image", b"vhdxfile": "a VHDX image", b"conectix": "a VHD image",
@@ -31,11 +31,11 @@ _OTHER = {
 
 
 async def image_from_file(path: Path, *, cache: Path, report: Report, lab_dir: Path | None) -> BaseImage:
-    """The image at `path`, used where it stands. Raises UserError for what is no usable image."""
+    """The image at `path`, used in place. Raises UserError if it is not a usable image."""
     path = (lab_dir or Path.cwd()) / path.expanduser()
     if not path.is_file():
         raise UserError(
-            f"image.path: there is no file {path}", hint="a relative path begins at the lab file's directory"
+            f"image.path: no such file: {path}", hint="a relative path starts from the lab file's directory"
         )
     report(Progress(STEP, f"reading {path.name}"))
     digest = await asyncio.to_thread(_digest, path, cache / "images")
@@ -45,7 +45,7 @@ async def image_from_file(path: Path, *, cache: Path, report: Report, lab_dir: P
 
 
 async def image_from_url(url: str, sha256: str, *, cache: Path, report: Report) -> BaseImage:
-    """The image at `url`, downloaded once. Raises UserError when it is not what `sha256` says, or no usable image."""
+    """The image at `url`, downloaded once. Raises UserError if its hash is not `sha256` or it is not a usable image."""
     store = cache / "images"
     name = f"{sha256[:32]}.img"
     if not (store / name).is_file():
@@ -73,7 +73,7 @@ async def _described(path: Path, sha256: str) -> BaseImage:
     if not root:
         raise UserError(
             f"{path} has no Linux partition and no Linux file system",
-            hint="an image of a whole, installed disk is needed",
+            hint="use an image of a whole, installed disk",
         )
     init = INIT if head.startswith(f"{MARK}kdevops\n".encode()) else None
     ours = head.startswith(MARK.encode())
@@ -82,10 +82,10 @@ async def _described(path: Path, sha256: str) -> BaseImage:
 
 
 def image_format(path: Path) -> Literal["raw", "qcow2"]:
-    """What `path` holds. Raises UserError for a qcow2 that names another file, and for what must be converted first.
+    """The format of `path`. Raises UserError for a qcow2 that refers to another file, and for unsupported formats.
 
-    QEMU would open the files that a qcow2 names, so an image from a stranger could read any file of the user's into the
-    guest: its header is looked at here, before any tool of QEMU's sees it (docs/interop/qcow2 in QEMU's tree).
+    QEMU opens the files that a qcow2 refers to, so a stranger's image could expose any of the user's files to the guest:
+    we check its header before any QEMU tool reads it (docs/interop/qcow2 in QEMU's tree).
     """
     with path.open("rb") as file:
         header = file.read(104)
@@ -95,19 +95,19 @@ def image_format(path: Path) -> Literal["raw", "qcow2"]:
     if not header.startswith(_QCOW2):
         return "raw"
     if len(header) < 104:
-        raise UserError(f"{path} is a qcow2 image that is cut off")
+        raise UserError(f"{path} is a truncated qcow2 image")
     version, backing = struct.unpack_from(">IQ", header, 4)
     (incompatible,) = struct.unpack_from(">Q", header, 72)
     if version not in {2, 3}:
-        raise UserError(f"{path} is a qcow2 image of the unknown version {version}", hint="qemu-img convert -O qcow2")
+        raise UserError(
+            f"{path} is a qcow2 image of unknown version {version}", hint="convert it with qemu-img convert -O qcow2"
+        )
     if backing:
         raise UserError(
-            f"{path} has a backing file, so it is not a whole image", hint="make one of it: qemu-img convert -O qcow2"
+            f"{path} has a backing file, so it is not a complete image", hint="merge them: qemu-img convert -O qcow2"
         )
     if version == 3 and incompatible & _EXTERNAL_DATA:
-        raise UserError(
-            f"{path} keeps its data in another file", hint="make one image of both: qemu-img convert -O qcow2"
-        )
+        raise UserError(f"{path} has an external data file", hint="merge them: qemu-img convert -O qcow2")
     return "qcow2"
 
 
@@ -124,7 +124,7 @@ async def _head(path: Path, kind: str) -> bytes:
 
 
 def _digest(path: Path, store: Path) -> str:
-    """The file's SHA-256, remembered as long as size, time and inode stay."""
+    """The file's SHA-256, cached while size, time and inode are unchanged."""
     status = path.stat()
     facts = json.dumps([str(path.resolve()), status.st_size, status.st_mtime_ns, status.st_ino])
     known = store / f"ready-{hashlib.sha256(facts.encode()).hexdigest()[:32]}.json"

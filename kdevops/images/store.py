@@ -1,4 +1,4 @@
-"""Where images stand in the cache: one maker at a time, nothing half-made under a final name, leftovers swept."""
+"""The image cache: one builder at a time per image, files published when complete, leftovers removed."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ from kdevops.files import fsync_dir
 from kdevops.images.base import STEP
 from kdevops.progress import Progress, Report
 
-SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - only for names that nobody can foresee
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - only for unpredictable names
 _POLL = 0.2
 
 
 @contextlib.asynccontextmanager
 async def making(store: Path, key: str, report: Report) -> AsyncIterator[Path]:
-    """Hold the right to make `key` and give an empty directory to make it in, which is removed at the end.
+    """Lock `key` and give an empty directory to build it in, which is removed at the end.
 
-    Waits while another process makes the same image, so look again whether it is there. What makers that were killed
-    left behind is swept first: their locks died with them.
+    Waits while another process builds the same image, so check again whether it exists. Leftovers of killed builders are
+    removed first: their locks are gone.
     """
     with _told(store):
         store.mkdir(parents=True, exist_ok=True)
         with (store / f".{key}.lock").open("w") as lock:
             while not _try_lock(lock.fileno()):
-                report(Progress(STEP, "waiting for another kdevops that makes the same image"))
+                report(Progress(STEP, "waiting for another kdevops that is making the same image"))
                 await asyncio.sleep(_POLL)
             _sweep(store, key)
             work = store / f".{key}.new"
             try:
-                with _told(store):  # before the directory goes, and its room is free again
+                with _told(store):  # before the directory is removed and its space is free again
                     work.mkdir()
                     yield work
             finally:
@@ -47,7 +47,7 @@ async def making(store: Path, key: str, report: Report) -> AsyncIterator[Path]:
 
 
 def publish(work: Path, store: Path, names: list[str]) -> None:
-    """Move finished files to their place, durably and in this order: whoever finds the last one finds all."""
+    """Move finished files into the store durably and in order: if the last exists, all do."""
     for name in names:
         path = work / name
         path.chmod(0o444)
@@ -62,10 +62,10 @@ def publish(work: Path, store: Path, names: list[str]) -> None:
 
 @contextlib.contextmanager
 def scratch(work: Path) -> Iterator[Path]:
-    """A directory for mmdebstrap's tree: in memory where there is plenty, which halves the time on a slow disk.
+    """A directory for mmdebstrap's tree: in memory if there is enough, which halves the time on a slow disk.
 
-    Only as root. Without, it is the usual directory for temporary files: a user namespace may not enter our private
-    ones, and what a killed mmdebstrap leaves belongs to the users of the image, so that we could not sweep it.
+    Without root, it is the default directory for temporary files: a user namespace cannot enter our private ones, and we
+    could not remove the leftovers of a killed mmdebstrap, which belong to the image's users.
     """
     if os.geteuid() != 0:
         yield Path(tempfile.gettempdir())
@@ -79,12 +79,12 @@ def scratch(work: Path) -> Iterator[Path]:
 
 
 def full(*places: Path, log: Path | None = None) -> InfrastructureError:
-    """The error for a disk that ran full while an image was made, in the fullest of `places`."""
+    """The error for a full disk while making an image, naming the fullest of `places`."""
     free, where = min((shutil.disk_usage(place).free, place) for place in places)
     return InfrastructureError(
-        f"the disk ran full while the guest image was made: {free >> 20} MiB are free in {where}",
-        hint="an image with the default packages needs 700 MiB while it is made, and 250 MiB afterwards: make room, or put "
-        "the cache elsewhere with KDEVOPS_CACHE",
+        f"disk full while making the guest image: {free >> 20} MiB free in {where}",
+        hint="an image with the default packages needs 700 MiB while it is made and 250 MiB afterwards: free some space, or "
+        "move the cache with KDEVOPS_CACHE",
         log=log,
     )
 
@@ -117,7 +117,7 @@ def _sweep(store: Path, mine: str) -> None:
 
 
 def _scratch_name(work: Path) -> str:
-    # With the path, because another cache may have the same key in the making, under a lock of its own.
+    # Includes the path, because another cache may be building the same key under its own lock.
     return f"kdevops-{hashlib.sha256(os.fsencode(work.absolute())).hexdigest()[:32]}-"
 
 

@@ -183,7 +183,7 @@ def test_what_is_half_made_is_not_left(bench: Bench, monkeypatch: pytest.MonkeyP
     assert bench.left() == []
     bench.error = None
     monkeypatch.setitem(FILES, "boot/grub/core.img", bytes(START))
-    with pytest.raises(InfrastructureError, match="does not fit before the partition"):
+    with pytest.raises(InfrastructureError, match="does not fit in front of the partition"):
         bench.ensure()
     assert bench.left() == []
 
@@ -191,9 +191,9 @@ def test_what_is_half_made_is_not_left(bench: Bench, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     ("image", "message"),
     [
-        (Image(path=Path("debian.qcow2")), "no Vagrant box can be made of debian.qcow2"),
-        (Image(url="http://x/y.img", sha256="0" * 64), "no Vagrant box can be made of http://x/y.img"),
-        (Image(packages=("--oops",)), "is no name of a Debian package"),
+        (Image(path=Path("debian.qcow2")), "cannot make a Vagrant box from debian.qcow2"),
+        (Image(url="http://x/y.img", sha256="0" * 64), "cannot make a Vagrant box from http://x/y.img"),
+        (Image(packages=("--oops",)), "is not a Debian package name"),
     ],
 )
 def test_what_is_no_recipe_is_refused(bench: Bench, image: Image, message: str) -> None:
@@ -204,7 +204,7 @@ def test_what_is_no_recipe_is_refused(bench: Bench, image: Image, message: str) 
 
 def test_another_machine_is_told_to_bring_its_box(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "machine", lambda: "aarch64")
-    with pytest.raises(UserError, match="x86-64, and this machine is aarch64") as caught:
+    with pytest.raises(UserError, match="x86-64, but this machine is aarch64") as caught:
         bench.ensure()
     assert "provider.box" in str(caught.value.hint)
 

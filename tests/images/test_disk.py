@@ -85,7 +85,7 @@ def test_a_full_disk_is_told_with_what_is_needed(tmp_path: Path, monkeypatch: py
     tool.write_text("#!/bin/sh\necho 'mkfs.ext4: No space left on device while writing out' >&2\nexit 1\n")
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tool.parent}:{tool_path()}")
-    with pytest.raises(InfrastructureError, match=r"ran full .* MiB are free in ") as caught:
+    with pytest.raises(InfrastructureError, match=r"disk full .* MiB free in ") as caught:
         make(tmp_path, archive(tmp_path / "1.tar", {"a": b""}))
     assert "700 MiB" in str(caught.value.hint)
     assert caught.value.log == tmp_path / "log"

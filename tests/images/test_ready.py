@@ -94,9 +94,9 @@ def test_a_qcow2_image(tmp_path: Path) -> None:
     ("content", "message"),
     [
         (qcow2(backing=512), "has a backing file"),
-        (qcow2(incompatible=4), "keeps its data in another file"),
+        (qcow2(incompatible=4), "has an external data file"),
         (qcow2(version=1), "unknown version 1"),
-        (qcow2()[:50], "cut off"),
+        (qcow2()[:50], "truncated"),
         (b"\x1f\x8b\x08", "compressed with gzip"),
         (b"KDMV", "VMDK"),
         (b"hello", "no Linux partition"),
@@ -109,7 +109,7 @@ def test_what_is_no_usable_image(tmp_path: Path, content: bytes, message: str) -
 
 
 def test_no_file(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"there is no file .*/disk.raw"):
+    with pytest.raises(UserError, match=r"no such file: .*/disk.raw"):
         ensure(tmp_path, Image(path=Path("disk.raw")))
 
 
