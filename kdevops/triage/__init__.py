@@ -1,1 +1,1 @@
-"""Reading what a kernel says when it is in trouble."""
+"""Find and classify problem reports in a kernel's console output."""

@@ -1,4 +1,4 @@
-"""Which reports are one trouble: a preface and its report, one detector's scan, and a panic that an earlier report explains."""
+"""Group reports of one problem: a preface and its report, one detector's scan, a panic and the report that caused it."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from kdevops.triage.messages.pattern import Pattern, Severity
 from kdevops.triage.report import Report, seconds
 
 _AT_ONCE = 1.0
-"""Seconds of the kernel's clock between a message and the report proper that it announces."""
+"""Seconds of the kernel's clock between a preface and its report."""
 _SCAN = 10.0
-"""Seconds between the parts of one report, of which each may wait for other processors, and between those of one scan."""
+"""Seconds between parts of one report (each may wait for other processors) or of one scan."""
 _SOON = 60.0
-"""Seconds from a report to a panic for its sake: dumping all CPUs' stacks over a slow console may take that long."""
+"""Seconds from a report to the panic it causes: dumping all CPUs' stacks to a slow console may take that long."""
 _AGAIN = 300.0
-"""Seconds between two stalls of a row: a detector that looks every two minutes or less sees the same one again."""
+"""Seconds between repeated stall reports: detectors check at least every two minutes."""
 _NEXT = 1.0
-"""Seconds within which a second report is taken for a consequence of the first."""
+"""Seconds within which a second report counts as a consequence of the first."""
 _NEAR = 60
-"""Lines between a message and the report proper, for consoles without time stamps."""
+"""Lines between a preface and its report, for consoles without time stamps."""
 _OWN_WORDS = 3
-"""Lines of a WARNING in which its own words stand, where an architecture prints those behind it."""
+"""First lines of a WARNING that may contain its message, on architectures that print it after the WARNING line."""
 
 _ANNOUNCED = frozenset({"warning", "kasan", "ref_tracker", "memory leak"})
-"""Kinds of report that a preface may announce, beside whatever is fatal."""
+"""Kinds of report that a preface may announce, besides fatal ones."""
 
-# What a panic says whose cause was told before it, the kinds of reports that can be that cause (none: any), and how severe
-# that is at least.
+# Panic messages that refer to an earlier cause, the kinds of report that can be the cause (empty: any), and its least
+# severity.
 _POINTS_BACK: tuple[tuple[re.Pattern[str], frozenset[str], Severity], ...] = tuple(
     (re.compile(words), frozenset(kinds.split(",") if kinds else ()), severity)
     for words, kinds, severity in (
@@ -43,7 +43,7 @@ _POINTS_BACK: tuple[tuple[re.Pattern[str], frozenset[str], Severity], ...] = tup
             Severity.FATAL,
         ),
         (r".{0,40}panic_on_oops|[Bb]ad mode|Asynchronous SError|Attempted to kill the idle task", "", Severity.FATAL),
-        # Killed by a signal (the low bits), as an oops does it; an init that ends by itself has its own reasons.
+        # Killed by a signal (the low bits), as after an oops; an init that exits by itself is another problem.
         (r"Attempted to kill init!(?! exitcode=0x[\da-f]{6}[08]0)", "", Severity.FATAL),
         (r"VFS: Unable to mount root fs", "panic", Severity.FATAL),
         (r"EXT[24]-fs .{0,80}panic (?:forced after|from previous) error", "ext4 error,jbd2", Severity.NOTICE),
@@ -60,11 +60,11 @@ _PID = re.compile(r"\bPID: (\d{1,10}) Comm: ")
 
 
 def explains(report: Report, pattern: Pattern, time: float | None) -> bool:
-    """Whether what begins now, a `pattern`, is the same trouble as `report`, the last one before it.
+    """Whether a message matching `pattern` belongs to the same problem as `report`, the last one before it.
 
-    A message that announces a report (`preface`) and the report are one; so are a WARNING and its own words behind it,
-    whatever comes before the end of an oops' trace, the stalls of one scan, notices of the same kind in a row, and whatever
-    a kernel says after it panicked. A panic's cause is found by `cause`.
+    These belong together: a preface and its report, a WARNING and its message after it, everything before the end of an
+    oops' trace, the stalls of one scan, consecutive notices of the same kind, and everything after a panic. A panic's
+    cause is found by `cause`.
     """
     if report.ended:
         return False
@@ -90,13 +90,13 @@ def _near(report: Report, time: float | None, limit: float) -> bool:
 
 
 def cause(reports: Sequence[Report], text: str, time: float | None) -> Report | None:
-    """The report that explains the panic `text`; None for a panic that has words of its own.
+    """The report that caused the panic `text`; None for a panic with its own cause.
 
-    A panic whose words are only a consequence ("Fatal exception", "panic_on_warn set", "hung_task: blocked tasks", init that
-    was killed by a signal, or words that stand in the report itself) points back at a report, whatever stands between: for
-    stalls at the first of the last row that this detector told, however long ago; else at the last oops or warning, within a
-    minute of the kernel's clock. Any other panic ("stack-protector: Kernel stack is corrupted in …") is its own cause,
-    whatever was reported an hour before.
+    Some panic messages only name a consequence ("Fatal exception", "panic_on_warn set", "hung_task: blocked tasks", init
+    killed by a signal, or words from the report itself). Their cause is an earlier report, whatever was printed between: for
+    stalls, the first of the last series from this detector, however long ago; else the last oops or warning within a minute
+    of the kernel's clock. Any other panic ("stack-protector: Kernel stack is corrupted in …") is its own cause, whatever was
+    reported an hour before.
     """
     last = reports[-1] if reports else None
     if last and not last.ended and _dies(last, time):
@@ -117,13 +117,13 @@ def cause(reports: Sequence[Report], text: str, time: float | None) -> Report | 
 
 
 def _dies(report: Report, time: float | None) -> bool:
-    """Whether a panic comes in the midst of it: of an oops whose trace is not complete, or right behind its announcement."""
+    """Whether a panic interrupts this report: an oops with an incomplete trace, or right after its preface."""
     dying = report.panicked or (report.severity is Severity.FATAL and not report.traced)
     return report.within(_SOON, time) if dying else report.announces and _near(report, time, _AT_ONCE)
 
 
 def _first_of_them(stalls: Sequence[Report]) -> Report:
-    """The first of the stalls that were told one soon after the other, up to the last."""
+    """The first of the last series of stalls, each reported soon after the one before."""
     first = stalls[-1]
     for report in reversed(stalls[:-1]):
         if not report.within(_AGAIN, seconds(first.time)):
@@ -133,10 +133,10 @@ def _first_of_them(stalls: Sequence[Report]) -> Report:
 
 
 def follows(report: Report, before: Report) -> bool:
-    """Whether `report` looks like a consequence of the one `before`: it began within a second of that one's last line.
+    """Whether `report` looks like a consequence of `before`: it began within a second of its last line.
 
-    One that began when that had ended, and in another task, is not. Without time stamps, and where the clock went back, only
-    one that began in the midst of the other is.
+    A report that began after `before` ended, in another task, is not. Without time stamps, or if the clock went back, only
+    one that began during `before` is.
     """
     if not before.gates:
         return False
@@ -150,14 +150,14 @@ def follows(report: Report, before: Report) -> bool:
 
 
 def root(report: Report) -> Report:
-    """The first of the reports of which each looks like a consequence of the one before it."""
+    """The first report of a chain in which each looks like a consequence of the one before it."""
     if report.before and follows(report, report.before):
         return report.before.root or report.before
     return report.root or report
 
 
 def settle(report: Report) -> None:
-    """Remember the root of a report, and nothing of what stood between: now that its lines have come, it can be told."""
+    """Store the root of a complete report and drop the reports between, to free memory."""
     report.root, report.before = root(report), None
     if report.root is report:
         report.root = None

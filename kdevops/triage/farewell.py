@@ -1,4 +1,4 @@
-"""What a kernel says when it ends on request, which is no crash of it: a halt, a reboot, a power-off."""
+"""Messages of a requested halt, reboot or power-off, which is not a crash."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from kdevops.guest import printk
 
-# kernel/reboot.c, the first since 6.12 for a machine that cannot be switched off; the last two drivers/tty/sysrq.c.
+# kernel/reboot.c (the first since 6.12, for a machine without power-off); the last two are from drivers/tty/sysrq.c.
 _FAREWELL = re.compile(
     r"reboot: (?:Power off not available: System halted instead|System halted|Power down|Restarting system)\b"
     r"|sysrq: (?:Resetting|Power Off)\b"
@@ -15,7 +15,7 @@ _FAREWELL = re.compile(
 
 
 def find_farewell(lines: Iterable[str]) -> str:
-    """The last such message in `lines` of a console, "reboot: System halted"; "" when the kernel said nothing of an end."""
+    """The last such message in console `lines`, for example "reboot: System halted"; "" if there is none."""
     found = ""
     for line in lines:
         if match := _FAREWELL.match(printk.message(line)):

@@ -1,4 +1,4 @@
-"""The functions that a report names: where the processor was, and its call trace, without those that only report."""
+"""Functions in a report: the program counter and the call trace, without reporting helpers."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _COUNTER = re.compile(
     rf"\s*(?:RIP: [\da-f]{{4}}:|(?:PC is at|pc|epc)\s*:?\s+(?:[\da-f]{{8,16}} )?|NIP (?:\[[\da-f]+\] )?|Krnl PSW : .{{0,60}}\()"
     rf"(?:\[<[\da-f]+>\]\s*(?:\[<[\da-f]+>\]\s*)?)?{_ENTRY}"
 )
-# An entry of a call trace, of which those with a question mark are guesses; arm's has the name in parentheses.
+# An entry of a call trace; those with a question mark are guesses and do not match. On arm the name is in parentheses.
 _TRACED = re.compile(
     rf"\s*(?:\(?\[<?[\da-f]+>?\]\)?\s*){{0,2}}(?:{_ENTRY}(?!.*\(unreliable\))"
     rf"|\({_NAME.replace('name', 'arm')}(?:\+0x[^)]*)?\) from )"
 )
 _SUFFIX = re.compile(r"\.(?:cold|isra|part|constprop|llvm|lto_priv)\b.*")
 
-# Functions that report, check, copy, allocate, lock or wait on behalf of the one of interest.
+# Functions that report, check, copy, allocate, lock or wait on behalf of the function of interest.
 _HELPER = re.compile(
     r"_*(?:dump_stack|dump_backtrace|spin_dump|create_object|wait_on_page|trace_kernel|fixup_|x86_indirect|sanitizer|assertfail|register_lock|check_preemption|this_cpu_preempt|list_|hlist_|rb_erase"
     r"|show_stack|show_trace|print_|report_|handle_bug|exc_|asm_exc|do_error_trap|do_trap|do_invalid_op"
@@ -38,12 +38,12 @@ _HELPER = re.compile(
 
 
 def clean(name: str) -> str:
-    """A function's name without what the compiler put behind it."""
+    """A function's name without suffixes added by the compiler."""
     return _SUFFIX.sub("", name)
 
 
 def counter(lines: list[str]) -> str:
-    """The function in which the processor was, "" where that is not told or is one that only reports."""
+    """The function at the program counter; "" if unknown or a helper."""
     for line in lines:
         if match := _COUNTER.match(line):
             return unless_helper(match["name"])
@@ -51,7 +51,7 @@ def counter(lines: list[str]) -> str:
 
 
 def traced(lines: list[str]) -> str:
-    """The first function of the call trace that does not only report, check or wait; "" without one."""
+    """The first function of the call trace that is not a helper; "" if none."""
     return next(filter(None, _trace(lines)), "")
 
 
@@ -62,5 +62,5 @@ def _trace(lines: list[str]) -> Iterator[str]:
 
 
 def unless_helper(name: str) -> str:
-    """A function's name, "" for one that only reports, checks or waits."""
+    """A function's name, "" for a helper that only reports, checks or waits."""
     return "" if _HELPER.match(name) else clean(name)

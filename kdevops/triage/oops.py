@@ -1,4 +1,4 @@
-"""Find in a console what a kernel said of its own trouble, and the report that tells the cause, not the last one printed."""
+"""Find kernel problem reports in console output, and the one that names the cause rather than the last one printed."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from kdevops.triage.signature import signature
 __all__ = ["MAX_LINES", "MAX_REPORTS", "MAX_TITLE", "ConsoleWatch", "Oops", "Reports", "find_oops", "find_reports"]
 
 MAX_REPORTS = 64
-"""Reports of one console that are kept; of more, the worst are."""
+"""Reports kept per console; beyond that, the worst are kept."""
 _MICROSECONDS = 6
-"""Digits behind the point of a time stamp that tells one message from all others."""
+"""Decimal digits that make a time stamp unique for a message."""
 _RESTART = re.compile(r"Linux version \d")
-# KTAP of the kernel's own tests, and what fstests and blktests write to the kernel's log.
+# KTAP of in-kernel tests, and the lines that fstests and blktests write to the kernel log.
 _NEXT_TEST = re.compile(r" *(?:not )?ok \d|run (?:fstests|blktests) ")
 
 
 @dataclass(frozen=True, slots=True)
 class Oops:
-    """A kernel's report of its own trouble. `title` is its first line, `text` all of it, time stamps taken off.
+    """A kernel problem report. `title` is its first line, `text` the whole report without time stamps.
 
-    `kind` is of `patterns.PATTERNS`; `severity` is the worst of the chain, so a warning that panics is fatal. `disarms`: a
-    checker is off since. `count`: how often it was said, where only the first is kept.
+    `kind` is from `patterns.PATTERNS`; `severity` is the worst of the chain, so a warning that panics is fatal. `disarms`:
+    it disabled a checker. `count`: how many times it was printed; only the first is kept.
     """
 
     kind: str
@@ -40,35 +40,35 @@ class Oops:
 
     @property
     def fatal(self) -> bool:
-        """Whether the kernel panicked or oopsed, so that what happened after it says nothing."""
+        """Whether the kernel panicked or oopsed, so that later results mean nothing."""
         return self.severity is Severity.FATAL
 
     @property
     def gates(self) -> bool:
-        """Whether it is the kernel's own trouble, and not an error that a test may provoke."""
+        """Whether it is a kernel problem, not an error that a test may provoke."""
         return self.severity > Severity.NOTICE
 
     @property
     def spoils(self) -> bool:
-        """Whether the guest should be reset after it: it cannot be trusted, or a checker of it is off."""
+        """Whether the guest must be reset: it cannot be trusted, or a checker is disabled."""
         return self.severity > Severity.WARNING or self.disarms
 
     @property
     def signature(self) -> str:
-        """A name of the same trouble across boots and runs: what, how and where, "KASAN: slab-use-after-free Read in foo"."""
+        """A name for the problem, stable across boots and runs: "KASAN: slab-use-after-free Read in foo"."""
         return signature(self.title, self.text)
 
 
 class Reports(tuple[Oops, ...]):  # noqa: SLOT001 - a tuple's subclass has no slots with values
-    """The reports of a console, in order. `left_out` were counted and are not among them."""
+    """The reports of a console, in order. `left_out`: number of reports not kept."""
 
     left_out: int = 0
 
 
 def find_reports(lines: Iterable[str]) -> Reports:
-    """Every report in the lines of a console, in order; those of one chain (a warning that panics) are one.
+    """Every report in console lines, in order; a chain (a warning that panics) is one report.
 
-    At most MAX_REPORTS are kept, each bounded; the rest is counted in `left_out`.
+    At most MAX_REPORTS are kept, each bounded; `left_out` counts the rest.
     """
     watch = ConsoleWatch()
     for line in lines:
@@ -77,10 +77,10 @@ def find_reports(lines: Iterable[str]) -> Reports:
 
 
 def find_oops(lines: Iterable[str]) -> Oops | None:
-    """The report to blame; None when all is well.
+    """The report to blame; None if there is none.
 
-    That is the worst, the first of equals, or what it looks like a consequence of: a report that ended less than a second
-    before in the same task. Its severity is the worst's, and its text both.
+    This is the worst report (the first of equals), or the one it seems to follow from: a report that ended less than a
+    second before in the same task. Then the severity is the worst's, and the text has both.
     """
     watch = ConsoleWatch()
     for line in lines:
@@ -89,7 +89,7 @@ def find_oops(lines: Iterable[str]) -> Oops | None:
 
 
 class ConsoleWatch:
-    """`find_reports` for a console that is still being written: feed lines, look at `oops`. Its memory is bounded."""
+    """`find_reports` for live console output: feed lines, then check `oops`. Its memory is bounded."""
 
     def __init__(self) -> None:
         self._reports: list[Report] = []
@@ -101,7 +101,7 @@ class ConsoleWatch:
         self._stamps = False
 
     def feed(self, line: str) -> bool:
-        """Take a line; True when the kernel began with it to report something worse than what it reported before."""
+        """Take a line; True if it begins a report worse than all before."""
         text, stamped, time = printk.parse(line)
         text = text.rstrip()
         if stamped and not self._stamps:
@@ -142,12 +142,12 @@ class ConsoleWatch:
         return worse
 
     def _copied(self, text: str, time: str) -> bool:
-        """Whether a program shows on the console what the kernel said before: the same at the same microsecond."""
+        """Whether a program repeats an earlier kernel message: the same text with the same microsecond."""
         exact = len(time.partition(".")[2]) >= _MICROSECONDS
         return exact and any(kept.time == time and text.startswith(kept.title) for kept in self._reports)
 
     def _known(self, pattern: Pattern, text: str, now: float | None) -> Report | None:
-        """The report of which this is a part."""
+        """The existing report that this message belongs to."""
         if self._last is None:
             return None
         if pattern.kind != "panic":
@@ -156,14 +156,14 @@ class ConsoleWatch:
         return chain.cause(reports, text, now)
 
     def _forget_programs(self) -> None:
-        """The kernel stamps its messages, so what was said without a stamp in words that programs use too was not its own."""
+        """Kernel messages have time stamps: drop `loose` reports without one, which came from programs."""
         self._reports = [kept for kept in self._reports if not kept.pattern.loose or kept.stamped]
         self._worst = max((kept.severity for kept in self._reports), default=-1)
         if self._last and self._last.pattern.loose:
             self._last = self._before = None
 
     def _take(self, report: Report) -> None:
-        """Keep it, if need be in the place of the last of the least ones."""
+        """Keep the report, replacing the last of the least severe ones if necessary."""
         if any(report is kept for kept in self._reports):
             return
         if len(self._reports) >= MAX_REPORTS:
@@ -177,7 +177,7 @@ class ConsoleWatch:
         self._reports.append(report)
 
     def _restart(self) -> None:
-        """Another kernel begins: nothing of what it says is explained by the one before."""
+        """Another kernel boots: its reports are unrelated to earlier ones."""
         self._boot += 1
         self._before = None
         if self._last:
@@ -192,7 +192,7 @@ class ConsoleWatch:
 
     @property
     def oops(self) -> Oops | None:
-        """The report to blame so far: the worst, the first of equals, or the one that it followed from."""
+        """The report to blame so far: the worst (the first of equals), or the one it followed from."""
         worst = max(self._reports, key=lambda report: report.severity, default=None)
         if worst is None:
             return None

@@ -1,4 +1,4 @@
-"""A report while it is being read from a console: bounded, with its beginning and its end."""
+"""A kernel report while it is read from a console: bounded, with head and tail."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from dataclasses import dataclass, field
 from kdevops.triage.messages.pattern import Pattern, Severity
 
 HEAD = 150
-"""Lines of a report that are kept from its beginning: registers, code and a deep call trace, twice."""
+"""Lines kept from the start of a report: enough for registers, code and a deep call trace, twice."""
 TAIL = 50
-"""Lines that are kept from the end of a longer one: the panic that came of it."""
+"""Lines kept from the end of a longer report: the panic that it caused."""
 MAX_LINES = HEAD + TAIL + 1
-"""Lines of a report's text, with the one that says how many are left out."""
+"""Lines of a report's text, including the one that says how many are left out."""
 CONTEXT = 20
-"""Lines that are kept of a report that is one line, and of what follows it."""
+"""Lines kept of a one-line report and the lines after it."""
 MAX_TITLE = 240
 MAX_WIDTH = 1024
-"""Characters of a line of a report: as long as a message of the kernel can be."""
+"""Characters kept per line: the maximal length of a kernel message."""
 _QUIET = 10.0
-"""Seconds of the kernel's clock without a line of it after which a report has ended: longer than all CPUs take to answer."""
+"""Seconds of the kernel's clock without a new line that end a report: longer than all CPUs take to answer."""
 _END = re.compile(r"---\[ end (?P<what>trace|Kernel panic)")
 
 
 def seconds(time: str) -> float | None:
-    """The kernel's clock out of its time stamp, None without one."""
+    """The kernel's clock from its time stamp, None without one."""
     return float(time) if time else None
 
 
@@ -33,17 +33,17 @@ def seconds(time: str) -> float | None:
 class Report:
     """One report, or a chain of them: `pattern`, `title` and `time` are those of the first, `severity` that of the worst.
 
-    boot: which of the kernels of this console says it
-    distance: lines since the last message that is of the tables
-    count: how often it was said, of notices in a row
-    announces: the report proper is still to come
+    boot: number of the boot on this console
+    distance: lines since the last message in the tables
+    count: how many times a notice was repeated
+    announces: only the preface was seen so far
     traced: its own trace is complete
-    ended: what follows is not part of it, except for a panic that it explains
-    panicked: that has come
-    left_out: it is counted, and there is no room for it
-    before, since, amid: the report before it, seconds of the kernel's clock since that one's last line, and whether it had
-    not ended yet
-    root: the first of the reports of which this is a consequence, once that is settled
+    ended: later lines are not part of it, except for a panic that it caused
+    panicked: the panic was seen
+    left_out: it is counted but not kept
+    before, since, amid: the report before it, seconds of the kernel's clock since that one's last line, and whether that
+    one was still going on
+    root: the first report of the chain that led to this one, once known
     """
 
     pattern: Pattern
@@ -84,23 +84,23 @@ class Report:
         return None if time is None or self.last is None else time - self.last
 
     def follow(self, before: Report) -> None:
-        """Remember what stood before it."""
+        """Record the report before this one."""
         self.before = before
         self.since = before.age(self.last)
         self.amid = not before.ended and (self.since is None or self.since < _QUIET)
 
     def within(self, limit: float, time: float | None) -> bool:
-        """Whether its last line is at most `limit` seconds ago, or that cannot be told."""
+        """Whether its last line is at most `limit` seconds old, or its age is unknown."""
         age = self.age(time)
         return age is None or abs(age) <= limit
 
     @property
     def gates(self) -> bool:
-        """Whether it is the kernel's own trouble."""
+        """Whether it is a kernel problem, not just a notice."""
         return self.severity > Severity.NOTICE
 
     def join(self, pattern: Pattern, text: str, time: float | None) -> None:
-        """Another report turned out to be the same trouble."""
+        """Merge a message of the same problem."""
         self.severity = max(self.severity, pattern.severity)
         self.announces = pattern.preface
         self.distance = 0
@@ -111,7 +111,7 @@ class Report:
         self.keep(text, time)
 
     def add(self, text: str, time: float | None, stamped: bool) -> None:
-        """Take the next line of the console, unless the report has ended or a program wrote it among the kernel's."""
+        """Take the next console line, unless the report has ended or the line came from a program."""
         if self.ended or (self.stamped and not stamped):
             return
         age = self.age(time)
@@ -122,20 +122,20 @@ class Report:
         self.keep(text, time)
 
     def keep(self, text: str, time: float | None) -> None:
-        """A line of the report."""
+        """Append a line to the report."""
         self.lines += 1
         self.distance += 1
         kept = self.head if len(self.head) < HEAD else self.tail
         kept.append(text[:MAX_WIDTH])
         self.last = self.last if time is None else time
         if end := _END.match(text):
-            # A fatal report goes on after its own trace: the panic that follows belongs to it.
+            # A fatal report continues after its own trace: the panic that follows belongs to it.
             self.traced = True
             self.ended = end["what"] != "trace" or self.severity < Severity.FATAL
 
     @property
     def text(self) -> str:
-        """All of it, or its head and its tail with the number of lines that are left out between them."""
+        """The whole text, or head and tail with the number of lines left out between them."""
         left_out = self.lines - len(self.head) - len(self.tail)
         between = [f"[... {left_out} lines left out ...]"] if left_out > 0 else []
         return "\n".join((*self.head, *between, *self.tail))

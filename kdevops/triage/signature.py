@@ -1,4 +1,4 @@
-"""A name of a report that is the same for the same trouble across boots and runs."""
+"""A name for a kernel report that is stable across boots and runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _ACCESS = re.compile(r"(Read|Write|Free) (?:of size|at addr)")
 _LOCK_AT = re.compile(r".*\bat: (?:\[<[\da-f]+>\] )?(?P<function>[A-Za-z_$][\w.$]{0,120})\+0x")
 _DEVICE = r"(?:[svh]d[a-z]{1,3}|xvd[a-z]|loop|dm-|nvme\d{1,4}n|mmcblk|md|ram|zram|nbd|sr|pmem|ubda?|fd)"
 
-# What changes from run to run, and what is put in its place.
+# Parts that change from run to run, and their replacements.
 _NORMAL = tuple(
     (re.compile(regex), put)
     for regex, put in (
@@ -26,7 +26,7 @@ _NORMAL = tuple(
         (r"\b(waiting for|of) \S+ (to become|\()", r"\1 DEV \2"),
         (r"\b(ref_tracker:) \S+?@", r"\1 DEV@"),
         (r"0x[\da-fA-F]+|\b(?=[a-f]*\d)[\da-f]{8,16}\b", "NUM"),
-        # But not those of a name: ext4, int3.
+        # But not digits in a name: ext4, int3.
         (r"(?<![A-Za-z_\d])\d+(?=\b|k?[sB]\b|ms\b)", "NUM"),
     )
 )
@@ -50,7 +50,7 @@ def _locked(_: re.Match[str], lines: list[str]) -> str:
 
 
 def _races(match: re.Match[str], _: list[str]) -> str:
-    """Two functions race with each other in whichever order they are seen."""
+    """Sort the two functions of a race, because their order varies."""
     names = (name.partition("+")[0].strip() for name in match["functions"].split(" / "))
     return " / ".join(sorted(map(frames.clean, names)))
 
@@ -64,7 +64,7 @@ _BROKEN = (
     "inconsistent lock state|bad unlock balance|bad contention|held lock freed|lock held when returning to user space"
     "|still has locks held|Invalid wait context|[Nn]ested lock was not taken"
 )
-# Of a task that may not sleep, or a lock that is not what it should be.
+# A task that may not sleep, or a corrupted lock.
 _STATES = r"scheduling while atomic|using \S+ in preemptible|spinlock \w+(?: \w+)?|rwlock \w+(?: \w+)?"
 
 _FATAL_WORDS = (
@@ -72,7 +72,7 @@ _FATAL_WORDS = (
     r"|Unhandled (?:fault|prefetch abort): [^(\n]{1,60}(?= \()"
 )
 
-# A title, what it is called (with the groups of the title), and where its function is found.
+# Title pattern, name (with groups of the pattern), and how to find the function.
 _RULES: tuple[tuple[re.Pattern[str], str, Callable[[re.Match[str], list[str]], str]], ...] = tuple(
     (re.compile(title), words, where)
     for title, words, where in (
@@ -134,9 +134,9 @@ _RULES: tuple[tuple[re.Pattern[str], str, Callable[[re.Match[str], list[str]], s
 
 
 def signature(title: str, text: str) -> str:
-    """What, how and where: "WARNING in foo", "KASAN: slab-use-after-free Read in foo", "possible deadlock in bar".
+    """The name of a report: "WARNING in foo", "KASAN: slab-use-after-free Read in foo", "possible deadlock in bar".
 
-    A report without a function of its own is called by its title, without addresses, numbers, devices and tasks.
+    A report without a function is named by its title, without addresses, numbers, devices and tasks.
     """
     lines = text.split("\n")
     for regex, words, where in _RULES:
@@ -153,7 +153,7 @@ def _file(match: re.Match[str]) -> str:
 
 
 def normal(title: str) -> str:
-    """A title with what changes from run to run taken out."""
+    """A title with the parts that change from run to run replaced."""
     for regex, put in _NORMAL:
         title = regex.sub(put, title)
     return title

@@ -1,1 +1,1 @@
-"""What kernels say of their own trouble, as tables: one module a severity, one row a message. Read by `triage.patterns`."""
+"""Tables of kernel error messages: one module per severity, one row per message. Used by `triage.patterns`."""

@@ -1,4 +1,4 @@
-"""Checkers that the kernel is built with, and the checks of its own structures: what they say when a rule is broken."""
+"""Messages of sanitizers, lockdep and checks of kernel data structures."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from kdevops.triage.messages.pattern import Pattern, Severity
 
 _violation = partial(Pattern, severity=Severity.VIOLATION)
 _warning = partial(Pattern, severity=Severity.WARNING)
-# Lockdep switches itself off with its first report (debug_locks_off).
+# Lockdep disables itself after its first report (debug_locks_off).
 _lockdep = partial(Pattern, "lockdep", Severity.WARNING, source="kernel/locking/lockdep.c", disarms=True)
 
 SANITIZERS = (
     _violation("kasan", regex=r"BUG: KASAN: ", source="mm/kasan/report.c"),
     _violation("kasan", regex=r"KASAN: .{1,60} in range \[", source="mm/kasan/report.c", preface=True, continues=True),
     _violation("kfence", regex=r"BUG: KFENCE: ", source="mm/kfence/report.c"),
-    # Many races are harmless, and the checker goes on.
+    # Many races are harmless, and the checker continues.
     _warning("kcsan", regex=r"BUG: KCSAN: ", source="kernel/kcsan/report.c"),
     _violation("kmsan", regex=r"BUG: KMSAN: ", source="mm/kmsan/report.c"),
     _violation(
@@ -53,7 +53,7 @@ STRUCTURES = (
     _violation(
         "usercopy", regex=r"usercopy: [kK]ernel memory (?:exposure|overwrite) ", source="mm/usercopy.c", preface=True
     ),
-    # A function's name stands before it in newer kernels.
+    # Newer kernels print a function's name first.
     _violation("fortify", regex=r"detected buffer overflow in ", source="lib/string_helpers.c", preface=True),
     _violation(
         "fortify", regex=r"(?:mem|str)\w{1,20}: detected buffer overflow: ", source="lib/string_helpers.c", preface=True
@@ -71,11 +71,11 @@ STRUCTURES = (
         source="lib/debugobjects.c",
         preface=True,
     ),
-    # Of a report whose beginning was lost; 6.1 prints it without the first word.
+    # Part of a report whose beginning was lost; 6.1 omits the first word.
     _violation("slab", regex=r"INFO: (?:Freed|Allocated) in \S+ age=\d", source="mm/slub.c", continues=True),
     _violation(
         "slab",
-        # That of KASAN's own report comes behind it.
+        # KASAN's own report follows this line.
         regex=r"BUG .{1,60} \((?:Not tainted|Tainted: [^)]{1,120})\): (?!kasan: )",
         source="mm/slub.c",
     ),
@@ -95,7 +95,7 @@ STRUCTURES = (
         r"|(?:spinlock|rwlock) |workqueue leaked |Dentry |non-zero pgtables|key \S+ has not been |assuming )",
         source="kernel/sched/core.c, mm/memory.c, kernel/locking/spinlock_debug.c, kernel/workqueue.c, fs/dcache.c",
     ),
-    # Whatever else.
+    # All others.
     _violation("bug", regex=r"(?:NEIGH: )?BUG[:,] \S", source="mm, kernel, fs", loose=True),
     _warning("bug", regex=r"BUG at \w{1,60}:\d+", source="lib/test_xarray.c, lib/test_maple_tree.c"),
     _warning("memory leak", regex=r"kmemleak: \d+ new suspected memory leaks", source="mm/kmemleak.c", alone=True),
@@ -134,6 +134,6 @@ STRUCTURES = (
     ),
     _warning("irq", regex=r"Disabling IRQ #\d", source="kernel/irq/spurious.c", disarms=True, continues=True),
     _warning("irq", regex=r"irq event \d+: bogus return value ", source="kernel/irq/spurious.c"),
-    # The interrupt is switched off with it, and the device with that.
+    # This disables the interrupt, and with it the device.
     _warning("irq", regex=r"irq \d+: nobody cared\b", source="kernel/irq/spurious.c", disarms=True),
 )

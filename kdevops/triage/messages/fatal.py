@@ -1,4 +1,4 @@
-"""A kernel that dies: panics, oopses and the messages that come just before one."""
+"""Fatal messages: panics, oopses and the messages just before them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from kdevops.triage.messages.pattern import Pattern, Severity
 _fatal = partial(Pattern, severity=Severity.FATAL)
 
 _NUMBER = r"\[#\d{1,5}\](?:$|(?: [A-Z][A-Za-z0-9_]*)+ ?$| *$)"
-"""The number of an oops, behind which stands nothing or the kernel's options (PREEMPT SMP KASAN)."""
+"""The number of an oops, followed by nothing or by kernel options (PREEMPT SMP KASAN)."""
 
 FATAL = (
     _fatal("panic", regex=r"Kernel panic - not syncing: ", source="kernel/panic.c"),
     _fatal("panic", regex=r"Kernel panic: ", source="kernel/panic.c, before 2.6", loose=True),
-    # The last line of a panic, for consoles on which a program wrote into the first one.
+    # The last line of a panic, for consoles where a program garbled the first line.
     _fatal("panic", regex=r"---\[ end Kernel panic - not syncing: ", source="kernel/panic.c", alone=True),
     _fatal(
         "panic",
@@ -24,7 +24,7 @@ FATAL = (
     ),
     _fatal("list corruption", regex=r"kernel BUG at lib/list_debug\.c", source="lib/list_debug.c", preface=True),
     _fatal("usercopy", regex=r"kernel BUG at mm/usercopy\.c", source="mm/usercopy.c", preface=True),
-    # With file and line, or with the address alone (without DEBUG_BUGVERBOSE).
+    # With file and line, or only the address (without DEBUG_BUGVERBOSE).
     _fatal("bug", regex=r"[kK]ernel BUG at \S", source="lib/bug.c", preface=True),
     _fatal("bug", regex=r"(?:Kernel BUG \[#\d|Kernel bug detected\[#\d)", source="arch/{riscv,mips,loongarch}/kernel"),
     # x86 before 5.2, x86, powerpc (with capitals), then arm64 and most others; mips and loongarch name the processor first.
@@ -67,7 +67,7 @@ FATAL = (
     _fatal(
         "oops", regex=r"Unrecoverable [\w/ ]{0,40}[Ee]xception ", source="arch/powerpc/kernel/traps.c", preface=True
     ),
-    # A program's too; the kernel's own is followed by "Internal error".
+    # Also printed for user programs; a kernel fault is followed by "Internal error".
     Pattern(
         "oops",
         Severity.VIOLATION,
@@ -90,7 +90,7 @@ FATAL = (
     _fatal("oops", regex=r"Fixing recursive fault but reboot is needed!", source="kernel/exit.c"),
     _fatal("bug", regex=r"(?:skbuff: )?skb_(?:over|under)_panic: ", source="net/core/skbuff.c", preface=True),
     _fatal("bug", regex=r"rust_kernel: panicked at ", source="rust/kernel/lib.rs", preface=True),
-    # Whatever an architecture's die() is given. With a code: "Oops: 0002 [#1]", "illegal operation: 0001 ilc:1 [#1]";
+    # Messages of an architecture's die(). With a code: "Oops: 0002 [#1]", "illegal operation: 0001 ilc:1 [#1]";
     _fatal(
         "oops",
         regex=r"(?:Oops|int3|invalid|divide|double|general|segment|stack|alignment|simd)\b[^\[\]]{0,120}: [\da-f]{4,16} \[#\d",
@@ -103,7 +103,7 @@ FATAL = (
         needle="[#",
         loose=True,
     ),
-    # with a signal: "Oops: Exception in kernel mode, sig: 5 [#1]"; with the number alone: "Oops - illegal instruction [#1]";
+    # with a signal: "Oops: Exception in kernel mode, sig: 5 [#1]"; with only the number: "Oops - illegal instruction [#1]";
     _fatal(
         "oops",
         regex=r"[A-Za-z][^\[\]]{1,120}[,:] sig: \d{1,3} " + _NUMBER,
@@ -111,7 +111,7 @@ FATAL = (
         needle="[#",
     ),
     _fatal("oops", regex=r"Oops[^\[\]]{0,80} " + _NUMBER, source="arch/{riscv,csky}/kernel/traps.c"),
-    # behind the words without a blank, and with a colon: "Kernel ale access[#1]:"; behind the task: "sh(12): Oops [#1]".
+    # without a blank before the number, and with a colon: "Kernel ale access[#1]:"; with the task: "sh(12): Oops [#1]".
     _fatal(
         "oops",
         regex=r"[A-Za-z][^\[\]]{1,100}\S\[#\d{1,5}\]:$",

@@ -1,4 +1,4 @@
-"""Errors that a test may provoke: of file systems on themselves, of the block layer, of the OOM killer."""
+"""Errors that a test may provoke: from file systems, the block layer and the OOM killer."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ FILE_SYSTEMS = (
         regex=r"BTRFS warning \(device .{1,60}\): (?:csum failed|checksum |lost )",
         source="fs/btrfs/{inode,scrub,disk-io}.c",
     ),
-    # A WARNING's own words where the error is not one of the disk, so that comes with it.
+    # Part of a WARNING unless the error comes from the disk.
     _traced("btrfs error", regex=r"BTRFS: Transaction aborted ", source="fs/btrfs/transaction.h", preface=True),
     _notice(
         "f2fs error",

@@ -1,4 +1,4 @@
-"""A row of the tables: one message that begins a report, and how bad that is."""
+"""A row of the tables: a message that begins a report, and its severity."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from enum import IntEnum
 
 
 class Severity(IntEnum):
-    """How much a report says about the kernel's fitness to go on.
+    """How serious a report is for the kernel.
 
-    NOTICE: an error that a test may provoke (file systems, block layer, OOM killer): told, and says nothing about the guest.
-    WARNING: the kernel's own trouble, which leaves it usable. STALL: something waits or spins for too long.
-    VIOLATION: memory or a rule was broken, so what comes next cannot be trusted. FATAL: the kernel oopsed or panicked.
+    NOTICE: an error that a test may provoke (file systems, block layer, OOM killer); it does not concern the guest.
+    WARNING: a kernel problem that leaves it usable. STALL: something waits or spins for too long.
+    VIOLATION: memory or a rule was broken, so later results cannot be trusted. FATAL: the kernel oopsed or panicked.
     """
 
     NOTICE = 0
@@ -23,13 +23,13 @@ class Severity(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """One way to begin a report. `source` is the file of the kernel tree that prints it.
+    """A message that begins a report. `source` is the kernel file that prints it.
 
-    `regex` is matched where the kernel begins a message. `needle`: for a message that begins with a name; words that are
-    always in it. `alone`: no trace follows. `preface`: the report proper (WARNING, BUG, Oops) may follow, and is the same
-    trouble. `continues`: a later line of a report, which begins one only where the first is lost. `disarms`: the checker is
-    off from then on, so the guest has to be reset before the next test is judged by it. `loose`: words that programs use too;
-    where the kernel stamps its messages, one without a stamp is not the kernel's.
+    `regex` is matched at the start of a kernel message. `needle`: for a message that begins with a variable name, fixed
+    words in it. `alone`: no trace follows. `preface`: the main report (WARNING, BUG, Oops) of the same problem may follow.
+    `continues`: a later line of a report, which begins a report only if the first line was lost. `disarms`: it disables the
+    checker, so the guest must be reset before the next test. `loose`: words that programs also print; if kernel messages
+    have time stamps, one without a stamp is not from the kernel.
     """
 
     kind: str

@@ -1,4 +1,4 @@
-"""Warnings, and what waits or spins for too long."""
+"""Warnings and stalls."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ STALLS = (
         regex=r"INFO: task .{1,80} (?:(?:is )?blocked (?:in I/O wait )?(?:for more than |on an? )|can't die )",
         source="kernel/hung_task.c",
     ),
-    # The same of a task whose name holds a line end.
+    # The same for a task with a line end in its name.
     _stall(
         "hung task",
         regex=r".{0,16}:\d{1,10} blocked (?:in I/O wait )?for more than \d+ seconds\.",
@@ -52,7 +52,7 @@ STALLS = (
 )
 
 WARNINGS = (
-    # With the place behind the processor; before it (6.19), with the condition before both; without it; and of old.
+    # Location after the CPU; before it (6.19), with the condition before both; without CPU; and old formats.
     _warning("warning", regex=r"WARNING: CPU: \d+ PID: -?\d+ at ", source="kernel/panic.c"),
     _warning("warning", regex=r"WARNING: (?:\[.{1,200}\] )?[^\s:]{1,200}\.\w{1,3}:\d+ at ", source="kernel/panic.c"),
     _warning(
