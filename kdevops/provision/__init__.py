@@ -1,1 +1,1 @@
-"""State of machines: the inventory of a lab, and the one door to Ansible."""
+"""Configure machines: a lab's inventory, and running Ansible."""

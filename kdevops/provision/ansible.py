@@ -1,4 +1,4 @@
-"""The one door to Ansible: runs a playbook that ships with us, tells tasks as progress and failures in prose."""
+"""Run a shipped playbook with Ansible, report tasks as progress and turn failures into errors for people."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from kdevops.provision import mortal_playbook
 _THIS_MACHINE = "localhost,"
 _FORKS = 16
 _CANCEL_POLL = 0.5
-"""Seconds until a cancelled play notices; ansible-runner's own is 5."""
+"""Seconds until a cancelled play notices; ansible-runner's default is 5."""
 _MESSAGE_LIMIT = 400
 _SAYS_NOTHING = ("non-zero return code", "MODULE FAILURE", "Module result deserialization failed")
-"""Beginnings of messages of Ansible's own, beside which the module's output says what happened."""
-_UNREACHABLE = "see whether the guest is up: kdevops status"
-_PASSWORD_PROMPT = r"^BECOME password:\s*$"  # noqa: S105 - what Ansible asks, not a password
+"""Prefixes of Ansible's generic messages; the module's output says more."""
+_UNREACHABLE = "check whether the guest is up: kdevops status"
+_PASSWORD_PROMPT = r"^BECOME password:\s*$"  # noqa: S105 - Ansible's prompt, not a password
 
 
 @dataclass(frozen=True, slots=True)
 class PlayResult:
-    """A play that succeeded: how many tasks were ok and changed on each host. `seconds` is wall time."""
+    """A successful play: number of ok and changed tasks per host. `seconds` is wall time."""
 
     ok: Mapping[str, int]
     changed: Mapping[str, int]
@@ -110,9 +110,9 @@ def _arguments(
 
 
 def _verbatim(value: Any) -> Any:
-    """Plain data that Ansible takes as it stands: a string with braces would be a template, which can run any command here.
+    """Mark strings with braces as unsafe, because Ansible would treat them as templates, which can run any command here.
 
-    The form is that of ansible.parsing.ajson.
+    The format is that of ansible.parsing.ajson.
     """
     if isinstance(value, Mapping):
         return {name: _verbatim(entry) for name, entry in value.items()}
@@ -122,17 +122,17 @@ def _verbatim(value: Any) -> Any:
 
 
 def environment(private: Path) -> dict[str, str]:
-    """What Ansible sees: our roles, our own tools first, and nothing of a configuration that happens to lie around."""
+    """Environment for Ansible: our roles, our tools first on PATH, and no ansible.cfg but our own."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     mortal = private / "bin/ansible-playbook"
     mortal.parent.mkdir()
-    # By the interpreter that has ansible-core, which came with us; -I: nothing of the current directory is imported.
+    # Use our interpreter, which has ansible-core; -I: import nothing from the current directory.
     words = shlex.join([sys.executable, "-I", mortal_playbook.__file__, str(os.getpid())])
     mortal.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
     mortal.chmod(0o700)
     return {
         "PATH": os.pathsep.join([str(mortal.parent), path]),
-        "LC_ALL": "C.UTF-8",  # Ansible refuses any other encoding
+        "LC_ALL": "C.UTF-8",  # Ansible requires UTF-8
         "ANSIBLE_CONFIG": str(private / "ansible.cfg"),
         "ANSIBLE_ROLES_PATH": str(data_dir("roles")),
         "ANSIBLE_LOCAL_TEMP": str(private / "tmp"),
@@ -146,18 +146,18 @@ def _run(arguments: dict[str, Any], watcher: _Watcher, stop: threading.Event) ->
     try:
         runner = ansible_runner.run(event_handler=watcher.see, cancel_callback=stop.is_set, **arguments)
     except OSError as error:  # no pseudo-terminal, no process, no space
-        raise InfrastructureError(f"Ansible could not be run: {error.strerror or error}") from error
+        raise InfrastructureError(f"cannot run Ansible: {error.strerror or error}") from error
     return str(runner.status)
 
 
 def _tell(loop: asyncio.AbstractEventLoop, report: Report, news: Progress) -> None:
-    with contextlib.suppress(RuntimeError):  # the loop closed while the last task of a cancelled play ended
+    with contextlib.suppress(RuntimeError):  # the loop closed before the last task of a cancelled play ended
         loop.call_soon_threadsafe(report, news)
 
 
 @dataclass
 class _Watcher:
-    """Sees ansible-runner's events, in its thread."""
+    """Handles ansible-runner's events, in its thread."""
 
     report: Report
     playbook: str
@@ -173,7 +173,7 @@ class _Watcher:
         return f"ansible {self.playbook}"
 
     def see(self, event: dict[str, Any]) -> bool:
-        """Take one event in; False tells ansible-runner not to keep it."""
+        """Handle one event; returns False so that ansible-runner does not keep it."""
         if text := str(event.get("stdout") or ""):
             self.tail.extend(text.splitlines())
             assert self.sink
@@ -188,15 +188,15 @@ class _Watcher:
                 self.failures.append((host, f"{host}, task “{data.get('task')}”: {message}"))
             case "runner_on_unreachable":
                 host, message = str(data.get("host")), _module_message(data.get("res") or {})
-                self.unreachable.append((host, f"{host} cannot be reached: {message}"))
+                self.unreachable.append((host, f"{host} is unreachable: {message}"))
             case "playbook_on_stats":
                 self.ok, self.changed = dict(data.get("ok") or {}), dict(data.get("changed") or {})
         return False
 
     def error(self, playbook: str, status: str, timeout: float, log: Path) -> PlayError:
-        """Why the play is no success, for each host and for all."""
+        """Why the play failed, for each host and for all."""
         hosts: dict[str, InfrastructureError] = {}
-        for host, reason in reversed(self.unreachable + self.failures):  # of several, the first counts
+        for host, reason in reversed(self.unreachable + self.failures):  # the first of several counts
             unreachable = any(host == each for each, _ in self.unreachable)
             message = f"playbook {playbook} failed on {_printable(reason)}"
             hosts[host] = InfrastructureError(message, hint=_UNREACHABLE if unreachable else None, log=log)
@@ -209,8 +209,8 @@ class _Watcher:
         if status == "timeout":
             return f"playbook {playbook} did not finish within {timeout:g} s and was stopped"
         if status == "successful":
-            return f"playbook {playbook} found no host to work on"
-        return f"playbook {playbook} could not be run: {_printable(next(self._complaints(), 'Ansible said nothing'))}"
+            return f"playbook {playbook} matched no hosts"
+        return f"cannot run playbook {playbook}: {_printable(next(self._complaints(), 'no output from Ansible'))}"
 
     def _complaints(self) -> Iterator[str]:
         yield from (line for line in self.tail if "ERROR" in line)
@@ -218,7 +218,7 @@ class _Watcher:
 
 
 def _module_message(result: Mapping[str, Any]) -> str:
-    """What a module said of its failure: of a loop the item that failed, of a command its own last words."""
+    """A module's error message: for a loop, of the failed item; for a command, its last output."""
     failed = next(
         (item for item in result.get("results") or () if isinstance(item, dict) and item.get("failed")), result
     )
@@ -234,7 +234,7 @@ def _module_message(result: Mapping[str, Any]) -> str:
 
 
 def _gist(text: str) -> str:
-    """The line that tells the error: the one marked so (our own programs do), else the last."""
+    """The line with the error: the one after "error: " (from our own programs), else the last."""
     lines = text.splitlines()
     return next((line.removeprefix("error: ") for line in lines if line.startswith("error: ")), lines[-1])
 

@@ -1,4 +1,4 @@
-"""The inventory of a lab, made for the front end's plays and for anybody's plain `ansible-playbook -i`."""
+"""A lab's inventory, for our own plays and for plain `ansible-playbook -i`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kdevops.lab.model import DEV, Lab
 
 @dataclass(frozen=True, slots=True)
 class ServerHost:
-    """A host that serves the others: in the group of its role alone, with variables of its own."""
+    """A host that serves the others: only in the group of its role, with its own variables."""
 
     role: str
     ssh: SshTarget
@@ -28,10 +28,10 @@ def render(
     variables: Mapping[str, Any] | None = None,
     servers: Sequence[ServerHost] = (),
 ) -> str:
-    """The inventory as YAML: groups `baseline`, `dev` (hosts named `<name>-dev`, and all of a lab named so), one per suite
-    that the lab runs and one per role of a server.
+    """The inventory as YAML: groups `baseline`, `dev` (hosts or labs with the suffix `-dev`), one per suite of the lab and
+    one per server role.
 
-    The connection is the runner's own: its key, its pinned host key and, where there is one, its kept-open socket.
+    Ansible connects as the runner does: same key, pinned host key and, if there is one, shared connection.
     `variables` are for all hosts.
     """
     names = [host.name for host in hosts]
@@ -45,7 +45,7 @@ def render(
     shared = {
         "ansible_pipelining": True,
         "ansible_ssh_transfer_method": "piped",  # a minimal guest has no sftp server
-        "ansible_python_interpreter": "/usr/bin/python3",  # looking for one costs a round trip per guest
+        "ansible_python_interpreter": "/usr/bin/python3",  # discovery costs a round trip per guest
         "kdevops_lab": lab.name,
         **(variables or {}),
     }
@@ -61,7 +61,7 @@ def render(
 
 
 def _connection(host: SshTarget) -> dict[str, Any]:
-    options = host.argv()[1:-1]  # all that stands between "ssh" and the address
+    options = host.argv()[1:-1]  # everything between "ssh" and the address
     connection = {
         "ansible_host": host.host,
         "ansible_port": host.port,

@@ -1,8 +1,7 @@
-"""ansible-playbook that ends with whoever called it, and whose workers end with it.
+"""ansible-playbook that ends when its caller dies, together with its workers.
 
-Run as a program: the caller's process id, then ansible-playbook's arguments. Ansible's workers are sessions of their own:
-where their parent is killed, they go on with their task, which may be the compilation of a kernel, and nobody hears of it
-any more.
+Run as a program: the caller's process id, then ansible-playbook's arguments. Ansible's workers have their own sessions:
+if their parent is killed, they would continue unnoticed with their task, which may be a kernel build.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ _parent = 0
 
 
 def _before_fork() -> None:
-    global _parent  # noqa: PLW0603 - what a fork's child must know of the process it came from
+    global _parent  # noqa: PLW0603 - a forked child must know its parent
     _parent = os.getpid()
     signal.pthread_sigmask(signal.SIG_BLOCK, _MORTAL)
 
@@ -29,8 +28,8 @@ def _in_parent() -> None:
 
 
 def _in_child() -> None:
-    # Ansible's handler is for the parent: here it raises, and Python swallows what is raised after a fork. With it the
-    # signal would be gone, and the worker live for ever.
+    # Ansible's handler is for the parent: here it raises, and Python ignores exceptions after a fork. The signal would be
+    # lost and the worker would live forever.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _die_with_parent()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _MORTAL)
@@ -47,7 +46,7 @@ def _die_with_parent() -> None:
 
 
 def watch_forks() -> None:
-    """Have whatever is forked from now on end with us."""
+    """Make processes forked from now on die with us."""
     os.register_at_fork(before=_before_fork, after_in_parent=_in_parent, after_in_child=_in_child)
 
 
@@ -55,7 +54,7 @@ def main() -> None:
     """Become ansible-playbook."""
     global _parent  # noqa: PLW0603 - see above
     _parent = int(sys.argv[1])
-    if os.getpid() != _parent:  # else the caller has become us
+    if os.getpid() != _parent:  # else the caller exec'ed this process
         _die_with_parent()
     from ansible.cli.playbook import main as playbook
 

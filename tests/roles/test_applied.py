@@ -104,7 +104,7 @@ def test_bootlinux_names_a_builder_that_is_not_there(tmp_path: Path, guest: Path
 
 def test_bootlinux_installs_nothing_on_builders(tmp_path: Path, guest: Path) -> None:
     guest.write_text("all: {children: {builders: {hosts: {maker: {ansible_connection: local}}}}}\n")
-    with pytest.raises(InfrastructureError, match="found no host to work on"):
+    with pytest.raises(InfrastructureError, match="matched no hosts"):
         apply("bootlinux.yml", tmp_path, {"bootlinux_spec": {}}, guest)
 
 
