@@ -1,4 +1,4 @@
-"""The entry of the command line, and the door at which every error becomes prose and an exit code."""
+"""Entry point of the command line: turns every error into a readable message and an exit code."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from kdevops.errors import ExitCode, InfrastructureError, KdevopsError
 from kdevops.paths import state_dir
 
 INTERRUPTED = 130
-"""What a shell reports for a program that SIGINT ended."""
+"""Exit code that a shell reports after SIGINT."""
 BROKEN_PIPE = 141
 """The same for SIGPIPE."""
 TERMINATED = 143
 """The same for SIGTERM."""
 
 _MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE}
-"""What the machine does to any program, and is no fault in ours."""
+"""Errors caused by the machine, not by a bug in kdevops."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -32,7 +32,7 @@ def main(argv: list[str] | None = None) -> int:
 
     _fill_closed()
     if not os.environ.get("HOME", "/").startswith("/"):
-        del os.environ["HOME"]  # none at all: the password database says where home is
+        del os.environ["HOME"]  # unset: then the password database gives the home directory
     arguments = sys.argv[1:] if argv is None else argv
     context = Context()
     terminated = _end_alike()
@@ -40,7 +40,7 @@ def main(argv: list[str] | None = None) -> int:
         code = _run(arguments, context)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Nobody reads any more; keep the interpreter from saying so when it flushes at exit.
+        # The reader is gone; keep the interpreter from complaining when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     except (KeyboardInterrupt, click.Abort):
@@ -49,15 +49,15 @@ def main(argv: list[str] | None = None) -> int:
     except click.ClickException as error:
         as_json = context.json or "--json" in arguments
         return _tell(_of_click(error), as_json=as_json)
-    except Exception as error:  # noqa: BLE001 - the last door: whatever comes here must not reach the terminal raw
+    except Exception as error:  # noqa: BLE001 - last resort: no traceback may reach the terminal
         return _tell(_as_prose(error, arguments), as_json=context.json)
     return code
 
 
 def _fill_closed() -> None:
-    """Let /dev/null stand for what a shell has closed (`>&-`), where the next file opened would be printed into."""
+    """Open /dev/null for standard streams closed by the shell (`>&-`), so that no other file gets their number."""
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
-        os.set_inheritable(descriptor, True)  # for commands that we start
+        os.set_inheritable(descriptor, True)  # for our child processes
     os.close(descriptor)
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
@@ -65,7 +65,8 @@ def _fill_closed() -> None:
 
 
 def _end_alike() -> list[int]:
-    """Have SIGTERM end us as Ctrl-C does, guests and all; a second one ends us at once. The list gets what came."""
+    """Make SIGTERM act like Ctrl-C, so that guests are stopped; a second one kills us. Received signals are appended to the
+    returned list."""
     came: list[int] = []
 
     def end(number: int, _: object) -> None:
@@ -75,15 +76,15 @@ def _end_alike() -> list[int]:
             raise KeyboardInterrupt
         signal.raise_signal(signal.SIGINT)
 
-    with contextlib.suppress(ValueError):  # only the main thread hears of signals
+    with contextlib.suppress(ValueError):  # only the main thread can handle signals
         signal.signal(signal.SIGTERM, end)
-        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell has it for jobs in the background
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell does this for background jobs
             signal.signal(signal.SIGINT, _overhear)
     return came
 
 
 def _overhear(_: int, __: object) -> None:
-    """Ignore SIGINT, but in this process alone: commands would inherit that, and are asked by it to end."""
+    """Ignore SIGINT in this process only: child processes would inherit SIG_IGN, but we stop them with SIGINT."""
 
 
 def _run(arguments: list[str], context: object) -> int:
@@ -104,7 +105,7 @@ def _of_click(error: click.ClickException) -> KdevopsError:
     from kdevops.errors import UserError
 
     context = error.ctx if isinstance(error, click.UsageError) else None
-    hint = f"{context.command_path} --help tells what can be given" if context else None
+    hint = f"see {context.command_path} --help" if context else None
     return UserError(error.format_message(), hint=hint)
 
 
@@ -113,7 +114,7 @@ def _as_prose(error: Exception, arguments: list[str]) -> KdevopsError:
 
 
 def _known(error: Exception) -> KdevopsError | None:
-    """The error that speaks for `error`: itself, what the machine did, or the first of a group in which all do."""
+    """A readable error for `error`: itself, a machine error, or the first of a group if all are readable; else None."""
     if isinstance(error, KdevopsError):
         return error
     if isinstance(error, OSError) and error.errno in _MACHINE:
@@ -126,7 +127,7 @@ def _known(error: Exception) -> KdevopsError | None:
 
 
 class _BugError(InfrastructureError):
-    """A fault in this program. The traceback is in a file, for a report."""
+    """A bug in kdevops. The traceback is written to a file, for a bug report."""
 
     def __init__(self, error: Exception, arguments: list[str]) -> None:
         report = _write_report(error, arguments)
@@ -171,7 +172,7 @@ def _tell(error: KdevopsError, *, as_json: bool) -> int:
 
     click.secho(clean(error.message, 20_000, lines=True), err=True, fg="red")
     if console := getattr(error, "console", ""):
-        click.echo("the end of its console:", err=True)
+        click.echo("end of the console:", err=True)
         click.echo("\n".join(f"  | {clean(line)}" for line in console.splitlines()), err=True)
     if error.hint:
         click.echo(f"hint: {clean(error.hint, 2000, lines=True)}", err=True)

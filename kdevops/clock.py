@@ -1,7 +1,7 @@
-"""Deadlines that count only time in which there was a chance to meet them.
+"""Deadlines that do not count time in which this process or the machine was stopped.
 
-A controller that was suspended, stopped or starved finds every deadline passed when it goes on, though nobody hung; and so
-does one whose guest was stopped by the host. Both are noticed by looking at the clock often.
+When a controller was suspended, stopped or starved, every deadline has passed when it continues, although nothing hung;
+likewise when the host stopped a guest. We detect both by checking the clock often.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 LAG = 5.0
-"""Seconds between two looks at the clock after which this process counts as having been held up in between."""
+"""If two checks of the clock are more than this many seconds apart, this process was held up."""
 POLL = 0.5
-"""Seconds between two looks at the clock."""
+"""Seconds between two checks of the clock."""
 MAX_HELD = 900.0
-"""Seconds that a machine may be held at a stretch before nobody waits for it any longer."""
+"""Seconds that a machine may be stopped at a stretch before we give up on it."""
 _LAST_LOOK = 0.5
-"""Seconds, at least, to read output that arrived while this process was held up; work that has ended by then was in time."""
+"""Least seconds to read output that arrived while this process was held up; work that has ended by then was in time."""
 
 T = TypeVar("T")
 Held = Callable[[], Awaitable[str]]
 
 
 class OutOfTimeError(TimeoutError):
-    """Raised by `within`; `held` is why the machine that was waited for did not run, "" where it did."""
+    """Raised by `within`; `held` is why the machine was not running, "" if it was."""
 
     def __init__(self, held: str = "") -> None:
         super().__init__(held)
@@ -33,23 +33,23 @@ class OutOfTimeError(TimeoutError):
 
 
 class Clock:
-    """Counts seconds, from one `tick` to the next. Time in which this process was held up or the machine did not run is `lost`.
+    """Counts seconds between ticks. Time in which this process was held up or the machine was stopped is `lost`.
 
-    Of a gap of more than LAG seconds, POLL are counted; so a deadline comes also where all gaps are long.
+    Of a gap of more than LAG seconds, POLL are counted, so that a deadline passes even if all gaps are long.
     """
 
     def __init__(self) -> None:
         self.counted = 0.0
         self._lost = 0.0
         self.held = ""
-        """Why the machine does not run, at the last tick."""
+        """Why the machine was stopped at the last tick."""
         self.held_for = 0.0
-        """Seconds at a stretch in which the machine did not run and this process could see it."""
+        """Seconds at a stretch in which the machine was stopped, as seen by this process."""
         self._gap = 0.0
         self._last = now()
 
     def tick(self, held: str = "") -> float:
-        """Count the time since the last tick; `held` is why the machine does not run now. Seconds counted so far."""
+        """Count the time since the last tick; `held`: why the machine is stopped now. Returns the seconds counted so far."""
         seconds = max(0.0, now() - self._last)
         self._last += seconds
         self._gap = seconds
@@ -65,13 +65,13 @@ class Clock:
 
     @property
     def seconds(self) -> float:
-        """Seconds counted up to this moment, as far as can be told before the next tick."""
+        """Seconds counted until now, an estimate until the next tick."""
         since = max(0.0, now() - self._last)
         return self.counted + (0.0 if self.held else POLL if since > LAG else since)
 
     @property
     def lost(self) -> float:
-        """Seconds up to this moment in which this process was held up or the machine did not run."""
+        """Seconds until now in which this process was held up or the machine was stopped."""
         since = max(0.0, now() - self._last)
         return self._lost + (since if self.held else since - POLL if since > LAG else 0.0)
 
@@ -82,24 +82,24 @@ class Clock:
 
     @property
     def last_look(self) -> float:
-        """Seconds to wait once more when a deadline has passed: what came while this process did not look is read first."""
+        """Extra seconds to wait after a deadline, to read what arrived while this process was held up."""
         return max(_LAST_LOOK, min(self._gap, LAG))
 
     @property
     def given_up(self) -> bool:
-        """Whether the machine has been held for so long that it is not waited for any longer."""
+        """Whether the machine was stopped for so long that we give up on it."""
         return self.held_for > MAX_HELD
 
 
 def now() -> float:
-    """Seconds of the clock that goes on while the machine sleeps."""
+    """Seconds of a clock that also counts while the machine sleeps."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 async def within(work: Coroutine[Any, Any, T], seconds: float | None, *, held: Held | None = None) -> T:
-    """The result of `work`, which may take so many counted seconds; None: any number. It is cancelled when they are over.
+    """The result of `work`, which is cancelled after this many counted seconds (None: no limit).
 
-    `held` says why the machine that it waits for does not run. What can be read by then is read before time is called.
+    `held` returns why the machine that it waits for is stopped. Pending output is read before giving up.
     Raises OutOfTimeError.
     """
     task = asyncio.ensure_future(work)
@@ -121,4 +121,4 @@ async def within(work: Coroutine[Any, Any, T], seconds: float | None, *, held: H
             task.cancel()
             await asyncio.wait({task})
         if task.done() and not task.cancelled():
-            task.exception()  # asked for, so that nobody complains of one that a cancellation overtook
+            task.exception()  # retrieve it, so that asyncio does not warn about one hidden by a cancellation

@@ -1,4 +1,4 @@
-"""The Linux distribution of this machine, and what its package manager would install."""
+"""This machine's Linux distribution, and install commands for its package manager."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _INSTALLERS = {
 
 
 def install_hint(*needed: str) -> str:
-    """How to get commands or libraries on this distribution; the role `controller` has the names of their packages."""
+    """How to install commands or libraries on this distribution; package names come from the role `controller`."""
     everything = "everything at once: kdevops doctor --install"
     family = distribution_family()
     with contextlib.suppress(OSError, ValueError, KeyError):
@@ -33,7 +33,7 @@ def install_hint(*needed: str) -> str:
 
 
 def installation(packages: Sequence[str]) -> str:
-    """The command that installs these packages on this distribution. Raises KeyError on one that we do not know."""
+    """The command that installs these packages on this distribution. Raises KeyError on an unknown distribution."""
     return f"{_INSTALLERS[distribution_family()]} {' '.join(packages)}"
 
 

@@ -1,4 +1,4 @@
-"""Fetch one file by URL, bounded in size and time, and keep it only when it is what was asked for."""
+"""Download one file with limits on size and time, and keep it only if its hash is right."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ async def download(
     report: Report,
     schemes: tuple[str, ...] = ("http", "https"),
 ) -> None:
-    """Write what `url` delivers to `target`, on disk for good; at most `limit` bytes, with the SHA-256 `sha256`.
+    """Download `url` to `target` durably; at most `limit` bytes, with this `sha256`.
 
-    Raises UserError for another content or scheme, InfrastructureError when the network or the disk fails; nothing is
-    kept then.
+    Raises UserError for a wrong hash or an unsupported scheme, InfrastructureError when the network or the disk fails;
+    `target` is then removed.
     """
     if urlsplit(url).scheme not in schemes:
         raise UserError(f"cannot download {url}: only {', '.join(schemes)} URLs are supported")
@@ -50,8 +50,8 @@ async def download(
 def _check(url: str, found: str, expected: str) -> None:
     if found != expected:
         raise UserError(
-            f"{url} delivered something else than was asked for: its sha256 is {found}, expected {expected}",
-            hint="if the new content is right, put its sha256 into the lab file",
+            f"{url} has the wrong sha256: it is {found}, expected {expected}",
+            hint="if the new content is right, update the sha256 in the lab file",
         )
 
 
@@ -68,7 +68,7 @@ def _fetch(url: str, target: Path, limit: int, step: str, report: Report, stop: 
                     break
                 if done > limit or seconds > DEADLINE:
                     raise InfrastructureError(
-                        f"{url} was given up after {done >> 20} MiB and {seconds:.0f} s: too big or too slow"
+                        f"gave up on {url} after {done >> 20} MiB and {seconds:.0f} s: too big or too slow"
                     )
                 digest.update(chunk)
                 file.write(chunk)

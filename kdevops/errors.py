@@ -1,7 +1,7 @@
-"""The two roots of every error a person may see, and the exit codes of the command line.
+"""The base classes of all errors shown to users, and the exit codes of the command line.
 
-`UserError` is for what the user can mend by changing what they gave us; `InfrastructureError` is for what the machine,
-the network or a tool did. Test results are neither: they are data, in `kdevops.results`.
+`UserError` is for mistakes in the user's input; `InfrastructureError` is for failures of the machine, the network or a
+tool. Test results are neither: they are data, in `kdevops.results`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 
 class ExitCode(IntEnum):
-    """What the process answers: the contract of the command line with scripts and CI."""
+    """Exit codes of the process: a contract with scripts and CI."""
 
     OK = 0
     REGRESSION = 1
@@ -23,9 +23,9 @@ class ExitCode(IntEnum):
 
 
 class KdevopsError(Exception):
-    """An error that speaks to a person: what was found, what to change, and where the log is.
+    """An error for a person: what was found, what to change, and where the log is.
 
-    `data` is what `--json` gives beside it, in the same document.
+    `data` is printed together with the error by `--json`.
     """
 
     exit_code = ExitCode.INFRASTRUCTURE
@@ -39,17 +39,17 @@ class KdevopsError(Exception):
 
 
 class UserError(KdevopsError):
-    """Something in the lab file, the command line or the kernel tree that the user can mend."""
+    """A mistake in the lab file, the command line or the kernel tree that the user can fix."""
 
     exit_code = ExitCode.USER
 
 
 class InfrastructureError(KdevopsError):
-    """The machine, the network or a tool failed: says nothing about the kernel under test."""
+    """The machine, the network or a tool failed; this says nothing about the kernel under test."""
 
 
 class CommandError(InfrastructureError):
-    """A command ended badly. `returncode` is negative for a signal, None when it never started or ran out of time."""
+    """A command failed. `returncode` is negative for a signal, None if it never started or timed out."""
 
     def __init__(
         self,
@@ -85,10 +85,10 @@ class CommandTimeout(CommandError):  # noqa: N818 - a kind of CommandError, name
 
 
 class BootError(InfrastructureError):
-    """A guest did not come up. `console` is the end of what it printed.
+    """A guest did not boot. `console` is the end of its console output.
 
-    All of it stands in `recorded` from `console_offset` on; `log` may be another's, Ansible's for one. `unanswered`: the
-    machine was given the kernel and all the time to boot it, or ended by itself, and nothing in it ever answered.
+    The whole output is in `recorded`, from `console_offset` on; `log` may be another file, such as Ansible's log.
+    `unanswered`: the machine got the kernel and the full time to boot it, or exited, and never answered.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class BootError(InfrastructureError):
 
 
 class PlayError(InfrastructureError):
-    """A playbook failed. `hosts` are the errors of those that it failed on; none are known where it ran on nobody."""
+    """A playbook failed. `hosts` has the error of each failed host; empty if it ran on none."""
 
     def __init__(
         self,
@@ -129,4 +129,4 @@ class LostGuestError(InfrastructureError):
 
 
 class BrokenSshError(LostGuestError):
-    """The way to a guest broke on our side: says nothing about the guest."""
+    """ssh to a guest failed on our side; this says nothing about the guest."""

@@ -1,4 +1,4 @@
-"""Files and directories that appear whole or not at all, locks between processes, and digests of files."""
+"""Atomic files and directories, locks between processes, and digests of files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LOCK_POLL = 0.2
 
 
 def write_atomic(path: Path, content: str | bytes, *, mode: int = 0o644) -> None:
-    """Write a file so that a reader, or a crash at any point, sees either the old content or the new, never a part."""
+    """Write a file atomically: a reader, also after a crash, sees either the old or the new content."""
     path.parent.mkdir(parents=True, exist_ok=True)
     data = content.encode() if isinstance(content, str) else content
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -49,7 +49,7 @@ def fsync_dir(path: Path) -> None:
 
 
 def digest_of(value: Any) -> str:
-    """SHA-256 (hex) of plain data, the same however its mappings are ordered."""
+    """SHA-256 (hex) of plain data, independent of the order of mappings."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
@@ -60,7 +60,7 @@ def sha256_of(path: Path) -> str:
 
 
 def remembered_sha256(path: Path, cache: Path) -> str:
-    """`sha256_of` a big file, read again only when its inode, size or modification time changed."""
+    """`sha256_of` a big file, cached until its inode, size or modification time changes."""
     status = path.stat()
     seen = [str(path), status.st_ino, status.st_size, status.st_mtime_ns]
     note = cache / "digests" / digest_of(str(path))
@@ -74,9 +74,9 @@ def remembered_sha256(path: Path, cache: Path) -> str:
 
 
 def manifest_of(tree: Path, *, without: Sequence[str] = ()) -> str:
-    """SHA-256 (hex) over path, kind, size and modification time of all files of a tree: an answer in 0.2 s for 80,000 files.
+    """SHA-256 (hex) over path, mode, size and modification time of all files of a tree; takes 0.2 s for 80,000 files.
 
-    Names `without`, at its top, do not count.
+    Names in `without`, at its top, are ignored.
     """
     digest = hashlib.sha256()
     pending = [""]
@@ -101,7 +101,7 @@ def manifest_of(tree: Path, *, without: Sequence[str] = ()) -> str:
 
 @contextlib.asynccontextmanager
 async def locked(path: Path, *, report: Report, step: str) -> AsyncIterator[None]:
-    """Hold the lock file `path` against other processes and tasks. The kernel lets go of it when its holder dies."""
+    """Hold the lock file `path` against other processes and tasks. The kernel releases it when its holder dies."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
         told = False
@@ -111,7 +111,7 @@ async def locked(path: Path, *, report: Report, step: str) -> AsyncIterator[None
                 break
             except BlockingIOError:
                 if not told:
-                    report(Progress(step, "waiting for another build that works on the same"))
+                    report(Progress(step, "waiting for another build of the same"))
                     told = True
                 await asyncio.sleep(_LOCK_POLL)
         yield
@@ -119,10 +119,10 @@ async def locked(path: Path, *, report: Report, step: str) -> AsyncIterator[None
 
 @contextlib.contextmanager
 def published(target: Path) -> Iterator[Path]:
-    """A directory to fill, which becomes `target` when the block ends well and vanishes otherwise.
+    """A directory to fill, which is renamed to `target` if the block succeeds and removed otherwise.
 
-    Hold a lock around it: what killed predecessors left beside `target` is removed. Raises InfrastructureError when the
-    disk is full.
+    Hold a lock around it: leftovers of killed predecessors beside `target` are removed. Raises InfrastructureError when
+    the disk is full.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     prefix = f".{target.name}."
@@ -138,13 +138,13 @@ def published(target: Path) -> Iterator[Path]:
         temporary.rename(target)
         fsync_dir(target.parent)
     except OSError as error:
-        raise InfrastructureError(f"cannot make {target}: {error.strerror or error}") from error
+        raise InfrastructureError(f"cannot create {target}: {error.strerror or error}") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _sync_filesystem(tree: Path) -> None:
-    """syncfs(2), which Python does not offer: one call for the 80,000 files of a kernel tree instead of an fsync for each."""
+    """syncfs(2), which Python lacks: one call for the 80,000 files of a kernel tree instead of an fsync for each."""
     descriptor = os.open(tree, os.O_RDONLY | os.O_DIRECTORY)
     try:
         if ctypes.CDLL(None, use_errno=True).syncfs(descriptor) != 0:

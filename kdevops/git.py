@@ -1,4 +1,4 @@
-"""Trees out of git: from a repository by its URL, of which a bare copy is kept, or from the user's own work tree."""
+"""Source trees from git: from a URL, through a cached bare repository, or from the user's own work tree."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from kdevops.progress import Progress, Report
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _NEEDS_HISTORY = re.compile(r"[0-9a-f]{7,39}|.*[~^].*")
 _FETCH_DEADLINE = 4 * 3600.0
-_SAFE_TRANSPORTS = "file:git:http:https:ssh"  # git's default minus ext::, which would run any command
+_SAFE_TRANSPORTS = "file:git:http:https:ssh"  # git's default without ext::, which would run any command
 
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """The repository at `url`; what was fetched of it stays below `cache`/git. `step` names the work in `Progress`.
+    """The repository at `url`, fetched into `cache`/git. `step` names the work in `Progress`.
 
-    Only what is needed is fetched: one commit without its history, all of it for an abbreviated or relative name.
+    Only what is needed is fetched: one commit without history, or everything for an abbreviated or relative name.
     """
 
     url: str
@@ -34,17 +34,17 @@ class Repository:
     step: str
 
     async def commit_of(self, ref: str) -> str:
-        """The commit that a branch, a tag or a commit names.
+        """The commit of a branch, a tag or a commit name.
 
-        Raises UserError for an unknown ref (naming the nearest), InfrastructureError for an unreachable URL.
+        Raises UserError for an unknown ref (suggesting the nearest), InfrastructureError for an unreachable URL.
         """
         if self.url.startswith("-") or ref.startswith("-"):
-            raise UserError(f"{f'{self.url} {ref}'!r} is no git URL and ref: neither may begin with a dash")
+            raise UserError(f"{f'{self.url} {ref}'!r} is not a git URL and ref: neither may begin with a dash")
         async with locked(self._copy.with_suffix(".lock"), report=self.report, step=self.step):
             return await self._resolve(ref)
 
     async def tree(self, commit: str, target: Path, check: Callable[[Path], None]) -> Path:
-        """The commit's files at `target`, with no .git; `check` raises for a tree that is not of the wanted kind."""
+        """The commit's files at `target`, without .git; `check` raises if it is the wrong kind of tree."""
         async with locked(self._copy.with_suffix(".lock"), report=self.report, step=self.step):
             if target.is_dir():
                 return target
@@ -92,7 +92,7 @@ class Repository:
         )
 
     async def _offered(self) -> dict[str, str]:
-        """What the remote calls its commits: full name of the ref → commit."""
+        """The remote's refs: full name → commit."""
         try:
             lines = (await self._git("ls-remote", "--", self.url)).splitlines()
         except CommandError as error:
@@ -128,9 +128,9 @@ class Repository:
 
 @dataclass(frozen=True, slots=True)
 class WorkTree:
-    """What a work tree holds, tracked and untracked: git's hash of it, its commit, and how it differs from that.
+    """A work tree's content: git's hash of all files, tracked and untracked, its commit, and its difference from that.
 
-    `diff_sha256` is None where it does not differ.
+    `diff_sha256` is None if there is no difference.
     """
 
     content: str
@@ -139,12 +139,11 @@ class WorkTree:
 
 
 async def read_work_tree(path: Path, *, export: Path | None = None, without: Sequence[str] = ()) -> WorkTree | None:
-    """What the work tree whose top is `path` holds; with `export`, it is copied there, without what git ignores.
+    """The content of the work tree with top directory `path`; with `export`, also copied there without ignored files.
 
-    Of names `without`, at its top, only what is committed counts.
-    None where git has nothing to say of it: no work tree, no commit yet, or one of somebody else that git will not look
-    at. The user's repository is only read: git hashes into a scratch index and a scratch object store. The scratch index
-    starts as a copy of theirs, so unchanged files are not read.
+    Of names in `without`, at its top, only the committed state counts. None if git cannot read it: not a work tree, no
+    commit yet, or owned by another user. The user's repository is only read: git writes to a scratch index and a scratch
+    object store. The scratch index starts as a copy of theirs, so unchanged files are not read.
     """
     if not (path / ".git").exists() or not shutil.which("git"):
         return None

@@ -1,4 +1,4 @@
-"""A process that stands by while commands run, and kills what is left of them should the controller itself be killed."""
+"""A helper process that kills our running commands if the controller itself is killed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 
 class Guard:
-    """A child that outlives us by a moment: when our end of its pipe closes, it kills the groups we had running."""
+    """A child process that outlives us briefly: when our end of its pipe closes, it kills the process groups we had running."""
 
     def __init__(self) -> None:
         self.owner = os.getpid()
@@ -24,7 +24,7 @@ class Guard:
 
     @contextlib.contextmanager
     def watching(self, group: int, grace: float = 0.0) -> Iterator[None]:
-        """Have the process group `group` killed should we die in this context, after `grace` where it has one."""
+        """Kill the process group `group` if we die in this context, after `grace` seconds for SIGINT if given."""
         self._tell(f"+ {group} {grace:g}")
         try:
             yield
@@ -63,8 +63,8 @@ _guard: Guard | None = None
 
 
 def the_guard() -> Guard:
-    """The guard of this process, started when it is first asked for."""
-    global _guard  # noqa: PLW0603 - one per process, because it stands for the process
+    """The guard of this process, started on first use."""
+    global _guard  # noqa: PLW0603 - one per process
     if _guard is None or _guard.owner != os.getpid():
         _guard = Guard()
     return _guard

@@ -1,4 +1,4 @@
-"""What the program says where nobody looks at a terminal: progress and errors as plain lines on stderr."""
+"""Output without a terminal: progress and errors as plain lines on stderr."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from kdevops.progress import Progress
 
 
 class Lines:
-    """Progress as plain lines: a new step, and every further tenth of one."""
+    """Progress as plain lines: each new step, and each further tenth of it."""
 
     def __init__(self) -> None:
         self._told: tuple[str, int] | None = None
 
     def show(self, news: Progress) -> None:
-        """Print `news` unless it says little more than what was printed last."""
+        """Print `news` unless it adds little to the last line."""
         now = (news.step, int((news.fraction or 0) * 10))
         if now == self._told:
             return
@@ -26,7 +26,7 @@ class Lines:
 
 
 def tell(error: KdevopsError) -> None:
-    """Print an error with its hint and its log."""
+    """Print an error with its hint and log."""
     print(f"error: {error.message}", file=sys.stderr)
     if error.hint:
         print(f"hint: {error.hint}", file=sys.stderr)

@@ -1,8 +1,8 @@
-"""The one door for subprocesses.
+"""Run subprocesses.
 
 Every command is an argv list. It is logged with its duration, its output is streamed and bounded, its whole process
-group is killed at its deadline or when the caller is cancelled, and what went wrong is told in prose. A guard process
-kills what is left should the controller itself be killed.
+group is killed at its deadline or when the caller is cancelled, and failures become readable errors. A guard process kills
+running commands if the controller itself is killed.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from kdevops.guard import the_guard
 log = logging.getLogger(__name__)
 
 MAX_OUTPUT = 4 << 20
-"""Bytes kept of each stream of a command; the beginning is dropped, because errors stand at the end."""
+"""Bytes kept of each stream of a command; the beginning is dropped, because errors are at the end."""
 MAX_LINE = 16 << 10
-"""Bytes of one line handed to `on_line`; a longer one is divided at its carriage returns, and its parts are cut."""
+"""Bytes of one line passed to `on_line`; a longer line is split at carriage returns, and the parts are truncated."""
 CUT = " [kdevops: the line is cut here]"
-"""What a line that was cut ends in."""
+"""Suffix of a truncated line."""
 MAX_LOG = 256 << 20
-"""Bytes of each stream copied to `log_to`; what a guest says must not fill the disk."""
+"""Bytes of each stream copied to `log_to`; a guest's output must not fill the disk."""
 _LINES_AT_ONCE = 1 << 13
-"""Bytes that are cut into lines at a time."""
+"""Bytes split into lines at a time."""
 _KILL_GRACE = 1.0
 _MAX_SAID = 300
 
@@ -67,13 +67,13 @@ async def run(
     hint: str | None = None,
     interrupt_grace: float = 0.0,
 ) -> Completed:
-    """Run `argv` to its end and return what it said.
+    """Run `argv` until it ends and return its output.
 
-    `env` is added to our own environment. `stdin` is bytes, or an open file that is streamed. `timeout` is in seconds; those
-    in which this process was held up do not count, and a command that has ended by then was in time.
-    `on_line` sees every line of both streams as it comes, `on_bytes` all of stdout, cut anywhere. `log_to` gets both
-    too, appended, up to MAX_LOG each. With `interrupt_grace` a command that is to be stopped gets SIGINT, alone of its group,
-    and this many seconds to end by itself before the group is killed.
+    `env` is added to our own environment. `stdin` is bytes, or an open file that is streamed. `timeout` is in seconds,
+    without those in which this process was held up; a command that has ended by then was in time.
+    `on_line` gets every line of both streams as it arrives, `on_bytes` all of stdout in arbitrary chunks. Both streams are
+    appended to `log_to`, up to MAX_LOG each. With `interrupt_grace`, stopping a command first sends SIGINT (only to it, not
+    to its group) and waits this many seconds before the group is killed.
 
     Raises CommandTimeout when the command runs out of time, CommandError when it is not found, or (with `check`) fails or
     dies of a signal.
@@ -82,7 +82,7 @@ async def run(
     started = time.monotonic()
     with contextlib.ExitStack() as stack:
         sink = stack.enter_context(_log_file(log_to, words)) if log_to else None
-        guard = the_guard()  # started before the command, so that the command goes unguarded for a moment only
+        guard = the_guard()  # started before the command, so that the command is unguarded only briefly
         process = await _spawn(words, cwd, env, stdin)
         stack.enter_context(guard.watching(process.pid, interrupt_grace))
         out, err = _Stream(on_line, sink, on_bytes), _Stream(on_line, sink)
@@ -109,7 +109,7 @@ async def run(
 
 
 def failure(done: Completed, *, hint: str | None = None, log_path: Path | None = None) -> CommandError:
-    """The error that tells how `done` failed, with the last line it said."""
+    """The error for a failed command, with its last output line."""
     said = (done.stderr.strip() or done.stdout.strip()).splitlines()
     message = f"{_name(done.argv)} {describe_exit(done.returncode)}"
     if said:
@@ -119,7 +119,7 @@ def failure(done: Completed, *, hint: str | None = None, log_path: Path | None =
 
 
 def describe_exit(returncode: int) -> str:
-    """An exit code in words: "failed with exit code 2", "was killed by SIGKILL (out of memory?)"."""
+    """An exit code in words, as in "failed with exit code 2" or "was killed by SIGKILL (out of memory?)"."""
     if returncode >= 0:
         return f"failed with exit code {returncode}"
     try:
@@ -130,7 +130,7 @@ def describe_exit(returncode: int) -> str:
 
 
 class _Stream:
-    """Drains one stream of a command: keeps its end, cuts it into lines, copies it to the log."""
+    """Reads one stream of a command: keeps its end, splits it into lines, copies it to the log."""
 
     def __init__(
         self,
@@ -148,7 +148,7 @@ class _Stream:
 
     async def drain(self, stream: asyncio.StreamReader | None) -> None:
         assert stream is not None
-        # A flood of short lines costs a while each time, and a read of what is there already lets nobody else go on.
+        # Many short lines take a while to handle, and reading buffered data never yields to other tasks.
         size = _LINES_AT_ONCE if self._on_line else 1 << 16
         while chunk := await stream.read(size):
             await asyncio.sleep(0)
@@ -180,10 +180,10 @@ class _Stream:
         self._extend(rest)
 
     def _extend(self, part: bytes) -> None:
-        """Add to the current line. When it grows too long, hand out what stands before its last carriage return."""
+        """Add to the current line. If it grows too long, pass on the parts before its last carriage return."""
         self._line += part
         if len(self._line) > MAX_LINE:
-            # A progress bar redraws one line for ever and must not hide what follows it. A carriage return at the end
+            # A progress bar redraws one line forever and must not hide what follows it. A carriage return at the end
             # may be the first half of a line end.
             *whole, last = self._line[:-1].split(b"\r")
             for each in whole:
@@ -217,15 +217,15 @@ async def _spawn(
         )
     except FileNotFoundError as error:
         if cwd and not cwd.is_dir():
-            raise InfrastructureError(f"directory {cwd} is gone, cannot run {_name(words)} there") from error
+            raise InfrastructureError(f"directory {cwd} is gone, cannot run {_name(words)} in it") from error
         raise CommandError(
             f"{words[0]} is not installed", argv=words, returncode=None, hint=install_hint(words[0])
         ) from error
     except PermissionError as error:
-        raise CommandError(f"{words[0]} may not be executed by this user", argv=words, returncode=None) from error
-    except (OSError, ValueError) as error:  # ValueError: a NUL byte or broken text in a word
+        raise CommandError(f"no permission to execute {words[0]}", argv=words, returncode=None) from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL byte or invalid text in a word
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise CommandError(f"{words[0]} could not be started: {reason}", argv=words, returncode=None) from error
+        raise CommandError(f"cannot start {words[0]}: {reason}", argv=words, returncode=None) from error
 
 
 async def _end_of(process: asyncio.subprocess.Process, work: Sequence[asyncio.Future[None]]) -> int:
@@ -244,7 +244,7 @@ async def _feed(pipe: asyncio.StreamWriter | None, data: bytes | None) -> None:
 
 
 async def _to_the_end(work: Coroutine[None, None, None]) -> None:
-    """Await `work` even when cancelled meanwhile; the cancellation is raised when it is done."""
+    """Await `work` even if cancelled meanwhile; the cancellation is raised afterwards."""
     task = asyncio.ensure_future(work)
     cancelled = None
     while not task.done():
@@ -257,15 +257,15 @@ async def _to_the_end(work: Coroutine[None, None, None]) -> None:
 
 
 async def _stop(process: asyncio.subprocess.Process, work: Sequence[asyncio.Future[None]], grace: float) -> None:
-    """End what reads and feeds the command, so that nothing touches the log any more; then end the command.
+    """Stop reading from and writing to the command, so that the log is no longer used; then kill the command.
 
-    With `grace` it is asked first, and read meanwhile: who cannot write does not end.
+    With `grace` it gets SIGINT first, while its output is still read: a command that cannot write may not end.
     """
     if grace and process.returncode is None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             process.send_signal(signal.SIGINT)
             end = time.monotonic() + grace
-            # wait() would wait for whoever has the pipes, too.
+            # wait() would also wait for other processes that hold the pipes.
             while process.returncode is None and time.monotonic() < end:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
             await asyncio.wait(work, timeout=_KILL_GRACE)
@@ -276,7 +276,7 @@ async def _stop(process: asyncio.subprocess.Process, work: Sequence[asyncio.Futu
 
 
 async def _kill(process: asyncio.subprocess.Process) -> None:
-    """SIGTERM to the group, then SIGKILL. Returns even when the group cannot be killed (another user's, or stuck)."""
+    """Send SIGTERM to the group, then SIGKILL. Returns even if the group cannot be killed (another user's, or stuck)."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGTERM)
         with contextlib.suppress(TimeoutError, asyncio.CancelledError):
@@ -284,7 +284,7 @@ async def _kill(process: asyncio.subprocess.Process) -> None:
         os.killpg(process.pid, signal.SIGKILL)
     with contextlib.suppress(TimeoutError, asyncio.CancelledError):
         await asyncio.wait_for(process.wait(), _KILL_GRACE)
-    # A descendant that made a group of its own may hold our pipes open; there is no public way to let go of them.
+    # A descendant in another group may hold our pipes open; there is no public API to close them.
     with contextlib.suppress(PermissionError):
         process._transport.close()  # type: ignore[attr-defined]
 
@@ -299,6 +299,6 @@ def _log_file(path: Path, words: tuple[str, ...]) -> Iterator[BinaryIO]:
 
 
 def _name(words: tuple[str, ...]) -> str:
-    """The command and, where it looks like one, its verb: "git clone", "make"."""
+    """The command and its subcommand, if it looks like one: "git clone", "make"."""
     verb = words[1:2] if re.fullmatch(r"[a-z][a-z-]*", "".join(words[1:2])) else ()
     return " ".join([Path(words[0]).name, *verb])

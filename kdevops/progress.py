@@ -1,4 +1,4 @@
-"""Progress of long work as events, so that whoever works knows nothing of whoever watches."""
+"""Progress events of long work, independent of how they are displayed."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from kdevops.errors import UserError
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """One piece of news: `step` is a stable name ("kernel build"), `fraction` 0..1 or None while unknown, `done` ends the step.
+    """One event: `step` is a stable name ("kernel build"), `fraction` 0..1 or None while unknown, `done` ends the step.
 
-    `eta` is the estimate of what is left, in seconds, None while unknown. `detail` is one short line for a person.
+    `eta` is the estimated remaining time in seconds, None while unknown. `detail` is one short line for a person.
     """
 
     step: str
@@ -27,16 +27,16 @@ Report = Callable[[Progress], None]
 
 
 def silent(_: Progress) -> None:
-    """A Report for when nobody watches."""
+    """A Report that shows nothing."""
 
 
 Confirm = Callable[[Sequence[str]], bool]
-"""Asks whoever watches whether to go on, given in lines what would be done. Raises UserError where nobody can answer."""
+"""Asks the user for confirmation, given lines that say what would be done. Raises UserError if nobody can answer."""
 
 
 def ask_nobody(_: Sequence[str]) -> NoReturn:
-    """A Confirm for when nobody watches."""
+    """A Confirm for when there is no user to ask."""
     raise UserError(
-        "machines in a cloud are made or changed only when somebody agrees, and there is nobody to ask",
-        hint="agree on the command line: --yes",
+        "creating or changing cloud machines needs confirmation, but there is no terminal to ask on",
+        hint="confirm on the command line with --yes",
     )

@@ -1,4 +1,4 @@
-"""Text for people: what came from a guest made fit to be kept and printed, and the nearest of the names that there are."""
+"""Text for people: clean guest output for storing and printing, and suggest similar names."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 ELLIPSIS = "…"
 
 # ECMA-48: control sequences (CSI) and control strings (DCS, SOS, OSC, PM, APC, ended by ST or, in practice, BEL).
-# A string without an end loses only its introducer, so that no guest can hide the text that follows.
+# Of an unterminated string, only the introducer is removed, so that no guest can hide the text that follows.
 _ESCAPES = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
     r"|(?:\x1b[PX\]^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)"
@@ -25,10 +25,10 @@ _BREAKS = frozenset("\n\r\t\v\f\x85\u2028\u2029")
 def clean(text: str, limit: int | None = None, *, lines: bool = False) -> str:
     """`text` without escape sequences, control characters, invisible formatting and lone surrogates.
 
-    The result is one line, blanks trimmed at its ends, or with `lines` several, divided by "\\n". With `limit` it has
-    at most that many characters, the last of them "…" where something was cut.
+    The result is one line, trimmed, or with `lines` several, separated by "\\n". With `limit` it has at most that many
+    characters, the last of them "…" if it was cut.
     """
-    if not (text.isascii() and text.isprintable()):  # nearly all text is, and needs no look at each character
+    if not (text.isascii() and text.isprintable()):  # true for nearly all text, and avoids checking each character
         text = _printed(text, lines=lines)
     if not lines:
         text = text.strip()
@@ -38,20 +38,20 @@ def clean(text: str, limit: int | None = None, *, lines: bool = False) -> str:
 
 
 def without_escapes(text: str) -> str:
-    """`text` without escape sequences; all else, control characters too, is left as it is."""
+    """`text` without escape sequences; everything else, including control characters, is kept."""
     return _ESCAPES.sub("", text)
 
 
 def nearest(name: str, known: Sequence[str], most: int = 3) -> str:
-    """The end of a message about an unknown name: "; did you mean futex?"; "" where none of those `known` is like it."""
+    """The end of a message about an unknown name: "; did you mean futex?"; "" if no known name is similar."""
     close = difflib.get_close_matches(name[:80], known, n=most)
     return f"; did you mean {' or '.join(close)}?" if close else ""
 
 
 def nearest_or_all(name: str, known: Iterable[str]) -> str:
-    """The same with one name, or with all that there are where none is like it."""
+    """The same with one name, or a list of all names if none is similar."""
     names = sorted(known)
-    return nearest(name, names, 1) or (f"; there are {', '.join(names)}" if names else "")
+    return nearest(name, names, 1) or (f"; known: {', '.join(names)}" if names else "")
 
 
 def fits_any(name: str, patterns: Iterable[str]) -> bool:

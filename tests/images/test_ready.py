@@ -139,7 +139,7 @@ def test_a_file_url(tmp_path: Path) -> None:
 
 def test_a_wrong_hash_keeps_nothing(tmp_path: Path, server: str) -> None:
     wrong = "0" * 64
-    with pytest.raises(UserError, match=f"its sha256 is {SHA256}, expected {wrong}"):
+    with pytest.raises(UserError, match=f"wrong sha256: it is {SHA256}, expected {wrong}"):
         ensure(tmp_path, Image(url=server, sha256=wrong))
     assert [path for path in (tmp_path / "cache/images").iterdir() if path.suffix != ".lock"] == []
 
