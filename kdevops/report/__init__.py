@@ -1,1 +1,1 @@
-"""What a person or another program gets to see of a run."""
+"""Reports of a run, for people and for programs."""

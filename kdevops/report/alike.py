@@ -1,4 +1,4 @@
-"""Sentences of a guest that differ only in what they name, told as one."""
+"""Group messages from guests that differ only in names and numbers."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TypeVar
 from kdevops.text import ELLIPSIS, clean
 
 _Item = TypeVar("_Item")
-# What differs from guest to guest and from profile to profile. Paths of the system stay: they say what is missing; so do
-# small numbers, which are versions and limits more often than sizes.
+# Parts that differ between guests and profiles. System paths stay, because they say what is missing; so do small numbers,
+# which are more often versions and limits than sizes.
 _VARYING = re.compile(
     r"(?<![\w/.…])/(?!(?:proc|sys|etc|usr|s?bin|lib(?:64)?)/)[\w.+@%:~-]*\w(?:/[\w.+@%:~-]*\w)*"
     r"|\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b"
@@ -18,19 +18,19 @@ _VARYING = re.compile(
     r"|(?<=CPU: )\d+|(?<=PID: )\d+"
     r"|(?<![\w.:])\d{3,}(?!\w)"
 )
-# fstests asks the same of both its file systems, and says which one lacked it.
+# fstests has the same requirements for both its file systems and names the one that lacks something.
 _WHICH = re.compile(r"\b(?:test or scratch|test|scratch)(?= (?:file ?system|device|fs)\b)")
 
 
 def pattern(text: str) -> str:
-    """`text` in one line, with "…" for paths of devices and mount points, long numbers and addresses."""
+    """`text` as one line, with "…" for paths of devices and mount points, long numbers and addresses."""
     return _WHICH.sub("test or scratch", _VARYING.sub(ELLIPSIS, clean(text)))
 
 
 def alike(items: Iterable[tuple[str, _Item]]) -> list[tuple[str, list[_Item]]]:
-    """Items whose sentences have the same pattern together, the most frequent first.
+    """Group items whose messages have the same pattern, the most frequent first.
 
-    They are told by their sentence where all of them have the same, else by the pattern.
+    A group is labelled with the message if all are equal, else with the pattern.
     """
     groups: dict[str, tuple[set[str], list[_Item]]] = {}
     for text, item in items:

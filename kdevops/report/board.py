@@ -1,4 +1,4 @@
-"""What is known of a run while it goes on: fed by events, asked by displays. It knows no terminal."""
+"""The state of a run in progress: updated by events, read by displays. It does not depend on a terminal."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class GuestRow:
 
 @dataclass(slots=True)
 class Board:
-    """The state of the run. Every time is in seconds of one monotonic clock, given with each event."""
+    """The state of the run. Times are seconds of one monotonic clock, given with each event."""
 
     planned: dict[TestId, float | None] = field(default_factory=dict)
     ended: dict[TestId, Status] = field(default_factory=dict)
@@ -33,12 +33,12 @@ class Board:
     steps: dict[str, Progress] = field(default_factory=dict)
 
     def plan(self, rows: Sequence[PlannedRow], done: Mapping[TestId, Outcome]) -> None:
-        """Learn the plan, and what an earlier part of a resumed run has done."""
+        """Set the plan, and the results of a resumed run so far."""
         self.planned = {row.id: row.expected for row in rows}
         self.ended = {test: outcome.status for test, outcome in done.items()}
 
     def apply(self, event: RunEvent | Progress, now: float) -> None:
-        """Take in one piece of news."""
+        """Apply one event."""
         match event:
             case Progress():
                 self.steps.pop(event.step, None)
@@ -55,14 +55,14 @@ class Board:
 
     @property
     def counts(self) -> Counts:
-        """How many tests ended how so far."""
+        """Number of tests per status so far."""
         return Counts.of(self.ended.values())
 
     def eta(self, now: float) -> float | None:
         """Seconds until the run is done, None while no test's duration is known.
 
-        What is left of every pending test, divided by the guests at work; unknown tests count as the median of the
-        known. No number of guests makes it less than the longest test left.
+        The remaining time of all pending tests divided by the number of working guests, but at least the longest remaining
+        test. Tests of unknown duration count as the median of the known ones.
         """
         known = [seconds for seconds in self.planned.values() if seconds is not None] or self.took
         if not known:

@@ -1,7 +1,7 @@
 """A run as JUnit XML, for CI systems. Crash, hang and missing are errors; a known failure is still a failure here.
 
-A test during which the kernel reported trouble of its own that nobody knows is an error too, though it passed: the run is red
-for it, and a CI system that reads nothing but this must see that.
+A test with an unknown kernel report is an error even if it passed: the report makes the run red, and a CI system that
+reads only this file must see that.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def _tag(judged: Judged) -> str:
 
 
 def _reported(judged: Judged) -> str:
-    return f"{judged.outcome.status}, and the kernel reported what is not known: {', '.join(unknown_under(judged))}"
+    return f"{judged.outcome.status}, with unknown kernel reports: {', '.join(unknown_under(judged))}"
 
 
 def _details(outcome: Outcome) -> str:
@@ -87,7 +87,7 @@ def _details(outcome: Outcome) -> str:
 
 
 def _totals(tests: Sequence[Judged], *, more: Sequence[str] = ()) -> dict[str, str]:
-    """What a suite counts: its tests, and `more` elements of no test."""
+    """The totals of a suite: its tests, and `more` elements that belong to no test."""
     tags = [*map(_tag, tests), *more]
     return {
         "tests": str(len(tags)),

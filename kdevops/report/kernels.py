@@ -1,4 +1,4 @@
-"""The kernel of a run in a line, and those of two runs told apart."""
+"""Describe the kernel of a run in one line, and how the kernels of several runs differ."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MAX_PATCHES = 5
 
 
 def described(*runs: Run) -> tuple[str, ...]:
-    """The kernel of each run, with whatever of it is not as in the others."""
+    """The kernel of each run, with the facts that differ between them."""
     records = [run.record for run in runs]
     told = [[kernel(record)] if "kernel" in record else [] for record in records]
     for fact in (config, _compiler, _parameters):
@@ -37,7 +37,7 @@ def kernel(record: Mapping[str, Any]) -> str:
 
 
 def commit(record: Mapping[str, Any]) -> str:
-    """The commit that something was built from, as far as `record` says, and whether there was more than that in it."""
+    """The commit in `record`, and whether there were local changes; "" if unknown."""
     name = (record.get("commit") or "")[:_DIGITS]
     if not name:
         return ""
@@ -45,7 +45,7 @@ def commit(record: Mapping[str, Any]) -> str:
 
 
 def config(record: Mapping[str, Any]) -> str:
-    """What the configuration of a run's kernel was made from; nothing for one that came with its kernel."""
+    """The base, fragments and options of a kernel's configuration; "" for a kernel that we did not build."""
     made = _spec(record).get("config")
     return ", ".join([made["base"], *made["fragments"], *made["options"]]) if made else ""
 

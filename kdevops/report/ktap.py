@@ -15,10 +15,10 @@ _ENDS = re.compile(r"(List of all partitions|Kernel panic - not syncing: VFS|reb
 
 
 def ktap(verdict: RunVerdict) -> str:
-    """Every planned test as one test line, its subtests nested before it.
+    """Every planned test as one test line, with its subtests nested before it.
 
-    A test under which the kernel reported what nobody knows is not ok, whatever it said of itself; and what the kernel
-    reported outside of tests has a line of its own, for the run is red for either.
+    A test with an unknown kernel report is not ok, even if it passed; unknown reports outside of tests get their own
+    line. Either makes the run red.
     """
     outside = unknown_outside(verdict)
     lines = ["KTAP version 1", f"1..{len(verdict.tests) + bool(outside)}"]
@@ -45,7 +45,7 @@ def _nested(outcome: Outcome) -> Iterator[str]:
 
 
 def _reported(signatures: Iterable[str]) -> Iterator[str]:
-    return (f"# kernel report, not known: {_escaped(clean(each))}" for each in signatures)
+    return (f"# unknown kernel report: {_escaped(clean(each))}" for each in signatures)
 
 
 def _lines(number: int, name: str, status: Status, reason: str) -> Iterator[str]:
@@ -64,9 +64,9 @@ def _name(text: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    r"""Text after a directive of ours, with every "#" escaped as in TAP 14: "\#".
+    r"""Text for after our directive, with every "#" escaped as in TAP 14: "\#".
 
-    kunit_parser.py takes the last " # SKIP" of a line for its directive, so a guest's words could make a skip of a crash.
+    kunit_parser.py takes the last " # SKIP" of a line as its directive, so a guest's text could turn a crash into a skip.
     """
     return _without_ends(text).replace("#", r"\#")
 

@@ -1,4 +1,4 @@
-"""A run as it goes on: a live picture on a terminal, plain lines everywhere else."""
+"""Show a run in progress: a live display on a terminal, plain lines everywhere else."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ from kdevops.text import clean
 log = logging.getLogger(__name__)
 
 _MAX_ROWS = 16
-"""Guests shown one by one; a terminal is not higher than its user's patience."""
+"""Guests shown in the live display; the rest are counted."""
 _REFRESHES = 2
-"""Pictures a second."""
+"""Refreshes per second."""
 _EVERY_SECONDS = 30.0
-"""A step is told on a line at every tenth of it, and at least this often when there is news."""
+"""A step prints a line at every tenth, and after this many seconds if there is news."""
 
 
 class Display:
-    """Shows what happens. A context manager; `handle` takes every event and is a `progress.Report` too.
+    """Shows the progress of a run. A context manager; `handle` takes every event and is a `progress.Report` too.
 
-    On a terminal it is one live picture, with failures and notes as lines above it; elsewhere every event worth it is
-    one line. Whatever goes wrong with the terminal ends the display and not the run.
+    On a terminal it is a live display, with failures and notes as lines above it; elsewhere each important event is a
+    line. A terminal error ends the display, not the run.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Display:
         self._ask = ask
         self._console = console or Console(highlight=False)
         self._clock = clock
-        self._lock = threading.RLock()  # rich draws from a thread of its own
+        self._lock = threading.RLock()  # rich draws in its own thread
         self._told: dict[str, tuple[int, float]] = {}
         self._broken = False
         self._live: Live | None = None
@@ -68,11 +68,11 @@ class Display:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._live:
-            with contextlib.suppress(Exception, SystemExit):  # also when broken: the cursor must come back
+            with contextlib.suppress(Exception, SystemExit):  # also when broken: the cursor must be restored
                 self._live.stop()
 
     def plan(self, rows: Sequence[PlannedRow], done: Mapping[TestId, Outcome] | None = None) -> None:
-        """Tell the plan once it is known; `done` is what an interrupted run already has."""
+        """Set the plan once it is known; `done` has the results of an interrupted run."""
         with self._lock:
             self.board.plan(rows, done or {})
 
@@ -81,7 +81,7 @@ class Display:
         self._safely(lambda: self._handle(event))
 
     def confirm(self, lines: Sequence[str]) -> bool:
-        """Ask whoever looks on, with the picture put away meanwhile; see `progress.Confirm`."""
+        """Ask the user, with the display stopped meanwhile; see `progress.Confirm`."""
         live = self._live
         if live:
             self._safely(live.stop)
@@ -92,7 +92,7 @@ class Display:
                 self._safely(live.start)
 
     def render(self) -> RenderableType:
-        """The live picture."""
+        """The live display."""
         with self._lock:
             now = self._clock()
             parts: list[RenderableType] = [_steps(self.board)] if self.board.steps else []
@@ -108,7 +108,7 @@ class Display:
             self._console.print(line, soft_wrap=True)
 
     def _line(self, event: RunEvent | Progress) -> Text | None:
-        """The line an event is worth, None for one that the picture shows, or that says nothing new."""
+        """The line for an event; None if the live display shows it or it is not news."""
         match event:
             case Note():
                 return Text(f"note: {clean(event.text)}")
@@ -157,14 +157,14 @@ class Display:
             return
         try:
             action()
-        # A terminal may do anything, and rich exits on a closed pipe; the store has it all, so the run goes on.
+        # A terminal may fail in any way, and rich exits on a closed pipe; the store has all results, so the run continues.
         except (Exception, SystemExit) as error:  # noqa: BLE001
             self._broken = True
-            log.warning("the display ended, the run goes on: %r", error)
+            log.warning("the display failed, the run continues: %r", error)
 
 
 class _Picture(Live):
-    """A Live whose own thread survives the terminal, too."""
+    """A Live whose thread survives terminal errors."""
 
     def __init__(self, display: Display) -> None:
         super().__init__(

@@ -1,7 +1,7 @@
-"""The end of a run as maintainers paste it into a mail: what was tested, a line per profile, what failed, why tests skipped.
+"""A run's results as text for a mail: what was tested, a line per profile, failures, and why tests were skipped.
 
-The line of a profile, `xfs_crc: 1154 tests, 6 failures, 416 skipped, 14823 seconds`, is that of xfstests-bld and of
-upstream kdevops; crashes, hangs and missing results stand in it where there are any.
+A profile's line, `xfs_crc: 1154 tests, 6 failures, 416 skipped, 14823 seconds`, has the format of xfstests-bld and of
+upstream kdevops, plus crashes, hangs and missing results if there are any.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from kdevops.results.verdict import Arm, Judged, RunVerdict
 from kdevops.text import clean
 
 WIDTH = 72
-"""Columns of a line: a mail is quoted."""
+"""Columns of a line, with room for quoting."""
 _MAX_WIDTH = 80
-"""Columns of a profile's line, which programs search for: it is broken only where nothing else helps."""
+"""Columns of a profile's line, which programs search for, so it is wrapped only if necessary."""
 _MAX_NAMES = 200
 _FEW = 20
-"""Tests without a result up to which they are named: a run that was cut short has thousands."""
+"""List tests without a result by name only up to this number: an aborted run has thousands."""
 _MAX_EXAMPLES = 10
 _MAX_GROUPS = 20
 _MAX_REASONS = 12
 _SLOWEST = 5
 _DETAILED = (Verdict.REGRESSED, Verdict.NEW, Verdict.SUSPECT, Verdict.KNOWN_FAILURE)
 _BLANK = "\N{NO-BREAK SPACE}"
-"""Where a line should not break; it becomes a plain blank."""
+"""Marks where a line should not break; replaced by a blank at the end."""
 
 
 def mail(run: Run, verdict: RunVerdict, *, troubles: Sequence[str] = ()) -> str:
-    """The run as plain text. `troubles` are those of the machine, which are no test's result."""
+    """The run as plain text. `troubles`: problems of the machine, which are not test results."""
     parts = _by_profile(verdict)
     blocks = [
         [*_wrap(words.headline(run, verdict)), *_wrap(words.comparison(verdict))],
@@ -55,7 +55,7 @@ def mail(run: Run, verdict: RunVerdict, *, troubles: Sequence[str] = ()) -> str:
 
 
 def _by_profile(verdict: RunVerdict) -> dict[str, RunVerdict]:
-    """The verdict of each profile, under its name; of a suite without profiles under the suite's."""
+    """The verdict per profile, keyed by its name, or by the suite's if it has no profiles."""
     tests: dict[tuple[str, str], list[Judged]] = {}
     for each in verdict.tests:
         tests.setdefault((each.test.suite, each.test.profile), []).append(each)
@@ -99,14 +99,14 @@ def _counts_line(label: str, part: RunVerdict) -> list[str]:
 
 
 def _lists(part: RunVerdict) -> Iterator[tuple[str, Sequence[Judged]]]:
-    """What is told by name, the worst first."""
+    """Lists of tests by name, the worst first."""
     missing = part.of(Verdict.MISSING)
     known, new = part.of(Verdict.KNOWN_FAILURE), [each for each in part.of(Verdict.NEW) if words.is_bad(each)]
     lists = (
         ("Regressed", part.of(Verdict.REGRESSED)),
         ("New failures", [each for each in new if words.has_baseline(part, each)]),
         ("Failures", [each for each in new if not words.has_baseline(part, each)]),
-        ("Failed before now and then", part.of(Verdict.SUSPECT)),
+        ("Also failed sometimes before", part.of(Verdict.SUSPECT)),
         ("Known failures", [each for each in known if words.is_bad(each)]),
         ("Known failures, left out", [each for each in known if not words.is_bad(each)]),
         ("Fixed", part.of(Verdict.FIXED)),
@@ -117,7 +117,7 @@ def _lists(part: RunVerdict) -> Iterator[tuple[str, Sequence[Judged]]]:
 
 
 def _name(judged: Judged) -> str:
-    """A test, and how it ended where that is no plain fail; of one that was run several times, how often."""
+    """A test's name, with its status unless it is a plain fail, and the failure count if it ran several times."""
     status = judged.outcome.status
     notes = [status.value] if status.took_the_guest else []
     notes += [f"{judged.now.bad} of {judged.now.total}"] if judged.now.total > 1 else []
@@ -136,7 +136,7 @@ def _total(verdict: RunVerdict) -> Iterator[str]:
 
 
 def _details(parts: Mapping[str, RunVerdict]) -> Iterator[str]:
-    """Why tests failed that were not known to, and what the kernel said when it crashed or hung; the worst first."""
+    """Reasons of new failures, and kernel messages of crashes and hangs; the worst first."""
     worth = [
         (_why(each), each)
         for part in parts.values()
@@ -163,10 +163,10 @@ def _rank(judged: Judged) -> tuple[int, bool]:
 
 
 def _warnings(verdict: RunVerdict) -> Iterator[str]:
-    """What the kernel complained about while tests ran, but for what ended a test."""
+    """Kernel reports during tests, except those that ended a test."""
     found = troubles(verdict)
     if found:
-        yield f"The kernel complained {where(found)}:"
+        yield f"Kernel reports {where(found)}:"
     for trouble in found[:_MAX_GROUPS]:
         yield from _group(str(trouble), trouble.tests, trouble.times, trouble.beside)
     if rest := found[_MAX_GROUPS:]:
@@ -174,17 +174,17 @@ def _warnings(verdict: RunVerdict) -> Iterator[str]:
 
 
 def _absent(verdict: RunVerdict) -> Iterator[str]:
-    """What the baseline has and the run did not plan."""
+    """Tests in the baseline that the run did not plan."""
     if verdict.absent:
-        yield f"In the baseline, and not planned: {len(verdict.absent)}"
+        yield f"In the baseline, but not planned: {len(verdict.absent)}"
     for why, tests in words.absences(verdict):
         names = [clean(f"{'' if each.profile == 'default' else f'{each.profile} '}{each.name}") for each in tests]
-        yield from _wrap(f"{len(tests):>5}  {why or 'nothing says why'}", indent=7)
+        yield from _wrap(f"{len(tests):>5}  {why or 'unknown reason'}", indent=7)
         yield from _examples([] if why else names)
 
 
 def _group(text: str, tests: Sequence[Judged], times: int = 0, beside: Sequence[str] = ()) -> Iterator[str]:
-    """How many tests `text` is true of, or how often it was seen, and under which tests."""
+    """`text` with the number of tests or of occurrences, and examples of tests."""
     yield from _wrap(f"{times or len(tests):>5}  {text}", indent=7)
     yield from _examples([*(_example(each) for each in tests), *beside])
 
@@ -210,7 +210,7 @@ def _without_result(parts: Mapping[str, RunVerdict], status: Status, title: str)
 
 def _troubles(troubles: Iterable[str]) -> Iterator[str]:
     if reasons := [(text, len(members)) for text, members in alike((text, None) for text in troubles)]:
-        yield "Trouble of the machine, which is no test's result:"
+        yield "Problems of the machine (not test results):"
         yield from _reasons(reasons)
 
 
@@ -227,9 +227,9 @@ def _where(judged: Judged) -> str:
 
 
 def _wrap(text: str, first: str = "", *, indent: int | None = None, width: int = WIDTH) -> list[str]:
-    """Lines of at most `width` columns; all but the first are indented, as far as `first` where nothing is said.
+    """Wrap to lines of at most `width` columns; all but the first are indented, by default to the length of `first`.
 
-    A word that needs more stands out, whole, up to _MAX_WIDTH columns, so that an address can be followed.
+    A longer word is kept whole up to _MAX_WIDTH columns, so that a URL still works.
     """
     rest = " " * min(len(first) if indent is None else indent, WIDTH // 2)
     longest = max(map(len, (first + text).split(" ")))

@@ -1,4 +1,4 @@
-"""What a run was made of, for people: kernel, configuration, suites and their tools, guests."""
+"""What a run tested, for people: kernel, configuration, suites and their tools, guests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kdevops.text import clean
 
 
 def origins(run: Run) -> list[tuple[str, str]]:
-    """What and its name, in the order in which a reader asks; what the run's record does not have is absent."""
+    """Name and text of each fact, in the order readers expect; facts missing in the run's record are omitted."""
     facts = [
         ("Kernel", kernel(run.record)),
         ("Config", config(run.record)),
@@ -33,7 +33,7 @@ def origins(run: Run) -> list[tuple[str, str]]:
 
 
 def profiles(run: Run) -> list[tuple[str, str]]:
-    """Each profile of the run with how it makes and mounts its file system."""
+    """Each profile of the run with its mkfs and mount options."""
     return [
         (clean(key.removeprefix(RECORDED)), clean(text))
         for record in run.record.get("suites", {}).values()
@@ -64,7 +64,7 @@ def _acceleration(record: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _ran(run: Run) -> str:
-    """When the tests of an imported run ended, as far as its results say that: local time of the machine that ran them."""
+    """When the tests of an imported run ended, if its results say so: local time of the machine that ran them."""
     days = sorted({when[:10] for when in run.record.get("imported", {}).get("ran", {}).values()})
     return " to ".join([*days[:1], *days[1:][-1:]])
 

@@ -1,4 +1,4 @@
-"""Tests of a run one by one: found by a part of their names, in a line each, and whole with all that they printed."""
+"""Single tests of a run: find them by part of a name, show each in one line or in full with its output."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from kdevops.text import clean
 
 _MAX_LINES = 50
 _MAX_WHOLE = 5
-"""Tests told with all they printed, which may be a MiB each."""
+"""Tests shown with their whole output, which may be a MiB each."""
 _FEW = 2
-"""Tests that fit up to which each is told whole, whatever became of it."""
+"""Up to this number of matching tests, each is shown in full, even if it passed."""
 _MAX_NEAR = 5
 
 
 def fitting(name: str, outcomes: Mapping[TestId, Outcome]) -> dict[TestId, Outcome]:
-    """The tests that `name` means: that test, else those that end in it, with any profile and all repeats.
+    """The tests that match `name`: that test, else all that end in it, with any profile and all repeats.
 
-    Where there is none, those that it is a part of.
+    If there are none, those whose name contains it.
     """
     ways: tuple[Callable[[TestId], bool], ...] = (
         lambda test: str(test) == name,
@@ -36,15 +36,15 @@ def fitting(name: str, outcomes: Mapping[TestId, Outcome]) -> dict[TestId, Outco
 
 
 def near(name: str, outcomes: Mapping[TestId, Outcome]) -> str:
-    """What to say where no test fits: the few nearest names, and of how many."""
+    """Text for when no test matches: the nearest names, and the number of names."""
     names = sorted({test.plain.name for test in outcomes})
     close = difflib.get_close_matches(name[:80], names, n=_MAX_NEAR)
     number = f"{len(names)} name{'' if len(names) == 1 else 's'}"
-    return f"near it are {', '.join(close)}, of {number}" if close else f"nor one like it, of {number}"
+    return f"nearest of {number}: {', '.join(close)}" if close else f"and none of {number} is similar"
 
 
 def line(test: TestId, outcome: Outcome) -> str:
-    """A test in a line: how it ended and why."""
+    """A test in one line: how it ended and why."""
     told = f"{test}: {outcome.status}"
     if outcome.status.ran:
         told += f" after {outcome.seconds:.1f} s"
@@ -53,12 +53,12 @@ def line(test: TestId, outcome: Outcome) -> str:
 
 
 def listed(tests: Mapping[TestId, Outcome]) -> list[str]:
-    """Each test in a line."""
+    """Each test in one line."""
     return [line(test, outcome) for test, outcome in tests.items()] or ["no test"]
 
 
 def told(run: int, tests: Mapping[TestId, Outcome], directory: Path) -> list[str]:
-    """One test whole; of several each in a line, then those whole that went wrong, or all where they are few.
+    """One test in full; of several, each in one line, then the failed ones (or all, if few) in full.
 
     `directory` is the run's.
     """
@@ -72,7 +72,7 @@ def told(run: int, tests: Mapping[TestId, Outcome], directory: Path) -> list[str
     for test, outcome in chosen[:_MAX_WHOLE]:
         lines += ["", *_whole(test, outcome, directory)]
     if rest := len(chosen[_MAX_WHOLE:]):
-        lines += ["", f"and {rest} more that went wrong: name one of them with its profile"]
+        lines += ["", f"and {rest} more that failed: give a name with its profile to see one"]
     return lines
 
 
@@ -89,11 +89,11 @@ def _whole(test: TestId, outcome: Outcome, directory: Path) -> Iterator[str]:
     for subtest in outcome.subtests:
         yield f"  {subtest.status:<5} {subtest.name}  {subtest.reason}".rstrip()
     if outcome.oops:
-        yield from ("", "the kernel said:", outcome.oops)
+        yield from ("", "kernel messages:", outcome.oops)
     for report in outcome.reports:
         if report.text != outcome.oops:
-            notice = "" if report.gates else ", which a test may provoke"
-            yield from ("", f"the kernel reported {report.signature}{notice}:", report.text or report.title)
+            notice = "" if report.gates else " (a test may provoke this)"
+            yield from ("", f"kernel report {report.signature}{notice}:", report.text or report.title)
     if outcome.reports_cut:
         yield from ("", f"and {outcome.reports_cut} more kernel reports, which were not kept")
     path = directory / outcome.output

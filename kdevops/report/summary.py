@@ -29,13 +29,13 @@ _MAX_REPORT = 25
 """Lines of the report of a kernel that does not boot."""
 _MAX_SUBTESTS = 5
 _MAX_EXAMPLES = 3
-"""Tests named of each trouble of the kernel."""
+"""Tests named for each kernel report."""
 
 
 def summary(run: Run, verdict: RunVerdict, *, kernel: str = "", directory: Path | None = None) -> RenderableType:
-    """All there is to say at the end of a run, the verdict first.
+    """The whole summary of a run, the verdict first.
 
-    `kernel` is the release that ran. `directory` is the run's, which the names of output files are relative to.
+    `kernel` is the release that ran. `directory` is the run's; names of output files are relative to it.
     """
     return Group(*_parts(run, verdict, kernel, directory))
 
@@ -43,7 +43,7 @@ def summary(run: Run, verdict: RunVerdict, *, kernel: str = "", directory: Path 
 def summary_text(
     run: Run, verdict: RunVerdict, *, kernel: str = "", directory: Path | None = None, width: int = 80
 ) -> str:
-    """The same as plain text without any escape sequence, lines of at most `width` columns."""
+    """The same as plain text without escape sequences, in lines of at most `width` columns."""
     console = Console(file=io.StringIO(), width=width, color_system=None, force_terminal=False, legacy_windows=False)
     with console.capture() as capture:
         console.print(summary(run, verdict, kernel=kernel, directory=directory))
@@ -51,7 +51,7 @@ def summary_text(
 
 
 def print_summary(run: Run, verdict: RunVerdict, *, kernel: str = "", directory: Path | None = None) -> None:
-    """Print it on stdout: to the width of a terminal, or else with every line as long as it is, for programs like grep."""
+    """Print the summary on stdout: wrapped for a terminal, otherwise unwrapped for programs like grep."""
     console = Console(highlight=False)
     if console.is_terminal:
         console.print(summary(run, verdict, kernel=kernel, directory=directory))
@@ -97,7 +97,7 @@ def _parts(run: Run, verdict: RunVerdict, kernel: str, directory: Path | None) -
 
 
 def _boot_failure(verdict: RunVerdict) -> Iterator[RenderableType]:
-    """What a kernel said that does not boot."""
+    """The report of a kernel that does not boot."""
     failure = verdict.boot_failure
     if failure is None:
         return
@@ -113,7 +113,7 @@ def _boot_failure(verdict: RunVerdict) -> Iterator[RenderableType]:
 
 
 def _arms(run: Run, verdict: RunVerdict) -> Iterator[RenderableType]:
-    """Which kernel is which, where two were run."""
+    """Both kernels, if two were compared."""
     if not verdict.arm:
         return
     kernels = described(verdict.arm.run, run)
@@ -167,12 +167,12 @@ def _reasons(verdict: RunVerdict, status: Status, title: str) -> Iterator[Render
 
 
 def _troubles(run: Run, verdict: RunVerdict) -> Iterator[RenderableType]:
-    """What the kernel reported, each trouble once; of one that nobody knows the tests are named."""
+    """Kernel reports, each problem once; for unknown ones with test names."""
     found = troubles(verdict)
     if not found:
         return
     yield Text()
-    title = f"The kernel complained while these ran ({under(found)})" if under(found) else "The kernel complained"
+    title = f"Kernel reports during tests ({under(found)})" if under(found) else "Kernel reports"
     yield Text(title, style="bold")
     grid = Table.grid(padding=(0, 0, 0, 2))
     grid.add_column(justify="right", min_width=3)
@@ -184,12 +184,12 @@ def _troubles(run: Run, verdict: RunVerdict) -> Iterator[RenderableType]:
             more = f" and {len(names) - _MAX_EXAMPLES} more" if len(names) > _MAX_EXAMPLES else ""
             grid.add_row("", Text(", ".join(names[:_MAX_EXAMPLES]) + more))
     if rest := len(found[_MAX_TESTS:]):
-        grid.add_row(str(rest), Text(f"more, named by: kdevops results {run.id} --json"))
+        grid.add_row(str(rest), Text(f"more, listed by: kdevops results {run.id} --json"))
     yield Padding(grid, (0, 0, 0, 2))
 
 
 def _absent(verdict: RunVerdict) -> Iterator[RenderableType]:
-    """What the baseline has and the run did not plan; where nothing says why, by name, and what to do about it."""
+    """Tests in the baseline that were not planned; unexplained ones by name, with what to do about them."""
     if not verdict.absent:
         return
     yield Text()
@@ -204,7 +204,7 @@ def _absent(verdict: RunVerdict) -> Iterator[RenderableType]:
 
 
 def _names(run: Run, tests: Sequence[Judged], which: str) -> Iterator[RenderableType]:
-    """The first of these tests, and how to see the others: `which` is their status or verdict."""
+    """The first of these tests, and how to list the others: `which` is their status or verdict."""
     usual = {Status.FAIL, Status.SKIP, Status.MISSING}
     for each in tests[:_MAX_TESTS]:
         status = each.outcome.status
@@ -216,7 +216,7 @@ def _names(run: Run, tests: Sequence[Judged], which: str) -> Iterator[Renderable
 def _ending(run: Run, verdict: RunVerdict, directory: Path | None) -> Iterator[RenderableType]:
     if directory:
         yield Text()
-        yield Text(f"Output of the tests is below {directory}", overflow="fold")
+        yield Text(f"Test output is in {directory}", overflow="fold")
     if steps := words.next_steps(run, verdict):
         yield Text()
         yield Text("Next", style="bold")

@@ -1,4 +1,4 @@
-"""What the kernel reported while tests ran, each trouble once: shared by every report for people."""
+"""Kernel reports of a run, each problem once: shared by all reports for people."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from kdevops.results.verdict import Judged, RunVerdict
 from kdevops.text import clean
 
 UNKNOWN, KNOWN, EXCUSED, OLD, NOTICE = "not known", "known", "under a known failure", "", "a notice"
-"""What is said of a trouble, in the order in which it is told. OLD is of runs that were stored without more than a text."""
+"""Labels of kernel reports, in display order. OLD is for runs stored by a version that kept only a text."""
 _ORDER = (UNKNOWN, KNOWN, EXCUSED, OLD, NOTICE)
 OUTSIDE = "kernel reports outside of tests"
-"""What stands in place of a test's name, in formats that know nothing but tests."""
+"""Replaces a test's name in formats that only support tests."""
 _Seen = Judged | Stray
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """One trouble of the kernel: what is said of it, how often it was reported, and under which tests or else when."""
+    """One kernel problem: its label, how often it was reported, and during which tests, or else (`beside`) when."""
 
     name: str
     label: str
@@ -35,9 +35,9 @@ class Trouble:
 
 
 def troubles(verdict: RunVerdict) -> list[Trouble]:
-    """All troubles, those that nobody knows first, then the most frequent.
+    """All kernel problems, unknown ones first, then the most frequent.
 
-    What explains a crash or a hang is told with its test, and not here.
+    A report that explains a crash or a hang is shown with its test, not here.
     """
     found: dict[str, list[tuple[str, Judged | Stray]]] = {label: [] for label in _ORDER}
     for judged in verdict.tests:
@@ -61,7 +61,7 @@ def troubles(verdict: RunVerdict) -> list[Trouble]:
 
 
 def label_of(complaint: Complaint, status: Status = Status.PASS) -> str | None:
-    """What is said of a report under a test that ended so; None for one that explains that end, or follows from it."""
+    """The label of a report during a test with this status; None if it explains that status or follows from it."""
     if complaint.gates:
         return UNKNOWN
     if not complaint.report.gates:
@@ -72,19 +72,19 @@ def label_of(complaint: Complaint, status: Status = Status.PASS) -> str | None:
 
 
 def under(found: Sequence[Trouble]) -> int:
-    """How many tests these troubles were reported under."""
+    """Number of tests with these reports."""
     return len({each.test for trouble in found for each in trouble.tests})
 
 
 def where(found: Sequence[Trouble], noun: str = "test") -> str:
-    """Where these troubles were reported: "under 3 tests and outside of tests"."""
+    """Where these reports occurred: "under 3 tests and outside of tests"."""
     tests = under(found)
     parts = [f"under {many(tests, noun)}"] if tests else []
     return " and ".join([*parts, *(["outside of tests"] if any(trouble.beside for trouble in found) else [])])
 
 
 def brief(outcome: Outcome) -> str:
-    """What the kernel reported of its own trouble while a test ran, for its line; what ended it, its reason tells."""
+    """Kernel reports during a test, for its line; "" if they ended it, since its reason says so."""
     titles = [clean(each.title or each.signature) for each in outcome.reports if each.gates]
     if not titles or outcome.status.took_the_guest:
         return ""
@@ -93,17 +93,17 @@ def brief(outcome: Outcome) -> str:
 
 
 def unknown_under(judged: Judged) -> tuple[str, ...]:
-    """Signatures of what nobody knows among the reports under a test, each once."""
+    """Signatures of the unknown reports during a test, each once."""
     return tuple(dict.fromkeys(each.signature for each in judged.complaints if each.gates))
 
 
 def unknown_outside(verdict: RunVerdict) -> tuple[str, ...]:
-    """The same of the reports that no test is to blame for."""
+    """Signatures of the unknown reports outside of tests, each once."""
     return tuple(dict.fromkeys(each.complaint.signature for each in verdict.strays if each.complaint.gates))
 
 
 def lines(judged: Judged) -> Iterator[str]:
-    """Each report of a test in a line, with what is said of it."""
+    """Each report of a test in one line, with its label."""
     for complaint in judged.complaints:
         label = label_of(complaint, judged.outcome.status)
         yield clean(complaint.report.title or complaint.signature) + (f" ({label})" if label else "")
@@ -114,7 +114,7 @@ def _when(stray: Stray) -> str:
 
 
 def _grouped(label: str, items: Sequence[tuple[str, _Seen]]) -> list[tuple[str, list[_Seen]]]:
-    if label == OLD:  # these have no signature, and so the numbers in their titles tell them apart
+    if label == OLD:  # these have no signature, and their titles differ in numbers
         return alike(items)
     same: dict[str, list[_Seen]] = {}
     for name, seen in items:

@@ -1,4 +1,4 @@
-"""What a run's verdict is in words, and what of it is worth telling: shared by every report for people."""
+"""A run's verdict in words: shared by all reports for people."""
 
 from __future__ import annotations
 
@@ -26,29 +26,29 @@ _OPEN = frozenset({RunState.PLANNED, RunState.RUNNING, RunState.INTERRUPTED})
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Tests that are told of one by one, under a title."""
+    """Tests listed one by one under a title."""
 
     title: str
     tests: tuple[Judged, ...]
 
 
 def told(counts: Counts) -> str:
-    """Counts as in "12 pass, 1 fail"."""
+    """Counts in words: "12 pass, 1 fail"."""
     return ", ".join(f"{counts[status]} {status}" for status in Status if counts[status])
 
 
 def knows(verdict: RunVerdict) -> bool:
-    """Whether the run was compared with anything at all."""
+    """Whether the run was compared with anything."""
     return verdict.arm is not None or any(verdict.compared.values())
 
 
 def oops_title(oops: str) -> str:
-    """The line of a kernel's report that names it."""
+    """The first non-empty line of a kernel report."""
     return next((line for line in map(clean, oops.splitlines()) if line), "")
 
 
 def was(before: Entry | None, arm: Counts | None = None) -> str:
-    """What is known of a test, and how it ended with the baseline kernel, for the line that says how it ended now."""
+    """A test's history and its results with the baseline kernel, for the line with its result."""
     there = f"{told(arm)} with the baseline kernel" if arm else ""
     if before is None:
         return f"was {there}" if there else "not in the baseline"
@@ -56,7 +56,7 @@ def was(before: Entry | None, arm: Counts | None = None) -> str:
 
 
 def headline(run: Run, verdict: RunVerdict) -> str:
-    """The verdict in one line, which says no more than the run knows: what ran, and what did not."""
+    """The verdict in one line: what ran and what did not, without claiming more."""
     if verdict.boot_failure:
         return f"Does not boot: {clean(verdict.boot_failure.title)}"
     planned, lacking = many(verdict.counts.total, "test"), _lacking(verdict)
@@ -78,33 +78,33 @@ def headline(run: Run, verdict: RunVerdict) -> str:
 
 
 def groups(verdict: RunVerdict) -> tuple[Group, ...]:
-    """Tests that differ from the baseline, worst first; empty groups are left out. Missing ones are told by reason."""
+    """Tests that differ from the baseline, worst first, without empty groups. Missing tests are grouped by reason instead."""
     new_failures = [each for each in verdict.of(Verdict.NEW) if is_bad(each)]
     found: tuple[Group, ...] = (
         Group("Regressed", verdict.of(Verdict.REGRESSED)),
-        Group("New and failing", tuple(each for each in new_failures if has_baseline(verdict, each))),
+        Group("New failures", tuple(each for each in new_failures if has_baseline(verdict, each))),
         Group(
-            "Failing, with no baseline to compare with",
+            "Failures without a baseline",
             tuple(each for each in new_failures if not has_baseline(verdict, each)),
         ),
-        Group("Suspect: failing, as it did before now and then", verdict.of(Verdict.SUSPECT)),
+        Group("Suspect: also failed sometimes before", verdict.of(Verdict.SUSPECT)),
         Group("Skipped now", verdict.of(Verdict.SKIPPED_NOW)),
         Group("Fixed", verdict.of(Verdict.FIXED)),
     )
     told_of = {each.test.plain for group in found for each in group.tests}
     otherwise = [each for each in verdict.of(*Verdict) if each.test.plain not in told_of and _differs(each)]
-    found = (*found, Group("Otherwise different from the baseline kernel", tuple(otherwise)))
+    found = (*found, Group("Other differences from the baseline kernel", tuple(otherwise)))
     return tuple(group for group in found if group.tests)
 
 
 def by_reason(verdict: RunVerdict, status: Status) -> list[tuple[str, int]]:
-    """Why tests ended with this status and how many each, the most frequent first; reasons that are alike are one."""
+    """Reasons for this status with the number of tests, the most frequent first; similar reasons are merged."""
     reasons = alike((_reason(each), each) for each in verdict.tests if each.outcome.status is status)
     return [(reason, len(tests)) for reason, tests in reasons]
 
 
 def absences(verdict: RunVerdict) -> list[tuple[str, list[TestId]]]:
-    """Why tests that the baseline has were not planned, what nothing explains first, and which."""
+    """Reasons why tests of the baseline were not planned, unexplained first, with the tests."""
     reasons: dict[str, list[TestId]] = {}
     for test, why in sorted(verdict.absent.items()):
         reasons.setdefault(why, []).append(test)
@@ -117,7 +117,7 @@ def suites_from(run: Run) -> list[str]:
 
 
 def asides(verdict: RunVerdict) -> list[str]:
-    """What needs no line of its own, counted."""
+    """Lines with counts of tests that are not listed one by one."""
     lines = []
     good = (each for each in verdict.of(Verdict.NEW) if not is_bad(each) and not each.arm)
     if new := [each for each in good if has_baseline(verdict, each)]:
@@ -131,7 +131,7 @@ def asides(verdict: RunVerdict) -> list[str]:
 
 
 def comparison(verdict: RunVerdict) -> str:
-    """What the run was compared with: "compared with the baseline of 6.1"."""
+    """What the run was compared with, as in "compared with the baseline of 6.1"."""
     arm = verdict.arm
     parts = [f"run {arm.run.id} of lab {clean(arm.run.lab)}"] if arm else []
     for series in sorted({series for series in verdict.compared.values() if series}):
@@ -148,7 +148,7 @@ def comparison(verdict: RunVerdict) -> str:
 
 
 def next_steps(run: Run, verdict: RunVerdict) -> list[tuple[str, str]]:
-    """Commands worth typing now, each after what it does."""
+    """Useful next commands, each with its purpose."""
     steps: list[tuple[str, str]] = []
     shown = [each for trouble in troubles(verdict) if trouble.label == UNKNOWN for each in trouble.tests]
     shown = [each for group in groups(verdict) for each in group.tests if is_bad(each)] + shown
@@ -156,9 +156,9 @@ def next_steps(run: Run, verdict: RunVerdict) -> list[tuple[str, str]]:
         steps.append(("see why", f"kdevops results {run.id} --test {_argument(shown[0])}"))
     arm = verdict.arm
     if run.state in _OPEN:
-        steps.append(("go on", f"kdevops resume {run.id}"))
+        steps.append(("continue", f"kdevops resume {run.id}"))
     elif arm and arm.run.state in _OPEN:
-        steps.append(("go on", f"kdevops resume {arm.run.id}"))
+        steps.append(("continue", f"kdevops resume {arm.run.id}"))
     elif not verdict.complete and "imported" not in run.record:
         steps.append(("run again", f"kdevops rerun {run.id}"))
     if verdict.ran and verdict.complete and (acceptable := _acceptable(run, verdict)):
@@ -167,7 +167,7 @@ def next_steps(run: Run, verdict: RunVerdict) -> list[tuple[str, str]]:
 
 
 def has_baseline(verdict: RunVerdict, judged: Judged) -> bool:
-    """Whether anything is known of the test's suite and profile, or of the test itself."""
+    """Whether there is a baseline for the test's suite and profile, or a result with the baseline kernel."""
     return judged.arm is not None or verdict.compared.get((judged.test.suite, judged.test.profile)) is not None
 
 
@@ -182,19 +182,19 @@ def is_bad(judged: Judged) -> bool:
 
 
 def _answered(judged: Judged) -> bool:
-    """Whether the test came to any end with the baseline kernel."""
+    """Whether the test has a result with the baseline kernel."""
     return judged.arm is not None and judged.arm.total > judged.arm[Status.MISSING]
 
 
 def _differs(judged: Judged) -> bool:
-    """Whether the test ended otherwise than with the baseline kernel, as far as both have ends."""
+    """Whether the test's result differs from that with the baseline kernel, if both exist."""
     if not judged.arm or not _answered(judged) or judged.outcome.status is Status.MISSING:
         return False
     return {status for status in Status if judged.arm[status]} != {status for status in Status if judged.now[status]}
 
 
 def _acceptable(run: Run, verdict: RunVerdict) -> int | None:
-    """The run worth taking into the baseline: this one where it differs; of two arms that of the baseline kernel."""
+    """The run to accept into the baseline: this one if it differs; if two kernels were compared, the baseline kernel's."""
     if verdict.arm:
         unknown = any(each.before is None and _answered(each) for each in verdict.tests)
         return verdict.arm.run.id if unknown and verdict.arm.complete else None
@@ -227,9 +227,9 @@ def _red(verdict: RunVerdict) -> str:
     if knows(verdict):
         return f"Regression: {', '.join([*_gating(verdict), *([f'{reports}, not known: {names}'] if found else [])])}"
     bad = any(each.gates for each in verdict.tests)
-    wrong = [f"{many(verdict.counts.bad, 'test')} of {verdict.counts.total} went wrong"] if bad else []
+    wrong = [f"{many(verdict.counts.bad, 'test')} of {verdict.counts.total} failed"] if bad else []
     what = " and ".join([*wrong, *([reports] if found else [])])
-    text = f"{what}, and no baseline says that this is known: {told(verdict.counts)}"
+    text = f"{what}, with no baseline to compare with: {told(verdict.counts)}"
     return f"{text}; {names}" if found else text
 
 
@@ -251,21 +251,19 @@ def _has(number: int) -> str:
 
 
 def _lacking(verdict: RunVerdict) -> list[str]:
-    """What else makes the run incomplete."""
+    """Other reasons why the run is incomplete."""
     parts = []
     if verdict.arm and not verdict.arm.complete:
         parts.append(f"run {verdict.arm.run.id} of the baseline kernel lacks results")
     if lost := verdict.lost:
         was = "was" if len(lost) == 1 else "were"
         names = _some([test.name for test in lost])
-        parts.append(
-            f"{many(len(lost), 'test')} that the baseline has {was} not planned, and nothing says why: {names}"
-        )
+        parts.append(f"{many(len(lost), 'test')} of the baseline {was} not planned for unknown reasons: {names}")
     return parts
 
 
 def _skips(verdict: RunVerdict) -> list[str]:
-    """What was planned and did not run, though all is well."""
+    """Planned tests that were skipped or left out."""
     left_out = sum(each.left_out for each in verdict.tests)
     skipped, before = verdict.counts[Status.SKIP] - left_out, len(verdict.of(Verdict.SKIPPED_NOW))
     ran_before = f", of which {before} ran before" if before else ""
@@ -276,19 +274,17 @@ def _skips(verdict: RunVerdict) -> list[str]:
 
 
 def _beside(verdict: RunVerdict) -> list[str]:
-    """What nobody knew, what of the baseline was not asked for, and what the kernel said that makes nothing red."""
+    """New tests, tests of the baseline that were not planned, and kernel reports that do not make the run red."""
     good = [each for each in verdict.of(Verdict.NEW) if not is_bad(each) and not each.arm]
     parts = [f"{len(good)} new"] if good and knows(verdict) else []
     return [*parts, *([_of_the_baseline(verdict)] if verdict.absent else []), *_heard(verdict)]
 
 
 def _of_the_baseline(verdict: RunVerdict) -> str:
-    """How many of the tests that the baseline has were planned; the others by name, where the lab leaves them out."""
+    """How many tests of the baseline were planned, and the names of those that the lab leaves out."""
     have, known = len(verdict.ever_ran) - len(verdict.absent), len(verdict.ever_ran)
     chosen = sorted(test.name for test, why in verdict.absent.items() if why and not why.startswith(NARROWED))
-    return f"{have} of the {many(known, 'test')} that the baseline has" + (
-        f", without {_some(chosen)}" if chosen else ""
-    )
+    return f"{have} of the {many(known, 'test')} in the baseline" + (f", without {_some(chosen)}" if chosen else "")
 
 
 def _heard(verdict: RunVerdict) -> list[str]:
@@ -297,7 +293,7 @@ def _heard(verdict: RunVerdict) -> list[str]:
         if found := [each for each in troubles(verdict) if each.label == label]:
             parts.append(f"{many(len(found), noun)} {where(found, 'known failure' if label == EXCUSED else 'test')}")
     if old := [each for each in troubles(verdict) if each.label == OLD]:
-        parts.append(f"the kernel complained under {many(under(old), 'test')}")
+        parts.append(f"kernel reports under {many(under(old), 'test')}")
     return parts
 
 

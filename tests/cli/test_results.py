@@ -133,7 +133,7 @@ def test_many_tests_that_fit_are_counted_and_few_told_whole(capsys: pytest.Captu
 def test_an_unknown_test_is_answered_with_few_names(capsys: pytest.CaptureFixture[str]) -> None:
     profiles()
     error = told(capsys, "results", "1", "--test", "generic/0555", code=2)
-    assert "run 1: no test generic/0555; near it are generic/055" in error
+    assert "run 1: no test generic/0555; nearest of 61 names: generic/055" in error
     assert "of 61 names" in error
     assert len(error) < 300
     assert "of 61 names" in told(capsys, "results", "1", "--test", "qqqqqqqqq", code=2)
@@ -162,7 +162,7 @@ def test_tests_are_listed_by_status_and_by_verdict(capsys: pytest.CaptureFixture
 
 def test_a_number_beyond_all_runs_is_no_bug(capsys: pytest.CaptureFixture[str]) -> None:
     for verb in (["results"], ["baseline", "accept"], ["resume"]):
-        assert "there is no run 99999999999999999999999" in told(capsys, *verb, "9" * 23, code=2)
+        assert "no run 99999999999999999999999 in" in told(capsys, *verb, "9" * 23, code=2)
 
 
 def test_a_run_whose_controller_was_killed_is_shown_as_interrupted(capsys: pytest.CaptureFixture[str]) -> None:

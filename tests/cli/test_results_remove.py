@@ -44,7 +44,7 @@ def told(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> 
 
 def test_output_goes_and_results_stay(capsys: pytest.CaptureFixture[str]) -> None:
     first, second = stored(), stored()
-    assert f"below {Places.default().run(1)}" in told(capsys, "results", "1", code=1)
+    assert f"Test output is in {Places.default().run(1)}" in told(capsys, "results", "1", code=1)
     assert told(capsys, "results", "remove", "1", "--yes") == "run 1: 16 KiB of output removed; its results are kept\n"
     assert not Places.default().run(1).exists()
     assert not first.exists()

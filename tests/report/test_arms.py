@@ -73,7 +73,7 @@ Fixed (1)
   selftests/default/is-mended
     was 1 fail with the baseline kernel; now pass
 
-Otherwise different from the baseline kernel (1)
+Other differences from the baseline kernel (1)
   selftests/default/hung-there
     was 1 hang with the baseline kernel; now pass
 
@@ -111,7 +111,7 @@ def test_what_the_other_kernel_gave_no_result_for_is_said() -> None:
 
 def test_an_interrupted_baseline_arm_is_gone_on_with() -> None:
     text = summary_text(B, verdict(run=replace(A, state=RunState.INTERRUPTED), now={tid("fine"): Outcome(S.PASS)}))
-    assert "  go on  kdevops resume 5\n" in text
+    assert "  continue  kdevops resume 5\n" in text
 
 
 def test_json_tells_both_arms_and_both_statuses() -> None:
@@ -185,4 +185,4 @@ def test_nothing_said_of_a_kernel_breaks_the_page(said: str) -> None:
 
 
 def test_a_run_directory_is_told_as_ever() -> None:
-    assert "below /runs/6\n" in summary_text(B, verdict(), directory=Path("/runs/6"))
+    assert "Test output is in /runs/6\n" in summary_text(B, verdict(), directory=Path("/runs/6"))

@@ -161,4 +161,4 @@ def test_junit_has_an_error_for_a_kernel_that_complained() -> None:
         "tests": "3", "errors": "2", "failures": "0",
     }  # fmt: skip
     messages = [error.attrib["message"] for error in root.iter("error")]
-    assert messages == ["pass, and the kernel reported what is not known: WARNING in foo", "UBSAN: shift # SKIP in bar"]
+    assert messages == ["pass, with unknown kernel reports: WARNING in foo", "UBSAN: shift # SKIP in bar"]

@@ -64,8 +64,8 @@ ENDED = {
 }
 EXPECTED = """\
 Regression: 1 test got worse, 2 new tests fail; 10 of 13 tests ran; 2
-skipped; 1 left out as known to fail; 5 new; the kernel complained under
-2 tests
+skipped; 1 left out as known to fail; 5 new; kernel reports under 2
+tests
 compared with the baseline of 6.6; none for fstests/ext4_1k
 
 Kernel:  6.6.12+,
@@ -86,7 +86,7 @@ Profiles:
 
 xfs_crc: 10 tests, 2 failures, 1 crashed, 3 skipped, 770 seconds
   Regressed: generic/475 (crash)
-  Failed before now and then: generic/388
+  Also failed sometimes before: generic/388
   Known failures: xfs/017
   Known failures, left out: xfs/018
   Fixed: xfs/019
@@ -110,7 +110,7 @@ What went wrong:
     1  fail: output mismatch
        xfs_crc generic/388 (was 9 pass, 3 fail)
 
-The kernel complained under 2 tests:
+Kernel reports under 2 tests:
     2  WARNING: CPU: … PID: … at fs/xfs/xfs_a.c:12
        xfs_crc generic/002, xfs_crc generic/003
 
@@ -118,7 +118,7 @@ Skipped in xfs_crc: 3
     2  Reflink not supported by test or scratch filesystem type: xfs
     1  known failure, left out
 
-Trouble of the machine, which is no test's result:
+Problems of the machine (not test results):
     2  guest xfs-1 died; its disk is …
 """
 

@@ -52,8 +52,8 @@ def test_a_test_that_is_not_planned_any_more_makes_the_run_incomplete(bench: Ben
     assert ended.verdict.exit_code is ExitCode.INCOMPLETE
     assert [test.name for test in ended.verdict.lost] == ["two"]
     assert headline(ended.run, ended.verdict) == (
-        "Incomplete: 1 test that the baseline has was not planned, and nothing says why: two; "
-        "nothing regressed in 2 tests that ran (2 pass); 2 of the 3 tests that the baseline has"
+        "Incomplete: 1 test of the baseline was not planned for unknown reasons: two; "
+        "nothing regressed in 2 tests that ran (2 pass); 2 of the 3 tests in the baseline"
     )
     with Store(bench.places.state) as store:
         assert session.judge(store, store.run(ended.run.id)) == ended.verdict
@@ -64,7 +64,7 @@ def test_a_run_that_was_narrowed_tells_how_much_of_the_baseline_it_is(bench: Ben
     ended = bench.start(single(), only=["tw*", "*one"])
     assert ended.verdict.exit_code is ExitCode.OK
     assert headline(ended.run, ended.verdict) == (
-        "Nothing regressed in 2 tests that ran (2 pass); 2 of the 3 tests that the baseline has"
+        "Nothing regressed in 2 tests that ran (2 pass); 2 of the 3 tests in the baseline"
     )
     ended = bench.start(single("one", "three"), only=["t*"])
     assert [test.name for test in ended.verdict.lost] == ["two"], "it fits what was asked for, and is not there"
@@ -77,7 +77,7 @@ def test_a_run_of_what_went_wrong_is_no_less_than_was_asked_for(bench: Bench) ->
     accept(bench, first)
     again = bench.start(lab(scripts, compare=None), failures_of=first.run.id)
     assert again.verdict.exit_code is ExitCode.OK
-    assert headline(again.run, again.verdict).endswith("2 of the 3 tests that the baseline has")
+    assert headline(again.run, again.verdict).endswith("2 of the 3 tests in the baseline")
     del scripts["two"]
     again = bench.start(lab(scripts, compare=None), failures_of=first.run.id)
     assert [test.name for test in again.verdict.lost] == ["two"]
@@ -89,7 +89,7 @@ def test_what_may_be_another_labs_is_told_and_no_more(bench: Bench) -> None:
     accept(bench, bench.start(single("one", "two", name="ab")))
     ended = bench.start(single("one"))
     assert ended.verdict.exit_code is ExitCode.OK
-    assert headline(ended.run, ended.verdict).endswith("1 of the 2 tests that the baseline has, without two")
+    assert headline(ended.run, ended.verdict).endswith("1 of the 2 tests in the baseline, without two")
     assert list(ended.verdict.absent.values()) == ["maybe of another lab, as other"]
 
 
@@ -136,7 +136,7 @@ def test_a_test_that_only_the_baseline_kernel_has_is_lost(bench: Bench) -> None:
     ended = bench.start(lab())
     assert [test.name for test in ended.verdict.lost] == ["breaks"]
     assert ended.verdict.exit_code is ExitCode.INCOMPLETE
-    assert "3 of the 4 tests that the baseline has" in headline(ended.run, ended.verdict)
+    assert "3 of the 4 tests in the baseline" in headline(ended.run, ended.verdict)
     assert bench.start(lab(), only=["always"]).verdict.exit_code is ExitCode.OK
     assert [test.name for test in bench.start(lab(), only=["*s"]).verdict.lost] == ["breaks"]
 
