@@ -1,1 +1,1 @@
-"""What tests did: stored, compared with a baseline kept in git, judged."""
+"""Test results: stored, compared with a baseline kept in git, and judged."""

@@ -1,12 +1,12 @@
-"""Which runs a baseline has taken in, so that none is counted twice: a text file beside the counts, in the same git.
+"""Which runs a baseline already includes, so that none is counted twice: a text file beside the counts, in the same git.
 
-`<directory>/6.1/accepted.txt` begins with comment lines, then has one line a run, sorted by the run's mark:
+`<directory>/6.1/accepted.txt` begins with comment lines, then has one line per run, sorted by the run's mark:
 
     3f9c0a1b2c4d5e6f  2026-11-21 22:42 UTC, lab demo
 
-The mark is made of what the run did, since its number is another one in another store. The file is committed, reverted and merged
-with the counts, which a note in the store would not be; the marks are as good as random, so that lines that two people add
-rarely meet. A line that ends in `begun` is of a run whose counts are being written, or were when kdevops was killed.
+The mark is a hash of the run's results, since its number differs between stores. The file is committed, reverted and merged
+with the counts, unlike a note in the store; marks are practically random, so that lines added by two people rarely
+conflict. A line that ends in `begun` belongs to a run whose counts are being written, or were when kdevops was killed.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ def file_of(directory: Path, series: str) -> Path:
 
 
 def mark_of(run: Run, outcomes: Mapping[TestId, Outcome]) -> str:
-    """What names a run in any store: 16 hexadecimal digits of its lab, when it was made, and how its tests ended."""
+    """A run's name in any store: 16 hexadecimal digits of a hash of its lab, creation time and results."""
     ends = sorted([*map(str, (test, outcome.status)), outcome.seconds] for test, outcome in outcomes.items())
     return hashlib.sha256(json.dumps([run.lab, run.created, ends]).encode()).hexdigest()[:16]
 
 
 def known(directory: Path, series: str, mark: str) -> Accepted:
-    """Whether the run is in the baseline. Raises UserError, naming file and line, for a file that is none of these."""
+    """Whether the run is in the baseline. Raises UserError, naming file and line, for an invalid file."""
     text = _read(file_of(directory, series))[1].get(mark)
     if text is None:
         return Accepted.NO
@@ -65,12 +65,12 @@ def labs(directory: Path, series: str) -> frozenset[str]:
 
 
 def begin(directory: Path, series: str, mark: str, run: Run) -> None:
-    """Note that the run's counts are about to be written. Raises InfrastructureError when that cannot be written."""
+    """Record that the run's counts are about to be written. Raises InfrastructureError when writing fails."""
     _put(directory, series, mark, f"{_told(run)}, {_BEGUN}")
 
 
 def finish(directory: Path, series: str, mark: str, run: Run) -> bool:
-    """Note that the run's counts are written, and say whether the file changed. Raises as `begin`."""
+    """Record that the run's counts are written; returns whether the file changed. Raises as `begin`."""
     return _put(directory, series, mark, _told(run))
 
 
@@ -87,18 +87,18 @@ def _put(directory: Path, series: str, mark: str, text: str) -> bool:
     try:
         write_atomic(path, "".join(f"{line}\n" for line in (*(header or _HEADER), *lines)))
     except OSError as error:
-        raise InfrastructureError(f"the baseline {path} cannot be written: {error.strerror}") from error
+        raise InfrastructureError(f"cannot write the baseline {path}: {error.strerror}") from error
     return True
 
 
 def _read(path: Path) -> tuple[tuple[str, ...], dict[str, str]]:
-    """The comment lines, and the text of each run's line under its mark."""
+    """The comment lines, and each run's text by its mark."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return (), {}
     except OSError as error:
-        raise UserError(f"the baseline {path} cannot be read: {error.strerror}") from error
+        raise UserError(f"cannot read the baseline {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise UserError(f"the baseline {path} is not UTF-8 text (byte {error.start})") from error
     header, runs = [], {}
@@ -111,6 +111,6 @@ def _read(path: Path) -> tuple[tuple[str, ...], dict[str, str]]:
         elif line:
             raise UserError(
                 f"{path}:{number}: not a run's line: {clean(line, 80)}",
-                hint="after a merge keep the lines of both sides, and remove git's markers",
+                hint="after a merge, keep the lines of both sides and remove git's markers",
             )
     return tuple(header), runs

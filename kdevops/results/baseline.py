@@ -1,15 +1,14 @@
-"""What tests are known to do, as text made for `git diff` and `git merge`.
+"""Known test results, as text files for `git diff` and `git merge`.
 
 One file for each kernel series, suite and profile: `<directory>/6.1/selftests/default.txt`. It begins with any number
-of comment lines, then has one line a test, sorted by name:
+of comment lines, then has one line per test, sorted by name:
 
     futex:run.sh  pass=12 fail=1  1.4s  # flaky since 6.1.20 https://…
 
-that is the name, how often the test ended how (never a zero, and no `missing`, which is no result), the usual seconds
-(left out while unknown), and a note (left out when there is none). Columns are not aligned, so that a new test with a
-long name changes one line and not all. In names, and in the directories of suite and profile, blanks, `#`, `%`, `=`,
-`<`, `>`, `|` and whatever is not ASCII are percent-escaped as in a URL: a line always splits at blanks, and none looks
-like a conflict.
+that is the name, the count of each status (without zeros and `missing`, which is not a result), the usual seconds (omitted
+while unknown), and an optional note. Columns are not aligned, so that a new test with a long name changes only one line. In
+names, and in the directories of suite and profile, blanks, `#`, `%`, `=`, `<`, `>`, `|` and non-ASCII characters are
+percent-escaped as in a URL: a line always splits at blanks, and none looks like a conflict.
 """
 
 from __future__ import annotations
@@ -45,10 +44,10 @@ _SAME_SECONDS = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is known of one test. `seconds` is what it usually takes, kept to a tenth, None while unknown.
+    """The history of one test. `seconds` is its usual duration, to a tenth, None while unknown.
 
-    `expunged` says that only an expunge list knows it: `counts` is then what its note tells of others' runs, and a failure
-    among them may be of any kind.
+    `expunged`: known only from an expunge list. `counts` then come from its note about other people's runs, and a failure
+    may also be a crash or a hang.
     """
 
     counts: Counts
@@ -59,7 +58,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One file: entries by the test's name, and the comment lines above them. `series` is where it was found."""
+    """One file: entries by test name, and the comment lines above them. `series` is that of the file."""
 
     series: str
     entries: Mapping[str, Entry] = field(default_factory=dict)
@@ -68,12 +67,12 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """What is known for the kernel series `series`, by suite and profile.
+    """The history for the kernel series `series`, by suite and profile.
 
-    A suite and profile without a file for this series has the one of the nearest older series, which its table names.
-    `expunged` has the reasons of tests that are known to fail from elsewhere; a test's own entry goes before it, and it
-    is never written to a file. `ignored` are directories with tables that are of no series. `reports` are the kernel
-    reports that are known, whatever test they are under.
+    A suite and profile without a file for this series uses that of the nearest older series (see its table). `expunged` has
+    the reasons of tests known to fail from expunge lists; a test's own entry overrides it, and it is never written to a
+    file. `ignored`: directories with tables that are not named after a series. `reports`: known kernel reports, which apply
+    to all tests.
     """
 
     series: str
@@ -87,7 +86,7 @@ class Baseline:
         return self.tables.get((test.suite, test.profile))
 
     def entry(self, test: TestId) -> Entry | None:
-        """What is known of a test, None for nothing. All repeats of a test have the entry of the test."""
+        """A test's entry, None if unknown. All repeats of a test share one entry."""
         test, table = test.plain, self.table(test)
         if table and (entry := table.entries.get(test.name)):
             return entry
@@ -95,7 +94,7 @@ class Baseline:
         return None if note is None else Entry(counts_of(note), note=note, expunged=True)
 
     def ever_ran(self, keys: Collection[tuple[str, str]]) -> frozenset[TestId]:
-        """The tests of these suites and profiles that were seen to run: to pass, fail, crash or hang, not only to skip."""
+        """The tests of these suites and profiles that have run before: passed, failed, crashed or hung, not just skipped."""
         return frozenset(
             TestId(*key, name)
             for key in keys
@@ -105,12 +104,12 @@ class Baseline:
         )
 
     def with_expunges(self, expunged: Mapping[TestId, str]) -> Baseline:
-        """This baseline with tests that expunge lists know to fail, each with the reason."""
+        """This baseline plus tests that expunge lists mark as failing, each with the reason."""
         return replace(self, expunged={**self.expunged, **expunged})
 
 
 class Mode(StrEnum):
-    """How outcomes meet old counts: `merge` adds them up, `replace` forgets the old counts of the tests that ran."""
+    """How to update old counts: `merge` adds to them, `replace` discards the old counts of the tests that ran."""
 
     MERGE = "merge"
     REPLACE = "replace"
@@ -121,13 +120,13 @@ def series_of(release: str) -> str:
     match = _SERIES.match(release)
     if not match:
         raise UserError(
-            f"{clean(release, 80)!r} is no kernel release", hint="it begins with two numbers, as in 6.1.192"
+            f"{clean(release, 80)!r} is not a kernel release", hint="it must begin with two numbers, as in 6.1.192"
         )
     return match[0]
 
 
 def load(directory: Path, series: str) -> Baseline:
-    """Read what `directory` knows for a series; nothing at all when it does not exist.
+    """Read the baseline of a series from `directory`; empty if it does not exist.
 
     Raises UserError, with file and line, for a file that cannot be read or parsed.
     """
@@ -143,7 +142,7 @@ def load(directory: Path, series: str) -> Baseline:
 
 
 def series_in(directory: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The series in `directory`, the oldest first, and its other directories that have tables all the same.
+    """The series in `directory`, oldest first, and other directories that contain tables.
 
     Raises UserError when it is not a directory.
     """
@@ -156,7 +155,7 @@ def series_in(directory: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def parse(text: str, *, path: Path, series: str) -> Table:
-    """The table in a file's text. Raises UserError naming `path` and the line of whatever is wrong."""
+    """The table in a file's text. Raises UserError naming `path` and the line of the mistake."""
     header: list[str] = []
     entries: dict[str, Entry] = {}
     first_seen: dict[str, int] = {}
@@ -166,13 +165,13 @@ def parse(text: str, *, path: Path, series: str) -> Table:
         if _CONFLICT.match(line):
             raise UserError(
                 f"{where}: an unresolved git conflict: {clean(line, 80)}",
-                hint="keep one line for each test (counts of both sides may be added up) and remove the markers",
+                hint="keep one line per test (you may add the counts of both sides) and remove the markers",
             )
         if line.startswith("#"):
             if entries:
                 raise UserError(
-                    f"{where}: a comment among the tests, which sorting would tear from its place",
-                    hint="put it above the first test, or behind one as its note",
+                    f"{where}: a comment between tests would lose its place when they are sorted",
+                    hint="put it above the first test, or after a test as its note",
                 )
             header.append(line)
         elif line:
@@ -180,14 +179,14 @@ def parse(text: str, *, path: Path, series: str) -> Table:
             if name in entries:
                 raise UserError(
                     f"{where}: {clean(name, 80)} is already on line {first_seen[name]}",
-                    hint="keep one of the two lines (counts of both may be added up)",
+                    hint="keep one of the two lines (you may add their counts)",
                 )
             entries[name], first_seen[name] = entry, number
     return Table(series, entries, tuple(header))
 
 
 def format_table(table: Table) -> str:
-    """The text of a table; `parse` gives the table back."""
+    """The text of a table; the inverse of `parse`."""
     lines = sorted(f"{escape(name)}  {_format_entry(entry)}" for name, entry in table.entries.items())
     return "".join(f"{line}\n" for line in (*table.header, *lines))
 
@@ -200,13 +199,13 @@ def accept(
     gone: Collection[TestId] = (),
     strays: Iterable[Mapping[str, Any]] = (),
 ) -> Baseline:
-    """The baseline that takes these outcomes for what is to be expected; `save` writes it.
+    """The baseline updated with these outcomes; `save` writes it.
 
-    Tests without an outcome keep their line, `missing` ones count as such, and notes stay. The repeats of a test count
-    together, in its line. Where the table comes from an older series, the new one begins with a copy of it, in which the
-    tests that ran start counting afresh: what an older kernel did is knowledge to begin with, not evidence about this one.
-    Of those that did not, `gone` are left out: tests that this kernel does not have. What the kernel reported of its own
-    trouble is known from then on, under any test; `strays` are reports of the run's record that no test is to blame for.
+    Tests without an outcome (or with `missing`) keep their line, and notes stay. The repeats of a test count together, in
+    its line. If the table comes from an older series, the new one begins with a copy of it, in which the tests that ran
+    restart their counts: results of an older kernel are a starting point, not evidence about this one. Of those that did not
+    run, `gone` are removed: tests that this kernel does not have. Kernel reports that gate become known, for any test;
+    `strays` are the reports outside of tests in the run's record.
     """
     tables = dict(baseline.tables)
     ran: dict[TestId, list[Outcome]] = {}
@@ -242,17 +241,17 @@ def save(directory: Path, baseline: Baseline) -> tuple[Path, ...]:
                 write_atomic(path, text)
                 written.append(path)
         except OSError as error:
-            raise InfrastructureError(f"the baseline {path} cannot be written: {error.strerror}") from error
+            raise InfrastructureError(f"cannot write the baseline {path}: {error.strerror}") from error
     return (*written, *reports.save(directory, baseline.reports, baseline.series))
 
 
 def file_of(directory: Path, series: str, suite: str, profile: str) -> Path:
-    """The file of a table. The names are escaped, so that none leads out of `directory`."""
+    """The file of a table. Names are escaped, so that it is always inside `directory`."""
     return directory / series / _component(suite) / f"{_component(profile)}.txt"
 
 
 def escape(name: str) -> str:
-    """A test's name as it stands in a file."""
+    """A test's name as written in a file."""
     return quote(name, safe=_SAFE)
 
 
@@ -269,7 +268,7 @@ def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
-        raise UserError(f"the baseline {path} cannot be read: {error.strerror}") from error
+        raise UserError(f"cannot read the baseline {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise UserError(f"the baseline {path} is not UTF-8 text (byte {error.start})") from error
 
@@ -278,8 +277,8 @@ def _parse_line(line: str, where: str) -> tuple[str, Entry]:
     match = _LINE.fullmatch(line)
     if not match:
         raise UserError(
-            f"{where}: not a test's line: {clean(line, 80)}",
-            hint="it looks like `futex:run.sh  pass=12 fail=1  1.4s  # note`; a blank in a name is written %20",
+            f"{where}: not a test line: {clean(line, 80)}",
+            hint="expected e.g. `futex:run.sh  pass=12 fail=1  1.4s  # note`; write a blank in a name as %20",
         )
     seconds = float(match["seconds"]) if match["seconds"] else None
     counts = _parse_counts(match["counts"].split(), where)
@@ -294,7 +293,7 @@ def _parse_counts(words: Iterable[str], where: str) -> Counts:
         if status is None:
             raise UserError(f"{where}: unknown status {clean(name, 40)!r}", hint=f"known: {', '.join(_COUNTED)}")
         if not re.fullmatch(r"[1-9][0-9]{0,8}", number):
-            raise UserError(f"{where}: {clean(word, 40)}: a count is a whole number from 1 to 999999999")
+            raise UserError(f"{where}: {clean(word, 40)}: a count must be a whole number from 1 to 999999999")
         if status in counts:
             raise UserError(f"{where}: {name} is counted twice")
         counts[status] = int(number)

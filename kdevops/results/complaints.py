@@ -1,9 +1,9 @@
-"""What the kernel reported while tests ran, held against the reports that are known.
+"""Kernel reports during tests, compared with the known reports.
 
-A report of the kernel's own trouble makes a run red, whatever became of the test, unless the baseline knows its
-signature or the baseline arm has it too. Three things are told and gate nothing: a file system's notice of an error that a
-test provoked; the report that explains a crash, those that follow from it, and the stalls of a hang, because the end of the
-test gates already; and what is under a test that an expunge list knows to go wrong, which says neither how nor where.
+A report of a kernel problem makes a run red, whatever the test's status, unless its signature is in the baseline or the
+baseline kernel has it too. Three kinds are shown but do not gate: a file system's notice of an error that a test provoked;
+the report that explains a crash, those that follow from it, and the stalls of a hang, because the test's status gates
+already; and reports during a bad test that an expunge list marks as failing, which does not say how it fails.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from kdevops.results.rows import signature_of
 from kdevops.text import clean
 
 FLOOD = "more kernel reports than are kept, the first"
-"""How the signature begins of what was cut where every report that was kept gates: what is not kept may be anything."""
+"""Prefix of the signature for dropped reports when all kept ones gate: the dropped ones may be anything."""
 STRAY_REPORTS = "stray_reports"
 """In the record of a run: the kernel's reports that no test is to blame for, made at boot or between two tests."""
 _STALL = re.compile(r"\b(?:lockup|stall|hung task|csd lock|need resched)\b")
-"""Kinds of reports that are of a hang and not of what else went wrong."""
+"""Kinds of reports that belong to a hang."""
 
 
 @dataclass(frozen=True, slots=True)
 class Complaint:
-    """One report of a test. `known`: the baseline, or the baseline arm, has its signature. `gates`: it makes the run red."""
+    """One report of a test. `known`: the baseline or the baseline kernel has its signature. `gates`: it makes the run red."""
 
     report: KernelReport
     known: bool
@@ -35,13 +35,13 @@ class Complaint:
 
     @property
     def signature(self) -> str:
-        """What names the trouble across runs."""
+        """The name of the problem across runs."""
         return signature_of(self.report)
 
 
 @dataclass(frozen=True, slots=True)
 class Stray:
-    """A report that no test is to blame for: what it is, of which guest, and when it was made ("at boot")."""
+    """A report outside of tests, with its guest and when it occurred ("at boot")."""
 
     complaint: Complaint
     guest: str
@@ -49,7 +49,7 @@ class Stray:
 
 
 def strays(record: Iterable[Mapping[str, Any]], known: Collection[str]) -> tuple[Stray, ...]:
-    """Those of a run's record. They gate as any other: what a test left behind may be said after its end."""
+    """The reports outside of tests in a run's record. They gate too: a test's effects may show after its end."""
     return tuple(
         Stray(
             Complaint(
@@ -64,12 +64,12 @@ def strays(record: Iterable[Mapping[str, Any]], known: Collection[str]) -> tuple
 
 
 def stray_report(said: Mapping[str, Any]) -> KernelReport:
-    """A report as a run's record has it."""
+    """Read a report from a run's record."""
     return KernelReport(said["kind"], said["signature"], said["title"], bool(said["gates"]), said["text"])
 
 
 def complaints(outcome: Outcome, known: Collection[str], *, excused: bool = False) -> tuple[Complaint, ...]:
-    """The reports of a test; `known` are signatures, `excused` says that an expunge list knows that it goes wrong."""
+    """The reports of a test; `known` are signatures, `excused`: an expunge list marks the test as failing."""
     explaining = _explaining(outcome)
     return tuple(
         Complaint(
@@ -86,7 +86,7 @@ def reports_of(outcome: Outcome) -> tuple[KernelReport, ...]:
     if not outcome.reports and outcome.oops and not outcome.status.took_the_guest:
         title = next((line for line in map(clean, outcome.oops.splitlines()) if line), "")
         return (KernelReport("", title, title, gates=False, text=outcome.oops),) if title else ()
-    # The worst are kept: where a notice is among them, no more than notices and repeats were cut.
+    # The worst are kept: if a notice is among them, only notices and repeats were dropped.
     if outcome.reports and outcome.reports_cut and all(report.gates for report in outcome.reports):
         name = f"{FLOOD} {signature_of(outcome.reports[0])}"
         return (*outcome.reports, KernelReport("flood", name, name, gates=True, text=""))
@@ -94,7 +94,7 @@ def reports_of(outcome: Outcome) -> tuple[KernelReport, ...]:
 
 
 def signatures(outcomes: Iterable[Outcome], strays: Iterable[Mapping[str, Any]] = ()) -> frozenset[str]:
-    """Those of the kernel's own trouble: what a baseline learns. `strays` are those of the run's record."""
+    """Signatures of reports that gate, for the baseline to learn. `strays` are those in the run's record."""
     beside = (stray_report(each) for each in strays)
     return frozenset([*_signatures(outcomes), *(signature_of(report) for report in beside if report.gates)])
 
@@ -105,7 +105,7 @@ def _signatures(outcomes: Iterable[Outcome]) -> Iterator[str]:
 
 
 def _explaining(outcome: Outcome) -> Collection[int]:
-    """The numbers of the reports that tell how the test ended: of a crash from its cause on, of a hang the stalls."""
+    """Indices of the reports that explain the test's status: for a crash, from its cause on; for a hang, the stalls."""
     reports = outcome.reports
     if outcome.status is Status.HANG:
         return {number for number, report in enumerate(reports) if _STALL.search(report.kind)}

@@ -1,4 +1,4 @@
-"""The SQLite file below the store: its schema, how it is opened and brought up to date, its troubles in prose."""
+"""The store's SQLite file: schema, opening and migration, and readable errors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kdevops.errors import InfrastructureError, UserError
 
 FILE_NAME = "kdevops.sqlite"
 BUSY_SECONDS = 30.0
-"""How long a writer waits for another process's transaction."""
+"""Seconds that a writer waits for another process's transaction."""
 
 
 def _append_only(*tables: str) -> tuple[str, ...]:
@@ -45,7 +45,7 @@ _FIRST = (
         UNIQUE (run, position),
         UNIQUE (run, suite, profile, name)
     ) STRICT""",
-    # The primary key is what holds "exactly one status a test": a second one cannot be written, whoever tries.
+    # The primary key enforces "exactly one status per test".
     """CREATE TABLE outcome (
         planned INTEGER PRIMARY KEY REFERENCES planned (id),
         status TEXT NOT NULL CHECK (status IN ('pass', 'fail', 'skip', 'crash', 'hang', 'missing')),
@@ -93,13 +93,13 @@ _REPORTS = (
 )
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _REPORTS)
-"""Statements that lead from schema n to n + 1; `PRAGMA user_version` says how many were applied. Append, never edit."""
+"""Statements from schema n to n + 1; `PRAGMA user_version` is the number applied. Append, never edit."""
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open the database, made or migrated where needed.
+    """Open the database; create or migrate it if necessary.
 
-    Raises UserError when a newer kdevops wrote it, InfrastructureError when it cannot be opened or is no database.
+    Raises UserError when a newer kdevops wrote it, InfrastructureError when it cannot be opened or is not a database.
     """
     with explained(path):
         try:
@@ -123,9 +123,9 @@ def connect(path: Path) -> sqlite3.Connection:
 
 @contextlib.contextmanager
 def transaction(connection: sqlite3.Connection, path: Path) -> Iterator[sqlite3.Connection]:
-    """A write transaction: all of it is durable at the end of the block, or nothing of it ever was.
+    """A write transaction: at the end of the block everything is durable, or on an error nothing.
 
-    Within another it is a part of that one, which decides for both.
+    A nested one is part of the outer transaction.
     """
     if connection.in_transaction:
         yield connection
@@ -143,7 +143,7 @@ def transaction(connection: sqlite3.Connection, path: Path) -> Iterator[sqlite3.
 
 @contextlib.contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors into InfrastructureError; broken constraints pass, for they mean something to the caller."""
+    """Turn SQLite's errors into InfrastructureError, except violated constraints, which the caller handles."""
     try:
         yield
     except sqlite3.IntegrityError:
@@ -159,7 +159,7 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     if _version(connection, path) == len(MIGRATIONS):
         return
     with transaction(connection, path):
-        done = _version(connection, path)  # again, now that no other process can be migrating
+        done = _version(connection, path)  # check again, now that no other process can be migrating
         for statements in MIGRATIONS[done:]:
             for statement in statements:
                 connection.execute(statement)
@@ -178,27 +178,27 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
 
 _DAMAGED = (
     "the result store {path} is damaged ({error})",
-    "save what can be read with `sqlite3 {path} .recover`, then move the file away; the next run makes a new one",
+    "save what is readable with `sqlite3 {path} .recover`, then move the file away; the next run creates a new one",
 )
 _TROUBLES: dict[int, tuple[str, str | None]] = {
     sqlite3.SQLITE_FULL: (
         "the disk is full: the result store {path} cannot grow",
-        "free some space in {directory}, then `kdevops resume`: every finished test is kept",
+        "free some space in {directory}, then run `kdevops resume`: finished tests are kept",
     ),
     sqlite3.SQLITE_CORRUPT: _DAMAGED,
     sqlite3.SQLITE_NOTADB: _DAMAGED,
     sqlite3.SQLITE_BUSY: (
         f"another process has kept the result store {{path}} locked for {BUSY_SECONDS:g} s",
-        "see who has it open with `fuser {path}`",
+        "find the process that has it open with `fuser {path}`",
     ),
     sqlite3.SQLITE_READONLY: ("the result store {path} is not writable", "check who owns it and its directory"),
-    sqlite3.SQLITE_PERM: ("the result store {path} may not be opened", "check who owns it and its directory"),
+    sqlite3.SQLITE_PERM: ("no permission to open the result store {path}", "check who owns it and its directory"),
     sqlite3.SQLITE_CANTOPEN: (
         "the result store {path} cannot be opened",
         "check who owns it and its directory, or choose another one with --state",
     ),
     sqlite3.SQLITE_IOERR: (
         "reading or writing the result store {path} failed ({error})",
-        "look at the disk that holds {directory} (full? failing? a network file system?)",
+        "check the disk of {directory} (full? failing? a network file system?)",
     ),
 }

@@ -1,4 +1,4 @@
-"""News of a run, from the runner to whoever watches; the store, not these, is the record."""
+"""Events of a run, from the runner to displays; the store, not these, is the record."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class TestStarted:
 
 @dataclass(frozen=True, slots=True)
 class TestEnded:
-    """A test's fate is in the store."""
+    """A test's outcome is in the store."""
 
     __test__ = False
 
@@ -38,7 +38,7 @@ class TestEnded:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something worth a line: infrastructure trouble that was retried, a warning."""
+    """A message for the user: an infrastructure problem that was retried, a warning."""
 
     text: str
 

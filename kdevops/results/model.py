@@ -1,4 +1,4 @@
-"""What a test did, as data: the vocabulary of the runner, the store, the baseline and every report."""
+"""Test results as data: the common types of the runner, the store, the baseline and all reports."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def _repeats(suite: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Subtest:
-    """One line of a test's own account (KTAP); `name` is the path of nested names joined with " / "."""
+    """One result line of a test's KTAP output; `name` is the path of nested names joined with " / "."""
 
     name: str
     status: Status
@@ -175,11 +175,11 @@ class Subtest:
 
 @dataclass(frozen=True, slots=True)
 class KernelReport:
-    """What the kernel said of trouble while a test ran.
+    """A kernel report during a test.
 
-    `kind` is the sort of report, `signature` names the trouble across runs ("WARNING in xfs_foo"), `title` is its first
-    line as printed. `gates`: the kernel's own trouble, as opposed to a file system's notice of an error that a test
-    provoked, which is told and makes no run red.
+    `kind` is the kind of report, `signature` names the problem across runs ("WARNING in xfs_foo"), `title` is its first
+    line as printed. `gates`: it is a kernel problem, as opposed to a file system's notice of an error that a test
+    provoked, which is shown but does not make the run red.
     """
 
     kind: str
@@ -193,9 +193,9 @@ class KernelReport:
 class Outcome:
     """How one test ended. `seconds` is wall time in the guest; `reason` says why it was not a pass, in a line.
 
-    `output` names the file with what the test printed, below the run's directory; `oops` is the kernel's report that
-    explains the end, the line that names it first, and `reports` are all that the kernel made meanwhile. `subtests_cut`
-    and `reports_cut` count subtests and further reports that were too many to keep.
+    `output` is the file with the test's output, relative to the run's directory; `oops` is the text of the kernel report
+    that explains the status, title first, and `reports` are all kernel reports during the test. `subtests_cut` and
+    `reports_cut` count those dropped because there were too many.
     """
 
     status: Status
@@ -211,7 +211,7 @@ class Outcome:
 
 
 class RunState(StrEnum):
-    """Where a run stands. `INCOMPLETE` is an ended run with missing tests."""
+    """The state of a run. `INCOMPLETE`: ended with missing tests."""
 
     PLANNED = "planned"
     RUNNING = "running"
@@ -222,7 +222,7 @@ class RunState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How often a test ended how, over any number of runs; `a + b` merges."""
+    """Number of results per status, over any number of runs; `a + b` merges."""
 
     counts: Mapping[Status, int] = field(default_factory=dict)
 
@@ -242,7 +242,7 @@ class Counts:
 
     @property
     def total(self) -> int:
-        """How many in all."""
+        """The sum of all counts."""
         return sum(self.counts.values())
 
     @property

@@ -1,13 +1,13 @@
-"""Kernel reports that a baseline knows: a text file of each series, made for `git diff` and `git merge`.
+"""Known kernel reports of a baseline: a text file per series, for `git diff` and `git merge`.
 
-`<directory>/6.1/reports.txt` begins with any number of comment lines, then has one signature a line, sorted:
+`<directory>/6.1/reports.txt` begins with any number of comment lines, then has one signature per line, sorted:
 
     KASAN: slab-out-of-bounds in foo
     WARNING in xfs_bar  # https://…, fixed in 6.1.200
 
-A report with one of these signatures makes no run red, whatever test it is under. No line counts anything, so two people's
-additions merge to both of them, and a signature that both added is one. A note may stand behind a "#". In a signature `%`,
-`#` and whatever is not ASCII are percent-escaped as in a URL, and so is what would make its line begin like a conflict.
+A report with one of these signatures does not make a run red, whatever the test. Lines have no counts, so additions of two
+people merge cleanly, and a signature that both added appears once. A note may follow a "#". In a signature `%`, `#`,
+non-ASCII characters, and characters that would look like the start of a conflict are percent-escaped as in a URL.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ _LIKE_A_CONFLICT = {character: quote(character) for character in "<=>|"}
 
 @dataclass(frozen=True, slots=True)
 class KnownReports:
-    """The signatures that are known, each with its note, and the comment lines above them.
+    """The known signatures, each with its note, and the comment lines above them.
 
-    `series` is where the file was found, "" where there is none for the series or an older one.
+    `series` is that of the file, "" if there is none for the series or an older one.
     """
 
     series: str = ""
@@ -43,7 +43,7 @@ class KnownReports:
     header: tuple[str, ...] = ()
 
     def with_signatures(self, series: str, signatures: Iterable[str]) -> KnownReports:
-        """These and what is known already, for a file of `series`; the same where there is nothing to add."""
+        """Add signatures, for a file of `series`; returns self if there is nothing to add."""
         new = {signature: "" for signature in signatures if signature not in self.notes}
         if not new:
             return self
@@ -56,7 +56,7 @@ def file_of(directory: Path, series: str) -> Path:
 
 
 def load(directory: Path, series: Sequence[str]) -> KnownReports:
-    """What `directory` knows: the file of the first of these series that has one, so the nearest goes first.
+    """Read the known reports in `directory`, from the first of these series that has a file: give the nearest first.
 
     Raises UserError, with file and line, for a file that cannot be read or parsed.
     """
@@ -67,14 +67,14 @@ def load(directory: Path, series: Sequence[str]) -> KnownReports:
         except FileNotFoundError:
             continue
         except OSError as error:
-            raise UserError(f"the baseline {path} cannot be read: {error.strerror}") from error
+            raise UserError(f"cannot read the baseline {path}: {error.strerror}") from error
         except UnicodeDecodeError as error:
             raise UserError(f"the baseline {path} is not UTF-8 text (byte {error.start})") from error
     return KnownReports()
 
 
 def parse(text: str, *, path: Path, series: str) -> KnownReports:
-    """The signatures in a file's text. Raises UserError naming `path` and the line of whatever is wrong."""
+    """The signatures in a file's text. Raises UserError naming `path` and the line of the mistake."""
     header: list[str] = []
     notes: dict[str, list[str]] = {}
     for number, line in enumerate(text.split("\n"), start=1):
@@ -92,20 +92,20 @@ def parse(text: str, *, path: Path, series: str) -> KnownReports:
         elif line.startswith("#"):
             if notes:
                 raise UserError(
-                    f"{where}: a comment among the signatures, which sorting would tear from its place",
-                    hint="put it above the first one, or behind one as its note",
+                    f"{where}: a comment between signatures would lose its place when they are sorted",
+                    hint="put it above the first signature, or after one as its note",
                 )
             header.append(line)
         elif line:
             raise UserError(
-                f"{where}: not a kernel report's signature: {clean(line, 80)}",
-                hint="it looks like `WARNING in xfs_bar  # note`",
+                f"{where}: not the signature of a kernel report: {clean(line, 80)}",
+                hint="expected e.g. `WARNING in xfs_bar  # note`",
             )
     return KnownReports(series, {name: "; ".join(said) for name, said in notes.items()}, tuple(header))
 
 
 def format_reports(known: KnownReports) -> str:
-    """The text of a file; `parse` gives the signatures back."""
+    """The text of a file; the inverse of `parse`."""
     return "".join(f"{line}\n" for line in (*known.header, *lines_of(known)))
 
 
@@ -115,9 +115,9 @@ def lines_of(known: KnownReports) -> list[str]:
 
 
 def save(directory: Path, known: KnownReports, series: str) -> tuple[Path, ...]:
-    """Write what is known for `series`, atomically, and return the file if it changed.
+    """Write the file of `series` atomically and return its path if it changed.
 
-    Nothing is written of what an older series knows. Raises InfrastructureError when the file cannot be written.
+    Reports from an older series are not written. Raises InfrastructureError when the file cannot be written.
     """
     if known.series != series:
         return ()
@@ -127,11 +127,11 @@ def save(directory: Path, known: KnownReports, series: str) -> tuple[Path, ...]:
             return ()
         write_atomic(path, text)
     except OSError as error:
-        raise InfrastructureError(f"the baseline {path} cannot be written: {error.strerror}") from error
+        raise InfrastructureError(f"cannot write the baseline {path}: {error.strerror}") from error
     return (path,)
 
 
 def escape(signature: str) -> str:
-    """A signature as it stands in a file."""
+    """A signature as written in a file."""
     text = quote(clean(signature), safe=_SAFE)
     return _LIKE_A_CONFLICT.get(text[:1], text[:1]) + text[1:]

@@ -1,4 +1,4 @@
-"""How an outcome stands in the store's tables: what of it is kept, cleaned and bounded, for guests are hostile."""
+"""Write and read outcomes in the store's tables, cleaned and bounded because guests are hostile."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from kdevops.results.model import KernelReport, Outcome, Status, Subtest, TestId
 from kdevops.text import clean
 
 MAX_LINE = 500
-"""Characters kept of a reason, a name or another one-line text of a guest."""
+"""Characters kept of a reason, a name or another one-line text from a guest."""
 MAX_OOPS = 64 << 10
-"""Characters kept of each of the kernel's reports; the beginning, where its title stands."""
+"""Characters kept from the start of each kernel report, which has its title."""
 MAX_SUBTESTS = 10_000
-"""Subtests kept of one test. Passes are dropped first: no failure hides behind the limit."""
+"""Subtests kept per test. Passes are dropped first, so that the limit does not hide failures."""
 MAX_REPORTS = 64
-"""Kernel reports kept of one test. Repeats of a signature are dropped first, then notices, which gate nothing."""
+"""Kernel reports kept per test. Repeats of a signature are dropped first, then notices, which do not gate."""
 
 
 def write_outcome(connection: sqlite3.Connection, planned: int, outcome: Outcome) -> None:
-    """Write the outcome of the planned test with this number, within the caller's transaction."""
+    """Write the outcome of the planned test with this id, within the caller's transaction."""
     subtests, reports = _kept_subtests(outcome.subtests), _kept_reports(outcome.reports)
     connection.execute(
         "INSERT INTO outcome (planned, status, seconds, reason, output, oops, guest, subtests_cut, reports_cut)"
@@ -64,8 +64,8 @@ def write_outcome(connection: sqlite3.Connection, planned: int, outcome: Outcome
 
 
 def read_outcomes(query: Callable[..., list[Any]], run_id: int) -> dict[TestId, Outcome]:
-    """How the tests of a run ended, in the plan's order; `query` takes a statement and its values."""
-    # First, so that what a test that ends meanwhile has of subtests and reports belongs to nobody, and not the reverse.
+    """The outcomes of a run's tests, in the plan's order; `query` takes a statement and its values."""
+    # Read outcomes first: if a test ends meanwhile, its subtests and reports are ignored, instead of an outcome lacking them.
     rows = query(
         "SELECT planned.id, suite, profile, name, status, seconds, reason, output, oops, guest, subtests_cut, reports_cut"
         " FROM planned JOIN outcome ON outcome.planned = planned.id WHERE run = ? ORDER BY position",
@@ -103,7 +103,7 @@ def read_outcomes(query: Callable[..., list[Any]], run_id: int) -> dict[TestId, 
 
 
 def signature_of(report: KernelReport) -> str:
-    """The signature as it is kept; the title's where there is none, for what has no name cannot be known."""
+    """The signature as stored; the title if there is none, because a report without a name could not become known."""
     return clean(report.signature, MAX_LINE) or clean(report.title, MAX_LINE) or clean(report.kind, MAX_LINE)
 
 

@@ -1,6 +1,6 @@
-"""The durable record of every run: what was planned, what happened, how each test ended.
+"""The durable record of every run: its plan, its journal and the outcome of each test.
 
-Every method that writes is one transaction, on disk when it returns: whoever is killed afterwards loses nothing.
+Every method that writes is one transaction and on disk when it returns, so being killed afterwards loses nothing.
 A store belongs to the thread that opened it; any number of processes may have the same file open.
 """
 
@@ -28,7 +28,7 @@ from kdevops.text import clean
 JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None"
 
 HISTORY_RUNS = 10
-"""Runs that an expected duration is taken from."""
+"""Runs used to estimate a test's duration."""
 _OPEN = (RunState.PLANNED, RunState.RUNNING, RunState.INTERRUPTED)
 
 
@@ -43,7 +43,7 @@ class PlannedRow:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run. `created` and `ended` are UTC in ISO 8601; `record` is what it takes to run it again."""
+    """One run. `created` and `ended` are UTC in ISO 8601; `record` is what is needed to run it again."""
 
     id: int
     lab: str
@@ -54,7 +54,7 @@ class Run:
 
 
 class Kind(StrEnum):
-    """What a line of the journal tells."""
+    """The kind of a journal entry."""
 
     CREATED = "created"
     STARTED = "started"
@@ -78,7 +78,7 @@ class Entry:
 class Store:
     """All runs below one state directory, in its file `kdevops.sqlite`. A context manager.
 
-    Raises UserError for a store of a newer kdevops and for runs that do not exist; InfrastructureError, from any
+    Raises UserError for a store written by a newer kdevops and for runs that do not exist; InfrastructureError, from any
     method, when the file is damaged, locked or not writable, or the disk is full.
     """
 
@@ -95,13 +95,13 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        """Close the file. What was written stays written without it."""
+        """Close the file. Not needed for durability."""
         self._connection.close()
 
     def create_run(self, lab: str, plan: Sequence[PlannedRow], record: Mapping[str, JSON]) -> int:
         """Store a run with its whole plan and return its number.
 
-        Raises UserError for an empty plan, a test planned twice, or a name that cannot be printed as it is.
+        Raises UserError for an empty plan, a test planned twice, or a name that is not printable.
         """
         _check_plan(plan)
         with database.transaction(self._connection, self.path) as sql:
@@ -123,7 +123,7 @@ class Store:
         return run_id
 
     def together(self) -> AbstractContextManager[object]:
-        """All that is written within the block is one transaction."""
+        """All writes within the block are one transaction."""
         return database.transaction(self._connection, self.path)
 
     def run(self, run_id: int) -> Run:
@@ -133,7 +133,7 @@ class Store:
             "SELECT id, lab, state, created, ended, record FROM run WHERE id = ?", run_id if there else 0
         )
         if not rows:
-            raise UserError(f"there is no run {run_id} in {self.path}", hint="list the runs with `kdevops results`")
+            raise UserError(f"no run {run_id} in {self.path}", hint="list the runs with `kdevops results`")
         return _run(rows[0])
 
     def runs(self, lab: str | None = None) -> tuple[Run, ...]:
@@ -151,14 +151,14 @@ class Store:
         return _run(rows[0]) if rows else None
 
     def plan(self, run_id: int) -> tuple[PlannedRow, ...]:
-        """What was planned, in order."""
+        """The planned tests, in order."""
         rows = self._query(
             "SELECT suite, profile, name, timeout, expected FROM planned WHERE run = ? ORDER BY position", run_id
         )
         return tuple(PlannedRow(TestId(*row[:3]), *row[3:]) for row in rows)
 
     def pending(self, run_id: int) -> tuple[TestId, ...]:
-        """Planned tests without a status, in the plan's order; those in flight are among them."""
+        """Planned tests without a status, in the plan's order, including those in flight."""
         rows = self._query(
             "SELECT suite, profile, name FROM planned LEFT JOIN outcome ON outcome.planned = planned.id"
             " WHERE run = ? AND status IS NULL ORDER BY position",
@@ -167,7 +167,7 @@ class Store:
         return tuple(TestId(*row) for row in rows)
 
     def in_flight(self, run_id: int) -> tuple[TestId, ...]:
-        """Tests that were started and have no status: what a killed controller left behind."""
+        """Tests that were started but have no status, as after a killed controller."""
         rows = self._query(
             "SELECT suite, profile, name FROM planned LEFT JOIN outcome ON outcome.planned = planned.id"
             " WHERE run = ? AND status IS NULL AND planned.id IN"
@@ -178,38 +178,38 @@ class Store:
         return tuple(TestId(*row) for row in rows)
 
     def started(self, run_id: int, test: TestId, guest: str) -> None:
-        """A test is about to be given to a guest. Raises InfrastructureError once the run has ended."""
+        """Record that a test is about to be given to a guest. Raises InfrastructureError if the run has ended."""
         with database.transaction(self._connection, self.path) as sql:
             if self._state(run_id) not in _OPEN:
-                raise InfrastructureError(f"run {run_id} has ended: {test} cannot be started in it any more")
+                raise InfrastructureError(f"run {run_id} has ended: cannot start {test} in it")
             sql.execute("UPDATE run SET state = ? WHERE id = ?", (RunState.RUNNING, run_id))
             self._note(run_id, Kind.STARTED, planned=self._planned(run_id, test), guest=guest)
 
     def ended(self, run_id: int, test: TestId, outcome: Outcome) -> None:
-        """A test has its one and final status. Raises InfrastructureError when it already had one."""
+        """Record a test's final outcome. Raises InfrastructureError if it already has one."""
         with database.transaction(self._connection, self.path):
             self._end(run_id, test, outcome)
 
     def left_out(self, run_id: int, reasons: Mapping[TestId, str]) -> None:
-        """These tests are skipped, each for its reason, without having been given to a guest; all in one transaction.
+        """Record tests as skipped for the given reasons, without giving them to a guest, in one transaction.
 
-        Raises InfrastructureError when one of them already has a status.
+        Raises InfrastructureError if one of them already has a status.
         """
         with database.transaction(self._connection, self.path):
             for test, reason in reasons.items():
                 self._end(run_id, test, Outcome(Status.SKIP, reason=reason))
 
     def infrastructure(self, run_id: int, guest: str, text: str) -> None:
-        """Trouble that says nothing about any test: no boot, no ssh, a full disk."""
+        """Record an infrastructure problem, which is not a test result: no boot, no ssh, a full disk."""
         with database.transaction(self._connection, self.path):
             self._note(run_id, Kind.INFRASTRUCTURE, guest=guest, text=text)
 
     def outcomes(self, run_id: int) -> Mapping[TestId, Outcome]:
-        """How tests ended, in the plan's order; those without a status are absent."""
+        """The outcomes, in the plan's order; tests without a status are absent."""
         return read_outcomes(self._query, run_id)
 
     def journal(self, run_id: int) -> tuple[Entry, ...]:
-        """Everything that happened, in order."""
+        """All journal entries, in order."""
         rows = self._query(
             "SELECT at, kind, suite, profile, name, guest, text FROM journal"
             " LEFT JOIN planned ON planned.id = journal.planned WHERE journal.run = ? ORDER BY journal.id",
@@ -227,7 +227,7 @@ class Store:
             sql.execute("UPDATE run SET record = ? WHERE id = ?", (json.dumps(record), run_id))
 
     def interrupt(self, run_id: int) -> None:
-        """The run stops here and can be resumed. Nothing happens to one that has ended."""
+        """Mark the run as interrupted, so that it can be resumed; no effect if it has ended."""
         with database.transaction(self._connection, self.path) as sql:
             if self._state(run_id) in _OPEN:
                 sql.execute("UPDATE run SET state = ? WHERE id = ?", (RunState.INTERRUPTED, run_id))
@@ -249,7 +249,7 @@ class Store:
                 (run_id,),
             ).fetchall()
             for planned, guest in rows:
-                reason = "never given to a guest" if guest is None else f"given to {guest}, and no end of it was seen"
+                reason = "never given to a guest" if guest is None else f"given to {guest}, but its end was not seen"
                 write_outcome(self._connection, planned, Outcome(Status.MISSING, reason=reason, guest=guest or ""))
                 self._note(run_id, Kind.ENDED, planned=planned, guest=guest or "", text=Status.MISSING)
             (missing,) = sql.execute(
@@ -265,8 +265,8 @@ class Store:
     def history(self, lab: str | None, tests: Iterable[TestId]) -> Mapping[TestId, float]:
         """Median seconds of these tests in the last runs (of one lab, or of all); the unknown are absent.
 
-        Only passes and fails count: skips end at once, and a crash or a hang says nothing of the next duration. The
-        repeats of a test count together.
+        Only passes and fails count: skips end at once, and the duration of a crash or a hang is not typical. Repeats of a test
+        count together.
         """
         asked = {test: test.plain for test in tests}
         wanted = set(asked.values())
@@ -323,14 +323,14 @@ class Store:
 
 def _check_plan(plan: Sequence[PlannedRow]) -> None:
     if not plan:
-        raise UserError("no test to run", hint="look at `suites` in lab.yaml: what it selects is empty")
+        raise UserError("no tests to run", hint="check `suites` in lab.yaml: it selects no tests")
     seen: set[TestId] = set()
     for row in plan:
         for part in (row.id.suite, row.id.profile, row.id.name):
             if not part or part != clean(part, MAX_LINE):
                 raise UserError(f"the test name {part!a} is empty, longer than {MAX_LINE} characters or not printable")
         if row.id in seen:
-            raise UserError(f"{row.id} is planned twice", hint="name it once in `suites` of lab.yaml")
+            raise UserError(f"{row.id} is planned twice", hint="list it only once in `suites` of lab.yaml")
         seen.add(row.id)
 
 

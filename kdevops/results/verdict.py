@@ -28,10 +28,10 @@ NARROWED = "the run was narrowed"
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One test of a run, or one of its repeats. `before` is None for a test nobody knows.
+    """One test of a run, or one of its repeats. `before` is None for an unknown test.
 
-    `now` counts how all repeats of the test ended, `arm` the same of the baseline arm, None where that did not run it.
-    `gates` says that how it ended alone makes the run red; `complaints` are what the kernel reported meanwhile.
+    `now` counts the results of all repeats, `arm` those on the baseline kernel, None if it did not run there. `gates`: its
+    status alone makes the run red; `complaints` are the kernel reports during the test.
     """
 
     test: TestId
@@ -47,9 +47,9 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """The baseline arm of an A/B run: the run of the kernel to compare with, and how its tests ended.
+    """The baseline side of an A/B run: the run of the baseline kernel, and its outcomes.
 
-    `elsewhere` are signatures of what the kernel reported under other tests of that run, and beside all.
+    `elsewhere` are signatures of kernel reports during other tests of that run, and outside of tests.
     """
 
     run: Run
@@ -58,7 +58,7 @@ class Arm:
 
     @property
     def complete(self) -> bool:
-        """Every test of it has a result."""
+        """Whether every test of it has a result."""
         return self.run.state is RunState.COMPLETE
 
     @property
@@ -69,11 +69,11 @@ class Arm:
 
 @dataclass(frozen=True, slots=True)
 class RunVerdict:
-    """What a whole run says. `series` is that of its kernel; `compared` has the series each suite's table came from.
+    """The verdict on a run. `series` is that of its kernel; `compared` has the series of each suite's baseline table.
 
-    `ignored` are directories of the baseline that are of no series. `ever_ran` are the tests that the baseline saw run, or
-    has, of the suites and profiles of the run; `absent` those of them that were not planned, each with what explains that, ""
-    where nothing does. `strays` are kernel reports that no test is to blame for.
+    `ignored` are directories of the baseline that are not named after a series. `ever_ran` are the tests of the run's suites
+    and profiles that ran in the baseline or exist on the baseline kernel; `absent` those that were not planned, each with the
+    reason, "" if unexplained. `strays` are kernel reports outside of tests.
     """
 
     tests: tuple[Judged, ...]
@@ -88,36 +88,36 @@ class RunVerdict:
 
     @property
     def counts(self) -> Counts:
-        """How many tests ended how; the total is what was planned."""
+        """Number of tests per status; the total is the number planned."""
         return Counts.of(each.outcome.status for each in self.tests)
 
     @property
     def ran(self) -> int:
-        """How many tests really ran: neither skipped nor missing."""
+        """Number of tests that ran: neither skipped nor missing."""
         return self.counts[Status.PASS] + self.counts.bad
 
     @property
     def complete(self) -> bool:
-        """Every planned test has a result."""
+        """Whether every planned test has a result."""
         return self.counts[Status.MISSING] == 0
 
     @property
     def lost(self) -> tuple[TestId, ...]:
-        """The tests that the baseline saw run, that were not planned, and of which nothing says why."""
+        """Tests that ran in the baseline but were not planned, without an explanation."""
         return tuple(sorted(test for test, why in self.absent.items() if not why))
 
     @property
     def troubles(self) -> frozenset[str]:
-        """Signatures of what the kernel reported of its own trouble and nobody knows."""
+        """Signatures of unknown kernel reports that gate."""
         under_tests = (each for test in self.tests for each in test.complaints)
         found = (*under_tests, *(each.complaint for each in self.strays))
         return frozenset(each.signature for each in found if each.gates)
 
     @property
     def exit_code(self) -> ExitCode:
-        """OK only when nothing gates, nothing is missing (in the baseline arm neither), nothing was lost and something ran.
+        """OK only if nothing gates, nothing is missing (nor on the baseline kernel), nothing was lost and something ran.
 
-        A regression outweighs incompleteness, and a kernel that does not boot where another one did is one.
+        A regression outweighs incompleteness; a kernel that does not boot although another did is a regression.
         """
         if self.boot_failure or self.troubles or any(each.gates for each in self.tests):
             return ExitCode.REGRESSION
@@ -125,7 +125,7 @@ class RunVerdict:
         return ExitCode.OK if whole and self.ran else ExitCode.INCOMPLETE
 
     def of(self, *verdicts: Verdict) -> tuple[Judged, ...]:
-        """The tests with one of these verdicts, in the plan's order; of each test's repeats the one that ended worst."""
+        """The tests with one of these verdicts, in the plan's order; of each test's repeats, the worst."""
         worst: dict[TestId, Judged] = {}
         for each in self.tests:
             if each.verdict in verdicts:
@@ -149,14 +149,13 @@ def judge_run(
     boot_failure: BootFailure | None = None,
     strays_said: Iterable[Mapping[str, Any]] = (),
 ) -> RunVerdict:
-    """Judge every planned test; one without an outcome yet is missing.
+    """Judge every planned test; a test without an outcome is missing.
 
     `left_out` are tests that were not run because they are known to fail; their status is skip. `arm` is the run on
-    the baseline kernel beside this one. `asked` are suites and profiles that were asked for, over those that are
-    planned; `had` are tests that only the baseline kernel has. `explain` tells why a test that the baseline saw run, or
-    has, was not planned, "" where nothing says so. `boot_failure` says that the kernel did not boot;
-    `strays_said` are the reports of the run's record that no test is to blame for. Raises InfrastructureError when the
-    numbers do not add up: an outcome that nobody planned, a test planned twice.
+    the baseline kernel. `asked` are requested suites and profiles, in addition to the planned ones; `had` are tests that only
+    the baseline kernel has. `explain` gives the reason why a test that ran or exists in the baseline was not planned, "" if
+    unknown. `boot_failure`: the kernel did not boot; `strays_said` are the reports outside of tests in the run's record.
+    Raises InfrastructureError when the numbers do not add up: an outcome that was not planned, a test planned twice.
     """
     now = _by_test({test: outcomes[test].status if test in outcomes else Status.MISSING for test in planned})
     beside = _by_test({test: outcome.status for test, outcome in arm.outcomes.items()}) if arm else {}
@@ -194,7 +193,7 @@ def judge_run(
 
 
 def _by_test(statuses: Mapping[TestId, Status]) -> dict[TestId, Counts]:
-    """How often each test ended how, all its repeats together, under its plain name."""
+    """Counts of each test's results, all repeats together, under its plain name."""
     repeats: dict[TestId, list[Status]] = {}
     for test, status in statuses.items():
         repeats.setdefault(test.plain, []).append(status)
@@ -231,6 +230,6 @@ def _check_sum(planned: Sequence[TestId], outcomes: Mapping[TestId, Outcome], st
     if unplanned or len(set(planned)) != total:
         raise InfrastructureError(
             f"the numbers of this run do not add up: {len(set(planned))} tests planned, {total} counted,"
-            f" {len(unplanned)} with a result that nobody planned",
-            hint="this is a fault of kdevops: please report it with the result store",
+            f" {len(unplanned)} with a result but not planned",
+            hint="this is a bug in kdevops: please report it with the result store",
         )

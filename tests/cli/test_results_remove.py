@@ -79,7 +79,7 @@ def test_one_that_is_refused_keeps_all(capsys: pytest.CaptureFixture[str]) -> No
         assert "run 3 has not ended, and its lab demo is in use" in told(
             capsys, "results", "remove", "1", "3", "--yes", code=2
         )
-    assert "there is no run 9" in told(capsys, "results", "remove", "1", "9", "--yes", code=2)
+    assert "no run 9 in" in told(capsys, "results", "remove", "1", "9", "--yes", code=2)
     assert all(output.exists() for output in outputs)
     told(capsys, "results", "remove", "3", "--yes")  # what was killed, or interrupted, may go
     assert [output.exists() for output in outputs] == [True, True, False]

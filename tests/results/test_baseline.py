@@ -83,17 +83,17 @@ def test_any_text_is_read_or_refused_with_its_line(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a  pass=1\nb\n", ":2: not a test's line: b"),
-        ("pass=12 fail=1\n", ":1: not a test's line"),
-        ("a b  pass=1\n", ":1: not a test's line"),
+        ("a  pass=1\nb\n", ":2: not a test line: b"),
+        ("pass=12 fail=1\n", ":1: not a test line"),
+        ("a b  pass=1\n", ":1: not a test line"),
         ("a  pas=1\n", ":1: unknown status 'pas'"),
         ("a  missing=1\n", ":1: unknown status 'missing'"),
-        ("a  pass=0\n", ":1: pass=0: a count is a whole number"),
-        ("a  pass=x\n", ":1: pass=x: a count is a whole number"),
+        ("a  pass=0\n", ":1: pass=0: a count must be a whole number"),
+        ("a  pass=x\n", ":1: pass=x: a count must be a whole number"),
         ("a  pass=1 pass=2\n", ":1: pass is counted twice"),
-        ("a  pass=1  soon\n", ":1: not a test's line"),
+        ("a  pass=1  soon\n", ":1: not a test line"),
         ("a  pass=1\n\na  fail=1\n", ":3: a is already on line 1"),
-        ("a  pass=1\n# b\nc  pass=1\n", ":2: a comment among the tests"),
+        ("a  pass=1\n# b\nc  pass=1\n", ":2: a comment between tests"),
         ("a  pass=1\n<<<<<<< HEAD\n", ":2: an unresolved git conflict: <<<<<<< HEAD"),
         ("# x\n=======\n", ":2: an unresolved git conflict"),
         (">>>>>>> theirs\n", ":1: an unresolved git conflict"),
@@ -115,7 +115,7 @@ def test_series(release: str, series: str) -> None:
 
 @pytest.mark.parametrize("release", ["", "linux", "6", "v6.1\x1b[2J"])
 def test_no_series(release: str) -> None:
-    with pytest.raises(UserError, match="is no kernel release"):
+    with pytest.raises(UserError, match="is not a kernel release"):
         series_of(release)
 
 
@@ -207,7 +207,7 @@ def test_a_suite_with_a_strange_name_comes_back(tmp_path: Path) -> None:
 
 def test_a_directory_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "6.1").write_text("in the way")
-    with pytest.raises(InfrastructureError, match="cannot be written"):
+    with pytest.raises(InfrastructureError, match="cannot write"):
         save(tmp_path, accept(Baseline("6.1"), {tid("a"): Outcome(S.PASS)}))
 
 

@@ -57,7 +57,7 @@ def test_what_is_written_together_is_kept_together_or_not_at_all(db: Store, tmp_
 @pytest.mark.parametrize(
     ("plan", "message"),
     [
-        ([], "no test to run"),
+        ([], "no tests to run"),
         (rows("a", "b", "a"), "selftests/default/a is planned twice"),
         (rows("a\x1b[2J"), "not printable"),
         (rows("x" * 501), "longer than 500"),
@@ -132,7 +132,7 @@ def test_finish_gives_every_test_a_status(db: Store) -> None:
     db.started(run_id, tid("b"), "demo-2")
     assert db.finish(run_id) is RunState.INCOMPLETE
     outcomes = db.outcomes(run_id)
-    assert outcomes[tid("b")].reason == "given to demo-2, and no end of it was seen"
+    assert outcomes[tid("b")].reason == "given to demo-2, but its end was not seen"
     assert outcomes[tid("c")].reason == "never given to a guest"
     assert outcomes[tid("c")].status is Status.MISSING
     assert db.pending(run_id) == ()
