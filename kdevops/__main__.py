@@ -131,17 +131,17 @@ class _BugError(InfrastructureError):
 
     def __init__(self, error: Exception, arguments: list[str]) -> None:
         report = _write_report(error, arguments)
-        hint = "please report it, with that file" if report else "the state directory cannot be written: see --state"
+        hint = "please report it with that file" if report else "cannot write to the state directory: see --state"
         fault, where = _innermost(error)
         if where:
-            hint = f"please report it to its authors{', with that file' if report else ''}"
+            hint = f"please report it to its authors{' with that file' if report else ''}"
         super().__init__(
             f"this is a bug in {where or 'kdevops'}: {type(fault).__name__}: {fault}", hint=hint, log=report
         )
 
 
 def _innermost(error: Exception) -> tuple[Exception, str]:
-    """The fault itself, out of a group of one, and whose it is where that is not ours: what is noted at it."""
+    """The error itself, unwrapped from groups of one, and the suite that raised it, from its notes; "" for ours."""
     while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
         (error,) = error.exceptions
     notes = [note for note in getattr(error, "__notes__", ()) if note.startswith("the suite ")]

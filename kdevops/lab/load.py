@@ -110,14 +110,14 @@ def _arguments(value: object, environment: Mapping[str, str]) -> list[str]:
 
 
 def _leave_out(document: Document, suites: Iterable[str]) -> None:
-    """Forget these suites: whoever only looks at guests needs none."""
+    """Drop these suites: commands that only inspect guests do not need them."""
     if isinstance(document.value, dict) and isinstance(said := document.value.get("suites"), dict):
         kept = {name: section for name, section in said.items() if name not in suites}
         document.value = {**document.value, "suites": kept}
 
 
 def _validate(document: Document, model: type[Lab]) -> Lab:
-    # As JSON, because only there strict means what it does in YAML: text may be a path, a list a tuple, "2" no number.
+    # As JSON, because strict mode then fits YAML: text may be a path, a list may be a tuple, "2" is not a number.
     return model.model_validate_json(json.dumps(document.value), strict=True)
 
 

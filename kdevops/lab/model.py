@@ -217,7 +217,7 @@ def _provider_type(value: object) -> object:
 
 
 PROVIDERS: dict[str, type[Model]] = {"qemu": Qemu, "vagrant": Vagrant, "terraform": Terraform, "hosts": Hosts}
-"""`provider.type` → all that a lab file may say of it; what is done with that says `kdevops.run.guests.kinds.KINDS`."""
+"""`provider.type` → model of its section; `kdevops.run.guests.kinds.KINDS` has the implementations."""
 
 
 def _any_provider(_: object, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -226,7 +226,7 @@ def _any_provider(_: object, handler: GetCoreSchemaHandler) -> CoreSchema:
 
 
 Provider = Annotated[Qemu | Vagrant | Terraform | Hosts, GetPydanticSchema(_any_provider)]
-"""One of PROVIDERS. Code that does not know which reads the fields that all of them have."""
+"""One of PROVIDERS. Generic code only reads fields that all of them have."""
 
 
 class Compare(Model):
@@ -283,11 +283,9 @@ class Lab(Model):
         return compare.model_copy(update={"kernel": compare.kernel.filled_from(kernel), "guests": own})
 
     def provider_as(self, model: type[_Part]) -> _Part:
-        """The provider, for code that only deals with labs of this kind. Raises TypeError for a lab of another."""
+        """The provider, for code of one kind of provider. Raises TypeError if it is of another kind."""
         if not isinstance(self.provider, model):
-            raise TypeError(
-                f"the provider of lab {self.name} is {self.provider.type}, and {model.__name__} was expected"
-            )
+            raise TypeError(f"the provider of lab {self.name} is {self.provider.type}, expected {model.__name__}")
         return self.provider
 
     def guest_names(self) -> tuple[str, ...]:
@@ -348,7 +346,7 @@ def _filled(said: _Part, other: _Part) -> _Part:
 
 
 def lab_schema(model: type[Lab] = Lab) -> dict[str, Any]:
-    """The JSON Schema (2020-12) of lab.yaml; `model` has the sections of other suites than `Suites` has, too."""
+    """The JSON Schema (2020-12) of lab.yaml; `model` may have sections of other suites."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "kdevops lab",

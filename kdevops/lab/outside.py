@@ -1,10 +1,10 @@
-"""Suites that installed packages bring, by entry points of the group `kdevops.suites`: found, loaded, or refused in words.
+"""Suites of installed packages, found and loaded by entry points of the group `kdevops.suites`.
 
     [project.entry-points."kdevops.suites"]
     toy = "toy_suite:KIND"
 
-Reading the metadata of all that is installed takes a tenth of a second, so it is done when somebody names a suite that is
-not ours, or wants a list of all.
+Reading the metadata of all packages takes a tenth of a second, so it is done only for a suite that is not ours, or to list
+all suites.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ GROUP = "kdevops.suites"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}", re.ASCII)
 _PART = re.compile(r"-[a-z0-9_-]{1,31}", re.ASCII)
 _TAKEN = frozenset({"all", "ungrouped", "baseline", "dev", "default", "nfsd", "smbd"})
-"""Names of groups in the inventory, and of the profile of suites without profiles."""
+"""Names of inventory groups, and of the profile of suites without profiles."""
 _LONGEST = 300
-"""Characters of what an import said."""
+"""Characters kept of an import error."""
 
 
 @functools.cache
@@ -41,19 +41,19 @@ def _found() -> Mapping[str, Sequence[EntryPoint]]:
 
 
 def names() -> tuple[str, ...]:
-    """The names of all entry points of the group, whether they can be used or not."""
+    """The names of all entry points of the group, usable or not."""
     return tuple(sorted(_found()))
 
 
 def distribution(name: str) -> str:
-    """Which distributions bring the suite: "toy-suite 1.0", several joined by "and"; empty where none does."""
+    """The distributions with this suite: "toy-suite 1.0", several joined by "and"; empty if none."""
     return " and ".join(_label(each) for each in _found().get(name, ()))
 
 
 def load(name: str, refusal: Callable[[str, object], str]) -> SuiteFacts | None:
-    """The suite that a distribution brings under this name, None where none does.
+    """The installed suite of this name, None if there is none.
 
-    `refusal` says why a loaded object cannot be it. Raises UserError for one that cannot be loaded, or is refused.
+    `refusal` returns why a loaded object is not usable. Raises UserError if it cannot be loaded or is refused.
     """
     if not _found().get(name):
         return None
@@ -65,14 +65,14 @@ def load(name: str, refusal: Callable[[str, object], str]) -> SuiteFacts | None:
 
 @functools.cache
 def _tried(name: str, refusal: Callable[[str, object], str]) -> SuiteFacts | str:
-    """The suite, or why it cannot be used. Tried once: an import that failed is executed again each time."""
+    """The suite, or why it cannot be used. Cached, because a failed import would be executed again."""
     points = _found()[name]
     if not _NAME.fullmatch(name) or name in _TAKEN:
-        return "a suite's name is lower-case letters, digits and _, and not a group of the inventory"
+        return "a suite's name has lower-case letters, digits and _, and is not an inventory group"
     if len(points) > 1:
-        return "only one of them may bring it"
+        return "only one of them may provide it"
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # stdout is for our answer alone
+        with contextlib.redirect_stdout(sys.stderr):  # keep our stdout clean
             kind: SuiteFacts = points[0].load()
         why = refusal(name, kind)
         if not why:
@@ -83,15 +83,15 @@ def _tried(name: str, refusal: Callable[[str, object], str]) -> SuiteFacts | str
 
 
 def refused(name: str, why: str) -> UserError:
-    """The error for a suite that an installed distribution brings and that cannot be used."""
+    """The error for an installed suite that cannot be used."""
     return UserError(
         f"the suite {clean(name, 40)} of {distribution(name)} cannot be used: {why}",
-        hint="have its authors mend it, or uninstall it",
+        hint="report it to its authors, or uninstall it",
     )
 
 
 def is_part(word: str, name: str) -> bool:
-    """Whether a word is the suite's name with a dash and more behind it."""
+    """Whether a word is the suite's name followed by a dash and more."""
     return word.startswith(name) and _PART.fullmatch(word[len(name) :]) is not None
 
 

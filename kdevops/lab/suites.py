@@ -1,8 +1,8 @@
-"""Which suites a lab file may name: ours, and those that installed packages bring.
+"""Suites that a lab file may name: ours, and those of installed packages.
 
-A suite says of itself what it is (`SuiteFacts`, and more in `kdevops.suites.kind.SuiteKind`). Ours stand in OURS; others
-join by an entry point of the group `kdevops.suites` (see `kdevops.lab.outside`). Both are loaded when somebody asks for
-them by name, so that a command which needs none pays for none.
+A suite describes itself (`SuiteFacts`, and more in `kdevops.suites.kind.SuiteKind`). Ours are listed in OURS; others are
+found by entry points of the group `kdevops.suites` (see `kdevops.lab.outside`). Both are imported on first use by name, so
+that a command without suites does not pay for them.
 """
 
 from __future__ import annotations
@@ -24,44 +24,44 @@ OURS: Mapping[str, str] = {
     "selftests": "kdevops.suites.selftests.kind",
     "fstests": "kdevops.suites.fstests.kind",
 }
-"""By its name in lab.yaml, the module that has the suite's KIND. The order is that in which suites are reported."""
+"""Name in lab.yaml → module with the suite's KIND, in the order in which suites are reported."""
 
 
 class SuiteFacts:
-    """What a suite says of itself as plain data.
+    """A suite's description, as plain data.
 
-    A default never hides a failure: the baseline is run again, a test that is gone counts as lost, a cache is kept.
+    Defaults never hide a failure: the baseline is run again, a test that is gone counts as lost, a cache is kept.
     """
 
     name: str
-    """In lab.yaml, below `suites`."""
+    """Its name in lab.yaml, below `suites`."""
     model: type[Model]
-    """That section of lab.yaml."""
+    """The model of its section of lab.yaml."""
     test_suites: tuple[str, ...] = ()
-    """The first parts of its tests' ids: its name, or several that begin with its name and a dash. Default: its name.
+    """First parts of its tests' ids: its name (the default), or several that begin with its name and a dash.
 
     A test that moves from one of them to another is not lost.
     """
     chooses: frozenset[str] = frozenset()
-    """Fields that only choose tests, so that how a chosen test ends does not depend on them."""
+    """Fields that only select tests and do not affect their results."""
     repeats: bool = False
-    """Whether it can plan a test several times: `x`, `x#2`, `x#3`. No test has such an end in its own name then."""
+    """Whether it can plan a test several times: `x`, `x#2`, `x#3`. Then no test's own name may end like that."""
     lab_makes_tests: bool = False
-    """Whether the lab itself defines the tests, so that a test which it does not name may be another lab's."""
+    """Whether the lab defines the tests, so that an unknown test may belong to another lab."""
     tools: tuple[str, ...] = ()
-    """Packages of the guests' image whose versions a reader of its results wants to know."""
+    """Packages of the guest image whose versions are shown with its results."""
     caches: tuple[str, ...] = ()
     """Directories below the cache that `kdevops gc` may empty."""
     paths: Mapping[tuple[str, ...], Literal["file", "file or URL"]] = {}
-    """Fields that name files: they are made absolute and must be there."""
+    """Fields that name files: they are made absolute and must exist."""
     options: frozenset[str] = frozenset()
-    """Fields that options of `kdevops run` set: groups (-g), exclude_groups (-x), start_after, count, soak, known."""
+    """Fields set by options of `kdevops run`: groups (-g), exclude_groups (-x), start_after, count, soak, known."""
     test_pattern: str = ""
-    """Words of `kdevops run`'s command line that go to the field `tests`; a regular expression that fits the whole word."""
+    """Arguments of `kdevops run` that go to the field `tests`: a regular expression for the whole word."""
     variables: Mapping[str, object] = {}
-    """Ansible variables for guests that the front end has already prepared."""
+    """Ansible variables for guests that are already prepared."""
     imports: bool = False
-    """Whether it reads results that others have made (`kdevops results import`)."""
+    """Whether it can import results (`kdevops results import`)."""
 
     @property
     def all_test_suites(self) -> tuple[str, ...]:
@@ -71,9 +71,9 @@ class SuiteFacts:
 
 @functools.cache
 def find(name: str) -> SuiteFacts | None:
-    """The suite of this name, None where there is none.
+    """The suite of this name, None if there is none.
 
-    Raises UserError, which names the distribution, for one that is installed and cannot be used.
+    Raises UserError, naming the distribution, for an installed suite that cannot be used.
     """
     if name in OURS:
         kind: SuiteFacts = importlib.import_module(OURS[name]).KIND
@@ -82,7 +82,7 @@ def find(name: str) -> SuiteFacts | None:
 
 
 def for_tests(suite: str) -> SuiteFacts | None:
-    """The suite whose tests' ids begin with this word; None where there is none, or none that can be used."""
+    """The suite whose tests' ids begin with this word; None if there is none or it cannot be used."""
     try:
         kind = find(suite.partition("-")[0])
     except UserError:
@@ -91,17 +91,17 @@ def for_tests(suite: str) -> SuiteFacts | None:
 
 
 def origin(name: str) -> str:
-    """Distribution and version that a suite is from, "toy-suite 1.0"; empty for ours."""
+    """Distribution and version of a suite, "toy-suite 1.0"; empty for ours."""
     return "" if name in OURS else outside.distribution(name)
 
 
 def outsiders() -> tuple[dict[str, SuiteFacts], list[str]]:
-    """The suites that installed packages bring, by name, and in words why others of them cannot be used."""
+    """Usable suites of installed packages, by name, and messages about unusable ones."""
     found, refused = {}, []
     for name in outside.names():
         try:
             if name in OURS:
-                raise outside.refused(name, "kdevops has a suite of that name itself")
+                raise outside.refused(name, "kdevops has a suite of that name")
             if kind := find(name):
                 found[name] = kind
         except UserError as error:
@@ -110,7 +110,7 @@ def outsiders() -> tuple[dict[str, SuiteFacts], list[str]]:
 
 
 def unknown(name: str) -> str:
-    """What to say of a name that no suite has: which there are, and which cannot be used."""
+    """The message for an unknown suite, with the known and the unusable ones."""
     from kdevops.text import nearest
 
     found, refused = outsiders()
@@ -120,17 +120,17 @@ def unknown(name: str) -> str:
 
 
 def _refusal(name: str, kind: object) -> str:
-    """Why an object cannot be the suite `name`, empty where it can."""
+    """Why an object cannot be the suite `name`; empty if it can."""
     from kdevops.lab.fields import Model
     from kdevops.lab.model import Suites
 
     if not isinstance(kind, SuiteFacts):
-        return f"its entry point is not a SuiteKind of kdevops.suites.kind but a {type(kind).__name__}"
+        return f"its entry point must be a SuiteKind of kdevops.suites.kind, found {type(kind).__name__}"
     if getattr(kind, "name", None) != name:
-        return f"it calls itself {getattr(kind, 'name', None)!r}"
+        return f"its own name is {getattr(kind, 'name', None)!r}"
     model = getattr(kind, "model", None)
     if not (isinstance(model, type) and issubclass(model, Model)):
-        return "its model is not derived from kdevops.lab.fields.Model"
+        return "its model is not a subclass of kdevops.lab.fields.Model"
     if hasattr(Suites, name):
         return "a section of lab.yaml cannot have that name"
     for what, words in (("ids of tests", kind.all_test_suites), ("a cache", kind.caches)):
@@ -139,5 +139,5 @@ def _refusal(name: str, kind: object) -> str:
                 return f"{what} would begin with {word!r}; the suite may use {name} and {name}-… only"
     said = {*kind.chooses, *kind.options, *(loc[0] for loc in kind.paths), *(["tests"] if kind.test_pattern else [])}
     if absent := sorted(said - model.model_fields.keys()):
-        return f"it speaks of the field {absent[0]}, which its section does not have"
+        return f"it refers to the field {absent[0]}, which its section does not have"
     return ""

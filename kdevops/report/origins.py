@@ -43,7 +43,7 @@ def profiles(run: Run) -> list[tuple[str, str]]:
 
 
 def _tools(record: Mapping[str, Any]) -> str:
-    """The packages on which tests depend as much as on the kernel."""
+    """Packages that affect tests as much as the kernel does."""
     packages = record.get("image", {}).get("packages", {})
     kinds = [kind for suite in record.get("suites", {}) if (kind := kind_of_tests(suite))]
     tools = dict.fromkeys(name for kind in kinds for name in kind.tools)

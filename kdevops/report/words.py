@@ -112,7 +112,7 @@ def absences(verdict: RunVerdict) -> list[tuple[str, list[TestId]]]:
 
 
 def suites_from(run: Run) -> list[str]:
-    """Each suite of the run that is not ours, with the distribution that it is from."""
+    """Each suite of the run that is not ours, with its distribution."""
     return [clean(f"{name} from {where}") for name, where in run.record.get("suites_from", {}).items()]
 
 

@@ -159,7 +159,7 @@ class TestId:
 
 
 def _repeats(suite: str) -> bool:
-    """Whether no test of the suite has a "#" in its own name; elsewhere "x#2" may be one."""
+    """Whether the suite reserves "x#2" for repeats; in other suites it may be a test's own name."""
     kind = for_tests(suite)
     return kind is not None and kind.repeats
 

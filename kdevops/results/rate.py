@@ -1,6 +1,6 @@
-"""How often a test goes wrong, as a note about it says: F:1/11 is one failure in 11 runs.
+"""Failure rates in notes about tests: F:1/11 is one failure in 11 runs.
 
-People write "failure rate is about 1/11" as well; so do upstream kdevops' expunge lists, from which such notes come.
+Such notes come from upstream kdevops' expunge lists; some say "failure rate is about 1/11".
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ _RATE = re.compile(
 
 
 def rate_of(why: str) -> tuple[int, int] | None:
-    """In how many of how many runs a test went wrong, as far as its note says; the first rate where it has several."""
+    """The first failure rate in a note, as (failures, runs); None without one."""
     match = _RATE.search(why)
     bad, runs = (int(match["bad"]), int(match["runs"])) if match else (0, 0)
     return (bad, runs) if 0 < bad <= runs else None
 
 
 def counts_of(why: str) -> Counts:
-    """What a baseline that had seen these runs would know: 10 passes and a failure for F:1/11, else a failure alone.
+    """The counts for a note: 10 passes and a failure for F:1/11, without a rate one failure.
 
-    How the test goes wrong, a list does not say: what counts as a failure here may be a crash or a hang.
+    A list does not say how the test fails: a failure here may also be a crash or a hang.
     """
     bad, runs = rate_of(why) or (1, 1)
     counts = {Status.PASS: runs - bad, Status.FAIL: bad}

@@ -1,13 +1,13 @@
-"""Expunge lists, in the format and the trees that upstream kdevops keeps them in, read in place.
+"""Expunge lists, in the format and directory layout of upstream kdevops, read in place.
 
-    <directory>/<uname -r>/<fs>/<category>/[P0..P5/]<section>.txt      for a kernel that somebody built
+    <directory>/<uname -r>/<fs>/<category>/[P0..P5/]<section>.txt      for a self-built kernel
     <directory>/<os id>/<VERSION_ID>/<fs>/…                            for the kernel of a distribution
     <directory>/any/<fs>/…                                             for every kernel
 
-Categories are diff, unassigned and assigned; besides the section's own list, `all.txt` and `progs.txt` count. What
-6.1.11+ has no file for is looked for with 6.1.11. A release may be a symbolic link to another one. In a list, each line
-names a test, and behind a "#" says why: how often it fails, what it does, a link. F:1/11 is one failure in 11 runs; people
-write "failure rate is about 1/11" as well.
+Categories are diff, unassigned and assigned; besides the section's own list, `all.txt` and `progs.txt` apply. For
+6.1.11+, files of 6.1.11 are the fallback. A release may be a symbolic link to another one. In a list, each line names a
+test, with a note after "#": how often it fails, what it does, a link. F:1/11 is one failure in 11 runs; people also write
+"failure rate is about 1/11".
 
     generic/482 # F:1/11
     xfs/168 # Hung:1/6 https://…
@@ -34,7 +34,7 @@ _LINE = re.compile(r"(?P<test>[a-z0-9_]+/[0-9]{3}[A-Za-z0-9-]*)\s*(?:#\s*(?P<not
 
 @dataclass(frozen=True, slots=True)
 class Expunge:
-    """A test that is known to fail, where that is said, and why, if that is said too."""
+    """A test known to fail, with the list's file and line, and a note if there is one."""
 
     test: str
     file: Path
@@ -50,20 +50,20 @@ class Expunge:
 def load(
     directories: Iterable[Path], release: str, fs: str, section: str, *, os_release: tuple[str, str] | None = None
 ) -> Mapping[str, Expunge]:
-    """What the expunge trees know to fail on kernel `release` for a file system and a section, by test.
+    """Tests that the expunge trees list for kernel `release`, a file system and a section, by test.
 
-    `os_release` is ID and VERSION_ID of /etc/os-release, for a kernel that is the distribution's own. Where several lists
-    name a test, the first that says why counts: the section's list goes before `progs` and `all`, what is for the kernel
-    before what is for any, an earlier directory before a later one.
+    `os_release` is ID and VERSION_ID of /etc/os-release, for a distribution's own kernel. If several lists name a test, the
+    first with a note wins: the section's list comes before `progs` and `all`, the kernel's before `any`, an earlier directory
+    before a later one.
 
-    Raises UserError, with file and line, for a line that is none, a list that cannot be read and a link that leads out
-    of its directory.
+    Raises UserError, with file and line, for an invalid line, an unreadable list, and a link that leads out of its
+    directory.
     """
     kernels = [(release, release.removesuffix("+")), *([("/".join(os_release),)] if os_release else []), ("any",)]
     found: dict[str, Expunge] = {}
     for directory in directories:
         if not directory.is_dir():
-            raise UserError(f"{directory} is no directory of expunge lists", hint="check suites.fstests.expunges")
+            raise UserError(f"{directory} is not a directory of expunge lists", hint="check suites.fstests.expunges")
         for kernel in kernels:
             for path in _lists(directory, kernel, fs, section):
                 for each in parse(_read(path), path):
@@ -73,7 +73,7 @@ def load(
 
 
 def parse(text: str, path: Path) -> list[Expunge]:
-    """The lines of a list, in order. Raises UserError naming `path` and the line of whatever is wrong."""
+    """The lines of a list, in order. Raises UserError naming `path` and the line of the mistake."""
     expunges = []
     for number, line in enumerate(text.split("\n"), start=1):
         line = line.strip()
@@ -83,14 +83,14 @@ def parse(text: str, path: Path) -> list[Expunge]:
         if not match:
             raise UserError(
                 f"{path}:{number}: not a line of an expunge list: {clean(line, 80)}",
-                hint="it looks like `generic/482 # F:1/11`",
+                hint="expected e.g. `generic/482 # F:1/11`",
             )
         expunges.append(Expunge(match["test"], path, number, clean(match["note"] or "", MAX_NOTE)))
     return expunges
 
 
 def _lists(directory: Path, kernel: Sequence[str], fs: str, section: str) -> Iterator[Path]:
-    """The lists there are for a kernel, of which `kernel` has the names; those that go before others first."""
+    """The existing lists for a kernel with the names `kernel`, in order of precedence."""
     for name in (section, *_ALWAYS):
         for category in _CATEGORIES:
             for priority in _PRIORITIES:
@@ -101,7 +101,9 @@ def _lists(directory: Path, kernel: Sequence[str], fs: str, section: str) -> Ite
 
 def _contained(path: Path, directory: Path) -> Path:
     if not path.resolve().is_relative_to(directory.resolve()):
-        raise UserError(f"{path} leads out of {directory}: {path.resolve()}", hint="put a copy into the tree instead")
+        raise UserError(
+            f"{path} leads out of {directory}: {path.resolve()}", hint="copy the file into the tree instead"
+        )
     return path
 
 
@@ -110,7 +112,7 @@ def _read(path: Path) -> str:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise UserError(f"the expunge list {path} cannot be read: {error.strerror}") from error
+        raise UserError(f"cannot read the expunge list {path}: {error.strerror}") from error
     if len(data) > MAX_BYTES:
         raise UserError(f"the expunge list {path} is larger than {MAX_BYTES >> 20} MiB")
     return data.decode(errors="replace")

@@ -133,7 +133,7 @@ def test_a_kernel_that_libvirt_boots_from_somebodys_box_needs_to_know_its_root(t
 
 def test_a_kind_is_given_labs_of_its_own() -> None:
     lab = lab_with(type="qemu")
-    with pytest.raises(TypeError, match="the provider of lab x is qemu, and Vagrant was expected"):
+    with pytest.raises(TypeError, match="the provider of lab x is qemu, expected Vagrant"):
         kind_of(lab_with(type="vagrant")).fragments(lab)
 
 

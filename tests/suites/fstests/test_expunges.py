@@ -209,7 +209,7 @@ def test_nothing_leads_out_of_the_tree(tmp_path: Path, release: str) -> None:
 
 
 def test_what_cannot_be_a_list_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="is no directory of expunge lists"):
+    with pytest.raises(UserError, match="is not a directory of expunge lists"):
         known(tmp_path / "nowhere")
     path = write(tmp_path, "any/xfs/diff/all.txt", "#" * (MAX_BYTES + 1))
     with pytest.raises(UserError, match="larger than 1 MiB"):
