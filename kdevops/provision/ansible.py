@@ -12,7 +12,7 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
@@ -51,11 +51,12 @@ async def play(
     timeout: float,
     extravars: Mapping[str, Any] | None = None,
     become_password: str | None = None,
+    skip_tags: Sequence[str] = (),
 ) -> PlayResult:
     """Run the shipped `playbook` ("controller.yml") on `inventory`, None for this machine; `timeout` is in seconds.
 
     Everything that Ansible prints is appended to `log`. `extravars` stand on a command line: no secrets there. The
-    password goes to Ansible's prompt and nowhere else.
+    password goes to Ansible's prompt and nowhere else. Tasks tagged with one of `skip_tags` are left out.
 
     Raises PlayError with hosts, tasks and the modules' messages; InfrastructureError where Ansible cannot be run.
     """
@@ -67,7 +68,7 @@ async def play(
     log.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="kdevops-ansible-") as private, log.open("a") as sink:
         watcher.sink = sink
-        arguments = _arguments(path, Path(private), inventory, timeout, extravars or {}, become_password)
+        arguments = _arguments(path, Path(private), inventory, timeout, extravars or {}, become_password, skip_tags)
         job = asyncio.create_task(asyncio.to_thread(_run, arguments, watcher, stop))
         try:
             status = await asyncio.shield(job)
@@ -88,15 +89,19 @@ def _arguments(
     timeout: float,
     extravars: Mapping[str, Any],
     become_password: str | None,
+    skip_tags: Sequence[str],
 ) -> dict[str, Any]:
     (private / "env").mkdir()
     (private / "env/settings").write_text(json.dumps({"pexpect_timeout": _CANCEL_POLL}))
     (private / "ansible.cfg").touch()
-    words = {"inventory": str(inventory)} if inventory else {"cmdline": f"--inventory {_THIS_MACHINE}"}
+    options = [] if inventory else ["--inventory", _THIS_MACHINE]
     if become_password is not None:
-        words["cmdline"] = f"{words.get('cmdline', '')} --ask-become-pass".strip()
+        options.append("--ask-become-pass")
+    if skip_tags:
+        options += ["--skip-tags", ",".join(skip_tags)]
     return {
-        **words,
+        **({"inventory": str(inventory)} if inventory else {}),
+        **({"cmdline": shlex.join(options)} if options else {}),
         "private_data_dir": str(private),
         "playbook": str(playbook),
         "extravars": _verbatim(extravars),

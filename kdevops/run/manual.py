@@ -28,6 +28,9 @@ from kdevops.text import nearest_or_all
 
 _PLAY_SECONDS = 7200.0
 """A kernel may be compiled in a play."""
+_FOR_THIS_MACHINE = ("controller", "libvirt")
+_RUN = "run"
+"""Tag of the step that calls `kdevops run`, which would be refused: the lab is in use by the command that plays."""
 
 
 async def prepare(lab: Lab, places: Places, report: Report, confirm: Confirm = ask_nobody) -> tuple[Built, Provider]:
@@ -122,7 +125,7 @@ def _variables(lab: Lab, server: Server, built: Built) -> dict[str, object]:
 
 def check_plays(names: Sequence[str]) -> None:
     """Raise UserError, naming the nearest, unless all these are playbooks of ours for guests."""
-    known = sorted(path.stem for path in data_dir("playbooks").glob("*.yml") if path.stem != "controller")
+    known = sorted(path.stem for path in data_dir("playbooks").glob("*.yml") if path.stem not in _FOR_THIS_MACHINE)
     for name in names:
         if name not in known:
             raise UserError(f"there is no playbook {name}{nearest_or_all(name, known)}")
@@ -132,7 +135,12 @@ async def _play(lab: Lab, places: Places, names: Sequence[str], report: Report) 
     for name in names:
         log = places.lab(lab.name) / f"play-{name}.log"
         await ansible.play(
-            f"{name}.yml", inventory=places.inventory(lab.name), report=report, log=log, timeout=_PLAY_SECONDS
+            f"{name}.yml",
+            inventory=places.inventory(lab.name),
+            report=report,
+            log=log,
+            timeout=_PLAY_SECONDS,
+            skip_tags=[_RUN],
         )
 
 

@@ -1,13 +1,15 @@
 """`up --play`: what it cannot play is said before anything is made."""
 
 import asyncio
+import json
+import sys
 
 import pytest
 
 from kdevops.errors import UserError
 from kdevops.lab.model import Lab
 from kdevops.progress import silent
-from kdevops.run import arms
+from kdevops.run import arms, manual
 from kdevops.run.places import Places
 
 
@@ -21,3 +23,23 @@ def test_an_unknown_playbook_is_told_before_anything_is_built_or_made(tmp_path, 
         asyncio.run(arms.up(Lab(name="x"), places, silent, plays=["fstests", "devconfg"]))
     assert caught.value.exit_code == 2
     assert not (tmp_path / "state").exists(), "not even the lab's directory is made"
+
+
+@pytest.mark.parametrize("playbook", ["controller", "libvirt"])
+def test_a_playbook_for_this_machine_is_not_one_for_guests(playbook) -> None:
+    with pytest.raises(UserError, match=f"there is no playbook {playbook}"):
+        manual.check_plays([playbook])
+
+
+@pytest.mark.parametrize("suite", ["fstests", "selftests"])
+def test_a_play_starts_no_run_that_would_wait_for_its_own_lab(suite, tmp_path, monkeypatch) -> None:
+    """The lab is held by `up`: a run would be refused, or wait for ever."""
+    monkeypatch.setenv("ANSIBLE_PYTHON_INTERPRETER", sys.executable)
+    places = Places(tmp_path / "state", tmp_path / "cache")
+    gone = str(tmp_path / "gone.yaml")  # a run of it fails at once
+    host = {"ansible_connection": "local", "kdevops_lab_file": gone, f"{suite}_install": False}
+    places.lab("x").mkdir(parents=True)
+    places.inventory("x").write_text(json.dumps({"all": {"children": {suite: {"hosts": {"toy": host}}}}}))
+    asyncio.run(manual._play(Lab(name="x"), places, [suite], silent))
+    assert "kdevops run" not in (places.lab("x") / f"play-{suite}.log").read_text()
+    assert "Run the lab's tests" not in (places.lab("x") / f"play-{suite}.log").read_text()
