@@ -15,7 +15,7 @@ $(shell test ! -e $(VENV) || $(BIN)/python -c "" 2>/dev/null || rm -f $(VENV)/.r
 export LC_ALL := C.UTF-8
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit e2e soak bench release setup setup-dev packages lock
+.PHONY: help demo test lint unit e2e soak bench release setup setup-dev packages lock collection
 
 help: ## what can be made
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1 \2/p' $(MAKEFILE_LIST) | while read -r target text; do printf '  make %-10s %s\n' "$$target" "$$text"; done
@@ -58,6 +58,9 @@ setup-dev: $(VENV)/.dev packages ## the same, with what the tests need
 
 packages: | $(VENV)/.run
 	@$(BIN)/kdevops doctor --packages --install
+
+collection: $(VENV)/.run ## the Ansible collection, as dist/kdevops-kdevops-VERSION.tar.gz
+	scripts/collection dist
 
 lock: $(VENV)/.dev ## make the lock files anew; with UPGRADE=--upgrade to newer versions
 	PATH="$(abspath $(BIN)):$$PATH" scripts/lock $(UPGRADE)
