@@ -1,6 +1,7 @@
 """`python -m kdevops.kernel build --spec FILE --cache DIR [--json]`: the builder for a bare guest without kdevops.
 
-Progress goes to stderr, one line a change; the artifact's directory, or all of it as JSON, to stdout.
+Progress goes to stderr, one line a change; the artifact's directory, or all of it as JSON, to stdout. `find` instead of `build`
+compiles nothing: it prints nothing where `build` would have to.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import sys
 from pathlib import Path
 
 from kdevops.errors import ExitCode, KdevopsError, UserError
-from kdevops.kernel.build import build
+from kdevops.kernel.build import build, find
 from kdevops.kernel.spec import BuildSpec
 from kdevops.lines import Lines, tell
 
@@ -19,20 +20,27 @@ from kdevops.lines import Lines, tell
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     parser = argparse.ArgumentParser(prog="kdevops.kernel", description="Build a Linux kernel from a build spec.")
-    command = parser.add_subparsers(required=True).add_parser("build", help="build, or find what was built before")
-    command.add_argument("--spec", type=Path, required=True, help="the build spec, a JSON file; - is standard input")
-    command.add_argument(
-        "--cache", type=Path, required=True, help="directory of sources, build directories and artifacts"
-    )
-    command.add_argument("--json", action="store_true", help="print all of the artifact instead of its directory")
+    commands = parser.add_subparsers(required=True, dest="command")
+    for name, told in {"build": "build, or find what was built before", "find": "find what was built before"}.items():
+        command = commands.add_parser(name, help=told)
+        command.add_argument(
+            "--spec", type=Path, required=True, help="the build spec, a JSON file; - is standard input"
+        )
+        command.add_argument(
+            "--cache", type=Path, required=True, help="directory of sources, build directories and artifacts"
+        )
+        command.add_argument("--json", action="store_true", help="print all of the artifact instead of its directory")
     options = parser.parse_args(arguments)
+    verb = build if options.command == "build" else find
     try:
-        artifact = asyncio.run(build(_read_spec(options.spec), cache=options.cache, report=Lines().show))
+        artifact = asyncio.run(verb(_read_spec(options.spec), cache=options.cache, report=Lines().show))
     except KdevopsError as error:
         tell(error)
         return error.exit_code
     except KeyboardInterrupt:
         return 130
+    if artifact is None:
+        return ExitCode.OK
     for warning in artifact.record.get("warnings", []):
         print(f"warning: {warning}", file=sys.stderr)
     print(artifact.to_json() if options.json else artifact.directory)

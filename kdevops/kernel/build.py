@@ -42,23 +42,43 @@ async def build(spec: BuildSpec, *, cache: Path, report: Report = silent) -> Art
     UserError for a mistake in the spec, the source, its patches or its configuration (a compiler's first error with file
     and line), InfrastructureError for missing tools, a full disk, the network.
     """
-    cache = cache.absolute()
+    if (ready := await _ready_made(spec, cache.absolute(), report)) is not None:
+        return ready
+    job, identity = await _job(spec, cache.absolute(), report)
+    found = Artifact.load(job.artifact_directory(identity))
+    if found is None:
+        found = await job.build(identity)
+    report(Progress(STEP, f"{found.release} is ready", fraction=1.0, done=True))
+    return found
+
+
+async def find(spec: BuildSpec, *, cache: Path, report: Report = silent) -> Artifact | None:
+    """The kernel that `build` would give without compiling anything, None where it would have to. Raises as `build` does.
+
+    A source may be fetched to the cache for this, and so is a kernel that came built.
+    """
+    if (ready := await _ready_made(spec, cache.absolute(), report)) is not None:
+        return ready
+    job, identity = await _job(spec, cache.absolute(), report)
+    return Artifact.load(job.artifact_directory(identity))
+
+
+async def _ready_made(spec: BuildSpec, cache: Path, report: Report) -> Artifact | None:
     if spec.source.kind == "prebuilt":
         return prebuilt(Path(spec.source.location), cache)
     if spec.source.is_distribution_kernel:
         return await distribution_kernel(spec.source.location, cache, report)
+    return None
+
+
+async def _job(spec: BuildSpec, cache: Path, report: Report) -> tuple[_Job, Identity]:
     machine = architecture()
     source = open_source(spec.source, machine, cache, report)
     patches = load_patches(spec.patches)
     plan = plan_config(spec, machine)
     toolchain = await probe(spec.compiler)
     identity = await source.identify()
-    job = _Job(spec, cache, report, machine, source, patches, plan, toolchain)
-    found = Artifact.load(job.artifact_directory(identity))
-    if found is None:
-        found = await job.build(identity)
-    report(Progress(STEP, f"{found.release} is ready", fraction=1.0, done=True))
-    return found
+    return _Job(spec, cache, report, machine, source, patches, plan, toolchain), identity
 
 
 async def source_tree(spec: BuildSpec, *, cache: Path, report: Report = silent) -> Path:

@@ -38,6 +38,17 @@ def test_the_command_line(toy: Path, tmp_path: Path, cache: Path, capsys: pytest
     assert "warning: CONFIG_TOY_CHILD" in told.err
 
 
+def test_find_compiles_nothing(toy: Path, tmp_path: Path, cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--spec", str(spec_for(toy, tmp_path)), "--cache", str(cache)]
+    assert main(["find", *words]) == 0
+    assert capsys.readouterr().out == ""
+    assert not (cache / "builds").exists()
+    assert main(["build", *words]) == 0
+    built = capsys.readouterr().out
+    assert main(["find", *words]) == 0
+    assert capsys.readouterr().out == built
+
+
 def test_errors_are_prose_and_exit_codes(tmp_path: Path, cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for spec, said in [
         (tmp_path / "none.json", "cannot read the build spec"),

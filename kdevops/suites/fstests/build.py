@@ -52,15 +52,21 @@ class BuiltFstests:
     record: Mapping[str, str]
 
 
+async def find(source: FstestsSource, image: Image, *, cache: Path, report: Report) -> BuiltFstests | None:
+    """What `build` would give without compiling anything, None where it would have to. Raises as `build` does."""
+    tree, place, key = await _identify(source, image, cache, report)
+    done = cache / "fstests" / key
+    digest = _digest_of(done)
+    return _built(source, tree, place, key, done, digest) if digest else None
+
+
 async def build(source: FstestsSource, image: Image, *, cache: Path, report: Report) -> BuiltFstests:
     """Fetch and build fstests for guests of this image, or take it from the cache.
 
     Raises UserError for a source that cannot be had, is no fstests, or does not build (with the first error);
     InfrastructureError for what this machine lacks.
     """
-    tree = await fetch(source, cache=cache, report=report)
-    place = await choose(image) if tree.compiles else Here("make alone")
-    key = digest_of([_LAYOUT, tree.key, place.key, place.fits])[:32]
+    tree, place, key = await _identify(source, image, cache, report)
     done = cache / "fstests" / key
     digest = _digest_of(done)
     if not digest:
@@ -69,12 +75,26 @@ async def build(source: FstestsSource, image: Image, *, cache: Path, report: Rep
             if not digest:
                 with published(done) as work:
                     digest = await _make(tree, place, key, work, done.with_suffix(".log"), report)
+    built = _built(source, tree, place, key, done, digest)
+    report(Progress(STEP, f"{(built.commit or 'a tree without commit')[:12]}, built {place.name}", 1.0, done=True))
+    return built
+
+
+async def _identify(
+    source: FstestsSource, image: Image, cache: Path, report: Report
+) -> tuple[FstestsTree, BuildRoot, str]:
+    tree = await fetch(source, cache=cache, report=report)
+    place = await choose(image) if tree.compiles else Here("make alone")
+    return tree, place, digest_of([_LAYOUT, tree.key, place.key, place.fits])[:32]
+
+
+def _built(
+    source: FstestsSource, tree: FstestsTree, place: BuildRoot, key: str, done: Path, digest: str
+) -> BuiltFstests:
     origin = {"path": str(source.path)} if source.path else {"git": source.repository, "ref": source.ref or "HEAD"}
     facts = {"commit": tree.commit or "", "diff_sha256": tree.diff_sha256 or "", "built": place.name}
     record = {**origin, **facts, "payload": digest}
-    built = BuiltFstests(done / "fstests", tree.commit, key, digest, done / _TAR, done / _DISK, record)
-    report(Progress(STEP, f"{(built.commit or 'a tree without commit')[:12]}, built {place.name}", 1.0, done=True))
-    return built
+    return BuiltFstests(done / "fstests", tree.commit, key, digest, done / _TAR, done / _DISK, record)
 
 
 async def _make(tree: FstestsTree, place: BuildRoot, key: str, work: Path, log: Path, report: Report) -> str:
