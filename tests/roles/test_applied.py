@@ -200,7 +200,7 @@ def test_bootlinux_says_what_it_cannot_do(tmp_path: Path, guest: Path) -> None:
 
 def test_selftests_never_run_nothing(tmp_path: Path) -> None:
     with pytest.raises(InfrastructureError, match="give the lab file"):
-        apply("selftests.yml", tmp_path, {}, local_hosts(tmp_path, "selftests"))
+        apply("selftests.yml", tmp_path, {"selftests_install": False}, local_hosts(tmp_path, "selftests"))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="what it installs belongs to root")
