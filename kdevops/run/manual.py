@@ -89,8 +89,9 @@ def write_access(lab: Lab, places: Places, provider: Provider, built: Built, lab
     variables: dict[str, object] = {
         "kdevops_lab_file": str(lab_file) if lab_file else "",
         "bootlinux_direct_boot": not built.installed,
-        **host_variables(lab),
     }
+    if "packages" in built.origin:  # guests start from an image of ours, which has what the suites need
+        variables |= host_variables(lab)
     if spec := built.artifact.record.get("spec"):
         variables["bootlinux_spec"] = spec
     if built.installed:  # with other parameters the role would start it again

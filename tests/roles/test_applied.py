@@ -229,6 +229,16 @@ def test_fstests_is_installed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert apply("fstests.yml", tmp_path, variables, hosts).changed == {}
 
 
+@pytest.mark.parametrize("suite", ["fstests", "selftests"])
+def test_suites_are_for_all_hosts_of_an_inventory_without_their_group(tmp_path: Path, suite: str) -> None:
+    """But for those that serve the others, or compile."""
+    path = tmp_path / "hosts.yml"
+    local = {"ansible_connection": "local"}
+    groups = {"builders": {"hosts": {"maker": local}}, "nfsd": {"hosts": {"server": local}}}
+    path.write_text(json.dumps({"all": {"hosts": {"toy": local}, "children": groups}}))
+    assert set(apply(f"{suite}.yml", tmp_path, {f"{suite}_install": False, f"{suite}_run": False}, path).ok) == {"toy"}
+
+
 def test_fstests_never_run_nothing(tmp_path: Path) -> None:
     with pytest.raises(InfrastructureError, match="give the lab file"):
         apply("fstests.yml", tmp_path, {"fstests_install": False}, local_hosts(tmp_path, "fstests"))

@@ -3,8 +3,11 @@
 import asyncio
 import json
 import sys
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+import yaml
 
 from kdevops.errors import UserError
 from kdevops.lab.model import Lab
@@ -43,3 +46,20 @@ def test_a_play_starts_no_run_that_would_wait_for_its_own_lab(suite, tmp_path, m
     asyncio.run(manual._play(Lab(name="x"), places, [suite], silent))
     assert "kdevops run" not in (places.lab("x") / f"play-{suite}.log").read_text()
     assert "Run the lab's tests" not in (places.lab("x") / f"play-{suite}.log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("origin", "ours"),
+    [({"key": "k", "packages": {"fio": "3"}}, True), ({"kind": "hosts"}, False), ({"kind": "box", "name": "x"}, False)],
+)
+def test_only_guests_of_our_own_images_need_nothing_installed(origin, ours, tmp_path) -> None:
+    """On others the plays of fstests and selftests install what those need."""
+    places = Places(tmp_path / "state", tmp_path / "cache")
+    places.lab("x").mkdir(parents=True)
+    artifact = SimpleNamespace(record={})
+    built: Any = SimpleNamespace(servers=(), installed=False, artifact=artifact, origin=origin)
+    provider: Any = SimpleNamespace(attach=lambda _: None)
+    manual.write_access(Lab(name="x"), places, provider, built, None)
+    variables = yaml.safe_load(places.inventory("x").read_text())["all"]["vars"]
+    for suite in ("fstests", "selftests"):
+        assert variables.get(f"{suite}_install", True) is not ours

@@ -18,6 +18,7 @@ class SelftestsKind(SuiteKind[Selftests]):
     model = Selftests
     chooses = frozenset({"targets", "tests", "skip"})
     caches = ("selftests",)
+    variables = {"selftests_install": False}  # noqa: RUF012 - never changed
 
     def suites(self, section: Selftests, lab: Lab) -> Sequence[Suite]:
         """The one suite of all targets."""
