@@ -6,6 +6,7 @@ STAGE := @scripts/stage
 WORKERS ?= 2
 GUESTS = $(BIN)/pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 ROUNDS ?= 64
+SCENARIO ?= $(notdir $(patsubst %/,%,$(dir $(wildcard molecule/*/molecule.yml))))
 SUBMAKE := $(MAKE) --no-print-directory
 
 # An environment whose Python was upgraded away is made anew.
@@ -15,7 +16,7 @@ $(shell test ! -e $(VENV) || $(BIN)/python -c "" 2>/dev/null || rm -f $(VENV)/.r
 export LC_ALL := C.UTF-8
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit e2e soak bench release setup setup-dev packages lock collection
+.PHONY: help demo test lint unit e2e soak molecule bench release setup setup-dev packages lock collection
 
 help: ## what can be made
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1 \2/p' $(MAKEFILE_LIST) | while read -r target text; do printf '  make %-10s %s\n' "$$target" "$$text"; done
@@ -45,6 +46,9 @@ e2e: setup-dev ## tests with a real kernel in real guests
 
 soak: setup-dev ## tests for hours: ROUNDS=64 rounds of random faults, from SEED=… on, and whatever else takes long
 	$(if $(SEED),KDEVOPS_FAULTS_SEED=$(SEED)) KDEVOPS_FAULTS_ROUNDS=$(ROUNDS) $(GUESTS) -m soak tests/faults tests
+
+molecule: setup-dev ## apply roles to guests: twice, in check mode, and look at what came of it; SCENARIO=devconfig for one
+	$(foreach scenario,$(SCENARIO),PATH="$(abspath $(BIN)):$$PATH" molecule -c molecule/shared/base.yml test -s $(scenario) &&) true
 
 bench: setup-dev ## measure against doing it by hand
 	$(BIN)/python tests/bench
