@@ -12,8 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from kdevops.distribution import distribution_family
 from kdevops.errors import InfrastructureError
+from kdevops.paths import data_dir
 from kdevops.progress import silent
 from kdevops.provision.ansible import PlayResult, play
 from tests.fakelinux import make_tree
@@ -237,6 +240,22 @@ def test_suites_are_for_all_hosts_of_an_inventory_without_their_group(tmp_path: 
     groups = {"builders": {"hosts": {"maker": local}}, "nfsd": {"hosts": {"server": local}}}
     path.write_text(json.dumps({"all": {"hosts": {"toy": local}, "children": groups}}))
     assert set(apply(f"{suite}.yml", tmp_path, {f"{suite}_install": False, f"{suite}_run": False}, path).ok) == {"toy"}
+
+
+def test_fstests_installs_what_its_file_systems_need(tmp_path: Path, guest: Path) -> None:
+    variables = package_manager(tmp_path, f'echo "$@" >>{tmp_path}/asked; for p; do echo installed; done') | {
+        "fstests_file_systems": ["xfs", "nfs"],
+        "fstests_users": ["root"],
+        "fstests_build_on": "guest",
+        "fstests_path": "/none",
+        "fstests_run": False,
+    }
+    with pytest.raises(InfrastructureError, match="a tree on the controller is built there"):
+        apply("fstests.yml", tmp_path, variables, guest)
+    asked = (tmp_path / "asked").read_text().split()
+    special = yaml.safe_load((data_dir("roles") / f"fstests/vars/{distribution_family()}.yml").read_text())
+    assert set(special["fstests_file_system_packages"]["nfs"]) <= set(asked)
+    assert not set(special["fstests_file_system_packages"]["cifs"]) & set(asked)
 
 
 def test_fstests_never_run_nothing(tmp_path: Path) -> None:
