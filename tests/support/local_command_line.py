@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import platform
 import sys
-from typing import Any
 
 from kdevops.__main__ import main
 from kdevops.kernel.artifact import Artifact
 from kdevops.lab.model import Lab
+from kdevops.progress import Confirm, Report, ask_nobody, silent
 from kdevops.run import build, manual, session
-from kdevops.run.build import Built
+from kdevops.run.built import Built, Root
+from kdevops.run.guests.kinds import KINDS, Kind
 from kdevops.run.places import Places
 from tests.support.local_guest import LocalProvider
 
@@ -22,12 +23,19 @@ async def _kernel(lab: Lab, _: object, places: Places, __: object) -> Artifact:
     return Artifact(" ".join(["kernel", *lab.kernel.cmdline]), places.cache, places.cache, platform.release(), None)
 
 
-async def _root(*_: object) -> tuple[None, None, dict[str, str]]:
-    return None, None, {"key": "image"}
+class _LocalKind(Kind):
+    """A kind whose guests are this machine."""
 
+    def attached(self, lab: Lab, places: Places, report: Report = silent) -> LocalProvider:
+        return LocalProvider(places.state / "local-guests" / lab.name)
 
-async def _provider(lab: Lab, places: Places, *_: Any) -> LocalProvider:
-    return LocalProvider(places.state / "local-guests" / lab.name)
+    async def provider_for(
+        self, lab: Lab, places: Places, built: Built, report: Report, confirm: Confirm = ask_nobody
+    ) -> LocalProvider:
+        return self.attached(lab, places)
+
+    async def build_root(self, lab: Lab, places: Places, report: Report) -> Root:
+        return Root({"key": "image"})
 
 
 def _no_access(lab: Lab, places: Places, provider: object, built: Built, lab_file: object) -> None:
@@ -35,7 +43,8 @@ def _no_access(lab: Lab, places: Places, provider: object, built: Built, lab_fil
 
 
 if __name__ == "__main__":
-    vars(build).update(build_kernel=_kernel, build_root=_root)
+    vars(build).update(build_kernel=_kernel)
     for module in (session, manual):
-        vars(module).update(provider_for=_provider, write_access=_no_access)
+        vars(module).update(write_access=_no_access)
+    KINDS.update(dict.fromkeys(KINDS, _LocalKind()))
     sys.exit(main())
