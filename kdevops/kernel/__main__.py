@@ -1,7 +1,7 @@
 """`python -m kdevops.kernel build --spec FILE --cache DIR [--json]`: the builder for a bare guest without kdevops.
 
-Progress goes to stderr, one line a change; the artifact's directory, or all of it as JSON, to stdout. `find` instead of `build`
-compiles nothing: it prints nothing where `build` would have to.
+Progress goes to stderr, one line per change; the artifact's directory, or the artifact as JSON, to stdout. `find` instead of
+`build` compiles nothing; it prints nothing if `build` would have to.
 """
 
 from __future__ import annotations
@@ -23,13 +23,11 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(required=True, dest="command")
     for name, told in {"build": "build, or find what was built before", "find": "find what was built before"}.items():
         command = commands.add_parser(name, help=told)
+        command.add_argument("--spec", type=Path, required=True, help="build spec (JSON file; - reads standard input)")
         command.add_argument(
-            "--spec", type=Path, required=True, help="the build spec, a JSON file; - is standard input"
+            "--cache", type=Path, required=True, help="directory for sources, build directories and artifacts"
         )
-        command.add_argument(
-            "--cache", type=Path, required=True, help="directory of sources, build directories and artifacts"
-        )
-        command.add_argument("--json", action="store_true", help="print all of the artifact instead of its directory")
+        command.add_argument("--json", action="store_true", help="print the artifact as JSON, not just its directory")
     options = parser.parse_args(arguments)
     verb = build if options.command == "build" else find
     try:

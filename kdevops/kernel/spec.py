@@ -36,7 +36,7 @@ class SourceSpec:
 
     @property
     def is_built(self) -> bool:
-        """Whether there is nothing to build, and so no source."""
+        """Whether the kernel is already built, so that there is no source."""
         return SOURCES[self.kind].is_built or self.is_distribution_kernel
 
 

@@ -171,7 +171,7 @@ class _Reader:
         base_60 = kind in {"int", "float"} and ":" in node.value  # YAML 1.1 reads 22:30 as 1350
         wrong = None
         if kind == "null":
-            wrong = "nothing stands here; give it a value ({} for the defaults of a section) or leave it out"
+            wrong = "the value is empty; set it ({} for the defaults of a section) or remove the field"
         elif kind in {"str", "timestamp", "merge", "value"} or base_60:
             if not any(unicodedata.category(char) in {"Cc", "Cs"} and char not in "\n\t" for char in node.value):
                 return node.value

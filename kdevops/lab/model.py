@@ -186,7 +186,7 @@ class Commands(Model):
 
 
 class Suites(Model):
-    """What is run."""  # the sections of further suites join it: lab.joined
+    """The test suites to run."""  # the sections of further suites join it: lab.joined
 
     commands: Commands | None = None
     selftests: Selftests | None = None

@@ -83,7 +83,7 @@ def _put(old: object, parts: list[str], value: object) -> object:
     if not isinstance(old, dict):
         raise UserError(f"{part}: there are no fields below {'nothing' if old is None else 'a plain value'}")
     if value is None and part not in old:
-        raise UserError(f"{part}: it is not there, so it cannot be taken away")
+        raise UserError(f"{part}: cannot be removed because it is not set")
     if value is None and not rest:
         return {key: kept for key, kept in old.items() if key != part}
     return {**old, part: _put(old.get(part), rest, value)}

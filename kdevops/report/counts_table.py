@@ -15,7 +15,7 @@ from kdevops.results.verdict import RunVerdict
 from kdevops.text import clean
 
 _MIN_NAME = 20
-"""Columns that the names in the table need, or as many as the longest has; in a narrower one each gets a line."""
+"""Least columns for names in the table, unless all are shorter; with less room, each row becomes a line."""
 
 
 def by_suite(verdict: RunVerdict) -> dict[tuple[str, str], Counts]:
@@ -27,12 +27,12 @@ def by_suite(verdict: RunVerdict) -> dict[tuple[str, str], Counts]:
 
 
 class CountsTable:
-    """How many tests of each profile ended how: a table, or lines where the terminal is too narrow for one."""
+    """Number of tests per profile and status: a table, or lines if the terminal is too narrow."""
 
     def __init__(self, verdict: RunVerdict) -> None:
         counts_of = by_suite(verdict)
         suites = {suite for suite, _ in counts_of}
-        short = len(suites) == 1 and len(counts_of) > 1  # what all have in common is the head's
+        short = len(suites) == 1 and len(counts_of) > 1  # the common suite goes into the head
         self._head = clean(min(suites)) if short else "suite"
         self._rows = {clean(key[1] if short else "/".join(key)): counts for key, counts in counts_of.items()}
         if len(self._rows) != 1:

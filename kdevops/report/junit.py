@@ -16,7 +16,7 @@ from kdevops.results.store import Run
 from kdevops.results.verdict import Judged, RunVerdict
 from kdevops.text import clean
 
-# Characters that `clean` lets pass, because they have no category that harms a terminal, and XML 1.0 does not (§2.2).
+# Characters that `clean` keeps, because they do not harm a terminal, but that XML 1.0 forbids (§2.2).
 _NOT_XML = re.compile("[\ufffe\uffff]")
 
 
@@ -71,7 +71,7 @@ def _testcase(suite: ET.Element, classname: str, judged: Judged) -> None:
 
 
 def _tag(judged: Judged) -> str:
-    """The element that says that a test did not simply pass, "" for one that did."""
+    """The element for a test that did not simply pass; "" for a pass."""
     tag = judged.outcome.status.ending.junit
     return "error" if unknown_under(judged) and tag in {"", "skipped"} else tag
 

@@ -10,7 +10,7 @@ from kdevops.results.model import Outcome, Status
 from kdevops.results.verdict import RunVerdict
 from kdevops.text import clean
 
-# Where one of these stands, anywhere in a line, kunit_parser.py (KTAP_END) stops reading: their colon goes.
+# kunit_parser.py (KTAP_END) stops reading at any of these within a line, so remove the colon.
 _ENDS = re.compile(r"(List of all partitions|Kernel panic - not syncing: VFS|reboot(?=: System halted)):+")
 
 
@@ -50,7 +50,7 @@ def _reported(signatures: Iterable[str]) -> Iterator[str]:
 
 def _lines(number: int, name: str, status: Status, reason: str) -> Iterator[str]:
     reason, directive = clean(reason), status.ending.ktap
-    # What a guest says stands behind a word of ours: it must become neither a directive nor a result.
+    # Text from a guest goes after a prefix of ours, so that it cannot become a directive or a result.
     if reason and not directive and status is not Status.PASS:
         yield f"# reason: {_escaped(reason)}"
     result = "ok" if status.is_well else "not ok"

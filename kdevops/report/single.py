@@ -66,7 +66,7 @@ def told(run: int, tests: Mapping[TestId, Outcome], directory: Path) -> list[str
         return [text for test, outcome in tests.items() for text in _whole(test, outcome, directory)]
     lines = [line(test, outcome) for test, outcome in tests.items()]
     if len(lines) > _MAX_LINES:
-        lines[_MAX_LINES:] = [f"and {len(lines) - _MAX_LINES} more: kdevops results {run} --json names all"]
+        lines[_MAX_LINES:] = [f"and {len(lines) - _MAX_LINES} more, listed by: kdevops results {run} --json"]
     wrong = {test: outcome for test, outcome in tests.items() if outcome.status.is_bad}
     chosen: Sequence[tuple[TestId, Outcome]] = list((tests if len(tests) <= _FEW else wrong).items())
     for test, outcome in chosen[:_MAX_WHOLE]:

@@ -11,7 +11,7 @@ from rich.text import Text
 from kdevops.report.counting import many
 
 UNBROKEN = 10_000
-"""Columns that no line needs: a reason and each part of a name have 500 characters at most."""
+"""More columns than any line needs: a reason and each part of a name have at most 500 characters."""
 _MAX_REASONS = 10
 
 

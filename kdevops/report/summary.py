@@ -24,9 +24,9 @@ from kdevops.text import clean
 
 _HEADLINE_STYLES = {0: "bold green", 1: "bold red", 4: "bold magenta"}
 _MAX_TESTS = 10
-"""Tests told in full in each group; the rest is counted."""
+"""Tests shown in full in each group; the rest are counted."""
 _MAX_REPORT = 25
-"""Lines of the report of a kernel that does not boot."""
+"""Lines shown of the report of a kernel that does not boot."""
 _MAX_SUBTESTS = 5
 _MAX_EXAMPLES = 3
 """Tests named for each kernel report."""
@@ -84,7 +84,7 @@ def _parts(run: Run, verdict: RunVerdict, kernel: str, directory: Path | None) -
         for judged in group.tests[:_MAX_TESTS]:
             yield from _test(judged, words.has_baseline(verdict, judged))
         if len(group.tests) > _MAX_TESTS:
-            rest = f"and {len(group.tests) - _MAX_TESTS} more, named by: kdevops results {run.id} --format mail"
+            rest = f"and {len(group.tests) - _MAX_TESTS} more, listed by: kdevops results {run.id} --format mail"
             yield indented(Text(rest))
     if not verdict.troubles:
         yield from _troubles(run, verdict)
@@ -151,7 +151,7 @@ def _test(judged: Judged, has_baseline: bool) -> Iterator[RenderableType]:
 
 def _failed_subtests(outcome: Outcome) -> str:
     bad = [each.name for each in outcome.subtests if not each.status.is_well]
-    parents = {name.rpartition(" / ")[0] for name in bad}  # fail because of what is below them
+    parents = {name.rpartition(" / ")[0] for name in bad}  # they fail only because of their children
     names = [name for name in bad if name not in parents]
     more = f" and {len(names) - _MAX_SUBTESTS} more" if len(names) > _MAX_SUBTESTS else ""
     return ", ".join(names[:_MAX_SUBTESTS]) + more
@@ -193,8 +193,8 @@ def _absent(verdict: RunVerdict) -> Iterator[RenderableType]:
     if not verdict.absent:
         return
     yield Text()
-    yield Text(f"In the baseline, and not planned ({len(verdict.absent)})", style="bold")
-    yield counted([(why or "nothing says why", len(tests)) for why, tests in words.absences(verdict)])
+    yield Text(f"In the baseline, but not planned ({len(verdict.absent)})", style="bold")
+    yield counted([(why or "unknown reason", len(tests)) for why, tests in words.absences(verdict)])
     for test in verdict.lost[:_MAX_TESTS]:
         yield indented(Text(clean(str(test)), overflow="fold"))
     if rest := len(verdict.lost[_MAX_TESTS:]):

@@ -17,8 +17,8 @@ from kdevops.results.store import Run
 from kdevops.results.verdict import NARROWED, Judged, RunVerdict
 from kdevops.text import clean
 
-LOST = "where they are gone for good, take their lines out of the baseline; where they are not wanted, skip them in the lab"
-NO_SERIES = "for a series is two numbers, as in 6.1"
+LOST = "if they are gone for good, remove their lines from the baseline; if you do not want them, skip them in the lab"
+NO_SERIES = "because a series is two numbers, as in 6.1"
 _MAX_NAMES = 3
 _MAX_NAME = 120
 _OPEN = frozenset({RunState.PLANNED, RunState.RUNNING, RunState.INTERRUPTED})
@@ -177,7 +177,7 @@ def without_result() -> list[Status]:
 
 
 def is_bad(judged: Judged) -> bool:
-    """A fail, a crash or a hang."""
+    """Whether the test failed, crashed or hung."""
     return judged.outcome.status.is_bad
 
 

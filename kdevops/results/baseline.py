@@ -317,7 +317,7 @@ def _updated(before: Entry | None, repeats: Sequence[Outcome], *, afresh: bool) 
 
 
 def _usual(before: float | None, repeats: Sequence[Outcome]) -> float | None:
-    """The old duration unless the new one is clearly another: noise must not change every line of a file."""
+    """The old duration unless the new one clearly differs: noise must not change every line of a file."""
     seconds = [outcome.seconds for outcome in repeats if outcome.status.ran_to_its_end]
     if not seconds:
         return before

@@ -43,7 +43,7 @@ from kdevops.results.model import Counts, Status
 
 
 class Verdict(StrEnum):
-    """What became of a test, compared with the baseline."""
+    """The result of a test compared with the baseline."""
 
     OK = "ok"
     KNOWN_FAILURE = "known-failure"
@@ -56,9 +56,9 @@ class Verdict(StrEnum):
 
 
 def judge(before: Counts | None, now: Counts, *, expunged: bool = False) -> Verdict:
-    """Compare what is known of a test with what it did, by the table at the head of this module.
+    """Compare a test's history with its result, by the table at the top of this module.
 
-    `expunged`: `before` is from an expunge list alone.
+    `expunged`: `before` is only from an expunge list.
     """
     if expunged and now.bad:
         return Verdict.KNOWN_FAILURE
@@ -140,7 +140,7 @@ def _judge_bad(before: Counts | None, now: Counts) -> Verdict:
 
 
 def _answer(arm: Counts, now: Counts) -> Counts:
-    """What of a test's ends on the baseline kernel says anything about how it ended now."""
+    """The results on the baseline kernel that are comparable with the results now."""
     hangs_now = 0 < now.bad == now[Status.HANG]
     ignored = {Status.MISSING} if hangs_now else {Status.MISSING, Status.HANG}
     return Counts({status: number for status, number in arm.counts.items() if status not in ignored})

@@ -20,7 +20,7 @@ from kdevops.text import clean
 FLOOD = "more kernel reports than are kept, the first"
 """Prefix of the signature for dropped reports when all kept ones gate: the dropped ones may be anything."""
 STRAY_REPORTS = "stray_reports"
-"""In the record of a run: the kernel's reports that no test is to blame for, made at boot or between two tests."""
+"""Key in the record of a run: kernel reports outside of tests, at boot or between two tests."""
 _STALL = re.compile(r"\b(?:lockup|stall|hung task|csd lock|need resched)\b")
 """Kinds of reports that belong to a hang."""
 
@@ -82,7 +82,7 @@ def complaints(outcome: Outcome, known: Collection[str], *, excused: bool = Fals
 
 
 def reports_of(outcome: Outcome) -> tuple[KernelReport, ...]:
-    """All that a test's outcome has of reports: also the one report of runs that were stored before there could be more."""
+    """All reports of an outcome, including the single report of runs stored by older versions."""
     if not outcome.reports and outcome.oops and not outcome.status.took_the_guest:
         title = next((line for line in map(clean, outcome.oops.splitlines()) if line), "")
         return (KernelReport("", title, title, gates=False, text=outcome.oops),) if title else ()

@@ -106,7 +106,7 @@ def connect(path: Path) -> sqlite3.Connection:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InfrastructureError(
-                f"the state directory {path.parent} cannot be made: {error.strerror}",
+                f"cannot create the state directory {path.parent}: {error.strerror}",
                 hint="choose another directory with --state",
             ) from error
         connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
@@ -182,7 +182,7 @@ _DAMAGED = (
 )
 _TROUBLES: dict[int, tuple[str, str | None]] = {
     sqlite3.SQLITE_FULL: (
-        "the disk is full: the result store {path} cannot grow",
+        "disk full: cannot write to the result store {path}",
         "free some space in {directory}, then run `kdevops resume`: finished tests are kept",
     ),
     sqlite3.SQLITE_CORRUPT: _DAMAGED,

@@ -247,5 +247,5 @@ class Counts:
 
     @property
     def bad(self) -> int:
-        """Fails, crashes and hangs: what a regression is made of."""
+        """Number of fails, crashes and hangs."""
         return sum(self[status] for status in Status if status.is_bad)

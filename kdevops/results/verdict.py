@@ -23,7 +23,7 @@ from kdevops.results.model import Counts, Outcome, RunState, Status, TestId
 from kdevops.results.store import Run
 
 NARROWED = "the run was narrowed"
-"""How the explanation of an absent test begins where the command line asked for other tests."""
+"""Prefix of the explanation for an absent test when the command line selected other tests."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -191,13 +191,13 @@ def test_show_names_directories_that_are_of_no_series(capsys: pytest.CaptureFixt
     assert lines[1:] == [
         "6.1/selftests/default: 1 tests",
         "  a  pass=1",
-        "not read, for a series is two numbers, as in 6.1: 6.1.9, next, v6.2",
+        "not read, because a series is two numbers, as in 6.1: 6.1.9, next, v6.2",
     ]
     assert [each["series"] for each in json.loads(told(capsys, "baseline", "show", "--json"))] == ["6.1"]
     stored({"a": Outcome(S.PASS)})
     said = told(capsys, "results", "1")
     assert said.count("next") == 1
-    assert "Not read as baselines, for a series is two numbers, as in 6.1: 6.1.9, next, v6.2\n" in said
+    assert "Not read as baselines, because a series is two numbers, as in 6.1: 6.1.9, next, v6.2\n" in said
 
 
 def test_show_of_an_escaped_name(capsys: pytest.CaptureFixture[str]) -> None:

@@ -127,7 +127,7 @@ def test_many_tests_that_fit_are_counted_and_few_told_whole(capsys: pytest.Captu
     stored({f"xfs_1k/generic/{number:03}": Outcome(S.FAIL) for number in range(200)})
     lines = told(capsys, "results", "1", "--test", "generic").splitlines()
     assert len(lines) < 120
-    assert "and 150 more: kdevops results 1 --json names all" in lines
+    assert "and 150 more, listed by: kdevops results 1 --json" in lines
 
 
 def test_an_unknown_test_is_answered_with_few_names(capsys: pytest.CaptureFixture[str]) -> None:

@@ -104,7 +104,7 @@ def test_what_is_shown_is_the_same_lab_again(lab, tmp_path: Path) -> None:
             "name: x\ncompare: {kernel: {compiler: tcc}}\n",
             "x.yaml:2:20: compare.kernel.compiler: text 'tcc' is not known here; use one of gcc, clang; did you mean gcc?",
         ),
-        ("name: x\ncompare:\n", "x.yaml:2:1: compare: nothing stands here"),
+        ("name: x\ncompare:\n", "x.yaml:2:1: compare: the value is empty"),
     ],
 )
 def test_mistakes_are_told_with_file_line_and_field(lab, text: str, problem: str) -> None:

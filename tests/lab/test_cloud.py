@@ -60,14 +60,14 @@ def test_every_cloud_has_facts() -> None:
     [
         ({"comand": "x"}, "comand: no such field; did you mean command?"),
         ({"command": None}, "command: "),
-        ({"install": "ftp://x"}, "install: text 'ftp://x' does not fit: the address that tells how to install"),
+        ({"install": "ftp://x"}, "install: text 'ftp://x' is not valid: the address that tells how to install"),
         (
             {"credentials": {"variables": [], "missing": "toy-none"}},
             "credentials.variables: a list of 1 or more entries",
         ),
         (
             {"credentials": {"variables": ["A B"], "missing": "toy-none"}},
-            "credentials.variables.0: text 'A B' does not fit",
+            "credentials.variables.0: text 'A B' is not valid",
         ),
         (
             {"credentials": {"variables": ["A"], "missing": "x"}},

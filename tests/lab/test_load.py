@@ -71,7 +71,7 @@ x.yaml:9:3: kernel.source: exactly one of path, tarball, git, package, prebuilt 
 x.yaml:10:3: kernel.patches: no such file or directory: {here}/fix.patch
 x.yaml:11:22: kernel.config.options.0: text 'KUNIT' is not valid: \
 a kernel option as in a .config, such as CONFIG_KUNIT=y
-x.yaml:13:3: suites.kunit: nothing stands here; give it a value ({{}} for the defaults of a section) or leave it out
+x.yaml:13:3: suites.kunit: the value is empty; set it ({{}} for the defaults of a section) or remove the field
 x.yaml:14:15: suites.selftests.targets: a list of 1 or more entries is needed, found an empty list"""
     )
 

@@ -50,9 +50,9 @@ def test_overrides_reach_every_field(lab) -> None:
         ("guests..count=1", "--set guests..count=1: write KEY=VALUE, as in guests.count=2"),
         ("guests.disks.3.size=1", "--set guests.disks.3.size=1: 3: there are no fields below a plain value"),
         ("name.x=1", "--set name.x=1: x: there are no fields below a plain value"),
-        ("gests=null", "--set gests=null: gests: it is not there, so it cannot be taken away"),
+        ("gests=null", "--set gests=null: gests: cannot be removed because it is not set"),
         ("kernel.patches=[", "--set kernel.patches=[: not valid YAML: did not find expected node content"),
-        ("kernel.jobs={a: null}", "--set kernel.jobs={a: null}: kernel.jobs.a: nothing stands here"),
+        ("kernel.jobs={a: null}", "--set kernel.jobs={a: null}: kernel.jobs.a: the value is empty"),
     ],
 )
 def test_a_wrong_override_is_told_as_such(problems, assignment: str, line: str) -> None:

@@ -149,7 +149,7 @@ def test_many_failures_are_counted_and_not_all_told() -> None:
     planned = [tid(f"t{number}") for number in range(100)]
     text = summary_text(RUN, judge_run(planned, {test: Outcome(S.FAIL) for test in planned}, BASELINE))
     assert "New failures (100)" in text
-    assert "and 90 more, named by: kdevops results 12 --format mail\n" in text
+    assert "and 90 more, listed by: kdevops results 12 --format mail\n" in text
     assert len(text.splitlines()) < 60
 
 

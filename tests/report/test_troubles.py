@@ -64,12 +64,12 @@ def test_the_summary_tells_each_trouble_once_and_names_the_tests_of_what_nobody_
 def test_the_summary_names_what_was_lost_and_counts_what_was_chosen() -> None:
     text = summary_text(RUN, verdict(), width=100)
     assert (
-        "\nIn the baseline, and not planned (4)\n"
-        "    2  nothing says why\n"
+        "\nIn the baseline, but not planned (4)\n"
+        "    2  unknown reason\n"
         "    2  suites.selftests.skip\n"
         "  selftests/default/futex:run.sh\n"
         "  selftests/default/mqueue:open\n"
-        "  where they are gone for good, take their lines out of the baseline; where they are not"
+        "  if they are gone for good, remove their lines from the baseline; if you do not"
     ) in text
 
 

@@ -84,4 +84,4 @@ def test_a_tree_is_asked_for_its_selftests(told, tmp_path: Path) -> None:
     assert line.endswith("has no target 'toyy'; did you mean toy?")
     assert told(text.replace("toyy", "toy")) == []
     (tmp_path / "linux/.config").touch()
-    assert "has been built in place" in told(text)[0]
+    assert "was built in place" in told(text)[0]

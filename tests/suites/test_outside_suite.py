@@ -114,7 +114,7 @@ def test_its_fields_are_set_shown_and_in_the_schema(kdevops, site: Path, lab) ->
 def test_files_that_it_says_to_have_are_made_absolute_and_looked_for(kdevops, site: Path, lab, tmp_path: Path) -> None:
     install(site, facts='paths = {("script",): "file"}')
     path = lab("name: toys\nsuites:\n  toy: {words: [one], script: its.sh}\n")
-    assert "suites.toy.script: there is nothing at" in kdevops("lab", "validate", path).stderr
+    assert "suites.toy.script: no such file" in kdevops("lab", "validate", path).stderr
     (tmp_path / "its.sh").touch()
     shown = json.loads(kdevops("lab", "show", path, "--json").stdout)
     assert shown["suites"]["toy"]["script"] == str(tmp_path / "its.sh")
