@@ -69,3 +69,16 @@ def test_every_cloud_has_its_page_and_its_template(cloud: str) -> None:
     assert f"({page.name})" in (REPOSITORY / "docs/clouds.md").read_text()
     assert f"kdevops lab init --template {cloud}" in (REPOSITORY / page).read_text()
     assert f"cloud: {cloud}" in (REPOSITORY / "labs" / f"{cloud}.yaml").read_text()
+
+
+PATHS = re.compile(
+    r"`((?:kdevops|tests|run|guest|images|lab|results|providers|suites|triage|report|roles|playbooks|terraform|scripts)/[^`\s]*)`"
+)
+
+
+@pytest.mark.parametrize("page", ["docs/architecture.md", "docs/recipes.md", "CONTRIBUTING.md"])
+def test_files_and_rooms_that_are_named_exist(page: str) -> None:
+    named = [path for path in PATHS.findall((REPOSITORY / page).read_text()) if not re.search("[A-Z*]", path)]
+    missing = [path for path in named if not any((REPOSITORY / below / path).exists() for below in ("", "kdevops"))]
+    assert named
+    assert missing == []
