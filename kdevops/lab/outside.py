@@ -15,13 +15,10 @@ import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING
 
 from kdevops.errors import UserError
+from kdevops.lab.suite_facts import SuiteFacts
 from kdevops.text import clean
-
-if TYPE_CHECKING:
-    from kdevops.lab.suites import SuiteFacts
 
 GROUP = "kdevops.suites"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}", re.ASCII)

@@ -1,7 +1,7 @@
 """What a suite is to the lab, the plan and the reports: all that only it knows, in one object.
 
 Every suite derives from `SuiteKind`, ours and others alike; `kdevops.suites.registry` finds it by name. Defaults are
-conservative, see `kdevops.lab.suites.SuiteFacts`.
+conservative, see `kdevops.lab.suite_facts.SuiteFacts`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from kdevops.lab.document import Loc
 from kdevops.lab.fields import Model
 from kdevops.lab.model import Lab
 from kdevops.lab.servers import MAX_CLIENTS, Role
-from kdevops.lab.suites import SuiteFacts
+from kdevops.lab.suite_facts import SuiteFacts
 from kdevops.results.model import Counts
 from kdevops.results.store import Store
 from kdevops.suites.base import Suite

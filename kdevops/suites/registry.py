@@ -17,7 +17,8 @@ from kdevops.images.needs import NOTHING, GuestNeeds
 from kdevops.lab.fields import Model
 from kdevops.lab.model import Lab
 from kdevops.lab.servers import Role, Server
-from kdevops.lab.suites import OURS, SuiteFacts, find, for_tests, origin, outsiders
+from kdevops.lab.suite_facts import SuiteFacts
+from kdevops.lab.suites import OURS, find, for_tests, origin, outsiders
 from kdevops.suites.base import BootSuite, ChunkSuite, GuestSuite, PreparedSuite, Suite
 from kdevops.suites.kind import SuiteKind, check_clients
 from kdevops.text import nearest_or_all

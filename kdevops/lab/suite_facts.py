@@ -1,0 +1,51 @@
+"""What a suite says of itself as plain data, and what holds where it says nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from kdevops.lab.fields import Model
+
+
+class SuiteFacts:
+    """A suite's description, as plain data.
+
+    Defaults never hide a failure: the baseline is run again, a test that is gone counts as lost, a cache is kept.
+    """
+
+    name: str
+    """Its name in lab.yaml, below `suites`."""
+    model: type[Model]
+    """The model of its section of lab.yaml."""
+    test_suites: tuple[str, ...] = ()
+    """First parts of its tests' ids: its name (the default), or several that begin with its name and a dash.
+
+    A test that moves from one of them to another is not lost.
+    """
+    chooses: frozenset[str] = frozenset()
+    """Fields that only select tests and do not affect their results."""
+    repeats: bool = False
+    """Whether it can plan a test several times: `x`, `x#2`, `x#3`. Then no test's own name may end like that."""
+    lab_makes_tests: bool = False
+    """Whether the lab defines the tests, so that an unknown test may belong to another lab."""
+    tools: tuple[str, ...] = ()
+    """Packages of the guest image whose versions are shown with its results."""
+    caches: tuple[str, ...] = ()
+    """Directories below the cache that `kdevops gc` may empty."""
+    paths: Mapping[tuple[str, ...], Literal["file", "file or URL"]] = {}
+    """Fields that name files: they are made absolute and must exist."""
+    options: frozenset[str] = frozenset()
+    """Fields set by options of `kdevops run`: groups (-g), exclude_groups (-x), start_after, count, soak, known."""
+    test_pattern: str = ""
+    """Arguments of `kdevops run` that go to the field `tests`: a regular expression for the whole word."""
+    variables: Mapping[str, object] = {}
+    """Ansible variables for guests that are already prepared."""
+    imports: bool = False
+    """Whether it can import results (`kdevops results import`)."""
+
+    @property
+    def all_test_suites(self) -> tuple[str, ...]:
+        """The first parts of its tests' ids."""
+        return self.test_suites or (self.name,)
