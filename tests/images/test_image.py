@@ -5,11 +5,6 @@ import contextlib
 import json
 import os
 import shutil
-import signal
-import subprocess
-import sys
-import textwrap
-import time
 from pathlib import Path
 
 import pytest
@@ -22,6 +17,7 @@ from kdevops.images.image import BaseImage, ensure_image
 from kdevops.images.needs import NOTHING, GuestNeeds
 from kdevops.lab.model import Image
 from kdevops.progress import Progress, silent
+from tests.support.killed import kill_when
 
 SMALL = Image(size=64 << 20)
 STATUS = "Package: bash\nStatus: install ok installed\nVersion: 5.2\n\nPackage: apt\nVersion: 2.6.1\nDescription: x\n"
@@ -194,13 +190,7 @@ def test_sigkill_leaves_nothing_that_is_taken_for_whole(bench: Bench) -> None:
         store.SHARED_MEMORY = Path({str(bench.memory)!r})
         asyncio.run(ensure_image(Image(size=64 << 20), cache=Path({str(bench.cache)!r})))
     """
-    process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)])
-    deadline = time.monotonic() + 60
-    while not started.exists() and time.monotonic() < deadline:
-        assert process.poll() is None
-        os.sched_yield()
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    kill_when(started, script)
     assert bench.leftovers()
     assert not list((bench.cache / "images").glob("*.raw"))
     bench.mmdebstrap()

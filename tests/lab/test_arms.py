@@ -7,19 +7,8 @@ from hypothesis import strategies as st
 
 from kdevops.errors import UserError
 from kdevops.lab.arms import arms
-from kdevops.lab.load import LoadedLab, load_lab
+from kdevops.lab.load import load_lab
 from kdevops.lab.model import Compare, Config, Kernel, Lab, Qemu, Source, lab_schema
-
-
-@pytest.fixture
-def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.chdir(tmp_path)
-
-    def load(text: str, *overrides: str) -> LoadedLab:
-        Path("x.yaml").write_text(text)
-        return load_lab(Path("x.yaml"), overrides)
-
-    return load
 
 
 def refused(load, text: str, *overrides: str) -> str:

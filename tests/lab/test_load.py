@@ -14,10 +14,6 @@ from kdevops.lab import document
 from kdevops.lab.load import load_lab
 from kdevops.lab.model import Lab
 from kdevops.paths import data_dir
-from tests.lab import loading
-
-lab = loading.lab  # the fixture
-problems = loading.problems  # the fixture
 
 
 def test_a_lab_of_one_line_is_a_lab(lab) -> None:

@@ -15,10 +15,6 @@ from kdevops.lab.fields import MAX_SIZE, format_size, parse_size
 from kdevops.lab.load import load_lab
 from kdevops.lab.model import Lab, lab_schema
 from kdevops.paths import data_dir
-from tests.lab import loading
-
-lab = loading.lab  # the fixture
-problems = loading.problems  # the fixture
 
 
 def test_overrides_reach_every_field(lab) -> None:

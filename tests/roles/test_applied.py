@@ -215,12 +215,7 @@ def test_fstests_is_installed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     fstests_toy.commit(tree)
     variables = {
         **package_manager(tmp_path, "for p; do echo installed; done"),
-        "fstests_useradd": ["sh", "-c", f'echo "$@" >>{tmp_path}/users', "sh"],
-        "fstests_users": ["root", "no-such-user"],
-        "fstests_build_on": where,
-        "fstests_git": str(tree),
-        "fstests_directory": str(tmp_path / "opt/fstests"),
-        "fstests_run": False,
+        **fstests_toy.role_variables(tmp_path, tree, where),
     }
     hosts = local_hosts(tmp_path, "fstests")
     (tmp_path / "opt").mkdir()

@@ -96,12 +96,7 @@ def test_fstests(tmp_path: Path, where: str) -> None:
     fstests_toy.commit(tree)
     variables = {
         **package_manager(tmp_path, HAVE_ALL),
-        "fstests_useradd": ["sh", "-c", f'echo "$@" >>{tmp_path}/users', "sh"],
-        "fstests_users": ["root", "no-such-user"],
-        "fstests_build_on": where,
-        "fstests_git": str(tree),
-        "fstests_directory": str(tmp_path / "opt/fstests"),
-        "fstests_run": False,
+        **fstests_toy.role_variables(tmp_path, tree, where),
     }
     (tmp_path / "opt").mkdir()
     assert apply("fstests", tmp_path, variables, check=True) == 2, "users and fstests"

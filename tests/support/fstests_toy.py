@@ -43,6 +43,18 @@ def commit(path: Path) -> str:
     return git(path, "rev-parse", "HEAD")
 
 
+def role_variables(path: Path, tree: Path, where: str) -> dict[str, object]:
+    """Variables of role fstests that install `tree` below `path`, with users that are noted there and not made."""
+    return {
+        "fstests_useradd": ["sh", "-c", f'echo "$@" >>{path}/users', "sh"],
+        "fstests_users": ["root", "no-such-user"],
+        "fstests_build_on": where,
+        "fstests_git": str(tree),
+        "fstests_directory": str(path / "opt/fstests"),
+        "fstests_run": False,
+    }
+
+
 def git(path: Path, *words: str) -> str:
     """What git says."""
     return subprocess.run(["git", "-C", path, *words], check=True, capture_output=True, text=True).stdout.strip()

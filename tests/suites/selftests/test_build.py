@@ -3,12 +3,7 @@
 import asyncio
 import os
 import shutil
-import signal
-import subprocess
-import sys
 import tarfile
-import textwrap
-import time
 
 import pytest
 
@@ -16,6 +11,7 @@ from kdevops.errors import UserError
 from kdevops.progress import silent
 from kdevops.suites.selftests.build import build
 from tests.suites.selftests.toy import make_tree
+from tests.support.killed import kill_when
 
 pytestmark = pytest.mark.skipif(
     not (shutil.which("make") and shutil.which("cc")), reason="make and a C compiler are needed"
@@ -77,13 +73,7 @@ def test_sigkill_in_the_middle_leaves_nothing_that_is_taken_for_whole(tree):
         base = Path({str(tree.parent)!r})
         asyncio.run(build(Path({str(tree)!r}), base / "objects", ["good"], cache=base / "cache", key="k", report=silent))
     """
-    process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)])
-    deadline = time.monotonic() + 60
-    while not started.exists() and time.monotonic() < deadline:
-        assert process.poll() is None
-        os.sched_yield()
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    kill_when(started, script)
     makefile.write_text(whole)
     details = []
     built = do(tree, ["good"], report=lambda progress: details.append(progress.detail))

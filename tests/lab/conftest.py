@@ -1,4 +1,4 @@
-"""How tests write a lab file and read what is wrong with it."""
+"""What tests of the lab file share: writing one, and reading what is wrong with it."""
 
 from __future__ import annotations
 
