@@ -74,7 +74,7 @@ def test_a_guest_that_the_host_stopped_does_not_hang(kdevops: Kdevops, write_lab
     lab = write_lab({"sleeps": "sleep 8"}, timeout=30)
     run = kdevops.start("run", lab, *ONLY, "--set", "guests.count=1", "--json")
     wait_until(lambda: started(kdevops.state, "sleeps"), "the test was never started", seconds=600)
-    (guest,) = [line for line in guests_of(kdevops.state) if "setpriv" not in line and "qemu_keeper" not in line]
+    (guest,) = [line for line in guests_of(kdevops.state) if "setpriv" not in line and "keeper.py" not in line]
     process = int(guest.split()[0])
     os.kill(process, signal.SIGSTOP)
     wait_until(lambda: "does not run" in journal(kdevops.state), "nobody saw that it was stopped", seconds=60)

@@ -44,7 +44,7 @@ def _process(pid: int, command: str) -> Process:
     if "qemu-system" in command and "-name" in command:  # setpriv is QEMU in a moment, under the same id
         match = re.search(r"-name guest=(\S+)", command)
         return Process(pid, "qemu", match[1] if match else "", command)
-    if "qemu_keeper.py" in command:
+    if "qemu/keeper.py" in command:
         match = re.search(r"/guests/([^/ ]+)/keeper\.json", command)
         return Process(pid, "keeper", match[1] if match else "", command)
     kind = "ssh" if Path(program).name in ("ssh", "ssh:") else "other"
