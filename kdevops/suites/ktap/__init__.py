@@ -1,1 +1,1 @@
-"""KTAP and TAP, read line by line."""
+"""A KTAP and TAP reader that works line by line."""

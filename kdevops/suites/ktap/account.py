@@ -1,4 +1,4 @@
-"""What a KTAP log told, as a tree."""
+"""The results in a KTAP log, as a tree."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kdevops.results.model import Status, Subtest
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One result line and what was nested below it. MISSING: it was begun and never ended."""
+    """One result line and the results nested below it. MISSING: it started and never ended."""
 
     name: str
     status: Status
@@ -18,7 +18,7 @@ class Result:
     children: tuple[Result, ...] = ()
 
     def leaves(self) -> Iterator[Result]:
-        """The results that have nothing below them."""
+        """The results with nothing below them."""
         if not self.children:
             yield self
         for child in self.children:
@@ -27,13 +27,12 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """All that was said. `status` is FAIL, PASS (something passed and nothing failed) or SKIP (nothing ran).
+    """The parsed log. `status` is FAIL, PASS (something passed and nothing failed) or SKIP (nothing ran).
 
-    `faults` are what makes the account a failure whatever its results say (planned tests without a result, bail out);
-    `notes` are oddities that do not (numbers out of order). `in_flight` is the path of the test that was begun and
-    never ended, "" when all ended. `dropped` results came after the parser's limit and were only counted.
-    `skip_reason` is the first reason given for anything that was skipped. `failed`: something ran and failed, whatever is
-    missing besides.
+    `faults` make the log a failure, regardless of its results (planned tests without a result, bail out); `notes` are
+    oddities that do not (numbers out of order). `in_flight` is the path of the test that started and never ended, "" if
+    all ended. `dropped` results exceeded the parser's limit and were only counted. `skip_reason` is the first reason
+    given for a skip. `failed`: something ran and failed, regardless of what is missing.
     """
 
     status: Status
@@ -47,17 +46,17 @@ class Account:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """Everything that was wrong with the account itself, the worst first."""
+        """All faults and notes, the worst first."""
         return self.faults + self.notes
 
     @property
     def subtests(self) -> tuple[Subtest, ...]:
-        """All results, as the log has them: children before their parent."""
+        """All results in the order of the log: children before their parent."""
         return subtests_of(self.results)
 
     @property
     def failures(self) -> tuple[Subtest, ...]:
-        """What failed by itself."""
+        """The results that failed by themselves."""
         return failures_of(self.results)
 
 
@@ -67,12 +66,12 @@ def subtests_of(results: Iterable[Result]) -> tuple[Subtest, ...]:
 
 
 def failures_of(results: Iterable[Result]) -> tuple[Subtest, ...]:
-    """The results that failed by themselves, not only because something below them did."""
+    """The results that failed by themselves, not only because of a nested failure."""
     return tuple(_flatten(results, (), failures_only=True))
 
 
 def summarize(results: Iterable[Result]) -> Status:
-    """FAIL when anything failed, else PASS when any result with nothing below it passed, else SKIP."""
+    """FAIL if anything failed, else PASS if any result with nothing below it passed, else SKIP."""
     results = tuple(results)
     if any(_is_bad(result) for result in results):
         return Status.FAIL
@@ -81,7 +80,7 @@ def summarize(results: Iterable[Result]) -> Status:
 
 
 def first_skip_reason(results: Iterable[Result]) -> str:
-    """The first reason given for a skip, "" when none was."""
+    """The first reason given for a skip, "" if there is none."""
     leaves = (leaf for result in results for leaf in result.leaves())
     return next((leaf.reason for leaf in leaves if leaf.status is Status.SKIP and leaf.reason), "")
 

@@ -14,7 +14,7 @@ MAX_TEXT = 240
 """Characters kept of a name or a reason."""
 
 Depth = tuple[int, int]
-"""How deep a line stands: how many `# ` kselftest's runner put before it, then the column of its first character."""
+"""The depth of a line: the number of `# ` from kselftest's runner, then the column of its first character."""
 
 _LINE = re.compile(
     r"""(?P<prefix>(?:[ \t]|\#[ ])*?)
@@ -27,8 +27,8 @@ _LINE = re.compile(
     )[ \t]*""",
     re.VERBOSE,
 )
-# TAP 14 writes a "#" that does not begin a directive as "\#". What looks like a count or a value (`# skip:0`, `# error=0`)
-# is diagnostic data (ktap.rst: `# rcode=0`).
+# TAP 14 writes a "#" that does not begin a directive as "\#". Text that looks like a count or a value (`# skip:0`, `#
+# error=0`) is diagnostic data (ktap.rst: `# rcode=0`).
 _DIRECTIVE = re.compile(r"(?:^|\s)#\s*(SKIP(?:PED)?|TODO|XFAIL|TIMEOUT|ERROR)(?![\w=]|:\d)[\s:]*(.*)", re.IGNORECASE)
 _REMARK = re.compile(r"(?:^|\s)#\s+(.*)")
 _TOTALS = re.compile(r"\bTotals: (?:\w+:\d{1,9} ?)+")
@@ -38,20 +38,20 @@ _SKIP_WORD = re.compile(r"SKIP\S*\s*", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """`KTAP version 1`: an account begins."""
+    """`KTAP version 1`: a new log begins."""
 
     depth: Depth
     text: str
 
     @property
     def known(self) -> bool:
-        """Whether this is a version that we read as it was meant."""
+        """Whether this parser knows the version."""
         return self.text in {"KTAP version 1", "TAP version 12", "TAP version 13", "TAP version 14"}
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """`# Subtest: name`: what is nested at this depth belongs to that name."""
+    """`# Subtest: name`: the name of what is nested at this depth."""
 
     depth: Depth
     name: str
@@ -59,7 +59,7 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """`# selftests: dir: test`: kselftest's runner puts `# ` before all that this test prints from here on."""
+    """`# selftests: dir: test`: from here on kselftest's runner puts `# ` before all output of this test."""
 
     depth: Depth
     name: str
@@ -67,7 +67,7 @@ class Announcement:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`1..N`, before or after the results; `reason` is that of `1..0 # SKIP reason`."""
+    """`1..N`, before or after the results; `reason` is from `1..0 # SKIP reason`."""
 
     depth: Depth
     count: int
@@ -78,7 +78,7 @@ class Plan:
 class ResultLine:
     """`ok 1 name # DIRECTIVE reason`; TAP allows a line without a number, KTAP one without a name.
 
-    `loose` is an `ok` that may be chatter: it has neither a number nor the "-" that TAP puts before a name.
+    `loose` is an `ok` that may be other output: it has neither a number nor the "-" that TAP puts before a name.
     """
 
     depth: Depth
@@ -99,7 +99,7 @@ class Bail:
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """`# text`, at any depth: what a test says of its next result."""
+    """`# text`, at any depth: describes the next result."""
 
     text: str
 
@@ -108,7 +108,7 @@ Line = Version | Header | Announcement | Plan | ResultLine | Bail | Diagnostic
 
 
 def read(text: str) -> Line | None:
-    """What a line says, None when it is not KTAP. `text` has no line end and no prefix of printk."""
+    """Parse one line; None if it is not KTAP. `text` has no line end and no printk prefix."""
     match = _LINE.fullmatch(text)
     if not match:
         return as_diagnostic(text)
@@ -130,19 +130,19 @@ def read(text: str) -> Line | None:
 
 
 def as_diagnostic(text: str) -> Diagnostic | None:
-    """A line that begins with `#`, whatever else it may look like."""
+    """A line that begins with `#`, even if it looks like something else."""
     stripped = text.lstrip()
     return Diagnostic(shorten(stripped.lstrip("#"))) if stripped.startswith("#") else None
 
 
 def totals(diagnostic: str) -> dict[str, int] | None:
-    """The counts of `# Totals: pass:3 fail:0 xfail:0 xpass:0 skip:0 error:0`, which kselftest.h and KUnit print last."""
+    """The counts of `# Totals: pass:3 fail:0 xfail:0 xpass:0 skip:0 error:0`, printed last by kselftest.h and KUnit."""
     found = _TOTALS.search(diagnostic)
     return {word: int(number) for word, number in _COUNT.findall(found[0])} if found else None
 
 
 def shorten(text: str) -> str:
-    """Blanks off the ends, MAX_TEXT characters at most."""
+    """Strip the text and cut it to MAX_TEXT characters."""
     return text.strip()[:MAX_TEXT]
 
 
@@ -154,7 +154,7 @@ def _result(ok: bool, text: str) -> tuple[str, Status, str]:
             return shorten(name), Status.SKIP, reason
         if word == "XFAIL" or (word == "TODO" and not ok):
             return shorten(name), Status.PASS, f"expected failure: {reason}".removesuffix(": ")
-        if word == "TODO":  # TAP 14: it works by now, and the directive can go
+        if word == "TODO":  # TAP 14: it works now, and the directive can be removed
             return shorten(name), Status.PASS, f"unexpected pass: {reason}".removesuffix(": ")
         if not ok or directive[1].isupper():
             return shorten(name), Status.FAIL, f"{word.lower()}: {reason}".removesuffix(": ")

@@ -1,4 +1,4 @@
-"""One depth of nesting while a KTAP log is read, and what it says of the result line that closes it."""
+"""One nesting level of a KTAP log, and its effect on the result line that closes it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _DIAGNOSTICS = 16
 
 @dataclass(slots=True)
 class Level:
-    """A depth that is open: its plan, and its results so far.
+    """An open level: its plan, and its results so far.
 
-    `announced`: a version, a header or a plan opened it, not a bare result line. `titled`: its name stood above it, as
-    TAP 14 has it; `next_name` is such a name for what comes below it next. `block` is a result line that ends in `{`:
-    TAP's older form of nesting, in which the subtests follow. `loose` counts the results that may be chatter. `glued` is
-    the number of a `not ok` that stood in the middle of a line. `bad` names the first failure, `fault` is the first thing
-    that was wrong with the account itself.
+    `announced`: a version, a header or a plan opened it, not a bare result line. `titled`: its name came before it, as
+    in TAP 14; `next_name` is such a name for the next nested level. `block` is a result line that ends in `{`: TAP's
+    older form of nesting, in which the subtests follow. `loose` counts the results that may be other output. `glued` is
+    the number of a `not ok` in the middle of a line. `bad` names the first failure, `fault` is the first problem of the
+    log itself.
     """
 
     depth: Depth
@@ -51,29 +51,29 @@ class Level:
 
     @property
     def expected(self) -> int:
-        """How many results there should be: the plan, or the highest number seen."""
+        """The expected number of results: the plan, or the highest number seen."""
         return max(self.plan or 0, self.last, self.glued)
 
     @property
     def missing(self) -> int:
-        """Tests without a result that the test's own totals do not account for either."""
+        """Tests without a result that are not in the test's own totals either."""
         return max(0, self.expected - max(self.count, sum(self.totals.values())))
 
     @property
     def untold(self) -> int:
-        """Failures that the test's own totals count, where no result tells of any."""
+        """Failures counted by the test's own totals but not reported by any result."""
         failed = self.totals.get("fail", 0) + self.totals.get("error", 0)
         return 0 if self.bad or summarize(self.results) is Status.FAIL else failed
 
     def restart(self) -> None:
-        """Another account begins at the same depth."""
+        """Another log begins at the same depth."""
         self.plan, self.first, self.numbered = None, None, False
         self.count = self.last = self.loose = self.glued = 0
         self.totals.clear()
         self.seen.clear()
 
     def number(self, line: ResultLine) -> int:
-        """The number of the next result. When numbers begin only after unnumbered `ok` lines, those lines were chatter."""
+        """The number of the next result. Unnumbered `ok` lines before the first number were other output."""
         if line.number is None:
             self.loose += line.loose
             return self.last + 1
@@ -85,28 +85,28 @@ class Level:
         return line.number
 
     def count_totals(self, told: dict[str, int]) -> None:
-        """Note the test's own totals. Those of a program that a script runs after it do not undo its failures."""
+        """Record the test's own totals. The totals of a program that a script runs later do not undo its failures."""
         if told:
             worst = {word: max(told.get(word, 0), self.totals.get(word, 0)) for word in ("fail", "error")}
             self.totals = told | worst
 
     def take(self, result: Result, *, keep: bool) -> None:
-        """Note a result, whether or not there is room to keep it."""
+        """Record a result, whether or not there is room to keep it."""
         if not result.status.is_well:
             self.bad = self.bad or result.name
         if keep:
             self.results.append(result)
 
     def continues(self, above: Level) -> bool:
-        """Whether these results belong to the level above and are merely indented too far.
+        """Whether these results belong to the level above and are just indented too far.
 
-        In ktap.rst every nested account begins with a version line. Without any heading, numbers that continue those of
-        the level above show that nothing was nested.
+        In ktap.rst every nested log begins with a version line. Without a heading, numbers that continue those of the
+        level above show that nothing is nested.
         """
         return not self.announced and self.count > 0 and self.first in {None, above.last + 1}
 
     def merge(self, below: Level) -> None:
-        """Take over what `below` has, which `continues` this level."""
+        """Take over the results of `below`, which `continues` this level."""
         self.results += below.results
         self.count += below.count
         self.last = max(self.last + below.count if below.first is None else below.last, self.last)
@@ -120,7 +120,7 @@ class Level:
         self.totals = self.totals or below.totals
 
     def judge(self) -> str:
-        """What is wrong with the account of this level now that it ends, "" when nothing is."""
+        """The problem of this level at its end, "" if there is none."""
         if self.missing:
             return f"{self.label}: {self.missing} of {self.expected} planned tests gave no result"
         if self.untold:
@@ -129,7 +129,7 @@ class Level:
 
 
 def judge_parent(status: Status, reason: str, nested: Level) -> tuple[Status, str]:
-    """A parent's own word is not believed against what stood below it."""
+    """A parent's own status does not count against the results below it."""
     if not status.is_well:
         return status, reason
     says = "says ok" if status is Status.PASS else "says that it was skipped"

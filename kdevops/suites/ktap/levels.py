@@ -1,4 +1,4 @@
-"""The levels of nesting that are open while a KTAP log is read, the outermost first."""
+"""The open nesting levels of a KTAP log, outermost first."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from kdevops.suites.ktap.level import Level
 from kdevops.suites.ktap.tally import UNNAMED, Tally
 
 _ABOVE: Depth = (0, -1)
-"""The depth of a top level that the log itself does not show."""
+"""The depth of an implicit top level."""
 
 
 class Levels:
-    """A stack of levels. `announced` is the test of which kselftest's runner said last that it begins."""
+    """A stack of levels. `announced` is the test that kselftest's runner announced last."""
 
     def __init__(self, tally: Tally) -> None:
         self.open: list[Level] = []
@@ -21,7 +21,7 @@ class Levels:
         self._tally = tally
 
     def at(self, depth: Depth) -> Level:
-        """The level at `depth`, opened when there is none; deeper ones end without their parent's result."""
+        """The level at `depth`, opened if necessary; deeper ones end without their parent's result."""
         while self.open and self.open[-1].depth > depth:
             if len(self.open) == 1:
                 self.open.insert(0, Level(depth))
@@ -40,7 +40,7 @@ class Levels:
         return level
 
     def begin(self, depth: Depth) -> Level:
-        """The level at `depth` for a new account; the result line of a named one that was under way there got lost."""
+        """The level at `depth` for a new log; an open named level there lost its result line."""
         level = self.at(depth)
         if level.name and level.count and depth > (0, 0):
             if len(self.open) == 1:
@@ -51,11 +51,11 @@ class Levels:
         return level
 
     def is_nested(self, depth: Depth) -> bool:
-        """Whether something deeper than `depth` is open."""
+        """Whether a level deeper than `depth` is open."""
         return bool(self.open) and self.open[-1].depth > depth
 
     def take_nested(self, line: ResultLine) -> Level | None:
-        """The level whose result the line gives; whatever is deeper still got none."""
+        """The level that this result line closes; still deeper ones end without a result line."""
         depth = line.depth
         if not self.is_nested(depth):
             return None
@@ -69,7 +69,7 @@ class Levels:
         return nested
 
     def next_block(self, depth: Depth) -> ResultLine | None:
-        """A result line that ended in `{`, at `depth` or deeper, which is closed now; None where there is none left."""
+        """A result line that ended in `{`, at `depth` or deeper, which is closed now; None if there is none."""
         found = next((each for each in reversed(self.open) if each.block and each.depth >= depth), None)
         if found is None or found.block is None:
             return None
@@ -77,7 +77,7 @@ class Levels:
         return replace(line, name=line.name.rstrip("{ ")) if self.is_nested(line.depth) else line
 
     def in_flight(self) -> list[str]:
-        """The names of the levels that wait for their parent's result; the top has none, unless it was nested."""
+        """The names of the levels that wait for their parent's result; the top one only if it is nested itself."""
         top, last = self.open[0], self.open[-1]
         if top.name and (top.depth > (0, 0) or top.missing):
             self.open.insert(0, Level(_ABOVE))
@@ -85,7 +85,7 @@ class Levels:
         return [*names, last.next_name] if last.next_name and last.missing else names
 
     def orphan(self) -> None:
-        """The deepest level ends without its parent's result line."""
+        """End the deepest level without its parent's result line."""
         level = self.open.pop()
         if level.continues(self.open[-1]):
             self.open[-1].merge(level)
@@ -93,7 +93,7 @@ class Levels:
             self._tally.orphan(level, self.open[-1])
 
     def close(self) -> tuple[Level, list[str]]:
-        """The log is over: the outermost level, and the names of those that were under way."""
+        """End of the log: the outermost level, and the names of the unfinished ones."""
         while len(self.open) > 1 and self.open[-1].continues(self.open[-2]):
             self.orphan()
         flight = self.in_flight()

@@ -1,11 +1,11 @@
 """Read KTAP line by line in bounded memory.
 
-Nesting is known by indentation, or by kselftest's habit of putting `# ` before all that a test prints. Unknown lines
-(kernel messages, a test's chatter) never change the result. What ktap.rst leaves open is read as the kernel's own
-tools/testing/kunit/kunit_parser.py reads it, where that hides nothing: a plan that was not kept makes the account a
-failure, because a test that gave no result must never look green; and a `not ok` that stands where a result can stand
-counts, with or without a number, a plan or a version line (TAP 13 and 14 ask for none of them). The test's own totals,
-where it prints them, are believed for tests without a result line, and against result lines that hide a failure.
+Nesting is known by indentation, or by the `# ` that kselftest's runner puts before all output of a test. Unknown lines
+(kernel messages, other output of a test) never change the result. What ktap.rst leaves open is read as in the kernel's
+tools/testing/kunit/kunit_parser.py, unless that would hide a failure: an incomplete plan is a failure, because a test
+without a result must never look green; and a `not ok` where a result can be counts, with or without a number, a plan or
+a version line (TAP 13 and 14 require none of them). The test's own totals, if printed, count for tests without a result
+line, and against result lines that hide a failure.
 """
 
 from __future__ import annotations
@@ -39,21 +39,21 @@ from kdevops.text import without_escapes
 MAX_DEPTH = 16
 """Levels of nesting; KUnit and kselftest use four at most."""
 _SIDE = 1900
-"""Characters looked at of each end of a line; printk.message takes twice as many and a little more."""
-# What every line that could mean anything here has in it; all others cost nothing.
+"""Characters examined at each end of a line; printk.message takes twice as many and a little more."""
+# Every relevant line contains one of these; all others are skipped cheaply.
 _WORTH_READING = re.compile(r"ok|TAP version|1\.\.|#|Bail out!|---|\.\.\.|\}")
 _STAMP = re.compile(r"(?<=\S)(?=\[ {0,8}\d{1,12}\.\d{6}\](?:\[ {0,12}[TC]\d{1,10}\])? +(?:not )?ok )")
-"""Where two of the kernel's messages came to stand in one line of a console, and the second is a result."""
+"""Where two kernel messages are on one console line, and the second one is a result."""
 _GLUED = re.compile(r"not ok (\d{1,9})\b")
 _COUNTS = re.compile(r"(?:\S+: pass|Totals: \w+):\d")
-# How KUnit and the kselftest harness begin the line that tells which expectation was not met.
+# How KUnit and the kselftest harness begin the line with the expectation that was not met.
 _TELLING = re.compile(r"EXPECTATION FAILED|ASSERTION FAILED|Expected ")
 
 _Known = Version | Header | Announcement | Plan | ResultLine | Bail
 
 
 def parse(lines: Iterable[str]) -> Account | None:
-    """The account in `lines`; None when there is no KTAP in them."""
+    """Parse `lines`; None if they contain no KTAP."""
     parser = Parser()
     for line in lines:
         parser.feed(line)
@@ -61,7 +61,7 @@ def parse(lines: Iterable[str]) -> Account | None:
 
 
 class Parser:
-    """Feed it lines, then ask it to finish. Never raises, whatever the lines are."""
+    """Call `feed` with each line, then `finish`. Never raises, whatever the lines are."""
 
     def __init__(self) -> None:
         self._tally = Tally()
@@ -72,9 +72,9 @@ class Parser:
         self._skip_reason = ""
 
     def feed(self, text: str) -> None:
-        """Take one line, with or without its line end and printk's prefix.
+        """Process one line, with or without its line end and printk's prefix.
 
-        A carriage return is a line end, as it is for kunit.py: what a test prints over its own progress counts.
+        A carriage return ends a line, as in kunit.py: a result that a test prints over its own progress counts.
         """
         for part in text.rstrip("\r\n").split("\r"):
             if _WORTH_READING.search(part) or self._yaml.waiting:
@@ -82,7 +82,7 @@ class Parser:
                     self._feed(line)
 
     def finish(self) -> Account | None:
-        """The account; None when there was no KTAP at all, so that the caller goes by the exit code."""
+        """The parsed log; None if there was no KTAP at all, so that the caller uses the exit code."""
         if not self._levels.open or self._tentative:
             return None
         self._close_blocks((0, -1))
@@ -94,7 +94,7 @@ class Parser:
         tally.tell_dropped()
         status = Status.FAIL if root.bad else summarize(root.results)
         if not root.results and tally.counted_passes:
-            status = Status.PASS  # kcmp_test and others count their tests, and print no result lines
+            status = Status.PASS  # kcmp_test and others count their tests and print no result lines
         return Account(
             Status.FAIL if tally.faults else status,
             tuple(root.results),
@@ -118,7 +118,7 @@ class Parser:
         if self._yaml.swallows(bare, line):
             return
         if self._plain and stamped:
-            line = None  # a test's own account has no time stamps: this is the kernel, on the same console
+            line = None  # a test's own output has no time stamps: this is the kernel, on the same console
         if isinstance(line, Version) and not self._levels.open:
             self._plain = not stamped
         if line is None or isinstance(line, Diagnostic) or not self._belongs(line):
@@ -132,8 +132,10 @@ class Parser:
         self._known(line, cut=cut)
 
     def _confirm(self, line: _Known) -> None:
-        """Decide about lines that only say "ok", which scripts also print as chatter: a plan or an unnumbered result makes them
-        results, anything else discards them."""
+        """Decide about lines that only say "ok", which scripts also print as other output.
+
+        A plan or an unnumbered result makes them results, anything else discards them.
+        """
         loose = isinstance(line, ResultLine) and line.loose
         if not self._levels.open:
             self._tentative = loose
@@ -159,7 +161,7 @@ class Parser:
             self._bail(line)
 
     def _other(self, text: str) -> None:
-        """Handle a line that is not KTAP where it stands: a diagnostic, the end of a block, or chatter."""
+        """Process a line that is not KTAP: a diagnostic, the end of a block, or other output."""
         if text.strip() == "}":
             self._close_blocks((text.count("#"), len(text.expandtabs()) - len(text.expandtabs().lstrip())))
         if not self._levels.open:
@@ -173,13 +175,13 @@ class Parser:
             level.glued = int(glued[1])
 
     def _belongs(self, line: _Known) -> bool:
-        """Whether the line is KTAP where it stands, or only looks like it."""
+        """Whether the line is KTAP, or only looks like it."""
         hashes = line.depth[0]
         here = any(level.depth == line.depth for level in self._levels.open)
         if isinstance(line, Announcement):
             return here
         if hashes and not isinstance(line, Version) and all(level.depth[0] != hashes for level in self._levels.open):
-            # A diagnostic, unless it stands below the name of a test that kselftest's runner has begun.
+            # A diagnostic, unless it is below a test that kselftest's runner announced.
             return bool(self._levels.announced and hashes == self._levels.announced.depth[0] + 1) and not _is_bare(line)
         if isinstance(line, ResultLine) and line.loose:
             numbered = any(level.numbered for level in self._levels.open if level.depth == line.depth)
@@ -187,7 +189,7 @@ class Parser:
         return True
 
     def _too_deep(self, line: _Known) -> None:
-        self._tally.note(f"nested deeper than {MAX_DEPTH} levels: the rest was left out")
+        self._tally.note(f"nested deeper than {MAX_DEPTH} levels: the rest was ignored")
         if isinstance(line, ResultLine) and line.status is Status.FAIL:
             self._tally.fault(f"{line.name or UNNAMED}, nested deeper than {MAX_DEPTH} levels, failed")
 
@@ -204,7 +206,7 @@ class Parser:
         level = self._levels.at(line.depth)
         begun = level.plan is not None or level.count
         if begun and (level.titled or line.depth == self._levels.open[0].depth == (0, 0)):
-            level.next_name = line.name  # TAP 14 has the name above what is nested
+            level.next_name = line.name  # in TAP 14 the name comes before the nested results
             return
         level = self._levels.begin(line.depth)
         if not level.count:
@@ -234,7 +236,7 @@ class Parser:
         number = level.number(line)
         if self._tally.repeats(level, hash((number, line.name, line.status))) and not nested:
             self._tally.note(f"{level.label}: the line of number {number} came twice")
-            return  # what stood in stdio's buffer when the test forked, printed by both processes
+            return  # stdio's buffer at the time of a fork, printed by both processes
         self._count(level, line, number)
         name, status, reason = line.name or (nested.name if nested else "") or str(number), line.status, line.reason
         diagnostics = [*level.diagnostics, *(nested.diagnostics if nested else ())]
@@ -242,7 +244,7 @@ class Parser:
         if nested:
             status, reason = judge_parent(status, reason, nested)
         if cut and status.is_well:
-            status, reason = Status.FAIL, "its line was cut, and what it says at its end is unknown"
+            status, reason = Status.FAIL, "its line was cut, so the end of its text is unknown"
         if status is Status.FAIL and not reason and diagnostics:
             reason = next(filter(_TELLING.search, diagnostics), diagnostics[-1])
         self._tally.keep(

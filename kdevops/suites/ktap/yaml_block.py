@@ -8,11 +8,11 @@ from kdevops.suites.ktap.grammar import Depth, Diagnostic, Header, Line, ResultL
 
 
 class YamlBlocks:
-    """Knows, line by line, whether a block is open.
+    """Tracks whether a block is open.
 
-    A block opens with `---` right below a result line, two columns further in, and closes with `...`. So that an unclosed
-    block hides nothing, a line that is indented less, or KTAP in the block's first column, closes it too. KTAP itself has
-    no such blocks.
+    A block opens with `---` right below a result line, indented by two more columns, and closes with `...`. So that an
+    unclosed block hides nothing, a line with less indentation, or KTAP in the block's first column, also closes it.
+    KTAP itself has no such blocks.
     """
 
     def __init__(self) -> None:
@@ -22,11 +22,11 @@ class YamlBlocks:
 
     @property
     def waiting(self) -> bool:
-        """Whether the next line matters, whatever it says."""
+        """Whether the next line matters, whatever it contains."""
         return self._result is not None or self._block is not None
 
     def swallows(self, text: str, line: Line | None) -> bool:
-        """Whether `text`, which was read as `line`, belongs to a block."""
+        """Whether `text`, parsed as `line`, belongs to a block."""
         if self._block is not None:
             if self._inside(self._block, text, line):
                 return True
@@ -55,6 +55,6 @@ class YamlBlocks:
 
 
 def _column(text: str, hashes: int) -> int:
-    """The column of a line's first character after that many `# ` of kselftest's runner; -1 when it has fewer."""
+    """The column of a line's first character after `hashes` times `# ` of kselftest's runner; -1 if it has fewer."""
     match = re.match(rf"(?:[ \t]*# ){{{hashes}}}[ \t]*", text)
     return len(match[0].expandtabs()) if match else -1

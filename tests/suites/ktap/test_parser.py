@@ -90,7 +90,7 @@ TOTALS = "# Totals: pass:{} fail:{} xfail:0 xpass:0 skip:0 error:0"
 def test_totals_account_for_tests_without_result_lines():
     account = read("TAP version 13\n1..3\nPASS: as expected\n" + TOTALS.format(3, 0))
     assert account.status is PASS
-    assert account.notes == ("the top level: 3 tests stand in its totals, but gave no result",)
+    assert account.notes == ("the top level: 3 tests are in its totals, but gave no result",)
     assert read("TAP version 13\n1..3\n" + TOTALS.format(2, 0)).status is FAIL
 
 

@@ -199,7 +199,7 @@ def test_a_failure_that_was_not_kept_is_its_parents_failure(monkeypatch):
     [
         (f"ok 1 {'x' * 20_000} # SKIP far", SKIP, "far"),
         (f"not ok 1 {'x' * 20_000} # TODO far", PASS, "expected failure: far"),
-        (f"ok 1 {'x' * 20_000}{CUT}", FAIL, "its line was cut, and what it says at its end is unknown"),
+        (f"ok 1 {'x' * 20_000}{CUT}", FAIL, "its line was cut, so the end of its text is unknown"),
         (f"not ok 1 {'x' * 20_000}{CUT}", FAIL, ""),
     ],
 )
