@@ -1,1 +1,1 @@
-"""What can be run: each suite says what it needs, what it will run, and how a test ended."""
+"""Test suites: what each needs, which tests it will run, and how a test ended."""

@@ -1,8 +1,8 @@
-"""What a suite is to the rest of the program.
+"""The interface between a suite and the rest of the program.
 
-A `Suite` says which kernel options it needs and prepares itself on the controller; what comes out, a `PreparedSuite`, is
-plain data that knows every test it will run before anything runs, and how one is run on a live guest. Neither knows of
-providers: the guest is an ssh target.
+A `Suite` states the kernel options it needs and prepares itself on the controller. The result, a `PreparedSuite`, is
+plain data: every test it will run, and how to run one in a live guest. Suites do not know about providers: a guest is
+an ssh target.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from kdevops.progress import Report
 from kdevops.results.model import Outcome, TestId
 
 RECORDED = "profile "
-"""What a profile's name stands behind in a suite's record, for how the profile makes and mounts its file system."""
+"""Prefix of the keys in a suite's record that describe how each profile makes and mounts its file system."""
 
 
 @dataclass(frozen=True, slots=True)
 class KernelOptions:
-    """Options asked of the kernel's configuration: symbol without CONFIG_ → value ("y", "m", "n", "42", '"text"').
+    """Kernel configuration options: symbol without CONFIG_ → value ("y", "m", "n", "42", '"text"').
 
-    A required option that does not survive `olddefconfig` stops the build; an optional one is reported only.
+    A required option that does not survive `olddefconfig` fails the build; an optional one is only reported.
     """
 
     required: Mapping[str, str] = field(default_factory=dict)
@@ -36,9 +36,9 @@ class KernelOptions:
 class PlannedTest:
     """One test that will be run. `expected` seconds is None while unknown.
 
-    `timeout` is in seconds on an accelerated guest; None leaves it to what the test took before. Tests that share one of
-    `groups` are taken to be alike when nobody has seen one run. `known` says why the test is expected to fail; such
-    tests are run last. `soak` seconds are what the user wants it to go on for, on top of all that.
+    `timeout` is in seconds on an accelerated guest; None derives it from earlier durations. Tests that share a group in
+    `groups` are estimated alike while none has a known duration. `known` says why the test is expected to fail; such
+    tests run last. `soak` is extra time in seconds that the user requested.
     """
 
     id: TestId
@@ -51,11 +51,11 @@ class PlannedTest:
 
 @dataclass(frozen=True, slots=True)
 class KernelBuild:
-    """What a suite may use of the kernel under test. `tree` is its source, `build` its build directory; both read only.
+    """What a suite may use of the kernel under test. `tree` is its source, `build` its build directory; both read-only.
 
-    `compiler` is what the lab chose for the kernel; what a suite builds of the kernel's tree is built with the same.
-    `release` is what `uname -r` will say, `config` its options as far as they are known, symbol without CONFIG_ → value.
-    `distribution` is ID and VERSION_ID of the distribution whose own kernel it is, None for any other.
+    `compiler` is the lab's compiler for the kernel; suites use the same one for what they build from its tree.
+    `release` is the output of `uname -r`, `config` its options as far as they are known, symbol without CONFIG_ →
+    value. `distribution` is ID and VERSION_ID if it is a distribution's own kernel, else None.
     """
 
     key: str
@@ -78,30 +78,30 @@ class PreparedSuite(Protocol):
 
     @property
     def tests(self) -> tuple[PlannedTest, ...]:
-        """Every test, in the order in which they should be reported."""
+        """Every test, in the order of the reports."""
 
     @property
     def record(self) -> Mapping[str, str]:
-        """What it takes to prepare the same again: commits, hashes, versions."""
+        """What is needed to prepare the same again: commits, hashes, versions."""
 
 
 class OutputReader(Protocol):
-    """Reads what one test prints, every line of it. Its memory is bounded."""
+    """Reads the output of one test, line by line, in bounded memory."""
 
     def feed(self, line: str) -> None:
-        """Take the next line, as soon as it was printed."""
+        """Process the next line, as soon as it is printed."""
 
     def outcome(self, execution: Execution) -> Outcome:
-        """How the test ended, from what it answered and printed."""
+        """How the test ended, from its exit code and output."""
 
 
 @runtime_checkable
 class ChoosySuite(PreparedSuite, Protocol):
-    """A suite whose lab chooses from a catalogue by more than names, so that only the suite knows what it passed over."""
+    """A suite that selects tests from a catalogue by more than names, so that only it knows what was not selected."""
 
     @property
     def passed_over(self) -> Collection[str]:
-        """Names of tests that are there to be chosen, and that are not run with each of the profiles."""
+        """Names of available tests that do not run with every profile."""
 
 
 @runtime_checkable
@@ -114,10 +114,10 @@ class GuestSuite(PreparedSuite, Protocol):
 
     @property
     def remote(self) -> str:
-        """Where in the guest the payload belongs; named by content, so that what is there is right."""
+        """The payload's directory in the guest; its name depends on the content, so an existing one is up to date."""
 
     def command(self, test: PlannedTest) -> tuple[tuple[str, ...], str]:
-        """The test's argv and the guest directory it runs in."""
+        """The test's argv and its working directory in the guest."""
 
     def reader(self, test: PlannedTest) -> OutputReader:
         """A reader for one execution of the test."""
@@ -125,14 +125,14 @@ class GuestSuite(PreparedSuite, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Began:
-    """A harness began a test."""
+    """A harness started a test."""
 
     test: TestId
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A harness told how a test ended; `text` is what it printed of it, bounded."""
+    """A harness finished a test; `text` is what it printed about it, bounded."""
 
     test: TestId
     outcome: Outcome
@@ -140,22 +140,22 @@ class Told:
 
 
 class Account(Protocol):
-    """Reads what a harness prints while it runs a chunk. Its memory is bounded."""
+    """Reads the output of a harness while it runs a chunk. Its memory is bounded."""
 
     def feed(self, text: str) -> Sequence[Began | Told]:
-        """Take text as it comes, lines cut anywhere; give what it tells of tests, each end once and in order."""
+        """Process a piece of text, which may end in the middle of a line; return events in order, each end once."""
 
     def close(self) -> Sequence[Began | Told]:
-        """The harness has ended: what its last, unfinished line tells."""
+        """The harness has ended: return the events of its last, incomplete line."""
 
     @property
     def complaint(self) -> str:
-        """In a line, why the harness would not run (mkfs refused, a device is missing); empty while it is content."""
+        """One line why the harness could not run (mkfs failed, a device is missing); empty if there was no problem."""
 
 
 @runtime_checkable
 class ChunkSuite(PreparedSuite, Protocol):
-    """A suite with a harness of its own that runs any number of its tests at one go, all of one profile."""
+    """A suite whose own harness runs several tests of one profile in one call."""
 
     @property
     def payload(self) -> Path | None:
@@ -163,35 +163,36 @@ class ChunkSuite(PreparedSuite, Protocol):
 
     @property
     def remote(self) -> str:
-        """Where in the guest the payload belongs; named by content, so that what is there is right."""
+        """The payload's directory in the guest; its name depends on the content, so an existing one is up to date."""
 
     @property
     def disk(self) -> Path | None:
-        """The same as an ext4 image, for guests that can be given a disk: nothing is sent then."""
+        """The payload as an ext4 image, for guests that can attach a disk; nothing is sent to those."""
 
     def chunk_command(self, tests: Sequence[PlannedTest]) -> tuple[tuple[str, ...], str]:
-        """The argv that runs these tests in this order, and the guest directory it runs in."""
+        """The argv that runs these tests in this order, and its working directory in the guest."""
 
     def account(self, tests: Sequence[PlannedTest]) -> Account:
-        """A reader of what that command prints."""
+        """A reader of that command's output."""
 
     def console_mark(self, test: TestId) -> str:
-        """What the harness writes to the kernel's log when it begins a test."""
+        """What the harness writes to the kernel log when it starts a test."""
 
     def keep_command(self, test: TestId | None, profile: str, limit: int) -> tuple[str, ...]:
-        """The argv that writes what a test left behind to stdout, as a tar; files of more than `limit` bytes cut.
+        """The argv that writes the files of a test to stdout, as a tar; files are cut at `limit` bytes.
 
-        None asks for the harness's own record of the profile.
+        None: the harness's own record of the profile.
         """
 
     def sweep_command(self) -> tuple[str, ...]:
-        """The argv that prints, a line each, why the guest should not be used on: what earlier tests left behind.
+        """The argv that prints why the guest should not be used any longer (leftovers of earlier tests), one reason per
+        line.
 
-        It is run before each chunk too, for what is there at first is the guest's own.
+        It also runs before each chunk, because leftovers that were there before the tests belong to the guest.
         """
 
     def reconcile(self, directory: Path, told: Mapping[TestId, Outcome]) -> Sequence[str]:
-        """Where the harness's own record, kept below `directory`, contradicts what it told; a line each."""
+        """Contradictions between the harness's own record, kept below `directory`, and its output; one line each."""
 
 
 @runtime_checkable
@@ -199,40 +200,41 @@ class BootSuite(PreparedSuite, Protocol):
     """A suite whose tests run while the kernel boots."""
 
     def cmdline(self, tests: Sequence[TestId]) -> tuple[str, ...]:
-        """Kernel parameters that make a boot run just these tests; none of them for an empty list."""
+        """Kernel parameters for a boot that runs exactly these tests; an empty list runs none."""
 
     async def collect(
         self, tests: Sequence[TestId], log: Sequence[str], ssh: SshTarget | None, *, timeout: float
     ) -> Mapping[TestId, Outcome]:
-        """How these tests ended: from the booted guest and its kernel's log, or from the console of one that did not come up.
+        """The outcomes of these tests: from the booted guest and its kernel log, or from the console of a guest that
+        did not boot.
 
-        A test that the boot never reached is absent.
+        Tests that the boot did not reach are absent.
         """
 
     def divide(self, tests: Sequence[TestId], log: Sequence[str]) -> Sequence[tuple[TestId | None, Sequence[str]]]:
-        """The same log cut into parts, in order, each with the test during which it was said, or None."""
+        """The log cut into parts, in order, each with the test that was running, or None."""
 
 
 class Suite(Protocol):
-    """One kind of tests, as the lab file asks for it."""
+    """One kind of tests, as requested by the lab file."""
 
     @property
     def name(self) -> str:
         """The suite's name in lab.yaml."""
 
     def kernel_options(self, tree: Path | None) -> KernelOptions:
-        """What the kernel must have built in. Raises UserError for tests that the tree does not have."""
+        """The kernel options that the suite needs. Raises UserError for tests that the tree does not have."""
 
     async def prepare(self, kernel: KernelBuild, *, cache: Path, report: Report) -> PreparedSuite:
-        """Build what there is to build. Raises UserError when a chosen test cannot be built."""
+        """Build what the tests need. Raises UserError if a chosen test cannot be built."""
 
 
 @runtime_checkable
 class PickySuite(Suite, Protocol):
-    """A suite that can tell before anything is built, and again when the image is there, that it cannot run."""
+    """A suite that can detect before the build, and again once the image exists, that it cannot run."""
 
     async def foresee(self, series: str, *, cache: Path, report: Report) -> None:
-        """Raise UserError for what cannot run whatever is built; `series` is the kernel's, "6.1", empty while unknown."""
+        """Raise UserError for what can never run. `series` is the kernel's, "6.1"; empty if unknown."""
 
     def refuse(self, kernel_release: str, packages: Mapping[str, str] | None) -> None:
-        """Raise UserError for what cannot run on this kernel with an image of these package versions (None: unknown)."""
+        """Raise UserError for what this kernel or these package versions of the image (None: unknown) cannot run."""

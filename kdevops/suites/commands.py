@@ -1,4 +1,4 @@
-"""The suite `commands`: a lab's own tests, written in lab.yaml as shell scripts."""
+"""The suite `commands`: tests that the lab file defines as shell scripts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NAME = "commands"
 
 @dataclass(frozen=True, slots=True)
 class PreparedCommands:
-    """Scripts by test name; nothing has to be brought to the guest."""
+    """Scripts by test name; there is no payload."""
 
     scripts: Mapping[str, str]
     timeout: float
@@ -29,7 +29,7 @@ class PreparedCommands:
 
     @property
     def tests(self) -> tuple[PlannedTest, ...]:
-        """One test a script."""
+        """One test per script."""
         return tuple(PlannedTest(TestId(NAME, "default", name), self.timeout) for name in self.scripts)
 
     def command(self, test: PlannedTest) -> tuple[tuple[str, ...], str]:
@@ -37,13 +37,13 @@ class PreparedCommands:
         return ("sh", "-c", self.scripts[test.id.name]), self.remote
 
     def reader(self, test: PlannedTest) -> KtapReader:
-        """As kselftest has it: KTAP where there is some, the exit code otherwise, of which only 0 and 4 mean something."""
+        """As in kselftest: KTAP if there is any, else the exit code: 0 passes, 4 skips, all others fail."""
         return KtapReader()
 
 
 @dataclass(frozen=True, slots=True)
 class CommandsSuite:
-    """What lab.yaml asks for below `suites.commands`."""
+    """The section `suites.commands` of lab.yaml."""
 
     commands: Commands
     name: str = NAME
@@ -58,7 +58,7 @@ class CommandsSuite:
 
 
 class CommandsKind(SuiteKind[Commands]):
-    """The scripts of a lab."""
+    """The lab's own scripts."""
 
     name = NAME
     model = Commands
@@ -66,11 +66,11 @@ class CommandsKind(SuiteKind[Commands]):
     lab_makes_tests = True
 
     def suites(self, section: Commands, lab: Lab) -> Sequence[CommandsSuite]:
-        """The one suite of all scripts."""
+        """One suite with all scripts."""
         return (CommandsSuite(section),)
 
     def definition(self, section: Stored, name: str) -> object:
-        """The script: a test of the same name with another one is another test."""
+        """The script: with another script it is another test."""
         return section.get("tests", {}).get(name)
 
 

@@ -1,7 +1,7 @@
-"""What a suite is to the lab, the plan and the reports: all that only it knows, in one object.
+"""A suite as the lab, the plan and the reports see it: all facts and functions that are specific to it.
 
-Every suite derives from `SuiteKind`, ours and others alike; `kdevops.suites.registry` finds it by name. Defaults are
-conservative, see `kdevops.lab.suite_facts.SuiteFacts`.
+Every suite derives from `SuiteKind`, ours and external ones alike; `kdevops.suites.registry` finds it by name. Defaults
+are conservative, see `kdevops.lab.suite_facts.SuiteFacts`.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from kdevops.results.store import Store
 from kdevops.suites.base import Suite
 
 Check = tuple[Loc, Callable[[], object]]
-"""What raises a KdevopsError, and the field of the lab that is wrong then."""
+"""The lab field that is checked, and a function that raises a KdevopsError if it is wrong."""
 Section = TypeVar("Section", bound=Model)
 """The suite's model of its section of lab.yaml."""
 Stored = Mapping[str, Any]
-"""The same section as plain data, from the record of a run; another version of the suite may have written it."""
+"""The same section as plain data from a run's record; it may be from another version of the suite."""
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """A run that was made of others' results: number, kernel's release, how tests ended, what does not fit together."""
+    """A run made from imported results: number, kernel release, profiles, counts, and notes on contradictions."""
 
     run: int
     kernel: str
@@ -44,7 +44,7 @@ class Imported:
 
 @dataclass(frozen=True, slots=True)
 class KnownProfile:
-    """A profile that a lab may choose: its family (a file system), how it is made, what it needs; `data` is for programs."""
+    """A profile that a lab may choose: its family (file system), how it is made, its needs; `data` is for programs."""
 
     family: str
     made: str
@@ -53,49 +53,49 @@ class KnownProfile:
 
 
 class SuiteKind(SuiteFacts, abc.ABC, Generic[Section]):
-    """One kind of tests: facts as class attributes, and the functions below. Only `suites` must be given."""
+    """One kind of tests: facts as class attributes, and functions. Only `suites` is mandatory."""
 
     @abc.abstractmethod
     def suites(self, section: Section, lab: Lab) -> Sequence[Suite]:
-        """What a lab asks for with this section, in the order in which it is reported."""
+        """The suites that this section of a lab requests, in the order of the reports."""
 
     def guest_needs(self, section: Section, lab: Lab) -> GuestNeeds:
-        """What the image of the guests must have."""
+        """What the guest image must contain."""
         return NOTHING
 
     def servers(self, section: Section, lab: Lab) -> Sequence[Role]:
-        """Who must serve the guests. Raises UserError for what no server can do."""
+        """The servers that the guests need. Raises UserError for what no server can do."""
         return ()
 
     def secrets(self, roles: Collection[Role], directory: Path) -> Mapping[str, Path]:
-        """Files for the guests by their path there, made in the lab's `directory`; `roles` are those of its servers."""
+        """Files for the guests, by guest path, created in the lab's `directory`; `roles` are those of its servers."""
         return {}
 
     def server_variables(self, role: Role, secrets: Mapping[str, Path]) -> Mapping[str, object]:
-        """Variables for the Ansible role that makes a server for this suite."""
+        """Variables for the Ansible role that sets up a server for this suite."""
         return {}
 
     def checks(self, section: Section, lab: Lab) -> Iterator[Check]:
-        """What can be said against the section before anything is fetched; a check builds upon those before it."""
+        """Checks of the section before anything is fetched; each may rely on the ones before it."""
         return iter(())
 
     def tree_checks(self, section: Section, tree: Path) -> Iterator[Check]:
-        """The same where the kernel's source tree lies here."""
+        """Checks that need the kernel's source tree, if it is local."""
         return iter(())
 
     def leaves_out_known(self, section: Section) -> bool:
-        """Whether tests that are known to fail are not run."""
+        """Whether tests that are known to fail are excluded."""
         return False
 
     def not_chosen(self, section: Stored, name: str, passed_over: Collection[str]) -> str:
-        """The choice of the lab that leaves a test out, "" where none does: then the test was lost.
+        """The lab field that excludes a test, "" if there is none: then the test was lost.
 
-        `passed_over` is what the suite said to have passed over (`ChoosySuite`).
+        `passed_over` are the tests that the suite did not select (`ChoosySuite`).
         """
         return ""
 
     def definition(self, section: Stored, name: str) -> object:
-        """What the section says of this one test (its script), where `chooses` excludes the field; compared by ==."""
+        """The definition of a test in the section (its script), where `chooses` excludes that field; compared by ==."""
         return None
 
     def known_profiles(self) -> Mapping[str, KnownProfile]:
@@ -105,18 +105,18 @@ class SuiteKind(SuiteFacts, abc.ABC, Generic[Section]):
     def import_results(
         self, directory: Path, store: Store, place: Callable[[int], Path], *, lab: str, kernel: str, baseline: Path
     ) -> Sequence[Imported]:
-        """Store results that others have made as finished runs; only of a suite that `imports`.
+        """Store imported results as finished runs; only for suites that set `imports`.
 
-        `place` gives the directory of a run, `kernel` is the release where the results do not say it.
-        Raises UserError for a directory that holds none.
+        `place` returns the directory of a run; `kernel` is the release if the results do not contain it.
+        Raises UserError for a directory without results.
         """
         raise NotImplementedError
 
 
 def check_clients(roles: Sequence[Role], lab: Lab) -> None:
-    """Raise UserError where the lab has more guests than a server can serve."""
+    """Raise UserError if the lab has more guests than a server can serve."""
     if roles and lab.guests.count > MAX_CLIENTS:
         raise UserError(
-            f"guests.count is {lab.guests.count}, and {roles[0]} serves {MAX_CLIENTS} guests at most",
-            hint="lower guests.count, or run the profiles with a server in a lab of their own",
+            f"guests.count is {lab.guests.count}, but {roles[0]} serves {MAX_CLIENTS} guests at most",
+            hint="lower guests.count, or move the profiles that need a server to another lab",
         )

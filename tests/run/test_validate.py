@@ -56,7 +56,7 @@ def test_the_shipped_labs_hold(path: Path) -> None:
         ),
         (
             "guests: {count: 20}\nsuites: {fstests: {profiles: [nfs_v42]}}",
-            "3:20: suites.fstests.profiles: guests.count is 20, and nfsd serves 12 guests at most",
+            "3:20: suites.fstests.profiles: guests.count is 20, but nfsd serves 12 guests at most",
         ),
     ],
 )  # fmt: skip

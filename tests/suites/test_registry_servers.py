@@ -40,7 +40,7 @@ def test_what_no_server_can_do_is_refused_with_the_reason(profile: str, lacks: s
 def test_a_server_has_so_many_clients_and_no_more() -> None:
     assert servers_of(lab("nfs_v42", count=12))
     assert not servers_of(lab("xfs_crc", count=13))
-    with pytest.raises(UserError, match=r"guests\.count is 13, and nfsd serves 12"):
+    with pytest.raises(UserError, match=r"guests\.count is 13, but nfsd serves 12"):
         servers_of(lab("nfs_v42", count=13))
 
 

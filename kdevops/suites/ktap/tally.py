@@ -49,7 +49,7 @@ class Tally:
         return False
 
     def keep(self, level: Level, result: Result, *, parent: bool) -> None:
-        """Keep a result if there is room. Parents get twice the room: their status covers dropped results below them."""
+        """Keep a result if there is room. Parents get twice the room: their status covers dropped results below."""
         room = self._kept < MAX_RESULTS * (1 + parent)
         level.take(result, keep=room)
         if room:

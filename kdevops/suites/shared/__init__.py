@@ -1,1 +1,1 @@
-"""What several suites use."""
+"""Code that several suites use."""

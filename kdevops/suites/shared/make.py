@@ -1,12 +1,12 @@
-"""Make as suites call it: in an environment of its own, with the first error found in what it prints."""
+"""Run make for suites: in a clean environment, finding the first error in its output."""
 
 from __future__ import annotations
 
 import re
 
-# Our own caller may be a Makefile, whose variables would change how this make behaves.
+# Our caller may be a Makefile, whose variables would change how this make behaves.
 ENVIRONMENT = {"MAKEFLAGS": "", "MFLAGS": "", "MAKELEVEL": "0", "KBUILD_OUTPUT": "", "LC_ALL": "C"}
-# What gcc, clang, ld, cpp, configure and the shell say when they fail; make's own lines only tell that something did.
+# Errors of gcc, clang, ld, cpp, configure and the shell; make's own lines only say that something failed.
 _ERROR = re.compile(
     r"(?:\berror: |: fatal error: |FATAL ERROR: |undefined reference to|ld: cannot find |: not found$"
     r"|: No such file or directory$)"
@@ -23,7 +23,7 @@ class Errors:
         self._make = ""
 
     def feed(self, line: str) -> None:
-        """Look at one line."""
+        """Process one line."""
         if not self._compiler and _ERROR.search(line):
             self._compiler = line.strip()[:_LINE]
         elif not self._make and _MAKE_ERROR.match(line):
@@ -31,5 +31,5 @@ class Errors:
 
     @property
     def first(self) -> str:
-        """The compiler's first error, or make's; "" when make did not give up on anything."""
+        """The first error of the compiler, else of make; "" if make did not fail."""
         return (self._compiler or self._make) if self._make else ""

@@ -1,4 +1,4 @@
-"""How one kselftest, or a script of the lab's own, ended, from its exit code and what it printed."""
+"""How a kselftest or a script of the lab ended, from its exit code and output."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from kdevops.suites.ktap.account import Account
 from kdevops.suites.ktap.grammar import shorten
 from kdevops.suites.ktap.parser import Parser
 
-# KSFT_* of tools/testing/selftests/kselftest.h. Its runner.sh takes 0 for ok, 4 for a skip, all else for not ok.
+# KSFT_* of tools/testing/selftests/kselftest.h. Its runner.sh treats 0 as ok, 4 as skip, all else as not ok.
 _PASS = 0
 _SKIP = 4
 _LOOKED_AT = 1000
-"""Characters of a line that may be told as a test's last words."""
+"""Characters of a line that may be reported as a test's last line."""
 _SHELL = {
     126: "exit code 126: it could not be executed (no permission, or built for another machine)",
     127: "exit code 127: it, its interpreter or a program that it calls was not found",
@@ -24,13 +24,13 @@ KSELFTEST = {
     2: "exit code 2 (the test calls it an expected failure, kselftest's runner does not)",
     3: "exit code 3 (an unexpected pass)",
 }
-"""What only a kselftest means by an exit code."""
+"""Exit codes with a meaning that is specific to kselftest."""
 
 
 class KtapReader:
-    """Reads what a test prints, KTAP or not, line by line, so that results count which the kept output leaves out.
+    """Reads the output of a test line by line, KTAP or not; results count even in output that is not kept.
 
-    `words` are what this kind of test means by an exit code, over what a shell means by it.
+    `words` are exit codes with a special meaning for this kind of test; they override the shell's meanings.
     """
 
     def __init__(self, words: Mapping[int, str] | None = None) -> None:
@@ -39,17 +39,17 @@ class KtapReader:
         self._last = ""
 
     def feed(self, line: str) -> None:
-        """Take one line."""
+        """Process one line."""
         self._parser.feed(line)
         if said := shorten(line[:_LOOKED_AT].lstrip("# ")):
             self._last = said
 
     def account(self) -> Account | None:
-        """All that the test's KTAP said; None when it printed none."""
+        """What the test's KTAP reported; None if it printed none."""
         return self._parser.finish()
 
     def outcome(self, execution: Execution) -> Outcome:
-        """One status for the test. Exit code and KTAP must agree on success; where they do not, the worse is believed."""
+        """One status for the test. Exit code and KTAP must agree on success; if they differ, the worse one counts."""
         account = self.account()
         status, reason = _judge(execution, account, self._last, self._meanings)
         return Outcome(
@@ -62,7 +62,7 @@ class KtapReader:
 
 
 def outcome(execution: Execution, lines: Iterable[str], words: Mapping[int, str] | None = None) -> Outcome:
-    """The outcome of a test that printed just these lines."""
+    """The outcome of a test with exactly these output lines."""
     reader = KtapReader(words)
     for line in lines:
         reader.feed(line)
@@ -98,7 +98,7 @@ def _judge_success(account: Account | None, failure: str) -> tuple[Status, str]:
 
 
 def _describe(code: int, meanings: Mapping[int, str]) -> str:
-    """An exit code in words; above 128 a shell tells of a signal."""
+    """Describe an exit code; above 128 a shell reports a signal."""
     if code in meanings:
         return meanings[code]
     if code > 128:
@@ -110,7 +110,7 @@ def _describe(code: int, meanings: Mapping[int, str]) -> str:
 
 
 def _failure(account: Account | None) -> str:
-    """The first failure in the KTAP, "" when there is none."""
+    """The first failure in the KTAP, "" if there is none."""
     if account is None or account.status is not Status.FAIL:
         return ""
     failures = account.failures

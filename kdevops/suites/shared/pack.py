@@ -1,4 +1,4 @@
-"""A directory as a tar archive for guests: the same files give the same bytes, whoever packs them."""
+"""Pack a directory as a reproducible tar archive for guests: the same files give the same bytes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def pack(directory: Path, archive: Path) -> None:
-    """Write all files of `directory` to `archive`, on disk for good, as root's and of no date."""
+    """Write all files of `directory` to `archive` and sync it to disk; owner root, without dates."""
     with archive.open("wb") as file:
         with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar:
             tar.add(directory, arcname=".", filter=_anonymous)

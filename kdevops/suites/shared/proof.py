@@ -1,4 +1,4 @@
-"""Whether programs that were built elsewhere can start in a guest: a script in the payload finds out."""
+"""Check whether programs built elsewhere can start in a guest, by a script in the payload."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.gnuversions import GNUVerNeedSection
 
 PROOF = ".kdevops-proof"
-"""The script's name, at the top of the payload: it prints a line for each library, or version of one, that is not there."""
+"""The script's name at the top of the payload; it prints one line per missing library or library version."""
 
 
 def write_proof(tree: Path) -> None:
-    """Put the script into a tree, unless there are no programs in it that need libraries."""
+    """Write the script into a tree, unless none of its programs needs libraries."""
     if programs := witnesses(tree):
         words = shlex.join(["ldd", *(f"./{program}" for program in programs)])
         (tree / PROOF).write_text(f"cd \"${{0%/*}}\" && {words} 2>&1 | sed -n '/not found/p'\n")
 
 
 def witnesses(tree: Path) -> list[str]:
-    """A few programs that together need whatever any program in the tree needs: to ask all of them takes too long."""
+    """A few programs that together need all libraries of the tree's programs; checking all programs takes too long."""
     wants = {str(path.relative_to(tree)): _wants(path) for path in sorted(tree.rglob("*")) if _is_program(path)}
     missing = set().union(*wants.values())
     chosen: list[str] = []
@@ -40,7 +40,7 @@ def _is_program(path: Path) -> bool:
 
 
 def _wants(path: Path) -> frozenset[str]:
-    """The libraries a program is linked with, and the versions of them: DT_NEEDED and SHT_GNU_verneed of gABI and LSB."""
+    """The libraries and library versions that a program needs: DT_NEEDED and SHT_GNU_verneed of gABI and LSB."""
     with path.open("rb") as file:
         elf = ELFFile(file)
         dynamic, versions = elf.get_section_by_name(".dynamic"), elf.get_section_by_name(".gnu.version_r")
