@@ -1,1 +1,1 @@
-"""KUnit: suites that are built into the kernel, and suites in modules."""
+"""KUnit: suites built into the kernel, and suites in modules."""

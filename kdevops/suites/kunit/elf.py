@@ -2,8 +2,8 @@
 
 `kunit_test_suites()` (include/kunit/test.h) puts pointers to `struct kunit_suite` into the section .kunit_test_suites;
 the first member of that structure is `const char name[256]`.
-In vmlinux the symbols __kunit_suites_start and _end enclose them (include/asm-generic/vmlinux.lds.h), and since 6.8
-__kunit_init_suites_start and _end those whose tests run init code.
+In vmlinux the symbols __kunit_suites_start and _end enclose them (include/asm-generic/vmlinux.lds.h); since 6.8,
+__kunit_init_suites_start and _end enclose the suites whose tests run init code.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from kdevops.errors import UserError
 
 MAX_SUITES = 4096
 MAX_MODULE = 256 << 20
-"""Bytes of an uncompressed module; debug information can make a module large, but not this large."""
+"""Bytes of an uncompressed module; even debug information does not make a module this large."""
 _NAME_SIZE = 256
 _SECTION = ".kunit_test_suites"
 _SECTIONS = (_SECTION, ".kunit_init_test_suites")
@@ -31,18 +31,19 @@ _TABLES = (
 
 
 def suites_builtin(vmlinux: Path) -> tuple[str, ...]:
-    """The suites built into a kernel, in the order of its tables; () for one without KUnit or without a symbol table.
+    """The suites built into a kernel, in the order of its tables; () without KUnit or without a symbol table.
 
-    Raises UserError for a file that is no ELF image.
+    Raises UserError for a file that is not an ELF image.
     """
     with vmlinux.open("rb") as file:
         return _names(file, vmlinux, _builtin)
 
 
 def suites_in_module_data(name: str, data: bytes) -> tuple[str, ...]:
-    """The suites in a module, from the bytes of the file `name`, which gzip or xz may have packed; () for one without KUnit.
+    """The suites in a module, from the bytes of the file `name`, which may be compressed with gzip or xz; () without
+    KUnit.
 
-    Raises UserError for a file that is not a module, or is packed otherwise.
+    Raises UserError for a file that is not a module, or uses another compression.
     """
     data = _unpack(name, data)
     if _SECTION.encode() not in data and _SECTIONS[1].encode() not in data:
@@ -57,7 +58,7 @@ def _names(file: BinaryIO, name: Path | str, extract: Callable[[Any], Iterable[s
         found = [text for text in extract(ELFFile(file)) if text and text.isprintable()]
     except Exception as error:
         raise UserError(
-            f"{name} cannot be read as an ELF file: {error}", hint="is it a whole, plain vmlinux?"
+            f"{name} cannot be read as an ELF file: {error}", hint="is it a complete, uncompressed vmlinux?"
         ) from error
     return tuple(dict.fromkeys(found))
 
@@ -74,7 +75,7 @@ def _builtin(elf: Any) -> Iterator[str]:
         count = min((end - start) // 8, MAX_SUITES)
         words = _at(elf, start, count * 8)
         for number, (pointer,) in enumerate(struct.iter_unpack(_word(elf), words[: len(words) // 8 * 8])):
-            if not pointer:  # a relocatable image (arm64) may keep the address in the relocation instead
+            if not pointer:  # in a relocatable image (arm64) the address may be in the relocation
                 moved = _relocations(elf) if moved is None else moved
                 pointer = moved.get(start + 8 * number, 0)
             yield _text(_at(elf, pointer, _NAME_SIZE))
@@ -86,7 +87,7 @@ def _value(symbols: Any, name: str) -> int | None:
 
 
 def _at(elf: Any, address: int, size: int) -> bytes:
-    """The bytes that the image has at a virtual address; b"" where it has none."""
+    """The bytes of the image at a virtual address; b"" if there are none."""
     for segment in elf.iter_segments("PT_LOAD"):
         offset = address - segment["p_vaddr"]
         if 0 <= offset < segment["p_filesz"]:
@@ -96,7 +97,7 @@ def _at(elf: Any, address: int, size: int) -> bytes:
 
 
 def _relocations(elf: Any) -> dict[int, int]:
-    """Address → value, from relocations that carry it (RELA)."""
+    """Address → value, from relocations that contain it (RELA)."""
     section = elf.get_section_by_name(".rela.dyn")
     data = section.data() if section else b""
     order = _word(elf)[0]
@@ -137,7 +138,7 @@ def _unpack(name: str, data: bytes) -> bytes:
         raise UserError(f"{name} cannot be unpacked: {error}") from None
     if not name.endswith(".ko"):
         raise UserError(
-            f"{name} is packed in a way that cannot be read here",
+            f"{name} is packed in a way that is not supported",
             hint="set CONFIG_MODULE_COMPRESS_NONE=y, or choose gzip, xz or zstd",
         )
     return data

@@ -1,8 +1,8 @@
-"""kunit.filter_glob: the one pattern by which a boot can be told which built-in suites to run.
+"""kunit.filter_glob: the one pattern that selects which built-in suites a boot runs.
 
-lib/kunit/executor.c of the kernel splits the parameter at the first dot into a pattern of suites and one of test cases,
-and compares with glob_match() (lib/glob.c): `*`, `?`, `[...]`, `[!...]`, no alternatives. So not every set of suites
-can be asked for at once; what a boot leaves out, another boot runs.
+lib/kunit/executor.c of the kernel splits the parameter at the first dot into a pattern for suites and one for test
+cases, and compares with glob_match() (lib/glob.c): `*`, `?`, `[...]`, `[!...]`, no alternatives. So one boot cannot run
+every set of suites; further boots run the rest.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from collections.abc import Collection, Iterator, Sequence
 from kdevops.lab.model import Kunit
 
 NOTHING = "kdevops-runs-nothing"
-"""No suite has this name. `kunit.enable=0` would do from 6.1 on, but it would also silence modules for good."""
+"""No suite has this name. `kunit.enable=0` would work from 6.1 on, but would also disable modules permanently."""
 _SPECIAL = re.compile(r"[^A-Za-z0-9_-]")
 
 
 def pattern_for(wanted: Sequence[str], known: Collection[str]) -> str | None:
-    """The pattern that runs as many `wanted` suites as can be, and no other `known` one; None where none is needed.
+    """The pattern that runs as many `wanted` suites as possible and no other `known` one; None if none is needed.
 
-    It runs one of them at least, so that boot after boot comes to an end.
+    It runs at least one of them, so that the number of boots is finite.
     """
     if not wanted and known:
         return NOTHING
@@ -39,12 +39,12 @@ def pattern_for(wanted: Sequence[str], known: Collection[str]) -> str | None:
 
 def matching(pattern: str | None, names: Collection[str]) -> tuple[str, ...]:
     """The `names` that a boot with this pattern runs."""
-    # fnmatch and glob_match agree on all that we make: literals, ?, [!x] and a trailing *.
+    # fnmatch and glob_match agree on all patterns made here: literals, ?, [!x] and a trailing *.
     return tuple(name for name in names if pattern is None or fnmatch.fnmatchcase(name, pattern))
 
 
 def fitting(suites: Sequence[str], lab: Kunit) -> tuple[str, ...]:
-    """Those of `suites` that the lab wants, by name or glob; all without a wish."""
+    """The `suites` that the lab selects, by name or glob; all by default."""
     wanted = lab.suites or ("*",)
     return tuple(suite for suite in suites if any(fnmatch.fnmatchcase(suite, pattern) for pattern in wanted))
 
@@ -59,5 +59,5 @@ def _candidates(wanted: Sequence[str]) -> Iterator[str]:
 
 
 def _exact(name: str) -> str:
-    """`name` as a pattern, without anything that the kernel's command line, or the splitting at the dot, would take."""
+    """`name` as a pattern, without characters that are special to the kernel's command line or the split at the dot."""
     return _SPECIAL.sub("?", name)

@@ -1,4 +1,4 @@
-"""Which KUnit suites a built kernel has, read from it once: looking through vmlinux takes a second."""
+"""The KUnit suites of a built kernel, cached because scanning vmlinux takes a second."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class KernelSuites:
-    """The suites that are built in, and those in modules by the module that each is in."""
+    """The built-in suites, and the suites in modules with the name of their module."""
 
     builtin: tuple[str, ...]
     modules: Mapping[str, str]
 
 
 async def suites_of_kernel(kernel: KernelBuild, cache: Path) -> KernelSuites:
-    """Read the kernel's suites, or what was read of the same kernel before.
+    """The kernel's suites, from the cache if possible.
 
-    Nothing is known to be built into a kernel without vmlinux. Raises UserError for a module that cannot be read, and
-    InfrastructureError where what unpacks it is missing.
+    A kernel without vmlinux has no known built-in suites. Raises UserError for a module that cannot be read, and
+    InfrastructureError if the tool to decompress it is missing.
     """
     note = cache / "kunit" / f"{kernel.key}-{_FORMAT}.json"
     try:

@@ -1,4 +1,4 @@
-"""What `kunit` is to the lab, the plan and the reports."""
+"""The suite `kunit` for the lab, the plan and the reports."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kdevops.text import fits_any
 
 
 class KunitKind(SuiteKind[Kunit]):
-    """KUnit suites that are built into the kernel, and those that are in modules; a configuration can move one."""
+    """KUnit suites, built in or in modules; the configuration decides which."""
 
     name = "kunit"
     model = Kunit
@@ -21,14 +21,14 @@ class KunitKind(SuiteKind[Kunit]):
     caches = ("kunit",)
 
     def suites(self, section: Kunit, lab: Lab) -> Sequence[Suite]:
-        """Built-in suites run in boots, the others when their modules are loaded."""
+        """Built-in suites run during boot, the others when their modules are loaded."""
         from kdevops.suites.kunit.modules import KunitModulesSuite
         from kdevops.suites.kunit.suite import KunitSuite
 
         return KunitSuite(section), KunitModulesSuite(section)
 
     def not_chosen(self, section: Stored, name: str, passed_over: Collection[str]) -> str:
-        """The names and globs of `suites`."""
+        """The names and globs of the field `suites`."""
         return "not of suites.kunit.suites" if section["suites"] and not fits_any(name, section["suites"]) else ""
 
 

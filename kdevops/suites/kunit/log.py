@@ -1,4 +1,4 @@
-"""Which lines of a kernel's log were said while which KUnit suite ran."""
+"""Which lines of a kernel log belong to which KUnit suite."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _TOP = (0, 0)
 
 
 def divide(log: Sequence[str], planned: Sequence[TestId]) -> list[tuple[TestId | None, Sequence[str]]]:
-    """The log cut into parts, in order, each with the suite that ran meanwhile; None for what is no suite's.
+    """The log cut into parts, in order, each with the suite that was running; None for lines outside of suites.
 
-    A suite's part ends with its result line, and begins where the one before it ends. What comes after the last result is
-    the suite's that had begun, as its header says: the kernel died in it.
+    A suite's part ends with its result line, and begins where the previous one ends. What follows the last result
+    belongs to the suite whose header started it: the kernel died in it.
     """
     names = {test.name: test for test in planned}
     parts: list[tuple[TestId | None, Sequence[str]]] = []

@@ -1,4 +1,4 @@
-"""The suite `kunit-modules`: KUnit suites that are in modules, each run by loading its module in the guest."""
+"""The suite `kunit-modules`: KUnit suites in modules, each run by loading its module in the guest."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kdevops.suites.kunit.results import outcome_in
 from kdevops.suites.shared.outcome import KtapReader
 
 SUITE = "kunit-modules"
-# $1 module, $2 suite. A module that is there already was loaded by something else, or for another suite of it.
+# $1 module, $2 suite. A module that is already loaded was loaded by something else, or for another suite in it.
 _SCRIPT = """
 d=/sys/kernel/debug
 [ -e "$d/kunit" ] || mount -t debugfs none "$d" || exit
@@ -28,7 +28,7 @@ cat "$d/kunit/$2/results"
 
 
 class _Reader(KtapReader):
-    """Believes debugfs; a module that did not load, or took too long, is judged by its exit code."""
+    """Uses the results in debugfs; a module that did not load, or took too long, is judged by its exit code."""
 
     def __init__(self, suite: str) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class _Reader(KtapReader):
 
 @dataclass(frozen=True, slots=True)
 class PreparedKunitModules:
-    """Suites and the module that each is in."""
+    """Suites and their modules."""
 
     modules: Mapping[str, str]
     tests: tuple[PlannedTest, ...]
@@ -56,24 +56,24 @@ class PreparedKunitModules:
     remote = "/"
 
     def command(self, test: PlannedTest) -> tuple[tuple[str, ...], str]:
-        """Load the suite's module, and print what it says in debugfs."""
+        """Load the suite's module, and print its results in debugfs."""
         return ("sh", "-c", _SCRIPT, "kunit", self.modules[test.id.name], test.id.name), self.remote
 
     def reader(self, test: PlannedTest) -> _Reader:
-        """A reader of what debugfs says of the suite."""
+        """A reader of the suite's results in debugfs."""
         return _Reader(test.id.name)
 
 
 @dataclass(frozen=True, slots=True)
 class KunitModulesSuite:
-    """Those of the lab's KUnit suites that are in modules."""
+    """The lab's KUnit suites that are in modules."""
 
     lab: Kunit
 
     name = SUITE
 
     def kernel_options(self, tree: Path | None) -> KernelOptions:
-        """Nothing but what the suite `kunit` asks for."""
+        """Nothing beyond the options of the suite `kunit`."""
         return KernelOptions()
 
     async def prepare(self, kernel: KernelBuild, *, cache: Path, report: Report) -> PreparedKunitModules:

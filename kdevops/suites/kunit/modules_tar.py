@@ -1,4 +1,4 @@
-"""KUnit suites in the modules of a kernel, which come as one tar archive."""
+"""KUnit suites in the modules of a kernel, which are in a tar archive."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _UNPACK_TIMEOUT = 60.0
 
 
 async def modules_with_suites(archive: Path | None) -> dict[str, str]:
-    """Suite → module name, of the modules in a tar archive; {} without one.
+    """Suite → module name, for the modules in a tar archive; {} without one.
 
-    Raises UserError for a module that cannot be read, InfrastructureError for one that only a missing zstd could unpack.
+    Raises UserError for a module that cannot be read, InfrastructureError if zstd is needed but missing.
     """
     found: dict[str, str] = {}
     if archive is None:
@@ -38,7 +38,7 @@ async def modules_with_suites(archive: Path | None) -> dict[str, str]:
 
 
 async def _unzstd(name: str, packed: bytes) -> bytes:
-    """A module that zstd packed; Python's library has no zstd before 3.14."""
+    """Decompress a module; Python's library has no zstd before 3.14."""
     if shutil.which("zstd") is None:
         hint = f"{install_hint('zstd')}, or set CONFIG_MODULE_COMPRESS_NONE=y"
         raise InfrastructureError(f"{name} is packed with zstd, which is not installed here", hint=hint)

@@ -1,4 +1,4 @@
-"""KUnit's results: from a kernel log (or a console, which may end in the middle), or from a suite's file in debugfs."""
+"""KUnit's results: from a kernel log (or a console, which may end in the middle), or from a suite's debugfs file."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from kdevops.suites.ktap.parser import parse
 
 @dataclass(frozen=True, slots=True)
 class ConsoleOutcomes:
-    """What a log tells. `in_flight` had begun when the log ended, and its outcome is a crash."""
+    """The outcomes in a log. `in_flight` was running when the log ended; its outcome is a crash."""
 
     outcomes: Mapping[TestId, Outcome]
     in_flight: TestId | None
 
 
 def outcomes_from_console(lines: Iterable[str], planned: Sequence[TestId]) -> ConsoleOutcomes:
-    """An outcome for every planned suite that the log speaks of; the name of a planned id is the suite's.
+    """An outcome for every planned suite in the log; the name of a planned id is the suite's.
 
-    A suite that began, but whose end got lost while others went on, has none: the log cannot tell.
+    A suite that started but whose end was lost while others ran has none: the log cannot tell.
     """
     account = parse(lines) or Account(Status.SKIP)
     outcomes = {test: told for test in planned if (told := outcome_in(account, test.name))}
@@ -34,19 +34,19 @@ def outcomes_from_console(lines: Iterable[str], planned: Sequence[TestId]) -> Co
 
 
 def outcome_from_debugfs(text: str, suite: str) -> Outcome | None:
-    """What /sys/kernel/debug/kunit/<suite>/results says; None when the suite has not run."""
+    """The outcome in /sys/kernel/debug/kunit/<suite>/results; None if the suite has not run."""
     return outcome_in(parse(text.splitlines()), suite)
 
 
 def outcome_in(account: Account | None, suite: str) -> Outcome | None:
-    """The suite's outcome, the worst where it ran several times; None where the account has no result line of it."""
+    """The suite's outcome, the worst if it ran several times; None if there is no result line for it."""
     results = account.results if account else ()
     told = [outcome_of(each) for each in results if each.name == suite and each.status is not Status.MISSING]
     return max(told, key=lambda outcome: outcome.status.ending.severity, default=None)
 
 
 def outcome_of(result: Result) -> Outcome:
-    """One suite's result line, with its cases as subtests."""
+    """The outcome of one suite's result line, with its cases as subtests."""
     subtests = subtests_of(result.children)
     skipped = first_skip_reason([result]) or "every case was skipped"
     if result.status is Status.PASS and all(leaf.status is Status.SKIP for leaf in result.leaves()):
@@ -60,7 +60,7 @@ def outcome_of(result: Result) -> Outcome:
 def _failure(result: Result) -> str:
     failures = failures_of(result.children)
     if not failures:
-        return result.reason or "the suite itself failed, in its set-up or tear-down"
+        return result.reason or "the suite itself failed in its set-up or tear-down"
     more = f", and {len(failures) - 1} more" if len(failures) > 1 else ""
     return shorten(f"{failures[0].name} failed{': ' if failures[0].reason else ''}{failures[0].reason}{more}")
 

@@ -20,7 +20,7 @@ from kdevops.suites.kunit.results import outcome_from_debugfs, outcomes_from_con
 from kdevops.text import nearest
 
 SUITE = "kunit"
-# KTAP is printed at level 6 (info), which `quiet` keeps from the console; and all of it must fit into the kernel's log.
+# KTAP is printed at level 6 (info), which `quiet` hides on the console; and all of it must fit into the kernel log.
 _AUDIBLE = ("loglevel=7", "log_buf_len=4M", "kunit.enable=1")
 _RESULTS = 'd=/sys/kernel/debug; [ -e "$d/kunit" ] || mount -t debugfs none "$d"; cat "$d/kunit/$1/results"'
 
@@ -32,15 +32,15 @@ def kernel_options(lab: Kunit) -> KernelOptions:
 
 
 def choose(builtin: Sequence[str], modular: Sequence[str], lab: Kunit) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The suites that the lab wants, by name or glob: of the built-in ones, and of those in modules.
+    """The suites that the lab selects by name or glob: of the built-in ones, and of those in modules.
 
-    Raises UserError for a name that fits none, without any, and for a mixture that no boot can be told to run.
+    Raises UserError for a name that matches none, if there are no suites, and for a mixture that no filter can select.
     """
     suites = (*builtin, *modular)
     if not suites:
         raise UserError(
             "suites.kunit: the kernel has no KUnit suite",
-            hint="name the tests' options in suites.kunit.options, such as CONFIG_KUNIT_EXAMPLE_TEST=y",
+            hint="enable tests in suites.kunit.options, such as CONFIG_KUNIT_EXAMPLE_TEST=y",
         )
     for pattern in lab.suites:
         if not fnmatch.filter(suites, pattern):
@@ -49,7 +49,7 @@ def choose(builtin: Sequence[str], modular: Sequence[str], lab: Kunit) -> tuple[
     left_out = set(loaded) - set(matching(pattern_for(loaded, suites), loaded))
     if builtin and left_out:
         raise UserError(
-            f"suites.kunit: no filter silences the built-in suites and lets modules run {', '.join(sorted(left_out))}",
+            f"suites.kunit: no filter disables the built-in suites but runs {', '.join(sorted(left_out))} from modules",
             hint="build all of suites.kunit.options in (=y), or none of them",
         )
     return fitting(builtin, lab), loaded
@@ -57,7 +57,7 @@ def choose(builtin: Sequence[str], modular: Sequence[str], lab: Kunit) -> tuple[
 
 @dataclass(frozen=True, slots=True)
 class PreparedKunit:
-    """The suites to be run, of those `known` to be built in. `modular` are those to be run from modules, later."""
+    """The suites to run, out of the `known` built-in ones. `modular` are suites to run from modules, later."""
 
     known: tuple[str, ...]
     tests: tuple[PlannedTest, ...]
@@ -67,7 +67,7 @@ class PreparedKunit:
     name = SUITE
 
     def cmdline(self, tests: Sequence[TestId]) -> tuple[str, ...]:
-        """Kernel parameters of a boot that runs what one pattern can name of `tests`, one at least, and no other."""
+        """Kernel parameters of a boot that runs as many of `tests` as one pattern selects (at least one), no others."""
         pattern = self._pattern(tests)
         if not tests and self.modular:  # newer kernels filter modules too
             pattern = pattern_for(self.modular, (*self.known, *self.modular))
@@ -77,20 +77,20 @@ class PreparedKunit:
     async def collect(
         self, tests: Sequence[TestId], log: Sequence[str], ssh: SshTarget | None, *, timeout: float
     ) -> Mapping[TestId, Outcome]:
-        """How `tests` ended in a boot with their `cmdline`: from a live guest's log, else from a dead one's console.
+        """How `tests` ended in a boot with their `cmdline`: from a live guest's log, else from a dead guest's console.
 
-        Absent are those that the boot was not asked to run and, where it died, those that it never reached.
+        Tests that the boot was not asked to run, or that it did not reach before it died, are absent.
         """
         if ssh is None:
             return outcomes_from_console(log, tests).outcomes
         pattern = self._pattern(tests)
         asked = [test for test in tests if matching(pattern, [test.name])]
         told = outcomes_from_console(log, asked)
-        # A kernel that came up did not die in a suite: the log only lost its end.
+        # A kernel that booted did not die in a suite: the log only lost its end.
         outcomes = {test: outcome for test, outcome in told.outcomes.items() if test != told.in_flight}
         for test in asked:
             if test not in outcomes:
-                # With a filter, 6.1 runs copies of the suites and frees them: their debugfs files must not be read.
+                # With a filter, 6.1 runs copies of the suites and frees them, so their debugfs files must not be read.
                 found = await _from_debugfs(ssh, test.name, timeout) if pattern is None else None
                 outcomes[test] = found or Outcome(Status.MISSING, reason="the kernel came up without a result of it")
         return outcomes
@@ -105,22 +105,22 @@ class PreparedKunit:
 
 @dataclass(frozen=True, slots=True)
 class KunitSuite:
-    """KUnit as the lab file asks for it."""
+    """KUnit as requested by the lab file."""
 
     lab: Kunit
 
     name = SUITE
 
     def kernel_options(self, tree: Path | None) -> KernelOptions:
-        """KUnit and the lab's test options, whatever the tree."""
+        """KUnit and the lab's test options, for any tree."""
         return kernel_options(self.lab)
 
     async def prepare(self, kernel: KernelBuild, *, cache: Path, report: Report) -> PreparedKunit:
-        """Read the suites from vmlinux. Raises UserError without one, and for names that fit no suite."""
+        """Read the suites from vmlinux. Raises UserError without one, and for names that match no suite."""
         if kernel.vmlinux is None:
             raise UserError(
-                "suites.kunit needs the kernel's vmlinux to know its suites, and a prebuilt kernel has none",
-                hint="build the kernel here, or leave kunit out",
+                "suites.kunit needs the kernel's vmlinux to find its suites, but a prebuilt kernel has none",
+                hint="build the kernel here, or remove kunit from the lab",
             )
         kept = await suites_of_kernel(kernel, cache)
         known = kept.builtin
