@@ -1,4 +1,4 @@
-"""Arguments of single kselftests, found by the names that kselftest's own runner gives them.
+"""Arguments for single kselftests, by the variable names of kselftest's own runner.
 
 `kselftest/runner.sh` of a kernel tree reads them from the environment: KSELFTEST_RTCTEST_ARGS for the test rtctest.
 """
@@ -15,9 +15,9 @@ from kdevops.text import nearest
 
 
 def with_arguments(tests: Sequence[InstalledTest], args: Mapping[str, str]) -> tuple[InstalledTest, ...]:
-    """The tests with their arguments, of which `args` has those of a test by its name, or as a variable would name it.
+    """Add arguments to the tests. `args` is keyed by test name, or by the name in the runner's variable.
 
-    Arguments are cut at blanks and quotes mean nothing, as runner.sh has it. Raises UserError for a name that fits no test.
+    Arguments are split at blanks, without quoting, as in runner.sh. Raises UserError for a name that matches no test.
     """
     known = {sanitized(test.name) for test in tests}
     words = {sanitized(name): text.split() for name, text in args.items()}
@@ -29,5 +29,5 @@ def with_arguments(tests: Sequence[InstalledTest], args: Mapping[str, str]) -> t
 
 
 def sanitized(name: str) -> str:
-    """A test's name as it stands between KSELFTEST_ and _ARGS: cpu-on-off-test.sh gives CPU_ON_OFF_TEST_SH."""
+    """A test's name between KSELFTEST_ and _ARGS: cpu-on-off-test.sh gives CPU_ON_OFF_TEST_SH."""
     return re.sub(r"[^A-Za-z0-9_]", "_", re.sub(r"[\s\x00-\x1f\x7f]", "", name)).upper()

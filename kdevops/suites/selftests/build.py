@@ -1,4 +1,4 @@
-"""Build kselftest on the controller: out of the source tree, a target at a time, into a tar archive for the guests."""
+"""Build kselftest on the controller, outside the source tree, target by target, into a tar archive for the guests."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ _MAKE_TIMEOUT = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class SelftestsBuild:
-    """Selftests that are ready for a guest. `payload` is a plain tar of the installation, `digest` its sha256.
+    """Selftests built for a guest. `payload` is a plain tar of the installation, `digest` its sha256.
 
-    `troubles` maps a target to the first error of a part of it that did not build, though tests of it did.
+    `troubles` maps a target to its first build error, if only some of its tests were built.
     """
 
     payload: Path
@@ -54,11 +54,11 @@ async def build(
 ) -> SelftestsBuild:
     """Build `targets` of `tree`; the result stays in `cache` under `key` and the targets.
 
-    `key` names the tree's content and the compiler. `build_dir` keeps objects for the next time; it must not be shared by
-    different trees or compilers. The tree itself is only read (by us and by most targets; bpf's own Makefile leaves
+    `key` identifies the tree's content and the compiler. `build_dir` keeps objects for the next build; different trees
+    or compilers must not share it. The tree is only read (by us and by most targets; bpf's own Makefile leaves
     generated headers in its source directory).
 
-    Raises UserError for an unknown target and for one that gives no test, with the compiler's first error.
+    Raises UserError for an unknown target and for one without tests, with the compiler's first error.
     """
     check_targets(tree, targets)
     name = hashlib.sha256(json.dumps([key, sorted(set(targets))]).encode()).hexdigest()[:32]
@@ -85,9 +85,9 @@ async def build(
 async def _make(
     tree: Path, build_dir: Path, targets: Sequence[str], install: Path, compiler: Compiler, report: Report
 ) -> Mapping[str, str]:
-    """Make and install; what did not build, by target. `install/kselftest-list.txt` lists the tests of all targets."""
+    """Make and install; returns build errors by target. `install/kselftest-list.txt` lists the tests of all targets."""
     jobs = f"-j{len(os.sched_getaffinity(0))}"
-    # Only LLVM, no CC: lib.mk makes a compiler of it with the flags that go with it, which CC would displace.
+    # Only LLVM, no CC: lib.mk derives the compiler and its flags from LLVM, and CC would override that.
     llvm = f"LLVM={'1' if compiler == 'clang' else ''}"
     log = build_dir / "kselftest.log"
     log.unlink(missing_ok=True)
@@ -108,10 +108,10 @@ async def _make(
         done = await run(argv, env=ENVIRONMENT, timeout=_MAKE_TIMEOUT, check=False, on_line=lines.feed, log_to=log)
         tests = _tests_of(install, target) if done.returncode == 0 else []
         if not tests:
-            why = lines.first or "its Makefile lists no test"
+            why = lines.first or "its Makefile lists no tests"
             raise UserError(
                 f"suites.selftests.targets: {target} gives no test: {why}",
-                hint=f"install what it needs to build, or leave {target} out",
+                hint=f"install what it needs to build, or remove {target} from the list",
                 log=log,
             )
         if lines.first:
@@ -122,16 +122,16 @@ async def _make(
 
 
 def _tests_of(install: Path, target: str) -> list[str]:
-    """The lines that the install of one target left in the list; each install begins the list anew."""
+    """The lines of one target in the list; each install rewrites the list."""
     path = install / "kselftest-list.txt"
     lines = path.read_text(errors="replace").splitlines() if path.is_file() else []
     return [line for line in lines if line.startswith(f"{target}:")]
 
 
 def _forget_stale_objects(tree: Path, build_dir: Path, targets: Iterable[str]) -> None:
-    """Remove old objects when a header changed: kselftest's makefiles do not track headers.
+    """Remove old objects if a header changed: kselftest's makefiles do not track headers.
 
-    What is looked at is the installed uapi headers, tools/include, what stands beside lib.mk, and the targets' sources.
+    Checked are the installed uapi headers, tools/include, the files beside lib.mk, and the targets' sources.
     """
     top = directory(tree)
     digest = hashlib.sha256()
@@ -167,13 +167,13 @@ def _pack(work: Path, install: Path, troubles: Mapping[str, str]) -> None:
 
 
 def _publish(work: Path, done: Path) -> None:
-    # The temporary directory's own cleanup must find a directory, so its content moves, not itself.
+    # The temporary directory's cleanup expects a directory, so move its content, not itself.
     ready = work / "ready"
     ready.mkdir()
     for name in (_PAYLOAD, _MANIFEST):
         (work / name).rename(ready / name)
     fsync_dir(ready)
-    if done.exists():  # half of what an older version left, or the same, built elsewhere meanwhile
+    if done.exists():  # incomplete, from an older version, or the same, built elsewhere in the meantime
         shutil.rmtree(done)
     ready.rename(done)
     fsync_dir(done.parent)

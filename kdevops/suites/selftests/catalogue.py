@@ -1,4 +1,4 @@
-"""What a kernel tree offers as kselftest, and what an installed kselftest lists: targets, options, tests."""
+"""The targets and options of kselftest in a kernel tree, and the tests of an installed kselftest."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SUITE = "selftests"
 DEFAULT_TIMEOUT = 45.0
 """Seconds; kselftest_default_timeout of tools/testing/selftests/kselftest/runner.sh."""
 UNBOUNDED_TIMEOUT = 1800.0
-"""Seconds for a target that says timeout=0, "none": as much as any other asks for, because nothing waits for ever."""
+"""Seconds for a target with timeout=0 ("none"): the longest timeout of any target, as nothing may run forever."""
 _TARGETS = re.compile(r"^[ \t]*TARGETS[ \t]*(?:\+|:{0,2}|\?)=[ \t]*([^#\n]*)", re.MULTILINE)
 _OPTION = re.compile(r"(?:CONFIG_)([A-Za-z0-9_]+)=(.+)|# CONFIG_([A-Za-z0-9_]+) is not set")
 _ENTRY = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_./+-]*):([A-Za-z0-9_][A-Za-z0-9_.,+@=-]*)")
@@ -40,7 +40,7 @@ class InstalledTest:
 
 
 def directory(tree: Path) -> Path:
-    """Where a kernel tree keeps its selftests. Raises UserError when it has none."""
+    """The selftests directory of a kernel tree. Raises UserError if it has none."""
     path = tree / "tools/testing/selftests"
     if not (path / "Makefile").is_file():
         raise UserError(f"{tree} has no selftests: {path / 'Makefile'} is missing", hint="check kernel.source")
@@ -48,14 +48,14 @@ def directory(tree: Path) -> Path:
 
 
 def targets_of(tree: Path) -> tuple[str, ...]:
-    """Every target of tools/testing/selftests/Makefile, sorted. Raises UserError when `tree` has no selftests."""
+    """Every target of tools/testing/selftests/Makefile, sorted. Raises UserError if `tree` has no selftests."""
     text = (directory(tree) / "Makefile").read_text(errors="replace").replace("\\\n", " ")
     words = (word for line in _TARGETS.findall(text) for word in line.split())
     return tuple(sorted({word for word in words if "$" not in word}))
 
 
 def check_targets(tree: Path, targets: Iterable[str]) -> None:
-    """Raises UserError for the first of `targets` that the tree does not have, with the nearest names."""
+    """Raise UserError for the first of `targets` that the tree does not have, with the nearest names."""
     known = targets_of(tree)
     for target in targets:
         if target not in known:
@@ -63,12 +63,12 @@ def check_targets(tree: Path, targets: Iterable[str]) -> None:
 
 
 def kernel_options(tree: Path, targets: Iterable[str], arch: str = "x86_64") -> KernelOptions:
-    """What the targets' own `config` and `config.<arch>` files ask for.
+    """The options in the targets' own `config` and `config.<arch>` files.
 
-    All of it is required, because a target without its options skips or fails for reasons that say nothing about the
-    kernel; only what is asked to be off ("n") is optional, because another suite may need it on. Where two targets ask
-    for `m` and `y`, `y` serves both. Symbols that the tree's Kconfig does not define at all (selftests go on naming
-    symbols long after their removal) are to be made optional by whoever reads Kconfig.
+    All are required, because a target without its options skips or fails for reasons that say nothing about the kernel;
+    only options that must be off ("n") are optional, because another suite may need them on. If two targets request `m`
+    and `y`, `y` serves both. The code that reads Kconfig makes symbols optional that it does not define at all
+    (selftests name symbols long after their removal).
 
     Raises UserError for an unknown target.
     """
@@ -86,7 +86,7 @@ def kernel_options(tree: Path, targets: Iterable[str], arch: str = "x86_64") -> 
 
 
 def read_list(install: Path) -> tuple[InstalledTest, ...]:
-    """The tests of an installed kselftest, in its order. Raises UserError for a line of its list that is no test."""
+    """The tests of an installed kselftest, in its order. Raises UserError for a line of its list that is not a test."""
     tests: dict[tuple[str, str], InstalledTest] = {}
     for line in (install / "kselftest-list.txt").read_text(errors="replace").splitlines():
         if not line.strip():
@@ -101,9 +101,9 @@ def read_list(install: Path) -> tuple[InstalledTest, ...]:
 
 
 def choose(tests: Sequence[InstalledTest], lab: Selftests) -> tuple[InstalledTest, ...]:
-    """The tests that the lab wants. `tests` and `skip` are names (target:test) or globs of them.
+    """The tests that the lab selects. `tests` and `skip` are names (target:test) or globs.
 
-    Raises UserError for a name that fits no test, and when nothing is left.
+    Raises UserError for a name that matches no test, and if nothing is left.
     """
     names = [test.id.name for test in tests]
     for where, patterns in (("tests", lab.tests), ("skip", lab.skip)):
@@ -121,7 +121,7 @@ def choose(tests: Sequence[InstalledTest], lab: Selftests) -> tuple[InstalledTes
 
 
 def plan(tests: Sequence[InstalledTest], lab: Selftests) -> tuple[PlannedTest, ...]:
-    """The chosen tests as planned ones; the lab's timeout goes before the tree's."""
+    """The chosen tests as planned ones; the lab's timeout overrides the tree's."""
     return tuple(PlannedTest(test.id, lab.timeout or test.timeout) for test in tests)
 
 
@@ -143,14 +143,14 @@ def _stronger(old: str | None, new: str) -> str:
 
 
 def _timeout(settings: Path) -> float:
-    """What a target's `settings` file says (`timeout=N` seconds, 0 for none); the last counts, as in runner.sh."""
+    """The timeout in a target's `settings` (`timeout=N` seconds, 0 for none); the last one counts, as in runner.sh."""
     text = settings.read_text(errors="replace") if settings.is_file() else ""
     values = re.findall(r"^timeout=[\"']?(\d{1,6})", text, re.MULTILINE)
     return (float(values[-1]) or UNBOUNDED_TIMEOUT) if values else DEFAULT_TIMEOUT
 
 
 def _argv(path: Path) -> tuple[str, ...]:
-    """As runner.sh starts a test: by its name, or with the interpreter it names when it is not executable."""
+    """The command of a test, as in runner.sh: by its name, or with its interpreter if it is not executable."""
     command = f"./{path.name}"
     if not path.is_file() or path.stat().st_mode & 0o111:
         return (command,)

@@ -1,4 +1,4 @@
-"""What `selftests` is to the lab, the plan and the reports."""
+"""The suite `selftests` for the lab, the plan and the reports."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ class SelftestsKind(SuiteKind[Selftests]):
     variables = {"selftests_install": False}  # noqa: RUF012 - never changed
 
     def suites(self, section: Selftests, lab: Lab) -> Sequence[Suite]:
-        """The one suite of all targets."""
+        """One suite with all targets."""
         from kdevops.suites.selftests.suite import SelftestsSuite
 
         return (SelftestsSuite(section),)
 
     def tree_checks(self, section: Selftests, tree: Path) -> Iterator[Check]:
-        """Whether the tree has the targets."""
+        """Check that the tree has the targets."""
         from kdevops.suites.selftests.catalogue import check_targets
 
         yield ("suites", self.name, "targets"), lambda: check_targets(tree, section.targets)
 
     def not_chosen(self, section: Stored, name: str, passed_over: Collection[str]) -> str:
-        """Targets, what is skipped, and the tests to which the targets are narrowed."""
+        """The targets, the skipped tests, and the selected tests."""
         if name.partition(":")[0] not in section["targets"]:
             return "not of suites.selftests.targets"
         if fits_any(name, section["skip"]):

@@ -1,4 +1,4 @@
-"""The suite `selftests`: kselftest, built on the controller, one test at a time in the guest."""
+"""The suite `selftests`: kselftest, built on the controller, run one test at a time in the guest."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from kdevops.suites.shared.outcome import KSELFTEST, KtapReader
 
 @dataclass(frozen=True, slots=True)
 class PreparedSelftests:
-    """kselftest, built and listed. `digest` is that of the payload: equal payloads need not be sent twice."""
+    """kselftest, built and listed. `digest` identifies the payload: equal payloads need not be sent twice."""
 
     chosen: tuple[InstalledTest, ...]
     tests: tuple[PlannedTest, ...]
@@ -37,35 +37,36 @@ class PreparedSelftests:
 
     @property
     def record(self) -> Mapping[str, str]:
-        """The payload's hash, and what of the chosen targets did not build."""
+        """The payload's hash, and the build errors of the chosen targets."""
         return {"payload": self.digest, **{f"trouble {target}": text for target, text in self.troubles.items()}}
 
     def command(self, test: PlannedTest) -> tuple[tuple[str, ...], str]:
-        """The test's argv, and the guest directory it runs in: its target's, as kselftest's own runner does it."""
+        """The test's argv and its working directory in the guest: its target's, as in kselftest's own runner."""
         installed = next(one for one in self.chosen if one.id == test.id)
         return installed.argv, f"{self.remote}/{installed.target}"
 
     def reader(self, test: PlannedTest) -> KtapReader:
-        """A reader of KTAP; every kselftest speaks for itself, so `test` is not asked."""
+        """A reader of KTAP, the same for every test."""
         return KtapReader(KSELFTEST)
 
 
 @dataclass(frozen=True, slots=True)
 class SelftestsSuite:
-    """kselftest as the lab file asks for it."""
+    """kselftest as requested by the lab file."""
 
     lab: Selftests
 
     name = SUITE
 
     def kernel_options(self, tree: Path | None) -> KernelOptions:
-        """What the targets' own config files ask for. Raises UserError for an unknown target, or without a tree."""
+        """The options in the targets' own config files. Raises UserError for an unknown target, or without a tree."""
         return kernel_options(_need(tree), self.lab.targets)
 
     async def prepare(self, kernel: KernelBuild, *, cache: Path, report: Report) -> PreparedSelftests:
-        """Build the targets. Raises UserError for one that does not build, and for names that fit no test."""
+        """Build the targets. Raises UserError if one does not build, and for names that match no test."""
         tree = _need(kernel.tree)
-        # One build directory a tree and compiler, kept: the next change of this tree costs an incremental make.
+        # One build directory per tree and compiler, kept so that the next change of this tree needs only an incremental
+        # make.
         place = hashlib.sha256(f"{tree.resolve()} {kernel.compiler}".encode()).hexdigest()[:16]
         build_dir = cache / "selftests" / f"objects-{place}"
         built = await build(
@@ -78,7 +79,7 @@ class SelftestsSuite:
 def _need(tree: Path | None) -> Path:
     if tree is None:
         raise UserError(
-            "suites.selftests needs the kernel's source, and a prebuilt kernel has none",
-            hint=f"give kernel.source as {with_source()}, or leave selftests out",
+            "suites.selftests needs the kernel's source, but a prebuilt kernel has none",
+            hint=f"give kernel.source as {with_source()}, or remove selftests from the lab",
         )
     return tree
