@@ -1,1 +1,1 @@
-"""fstests: profiles, the choice of tests, the harness and what it leaves behind."""
+"""fstests: profiles, test selection, the harness and its results."""

@@ -1,7 +1,7 @@
-"""`python -m kdevops.suites.fstests --release trixie`: fstests built for guests that Ansible looks after.
+"""`python -m kdevops.suites.fstests --release trixie`: build fstests for guests that Ansible manages.
 
-Progress goes to stderr; a JSON object to stdout, with the path of the archive (`tar`), its digest, and the build's record.
-With --find nothing is compiled: it prints nothing where that would have to be.
+Progress goes to stderr; a JSON object to stdout, with the path of the archive (`tar`), its digest, and the build's
+record. With --find nothing is compiled; it prints nothing if a build would be necessary.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="kdevops.suites.fstests", description="Build fstests.")
     origin = parser.add_mutually_exclusive_group()
     origin.add_argument("--git", default=UPSTREAM, help="URL of the repository")
-    origin.add_argument("--path", type=Path, help="a tree that is here")
-    parser.add_argument("--ref", help="a branch, a tag or a commit of the repository; default: its HEAD")
+    origin.add_argument("--path", type=Path, help="a local source tree")
+    parser.add_argument("--ref", help="branch, tag or commit of the repository; default: its HEAD")
     parser.add_argument(
-        "--release", help="of the guests, when they have Debian; default: they have what this machine has"
+        "--release", help="Debian release of the guests; default: they run the same system as this machine"
     )
-    parser.add_argument("--find", action="store_true", help="compile nothing: find what was built before")
+    parser.add_argument("--find", action="store_true", help="compile nothing: only look for an earlier build")
     options = parser.parse_args(arguments)
     source = FstestsSource(path=options.path) if options.path else FstestsSource(git=options.git, ref=options.ref)
     image = Image(suite=options.release) if options.release else _NOT_OURS

@@ -1,7 +1,7 @@
-"""What became of each test of one run, by what `check` left of it.
+"""The outcome of each test of one run, from the files that `check` left.
 
-Nothing is a pass by default: a test passed where a report, or a paragraph of `check.log` that is whole, says so and
-nothing contradicts it. `check.time` gives seconds only: it keeps every test that ever passed there, with any kernel.
+No test passes by default: it passed if a report, or a complete paragraph of `check.log`, says so and nothing
+contradicts it. `check.time` is used for seconds only: it lists every test that ever passed there, with any kernel.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from kdevops.suites.fstests.xunit_totals import difference
 from kdevops.text import clean
 
 UNNAMED = "unnamed"
-"""A test that ran, or should have, and that nothing names."""
+"""A test that ran, or should have, but whose name is unknown."""
 MAX_UNNAMED = 1000
-"""Tests without a name that get a line each; of more there are only so many."""
+"""Unnamed tests that get a line each."""
 MAX_NAMED = 20_000
-"""Tests that are taken for those that lack; fstests has some 2,500, so that more are of something else."""
-UNFINISHED = "check did not come to its end"
+"""Names that may be listed as missing; fstests has some 2,500, so a longer list is about something else."""
+UNFINISHED = "check did not finish"
 _MAX_NOTRUN = 4096
 _MAX_TOLD = 5
-_STRANGERS = {"preempted": "", "timeout": "the machine was stopped because its time was over"}
-"""Cases of xfstests-bld that are not tests (gen_results_summary). After `preempted` the tests went on."""
+_STRANGERS = {"preempted": "", "timeout": "the machine was stopped because its time was up"}
+"""Cases of xfstests-bld that are not tests (gen_results_summary). After `preempted` the tests continued."""
 
 Files = Mapping[str, Sequence[Path]]
 
 
 @dataclass(slots=True)
 class Account:
-    """How a run's tests ended, by their names in order, and what does not fit together.
+    """The outcomes of a run's tests, by name in order, and notes on contradictions.
 
-    `why`, where it is not "", says why tests are lacking: `lacking` of them, or at least as many unless it is `counted`.
+    `why`, if not "", says why tests are missing: `lacking` of them, or at least that many unless `counted`.
     """
 
     ends: dict[str, list[Outcome]] = field(default_factory=dict)
@@ -46,17 +46,17 @@ class Account:
     counted: bool = True
 
     def put(self, name: str, outcome: Outcome) -> None:
-        """Add an end of a test."""
+        """Add an outcome of a test."""
         self.ends.setdefault(name, []).append(outcome)
 
     def lacks(self, why: str, number: int = 0, *, counted: bool = False) -> None:
-        """This run is not complete."""
+        """Record that this run is incomplete."""
         self.why = self.why or why
         self.lacking += number
         self.counted = self.counted and counted
 
     def statuses(self, name: str) -> set[Status]:
-        """How a test ended, each time that it ran."""
+        """The statuses of a test, over all its runs."""
         return {end.status for end in self.ends.get(name, ())}
 
     def passed(self) -> list[str]:
@@ -64,12 +64,12 @@ class Account:
         return [name for name in self.ends if Status.PASS in self.statuses(name)]
 
     def replace(self, names: Iterable[str], outcome: Outcome) -> None:
-        """What was taken for a pass of these is not certain, and ended like this."""
+        """Replace the passes of these tests, which are uncertain, by `outcome`."""
         for name in names:
             self.ends[name] = [outcome if end.status is Status.PASS else end for end in self.ends[name]]
 
     def close(self, known: Iterable[str]) -> dict[str, Outcome]:
-        """Every end under a name of its own. What lacks is missing, named by `known` where that is possible."""
+        """Every outcome under its own name. Missing tests are named by `known` if possible."""
         if self.why:
             missing = Outcome(Status.MISSING, reason=clean(self.why, MAX_REASON))
             names = sorted({*known} - self.ends.keys())
@@ -88,33 +88,33 @@ class Account:
 
 
 def by_report(name: str, suites: Sequence[Suite], troubles: Sequence[str]) -> Account:
-    """What suites of a report, `name`, say that are of one profile and kernel. `troubles` tell what is wrong with it."""
+    """The account of suites of one profile and kernel in the report `name`, whose problems are `troubles`."""
     account = Account(notes=[*troubles])
     for suite in suites:
         differs = difference(suite)
         words = f"{name} {differs.words}" if differs.words else ""
         for case in suite.cases:
             unsaid = differs.doubtful and case.status is Status.PASS
-            end = Outcome(Status.MISSING, reason=f"{words}: which test that was is not known") if unsaid else None
+            end = Outcome(Status.MISSING, reason=f"{words}: unknown which test that was") if unsaid else None
             account.put(case.name, end or Outcome(case.status, float(case.seconds), case.reason))
         said = [*filter(None, dict.fromkeys(_stranger(name, case) for case in suite.strangers))]
         unfinished = "" if suite.finished else UNFINISHED
         account.notes += filter(None, (words, *said[:_MAX_TOLD]))
         if unfinished and not troubles:
-            account.notes.append(f"{unfinished}; which test was running then is not known")
+            account.notes.append(f"{unfinished}; unknown which test was running")
         why = next(filter(None, (unfinished, words, *said, *troubles)), "")
         if why:
             account.lacks(why, differs.lacking, counted=suite.finished and not said and "tests" in suite.declared)
     if not account.ends and not account.why:
-        account.lacks(f"{name} has no test in it")
+        account.lacks(f"{name} contains no test")
     return account
 
 
 def by_log(runs: Sequence[LoggedRun], times: Mapping[str, int], files: Files) -> Account:
-    """What paragraphs of `check.log` say that are of one run."""
+    """The account of the paragraphs of `check.log` that belong to one run."""
     account = Account()
     for run in runs:
-        # A paragraph without any test says something only where none follows.
+        # A paragraph without tests matters only if no other follows.
         if run.broken and (run.names or run is runs[-1]):
             account.notes.append(run.broken)
             account.lacks(run.broken)
@@ -126,31 +126,31 @@ def by_log(runs: Sequence[LoggedRun], times: Mapping[str, int], files: Files) ->
 
 
 def by_files(files: Files) -> Account:
-    """What files of tests alone say: that some failed, or were not run."""
+    """The account of test files alone: they can only show that tests failed or were not run."""
     account = Account()
     for name, paths in files.items():
         if has(paths, ".out.bad"):
             account.put(name, failed(paths))
         elif has(paths, ".notrun"):
             account.put(name, skipped(paths))
-    account.lacks("there is no report and no check.log: nothing says that it passed")
+    account.lacks("there is no report and no check.log, so nothing shows that it passed")
     return account
 
 
 def has(files: Sequence[Path], ending: str) -> bool:
-    """Whether one of a test's files ends in this."""
+    """Whether one of a test's files has this suffix."""
     return any(path.name.endswith(ending) for path in files)
 
 
 def failed(files: Sequence[Path]) -> Outcome:
-    """A failure, and why as far as the test's files tell it."""
+    """A failure, with the reason as far as the test's files show it."""
     if has(files, ".out.bad"):
         return Outcome(Status.FAIL, reason="output mismatch")
     return Outcome(Status.FAIL, reason="something found in dmesg" if has(files, ".dmesg") else "")
 
 
 def skipped(files: Sequence[Path]) -> Outcome:
-    """A skip, and why as far as the test's files tell it."""
+    """A skip, with the reason as far as the test's files show it."""
     notrun = next((path for path in files if path.name.endswith(".notrun")), None)
     return Outcome(Status.SKIP, reason=_first_line(notrun) if notrun else "")
 
@@ -164,7 +164,7 @@ def _logged(run: LoggedRun, name: str, times: Mapping[str, int], files: Sequence
     if status is Status.MISSING:
         return Outcome(status, reason=run.broken or "check was interrupted while it ran")
     if times and name not in times:
-        return Outcome(Status.MISSING, reason="check.log says pass, and check.time does not know that it ever passed")
+        return Outcome(Status.MISSING, reason="check.log says pass, but check.time does not list it as ever passed")
     return Outcome(status, float(times.get(name, 0)))
 
 

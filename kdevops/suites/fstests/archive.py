@@ -1,9 +1,9 @@
-"""Find and read results of fstests that others have made: what `check` leaves below RESULT_BASE, or a tree of such.
+"""Find and read imported results of fstests: what `check` leaves below RESULT_BASE, or a tree of such directories.
 
-A section's directory holds `check.time`, `check.log` or `result.xml`, and `generic/001.out.bad` and its like below.
-Upstream kdevops keeps them as `<uname -r>/<section>/`, as does RESULT_BASE=$PWD/results/$HOST/$(uname -r). xfstests-bld
-(kvm-xfstests, gce-xfstests) keeps them as `<file system>/results-<configuration>/`, with `results.xml`, and sums up
-many of these in one `results.xml` above them.
+A section's directory has `check.time`, `check.log` or `result.xml`, and files like `generic/001.out.bad` below.
+Upstream kdevops stores them as `<uname -r>/<section>/`, as does RESULT_BASE=$PWD/results/$HOST/$(uname -r).
+xfstests-bld (kvm-xfstests, gce-xfstests) stores them as `<file system>/results-<configuration>/`, with `results.xml`,
+and combines many of these in one `results.xml` above them.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ _FILE = re.compile(r"(?P<number>\d{3,9}[A-Za-z0-9_-]{0,128})\.[A-Za-z0-9._+-]{1,
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Results of one profile in one run. `outcomes` and `files` are by the test's name; `notes` tell what does not fit together.
+    """Results of one profile in one run. `outcomes` and `files` are by test name; `notes` describe contradictions.
 
-    `when` is the last moment known of that run, local time of the machine that ran the tests.
+    `when` is the latest known moment of that run, in local time of the machine that ran the tests.
     """
 
     directory: Path
@@ -53,10 +53,10 @@ class Section:
 
 
 def find_sections(directory: Path, kernel: str = "") -> list[Section]:
-    """Every section below `directory` or in it, those of one directory from the oldest to the newest run.
+    """Every section in or below `directory`; those of one directory from the oldest to the newest run.
 
-    `kernel` is the release that ran, when the results do not say it right. Raises UserError when there is none, when
-    nothing tells its kernel, or when a file cannot be read.
+    `kernel` is the release that ran, if the results do not show it correctly. Raises UserError if there is no section,
+    if the kernel of one is unknown, or if a file cannot be read.
     """
     if not directory.is_dir():
         raise UserError(f"{directory} is not a directory", hint="name the results directory of fstests")
@@ -69,21 +69,21 @@ def find_sections(directory: Path, kernel: str = "") -> list[Section]:
     sections = _without_sums([section for found in read.values() for section in found])
     if not sections:
         raise UserError(
-            f"there are no results of fstests in {directory}: no result.xml, results.xml or check.log with a test in it",
-            hint="name RESULT_BASE, a directory above it, or one of its sections; check.time alone does not say what ran",
+            f"there are no results of fstests in {directory}: no result.xml, results.xml or check.log with a test",
+            hint="name RESULT_BASE, a directory above it, or one of its sections; check.time alone is not enough",
         )
     if idle := [str(path.relative_to(directory)) for path, found in read.items() if not found]:
-        note = f"nothing says what ran in {', '.join(idle[:_MAX_NAMED])}" + (" and others" if idle[_MAX_NAMED:] else "")
+        note = f"unknown what ran in {', '.join(idle[:_MAX_NAMED])}" + (" and others" if idle[_MAX_NAMED:] else "")
         sections[0] = replace(sections[0], notes=(*sections[0].notes, note))
     return sections
 
 
 def _walk(directory: Path) -> Iterator[Path]:
-    """Directories with a record and results of their own: RESULT_BASE itself has a record too when it has sections."""
+    """Directories with a record and results of their own: RESULT_BASE with sections has a record, but no results."""
     depth = len(directory.parts)
     for seen, (path, names, files) in enumerate(os.walk(directory)):
         if seen >= _MAX_DIRECTORIES:
-            raise UserError(f"{directory} has more than {_MAX_DIRECTORIES} directories", hint="name one further down")
+            raise UserError(f"{directory} has more than {_MAX_DIRECTORIES} directories", hint="name a subdirectory")
         here = Path(path)
         names[:] = sorted(names) if len(here.parts) - depth < _MAX_DEPTH else []
         if any(record in files for record in _RECORD):
@@ -108,17 +108,15 @@ def _read(directory: Path, root: Path, kernel: str) -> list[Section]:
         else:
             unknown.append(run)
     if unknown and not sections:
-        raise UserError(f"nothing says which kernel ran in {directory}", hint="say it: --kernel 6.1.192")
+        raise UserError(f"nothing says which kernel ran in {directory}", hint="specify it: --kernel 6.1.192")
     if unknown:
-        note = (
-            f"{sections[-1].profile}: check.log does not say which kernel ran {_when(unknown)}, which is not imported"
-        )
+        note = f"{sections[-1].profile}: not imported, because check.log does not say which kernel ran {_when(unknown)}"
         sections[-1] = replace(sections[-1], notes=(*sections[-1].notes, note))
     return sections
 
 
 def _telling(suites: Sequence[Suite]) -> str:
-    """The property that tells suites apart which have tests in common; "" where there are none such, or nothing does."""
+    """The property that distinguishes suites with common tests; "" if there are none, or no such property."""
     names = [name for suite in suites for name in {case.name for case in suite.cases}]
     if len(names) == len(set(names)):
         return ""
@@ -126,11 +124,11 @@ def _telling(suites: Sequence[Suite]) -> str:
 
 
 def _when(runs: list[Recorded]) -> str:
-    return ", ".join(f"on {run.when:%Y-%m-%d}" if run.when else "on a day that it does not say" for run in runs)
+    return ", ".join(f"on {run.when:%Y-%m-%d}" if run.when else "on an unknown date" for run in runs)
 
 
 def _profile(directory: Path, root: Path, properties: Mapping[str, str], own: str) -> str:
-    """By what the report says, else by the directory. `own` is a property that tells the suites of one file apart."""
+    """From the report, else from the directory. `own` is a property that distinguishes the suites of one file."""
     said = next(
         (said for name in ("SECTION", "TESTCFG", own) if (said := properties.get(name, "")) not in _NO_NAME), ""
     )
@@ -150,7 +148,7 @@ def _release(text: str) -> str:
 
 
 def _without_sums(sections: list[Section]) -> list[Section]:
-    """Without those that say again what others say below them."""
+    """Drop sections that only repeat the results of sections below them."""
     return [each for each in sections if not any(_sums_up(each, other) for other in sections)]
 
 

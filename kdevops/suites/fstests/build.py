@@ -1,4 +1,4 @@
-"""Build fstests once, for any number of guests: as a tar archive to send, and as a disk to hand over."""
+"""Build fstests once for any number of guests: as a tar archive to send, and as a disk image to attach."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ from kdevops.suites.shared.proof import write_proof
 STEP = "fstests build"
 LABEL = "kd-fstests"
 _DISK_SIZE = 4 << 30
-"""Bytes of the disk image: sparse, with room for the results of a chunk and for the big files of what went wrong."""
+"""Bytes of the disk image: sparse, with room for the results of a chunk and for large files of failed tests."""
 _TAR, _DISK, _DIGEST = "payload.tar", "disk.raw", "payload.sha256"
 _LAYOUT = 2
-"""To be raised when what is made of the same source changes."""
-# What only the next make would want.
+"""To be increased when the build result of the same source changes."""
+# Only needed by the next make.
 _LEFT_OUT = ("*.o", "*.lo", "*.a", "*.la", ".libs", ".dep", ".ltdep", "autom4te.cache", "config.log")
 
 
 @dataclass(frozen=True, slots=True)
 class BuiltFstests:
-    """fstests, ready for guests. `directory` is the built tree, to be read only; `tar` and `disk` hold the same.
+    """fstests, ready for guests. `directory` is the built tree, read-only; `tar` and `disk` have the same content.
 
-    `disk` is a raw image of one ext4 file system. `digest` is the tar's SHA-256. `key` is of the source and of what it was
-    built with; `record` tells both.
+    `disk` is a raw image of one ext4 file system. `digest` is the tar's SHA-256. `key` identifies the source and the
+    build environment; `record` describes both.
     """
 
     directory: Path
@@ -53,7 +53,7 @@ class BuiltFstests:
 
 
 async def find(source: FstestsSource, image: Image, *, cache: Path, report: Report) -> BuiltFstests | None:
-    """What `build` would give without compiling anything, None where it would have to. Raises as `build` does."""
+    """The result of `build` without compiling anything, None if that would be necessary. Raises as `build` does."""
     tree, place, key = await _identify(source, image, cache, report)
     done = cache / "fstests" / key
     digest = _digest_of(done)
@@ -63,7 +63,7 @@ async def find(source: FstestsSource, image: Image, *, cache: Path, report: Repo
 async def build(source: FstestsSource, image: Image, *, cache: Path, report: Report) -> BuiltFstests:
     """Fetch and build fstests for guests of this image, or take it from the cache.
 
-    Raises UserError for a source that cannot be had, is no fstests, or does not build (with the first error);
+    Raises UserError for a source that cannot be fetched, is not fstests, or does not build (with the first error);
     InfrastructureError for what this machine lacks.
     """
     tree, place, key = await _identify(source, image, cache, report)
@@ -98,7 +98,7 @@ def _built(
 
 
 async def _make(tree: FstestsTree, place: BuildRoot, key: str, work: Path, log: Path, report: Report) -> str:
-    """Fill `work` with tree, archive, disk, and, last, the digest of the archive, which is given back."""
+    """Fill `work` with tree, archive, disk, and finally the archive's digest, which is returned."""
     log.unlink(missing_ok=True)
     directory = work / "fstests"
     report(Progress(STEP, place.name, fraction=0.0))
@@ -130,19 +130,19 @@ async def _make(tree: FstestsTree, place: BuildRoot, key: str, work: Path, log: 
 
 
 def _digest_of(done: Path) -> str | None:
-    """The digest of what was built here; None unless all of it is there."""
+    """The digest of a finished build; None if it is incomplete."""
     whole = all((done / name).exists() for name in ("fstests", _TAR, _DISK, _DIGEST))
     return (done / _DIGEST).read_text() if whole else None
 
 
 def _watcher(tree: Path, report: Report) -> Callable[[str], None]:
-    """Tells progress from make's lines: `[CC] fsstress` for each program of about as many C files."""
+    """Derives progress from make's lines: `[CC] fsstress` for each program, of about as many C files."""
     total = max(1, sum(1 for _ in tree.rglob("*.c")))
     count = 0
 
     def watch(line: str) -> None:
         nonlocal count
-        if line.startswith("I: ") and "hook" not in line:  # mmdebstrap's, but for what it is told to do by us
+        if line.startswith("I: ") and "hook" not in line:  # mmdebstrap's, except for our own hooks
             report(Progress(STEP, line.removeprefix("I: ").rstrip("."), fraction=min(0.9, count / total)))
         elif "[CC]" in line:
             count += 1

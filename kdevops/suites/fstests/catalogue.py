@@ -1,7 +1,7 @@
-"""The tests of an fstests tree and their groups, read from its sources; nothing needs to be built.
+"""The tests of an fstests tree and their groups, read from its sources without a build.
 
-A test is a file `tests/<directory>/NNN`, as in `tests/generic/001`; the line in it that begins with `_begin_fstest` has
-its groups. Trees older than June 2021 have them in a file `group` in each directory instead: a line per test, its
+A test is a file `tests/<directory>/NNN`, such as `tests/generic/001`; its line that begins with `_begin_fstest` lists
+its groups. Trees older than June 2021 list them in a file `group` in each directory instead: a line per test, its
 number first.
 """
 
@@ -16,13 +16,13 @@ from pathlib import Path
 from kdevops.errors import UserError
 
 ALL = "all"
-"""The group that every test belongs to, though no test says so."""
+"""The implicit group of all tests."""
 NEUTRAL = ("generic", "shared")
-"""Directories whose tests are for every file system."""
+"""Directories with tests for every file system."""
 ASKED_FOR = ("perf", "selftest")
-"""The same, but run only where they are asked for by name."""
+"""Directories for every file system too, but only run if requested by name."""
 MAX_BYTES = 64 << 10
-"""Bytes of a test in which `_begin_fstest` is looked for; it stands below the licence and what the test is about."""
+"""Bytes of a test searched for `_begin_fstest`; it comes after the licence and the description."""
 # common/test_names: three digits, then letters, digits and dashes, as in 191-input-validation.
 _NAME = re.compile(r"[0-9]{3}[A-Za-z0-9-]*")
 _DIRECTORY = re.compile(r"[a-z0-9_]+")
@@ -32,26 +32,26 @@ _GROUP = re.compile(r"[a-z0-9_-]+")
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """Every test of a tree, "generic/001", with its groups; sorted as fstests' `check` sorts them."""
+    """Every test of a tree, "generic/001", with its groups; sorted as in fstests' `check`."""
 
     tests: Mapping[str, tuple[str, ...]]
 
     def of(self, fs: str) -> tuple[str, ...]:
-        """The tests that a choice by group chooses from on this file system: generic, shared and its own ones."""
+        """The tests that groups select from on this file system: generic, shared and its own ones."""
         return self._in({*NEUTRAL, fs})
 
     def asked_for(self, fs: str) -> tuple[str, ...]:
-        """The tests that can be asked for by name on this file system."""
+        """The tests that can be requested by name on this file system."""
         return self._in({*NEUTRAL, *ASKED_FOR, fs})
 
     def belongs(self, test: str, group: str) -> bool:
-        """Whether a test is in a group: "quick", or "xfs/quick" for those of one directory."""
+        """Whether a test is in a group: "quick", or "xfs/quick" for one directory."""
         directory, _, name = group.rpartition("/")
         return (not directory or directory == directory_of(test)) and (name == ALL or name in self.tests[test])
 
     @property
     def groups(self) -> frozenset[str]:
-        """Every group there is, by its name alone and with each directory that has tests in it."""
+        """Every group, by its name alone and with each directory that has tests in it."""
         names = {ALL}
         for test, groups in self.tests.items():
             for group in (ALL, *groups):
@@ -63,7 +63,7 @@ class Catalogue:
 
 
 def read(tree: Path) -> Catalogue:
-    """Read the tests of an fstests tree. Raises UserError when it is none."""
+    """Read the tests of an fstests tree. Raises UserError if it is not one."""
     tests: dict[str, tuple[str, ...]] = {}
     try:
         with os.scandir(tree / "tests") as entries:
@@ -76,7 +76,7 @@ def read(tree: Path) -> Catalogue:
             hint="check suites.fstests.source",
         ) from error
     if not tests:
-        raise UserError(f"{tree} is no fstests tree: {tree / 'tests'} has no test", hint="check suites.fstests.source")
+        raise UserError(f"{tree} is not an fstests tree: it has no tests", hint="check suites.fstests.source")
     return Catalogue(dict(sorted(tests.items())))
 
 

@@ -1,16 +1,16 @@
-"""The lines that fstests' `check` prints, of today's tree and of those before it.
+"""The lines that fstests' `check` prints, in current and older trees.
 
-`check` prints a test's name without a line end before the test runs and what became of it behind the name:
+`check` prints a test's name without a line end before the test runs, and the result after it:
 
-    generic/001 79s ...  80s                    passed; the first number is what it took the last time, if it ever did
-    generic/002        7s                       the same without a last time; older trees print a tab
+        generic/001 79s ...  80s                    passed; the first number is its last duration, if known
+        generic/002        7s                       the same without a last duration; older trees print a tab
     generic/003        [not run] no such feature
     generic/004 2s ... [failed, exit status 1]- output mismatch (see /results/xfs/generic/004.out.bad)
     generic/005        _check_dmesg: something found in dmesg (see /results/xfs/generic/005.dmesg)
     generic/006        [expunged]
-    generic/999 - unknown test, ignored         said before any test runs
+        generic/999 - unknown test, ignored         printed before any test runs
 
-With `-T`, times in brackets stand between, and the reason of `[not run]` comes on a line of its own.
+With `-T`, times in brackets are added, and the reason of `[not run]` comes on a line of its own.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MAX_REASON = 240
 """Characters kept of a reason."""
 
 _NAME = r"[A-Za-z0-9_.-]{1,64}/\d{3,9}[A-Za-z0-9_-]{0,128}"
-# What `check` itself puts behind a name: the last time, or blanks in its place; so the test was begun.
+# What `check` itself prints after a name when the test starts: the last duration, or blanks instead.
 _BEGUN = re.compile(rf"(?P<name>{_NAME})(?:[ ]+\d{{1,9}}s \.\.\.|\t|[ ]{{2}})")
 _STARTS = re.compile(rf"(?P<name>{_NAME})(?P<rest>\s.*)", re.DOTALL)
 _UNKNOWN = re.compile(rf"(?P<name>{_NAME})\s+- (?P<what>unknown test, ignored|no such test\?)")
@@ -47,36 +47,36 @@ _SEE = re.compile(r"\s*\(see .*")
 
 
 def begun(text: str) -> str | None:
-    """The test that an unfinished line says is running; None while it does not say so."""
+    """The test that an unfinished line shows as running; None if there is none yet."""
     match = _BEGUN.match(text)
     return match["name"] if match else None
 
 
 def start(line: str) -> tuple[str, str] | None:
-    """The test whose line this is and what stands behind its name; None for any other line."""
+    """The test that this line is about and the rest of the line; None for any other line."""
     match = _STARTS.match(line)
     return (match["name"], match["rest"]) if match and not _AGGREGATE.match(match["rest"]) else None
 
 
 def unknown(line: str) -> tuple[str, str] | None:
-    """The test that `check` refuses by this line, and its words; None for any other line."""
+    """The test that `check` refuses in this line, and the reason; None for any other line."""
     match = _UNKNOWN.match(line)
     return (match["name"], match["what"]) if match else None
 
 
 def ends_run(line: str) -> bool:
-    """Whether `check` is past its last test."""
+    """Whether `check` has finished its last test."""
     return bool(_END_OF_RUN.match(line))
 
 
 def seconds(text: str) -> tuple[int, bool] | None:
-    """What the test took, when this may be the end of one that passed, and whether it is: no noise stands before it."""
+    """The duration, if this may be the end of a passed test, and whether that is certain (no other text before it)."""
     match = _SECONDS.search(text)
     return (int(match[1]), bool(_PLAIN_SECONDS.fullmatch(text))) if match else None
 
 
 def skip_reason(text: str) -> str | None:
-    """Why the test did not run, "" when the next line tells; None when it ran."""
+    """Why the test did not run, "" if the next line has the reason; None if it ran."""
     if _EXPUNGED.fullmatch(text):
         return "expunged"
     match = _NOT_RUN.search(text)
@@ -84,18 +84,18 @@ def skip_reason(text: str) -> str | None:
 
 
 def reason_below(line: str) -> str:
-    """The reason that stands on a line of its own."""
+    """The reason in a line of its own."""
     return _shorten(_REASON_BELOW.sub("", line.strip(), count=1))
 
 
 def failure(text: str) -> str:
-    """The first failure that is told in `text`, in a few words; "" for none."""
+    """The first failure in `text`, in a few words; "" for none."""
     match = _FAILURE.search(text)
     return _shorten(_SEE.sub("", match[0])).strip("[]") if match else ""
 
 
 def closes_failure(text: str) -> bool:
-    """Whether a failing test ends with this line: `check` says no more of it, but for the differences."""
+    """Whether a failing test ends with this line: only the differences follow."""
     text = text.strip()
     return not text or text.endswith("]") or "output mismatch" in text or "no qualified output" in text
 

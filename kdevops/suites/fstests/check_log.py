@@ -1,15 +1,15 @@
-"""Read `check.log`, to which `check` adds a paragraph at the end of each of its runs.
+"""Read `check.log`, to which each run of `check` appends a paragraph.
 
     (an empty line)
     Kernel version: 6.1.192          since May 2024
-    Sat Nov 21 03:00:00 UTC 2026     what `date` prints, so it depends on the locale
+        Sat Nov 21 03:00:00 UTC 2026     output of `date`, so it depends on the locale
     Ran: generic/001 generic/002     since 2016
-    Interrupted!                     the last test that ran has no end then
+        Interrupted!                     then the last test did not finish
     Not run: generic/002
     Failures: generic/001
     Failed 1 of 2 tests              or: Passed all 2 tests
 
-A test passed when the paragraph is whole, its last line agrees with its lists, and the test is in the first of them only.
+A test passed if the paragraph is complete, its last line agrees with its lists, and the test is only in the first list.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ _LAST = re.compile(r"Passed all (?P<passed>\d{1,9}) tests|Failed (?P<bad>\d{1,9}
 
 @dataclass(frozen=True, slots=True)
 class LoggedRun:
-    """One run of `check`, by its paragraph. `interrupted` is the test that was running when it was ended.
+    """One run of `check`, from its paragraph. `interrupted` is the test that was running when it was stopped.
 
-    `when` is local time of that machine and None where what `date` printed cannot be read; `timed` says
-    that it has more than the day. `broken` says in words why the paragraph cannot be relied upon, "" for a whole one.
+    `when` is local time of that machine, None if the output of `date` cannot be parsed; `timed`: it has a time, not
+    only a day. `broken` says why the paragraph is unreliable, "" for a complete one.
     """
 
     kernel: str
@@ -52,7 +52,7 @@ class LoggedRun:
     broken: str = ""
 
     def status(self, name: str) -> Status:
-        """How a test of this run ended; MISSING where the paragraph does not say so for certain."""
+        """How a test of this run ended; MISSING if the paragraph leaves it uncertain."""
         if name in self.failed:
             return Status.FAIL
         if name in self.skipped:
@@ -62,26 +62,26 @@ class LoggedRun:
 
     @property
     def names(self) -> frozenset[str]:
-        """Every test that the paragraph names."""
+        """Every test named in the paragraph."""
         return self.ran | self.skipped | self.failed
 
     @property
     def day(self) -> date | str:
-        """The day on which it ended; what was printed, where that cannot be read."""
+        """The day on which it ended; the printed text if that cannot be parsed."""
         return self.when.date() if self.when else self.printed
 
 
 def read_log(path: Path) -> tuple[LoggedRun, ...]:
-    """The runs in the log, in order, each once; none when there is no log. Raises OSError when it cannot be read.
+    """The runs in the log, in order, without duplicates; none if there is no log. Raises OSError if it cannot be read.
 
-    Of a very long log it takes the end.
+    Of a very long log only the end is read.
     """
     found = deque((lines for lines in _paragraphs(lines_of(path)) if _is_run(lines)), _MAX_PARAGRAPHS)
     return tuple(dict.fromkeys(map(_run, found)))
 
 
 def _paragraphs(lines: list[str]) -> Iterator[list[str]]:
-    """Paragraphs end at an empty line, after the line that is the last of each, and where a word comes again."""
+    """Paragraphs end at an empty line, after a final line, and where a key is repeated."""
     paragraph: dict[str, str] = {}
     for number, line in enumerate(lines):
         word = line.partition(":")[0]
@@ -89,7 +89,7 @@ def _paragraphs(lines: list[str]) -> Iterator[list[str]]:
             yield [*paragraph.values()]
             paragraph = {}
         if line.strip():
-            # A line without its end may have lost what stood there.
+            # An unterminated line may be incomplete.
             paragraph[word if word in _WORDS else line[:200]] = line if number < len(lines) - 1 else _unfinished(line)
             if _LAST.fullmatch(line.rstrip()):
                 yield [*paragraph.values()]
@@ -99,9 +99,9 @@ def _paragraphs(lines: list[str]) -> Iterator[list[str]]:
 
 
 def lines_of(path: Path) -> list[str]:
-    """The lines of a text file, of a very long one those of its end; none when it is not there.
+    """The lines of a text file, or of its end if it is very long; none if it does not exist.
 
-    The last is what stands behind the last line end.
+    The last item is what follows the last line end.
     """
     if not path.is_file():
         return []
@@ -151,7 +151,7 @@ def _run(lines: list[str]) -> LoggedRun:
         printed,
         when,
         timed,
-        "check.log has words in its lists that are not tests" if garbled else _broken(ran, skipped, failed, last),
+        "the lists in check.log contain words that are not tests" if garbled else _broken(ran, skipped, failed, last),
     )
 
 
@@ -162,7 +162,7 @@ def _broken(ran: list[str], skipped: list[str], failed: list[str], last: re.Matc
         return "check.log ends before check did"
     tests, bad = int(last["passed"] or last["of"]), int(last["bad"] or 0)
     if (tests, bad) != (len(ran), len(failed)):
-        return f"check.log counts {bad} of {tests} tests as failed, and names {len(failed)} of {len(ran)}"
+        return f"check.log counts {bad} of {tests} tests as failed, but names {len(failed)} of {len(ran)}"
     if stray := sorted({*skipped, *failed} - {*ran}):
-        return f"check.log does not say that {stray[0]} ran, and how it ended"
+        return f"check.log lists a result of {stray[0]}, but does not list it as run"
     return ""

@@ -1,9 +1,9 @@
-"""Read what fstests' `check` prints, as it comes.
+"""Read the output of fstests' `check` while it runs.
 
-What became of a test is certain only when `check` goes on to the next one: older trees check the file systems and the
-kernel's log after they have printed the seconds, and a failing test is told of in several steps. So its end is told
-then. What is still open when `check` itself ends is told only where nothing more could have followed; else the test
-stays untold, and whoever looks at the guest knows whether it crashed, hung, or has to be run again.
+A result is certain only when `check` continues with the next test: older trees check the file systems and the kernel
+log after they print the seconds, and a failure is printed in several steps. So the end of a test is reported then. A
+test that is still open when `check` itself ends is reported only if nothing more could have followed; otherwise the
+caller, who can look at the guest, decides whether it crashed, hung, or must be run again.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from kdevops.suites.fstests.check_refusal import Refusal
 from kdevops.text import clean
 
 MAX_LINE = 4096
-"""Characters looked at of a line, at its beginning and again at its end."""
+"""Characters examined at the beginning of a line, and again at its end."""
 MAX_TEXT = 256 << 10
-"""Characters kept of what is printed of one test."""
+"""Characters kept of one test's output."""
 
 
 class CheckAccount:
     """The account (`kdevops.suites.base.Account`) of one run of `check` over `tests`, all of one profile.
 
     A test that is planned several times has ids named `generic/001`, `generic/001#2`, `generic/001#3`, …, which are
-    told in this order. Seconds of a passed test are those that `check` gives; of the others, which it gives none for,
-    those from beginning to end by `clock`.
+    reported in this order. Seconds of a passed test are from `check`; it prints none for the others, whose seconds are
+    measured by `clock`.
     """
 
     def __init__(self, tests: Sequence[PlannedTest], clock: Callable[[], float] = time.monotonic) -> None:
@@ -46,7 +46,7 @@ class CheckAccount:
         self._refusal = Refusal()
 
     def feed(self, text: str) -> Sequence[Began | Told]:
-        """Take text as it comes, lines cut anywhere; give what it tells of tests, each end once and in order."""
+        """Process a piece of text, which may end in the middle of a line; return events in order, each end once."""
         events: list[Began | Told] = []
         *whole, self._rest = (self._rest + text.replace("\r", "")).split("\n")
         for line in whole:
@@ -58,14 +58,14 @@ class CheckAccount:
         return events
 
     def close(self) -> Sequence[Began | Told]:
-        """`check` has ended: what its last, unfinished line tells."""
+        """`check` has ended: return the events of its last, incomplete line."""
         events = [*self._line(self._rest, whole=False)] if self._rest else []
         self._rest, self._closed = "", True
         return [*events, *self._end(over=False)]
 
     @property
     def complaint(self) -> str:
-        """In a line, why `check` would not run; empty while it is content."""
+        """One line why `check` could not run; empty if there was no problem."""
         return self._refusal.likely if self._closed and self._silent else self._refusal.certain
 
     def _line(self, line: str, *, whole: bool = True) -> Sequence[Began | Told]:
@@ -98,7 +98,7 @@ class CheckAccount:
         return [*events, Began(ids[0])]
 
     def _end(self, *, over: bool) -> list[Began | Told]:
-        """The test under way has ended; `over` says that `check` went on to another."""
+        """End the running test; `over`: `check` continued with another one."""
         test, self._current = self._current, None
         outcome = test.outcome(self._clock(), over=over) if test else None
         return self._tell(test.name, outcome, test.text) if test and outcome else []
@@ -117,13 +117,13 @@ class CheckAccount:
 
 
 def check_name(test: TestId) -> str:
-    """What `check` calls a test: its name without the number of its repetition."""
+    """The name that `check` uses for a test: without the number of its repetition."""
     return test.plain.name
 
 
 @dataclass(slots=True)
 class _Test:
-    """What `check` has said so far of the test under way."""
+    """What `check` has printed so far about the running test."""
 
     name: str
     began: float
@@ -134,12 +134,12 @@ class _Test:
     concluded: bool = False
 
     def keep(self, line: str) -> None:
-        """Keep a line as it was printed, while there is room."""
+        """Keep a line as it was printed, if there is room."""
         if len(self.text) + len(line) < MAX_TEXT:
             self.text += f"{line}\n"
 
     def read(self, text: str, *, whole: bool) -> None:
-        """Take a line, or what stands behind the name on the first; `whole` says that its end was seen."""
+        """Process a line, or the rest of the first one after the name; `whole`: it was terminated."""
         if self.skipped is not None:
             if not self.skipped:
                 self.skipped = lines.reason_below(text)
@@ -155,7 +155,7 @@ class _Test:
             self.seconds, self.concluded = seconds
 
     def outcome(self, now: float, *, over: bool) -> Outcome | None:
-        """How the test ended; None while that is not certain."""
+        """How the test ended; None while that is uncertain."""
         took = max(now - self.began, 0.0)
         if self.skipped is not None:
             return Outcome(Status.SKIP, took, self.skipped)

@@ -1,4 +1,4 @@
-"""Why fstests' `check` would not run at all, in a line for people."""
+"""Why fstests' `check` could not run at all, as one line for people."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections import deque
 from kdevops.text import clean
 
 _MAX_REASON = 400
-# What check, common/config and common/rc print before they exit.
+# Messages of check, common/config and common/rc before they exit.
 _FATAL = re.compile(
     r"check: |common/(?:config|rc): (?!retrying)|Group \".*\" is empty|.* is mounted but not |.* already mounted"
     r"|(?:Warning: )?need to define parameters|failed to create results directory|Usage: .*check \[options\]"
@@ -16,12 +16,12 @@ _FATAL = re.compile(
 )
 _UNDEFINED = re.compile(r"(?:Warning: )?need to define parameters")
 _ROUTINE = re.compile(r"our local .*routine")
-# What mkfs and mount complain with; mkfs.xfs goes on with pages of usage.
+# Error words of mkfs and mount; mkfs.xfs continues with pages of usage.
 _TELLING = re.compile(
     r"invalid|unknown|unrecogni|unsupported|not support|cannot|can't|fail|error|illegal|refus", re.IGNORECASE
 )
 _SELF_TALK = re.compile(r"\*\*")
-# What `check` says while all is well, and at its end.
+# Normal lines of `check`, including those at its end.
 _HEADER = re.compile(
     r"(?:SECTION|RECREATING|FSTYP|PLATFORM|MKFS_OPTIONS|MOUNT_OPTIONS) +--|=====|Ran:|Not run:|Failures:|Failed \d"
     r"|Passed all \d|Xunit report:|Interrupted!|WARNING: Running fstests without|support is deprecated|common/rc: retrying"
@@ -29,7 +29,7 @@ _HEADER = re.compile(
 
 
 class Refusal:
-    """Takes the lines that belong to no test. Its memory is bounded."""
+    """Collects lines that belong to no test. Its memory is bounded."""
 
     def __init__(self) -> None:
         self._last: deque[str] = deque(maxlen=3)
@@ -38,7 +38,7 @@ class Refusal:
         self._detail: str | None = None
 
     def read(self, line: str) -> None:
-        """Take one line."""
+        """Process one line."""
         line = clean(line, _MAX_REASON)
         if not line or _HEADER.match(line):
             return
@@ -55,12 +55,12 @@ class Refusal:
 
     @property
     def certain(self) -> str:
-        """What can only be the reason, with what mkfs or mount said; "" for nothing of the kind."""
+        """The certain reason, with the message of mkfs or mount; "" if there is none."""
         if self._fatal and self._detail:
             return clean(f"{self._fatal}: {self._detail}", _MAX_REASON)
         return self._fatal
 
     @property
     def likely(self) -> str:
-        """The reason, once `check` is known to have run no test."""
+        """The reason, once it is known that `check` ran no test."""
         return self.certain or (self._last[-1] if self._last else "check ended without a word about any test")

@@ -1,4 +1,4 @@
-"""Which tests a lab chooses of an fstests tree, as an explicit list for each profile."""
+"""Select tests of an fstests tree for a lab, as an explicit list for each profile."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from kdevops.text import nearest
 
 SUITE = "fstests"
 DEFAULT_GROUP = "auto"
-"""What `check` runs when it is told nothing."""
+"""What `check` runs by default."""
 SOAK_GROUP = "soak"
-"""Whose tests go on for SOAK_DURATION."""
+"""Its tests run for SOAK_DURATION."""
 
 
 def choose(catalogue: Catalogue, fstests: Fstests, fs: str) -> tuple[str, ...]:
-    """The tests to run on the file system `fs`, sorted as `check` runs them, each once whatever `count` says.
+    """The tests to run on the file system `fs`, sorted as in `check`, each once regardless of `count`.
 
-    `groups` and `tests` add up, as they do for `check`; what is excluded goes, and so does all up to `start_after`. A test
-    that is there for other file systems only is passed over.
+    `groups` and `tests` add up, as in `check`; excluded tests are removed, and so are all up to `start_after`. Tests
+    for other file systems are ignored.
 
-    Raises UserError for a test or a group that the tree does not have, and when nothing is left.
+    Raises UserError for a test or a group that the tree does not have, and if nothing is left.
     """
     _check_names(catalogue, fstests)
     groups = fstests.groups or (() if fstests.tests else (DEFAULT_GROUP,))
@@ -41,7 +41,7 @@ def choose(catalogue: Catalogue, fstests: Fstests, fs: str) -> tuple[str, ...]:
 def plan(
     catalogue: Catalogue, fstests: Fstests, profile: str, fs: str, known: Mapping[str, str]
 ) -> tuple[PlannedTest, ...]:
-    """The chosen tests of a profile with their groups, each `count` times, repeats beside each other.
+    """The chosen tests of a profile with their groups, each `count` times in a row.
 
     `known` has the reasons of tests that are expected to fail. Raises UserError as `choose` does.
     """
@@ -59,7 +59,7 @@ def plan(
 
 
 def _in_groups(catalogue: Catalogue, groups: Iterable[str], fs: str) -> set[str]:
-    """The tests of these groups. One with its directory, as in selftest/selftest, asks for that directory by name."""
+    """The tests of these groups. A group with a directory (selftest/selftest) requests that directory by name."""
     return {
         test
         for group in groups
@@ -92,7 +92,7 @@ def _check_left(tests: Collection[str], why: str) -> None:
     if not tests:
         raise UserError(
             f"suites.fstests: there is nothing to run {why}",
-            hint="change what is chosen, or take the profiles of that file system out",
+            hint="select other tests, or remove the profiles of that file system",
         )
 
 

@@ -1,4 +1,4 @@
-"""Which of a guest's disks is what to fstests: the test and scratch file systems, logs, real-time volumes, the write log."""
+"""Assign a guest's disks to fstests: test and scratch file systems, logs, real-time volumes, the write log."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from kdevops.lab.fstests import FileSystem, Profile
 from kdevops.lab.model import Guests
 
 POOL = 5
-"""Disks in btrfs's scratch pool: of the tests that say how many they need, all but two are content with that."""
+"""Disks in btrfs's scratch pool: enough for all but two of the tests that state how many they need."""
 SMALLEST = 1 << 30
-"""Bytes. mkfs.xfs 6.1 refuses less than 300 MiB, and less than 600 MiB with 64 KiB blocks or a stripe."""
+"""Bytes. mkfs.xfs 6.1 needs 300 MiB, and 600 MiB with 64 KiB blocks or a stripe."""
 WANTED = 10_000_000_000
 """Bytes; fstests' README: "should be at least 10GB"."""
 LOG_SIZES = (64 << 20, 2_136_997_888)
-"""Bytes, smallest and largest: mkfs.xfs makes a log of all of the device, and of no other one (measured with 6.1)."""
+"""Bytes, smallest and largest: mkfs.xfs uses the whole device as log, and accepts no other size (measured with 6.1)."""
 
 _ON_DISK: frozenset[FileSystem] = frozenset({"xfs", "btrfs", "ext4"})
 _SUGGESTED = {"log": "1GiB"}
@@ -35,14 +35,14 @@ class Devices:
 
 
 def disk_sizes(guests: Guests) -> tuple[int, ...]:
-    """Bytes of each extra disk, in the order of lab.yaml, which is that of their serials."""
+    """Bytes of each extra disk, in the order of lab.yaml and of their serials."""
     return tuple(disk.size for disk in guests.disks for _ in range(disk.count))
 
 
 def assign(profiles: Mapping[str, Profile], sizes: Sequence[int]) -> Devices:
-    """Give every disk its use: test, scratch, log, rt, logwrites, in this order; what no profile needs is left out.
+    """Assign the disks in this order: test, scratch, log, rt, logwrites; unused ones are left out.
 
-    `sizes` are bytes, by serial. Raises UserError where disks are missing or too small, saying what to write.
+    `sizes` are bytes, by serial. Raises UserError if disks are missing or too small, with the section to write.
     """
     uses = _uses(profiles.values())
     if len(uses) > len(sizes):
@@ -63,16 +63,16 @@ def assign(profiles: Mapping[str, Profile], sizes: Sequence[int]) -> Devices:
 
 
 def advice(profiles: Mapping[str, Profile], sizes: Sequence[int]) -> list[str]:
-    """What will make tests skip though everything runs, a sentence each: small disks, unequal ones, no write log."""
+    """Reasons why tests will skip, a sentence each: small disks, unequal ones, no write log."""
     uses = _uses(profiles.values())
     found = []
     pairs = list(zip(uses, sizes, strict=False))
     if small := [size for use, size in pairs if use in {"test", "scratch"} and size < WANTED]:
-        found.append(f"the smallest test or scratch disk has {_shown(min(small))}: fstests wants 10 GB, or tests skip")
+        found.append(f"the smallest test or scratch disk has {_shown(min(small))}: tests that need 10 GB will skip")
     if len({size for use, size in pairs if use == "scratch"}) > 1:
-        found.append("the scratch disks differ in size: tests of several equal disks will skip")
+        found.append("the scratch disks differ in size: tests that need equal disks will skip")
     if uses and len(sizes) == len(uses):
-        found.append("no disk is left for the log of writes: tests that replay it will skip")
+        found.append("no disk is left as a write log: tests that replay writes will skip")
     return found
 
 
@@ -82,26 +82,24 @@ def _uses(profiles: Iterable[Profile]) -> list[str]:
         return []
     pool = POOL if any(profile.fs == "btrfs" for profile in on_disk) else 1
     external = {device for profile in on_disk for device in profile.devices}
-    # Test and scratch file system are mounted at the same time, and both are made the profile's way.
+    # Test and scratch file system are mounted at the same time, and both are made as the profile says.
     return ["test", *["scratch"] * pool, *[use for use in ("log", "rt") for _ in range(2) if use in external]]
 
 
 def _fit(number: int, use: str, size: int) -> str:
     smallest, largest = LOG_SIZES if use == "log" else (SMALLEST, None)
     if size < smallest:
-        return f"disk {number} ({use}) has {_shown(size)}, {_shown(smallest)} is the least"
+        return f"disk {number} ({use}) has {_shown(size)}, the minimum is {_shown(smallest)}"
     if largest is not None and size > largest:
-        return f"disk {number} ({use}) has {_shown(size)}, mkfs.xfs takes at most {largest} bytes as a log"
+        return f"disk {number} ({use}) has {_shown(size)}, the maximum of mkfs.xfs for a log is {largest} bytes"
     return ""
 
 
 def _hint(uses: Sequence[str]) -> str:
-    """The disks to write; those of another size begin an entry of their own."""
+    """The disks to write; equal ones share an entry."""
     rows = [(size, len(list(same))) for size, same in groupby(_SUGGESTED.get(use, "20GiB") for use in uses)]
     disks = ", ".join(f"{{size: {size}, count: {count}}}" for size, count in rows)
-    return (
-        f"write guests: {{disks: [{disks}]}}; the files of disks are sparse. One more, for the log of writes, is of use"
-    )
+    return f"write guests: {{disks: [{disks}]}}; disk files are sparse. Another disk can serve as a write log"
 
 
 def _counted(uses: Sequence[str]) -> str:

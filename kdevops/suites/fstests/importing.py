@@ -1,4 +1,4 @@
-"""Take results of fstests that others have made into the store; what is read stays as it is."""
+"""Import results of fstests that others produced into the store; the originals stay unchanged."""
 
 from __future__ import annotations
 
@@ -17,23 +17,22 @@ from kdevops.suites.fstests.check_output import check_name
 from kdevops.suites.kind import Imported
 
 MAX_FILE = 1 << 20
-"""Bytes kept of each output file of a test that failed; the others' stay where they are."""
+"""Bytes kept of each output file of a failed test; output of other tests is not copied."""
 MAX_FILES = 16
-"""Files kept of one test."""
+"""Files kept per test."""
 _TELLING = (".out.bad", ".dmesg", ".full")
 _UNKNOWN = "9999"
-"""A time after all that are known."""
+"""Sorts after all known times."""
 
 
 def import_results(
     directory: Path, store: Store, place: Callable[[int], Path], *, lab: str, kernel: str, baseline: Path
 ) -> list[Imported]:
-    """Store what is in `directory` as finished runs, one for each kernel, and for each day of which only check.log tells.
+    """Store the results in `directory` as finished runs: one per kernel, and one per day that only check.log covers.
 
-    `place` gives the directory of a run.
-    `kernel` is its release where the results do not say it, "" otherwise; `baseline` is what the runs are compared
-    with. Raises UserError for a directory that holds no results, or the same profile twice; InfrastructureError when
-    the output cannot be kept.
+    `place` returns the directory of a run. `kernel` is the release if the results do not contain it, else "";
+    `baseline` is what the runs are compared with. Raises UserError for a directory without results, or with the same
+    profile twice; InfrastructureError if the output cannot be stored.
     """
     return [
         _import(sections, directory, store, place, lab, baseline)
@@ -42,7 +41,7 @@ def import_results(
 
 
 def _runs(found: Iterable[Section]) -> list[list[Section]]:
-    """The sections of each run: of one kernel, and each profile once. What a directory has of one profile is of several."""
+    """The sections of each run: of one kernel, each profile once. Several sections of one profile are several runs."""
     runs: dict[str, list[dict[str, Section]]] = {}
     first: dict[tuple[str, str], Section] = {}
     for section in sorted(found, key=lambda each: each.when.isoformat() if each.when else _UNKNOWN):
@@ -50,7 +49,7 @@ def _runs(found: Iterable[Section]) -> list[list[Section]]:
         if other.directory != section.directory:
             raise UserError(
                 f"{other.directory} and {section.directory} are both results of {section.profile} on {section.kernel}",
-                hint="import them one by one",
+                hint="import them separately",
             )
         same = runs.setdefault(section.kernel, [{}])
         if section.profile in same[-1]:
@@ -94,16 +93,16 @@ def _import(
                 for note in notes:
                     store.infrastructure(run, "", note)
                 store.finish(run)
-                shutil.rmtree(place(run), ignore_errors=True)  # of an import that was killed before this moment
+                shutil.rmtree(place(run), ignore_errors=True)  # from an import that was killed before this point
                 kept.rename(place(run))
     except OSError as error:
-        raise InfrastructureError(f"the output of tests cannot be kept below {runs}: {error.strerror}") from error
+        raise InfrastructureError(f"cannot store the output of tests below {runs}: {error.strerror}") from error
     counts = Counts.of(outcome.status for outcome in outcomes.values())
     return Imported(run, release, tuple(section.profile for section in sections), counts, notes)
 
 
 def _keep(section: Section, name: str, outcome: Outcome, kept: Path) -> Outcome:
-    """Copy what a failed test left, and name the file that tells most."""
+    """Copy the files of a failed test, and name the most useful one."""
     plain = check_name(TestId("fstests", section.profile, name))
     if not outcome.status.is_bad:
         return outcome

@@ -1,4 +1,4 @@
-"""What `fstests` is to the lab, the plan and the reports."""
+"""The suite `fstests` for the lab, the plan and the reports."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _CHOOSING = {"groups", "exclude_groups", "start_after", "count", "known"}
 
 
 class FstestsKind(SuiteKind[Fstests]):
-    """fstests. What is expensive to import is imported where it is needed: a report asks for facts alone."""
+    """fstests. Expensive imports are deferred, because reports only need the facts."""
 
     name = "fstests"
     model = Fstests
@@ -43,23 +43,23 @@ class FstestsKind(SuiteKind[Fstests]):
     imports = True
 
     def suites(self, section: Fstests, lab: Lab) -> Sequence[Suite]:
-        """The one suite of all profiles."""
+        """One suite with all profiles."""
         return (_suite(section, lab),)
 
     def guest_needs(self, section: Fstests, lab: Lab) -> GuestNeeds:
-        """The packages and users of fstests, of the chosen file systems and of their servers."""
+        """The packages and users that fstests, the chosen file systems and their servers need."""
         return _suite(section, lab).needs
 
     def servers(self, section: Fstests, lab: Lab) -> Sequence[Role]:
-        """Who serves the chosen profiles."""
+        """The servers of the chosen profiles."""
         return _suite(section, lab).servers
 
     def secrets(self, roles: Collection[Role], directory: Path) -> Mapping[str, Path]:
-        """With what the profiles of cifs mount."""
+        """The credentials with which cifs profiles mount."""
         return {GUEST_PATH: ensure_credentials(directory)} if "smbd" in roles else {}
 
     def server_variables(self, role: Role, secrets: Mapping[str, Path]) -> Mapping[str, object]:
-        """With what the guests of a server of SMB mount."""
+        """The credentials with which guests mount from an SMB server."""
         return {"smbd_credentials_file": str(secrets[GUEST_PATH])} if role == "smbd" else {}
 
     def checks(self, section: Fstests, lab: Lab) -> Iterator[Check]:
@@ -75,22 +75,22 @@ class FstestsKind(SuiteKind[Fstests]):
         yield ("suites", self.name, "profiles"), lambda: check_clients(self.servers(section, lab), lab)
 
     def leaves_out_known(self, section: Fstests) -> bool:
-        """As the lab says in `known`."""
+        """As the lab sets `known`."""
         return section.known == "skip"
 
     def not_chosen(self, section: Stored, name: str, passed_over: Collection[str]) -> str:
-        """What is excluded, and what is not of the chosen groups and tests."""
+        """What is excluded, and what is not in the chosen groups and tests."""
         if fits_any(name, section["exclude"]):
             return "suites.fstests.exclude"
         if section["start_after"] and name <= section["start_after"]:
             return "suites.fstests.start_after"
         if name in passed_over:
-            return "not of what suites.fstests chooses"
+            return "not selected by suites.fstests"
         by_name_alone = section["tests"] and not section["groups"]
-        return "not of suites.fstests.tests" if by_name_alone and not fits_any(name, section["tests"]) else ""
+        return "not in suites.fstests.tests" if by_name_alone and not fits_any(name, section["tests"]) else ""
 
     def known_profiles(self) -> Mapping[str, KnownProfile]:
-        """Those that come with us."""
+        """The profiles that come with kdevops."""
         from kdevops.suites.fstests.profiles import as_made, load_profiles
         from kdevops.suites.fstests.requirements import demands
 
@@ -104,7 +104,7 @@ class FstestsKind(SuiteKind[Fstests]):
     def import_results(
         self, directory: Path, store: Store, place: Callable[[int], Path], *, lab: str, kernel: str, baseline: Path
     ) -> Sequence[Imported]:
-        """What `check` and its wrappers leave in a directory."""
+        """Import the files that `check` and its wrappers leave in a directory."""
         from kdevops.suites.fstests.importing import import_results
 
         return import_results(directory, store, place, lab=lab, kernel=kernel, baseline=baseline)

@@ -1,22 +1,22 @@
-"""What tests leave behind in a guest: files worth keeping, and state in which no other test should run."""
+"""What tests leave in a guest: files worth keeping, and state that makes the guest unfit for further tests."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 MAX_FILES = 64
-"""Files taken of one test; those of a test are a dozen at most, unless it drops core after core."""
+"""Files taken per test; a test has a dozen at most, unless it drops many cores."""
 ROOT_FREE_PERCENT = 10
 ROOT_FREE_MIB = 200
-"""What the root file system of a guest must have free, both."""
+"""Both limits apply to the free space of a guest's root file system."""
 
 _RECORD = ("check.time", "check.log", "result.xml")
 _NOTE = 100
-"""Bytes of the limit that are for the line which says that a file was cut."""
+"""Bytes of the limit reserved for the line that says a file was cut."""
 
-# $1 directory, $2 limit in bytes, $3 what is kept of a longer file, $4 most files, then names or, ending in a dot, what
-# names begin with. Three processes when nothing has to be cut. Cut copies go to memory, because a full disk is one of
-# the things that tests leave.
+# $1 directory, $2 limit in bytes, $3 bytes kept of a longer file, $4 maximum number of files, then names or, ending in
+# a dot, prefixes of names. Three processes if nothing has to be cut. Cut copies go to memory, because tests may leave a
+# full disk.
 _PACK = r"""
 limit=$2 kept=$3 most=$4
 cd "$1" || exit
@@ -61,8 +61,8 @@ fi
 tar -cf - "$@"
 """
 
-# $1 where the state at the first call is noted, $2 percent and $3 MiB that must be free, then the mount points that may
-# come and go. Three processes, the first time four. What is mounted below /proc, /sys, /dev and /run is the system's own affair.
+# $1 file with the state at the first call, $2 percent and $3 MiB that must be free, then the mount points that may come
+# and go. Three processes, four at the first call. Mounts below /proc, /sys, /dev and /run belong to the system.
 _SWEEP = r"""
 note=$1 percent=$2 mib=$3
 shift 3
@@ -95,25 +95,26 @@ fi
 
 
 def keep_command(results: str, name: str, limit: int) -> tuple[str, ...]:
-    """The argv that writes to stdout a tar of what test `name` (`generic/001`) left below `results`, the section's directory.
+    """The argv that writes a tar of the files of test `name` (`generic/001`) below `results` (its section) to stdout.
 
-    These are its files `.out.bad`, `.full`, `.dmesg`, `.notrun`, `.hints`, `.core…` and whatever else begins with its
-    name and a dot; at most MAX_FILES, each cut to `limit` bytes, of which the last line says so. The tar is empty for none.
+    These are its files `.out.bad`, `.full`, `.dmesg`, `.notrun`, `.hints`, `.core…` and any other that begins with its
+    name and a dot; at most MAX_FILES, each cut to `limit` bytes including a last line that says so. The tar is empty if
+    there are none.
     """
     return _pack(results, limit, [f"{name}."])
 
 
 def record_command(results: str, limit: int) -> tuple[str, ...]:
-    """The same for the record that `check` itself keeps of a section: `check.time`, `check.log` and `result.xml`."""
+    """The same for `check`'s own record of a section: `check.time`, `check.log` and `result.xml`."""
     return _pack(results, limit, _RECORD)
 
 
 def sweep_command(note: str, usual: Sequence[str]) -> tuple[str, ...]:
-    """The argv that prints, a line each, why a guest should not be used on.
+    """The argv that prints why a guest should not be used any longer, one reason per line.
 
-    To be run before every use of a guest: the first time it writes to the file `note` what is mounted and which loop
-    and device mapper devices there are, for they are the guest's own; later it tells of those that came. Mount points
-    in `usual` (TEST_DIR, the suite's own) are always right. It also tells of a root file system that is full.
+    Run it before every use of a guest. The first call writes the mounts, loop devices and device mapper devices to the
+    file `note`, because they belong to the guest; later calls report new ones. Mount points in `usual` (TEST_DIR, the
+    suite's own) are always accepted. It also reports a full root file system.
     """
     return ("sh", "-c", _SWEEP, "kdevops", note, str(ROOT_FREE_PERCENT), str(ROOT_FREE_MIB), *usual)
 

@@ -1,11 +1,11 @@
-"""The configuration that fstests' `check` reads: a `[default]` section, and one for each profile.
+"""The configuration file of fstests' `check`: a `[default]` section, and one for each profile.
 
-One file a file system, because a section adds to the variables of `[default]` and cannot take any away: a scratch pool
-beside a scratch device stops `check`, and a file system that differs from the one before has its test device made anew,
-which nothing can do for tmpfs. Give `check` one file and one section: `HOST_OPTIONS=FILE ./check -s PROFILE …`.
+One file per file system, because a section adds to the variables of `[default]` and cannot unset any: a scratch pool
+together with a scratch device stops `check`, and a change of file system makes `check` recreate the test device, which
+is impossible for tmpfs. Give `check` one file and one section: `HOST_OPTIONS=FILE ./check -s PROFILE …`.
 
-Before it reads that section, `check` mounts the test device with what `[default]` says, and ends where it cannot. So what
-a profile with external devices left there only mounts with a file that was made for this profile alone.
+Before it reads that section, `check` mounts the test device as `[default]` says, and exits if that fails. So what a
+profile with external devices left there can only be mounted with a file made for this profile alone.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from kdevops.suites.fstests.devices import Devices
 TEST_DIR = "/media/test"
 SCRATCH_MNT = "/media/scratch"
 
-# As upstream has it, by guest and kernel. Code, as is what each guest is served: it is ours, and `check` evaluates it.
+# As in upstream, by guest and kernel. Code, like the served devices below: it is ours, and `check` evaluates it.
 _RESULTS = 'RESULT_BASE="$PWD/results/$HOST/$(uname -r)"'
-# Every guest is served file systems of its own, so that what one does to them no other one sees.
+# Every guest gets its own exported file systems, so that guests do not affect each other.
 _SERVED = {"nfs": "{server}:/export/$HOST/{what}", "cifs": "//{server}/$HOST-{what}"}
-_TMPFS_SIZE = "1G"  # fstests' own choice where nothing is said
+_TMPFS_SIZE = "1G"  # fstests' own default
 _PLAIN = re.compile(r"[A-Za-z0-9_.,:/+@%^=-]+( [A-Za-z0-9_.,:/+@%^=-]+)*")
 _PATH = re.compile(r"(/[A-Za-z0-9_.,+@=-]*)+")
 _LITERAL = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.,:/+@%^-")
@@ -44,13 +44,13 @@ def local_configs(
 ) -> dict[FileSystem, str]:
     """The text of a configuration for each file system among `profiles`.
 
-    `server_address` is the IP address of the guest which serves nfs or cifs. `results` is a guest directory, by default
-    `results/` in fstests' own, by guest and kernel. `soak` is in seconds. Raises ValueError for a directory with blanks or
-    signs in it, which `check` does not quote, and where disks or the server's address are missing.
+    `server_address` is the IP address of the guest that serves nfs or cifs. `results` is a guest directory, by default
+    `results/` in fstests' own, by guest and kernel. `soak` is in seconds. Raises ValueError for a directory with blanks
+    or special characters, which `check` does not quote, and if disks or the server's address are missing.
     """
     for path in (test_dir, scratch_mnt, "/" if results is None else results):
         if not _PATH.fullmatch(path):
-            raise ValueError(f"{path!r} is no path that check can take")
+            raise ValueError(f"{path!r} is not a path that check can use")
     texts: dict[FileSystem, str] = {}
     for fs in dict.fromkeys(profile.fs for profile in profiles.values()):
         common = {
@@ -59,7 +59,7 @@ def local_configs(
             "TEST_DIR": test_dir,
             "SCRATCH_MNT": scratch_mnt,
             "CANON_DEVS": "yes",
-            # mkfs.tmpfs does not exist: the test file system of a fresh mount is fresh.
+            # mkfs.tmpfs does not exist: the test file system is new after each mount.
             "RECREATE_TEST_DEV": "false" if fs == "tmpfs" else "true",
             "KEEP_DMESG": "yes",
         }
@@ -71,7 +71,7 @@ def local_configs(
         if len(chosen) == 1:
             common |= _external(next(iter(chosen.values())), devices)
         if fs in _SERVED:
-            # `check` mounts the test file system before it reads a section, and a server wants a password.
+            # `check` mounts the test file system before it reads a section, and a server requires a password.
             common |= _mount_options(next(iter(chosen.values())))
         code = [*_served(fs, server_address), *([_RESULTS] if results is None else [])]
         lines = ["[default]", *_settings(common), *code]
@@ -82,15 +82,15 @@ def local_configs(
 
 
 def setting(name: str, value: str) -> str:
-    """A line that gives `name` just this value, in a file with sections as in one that bash sources.
+    """A line that sets `name` to exactly this value, both in a file with sections and in one that bash sources.
 
-    `check` rewrites every line of a section with sed (cuts it at `#`, strips blanks around any `=`, puts what has no quote
-    inside into double quotes) and hands the rest, split at blanks and globbed, to eval. So only what comes through that as
-    it is stands there as it is; of everything else each byte that could mean something is an escape of bash's $'...'.
-    Raises ValueError for a NUL, which no variable can hold.
+    `check` rewrites every line of a section with sed (cuts it at `#`, strips blanks around any `=`, puts values without
+    quotes into double quotes) and passes the rest, split at blanks and globbed, to eval. So only values that this
+    leaves unchanged are written plainly; in all others every special byte becomes an escape of bash's $'...'. Raises
+    ValueError for a NUL, which no variable can contain.
     """
     if "\0" in value:
-        raise ValueError(f"{name}: a value cannot hold a NUL")
+        raise ValueError(f"{name}: a value cannot contain a NUL")
     if not value or (_PLAIN.fullmatch(value) and "= " not in value and " =" not in value):
         return f'{name}="{value}"'
     text = "".join(chr(byte) if byte in _LITERAL else f"\\x{byte:02x}" for byte in value.encode())
@@ -102,7 +102,7 @@ def _settings(values: Mapping[str, str]) -> Iterator[str]:
 
 
 def _served(fs: FileSystem, server: str) -> list[str]:
-    """Where a guest finds the test and the scratch file system that its server has for it."""
+    """The server's devices for the test and the scratch file system of a guest."""
     if fs not in _SERVED:
         return []
     if not server:
@@ -113,7 +113,7 @@ def _served(fs: FileSystem, server: str) -> list[str]:
 
 
 def _places(fs: FileSystem, devices: Devices) -> dict[str, str]:
-    """Where the test and the scratch file system are, unless they are served."""
+    """The devices of the test and the scratch file system, unless a server provides them."""
     if fs in _SERVED:
         return {}
     if fs == "tmpfs":
@@ -131,7 +131,7 @@ def _places(fs: FileSystem, devices: Devices) -> dict[str, str]:
 
 
 def _section(profile: Profile, devices: Devices) -> dict[str, str]:
-    """Everything that can differ between profiles, so that no section takes anything from the one before."""
+    """Everything that can differ between profiles, so that no section inherits from the previous one."""
     return {"MKFS_OPTIONS": profile.mkfs, **_mount_options(profile), **_external(profile, devices)}
 
 
@@ -143,7 +143,7 @@ def _mount_options(profile: Profile) -> dict[str, str]:
 
 
 def _external(profile: Profile, devices: Devices) -> dict[str, str]:
-    """The external devices of XFS; those that the profile does without are empty, so that none is left over."""
+    """The external devices of XFS; unused ones are set to empty, so that none is inherited."""
     if profile.fs != "xfs":
         return {}
     log = devices.log if "log" in profile.devices else ("", "")

@@ -1,4 +1,4 @@
-"""Hold a report against `check.log`: which of its paragraphs are of the same run, and what they say that the report does not."""
+"""Compare a report with `check.log`: which paragraphs belong to the same run, and what they add to the report."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ def add_log(
     kernel: str,
     release: Callable[[str], str],
 ) -> list[LoggedRun]:
-    """Take from the log what it knows of this run, and give its paragraphs. `name` is that of the report's file."""
+    """Add what the log has about this run to the account; returns its paragraphs. `name` is the report's file name."""
     own, others = _own_and_others(record.runs, suites, kernel, release)
     for run in others:
         when = ", ".join(filter(None, (run.kernel, run.printed))) or "without kernel and date"
-        account.notes.append(f"check.log tells of another run ({when}), which is not imported beside {name}")
+        account.notes.append(f"check.log contains another run ({when}), which is not imported together with {name}")
     logged = by_log(own, record.times, files)
     account.notes += logged.notes
     if logged.why:
         account.lacks(logged.why, counted=account.counted)
     added = _take(account, name, logged.ends)
-    # `check` writes a pass into its report, and nothing into the log, for a test of which it says "no such test?".
+    # For a test with "no such test?", `check` writes a pass into its report, and nothing into the log.
     surplus = any(difference(suite).surplus for suite in suites)
     beside = name == REPORT and all(suite.finished and suite.began and suite.ended for suite in suites)
     if own and not any(run.broken for run in own) and (surplus or beside):
         _doubt_what_the_log_lacks(account, name, logged.ends)
     if beside and added:
-        words = f"check.log knows of {added} tests more than {name}"
+        words = f"check.log contains {added} tests more than {name}"
         account.notes.append(words)
         account.lacks(words, counted=account.counted)
     return own
@@ -47,7 +47,7 @@ def add_log(
 def _own_and_others(
     runs: Sequence[LoggedRun], suites: Sequence[Suite], kernel: str, release: Callable[[str], str]
 ) -> tuple[list[LoggedRun], list[LoggedRun]]:
-    """The paragraphs that are of this run of `kernel`, and those that are not."""
+    """The paragraphs that belong to this run of `kernel`, and the others."""
     last = (release(runs[-1].kernel), runs[-1].day) if runs else None
     own: list[LoggedRun] = []
     others: list[LoggedRun] = []
@@ -59,7 +59,7 @@ def _own_and_others(
 
 
 def _take(account: Account, name: str, logged: Mapping[str, list[Outcome]]) -> int:
-    """Take from the log the ends of tests that the report has none of; how many tests that the report does not know."""
+    """Add outcomes from the log for tests without one in the report; returns how many are not in the report at all."""
     added = 0
     for test, ends in logged.items():
         if account.statuses(test) <= {Status.MISSING}:
@@ -73,14 +73,14 @@ def _take(account: Account, name: str, logged: Mapping[str, list[Outcome]]) -> i
 
 def _doubt_what_the_log_lacks(account: Account, name: str, logged: Mapping[str, list[Outcome]]) -> None:
     for test in [test for test in account.ends if test not in logged]:
-        words = f"{name} says {'/'.join(sorted(account.statuses(test)))}, and check.log does not know that it ran"
+        words = f"{name} says {'/'.join(sorted(account.statuses(test)))}, but check.log does not list it"
         account.notes.append(f"{test}: {words}")
         account.replace([test], Outcome(Status.MISSING, reason=words))
         account.lacks(words, counted=account.counted)
 
 
 def _same_time(run: LoggedRun, suites: Iterable[Suite], last: bool) -> bool:
-    """Whether the paragraph was written while these suites ran; where nothing says when, the last one was, if they ended."""
+    """Whether the paragraph is from the time of these suites; without times, the last one is, if they finished."""
     spans = [(suite.began, suite.ended) for suite in suites if suite.began and suite.ended]
     if not run.when or not spans:
         return last and all(suite.finished for suite in suites)
@@ -91,7 +91,7 @@ def _same_time(run: LoggedRun, suites: Iterable[Suite], last: bool) -> bool:
 
 
 class Agreement(Enum):
-    """What a report and the log say of one test: AGREE; or one that FAILED by the log; or the end is UNCLEAR."""
+    """How report and log compare for one test: they AGREE; it FAILED according to the log; or the result is UNCLEAR."""
 
     AGREE = auto()
     FAILED = auto()
@@ -99,7 +99,7 @@ class Agreement(Enum):
 
 
 def agreement(said: Set[Status], logged: Set[Status]) -> Agreement:
-    """Compare what a report says of a test's ends with what the log does, which knows neither crashes nor hangs."""
+    """Compare a test's statuses in a report with those in the log, which cannot express crashes and hangs."""
     logged = logged - {Status.MISSING}
     if logged <= said or all(any(each.is_bad for each in ends) for ends in (said, logged)):
         return Agreement.AGREE
@@ -112,7 +112,7 @@ def _compare(account: Account, name: str, test: str, ends: Sequence[Outcome]) ->
     if found is Agreement.AGREE:
         return
     status = Status.FAIL if found is Agreement.FAILED else min(logged - said)
-    words = f"{name} says {'/'.join(sorted(said))}, and check.log says {status}"
+    words = f"{name} says {'/'.join(sorted(said))}, but check.log says {status}"
     account.notes.append(f"{test}: {words}")
     if found is Agreement.FAILED:
         account.replace([test], next(end for end in ends if end.status is Status.FAIL))

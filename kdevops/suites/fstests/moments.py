@@ -1,4 +1,4 @@
-"""Dates as records of fstests have them: what `date` prints, in English words, and ISO 8601."""
+"""Parse the dates in fstests' records: output of `date`, in English, and ISO 8601."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _YEAR = re.compile(r"\b[12]\d{3}\b", re.ASCII)
 
 
 def moment(text: str) -> tuple[datetime | None, bool]:
-    """The moment that is written there, None where it cannot be read, and whether that is more than the day.
+    """The moment in `text`, None if it cannot be parsed, and whether it has a time, not only a day.
 
-    Local time where it was written: a zone is passed over, for what is compared comes from one machine.
+    Local time of that machine: the zone is ignored, because only times from one machine are compared.
     """
     try:
         return datetime.fromisoformat(text.strip()).replace(tzinfo=None), ":" in text

@@ -1,4 +1,4 @@
-"""What fstests needs, in a guest and to be built. The role `fstests` holds the lists, and applies them to other guests."""
+"""The packages that fstests needs in a guest and for its build, from the lists of the role `fstests`."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from kdevops.paths import data_dir
 
 @dataclass(frozen=True, slots=True)
 class BuildNeeds:
-    """What fstests is built with: commands and C headers, each with the package of one distribution that brings it."""
+    """What a build of fstests needs: commands and C headers, each with the package that provides it."""
 
     commands: Mapping[str, str]
     headers: Mapping[str, str]
 
     @property
     def packages(self) -> tuple[str, ...]:
-        """All of the packages, sorted."""
+        """All packages, sorted."""
         return tuple(sorted({*self.commands.values(), *self.headers.values()} - {""}))
 
 
 def guest_needs(file_systems: Iterable[str] = (), family: str = "debian", servers: Iterable[str] = ()) -> GuestNeeds:
     """What a guest of this distribution family needs for fstests; `file_systems` are those of the chosen profiles.
 
-    `servers` are roles of ours that each have packages of their own: one image is for all guests of a lab.
+    `servers` are our server roles, whose packages are included: all guests of a lab share one image.
     """
     variables = _variables(family)
     special = variables["fstests_file_system_packages"]
@@ -39,7 +39,7 @@ def guest_needs(file_systems: Iterable[str] = (), family: str = "debian", server
 
 
 def build_needs(family: str) -> BuildNeeds:
-    """What a distribution family builds fstests with; a family that we do not know has Debian's headers, and no packages."""
+    """The build needs of a distribution family; an unknown one gets Debian's headers, and no packages."""
     try:
         variables = _variables(family)
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Which runs `check.log` tells of, and which files that tests left belong to which of them."""
+"""Group the runs in `check.log`, and assign the tests' files to them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kdevops.suites.fstests.check_log import LoggedRun
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Paragraphs that are one run, and the files that are of it. `last`: the newest, to which whatever else is there belongs."""
+    """The paragraphs of one run, and its files. `last`: the newest, to which all other files belong."""
 
     runs: Sequence[LoggedRun]
     files: Files
@@ -19,7 +19,7 @@ class Part:
 
 
 def by_kernel_and_day(runs: Sequence[LoggedRun], release: Callable[[str], str]) -> list[list[LoggedRun]]:
-    """The paragraphs of each kernel and day together, in the order of the log."""
+    """The paragraphs grouped by kernel and day, in the order of the log."""
     groups: dict[tuple[str, object], list[LoggedRun]] = {}
     for run in runs:
         groups.setdefault((release(run.kernel), run.day), []).append(run)
@@ -27,9 +27,9 @@ def by_kernel_and_day(runs: Sequence[LoggedRun], release: Callable[[str], str]) 
 
 
 def divide(groups: Sequence[Sequence[LoggedRun]], files: Files) -> list[Part]:
-    """A part for each group, the oldest first, but for older ones that name no test.
+    """A part for each group, the oldest first, without older ones that name no test.
 
-    `check` removes the files of a test when it begins, so those that are there are of the last run that had the test.
+    `check` removes a test's files when the test starts, so existing files are from the last run of that test.
     """
     parts: list[Part] = []
     left = dict(files)

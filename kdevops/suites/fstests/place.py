@@ -1,4 +1,4 @@
-"""Where fstests is built: its programs must start in the guest, whose libraries are not always this machine's."""
+"""Where fstests is built: its programs must start in the guest, whose libraries may differ from this machine's."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ _PROBE_TIMEOUT = 60.0
 
 
 class BuildRoot(Protocol):
-    """Somewhere to build. What is built of the same source in places of the same `key` is the same."""
+    """A place to build. The same source built in places with the same `key` gives the same result."""
 
     @property
     def name(self) -> str:
-        """Where it is, as in "built on this machine"."""
+        """Its name in messages, as in "built on this machine"."""
 
     @property
     def key(self) -> str:
-        """Of the compiler and the libraries."""
+        """Identifies the compiler and the libraries."""
 
     @property
     def fits(self) -> bool:
-        """Whether it has the guests' own libraries, so that programs start there for certain."""
+        """Whether it has the guests' own libraries, so that programs are certain to start there."""
 
     async def make(self, tree: Path, *, log: Path, on_line: Callable[[str], None]) -> None:
         """Run make in `tree`. Raises CommandError."""
@@ -61,7 +61,7 @@ class Here:
 
 @dataclass(frozen=True, slots=True)
 class InDebian:
-    """A tree of the guests' own Debian, made for the purpose and dropped afterwards: neither root nor a guest is needed."""
+    """A temporary tree of the guests' Debian release; needs neither root nor a guest."""
 
     suite: str
     mirror: str | None
@@ -75,11 +75,11 @@ class InDebian:
 
     @property
     def key(self) -> str:
-        """Of the release: what it has changes with its updates, but fits its guests all the same."""
+        """Identifies the release: updates change its content, but programs still fit its guests."""
         return digest_of(["debian", self.suite, self.mirror, self.packages, platform.machine()])
 
     async def make(self, tree: Path, *, log: Path, on_line: Callable[[str], None]) -> None:
-        """Run make in `tree`. Raises CommandError, InfrastructureError when the disk is full or this user may not."""
+        """Run make in `tree`. Raises CommandError, or InfrastructureError for a full disk or lack of permission."""
         source, built = tree.with_name("source.tar"), tree.with_name("built.tar")
         await to_thread(pack, tree, source)
         variables = [f"{name}={value}" for name, value in ENVIRONMENT.items()]
@@ -95,17 +95,17 @@ class InDebian:
         source.unlink()
         await to_thread(shutil.rmtree, tree)
         with tempfile.TemporaryDirectory(dir=tree.parent) as out:
-            # By tar, for tarfile's filters came with Python 3.11.4 only; out of `out` neither lets anything.
+            # With tar, because tarfile's filters need Python 3.11.4; both prevent writing outside of `out`.
             await run(["tar", "--extract", f"--file={built}", "--no-same-owner", f"--directory={out}"], timeout=600)
             Path(out, "build").rename(tree)
         built.unlink()
 
 
 async def choose(image: Image) -> BuildRoot:
-    """Where programs for guests of this image are built.
+    """Where to build programs for guests of this image.
 
-    This machine where it has the guests' release and all it takes, and where nothing is known of the guests; else a tree
-    of the guests' release. Raises InfrastructureError naming what is missing when only this machine could do it.
+    On this machine if it has the guests' release and all that is needed, or if the guests' system is unknown; else in a
+    tree of the guests' release. Raises InfrastructureError naming what is missing if only this machine would do.
     """
     family = distribution_family()
     needs = build_needs(family)
@@ -116,7 +116,7 @@ async def choose(image: Image) -> BuildRoot:
     if absent:
         packages = sorted(set(absent.values()) - {""})
         raise InfrastructureError(
-            f"needed to build fstests and not installed: {', '.join(absent)}",
+            f"missing on this machine, but needed to build fstests: {', '.join(absent)}",
             hint=f"install them: {installation(packages)} (or: kdevops doctor --fstests --install)"
             if packages
             else None,
@@ -125,7 +125,7 @@ async def choose(image: Image) -> BuildRoot:
 
 
 async def missing(needs: BuildNeeds) -> dict[str, str]:
-    """Those commands and headers that this machine lacks, with their packages."""
+    """The commands and headers that this machine lacks, with their packages."""
     absent = {name: package for name, package in needs.commands.items() if not shutil.which(name)}
     if "gcc" in absent or (await _preprocessed(needs.headers)) is not None:
         return absent
@@ -134,7 +134,7 @@ async def missing(needs: BuildNeeds) -> dict[str, str]:
 
 
 async def _preprocessed(headers: Iterable[str]) -> str | None:
-    """What the compiler reads of these headers, None when one is missing."""
+    """The preprocessed content of these headers, None if one is missing."""
     text = "".join(f"#include <{header}>\n" for header in headers).encode()
     done = await run(["gcc", "-xc", "-E", "-P", "-"], stdin=text, check=False, timeout=_PROBE_TIMEOUT)
     return done.stdout if done.returncode == 0 else None
@@ -148,7 +148,7 @@ async def _key(needs: BuildNeeds) -> str:
 
 
 def _release() -> str:
-    """The Debian release of this machine ("bookworm"); "" on anything else."""
+    """The Debian release of this machine ("bookworm"); "" for other systems."""
     try:
         fields = platform.freedesktop_os_release()
     except OSError:

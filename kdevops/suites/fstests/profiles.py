@@ -1,4 +1,4 @@
-"""The profiles there are: ours, one data file a file system, and those a user brings."""
+"""All profiles: ours, in one data file per file system, and the user's."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from kdevops.text import nearest
 _DATA = files("kdevops.suites.fstests").joinpath("profiles")
 _TABLE = TypeAdapter(dict[ProfileName, Profile])
 RESERVED = "default"
-"""The section of fstests' configuration that every other one builds on; no profile can have its name."""
+"""The section of fstests' configuration that all others build on; no profile can have its name."""
 
 
 @functools.cache
 def load_profiles() -> Mapping[str, Profile]:
-    """The profiles that come with the program, by name, in the order of their files."""
+    """The profiles that come with kdevops, by name, in the order of their files."""
     table: dict[str, Profile] = {}
     for path in sorted(_DATA.iterdir(), key=lambda path: path.name):
         table |= _parse(path.read_text(), path.name)
@@ -33,10 +33,10 @@ def load_profiles() -> Mapping[str, Profile]:
 
 
 def profiles_of(fstests: Fstests) -> dict[str, Profile]:
-    """What the lab chose, by name, in its order.
+    """The profiles that the lab chose, by name, in its order.
 
-    Raises UserError for an unknown name, with the nearest ones; for a profile file that does not hold; and for a
-    profile that takes a name which is taken, because results are kept by that name.
+    Raises UserError for an unknown name, with the nearest ones; for an invalid profile file; and for a profile whose
+    name is taken, because results are stored by that name.
     """
     table = dict(load_profiles())
     for path in fstests.profile_files:
@@ -46,7 +46,7 @@ def profiles_of(fstests: Fstests) -> dict[str, Profile]:
     if unknown:
         raise UserError(
             "suites.fstests.profiles: there is no profile " + ", and none ".join(unknown),
-            hint="kdevops lab profiles lists them; suites.fstests.define makes new ones",
+            hint="kdevops lab profiles lists them; suites.fstests.define adds new ones",
         )
     return {name: table[name] for name in fstests.profiles}
 
@@ -60,7 +60,7 @@ def as_made(profile: Profile) -> str:
 def _add(table: dict[str, Profile], more: Mapping[str, Profile], where: str) -> None:
     for name in more:
         if name == RESERVED:
-            raise UserError(f"{where}: no profile can be called {name}: fstests keeps that section for itself")
+            raise UserError(f"{where}: no profile can be called {name}: fstests reserves that section")
         if name in table:
             raise UserError(f"{where}: there is a profile {name} already", hint="give yours another name")
     table.update(more)
@@ -71,7 +71,7 @@ def _read(path: Path) -> str:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
-            raise UserError(f"{path}: larger than {MAX_BYTES >> 20} MiB: this is no file of profiles")
+            raise UserError(f"{path}: larger than {MAX_BYTES >> 20} MiB, so not a profile file")
         return data.decode("utf-8-sig")
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from None
@@ -84,10 +84,10 @@ def _parse(text: str, name: str) -> dict[str, Profile]:
     problems: Iterable[object] = document.problems
     if not document.problems:
         try:
-            # As JSON, because only there strict means what it does in YAML: "2" is no number.
+            # As JSON, because strict mode then fits YAML: "2" is not a number.
             return _TABLE.validate_json(json.dumps(document.value), strict=True)
         except ValidationError as error:
             problems = sorted(explain(error, document, _TABLE.json_schema()))
     raise UserError(
-        "\n".join(map(str, problems)), hint="a file of profiles is a mapping of names to fs, mkfs, mount, needs, …"
+        "\n".join(map(str, problems)), hint="a profile file is a mapping of names to fs, mkfs, mount, needs, …"
     )

@@ -1,7 +1,7 @@
-"""The record that fstests' `check` itself keeps of a section: `result.xml`, `check.time` and `check.log`.
+"""The record of `check` itself for a section: `result.xml`, `check.time` and `check.log`.
 
-`check.time` has a line for each test that ever passed there, `generic/003 12`, in seconds: that says nothing of any one
-run. xfstests-bld keeps `results.xml` instead of `result.xml`, or beside it.
+`check.time` has a line for each test that ever passed there, `generic/003 12`, in seconds, which says nothing about a
+single run. xfstests-bld has `results.xml` instead of `result.xml`, or in addition.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from kdevops.text import clean
 
 REPORT = "result.xml"
 REPORTS = ("results.xml", REPORT, f"{REPORT}.broken")
-"""What xfstests-bld keeps of all that ran, what `check` writes, and what of that xfstests-bld could not read."""
+"""xfstests-bld's report of all tests, the report of `check`, and one of `check` that xfstests-bld could not read."""
 _TIME = re.compile(r"(\S{1,200}) (\d{1,9})")
 _EXPUNGED = "expunged"
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """All of it: reports by the names of their files, seconds of tests that passed once by name, runs in order."""
+    """The whole record: reports by file name, seconds of tests that passed once by name, runs in order."""
 
     reports: Mapping[str, Report]
     times: Mapping[str, int]
@@ -35,20 +35,20 @@ class Record:
 
     @property
     def report(self) -> Report | None:
-        """The report of `check` itself; None when there is none."""
+        """The report of `check` itself; None if there is none."""
         return self.reports.get(REPORT)
 
 
 def read_record(directory: Path) -> Record:
-    """What `check` recorded in a section's directory. Raises OSError when a file cannot be read."""
+    """The record in a section's directory. Raises OSError if a file cannot be read."""
     reports = {name: report for name in REPORTS if (report := read_report(directory / name))}
     return Record(reports, _read_times(directory / "check.time"), read_log(directory / "check.log"))
 
 
 def reconcile(directory: Path, told: Mapping[TestId, Outcome]) -> list[str]:
-    """Where the record in `directory` contradicts what one run of `check` printed, which is `told`; a line each.
+    """Contradictions between the record in `directory` and `told`, the output of one run of `check`; one line each.
 
-    `check.time` and `check.log` are compared when that run of `check` came to its end; before, they know nothing of it.
+    `check.time` and `check.log` are compared only if that run finished, because `check` writes them at its end.
     """
     printed = {test: outcome for test, outcome in told.items() if outcome.status.ended_by_itself}
     recorded = {test: outcome for test, outcome in printed.items() if outcome.reason != _EXPUNGED}
@@ -75,17 +75,17 @@ def _compare_cases(told: Mapping[TestId, Outcome], cases: Sequence[Case], ignore
     for test, outcome in told.items():
         same = left.get(check_name(test))
         if not same:
-            yield f"{test.name}: check printed {outcome.status}, and result.xml does not know it"
+            yield f"{test.name}: check printed {outcome.status}, but result.xml does not list it"
             continue
         case = same.pop(0)
         if case.status is not outcome.status:
             because = f" ({case.reason})" if case.reason else ""
-            yield f"{test.name}: check printed {outcome.status}, and result.xml says {case.status}{because}"
+            yield f"{test.name}: check printed {outcome.status}, but result.xml says {case.status}{because}"
         elif case.status is Status.PASS and case.seconds != outcome.seconds:
-            yield f"{test.name}: check printed {outcome.seconds:g} s, and result.xml says {case.seconds:g} s"
+            yield f"{test.name}: check printed {outcome.seconds:g} s, but result.xml says {case.seconds:g} s"
     for name, rest in left.items():
         if name not in ignored:
-            yield from (f"{name}: result.xml says {case.status}, and check printed no end of it" for case in rest)
+            yield from (f"{name}: result.xml says {case.status}, but check printed no result" for case in rest)
 
 
 def _compare_log(told: Mapping[TestId, Outcome], run: LoggedRun) -> Iterator[str]:
@@ -93,16 +93,16 @@ def _compare_log(told: Mapping[TestId, Outcome], run: LoggedRun) -> Iterator[str
     for test, outcome in told.items():
         printed.setdefault(check_name(test), set()).add(outcome.status)
     for name, statuses in printed.items():
-        # The log knows names only: of a test that ran several times it keeps the worst.
+        # The log has names only: of a test that ran several times it shows the worst.
         if run.status(name) not in statuses or (Status.FAIL in statuses and name not in run.failed):
-            yield f"{name}: check printed {'/'.join(sorted(statuses))}, and check.log says {run.status(name)}"
+            yield f"{name}: check printed {'/'.join(sorted(statuses))}, but check.log says {run.status(name)}"
 
 
 def _compare_times(last: Mapping[str, Outcome], times: Mapping[str, int]) -> Iterator[str]:
     for name, outcome in last.items():
         if outcome.status is Status.PASS and times.get(name) != outcome.seconds:
-            says = f"says {times[name]} s" if name in times else "does not have it"
-            yield f"{name}: check printed {outcome.seconds:g} s, and check.time {says}"
+            says = f"says {times[name]} s" if name in times else "does not list it"
+            yield f"{name}: check printed {outcome.seconds:g} s, but check.time {says}"
 
 
 def _read_times(path: Path) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Why a profile cannot run here, and what the kernel must be built with so that it can."""
+"""Why a profile cannot run here, and the kernel options that it needs."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from kdevops.suites.base import KernelOptions
 _RELEASE = re.compile(r"([0-9]{1,9})\.([0-9]{1,9})")
 _VERSION = re.compile(r"v?([0-9]{1,9}(?:\.[0-9]{1,9})*)(~?)")
 _BEYOND = {
-    "pnfs": "exports with the option pnfs and a layout that its clients reach, and the lab's server exports plainly",
-    "rdma": "an RDMA device (RXE) on both guests, and the lab's guests have plain network cards",
-    "tls": "tlshd with certificates on both guests, and the lab makes no certificates",
+    "pnfs": "exports with the option pnfs and a layout that its clients reach, but the lab's server has plain exports",
+    "rdma": "an RDMA device (RXE) on both guests, but the lab's guests have plain network cards",
+    "tls": "tlshd with certificates on both guests, but the lab makes no certificates",
 }
-"""What a server is not set up for, and what that would take."""
+"""Unsupported server features, and what they would need."""
 _RANK = {"n": 0, "m": 1, "y": 2}
 
 
@@ -33,9 +33,9 @@ class _Options(Model):
 
 
 def kernel_options(profiles: Mapping[str, Profile]) -> KernelOptions:
-    """What fstests, the file systems of `profiles`, their servers and the profiles themselves want.
+    """The kernel options for fstests, the file systems of `profiles`, their servers and the profiles themselves.
 
-    What one requires is required, whoever else would do without it; of "m" and "y", "y" serves both.
+    An option that one of them requires is required; of "m" and "y", "y" serves both.
     """
     table = _table()
     names = dict.fromkeys(name for profile in profiles.values() for name in (profile.fs, profile.server) if name)
@@ -46,7 +46,7 @@ def kernel_options(profiles: Mapping[str, Profile]) -> KernelOptions:
 
 
 def unserved(profiles: Mapping[str, Profile]) -> list[str]:
-    """Which of `profiles` want of their server what it is not set up for, a sentence for each."""
+    """The server features that `profiles` need but our servers lack, a sentence for each."""
     return [f"{name}: needs {_BEYOND[what]}" for name, profile in profiles.items() for what in profile.needs.server]
 
 
@@ -60,10 +60,10 @@ def refusals(
     zoned: bool = False,
     config: Mapping[str, str] | None = None,
 ) -> list[str]:
-    """Why the profile `name` cannot run in a guest, a sentence each; empty where it can.
+    """Why the profile `name` cannot run in a guest, a sentence each; empty if it can.
 
-    `kernel_release` is `uname -r`. `tools` is package → version as dpkg tells it, None where nobody looked yet; so is
-    `config`, the kernel's: symbol without CONFIG_ → value. `page_size` is in bytes; `zoned` says whether its disks are.
+    `kernel_release` is `uname -r`. `tools` is package → version as in dpkg, None while unknown; so is `config`, the
+    kernel's: symbol without CONFIG_ → value. `page_size` is in bytes; `zoned`: the disks are zoned.
     """
     needs = profile.needs
     kernel = _series(kernel_release)
@@ -73,14 +73,14 @@ def refusals(
     if needs.page_size and page_size < needs.page_size:
         until = needs.page_size_until
         if until is None:
-            found.append(f"needs pages of {needs.page_size} bytes on any kernel, they have {page_size}")
+            found.append(f"needs pages of {needs.page_size} bytes on any kernel, but they have {page_size}")
         elif kernel < _series(until):
             found.append(
                 f"needs kernel {until} or newer, or pages of {needs.page_size} bytes: "
                 f"this is {kernel_release} with {page_size}"
             )
     if needs.zoned and not zoned:
-        found.append("needs disks with zones (ZNS), these have none: it would test what btrfs_simple tests")
+        found.append("needs disks with zones (ZNS), else it would be the same as btrfs_simple")
     if tools is not None:
         found += [why for package, oldest in needs.tools.items() if (why := _tool(package, oldest, tools.get(package)))]
     if config is not None:
@@ -109,7 +109,7 @@ def demands(profile: Profile) -> list[str]:
 
 
 def is_at_least(version: str, oldest: str) -> bool:
-    """Whether a package's version, as dpkg tells it, is `oldest` or newer; the upstream parts are compared.
+    """Whether a package's version in dpkg's format is `oldest` or newer; only the upstream parts are compared.
 
     Epoch, Debian's revision and what follows the numbers ("+dfsg") do not count, but "~" does: 6.5~rc1 is before 6.5.
     A version without a number is older than any.
@@ -131,7 +131,7 @@ def _tool(package: str, oldest: str, version: str | None) -> str:
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    """The numbers, without zeros at the end: 6.5.0 is 6.5."""
+    """The numbers without trailing zeros: 6.5.0 is 6.5."""
     numbers = [int(number) for number in version.split(".")]
     while numbers and not numbers[-1]:
         numbers.pop()

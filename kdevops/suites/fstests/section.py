@@ -1,7 +1,7 @@
-"""The runs that the record in a section's directory tells of.
+"""The runs in the record of a section's directory.
 
-Where there is a report, they are those of its suites, and only paragraphs of `check.log` with the same kernel and time
-belong to them; the others get a note. Without a report `check.log` tells of a run for each kernel and day.
+If there is a report, its suites are the runs, and only paragraphs of `check.log` with the same kernel and time belong
+to them; the others get a note. Without a report, `check.log` has one run per kernel and day.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ from kdevops.suites.fstests.xunit_cases import TEST_NAME, Suite
 
 _MAX_NAMED = 5
 _MAX_RUNS = 200
-"""Runs taken from one check.log."""
+"""Maximum number of runs imported from one check.log."""
 Properties: TypeAlias = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Naming:
-    """How a kernel's release is found in a text, "" for none, and the profile in the properties of a report."""
+    """Functions that find a kernel release in a text, "" for none, and the profile in a report's properties."""
 
     release: Callable[[str], str]
     profile: Callable[[Properties], str]
 
     def kernel(self, properties: Properties) -> str:
-        """What a report says of its kernel: `6.1.9`, `kernel 6.1.9 #1 SMP …` or `Linux/x86_64 host 6.1.9 #1 SMP …`."""
+        """The kernel in a report: `6.1.9`, `kernel 6.1.9 #1 SMP …` or `Linux/x86_64 host 6.1.9 #1 SMP …`."""
         words = (properties.get("KERNEL", "").split(), properties.get("PLATFORM", "").split()[2:3])
         return next(filter(None, map(self.release, (*words[0], *words[1]))), "")
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A run: `when` is the last moment known of it, local time there, and `files` are those that are of this run."""
+    """A run: `when` is its last known moment, local time of that machine, and `files` are its files."""
 
     profile: str
     kernel: str
@@ -50,7 +50,7 @@ class Recorded:
 
 
 def recorded_runs(record: Record, files: Files, naming: Naming) -> list[Recorded]:
-    """The runs, the oldest first; `kernel` is "" where nothing says it. `files` are all that tests left there."""
+    """The runs, the oldest first; `kernel` is "" if unknown. `files` are all files of tests there."""
     groups = _groups(record, naming)
     if not groups:
         return _logged(record, files, naming)
@@ -59,11 +59,11 @@ def recorded_runs(record: Record, files: Files, naming: Naming) -> list[Recorded
 
 
 def _groups(record: Record, naming: Naming) -> list[list[tuple[str, Suite]]]:
-    """The suites of all reports, each with its file's name, by profile and kernel."""
+    """The suites of all reports, each with its file name, by profile and kernel."""
     reports = dict(record.reports)
     cases = reports[REPORT].cases if REPORT in reports else ()
     if cases and any(name != REPORT and each.cases[-len(cases) :] == cases for name, each in reports.items()):
-        del reports[REPORT]  # it was merged into the other, or is a copy of it
+        del reports[REPORT]  # it was merged into the other one, or is a copy of it
     groups: dict[tuple[str, str], list[tuple[str, Suite]]] = {}
     for name, report in reports.items():
         for suite in report.suites:
@@ -95,12 +95,12 @@ def _reported(
 
 
 def _logged(record: Record, files: Files, naming: Naming) -> list[Recorded]:
-    damage = [f"{name} {report.trouble or 'has no test in it'}" for name, report in record.reports.items()]
+    damage = [f"{name} {report.trouble or 'contains no test'}" for name, report in record.reports.items()]
     groups = by_kernel_and_day(record.runs, naming.release)
     taken = groups[-_MAX_RUNS:] or ([[]] if files or damage else [])
     parts = divide(taken, files)
     if damage and len(taken) > 1:
-        damage.append(f"check.log tells of {len(taken) - 1} more runs, which are not imported beside that")
+        damage.append(f"check.log contains {len(taken) - 1} more runs, which are not imported together with that")
     cut = [f"only the last {_MAX_RUNS} of {len(groups)} runs in check.log are imported"] * (len(groups) > len(taken))
     # A damaged report belongs to the newest run.
     return [_part(part, record, naming, damage, cut if part.last else ()) for part in (parts[-1:] if damage else parts)]
@@ -124,14 +124,14 @@ def _known(record: Record) -> Iterable[str]:
 
 
 def _contradict(account: Account, files: Files) -> None:
-    """`check` removes both files of a test when it begins: what passed has neither."""
+    """`check` removes both files of a test when it starts, so a passed test has neither."""
     for name in account.passed():
         for ending in (".out.bad", ".notrun"):
             if len(account.ends[name]) == 1 and has(files.get(name, ()), ending):
-                words = f"it is recorded as passed, and there is its {ending}"
+                words = f"it is recorded as passed, but there is its {ending}"
                 account.notes.append(f"{name}: {words}")
                 account.replace([name], Outcome(Status.MISSING, reason=words))
     stray = sorted(name for name, paths in files.items() if name not in account.ends and has(paths, ".out.bad"))
     if stray and not account.why:
         more = f" and {len(stray) - _MAX_NAMED} more" if len(stray) > _MAX_NAMED else ""
-        account.notes.append(f"there is .out.bad of tests that did not run then: {', '.join(stray[:_MAX_NAMED])}{more}")
+        account.notes.append(f"there is .out.bad of tests that did not run: {', '.join(stray[:_MAX_NAMED])}{more}")

@@ -1,4 +1,4 @@
-"""The name and password with which a lab's cifs profiles mount: made with the lab, never written anywhere else."""
+"""The user name and password with which a lab's cifs profiles mount: generated with the lab, stored nowhere else."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path
 from kdevops.files import write_atomic
 
 GUEST_PATH = "/etc/kdevops/smb-credentials"
-"""Where guests have the file, mode 0600: what the profiles' mount options name (mount.cifs(8), credentials=)."""
+"""Their path in guests, mode 0600, as in the profiles' mount options (mount.cifs(8), credentials=)."""
 
 
 def ensure_credentials(directory: Path) -> Path:
-    """The credentials file of the lab whose state is in `directory`, mode 0600; made when it is not there.
+    """The credentials file of the lab whose state is in `directory`, mode 0600; generated if it does not exist.
 
-    What goes to a guest is the file (on stdin of a command, or as a disk of its own), so that the password is in no argv.
+    Guests get the file itself (on stdin of a command, or as a disk of its own), so that the password is in no argv.
     """
     path = directory / "smb-credentials"
     if not path.exists():

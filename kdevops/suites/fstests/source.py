@@ -1,4 +1,4 @@
-"""Where fstests comes from: a commit of a git repository, or a tree of the user's own, which is only ever read."""
+"""The source of fstests: a commit of a git repository, or a tree of the user's own, which is only read."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _NEEDED = ("check", "Makefile", "tests")
 
 @dataclass(frozen=True, slots=True)
 class FstestsTree:
-    """fstests before it is built. `key` differs whenever the content does.
+    """fstests before the build. `key` differs whenever the content does.
 
-    `commit` is the git commit, where there is one; `diff_sha256` the SHA-256 of the difference between it and the content
+    `commit` is the git commit, if there is one; `diff_sha256` the SHA-256 of the difference between it and the content
     (None: no difference).
     """
 
@@ -31,15 +31,15 @@ class FstestsTree:
 
     @property
     def compiles(self) -> bool:
-        """Whether building it takes more than make."""
+        """Whether the build needs more than make."""
         return (self.path / "configure.ac").exists()
 
 
 async def fetch(source: FstestsSource, *, cache: Path, report: Report) -> FstestsTree:
-    """The tree that the source names: a checkout in the cache, or where it lies.
+    """The tree of this source: a checkout in the cache, or the user's own tree.
 
-    Raises UserError for a tree that is no fstests and for an unknown ref (naming the nearest), InfrastructureError for a
-    repository that cannot be reached.
+    Raises UserError for a tree that is not fstests and for an unknown ref (with the nearest names), InfrastructureError
+    for a repository that cannot be reached.
     """
     if source.path:
         check_tree(source.path)
@@ -52,14 +52,14 @@ async def fetch(source: FstestsSource, *, cache: Path, report: Report) -> Fstest
 
 
 async def copy(tree: FstestsTree, target: Path) -> None:
-    """Put the files of `tree` into the directory `target`, which is not there yet: neither .git nor what git ignores.
+    """Copy the files of `tree`, without .git and what git ignores, to the directory `target`, which must not exist.
 
-    Raises UserError when a tree of the user's own has changed since it was fetched.
+    Raises UserError if a user's own tree has changed since it was fetched.
     """
     if not (tree.path / ".git").exists() and tree.commit:
         shutil.copytree(tree.path, target, symlinks=True)
     elif await _read(tree.path, export=target) != tree:
-        raise UserError(f"{tree.path} was changed while it was read", hint="run it again")
+        raise UserError(f"{tree.path} was changed while it was read", hint="run the command again")
 
 
 def check_tree(path: Path) -> None:
@@ -71,7 +71,7 @@ def check_tree(path: Path) -> None:
         above = next((parent for parent in path.absolute().parents if not _lacks(parent)), None)
         raise UserError(
             f"suites.fstests.source: {path} is not fstests: it has no {lacks}",
-            hint=f"its top is {above}: give that" if above else None,
+            hint=f"its top directory is {above}: use that" if above else None,
         )
 
 
@@ -84,7 +84,7 @@ def _key_of(commit: str) -> str:
 
 
 async def _read(path: Path, export: Path | None = None) -> FstestsTree:
-    """By content when the tree is the top of a git work tree, else by path, size and time of every file."""
+    """By content if the tree is the top of a git work tree, else by path, size and time of every file."""
     if found := await read_work_tree(path, export=export):
         key = digest_of(["git", found.content]) if found.diff_sha256 else _key_of(found.commit)
         return FstestsTree(path, key, found.commit, found.diff_sha256)

@@ -1,4 +1,4 @@
-"""fstests as a suite: which tests of which profiles, and how a guest's `check` is made to run a chunk of them."""
+"""fstests as a suite: the tests of each profile, and how a guest's `check` runs a chunk of them."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from kdevops.suites.fstests.requirements import kernel_options, refusals, unserv
 from kdevops.suites.fstests.source import fetch
 
 _NOTE = "/run/kdevops/fstests-sweep"
-# $1 configuration, $2 section, $3 where its test and scratch are mounted, two words, then `check` and its arguments.
-# A client of NFSv3 takes no lock without rpcbind, which a service manager would start.
-# `check` mounts the test device before it looks at its sections, so one that has no file system yet, or that of another
-# profile, is made first, by the function that `check` itself makes it with.
+# $1 configuration, $2 section, $3 and $4 mount points of test and scratch, then `check` and its arguments. An NFSv3
+# client needs rpcbind for locks, which a service manager would start. `check` mounts the test device before it reads
+# its sections, so if that has no file system yet, or another profile's, it is made first, by the function that `check`
+# itself uses.
 _RUN = r"""
 state=/run/kdevops/fstests
 mkdir -p "$state" "$3" "$4" || exit
@@ -58,7 +58,7 @@ exec "$@"
 
 @dataclass(frozen=True)
 class FstestsSuite:
-    """fstests as lab.yaml asks for it, on the guests of the lab."""
+    """fstests as requested by lab.yaml, on the lab's guests."""
 
     settings: Fstests
     guests: Guests
@@ -66,30 +66,30 @@ class FstestsSuite:
 
     @property
     def profiles(self) -> Mapping[str, Profile]:
-        """The chosen profiles. Raises UserError for one that nobody knows."""
+        """The chosen profiles. Raises UserError for an unknown one."""
         return profiles_of(self.settings)
 
     @property
     def servers(self) -> tuple[Role, ...]:
-        """Who must serve the chosen profiles. Raises UserError for a profile that wants more of its server than it can."""
+        """The servers of the chosen profiles. Raises UserError if one needs an unsupported server feature."""
         profiles = self.profiles
         if found := unserved(profiles):
             raise UserError(
-                "suites.fstests.profiles: " + "; ".join(found), hint="leave it out: nfs_v41 and nfs_v42 are served"
+                "suites.fstests.profiles: " + "; ".join(found), hint="remove it: nfs_v41 and nfs_v42 are served"
             )
         return tuple(dict.fromkeys(profile.server for profile in profiles.values() if profile.server))
 
     @property
     def needs(self) -> GuestNeeds:
-        """The packages and users of fstests, of the chosen file systems and of their servers."""
+        """The packages and users that fstests, the chosen file systems and their servers need."""
         return guest_needs(dict.fromkeys(profile.fs for profile in self.profiles.values()), servers=self.servers)
 
     def kernel_options(self, tree: Path | None) -> KernelOptions:
-        """What fstests, the file systems and the profiles want."""
+        """The kernel options for fstests, the file systems and the profiles."""
         return kernel_options(self.profiles)
 
     async def foresee(self, series: str, *, cache: Path, report: Report) -> None:
-        """Refuse unknown profiles and tests, missing disks, and a kernel that is too old, before a kernel is built."""
+        """Raise UserError for unknown profiles and tests, missing disks, or a kernel that is too old."""
         profiles = self.profiles
         assign(profiles, disk_sizes(self.guests))
         if series:
@@ -112,14 +112,13 @@ class FstestsSuite:
         ]
         if found:
             raise UserError(
-                "suites.fstests.profiles: " + "; ".join(found), hint="kdevops lab profiles says what each one needs"
+                "suites.fstests.profiles: " + "; ".join(found), hint="kdevops lab profiles shows what each one needs"
             )
 
     async def prepare(self, kernel: KernelBuild, *, cache: Path, report: Report) -> PreparedFstests:
-        """Build fstests and fix what is run.
+        """Build fstests and decide what to run.
 
-        Raises UserError as `foresee` does, for a kernel that came without what a profile needs, and when fstests does not
-        build.
+        Raises UserError as `foresee` does, for a kernel without what a profile needs, and if fstests does not build.
         """
         self.refuse(kernel.release, None, kernel.config)
         profiles = self.profiles
@@ -156,8 +155,8 @@ class FstestsSuite:
 class PreparedFstests:
     """fstests, built, with every test that will be run.
 
-    `configs` has the configuration that is for one profile alone; `made` says how each makes and mounts its file system.
-    `passed_over` are tests of the tree that are not run with each profile.
+    `configs` has a configuration per profile; `made` describes how each makes and mounts its file system. `passed_over`
+    are tests of the tree that do not run with every profile.
     """
 
     built: BuiltFstests
@@ -171,7 +170,7 @@ class PreparedFstests:
 
     @property
     def record(self) -> Mapping[str, str]:
-        """The commit, what it was built with, and for each profile how its file system is made and mounted."""
+        """The commit, the build environment, and how each profile makes and mounts its file system."""
         return {**self.built.record, **{f"{RECORDED}{name}": made for name, made in self.made.items()}}
 
     @property
@@ -185,7 +184,7 @@ class PreparedFstests:
         return self.built.disk
 
     def chunk_command(self, tests: Sequence[PlannedTest]) -> tuple[tuple[str, ...], str]:
-        """`check` with these tests, in their order where it can be told to keep it; made ready in one script."""
+        """`check` with these tests, in their order if it supports that, prepared by a script."""
         profile = tests[0].id.profile
         names = [check_name(test.id) for test in tests]
         order = ["--exact-order"] if self.exact_order else []
@@ -193,11 +192,11 @@ class PreparedFstests:
         return ("sh", "-c", _RUN, "kdevops", self.configs[profile], profile, TEST_DIR, SCRATCH_MNT, *check), self.remote
 
     def account(self, tests: Sequence[PlannedTest]) -> CheckAccount:
-        """A reader of what `check` prints."""
+        """A reader of the output of `check`."""
         return CheckAccount(tests)
 
     def console_mark(self, test: TestId) -> str:
-        """`check` of fstests writes this to /dev/kmsg, with the time behind it."""
+        """What fstests' `check` writes to /dev/kmsg, followed by the time."""
         return f"run fstests {check_name(test)} at "
 
     def keep_command(self, test: TestId | None, profile: str, limit: int) -> tuple[str, ...]:
@@ -208,11 +207,11 @@ class PreparedFstests:
         return leftovers.keep_command(results, check_name(test), limit)
 
     def sweep_command(self) -> tuple[str, ...]:
-        """What earlier tests left: mounts, loop devices, a full disk."""
+        """Report what earlier tests left: mounts, loop devices, a full disk."""
         return leftovers.sweep_command(_NOTE, [TEST_DIR, SCRATCH_MNT, self.remote])
 
     def reconcile(self, directory: Path, told: Mapping[TestId, Outcome]) -> Sequence[str]:
-        """Where check.time, check.log and result.xml contradict what `check` printed."""
+        """Contradictions between `check`'s output and check.time, check.log and result.xml."""
         return reconcile(directory, told)
 
 

@@ -1,6 +1,6 @@
-"""What a report in xunit's format says: suites of test cases, and how each case ended.
+"""The content of a report in xunit's format: suites of test cases, and how each case ended.
 
-A case passed only where the report says so: an element that was read to its end and has nothing in it but output.
+A case passed only if the report says so: its element is complete and contains nothing but output.
 """
 
 from __future__ import annotations
@@ -16,33 +16,33 @@ from kdevops.suites.fstests.moments import moment
 from kdevops.text import clean
 
 TEST_NAME = re.compile(r"(?:[A-Za-z0-9_-]{1,64}/)?\d{3,9}[A-Za-z0-9_-]{0,128}", re.ASCII)
-"""A test in a record: `generic/001`, and before 2013 `001`."""
+"""A test in a record: `generic/001`, or `001` before 2013."""
 RESULTS = frozenset({"failure", "error", "skipped"})
-"""Elements of a case that say how it ended."""
+"""Elements that show how a case ended."""
 OUTPUT = frozenset({"system-out", "system-err", "kernel-log", "properties"})
-"""Elements of a case that say nothing of how it ended."""
+"""Elements that do not show how a case ended."""
 SUITE = "testsuite"
-"""Stands among a suite's properties for its name."""
+"""The key of a suite's name among its properties."""
 _SECONDS = re.compile(r"\d{1,9}(?:\.\d{1,9})?", re.ASCII)
 _COUNT = re.compile(r"\d{1,9}", re.ASCII)
 _STUCK = re.compile(r"time[d ]*-?out|\bhung\b|\bhangs?\b|\bstuck\b|no progress", re.IGNORECASE)
 _CRASHED = re.compile(r"crash|panic|oops|\bBUG\b", re.IGNORECASE)
 _RAN = frozenset({"", "pass", "passed", "ok", "success", "run", "completed"})
-"""Values of the attributes `status` and `result`, which some writers have, that do not contradict a pass."""
+"""Values of the attributes `status` and `result`, written by some tools, that do not contradict a pass."""
 STAMPS = ("start_timestamp", "timestamp", "report_timestamp")
-"""When `check` began, when its last test began, when the report was written. Before 2023 there is only the second."""
+"""When `check` started, when its last test started, when the report was written. Before 2023 only the second exists."""
 _DATES = ("TIMESTAMP", "DATE")
-"""Properties that say when, where no attribute does."""
+"""Properties with a date, used if no attribute has one."""
 _DAY = timedelta(hours=24, seconds=-1)
 _SLACK = timedelta(minutes=5)
-"""How much longer `check` may have taken than what it says, where only one of the stamps is there."""
+"""How much longer `check` may have run than it says, if there is only one stamp."""
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """How the harness recorded one test, the seconds it took, and why it was not a pass.
+    """One recorded test, the seconds it took, and why it did not pass.
 
-    MISSING: the report names the test, and how it ended is not certain.
+    MISSING: the report names the test, but its result is uncertain.
     """
 
     name: str
@@ -53,11 +53,11 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """One `<testsuite>`: its tests in order, what it says of machine and configuration, what it declares.
+    """One `<testsuite>`: its tests in order, its machine and configuration, its totals.
 
-    `strangers` are cases whose names are not tests: xfstests-bld adds `preempted` and `timeout`. `declared` has those of
-    the attributes tests, failures, errors, skipped that are numbers. `began` and `ended` are local time of the machine
-    that ran the tests. `finished`: written at the end of `check`; newer trees write it before each test too.
+    `strangers` are cases whose names are not tests: xfstests-bld adds `preempted` and `timeout`. `declared` has those
+    of the attributes tests, failures, errors, skipped that are numbers. `began` and `ended` are local time of the
+    machine that ran the tests. `finished`: written at the end of `check`; newer trees also write it before each test.
     """
 
     cases: tuple[Case, ...] = ()
@@ -71,7 +71,7 @@ class Suite:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A report: its suites, and in a line what is wrong with it, "" for one that could be read as it should."""
+    """A report: its suites, and one line about what is wrong with it, "" if nothing is."""
 
     suites: tuple[Suite, ...] = ()
     trouble: str = ""
@@ -83,14 +83,14 @@ class Report:
 
     @property
     def finished(self) -> bool:
-        """Whether it was written at the end of `check` and read to its end."""
+        """Whether it was written at the end of `check` and read completely."""
         return not self.trouble and all(suite.finished for suite in self.suites)
 
 
 def conclude(attributes: Mapping[str, str], results: Sequence[tuple[str, str]], doubt: str = "") -> Case:
-    """The case with these attributes, whose elements `results` are the tags and messages of.
+    """The case with these attributes; `results` are tag and message of its result elements.
 
-    `doubt` says what else stands in it that this module does not know; then it is neither a pass nor a skip.
+    `doubt` describes unknown content; then it is neither a pass nor a skip.
     """
     name, time = attributes.get("name", "").strip(), attributes.get("time", "")
     seconds = float(time) if _SECONDS.fullmatch(time) else 0.0

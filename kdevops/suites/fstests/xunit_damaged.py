@@ -1,9 +1,9 @@
-"""Take from a report that is not well-formed the tests that are certain all the same.
+"""Recover the tests from a damaged report that are still certain.
 
-`check` writes the start of a test's element in one line, from its own words, and what may break it comes later: the
-message of a failure, which is not escaped, and output. So a test whose start tag is whole went wrong when a `<failure` or
-an `<error` stands in it, and it passed when nothing stands between its start and its end, and after its end nothing but
-the next test. Anything else is MISSING. Output is passed over as a whole, for a test may print what looks like a test.
+`check` writes the start tag of a test in one line, in its own words. What may break the XML comes later: the unescaped
+message of a failure, and output. So a test with a complete start tag failed if it contains a `<failure` or an `<error`,
+and passed if there is nothing between its start and its end, and nothing but the next test after it. Anything else is
+MISSING. Output is skipped as a whole, because a test may print what looks like a test.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _MAX_PROPERTIES = 200
 
 
 def recover(text: str) -> tuple[Suite, ...]:
-    """The suites of a damaged report; none when it has a document type."""
+    """The suites of a damaged report; none if it has a document type."""
     text = _without_output(text)
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         return ()
@@ -71,7 +71,7 @@ def _case(body: str) -> Case:
     end = None if start["empty"] else _END.search(rest)
     inside, after = (rest[: end.start()], rest[end.end() :]) if end else ("", rest)
     closed = bool(start["empty"] or end) and bool(_AFTER.fullmatch(after))
-    # A second one may be words of the message, which only skipped tests have escaped.
+    # A second one may be part of the message, which is only escaped for skipped tests.
     sound = closed and (len(found) == 1 and inside.lstrip().startswith("<") if found else not inside.strip())
     return conclude(attributes, results, "" if sound else _DOUBT)
 
@@ -91,15 +91,15 @@ def _properties(body: str) -> dict[str, str]:
 
 
 def _attributes(start: re.Match[str]) -> dict[str, str]:
-    """Attributes of a start tag; none when one stands there twice."""
+    """The attributes of a start tag; none if one occurs twice."""
     pairs = [(key, unescape(one or other, _ENTITIES)) for key, one, other in _PAIR.findall(start["attributes"])]
     return dict(pairs) if len(pairs) == len({key for key, _ in pairs}) else {}
 
 
 def _without_output(text: str) -> str:
-    """The text without comments, and "?" for output; it ends where one of these has no end.
+    """The text without comments, and with "?" for output; it ends at the first of these that has no end.
 
-    `check` writes output of tests only that failed, so what has some in it did not pass for certain.
+    `check` writes output only for failed tests, so a test with output is not a certain pass.
     """
     kept: list[str] = []
     at, inside = 0, ""

@@ -1,4 +1,4 @@
-"""The elements of a well-formed report, as expat tells of them. What stands where it should not is told, never guessed."""
+"""The elements of a well-formed report, parsed by expat. Misplaced ones are reported, never guessed."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _TESTS = frozenset({"testsuite", "testcase", *RESULTS})
 
 
 class RefusedError(ValueError):
-    """A file of which nothing is taken."""
+    """A file that is not read at all."""
 
 
 @dataclass(slots=True)
 class _Open:
-    """A suite: `within` is that which it stands in, None for the outermost. Cases of nested suites are not in it."""
+    """A suite: `within` is the one that contains it, None for the outermost. `cases` excludes nested suites."""
 
     attributes: Mapping[str, str]
     within: _Open | None
@@ -47,13 +47,13 @@ class _Open:
         return {**(self.within.inherited() if self.within else {}), **self.properties}
 
     def whole(self) -> Suite:
-        """The suite with the cases of those in it: that is what its attributes count."""
+        """The suite with the cases of nested suites, which its attributes count."""
         cases = [case for part in self.parts for each in (part.whole(),) for case in (*each.cases, *each.strangers)]
         return suite_of(self.attributes, {}, [*self.cases, *cases])
 
 
 class Elements:
-    """Reads a report. `odd` says in a line what about it is not as it should be, "" for nothing."""
+    """Reads a report. `odd` is one line about a problem of the report, "" if there is none."""
 
     def __init__(self) -> None:
         self.odd = ""
@@ -67,7 +67,7 @@ class Elements:
         self._doubt = ""
 
     def read(self, data: bytes) -> None:
-        """Read a whole file. Raises ExpatError, ValueError, or LookupError for an encoding; RefusedError for a document type."""
+        """Read a file. Raises ExpatError, ValueError, LookupError (encoding), or RefusedError for a document type."""
         parser = expat.ParserCreate()
         parser.buffer_text = True
         parser.StartElementHandler = self._start
@@ -79,11 +79,11 @@ class Elements:
         parser.Parse(data, True)
 
     def suites(self) -> tuple[Suite, ...]:
-        """Those that have cases of their own, or nothing in them at all."""
+        """The suites with cases of their own, or with nothing in them at all."""
         return tuple(each.done() for each in self._all if each.cases or not each.parts)
 
     def outer(self) -> tuple[Suite, ...]:
-        """Those that others stand in, each with all cases below it."""
+        """The suites that contain others, each with all cases below it."""
         return tuple(each.whole() for each in self._all if each.parts)
 
     @staticmethod
@@ -119,7 +119,7 @@ class Elements:
             self._results.append((tag, attributes.get("message", "")))
             self._words, self._kind = "", attributes.get("type", "")
         elif not ((parent == "testcase" and tag in OUTPUT) or (parent == "properties" and tag == "property")):
-            self._doubt = self._doubt or f"<{clean(tag, 40)}> stands in its <{clean(parent, 40)}>"
+            self._doubt = self._doubt or f"its <{clean(parent, 40)}> contains <{clean(tag, 40)}>"
 
     def _text(self, data: str) -> None:
         if self._path and self._path[-1] in RESULTS and len(self._words) < _MAX_TEXT:

@@ -1,7 +1,7 @@
-"""Hold what a suite declares against the cases that are in it.
+"""Compare the totals that a suite declares with its cases.
 
-`check` counts in its attributes the tests that it tried, once each: not the repeats of `-L`, and of `-i` the last round
-only. Before June 2022 it counted skipped tests twice (fstests 2b1016e1).
+`check` counts each test that it tried once: not the repeats of `-L`, and only the last round of `-i`. Before June 2022
+it counted skipped tests twice (fstests 2b1016e1).
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from kdevops.results.model import Counts, Status
 from kdevops.suites.fstests.xunit_cases import Case, Suite
 
 _NEWER = ("KERNEL", "ARCH", "FSTESTCFG", "TESTCFG")
-"""Properties that no report has which counts skipped tests twice."""
+"""Properties of reports that do not count skipped tests twice."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How a suite differs from what it declares: in words ("" for not at all), and by how many tests it lacks or has too many.
+    """How a suite differs from its totals: in words ("" for no difference), and how many tests are missing or surplus.
 
-    `doubtful`: it declares tests that went wrong or were skipped, and has them as passes, nobody knows which.
+    `doubtful`: it declares failed or skipped tests but lists them as passes, unknown which ones.
     """
 
     words: str = ""
@@ -30,7 +30,7 @@ class Difference:
 
 
 def difference(suite: Suite) -> Difference:
-    """What does not match; nothing where the suite declares nothing."""
+    """The difference; none if the suite declares nothing."""
     declared, cases = suite.declared, (*suite.cases, *suite.strangers)
     if any(declared.items() <= counted.items() for counted in _countings(suite, cases)):
         return Difference()
@@ -45,7 +45,7 @@ def difference(suite: Suite) -> Difference:
 
 
 def _countings(suite: Suite, cases: tuple[Case, ...]) -> Iterator[dict[str, int]]:
-    """Every way in which these cases may rightly have been counted."""
+    """Every valid way to count these cases."""
     counted = _count(cases)
     yield counted
     yield _count({case.name: case for case in cases}.values())

@@ -29,7 +29,7 @@ class KunitKind(SuiteKind[Kunit]):
 
     def not_chosen(self, section: Stored, name: str, passed_over: Collection[str]) -> str:
         """The names and globs of the field `suites`."""
-        return "not of suites.kunit.suites" if section["suites"] and not fits_any(name, section["suites"]) else ""
+        return "not in suites.kunit.suites" if section["suites"] and not fits_any(name, section["suites"]) else ""
 
 
 KIND = KunitKind()

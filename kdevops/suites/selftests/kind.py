@@ -35,10 +35,10 @@ class SelftestsKind(SuiteKind[Selftests]):
     def not_chosen(self, section: Stored, name: str, passed_over: Collection[str]) -> str:
         """The targets, the skipped tests, and the selected tests."""
         if name.partition(":")[0] not in section["targets"]:
-            return "not of suites.selftests.targets"
+            return "not in suites.selftests.targets"
         if fits_any(name, section["skip"]):
             return "suites.selftests.skip"
-        return "not of suites.selftests.tests" if section["tests"] and not fits_any(name, section["tests"]) else ""
+        return "not in suites.selftests.tests" if section["tests"] and not fits_any(name, section["tests"]) else ""
 
 
 KIND = SelftestsKind()

@@ -177,9 +177,9 @@ def why(run: Run, suite: str, name: str, profile: str = "default", planned: tupl
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("timers:posix", "not of suites.selftests.targets"),
+        ("timers:posix", "not in suites.selftests.targets"),
         ("futex:slow_one", "suites.selftests.skip"),
-        ("net/forwarding:x", "not of suites.selftests.tests"),
+        ("net/forwarding:x", "not in suites.selftests.tests"),
         ("futex:run.sh", ""),
     ],
 )
@@ -190,7 +190,7 @@ def test_selftests_are_chosen_by_target_and_name(name: str, reason: str) -> None
 
 def test_kunit_suites_are_chosen_by_name_and_may_move() -> None:
     run = run_of({"kunit": {"suites": ["ext4*"]}})
-    assert why(run, "kunit", "list") == why(run, "kunit-modules", "list") == "not of suites.kunit.suites"
+    assert why(run, "kunit", "list") == why(run, "kunit-modules", "list") == "not in suites.kunit.suites"
     assert why(run, "kunit", "ext4_inode") == ""
     now = TestId("kunit-modules", "default", "ext4_inode")
     assert why(run, "kunit", "ext4_inode", planned=(now,)) == "run as kunit-modules now"
@@ -199,11 +199,11 @@ def test_kunit_suites_are_chosen_by_name_and_may_move() -> None:
 @pytest.mark.parametrize(
     ("section", "name", "reason"),
     [
-        ({}, "generic/475", "not of what suites.fstests chooses"),
+        ({}, "generic/475", "not selected by suites.fstests"),
         ({}, "generic/001", ""),
         ({"exclude": ["generic/0*"]}, "generic/001", "suites.fstests.exclude"),
         ({"start_after": "generic/100"}, "generic/001", "suites.fstests.start_after"),
-        ({"tests": ["xfs/*"]}, "generic/001", "not of suites.fstests.tests"),
+        ({"tests": ["xfs/*"]}, "generic/001", "not in suites.fstests.tests"),
         ({"tests": ["xfs/*"], "groups": ["quick"]}, "generic/001", ""),
         ({"groups": ["quick"]}, "generic/001", ""),
     ],

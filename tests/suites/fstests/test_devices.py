@@ -76,9 +76,12 @@ def test_missing_disks_are_counted():
 @pytest.mark.parametrize(
     ("sizes", "message"),
     [
-        ([20 * GIB, GIB - 1, GIB, GIB], r"disk 1 \(scratch\) has 1023 MiB, 1 GiB is the least"),
-        ([20 * GIB, 20 * GIB, 20 * GIB, GIB], r"disk 2 \(log\) has 20 GiB, mkfs.xfs takes at most 2136997888 bytes"),
-        ([20 * GIB, 20 * GIB, GIB, 63 << 20], r"disk 3 \(log\) has 63 MiB, 64 MiB is the least"),
+        ([20 * GIB, GIB - 1, GIB, GIB], r"disk 1 \(scratch\) has 1023 MiB, the minimum is 1 GiB"),
+        (
+            [20 * GIB, 20 * GIB, 20 * GIB, GIB],
+            r"disk 2 \(log\) has 20 GiB, the maximum of mkfs.xfs for a log is 2136997888 bytes",
+        ),
+        ([20 * GIB, 20 * GIB, GIB, 63 << 20], r"disk 3 \(log\) has 63 MiB, the minimum is 64 MiB"),
     ],
 )
 def test_disks_of_a_wrong_size(sizes, message):
@@ -90,7 +93,7 @@ def test_advice():
     assert advice(chosen("xfs_crc"), [20 * GIB] * 3) == []
     assert advice(chosen("tmpfs_default"), []) == []
     assert advice(chosen("btrfs_simple"), [20 * GIB] * 5 + [2 * GIB]) == [
-        "the smallest test or scratch disk has 2 GiB: fstests wants 10 GB, or tests skip",
-        "the scratch disks differ in size: tests of several equal disks will skip",
-        "no disk is left for the log of writes: tests that replay it will skip",
+        "the smallest test or scratch disk has 2 GiB: tests that need 10 GB will skip",
+        "the scratch disks differ in size: tests that need equal disks will skip",
+        "no disk is left as a write log: tests that replay writes will skip",
     ]

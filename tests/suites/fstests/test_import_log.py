@@ -42,7 +42,7 @@ def test_what_another_run_knows_is_not_of_this_one(tmp_path: Path, kernel: str, 
         "generic/003": MISSING,
         "generic/004": MISSING,
     }
-    assert any("check.log tells of another run" in note for note in section.notes)
+    assert any("check.log contains another run" in note for note in section.notes)
 
 
 @pytest.mark.parametrize(

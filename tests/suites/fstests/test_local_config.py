@@ -119,7 +119,7 @@ def test_what_is_plain_stays_readable():
 
 
 def test_a_nul_is_refused():
-    with pytest.raises(ValueError, match="IT: a value cannot hold a NUL"):
+    with pytest.raises(ValueError, match="IT: a value cannot contain a NUL"):
         setting("IT", "a\0b")
 
 
@@ -239,7 +239,7 @@ def test_a_server_is_known_by_address_alone():
 
 @pytest.mark.parametrize("path", ["/var/my results", "/a;b", "here", ""])
 def test_directories_that_check_would_not_quote(path):
-    with pytest.raises(ValueError, match="no path that check can take"):
+    with pytest.raises(ValueError, match="not a path that check can use"):
         local_configs({"tmpfs_default": load_profiles()["tmpfs_default"]}, Devices(), results=path)
 
 

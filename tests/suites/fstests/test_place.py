@@ -76,7 +76,7 @@ def test_what_is_missing_here_is_in_a_tree(monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.usefixtures("bookworm")
 def test_for_unknown_guests_what_is_missing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(place, "build_needs", lambda family: LACKING)
-    with pytest.raises(InfrastructureError, match=r"not installed: no/such\.h") as caught:
+    with pytest.raises(InfrastructureError, match=r"needed to build fstests: no/such\.h") as caught:
         asyncio.run(choose(Image(path=Path("some.qcow2"))))
     assert "libnone-dev" in str(caught.value.hint)
 

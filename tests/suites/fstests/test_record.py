@@ -129,9 +129,9 @@ def test_nothing_recorded(tmp_path: Path) -> None:
 
 def test_a_test_that_passed_by_one_account_only(section: Path) -> None:
     assert reconcile(section, told(generic_003=Outcome(PASS, 7.0))) == [
-        "generic/003: check printed pass, and result.xml says fail (output mismatch)",
-        "generic/003: check printed pass, and check.log says fail",
-        "generic/003: check printed 7 s, and check.time says 4 s",
+        "generic/003: check printed pass, but result.xml says fail (output mismatch)",
+        "generic/003: check printed pass, but check.log says fail",
+        "generic/003: check printed 7 s, but check.time says 4 s",
     ]
 
 
@@ -140,15 +140,15 @@ def test_seconds_are_compared(section: Path) -> None:
     changed = told()
     changed[TestId("fstests", "xfs_crc", "generic/001#2")] = Outcome(PASS, 8.0)
     assert reconcile(section, changed) == [
-        "generic/001#2: check printed 8 s, and result.xml says 6 s",
-        "generic/001: check printed 8 s, and check.time does not have it",
+        "generic/001#2: check printed 8 s, but result.xml says 6 s",
+        "generic/001: check printed 8 s, but check.time does not list it",
     ]
 
 
 def test_what_only_one_side_knows(section: Path) -> None:
     assert reconcile(section, told(generic_002=None, generic_007=Outcome(PASS, 1.0))) == [
-        "generic/007: check printed pass, and result.xml does not know it",
-        "generic/002: result.xml says skip, and check printed no end of it",
+        "generic/007: check printed pass, but result.xml does not list it",
+        "generic/002: result.xml says skip, but check printed no result",
     ]
 
 
@@ -165,9 +165,9 @@ def test_an_older_log_says_nothing_of_this_run(section: Path) -> None:
 def test_a_failure_that_the_log_lacks(section: Path) -> None:
     lacking = LOG.replace("Interrupted!\n", "").replace("Failures: generic/003\n", "")
     (section / "check.log").write_text(lacking.replace("Failed 1 of 3", "Passed all 3"))
-    assert reconcile(section, told()) == ["generic/003: check printed fail, and check.log says pass"]
+    assert reconcile(section, told()) == ["generic/003: check printed fail, but check.log says pass"]
     (section / "check.log").write_text(lacking)
-    assert reconcile(section, told()) == ["check.log counts 1 of 3 tests as failed, and names 0 of 3"]
+    assert reconcile(section, told()) == ["check.log counts 1 of 3 tests as failed, but names 0 of 3"]
 
 
 def test_a_report_that_ends_too_early(section: Path) -> None:
@@ -176,8 +176,8 @@ def test_a_report_that_ends_too_early(section: Path) -> None:
     assert report is not None
     assert report.cases == (*CASES[:2], Case("generic/003", FAIL, 7, "output mismatch"))
     lines = reconcile(section, told())
-    assert lines[0].startswith("result.xml cannot be read to its end: ")
-    assert "generic/001#2: check printed pass, and result.xml does not know it" in lines
+    assert lines[0].startswith("result.xml cannot be read completely: ")
+    assert "generic/001#2: check printed pass, but result.xml does not list it" in lines
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_a_report_that_ends_too_early(section: Path) -> None:
         ),
         ('<!DOCTYPE testsuite SYSTEM "file:///etc/passwd">', "is refused: it has a document type"),
         ("<!DOCTYPE testsuite>", "is refused: it has a document type"),
-        ('<?xml version="1.0" encoding="no-such"?>', "cannot be read to its end: "),
+        ('<?xml version="1.0" encoding="no-such"?>', "cannot be read completely: "),
     ],
 )
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
