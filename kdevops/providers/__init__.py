@@ -1,1 +1,1 @@
-"""Who gives us guests."""
+"""Providers of guests: embedded QEMU, Vagrant, Terraform, and existing machines."""

@@ -1,7 +1,7 @@
-"""Whether KVM works here, found out by booting a kernel with a deadline.
+"""Whether KVM works here, tested by a boot with a deadline.
 
-A device that opens proves nothing: on some machines (nested virtualisation in software, for one) `/dev/kvm` answers every
-call and guests hang in their first instructions.
+Opening the device proves nothing: on some machines (for example with nested virtualisation in software) `/dev/kvm`
+answers every call, but guests hang in their first instructions.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from kdevops.providers.architecture import architecture
 
 _KVM = Path("/dev/kvm")
 _KVM_DEADLINE = 12.0
-"""Seconds; a kernel that KVM really runs prints its first line in well under one."""
+"""Seconds; a kernel that really runs under KVM prints its first line in well under one."""
 _TCG_DEADLINE = 120.0
 _ACCELERATED_SECONDS = 0.5
-"""What the probe's boot takes on a current machine with KVM; the ratio to it is the factor of an emulated one."""
+"""Duration of the probe's boot on a current machine with KVM; an emulated one's factor is its ratio to this."""
 _FACTOR_RANGE = (8.0, 40.0)
 _GREETING = "Linux version"
 
 
 @dataclass(frozen=True, slots=True)
 class Acceleration:
-    """`kind` is "kvm", "tcg" or, of machines that are not ours to know, "unknown"; `why` the reason in a sentence, `factor`
-    what to multiply timeouts with.
+    """`kind` is "kvm", "tcg" or "unknown" (for machines elsewhere); `why` is the reason in a sentence, `factor`
+    multiplies timeouts.
     """
 
     kind: str
@@ -55,14 +55,15 @@ async def probe(
     wanted: str = "auto",
     report: Report = silent,
 ) -> Acceleration:
-    """Find out by a timed boot of `kernel` (no root needed: it may panic, it only has to speak); the answer is cached.
+    """Test by a timed boot of `kernel`, which only has to print something and may panic (no root needed); the answer is
+    cached.
 
-    Without a kernel the answer may be one that was cached, or "tcg" with a `why` that says nothing was proven yet.
-    Raises UserError when `wanted` is "kvm" and KVM does not work.
+    Without a kernel, returns the cached answer, or "tcg" with a `why` that says it is untested. Raises UserError if
+    `wanted` is "kvm" and KVM does not work.
     """
     accel = await _probe(kernel, cache, binary, wanted, report)
     if wanted == "kvm" and accel.kind != "kvm":
-        raise UserError(f"provider.accel is kvm, but {accel.why}", hint="use accel: auto, or mend KVM on this machine")
+        raise UserError(f"provider.accel is kvm, but {accel.why}", hint="use accel: auto, or fix KVM on this machine")
     return accel
 
 
@@ -74,9 +75,9 @@ async def _probe(kernel: Path | None, cache: Path, binary: str, wanted: str, rep
     except (OSError, ValueError, TypeError):
         pass
     if kernel is None:
-        why = obstacle or "KVM was not tried yet (that needs a kernel; the first run does it)"
+        why = obstacle or "KVM is untested (the test needs a kernel, so the first run does it)"
         return Acceleration("tcg", why, _FACTOR_RANGE[0])
-    report(Progress("acceleration", "a timed boot tells whether KVM works"))
+    report(Progress("acceleration", "testing KVM with a timed boot"))
     if obstacle is None:
         obstacle = await _trouble_with_kvm(binary, kernel)
     if obstacle is None:
@@ -98,14 +99,14 @@ async def _trouble_with_kvm(binary: str, kernel: Path) -> str | None:
         return None
     if complaint:
         return f"KVM opens, but QEMU fails with it ({complaint})"
-    return f"KVM opens, but a kernel booted with it said nothing within {_KVM_DEADLINE:g} s"
+    return f"KVM opens, but a kernel booted with it printed nothing within {_KVM_DEADLINE:g} s"
 
 
 def _obstacle() -> str | None:
     if not _KVM.exists():
         return "there is no /dev/kvm"
     if not os.access(_KVM, os.R_OK | os.W_OK):
-        return "/dev/kvm may not be opened by this user (join the group kvm: sudo usermod -aG kvm $USER, then log in again)"
+        return "this user may not open /dev/kvm (join the group kvm: sudo usermod -aG kvm $USER, then log in again)"
     return None
 
 
@@ -116,7 +117,7 @@ async def _identity(binary: str, obstacle: str | None) -> str:
 
 
 async def _boot(binary: str, kernel: Path, accel: Acceleration, deadline: float) -> tuple[float | None, str]:
-    """Seconds until the kernel gave up for want of a root, None when it was never heard of; and what QEMU complained of first."""
+    """Seconds until the kernel gave up without a root, None if it printed nothing; and QEMU's first error message."""
     arch = architecture()
     argv = [
         *(binary, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"),

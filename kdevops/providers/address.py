@@ -1,4 +1,4 @@
-"""How to reach a machine that has an operating system of its own, and what it says of whether it is there."""
+"""How to reach a machine with its own operating system, and how its cloud reports its state."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ from kdevops.lab.cloud import all_facts
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """How to reach one machine and what may be done to it. Commands are argv lists for this controller.
+    """How to reach one machine and how to control it. Commands are argv lists for this controller.
 
-    `identity` changes when the machine is another one under the same name. `key` None: what the user's agent has.
-    `disks` are device paths in the machine, in the order of the lab's `guests.disks`. `reset` power-cycles it, `state`
-    prints "running" or "active" while it exists. `console` prints its serial console: all there is so far, or with
-    `console_streams` from now on and without end. `host_key` is "ssh-ed25519 AAAA…", where it is known otherwise than by
-    asking the machine.
+    `identity` changes if another machine takes the name. `key` None: use the user's agent. `disks` are device paths in
+    the machine, in the order of the lab's `guests.disks`. `reset` power-cycles it, `state` prints "running" or "active"
+    while it exists. `console` prints its serial console: everything so far, or with `console_streams` from now on
+    without end. `host_key` is "ssh-ed25519 AAAA…", if it is known without asking the machine.
     """
 
     host: str
@@ -36,7 +35,7 @@ class Address:
 
 @cache
 def _absent() -> re.Pattern[str]:
-    """How the clouds' command line tools say on stderr that there is no such machine."""
+    """How the clouds' command line tools report on stderr that a machine does not exist."""
     return re.compile("|".join(f"(?:{each})" for facts in all_facts().values() for each in facts.absent), re.IGNORECASE)
 
 
@@ -46,10 +45,10 @@ def _running() -> frozenset[str]:
 
 
 def is_absent(complaint: str) -> bool:
-    """Whether a `state` command that failed complained that there is no such machine, and not that it could not ask."""
+    """Whether a failed `state` command reported that the machine does not exist, as opposed to another failure."""
     return _absent().search(complaint[-4096:]) is not None
 
 
 def is_running(printed: str) -> bool:
-    """Whether a `state` command said that the machine is there and runs: Google prints RUNNING, OpenStack ACTIVE."""
+    """Whether a `state` command reported a running machine: Google prints RUNNING, OpenStack ACTIVE."""
     return printed.strip().lower() in _running()

@@ -1,4 +1,4 @@
-"""The machines we can make embedded guests on."""
+"""The architectures that the embedded provider supports."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from kdevops.errors import UserError
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """What differs between the machines we can make guests on.
+    """Properties of one architecture.
 
-    `i8042=off` spares the kernel a search for a PS/2 mouse, 0.7 s where the CPU is emulated. `parameters` are the kernel's:
-    x86 counts timer interrupts against a loop as it boots, and panics ("IO-APIC + timer doesn't work") where the host was
-    too busy to run the guest meanwhile. Guests of KVM leave that out by themselves (arch/x86/kernel/kvm.c).
+    `i8042=off` saves the kernel a search for a PS/2 mouse, 0.7 s with an emulated CPU. `parameters` are kernel
+    parameters: x86 checks timer interrupts against a loop during boot, and panics ("IO-APIC + timer doesn't work") if
+    the host was too busy to run the guest. KVM guests skip that check by themselves (arch/x86/kernel/kvm.c).
     """
 
     binary: str
@@ -30,12 +30,12 @@ ARCHITECTURES = {
 
 
 def architecture(machine: str | None = None) -> Architecture:
-    """The entry for this host. Raises UserError on a machine we have none for."""
+    """The entry for this host. Raises UserError on an unsupported machine."""
     name = machine or platform.machine()
     try:
         return ARCHITECTURES[name]
     except KeyError:
         known = ", ".join(ARCHITECTURES)
         raise UserError(
-            f"the embedded provider knows no {name} machines (it knows {known})", hint="use another provider"
+            f"the embedded provider does not support {name} machines (only {known})", hint="use another provider"
         ) from None

@@ -1,4 +1,4 @@
-"""What every provider of guests can do; the rest of the program knows only this."""
+"""The interface of all providers of guests; the rest of the program uses nothing else."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kdevops.providers.acceleration import Acceleration
 
 @dataclass(frozen=True, slots=True)
 class BootKernel:
-    """A kernel to boot directly. `key` is the content hash by which a running guest is recognised as having booted it."""
+    """A kernel to boot directly. `key` is the content hash that tells whether a running guest booted it."""
 
     image: Path
     key: str
@@ -23,9 +23,9 @@ class BootKernel:
 
 @dataclass(frozen=True, slots=True)
 class PayloadDisk:
-    """A file system that guests are lent, each to write to as it likes until its next boot; `path` itself stays as it is.
+    """A file system lent to guests: each may write to it until its next boot, and `path` itself is unchanged.
 
-    A guest finds it by `serial`, of 20 bytes at most: /dev/disk/by-id/virtio-<serial>. `path` is named by content.
+    Guests find it by `serial` (up to 20 bytes): /dev/disk/by-id/virtio-<serial>. `path` is named by content.
     """
 
     serial: str
@@ -35,7 +35,7 @@ class PayloadDisk:
 
 @dataclass(frozen=True, slots=True)
 class GuestStatus:
-    """What is known of one guest without asking it: "running" or "stopped", and where its ssh and console are."""
+    """What is known about a guest without asking it: "running" or "stopped", and its ssh address and console."""
 
     name: str
     state: str
@@ -58,31 +58,32 @@ class Guest(Protocol):
 
     @property
     def console(self) -> Path:
-        """The file its serial console is recorded in."""
+        """The file with its recorded serial console."""
 
     @property
     def stay(self) -> bool:
-        """Whether it was told to outlive the command that started it."""
+        """Whether it outlives the command that started it."""
 
     def alive(self) -> bool:
         """Whether the machine runs at all; says nothing about its kernel."""
 
     async def gone(self) -> str:
-        """Why the machine itself is no more, as when a cloud took it away; "" while it is there, or nobody can tell.
+        """Why the machine itself is gone, for example taken away by a cloud; "" while it exists, or if that is unknown.
 
-        Asked when the guest was lost. After it the recorded console is as complete as it can be.
+        Called after the guest was lost. Afterwards the recorded console is as complete as possible.
         """
 
     async def held(self) -> str:
-        """Why the machine does not run at this moment though it is there: it was stopped, or its disk is full; "" else.
+        """Why the machine exists but does not run at the moment: it was stopped, or its disk is full; else "".
 
-        It is asked several times a second while a test runs, and answers at once; "" also where nobody can tell.
+        Called several times a second while a test runs, and returns at once; "" also if it is unknown.
         """
 
     async def restarted(self) -> bool:
-        """Whether the machine runs another kernel than the one it was given, though nothing said that this one ended.
+        """Whether the machine runs another kernel than the one it was given, although nothing reported that this one
+        ended.
 
-        Asked when the guest was lost; it may take as long as a boot. False for machines that cannot do so unseen.
+        Called after the guest was lost; may take as long as a boot. False for machines that cannot do so unnoticed.
         """
 
     async def discard(self) -> None:
@@ -92,11 +93,11 @@ class Guest(Protocol):
         """Stop it and give back what it used."""
 
     async def sysrq(self, keys: str) -> None:
-        """Send these magic SysRq keys to its kernel over the console. Raises InfrastructureError where that cannot be."""
+        """Send these magic SysRq keys to its kernel over the console. Raises InfrastructureError if it cannot."""
 
 
 class Provider(Protocol):
-    """Gives guests. Timeouts elsewhere are stretched by `factor`, which is 1.0 where the CPU is not emulated."""
+    """Provides guests. Timeouts are stretched by `factor`, which is 1.0 unless the CPU is emulated."""
 
     @property
     def factor(self) -> float:
@@ -104,27 +105,27 @@ class Provider(Protocol):
 
     @property
     def accel(self) -> Acceleration:
-        """What guests' CPUs are made by, and how that was found out."""
+        """The guests' CPU acceleration, and how it was determined."""
 
     async def up(
         self, name: str, *, extra_cmdline: Sequence[str] = (), stay: bool = False, fresh: bool = False
     ) -> Guest:
-        """Bring one guest up, or return it at once when it is there and healthy. Raises BootError.
+        """Bring one guest up, or return it at once if it already runs and is healthy. Raises BootError.
 
-        Unless it is told to `stay`, a guest dies with this process. `fresh` forces a new boot.
+        Without `stay`, a guest dies with this process. `fresh` forces a new boot.
         """
 
     def attach(self, name: str) -> Guest | None:
-        """The guest if it runs, whatever it booted; None otherwise."""
+        """The guest if it runs, regardless of what it booted; None otherwise."""
 
     async def status(self) -> tuple[GuestStatus, ...]:
-        """All guests of the lab, in order. Raises KdevopsError where the provider's tool cannot be asked."""
+        """All guests of the lab, in order. Raises KdevopsError if the provider's tool fails."""
 
     def parameters(self, extra_cmdline: Sequence[str] = ()) -> tuple[str, ...]:
-        """The parameters that `up` has a guest's kernel started with, without what only its image needs."""
+        """The kernel parameters that `up` uses for a guest, without those that only its image needs."""
 
     def command_lines(self) -> dict[str, list[str]]:
-        """How each guest was last started, by its name, for the record of a run."""
+        """How each guest was last started, by name, for the record of a run."""
 
     async def down(self) -> None:
-        """Stop all guests of the lab, also ones an interrupted command left behind."""
+        """Stop all guests of the lab, including leftovers of an interrupted command."""

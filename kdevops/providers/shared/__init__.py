@@ -1,1 +1,1 @@
-"""What several kinds of providers use."""
+"""Code that several providers use."""

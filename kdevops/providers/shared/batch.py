@@ -1,4 +1,4 @@
-"""Calls that come at nearly the same time are made one: what a tool does for many guests at once costs it less."""
+"""Batches calls made within a short window into one invocation of a tool."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 _PATIENCE = 0.2
-"""Seconds to wait for others who want the same; guests of a run all begin within a few milliseconds."""
+"""Seconds to wait for further callers; the guests of a run all begin within a few milliseconds."""
 
 
 @dataclass
@@ -20,9 +20,9 @@ class _Batch:
 
 @dataclass
 class Together:
-    """`work` is called with all names that were asked for since its last call, and never twice at a time.
+    """Calls `work` with all names requested since its last call, never twice at a time.
 
-    It gives back what went wrong with each of them that it failed for; what it raises, it failed for all.
+    It returns the errors by name; an exception that it raises applies to all names.
     """
 
     work: Callable[[tuple[str, ...]], Awaitable[Mapping[str, Exception] | None]]
@@ -31,9 +31,9 @@ class Together:
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def __call__(self, name: str) -> None:
-        """Have it done for `name`. Raises what went wrong with this one, or with everybody who was in the same call.
+        """Do the work for `name`. Raises the error of this name, or of the whole call.
 
-        The work ends early only when nobody waits for it any more.
+        The work is cancelled only if nobody waits for it any longer.
         """
         batch = self._open
         if batch is None:
@@ -46,12 +46,12 @@ class Together:
             failed = await asyncio.shield(batch.task)
         except asyncio.CancelledError:
             if batch.waiting == 1:
-                self._close(batch)  # who comes now would wait for what is cancelled
+                self._close(batch)  # a new caller would wait for a cancelled task
                 batch.task.cancel()
                 with contextlib.suppress(asyncio.CancelledError, Exception):
                     await batch.task
             elif self._open is batch:
-                batch.names.remove(name)  # for the others it is not begun yet, and this one nobody wants any more
+                batch.names.remove(name)  # not started yet for the others, and nobody wants this name any longer
             raise
         finally:
             batch.waiting -= 1
@@ -70,7 +70,7 @@ class Together:
 
 
 class Agreed:
-    """Who wants the same goes on beside each other; who wants something else waits until all of them are done."""
+    """Callers with the same key run concurrently; a caller with another key waits for all of them."""
 
     def __init__(self) -> None:
         self._changed = asyncio.Condition()
@@ -79,7 +79,7 @@ class Agreed:
 
     @contextlib.asynccontextmanager
     async def on(self, wanted: object) -> AsyncIterator[bool]:
-        """Be among those who want this. True for the first, who is to bring it about before it waits for anything."""
+        """Join the callers with this key. True for the first one, which must apply it before it waits for anything."""
         async with self._changed:
             await self._changed.wait_for(lambda: self._count == 0 or self._wanted == wanted)
             first = self._count == 0

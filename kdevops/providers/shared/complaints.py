@@ -1,6 +1,6 @@
-"""What other tools say when they fail: their own words first, then what they mean and the command that mends it.
+"""Errors of other tools: their own words first, then what they mean and the command that fixes it.
 
-The rows that say so are the errors.yaml of each wing, and `errors` of each cloud's cloud.yaml.
+The rows are in the errors.yaml of each wing, and in `errors` of each cloud's cloud.yaml.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from kdevops.lab.complaint import Complaint
 from kdevops.text import clean
 
 EXAMINED = 128 << 10
-"""Characters of an output that are looked at, its end: errors stand there."""
+"""Characters of an output that are searched, from its end: errors are there."""
 MESSAGE_LIMIT = 4000
-"""Characters of the tool's own words: what is longer than any message for a person."""
+"""Characters of the tool's own words; longer than any message for a person."""
 _KINDS = {"user": UserError, "infrastructure": InfrastructureError}
 _VALUE_LIMIT = 120
 _COMMAND_LIMIT = 100
@@ -30,7 +30,7 @@ _COMMAND_LIMIT = 100
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What a tool's words mean, `message`, and what mends it, `hint`. `span` is where they stand in what was looked at."""
+    """What a tool's words mean, `message`, and the fix, `hint`. `span` is where they are in the searched text."""
 
     message: str
     hint: str
@@ -39,13 +39,13 @@ class Meaning:
 
 
 def rows_of(file: str) -> tuple[Complaint, ...]:
-    """The rows of a data file below kdevops/providers, the special before the general."""
+    """The rows of a data file below kdevops/providers, specific ones before general ones."""
     text = files("kdevops.providers").joinpath(file).read_text(encoding="utf-8")
     return TypeAdapter(tuple[Complaint, ...]).validate_python(yaml.safe_load(text))
 
 
 def meaning_of(plain: str, rows: Iterable[Complaint]) -> Meaning | None:
-    """What the first row that is anywhere in `plain` says; None for what no row knows."""
+    """The meaning from the first row that matches in `plain`; None if none matches."""
     for row in rows:
         if found := row.match.search(plain):
             return _meaning(row, found)
@@ -53,7 +53,7 @@ def meaning_of(plain: str, rows: Iterable[Complaint]) -> Meaning | None:
 
 
 def failure(command: str, words: str, meaning: Meaning | None, *, hint: str | None, log: Path | None) -> KdevopsError:
-    """The error for a `command` that failed with these words of its own; `hint` is for what no row knows."""
+    """The error for a failed `command` with these words of its own; `hint` is used if no row matches."""
     message = clean(f"{clean(command, _COMMAND_LIMIT)} failed" + (f": {words}" if words else " and said nothing"))
     if meaning is None:
         return InfrastructureError(clean(message, MESSAGE_LIMIT), hint=hint, log=log)

@@ -1,6 +1,6 @@
-"""The file in which a guest's console is recorded, every line with the time it began.
+"""The file in which a guest's console is recorded, with a time stamp on every line.
 
-Standard library alone: the keeper of a QEMU, which imports it, starts in milliseconds.
+Standard library only: QEMU's keeper, which imports it, must start in milliseconds.
 """
 
 from __future__ import annotations
@@ -10,16 +10,18 @@ import os
 import time
 from pathlib import Path
 
-# What could drive a terminal: everything below blank but tab and newline, DEL, and the C1 controls are not printable text.
+# Control characters for terminals: everything below blank except tab and newline, and DEL. C1 controls are not
+# printable.
 _CONTROL = bytes(set(range(32)) - {9, 10} | {127})
 _MAX_WAITING = 4 << 20
-"""Bytes of console that wait for the disk; the first report of a trouble is worth more than what follows it."""
+"""Bytes of console that may wait for the disk; the first report of a problem is worth more than what follows it."""
 
 
 class ConsoleFile:
-    """console.log, every line with the time it began; past `limit` bytes it becomes console.log.old and a new one begins.
+    """console.log with a time stamp on every line; beyond `limit` bytes it becomes console.log.old and a new one
+    begins.
 
-    While the disk is full or fails, text waits here, up to a bound; what is left out past it is counted in the file.
+    While the disk is full or fails, text waits here, up to a limit; dropped bytes are counted in the file.
     """
 
     def __init__(self, path: Path, limit: int) -> None:
@@ -31,7 +33,7 @@ class ConsoleFile:
 
     @property
     def at_line_start(self) -> bool:
-        """Whether what is written next begins a line."""
+        """Whether the next write begins a line."""
         return self._fresh_line
 
     @property
@@ -40,7 +42,7 @@ class ConsoleFile:
         return bool(self._waiting or self._dropped)
 
     def write(self, data: bytes) -> None:
-        """Record what the guest said; never raises OSError."""
+        """Record output of the guest; never raises OSError."""
         data = data.translate(None, _CONTROL)
         if not data:
             return
@@ -56,7 +58,7 @@ class ConsoleFile:
         self.flush()
 
     def flush(self) -> bool:
-        """Write what waits, as far as the disk takes it; whether nothing waits any more."""
+        """Write waiting text, as far as the disk accepts it; returns whether none is left."""
         try:
             self._write_waiting()
             if self._dropped:
@@ -80,7 +82,7 @@ class ConsoleFile:
             del self._waiting[:written]
 
     def _rotate(self) -> None:
-        """Put the file aside. Raises OSError, and changes nothing, where there is no room for a new one."""
+        """Rotate the file. Raises OSError, without changes, if there is no room for a new one."""
         successor = self._path.with_name(f".{self._path.name}.new")
         file = successor.open("wb+", buffering=0)
         self._path.replace(self._path.with_name(self._path.name + ".old"))

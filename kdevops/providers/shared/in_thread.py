@@ -1,4 +1,4 @@
-"""Libraries that block, and run commands themselves: done in a thread, with their commands run by our event loop."""
+"""Run blocking libraries in a thread, while their commands run in our event loop."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Door = Callable[[Sequence[str]], Completed]
 
 
 async def in_thread(work: Callable[[Door], T], run: Callable[[Sequence[str]], Coroutine[Any, Any, Completed]]) -> T:
-    """Have `work` done in a thread; the door it is given does `run` in this loop, and is cancelled when we are."""
+    """Run `work` in a thread; the function it gets calls `run` in this loop, and is cancelled with us."""
     loop = asyncio.get_running_loop()
     running: list[asyncio.Task[Completed]] = []
     cancelled = False

@@ -1,4 +1,4 @@
-"""Kernels that are installed in guests: all that are to have the same come at one go, for Ansible costs less so."""
+"""Installs a kernel in guests. Requests for the same kernel are batched into one Ansible run."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from kdevops.guest.ssh import SshTarget
 from kdevops.providers.shared.batch import Together
 
 Install = Callable[[Sequence[SshTarget], Sequence[str]], Awaitable[None]]
-"""Installs the kernel in guests that are up and boots them into it with these parameters; Ansible's work."""
+"""Installs the kernel in running guests and boots it with these parameters, with Ansible."""
 _TOLD = 25
 
 
 @dataclass
 class Installation:
-    """Installs the lab's kernel in one guest after the other, as those see it that ask."""
+    """Installs the lab's kernel. Callers see one guest each; the work is batched."""
 
     install: Install | None = None
     _words: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -28,9 +28,9 @@ class Installation:
         self._together = Together(self._all)
 
     async def __call__(self, target: SshTarget, words: tuple[str, ...], console: Path) -> None:
-        """Have a guest that is up run the lab's kernel with these parameters.
+        """Install the lab's kernel in a running guest and boot it with these parameters.
 
-        Raises BootError, with what the guest's `console` said meanwhile.
+        Raises BootError, with the output of the guest's `console` in the meantime.
         """
         offset = console_file.end_of(console)
         self._targets[target.name], self._words[target.name] = target, words
@@ -46,7 +46,7 @@ class Installation:
         return failed
 
     async def _some(self, names: Sequence[str], words: Sequence[str]) -> dict[str, Exception]:
-        """Install it in these guests. Those that one play succeeded for are proven by another, without those that failed."""
+        """Install it in these guests. After failures the play is repeated without the failed guests."""
         assert self.install
         failed: dict[str, Exception] = {}
         while left := [name for name in names if name not in failed]:
@@ -61,7 +61,7 @@ class Installation:
 
 
 def boot_error(name: str, error: InfrastructureError, console: Path, offset: int) -> BootError:
-    """The error of a guest that does not come up, with the end of what its console said from `offset` on."""
+    """The error for a guest that does not come up, with the end of its console output from `offset` on."""
     lines = [line for line in console_file.read_since(console, offset) if line.strip()]
     return BootError(
         f"guest {name}: {error.message}",

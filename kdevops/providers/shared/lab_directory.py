@@ -17,7 +17,7 @@ class LabDirectory:
 
     @property
     def key(self) -> Path:
-        """The private key with which we enter this lab's guests, and no other's."""
+        """The private key for this lab's guests only."""
         return self.path / "id_ed25519"
 
     @property
@@ -31,7 +31,7 @@ class LabDirectory:
 
 
 async def ensure_keys(lab: LabDirectory, guests: tuple[str, ...]) -> None:
-    """Make the lab's key and a host key per guest where they are missing, and pin the host keys."""
+    """Create the lab's key and a host key per guest if missing, and pin the host keys."""
     await ensure_key(lab)
     pinned = []
     for name in guests:
@@ -46,7 +46,7 @@ async def ensure_keys(lab: LabDirectory, guests: tuple[str, ...]) -> None:
 
 
 async def ensure_key(lab: LabDirectory) -> None:
-    """Make the lab's key where it is missing."""
+    """Create the lab's key if missing."""
     lab.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     await _ensure_key(lab.key, f"kdevops {lab.path.name}")
 
@@ -63,7 +63,7 @@ async def _ensure_key(path: Path, comment: str) -> None:
 
 
 def make_disk(path: Path, size: int) -> None:
-    """An empty sparse disk of `size` bytes, kept when it is there already."""
+    """An empty sparse disk of `size` bytes; an existing one of that size is kept."""
     if path.exists() and path.stat().st_size == size:
         return
     with path.open("wb") as file:

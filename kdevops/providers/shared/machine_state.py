@@ -1,4 +1,4 @@
-"""What is remembered of a machine with a boot loader of its own, and how its death is seen."""
+"""The recorded state of a machine with its own boot loader, and how its death is detected."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _LAST_WORDS = (
     b"reboot: System halted",
     b"reboot: Power down",
 )
-"""What a kernel says at its end (kernel/panic.c, kernel/reboot.c, drivers/tty/sysrq.c)."""
+"""Last messages of a kernel (kernel/panic.c, kernel/reboot.c, drivers/tty/sysrq.c)."""
 _LONGEST = max(map(len, _LAST_WORDS))
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """One machine as it was last left; kept in a file, so that another command finds it.
+    """The last state of one machine; stored in a file for other commands.
 
-    `shape` and `boots` are hashes: of what the machine was made as, and of what it booted. `saved` is the `boots` of the
-    moment that was remembered, "" for none. `spoilt`: it must not be used as it is. `console` is where the present boot
-    begins in the recorded console, in bytes. `boot_id` is what its kernel calls this boot, `identity` tells the machine from
-    another one that is given under its name; both are "" where nobody asked.
+    `shape` and `boots` are hashes: of the machine's definition, and of what it booted. `saved` is the `boots` of its
+    snapshot, "" for none. `spoilt`: it must not be used as it is. `console` is the offset of the current boot in the
+    recorded console, in bytes. `boot_id` is the kernel's id of this boot, `identity` distinguishes the machine from
+    another one of the same name; both are "" if unknown.
     """
 
     shape: str
@@ -44,23 +44,23 @@ class Machine:
 
     @classmethod
     def load(cls, path: Path) -> Machine | None:
-        """What was kept in `path`; None where nothing was, or nothing that can be read."""
+        """The state in `path`; None if there is none, or if it cannot be read."""
         try:
             return cls(**json.loads(path.read_text()))
         except (OSError, ValueError, TypeError):
             return None
 
     def store(self, path: Path) -> None:
-        """Keep it in `path`."""
+        """Store it in `path`."""
         write_atomic(path, json.dumps(asdict(self)), mode=0o600)
 
 
 @dataclass
 class DeathWatch:
-    """Whether a machine lives, from files that are cheap to look at five times a second.
+    """Whether a machine lives, from files that are cheap to check five times a second.
 
-    A kernel that panics or reboots is followed by another, and the machine runs on: only its console tells. `pidfile` is
-    libvirt's of the domain, where this user can see it.
+    After a panic or reboot another kernel starts and the machine keeps running, so only its console shows that.
+    `pidfile` is libvirt's for the domain, if this user can see it.
     """
 
     console: Path
@@ -69,13 +69,13 @@ class DeathWatch:
     _rest: bytes = b""
     _dead: bool = field(default=False)
     told: bool = field(default=False, init=False)
-    """Whether the console said that the kernel ends, at the last look."""
+    """Whether the console showed the kernel's end, at the last check."""
 
     def __post_init__(self) -> None:
         self._reader = Reader(self.console, self.offset)
 
     def alive(self) -> bool:
-        """Whether the machine runs, and its kernel has not ended since the watch began."""
+        """Whether the machine runs and its kernel has not ended since the watch began."""
         self.told = self.told or self._ended()
         self._dead = self._dead or self.told or (self.pidfile is not None and not self.pidfile.exists())
         return not self._dead
@@ -88,10 +88,10 @@ class DeathWatch:
                     return True
                 self._rest = text[-_LONGEST:]
         except OSError:
-            return False  # no console is no proof of death
+            return False  # a missing console does not prove death
         return False
 
 
 def says_end(text: bytes) -> bool:
-    """Whether in this part of a console a kernel says that it ends."""
+    """Whether a kernel reports its end in this part of a console."""
     return any(words in text for words in _LAST_WORDS)

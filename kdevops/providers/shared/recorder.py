@@ -1,4 +1,4 @@
-"""The console of a machine elsewhere, recorded by a command that prints it: once and for all so far, or for ever from now on."""
+"""Record the console of a remote machine by a command that prints it: everything so far, or a stream from now on."""
 
 from __future__ import annotations
 
@@ -17,59 +17,59 @@ from kdevops.providers.shared.machine_state import says_end
 LIMIT = 64 << 20
 """Bytes of one console file, as for guests of the embedded provider."""
 WINDOW = 1 << 20
-"""Bytes at the end of what a polled console has said by which the next answer is joined to it."""
+"""Bytes at the end of a polled console's text that are used to join the next answer to it."""
 _EVERY = 10.0
-"""Seconds between two looks at a polled console: clouds answer slowly, and count the questions."""
+"""Seconds between two polls of a console: clouds answer slowly, and limit requests."""
 _ASKING = 60.0
 _AGAIN = 5.0
-"""Seconds until a command that should have gone on for ever is started again."""
+"""Seconds until an ended stream command is restarted."""
 _CANDIDATES = 1000
 _ANCHOR = 64
 
 _LINE_END = b"\r\n"
 _PADDING = _LINE_END + b"\0"
-"""What tools put behind an answer, and some clouds too: AWS's a line end of its own, Azure zeros up to a full page."""
+"""Padding that tools and some clouds add to an answer: AWS's tool a line end, Azure zeros up to a full page."""
 
 Complain = Callable[[str], None]
 
 
 def fresh_part(seen: bytes, now: bytes) -> bytes:
-    """What of `now` comes after `seen`: two answers about one console, each all of it or only its end.
+    """The part of `now` that comes after `seen`: two answers about one console, each complete or only its end.
 
-    All of `now` where the two have nothing in common, or where the text repeats itself so often that nobody can tell.
+    All of `now` if they have nothing in common, or if the text is too repetitive to tell.
     """
     if now in seen:
         return b""
     anchor = now[:_ANCHOR]
     start = seen.find(anchor)
-    for _ in range(_CANDIDATES):  # a hostile console is one long repetition
+    for _ in range(_CANDIDATES):  # a hostile console may be one long repetition
         if start < 0:
             break
-        if now.startswith(seen[start:]):  # the longest overlap begins the farthest to the left
+        if now.startswith(seen[start:]):  # the leftmost overlap is the longest
             return now[len(seen) - start :]
         start = seen.find(anchor, start + 1)
-    for start in range(max(0, len(seen) - _ANCHOR + 1), len(seen)):  # overlaps that are shorter than the anchor
+    for start in range(max(0, len(seen) - _ANCHOR + 1), len(seen)):  # overlaps shorter than the anchor
         if now.startswith(seen[start:]):
             return now[len(seen) - start :]
     return now
 
 
 class Streamed:
-    """A console that a command prints from now on, recorded for as long as this object is not stopped."""
+    """A console that a command streams from now on, recorded until this object is stopped."""
 
     def __init__(self, argv: Sequence[str], path: Path, complain: Complain) -> None:
         self._argv, self._file, self._complain = tuple(argv), ConsoleFile(path, LIMIT), complain
         self._task = asyncio.create_task(self._follow())
 
     def ended(self) -> bool:
-        """False: whoever reads the recorded console sees that at once."""
+        """False: readers of the recorded console see the end at once."""
         return False
 
     def renew(self) -> None:
-        """Nothing: whoever reads the recorded console knows from where on."""
+        """Nothing to do: readers of the recorded console know their offset."""
 
     async def catch_up(self) -> None:
-        """Nothing: it is up to date."""
+        """Nothing to do: it is up to date."""
 
     async def stop(self) -> None:
         """End the command."""
@@ -92,9 +92,9 @@ class Streamed:
 
 
 class Polled:
-    """A console of which a command prints all, or the last part; looked at now and then until it is stopped.
+    """A console that a command prints completely, or its last part; polled until it is stopped.
 
-    What a cloud tells may be old: when the console says that the kernel ended, it did unless `lives`.
+    A cloud's answer may be old: if the console shows that the kernel ended, it did so unless `lives`.
     """
 
     def __init__(
@@ -109,23 +109,23 @@ class Polled:
         self._task = asyncio.create_task(self._look())
 
     def ended(self) -> bool:
-        """Whether the kernel said that it ends, and was not found alive afterwards."""
+        """Whether the kernel reported its end and did not answer afterwards."""
         return self._ended
 
     def renew(self) -> None:
-        """What it has said so far is of boots that are over."""
+        """The output so far belongs to earlier boots."""
         self._ended = False
 
     async def catch_up(self) -> None:
-        """Record what it has said since the last look."""
+        """Record the output since the last poll."""
         await self._news()
 
     async def stop(self) -> None:
-        """Look no more."""
+        """Stop polling."""
         await _end(self._task)
 
     async def ask(self) -> bytes:
-        """The end of what the console has said, without what is only the end of an answer. Raises CommandError."""
+        """The end of the console's output, without padding. Raises CommandError."""
         kept = bytearray()
 
         def keep(chunk: bytes) -> None:
@@ -140,7 +140,7 @@ class Polled:
             try:
                 now = await self.ask()
             except CommandError as error:
-                if error.message != self._told:  # it is asked again and again
+                if error.message != self._told:  # it is polled again and again
                     self._complain(error.message)
                 self._told = error.message
                 return b""
@@ -149,7 +149,7 @@ class Polled:
                 self._file.write(fresh.lstrip(_LINE_END) if self._file.at_line_start else fresh)
                 self._seen = (self._seen + fresh)[-WINDOW:]
                 write_atomic(self._kept, self._seen, mode=0o600)
-            elif not self._file.at_line_start:  # no more will come of this line
+            elif not self._file.at_line_start:  # this line is not continued
                 self._file.write(b"\n")
             return fresh
 
@@ -161,7 +161,7 @@ class Polled:
 
 
 class Recorders:
-    """The consoles that are recorded, by the name of the machine."""
+    """The recorded consoles, by machine name."""
 
     def __init__(self) -> None:
         self._all: dict[str, Streamed | Polled] = {}
@@ -169,7 +169,7 @@ class Recorders:
     def begin(
         self, name: str, address: Address, path: Path, complain: Complain, lives: Callable[[], Awaitable[bool]]
     ) -> None:
-        """Record the console of a machine that has one, unless that is done already."""
+        """Start recording a machine's console, if it has one and is not recorded yet."""
         if not address.console or name in self._all:
             return
         if address.console_streams:
@@ -178,33 +178,33 @@ class Recorders:
             self._all[name] = Polled(address.console, path, complain, lives)
 
     def ended(self, name: str) -> bool:
-        """Whether a console that is looked at now and then said that the kernel ended."""
+        """Whether a polled console showed the kernel's end."""
         return name in self._all and self._all[name].ended()
 
     def asking(self, name: str) -> Callable[[], Awaitable[bytes]] | None:
-        """How all that a console has said so far is asked for, where that can be done."""
+        """A function that fetches the whole output of a console so far; None if that is impossible."""
         recorder = self._all.get(name)
         return recorder.ask if isinstance(recorder, Polled) else None
 
     async def catch_up(self, name: str) -> None:
-        """Record what a console has said by now."""
+        """Record a console's output up to now."""
         if name in self._all:
             await self._all[name].catch_up()
 
     async def renew(self, name: str) -> None:
-        """What a console has said by now is of boots that are over."""
+        """A console's output up to now belongs to earlier boots."""
         await self.catch_up(name)
         if name in self._all:
             self._all[name].renew()
 
     async def stop(self, name: str) -> None:
-        """Record no more."""
+        """Stop recording."""
         if recorder := self._all.pop(name, None):
             await recorder.stop()
 
 
 def append(path: Path, text: str) -> None:
-    """Put text that is no console's among what was recorded of one."""
+    """Add text from another source to a recorded console."""
     ConsoleFile(path, LIMIT).write(text.encode())
 
 
