@@ -1,4 +1,4 @@
-"""Typing at a guest's serial console: a person, or the program itself."""
+"""Typing at a guest's serial console, for people and for kdevops itself."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from pathlib import Path
 from kdevops.errors import InfrastructureError, UserError
 
 _LEAVE = b"\x1d"
-"""Ctrl-], as telnet and virsh have it."""
+"""Ctrl-], as in telnet and virsh."""
 _ACCEPTED = 10
-"""Seconds for the keeper to take what is typed."""
+"""Seconds for the keeper to accept what is typed."""
 
 
 def attach(keeper_config: Path, guest: str) -> None:
-    """Connect this terminal with the console of a guest that was started once, until Ctrl-] or the guest's end.
+    """Connect this terminal with the console of a started guest, until Ctrl-] or the guest's end.
 
-    Raises UserError without a terminal, InfrastructureError when the guest does not run.
+    Raises UserError without a terminal, InfrastructureError if the guest does not run.
     """
     if not sys.stdin.isatty():
         raise UserError("an interactive console needs a terminal", hint=f"to read it: kdevops console {guest}")
@@ -39,7 +39,7 @@ def attach(keeper_config: Path, guest: str) -> None:
 
 
 async def send_console(path: Path, keys: str) -> None:
-    """Type `keys` at the console behind the socket `path`. Raises InfrastructureError when the guest does not run."""
+    """Type `keys` at the console behind the socket `path`. Raises InfrastructureError if the guest does not run."""
     try:
         await asyncio.to_thread(_send, path, keys.encode())
     except OSError as error:
@@ -47,9 +47,9 @@ async def send_console(path: Path, keys: str) -> None:
 
 
 def _send(path: Path, keys: bytes) -> None:
-    """Wait for the keeper, which a socket that does not block cannot do: connect(2) fails with EAGAIN while others wait, too.
+    """Connect blocking: on a non-blocking socket connect(2) fails with EAGAIN while others wait, too.
 
-    asyncio takes such a socket for a connected one, and one with Python's timeout does not block either.
+    asyncio takes such a socket as connected, and a socket with Python's timeout is non-blocking as well.
     """
     with socket.socket(socket.AF_UNIX) as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", _ACCEPTED, 0))

@@ -1,4 +1,4 @@
-"""The QEMU command line of a guest, as a pure function of what the guest is to be."""
+"""The QEMU command line of a guest, as a pure function of the guest's description."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ class DiskFile:
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """A network card on a network that only guests of one lab are on, made of UNIX sockets that only their user may open.
+    """A network card on a network for guests of one lab, made of UNIX sockets that only their user may open.
 
-    The machine that is the `hub` listens on a socket for each other one; every other one has one to connect to. When the
+    The `hub` machine listens on one socket per other machine; each of those connects to its own. When the hub ends, the
+    others' connections end for good.
     hub ends, the others' connections end for good.
     """
 
@@ -51,7 +52,7 @@ class Machine:
 def command_line(
     machine: Machine, kernel: BootKernel, accel: Acceleration, *, append: Sequence[str], binary: str | None = None
 ) -> list[str]:
-    """QEMU's argv: serial console on stdio, no device that is not asked for, guests confined by seccomp."""
+    """QEMU's argv: serial console on stdio, no default devices, confined by seccomp."""
     arch = architecture()
     words = [
         binary or arch.binary,
@@ -104,8 +105,8 @@ def _disk(number: int, disk: DiskFile) -> list[str]:
     backend = f"if=none,id=disk{number},file={_escape(disk.path)},format={disk.format},cache=unsafe,discard=unmap"
     if disk.read_only:
         backend += ",readonly=on"
-    # What the host's disk cannot do must reach no guest as an I/O error, nor be taken for a fault of its kernel: the machine is
-    # stopped, and its keeper has it try again.
+    # A failure of the host's disk must not reach the guest as an I/O error, nor look like a fault of its kernel: QEMU
+    # stops the machine, and its keeper makes it try again.
     policy = "werror=stop,rerror=stop"
     return ["-drive", backend, "-device", f"virtio-blk-pci,drive=disk{number},{policy},serial={disk.serial}"]
 

@@ -1,4 +1,4 @@
-"""What a guest of the embedded provider is given on disk: the seed that its init reads, its overlay, and lent disks."""
+"""The disks of an embedded guest: the seed for its init, its root overlay, and lent disks."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _NETWORK = "ADDRESS=10.0.2.15/24\nGATEWAY=10.0.2.2\nDNS=10.0.2.3\n"
 
 
 def write_seed(lab: LabDirectory, name: str, interfaces: Iterable[Interface] = ()) -> Path:
-    """The guest's seed: a plain tar on a disk of its own, so that one image serves every guest and holds no secret.
+    """The guest's seed: a plain tar on a disk of its own, so that one image serves every guest and contains no secret.
 
-    `interfaces` are the cards beside the one that ssh comes through.
+    `interfaces` are the cards besides the one for ssh.
     """
     directory = lab.guest(name)
     files = {

@@ -1,4 +1,4 @@
-"""Whose doing the end of a QEMU was: the guest's, or that of the machine on which it ran."""
+"""Whether a QEMU was ended by its guest, or by something on the host."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from kdevops.process import describe_exit
 
 _MAX_COMPLAINT = 200
 _BY_SIGNAL = "terminating on signal"
-"""What QEMU says of SIGTERM, SIGINT and SIGHUP, at which it ends as if all were well."""
+"""QEMU's message for SIGTERM, SIGINT and SIGHUP, after which it exits with 0."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a QEMU ended. `returncode` is None where its keeper did not live to say.
+    """How a QEMU ended. `returncode` is None if its keeper did not survive to report it.
 
-    `why` is for what reason the keeper ended it, "" where it did not. `shutdown` and `guest` are what QEMU said of its end
-    (qapi/run-state.json, SHUTDOWN): the reason, and whether it was the guest's wish; "" and None where it said nothing.
-    `complaint` is the end of what it said on its standard error.
+    `why` is the keeper's reason for ending it, "" if it did not. `shutdown` and `guest` are QEMU's own report
+    (qapi/run-state.json, SHUTDOWN): the reason, and whether the guest requested it; "" and None without a report.
+    `complaint` is the end of its standard error.
     """
 
     returncode: int | None
@@ -31,7 +31,7 @@ class Ending:
 
 
 def read_ending(path: Path, complaint: str) -> Ending:
-    """The ending that the keeper noted in `path`, exit.json."""
+    """The ending that the keeper wrote to `path`, exit.json."""
     try:
         told: Any = json.loads(path.read_text())
         code, guest = told["returncode"], told.get("guest")
@@ -41,7 +41,7 @@ def read_ending(path: Path, complaint: str) -> Ending:
 
 
 def from_outside(ending: Ending) -> str:
-    """Why it was not the guest that ended its QEMU, in a line; "" where it was: by a reboot, a halt, a triple fault."""
+    """Why something else than the guest ended its QEMU, in a line; "" for a reboot, a halt or a triple fault."""
     said = ending.complaint.splitlines()[-1][:_MAX_COMPLAINT] if ending.complaint else ""
     if ending.returncode is None:
         return "the process that keeps QEMU was killed" + (f": {said}" if said else "")

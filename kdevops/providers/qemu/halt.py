@@ -1,27 +1,27 @@
-"""Reads from a guest's console that its kernel has halted the machine. Standard library alone, for the keeper."""
+"""Detects on a guest's console that its kernel halted the machine. Standard library only, for the keeper."""
 
 from __future__ import annotations
 
 import re
 
-# kernel/reboot.c: the last that a kernel prints before it stops its processors for ever. QEMU would run on, to no end.
+# kernel/reboot.c: the last message before a kernel stops its processors for ever. QEMU would keep running pointlessly.
 _HALTED = re.compile(
     rb"^(?:\[ {0,8}\d{1,12}\.\d{1,9}\](?:\[ {0,12}[TC]\d{1,10}\])? )?"
     rb"reboot: (?:System halted|Power off not available: System halted instead)\r?$",
     re.MULTILINE,
 )
 _HALT_REACH = 128
-"""Bytes of an unfinished line that are kept to be read with the rest of it: such a message is shorter."""
+"""Bytes kept of an unfinished line, to be read with the rest of it: such a message is shorter."""
 
 
 class HaltWatch:
-    """Tells from the bytes of a console, however they are cut, that the kernel has halted the machine."""
+    """Detects in a console's bytes, split anywhere, that the kernel halted the machine."""
 
     def __init__(self) -> None:
         self._rest = b""
 
     def halted(self, data: bytes) -> bool:
-        """Whether this part of the console ends a line that says so."""
+        """Whether this part of the console completes a line that says so."""
         lines, newline, rest = (self._rest + data).rpartition(b"\n")
         self._rest = rest[:_HALT_REACH]
         return bool(newline) and _HALTED.search(lines) is not None

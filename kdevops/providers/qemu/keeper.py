@@ -1,11 +1,11 @@
-"""The process that owns one QEMU: records its console with time stamps, serves it on a socket, and outlives nobody it should not.
+"""The process that owns one QEMU: records its console with time stamps, and serves it on a socket.
 
-Run as `python -ISE qemu_keeper.py CONFIG` with the standard library alone, so that it starts in milliseconds. CONFIG is JSON:
-`argv` (QEMU with its serial port on stdio), `directory`, `console_socket`, `limit` (bytes of one console file), `lifeline`, and
-with `state_socket` it has a monitor of QEMU: a client that connects there is sent the state of the machine.
-With a pipe as standard input it ends when that closes, that is: when whoever started it is gone. QEMU in turn dies with it.
-A machine whose kernel says that it halted is ended, too: QEMU itself does not take that for an end. A machine that QEMU stopped
-because a disk of the host was full or failed is told to go on, again and again.
+Run as `python -ISE keeper.py CONFIG` with the standard library only, so that it starts in milliseconds. CONFIG is JSON:
+`argv` (QEMU with its serial port on stdio), `directory`, `console_socket`, `limit` (bytes of one console file),
+`lifeline`; with `state_socket` it opens a monitor of QEMU, and clients of that socket are sent the state of the
+machine. With a pipe as standard input it exits when the pipe closes, that is, when the process that started it is gone.
+QEMU dies with it. The keeper also ends a machine whose kernel reports that it halted, because QEMU does not. A machine
+that QEMU stopped because a disk of the host was full or failed is resumed again and again.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 if __name__ == "__main__":
-    sys.path.append(str(Path(__file__).parents[3]))  # behind the standard library, which nothing of ours may hide
+    sys.path.append(str(Path(__file__).parents[3]))  # last, so that we do not hide the standard library
 
 from kdevops.providers.qemu.halt import HaltWatch
 from kdevops.providers.qemu.monitor import Monitor
@@ -32,13 +32,13 @@ from kdevops.providers.qemu.turn import FLUSH_EVERY, Heard, move, nap
 from kdevops.providers.shared.console_file import ConsoleFile
 
 ENDING = b" ending"
-"""Stands behind the keeper's and QEMU's process ids in the lock file when QEMU has ended."""
+"""Follows the process ids of keeper and QEMU in the lock file once QEMU has ended."""
 _LAST_WRITES = 5.0
-"""Seconds in which a full disk may take the end of the console and how QEMU ended."""
+"""Seconds for a full disk to accept the end of the console and exit.json."""
 
 
 class Keeper:
-    """One QEMU at work. `why` is for what reason the keeper itself ended it: "halted", "lifeline", "terminated", or ""."""
+    """One running QEMU. `why` is the reason why the keeper ended it: "halted", "lifeline", "terminated", or ""."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         self.why = ""
@@ -63,7 +63,7 @@ class Keeper:
             theirs.close()
         assert self._qemu.stdin
         assert self._qemu.stdout
-        os.set_blocking(self._qemu.stdin.fileno(), False)  # a machine that is stopped reads nothing
+        os.set_blocking(self._qemu.stdin.fileno(), False)  # a stopped machine reads nothing
         self._heard = Heard()
         self._selector.register(self._qemu.stdout, selectors.EVENT_READ, self._hear_console)
         signal.signal(signal.SIGTERM, lambda *_: self._end("terminated"))
@@ -76,7 +76,7 @@ class Keeper:
         return self._qemu.pid
 
     def serve(self) -> None:
-        """Carry bytes between QEMU and its watchers until QEMU's console closes or the lifeline does."""
+        """Carry bytes between QEMU and its clients until QEMU's console or the lifeline closes."""
         stop = False
         while not stop:
             kill, stop = move(self._listen())
@@ -88,7 +88,7 @@ class Keeper:
             self._mend_sockets()
 
     def _listen(self) -> Heard:
-        """Take whatever comes, and wait for something to come if nothing is there; what of it may call for a deed."""
+        """Wait for input and process it; returns what may require an action."""
         seconds = nap(self._monitor.sleep(time.monotonic()), behind=self._console.behind)
         self._heard = Heard()
         for key, _ in self._selector.select(seconds):
@@ -96,7 +96,7 @@ class Keeper:
         return self._heard
 
     def bury(self) -> None:
-        """Wait for QEMU's end, or end it; then have exit.json say how it ended."""
+        """Wait for QEMU's end, or force it; then write how it ended to exit.json."""
         try:
             self._qemu.wait(10)
         except subprocess.TimeoutExpired:
@@ -141,12 +141,12 @@ class Keeper:
         self._console.write(data)
         for client in self._clients:
             with contextlib.suppress(OSError):
-                client.send(data)  # a watcher that is too slow loses text; the guest is never held up
+                client.send(data)  # a client that is too slow loses text; the guest is never blocked
         if self._watch.halted(data):
             self._heard = self._heard._replace(halted=True)
 
     def _hear_monitor(self, line: Any) -> bool:
-        """Take what QEMU said on the keeper's own line; False when there is nothing more, for now or for ever."""
+        """Process QEMU's messages on the keeper's monitor; False if there are no more, for now or for ever."""
         try:
             data = line.recv(1 << 16)
         except BlockingIOError:
@@ -191,7 +191,7 @@ class Keeper:
             client.close()
 
     def _open(self, path: str, accept: Any) -> None:
-        """A socket of ours, for one person at a time or several. Raises OSError."""
+        """Open a listening socket. Raises OSError."""
         os.umask(0o077)
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).unlink(missing_ok=True)
@@ -203,7 +203,7 @@ class Keeper:
         self._servers[path] = (server, accept)
 
     def _mend_sockets(self) -> None:
-        """Make those again that somebody tidied away."""
+        """Recreate sockets that something has deleted."""
         for path, (server, accept) in list(self._servers.items()):
             if not Path(path).exists():
                 with contextlib.suppress(OSError):
@@ -213,7 +213,7 @@ class Keeper:
 
 
 def _start(argv: list[str], directory: Path, descriptors: list[int]) -> subprocess.Popen[bytes]:
-    """QEMU in a session of its own, killed by the kernel when we die, first choice when memory runs out."""
+    """Start QEMU in its own session, killed by the kernel when we die, and first choice when memory runs out."""
     Path("/proc/self/oom_score_adj").write_text("500")
     with (directory / "qemu.log").open("ab") as log:
         return subprocess.Popen(
@@ -228,7 +228,7 @@ def _start(argv: list[str], directory: Path, descriptors: list[int]) -> subproce
 
 
 def main() -> int:
-    """Keep one guest until it ends; how it ended stands in exit.json."""
+    """Keep one guest until it ends; exit.json says how."""
     config = json.loads(Path(sys.argv[1]).read_text())
     lock = os.open(Path(config["directory"]) / "keeper.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:

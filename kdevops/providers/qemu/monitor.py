@@ -1,6 +1,6 @@
-"""The keeper's own line to its QEMU: how the machine is, why it ended, and going on after the disk was full.
+"""The keeper's monitor of its QEMU: the machine's state, why it ended, and resuming after the disk was full.
 
-QEMU's machine protocol (docs/interop/qmp-spec.txt of QEMU), as a state machine that does no I/O. Standard library alone.
+QEMU's machine protocol (docs/interop/qmp-spec.txt of QEMU), as a state machine without I/O. Standard library only.
 """
 
 from __future__ import annotations
@@ -8,22 +8,22 @@ from __future__ import annotations
 import json
 
 _MAX_LINE = 64 << 10
-"""Bytes of one message; a longer one is passed over."""
+"""Bytes of one message; longer ones are ignored."""
 _ASK_EVERY = 2.0
-"""Seconds between two questions how the machine is, when somebody wants to know."""
+"""Minimum seconds between two queries of the machine's state."""
 _SILENT = 5.0
-"""Seconds without an answer after which QEMU counts as held up itself."""
+"""Seconds without an answer after which QEMU itself counts as blocked."""
 _FIRST_RETRY, _LAST_RETRY = 0.5, 10.0
-"""Seconds until a machine that stopped because the disk was full, or failed, is tried again; each time twice as long."""
+"""Seconds until a machine that stopped because the disk was full, or failed, is resumed; doubled each time."""
 _FAILED_IO = "io-error"
-# qapi/run-state.json, RunState: besides a machine that runs, what a guest does to itself.
+# qapi/run-state.json, RunState: a running machine, and states caused by the guest itself.
 _ITS_OWN = ("running", "shutdown", "guest-panicked", "suspended", "watchdog")
 
 
 class Monitor:
-    """Reads QMP from QEMU and says what to send. Times are seconds of any monotonic clock.
+    """Reads QMP from QEMU and returns what to send. Times are seconds of any monotonic clock.
 
-    `shutdown` and `guest_did_it` are what QEMU said of its end (qapi/run-state.json, SHUTDOWN), "" and None before it.
+    `shutdown` and `guest_did_it` are QEMU's report of its end (qapi/run-state.json, SHUTDOWN), "" and None before it.
     """
 
     def __init__(self, now: float) -> None:
@@ -35,14 +35,14 @@ class Monitor:
         self._skipping = False
         self._greeted = False
         self._asked: float | None = None
-        """Since when a question waits for an answer."""
+        """Time of an unanswered query."""
         self._last_asked = now
         self._retry_at: float | None = None
         self._wait = _FIRST_RETRY
         self._ran_since = now
 
     def feed(self, data: bytes, now: float) -> bytes:
-        """Take what QEMU said, cut anywhere; what is to be sent to it."""
+        """Process QEMU's output, split anywhere; returns what to send."""
         *lines, self._input = (self._input + data).split(b"\n")
         answer = b""
         for line in lines:
@@ -54,13 +54,13 @@ class Monitor:
         return answer
 
     def wanted(self, now: float) -> bytes:
-        """Somebody wants to know how the machine is: what is to be sent."""
+        """The state is requested: returns what to send."""
         if not self._greeted or self._asked is not None or now < self._last_asked + _ASK_EVERY:
             return b""
         return self._ask(now)
 
     def due(self, now: float) -> bytes:
-        """What is to be sent because its time has come: a machine that could not write is told to go on."""
+        """Return what is due to be sent: a machine that could not write is resumed."""
         if self._retry_at is None or now < self._retry_at:
             return b""
         self._retry_at = None
@@ -68,11 +68,11 @@ class Monitor:
         return _command("cont") + self._ask(now)
 
     def sleep(self, now: float) -> float | None:
-        """Seconds until `due` has something to say, None when nothing is planned."""
+        """Seconds until `due` returns something, None if nothing is planned."""
         return None if self._retry_at is None else max(0.0, self._retry_at - now)
 
     def held(self, now: float) -> str:
-        """Why the machine does not run though QEMU does, in a line; "" while it runs, or nothing is known."""
+        """Why the machine does not run although QEMU does, in a line; "" if it runs, or if that is unknown."""
         if self._asked is not None and now > self._asked + _SILENT:
             return f"QEMU has not answered for {now - self._asked:.0f} s"
         if self.status == _FAILED_IO:
@@ -111,7 +111,7 @@ class Monitor:
             verb, reason = str(data.get("operation", "use"))[:20], str(data.get("reason", "an I/O error"))[:120]
             self.trouble = f"QEMU could not {verb} a disk of the guest: {reason}"
         elif name in ("STOP", "RESUME", "SUSPEND", "WAKEUP"):
-            # The events do not say why; they may also overtake the answer to a question.
+            # The events give no reason; they may also overtake the answer to a query.
             return self._ask(now)
         return b""
 

@@ -1,4 +1,4 @@
-"""One guest's QEMU seen from the controller: started through its keeper, found again, stopped."""
+"""One guest's QEMU seen from the controller: start, find and stop it through its keeper."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ from kdevops.providers.qemu.keeper import ENDING
 _CONSOLE_LIMIT = 16 << 20
 _POLL = 0.02
 _STATE_ANSWER = 1.0
-"""Seconds for the keeper to say how the machine is."""
+"""Seconds for the keeper to report the machine's state."""
 _BURIAL = 15.0
-"""Seconds for the keeper of a QEMU that ended to note how."""
+"""Seconds for the keeper to record how its QEMU ended."""
 
 
 @dataclass
 class QemuProcess:
-    """The QEMU of the guest whose files are in `directory`; made anew at any time from what is on disk."""
+    """The QEMU of the guest whose files are in `directory`; can be recreated at any time from those files."""
 
     directory: Path
     _keeper: subprocess.Popen[bytes] | None = field(default=None, repr=False)
-    """Ours, when this process started it. It holds the lifeline of a guest that is not to stay, so it is kept."""
+    """Set if this process started it. Kept, because it holds the lifeline of a guest that must not outlive us."""
 
     @property
     def console(self) -> Path:
@@ -48,7 +48,7 @@ class QemuProcess:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What was noted when the guest was started; empty for a guest that was stopped."""
+        """The facts recorded when the guest was started; empty for a stopped guest."""
         try:
             facts = json.loads((self.directory / "boot.json").read_text())
         except (OSError, ValueError):
@@ -69,12 +69,12 @@ class QemuProcess:
         return socket_of(self.directory, kind)
 
     def pid(self) -> int | None:
-        """The keeper's process id, None when the guest does not run: the keeper holds a lock as long as it lives."""
+        """The keeper's process id, None if the guest does not run: the keeper holds a lock as long as it lives."""
         words = self._lock()
         return int(words[0]) if words else None
 
     def _lock(self) -> list[bytes]:
-        """The process ids of the keeper and of QEMU, then ENDING; as far as there is one, nothing when the guest does not run."""
+        """The process ids of keeper and QEMU, then ENDING, as far as they exist; empty if the guest does not run."""
         try:
             descriptor = os.open(self.directory / "keeper.lock", os.O_RDONLY)
         except OSError:
@@ -88,11 +88,11 @@ class QemuProcess:
         return []
 
     def ended(self) -> bool:
-        """Whether the keeper that we started is gone."""
+        """Whether the keeper that we started has exited."""
         return self._keeper is None or self._keeper.poll() is not None
 
     async def ended_from_outside(self) -> str:
-        """Why it was not the guest that ended QEMU, in a line; "" where it was, and as long as QEMU runs."""
+        """Why something other than the guest ended QEMU, in a line; "" if it was the guest, and while QEMU runs."""
         for _ in range(int(_BURIAL / _POLL)):
             words = self._lock()
             if not words or ENDING.strip() not in words:
@@ -105,7 +105,7 @@ class QemuProcess:
         return from_outside(read_ending(self.directory / "exit.json", self.complaint()))
 
     async def held(self) -> str:
-        """Why the machine does not run though it is there, in a line; "" while it runs, and where nobody knows."""
+        """Why the machine exists but does not run, in a line; "" while it runs, and if that is unknown."""
         for pid, whom in zip(self._lock(), ("the process that keeps QEMU", "QEMU"), strict=False):
             if pid.isdigit() and _stopped(int(pid)):
                 return f"{whom} is stopped (by SIGSTOP or a debugger)"
@@ -119,7 +119,7 @@ class QemuProcess:
             return ""
 
     def start(self, argv: list[str], facts: dict[str, Any], *, stay: bool) -> None:
-        """Start QEMU and note `facts`. Unless it is to `stay`, it ends with this process. Raises InfrastructureError."""
+        """Start QEMU and record `facts`. Without `stay`, it ends with this process. Raises InfrastructureError."""
         if shutil.which(argv[0]) is None:
             raise InfrastructureError(f"{argv[0]} is not installed", hint=install_hint(architecture().binary))
         config = {
@@ -134,7 +134,8 @@ class QemuProcess:
             (self.directory / stale).unlink(missing_ok=True)
         write_atomic(self.directory / "keeper.json", json.dumps(config))
         write_atomic(self.directory / "boot.json", json.dumps({**facts, "stay": stay}))
-        # The lifeline is the write end of the keeper's stdin: held by this process, and closed by the kernel with it.
+        # The lifeline is the write end of the keeper's stdin: held by this process, and closed by the kernel when it
+        # ends.
         with (self.directory / "qemu.log").open("ab") as log:
             self._keeper = subprocess.Popen(
                 [sys.executable, "-ISE", qemu_keeper.__file__, self.directory / "keeper.json"],
@@ -145,7 +146,7 @@ class QemuProcess:
             )
 
     async def stop(self) -> None:
-        """Ask QEMU to end, then insist. The root overlay goes, the other disks stay. Raises InfrastructureError."""
+        """Ask QEMU to end, then force it. Deletes only the root overlay. Raises InfrastructureError."""
         if self.pid():
             with contextlib.suppress(InfrastructureError):
                 await qmp.execute(self.socket("qmp"), "quit", timeout=5)
@@ -166,7 +167,7 @@ class QemuProcess:
             (self.directory / leftover).unlink(missing_ok=True)
 
     def complaint(self) -> str:
-        """The end of what QEMU said of itself."""
+        """The end of QEMU's error output."""
         try:
             return (self.directory / "qemu.log").read_bytes()[-4096:].decode(errors="replace").strip()
         except OSError:

@@ -29,15 +29,15 @@ from kdevops.providers.shared.lab_directory import LabDirectory, ensure_keys, ma
 
 _PORT_TRIES = 5
 _BREAK = 0.5
-"""Seconds for a break or a key to reach the guest's kernel, which waits five for the key."""
+"""Seconds for a break or a key to reach the guest's kernel, which waits five seconds for the key."""
 _ALWAYS = ("loglevel=5", "oops=panic", "panic=-1", "random.trust_cpu=on")
-"""Warnings and worse on the console. An oops ends the guest at once, and with -no-reboot its QEMU: nothing runs on in a
-kernel that is already broken. sshd does not wait a second for entropy."""
+"""Warnings and worse on the console. An oops ends the guest at once, and with -no-reboot its QEMU: nothing continues in
+a broken kernel. sshd does not wait a second for entropy."""
 
 
 @dataclass(frozen=True, slots=True)
 class QemuGuest:
-    """One guest; a handle that can be made anew at any time from what is on disk."""
+    """One guest; a handle that can be recreated at any time from its files."""
 
     provider: QemuProvider
     name: str
@@ -54,11 +54,11 @@ class QemuGuest:
         return self.provider.process(self.name).pid() is not None
 
     async def gone(self) -> str:
-        """Why its QEMU ended, where that was not the guest's doing: it was killed, or failed."""
+        """Why its QEMU ended, if the guest did not end it: it was killed, or failed."""
         return await self.provider.process(self.name).ended_from_outside()
 
     async def held(self) -> str:
-        """Why QEMU, or whoever stopped it, keeps the guest from running."""
+        """Why QEMU, or what stopped it, keeps the guest from running."""
         return await self.provider.process(self.name).held()
 
     async def restarted(self) -> bool:
@@ -74,21 +74,21 @@ class QemuGuest:
         await self.provider.stop(self.name)
 
     async def sysrq(self, keys: str) -> None:
-        """A break on the serial line before each key, as Documentation/admin-guide/sysrq.rst has it."""
+        """Send a break on the serial line before each key (Documentation/admin-guide/sysrq.rst)."""
         process = self.provider.process(self.name)
         for key in keys:
             await qmp.execute(process.socket("qmp"), "chardev-send-break", {"id": "console"})
-            await asyncio.sleep(_BREAK)  # break and key take different ways to QEMU, and the kernel wants this order
+            await asyncio.sleep(_BREAK)  # break and key reach QEMU separately, and the kernel needs this order
             await send_console(process.socket("console"), key)
             await asyncio.sleep(_BREAK)
 
 
 @dataclass(frozen=True)
 class QemuProvider:
-    """Guests of one lab. `image` and `kernel` may be missing as long as no guest is booted (status, attach, down).
+    """Guests of one lab. `image` and `kernel` are only needed to boot guests, not for status, attach and down.
 
-    `servers` are guests of their own, with disks that are empty at each boot. A client must be brought up after its
-    servers: a guest whose server was booted anew since then counts as one that runs something else.
+    `servers` are guests of their own, whose disks are empty at each boot. Bring up clients after their servers: a
+    client whose server was rebooted since then counts as running something else.
     """
 
     lab: Lab
@@ -107,7 +107,7 @@ class QemuProvider:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of all guests: those that tests run in, then those that serve them."""
+        """The names of all guests: those that run tests, then their servers."""
         return (*self.lab.guest_names(), *(server.name for server in self.servers))
 
     def process(self, name: str) -> QemuProcess:
@@ -115,15 +115,15 @@ class QemuProvider:
         return self._processes.setdefault(name, QemuProcess(self.directory.guest(name)))
 
     async def render(self) -> None:
-        """Keys and pinned host keys of every guest."""
+        """Create the keys and pinned host keys of every guest."""
         await ensure_keys(self.directory, self.names)
 
     async def up(
         self, name: str, *, extra_cmdline: Sequence[str] = (), stay: bool = False, fresh: bool = False
     ) -> QemuGuest:
-        """Bring a guest up, or return it at once when it runs just this and answers.
+        """Bring a guest up, or return it at once if it already runs exactly this and answers.
 
-        Raises BootError, UserError, and InfrastructureError where it was not the guest that failed.
+        Raises BootError, UserError, and InfrastructureError if the guest itself did not fail.
         """
         if not fresh and (guest := await self._healthy(name, extra_cmdline)):
             return guest
@@ -134,10 +134,10 @@ class QemuProvider:
                 return self._guest(name, port, stay=stay)
             if self._qemu.ssh_port:
                 raise _port_taken(port)
-        raise BootError(f"guest {name}: no free port was found for ssh in {_PORT_TRIES} tries")
+        raise BootError(f"guest {name}: no free port found for ssh in {_PORT_TRIES} tries")
 
     def attach(self, name: str) -> QemuGuest | None:
-        """The guest if it runs, whatever it booted."""
+        """The guest if it runs, regardless of what it booted."""
         process = self.process(name)
         facts = process.facts
         if process.pid() is None or not facts:
@@ -145,22 +145,22 @@ class QemuProvider:
         return self._guest(name, int(facts["port"]), stay=bool(facts["stay"]))
 
     async def status(self) -> tuple[GuestStatus, ...]:
-        """All guests that the lab names, and any other that still runs."""
+        """All guests of the lab, and any others that still run."""
         known = self.names
         there = sorted(path.name for path in self.directory.guest("x").parent.glob("*"))
         return tuple(map(self._status, [*known, *(n for n in there if n not in known and self.process(n).pid())]))
 
     def parameters(self, extra_cmdline: Sequence[str] = ()) -> tuple[str, ...]:
-        """The parameters that a guest's kernel is started with."""
+        """The kernel parameters of a guest."""
         return (*_ALWAYS, *self._booted.cmdline, *self.lab.kernel.cmdline, *extra_cmdline)
 
     def command_lines(self) -> dict[str, list[str]]:
-        """The QEMU command line with which each guest was last started, for the record."""
+        """The QEMU command line of each guest's last start, for the record."""
         lines = {name: self.process(name).command_line for name in self.names}
         return {name: argv for name, argv in lines.items() if argv}
 
     async def down(self) -> None:
-        """Stop every guest of this lab, also such as an interrupted command left."""
+        """Stop all guests of this lab, including leftovers of an interrupted command."""
         async with asyncio.TaskGroup() as group:
             for guest in await self.status():
                 group.create_task(self.stop(guest.name))
@@ -186,7 +186,7 @@ class QemuProvider:
         return guest
 
     async def _boot(self, name: str, port: int, extra_cmdline: tuple[str, ...], *, stay: bool) -> bool:
-        """Start QEMU and wait for ssh. False when the port was taken meanwhile. Raises BootError."""
+        """Start QEMU and wait for ssh. False if the port was taken in the meantime. Raises BootError."""
         process = self.process(name)
         argv = await self._prepare(name, port, extra_cmdline)
         offset = console_file.end_of(process.console)
@@ -218,18 +218,18 @@ class QemuProvider:
         spoken = "\n".join(console_file.read_since(process.console, offset)[-25:])
         silence = refusal or f"no answer over ssh within {deadline:.0f} s"
         what = _why_not_booted(ended=ended, silence=silence, complaint=complaint, spoken=spoken, outside=outside)
-        if outside:  # says nothing of the kernel
+        if outside:  # says nothing about the kernel
             raise InfrastructureError(f"guest {name}: {what}", log=process.console)
         raise BootError(
             f"guest {name}: {what}",
             console=spoken,
             console_offset=offset,
             recorded=process.console,
-            unanswered=not refusal,  # a guest whose sshd greeted has booted
+            unanswered=not refusal,  # a guest with an sshd greeting has booted
         )
 
     async def _prepare(self, name: str, port: int, extra_cmdline: tuple[str, ...]) -> list[str]:
-        """The guest's files, and the QEMU command line that uses them."""
+        """Create the guest's files, and return the QEMU command line that uses them."""
         assert self.image
         directory = self.directory.guest(name)
         server = self._server(name)
@@ -260,7 +260,7 @@ class QemuProvider:
         return next((server for server in self.servers if server.name == name), None)
 
     def _networks(self, name: str) -> list[Server]:
-        """The servers on whose networks a guest is: those that serve it, or itself."""
+        """The servers whose networks a guest is on: its own servers, or itself."""
         return [server for server in self.servers if name == server.name or name in server.clients]
 
     def _wire(self, server: Server, name: str) -> Wire:
@@ -296,7 +296,7 @@ class QemuProvider:
         return self.kernel
 
     def _boots(self, name: str, extra_cmdline: tuple[str, ...]) -> str:
-        """What makes a running guest the one that is asked for."""
+        """A hash that identifies a running guest as the requested one."""
         assert self.image
         facts: list[object] = [self._booted.key, self._booted.cmdline, extra_cmdline, self.image.key, self.accel.kind]
         facts += [(payload.serial, str(payload.path)) for payload in self.payloads]
@@ -322,14 +322,14 @@ class QemuProvider:
 
 def _port_taken(port: int) -> UserError:
     return UserError(
-        f"port {port} on 127.0.0.1, asked for by provider.ssh_port, is already taken",
-        hint="choose another ssh_port, or leave it out: then any free port is taken",
+        f"port {port} on 127.0.0.1, requested by provider.ssh_port, is already in use",
+        hint="choose another ssh_port, or remove it to use any free port",
     )
 
 
 def _why_not_booted(*, ended: bool, silence: str, complaint: str, spoken: str, outside: str) -> str:
     if ended and "-netdev stream" in complaint and "arameter '" in complaint:
-        return "this QEMU cannot make a network between guests: 7.2 is the oldest that can"
+        return "this QEMU cannot make a network between guests: QEMU 7.2 or newer is needed"
     if outside:
         return outside
     for line in reversed(spoken.splitlines()):
@@ -339,7 +339,7 @@ def _why_not_booted(*, ended: bool, silence: str, complaint: str, spoken: str, o
     if panic:
         return f"the kernel panicked before ssh: {panic.partition('Kernel panic')[2].lstrip(' -:')}"
     if ended and not spoken:
-        return f"QEMU ended at once: {complaint.splitlines()[-1] if complaint else 'it did not say why'}"
+        return f"QEMU ended at once: {complaint.splitlines()[-1] if complaint else 'it gave no reason'}"
     if ended:
         return "the machine ended before ssh answered"
     return silence

@@ -1,4 +1,4 @@
-"""QEMU's machine protocol, one command at a time."""
+"""QEMU's machine protocol, for single commands."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ async def execute(
 ) -> object:
     """Send one command to the QEMU behind `socket` and return its answer.
 
-    Raises InfrastructureError when QEMU is gone, refuses the command or does not answer within `timeout` seconds.
+    Raises InfrastructureError if QEMU is gone, rejects the command or does not answer within `timeout` seconds.
     """
     from qemu.qmp import QMPClient, QMPError
 

@@ -1,20 +1,20 @@
-"""What the keeper does in one turn of its loop: decisions that do no I/O. Standard library alone, for the keeper."""
+"""The keeper's decisions in one turn of its loop, without I/O. Standard library only, for the keeper."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 FLUSH_EVERY = 0.5
-"""Seconds between two tries to write what the disk did not take."""
+"""Seconds between two attempts to write what the disk did not accept."""
 LOOK_EVERY = 2.0
-"""Seconds between two looks whether the sockets are still there."""
+"""Seconds between two checks that the sockets still exist."""
 
 
 class Heard(NamedTuple):
-    """What one turn brought.
+    """The events of one turn.
 
-    `console_closed`: QEMU's end of the console did. `lifeline_closed`: whoever started the keeper is gone. `halted`: the guest's
-    kernel said that it stopped for good.
+    `console_closed`: QEMU closed its console. `lifeline_closed`: the process that started the keeper is gone. `halted`:
+    the guest's kernel reported that it halted.
     """
 
     console_closed: bool = False
@@ -23,25 +23,25 @@ class Heard(NamedTuple):
 
 
 class Move(NamedTuple):
-    """`kill` is why QEMU is ended now, "" where it is left alone; `stop`: this was the last turn."""
+    """`kill` is the reason to end QEMU now, "" to leave it alone; `stop`: this was the last turn."""
 
     kill: str = ""
     stop: bool = False
 
 
 def move(heard: Heard) -> Move:
-    """What to do about it. QEMU itself does not take a kernel that halted for its end, and its console closes when it is killed.
+    """Decide what to do. QEMU does not end by itself when a kernel halts; its console closes once it is killed.
 
-    One whose console closes ends by itself, as a rule; it is waited for then.
+    A QEMU whose console closes usually ends by itself, so it is waited for.
     """
     kill = "halted" if heard.halted else "lifeline" if heard.lifeline_closed else ""
     return Move(kill, stop=heard.console_closed or heard.lifeline_closed)
 
 
 def nap(monitor: float | None, *, behind: bool) -> float:
-    """Seconds until the next turn where nothing is heard before.
+    """Seconds until the next turn if nothing happens before.
 
-    `monitor` is when QEMU's monitor wants to be asked, None for never; `behind`: text waits for the disk.
+    `monitor` is when the monitor has something to send, None for never; `behind`: text waits for the disk.
     """
     waits = (LOOK_EVERY, monitor, FLUSH_EVERY if behind else None)
     return min(seconds for seconds in waits if seconds is not None)

@@ -121,6 +121,8 @@ def test_a_lab_without_servers_has_no_such_network(tmp_path: Path, name: str) ->
 
 def test_an_old_qemu_is_named_as_what_it_is() -> None:
     said = "qemu-system-x86_64: -netdev stream,id=wire0: Parameter 'type' does not accept value 'stream'"
-    assert "7.2 is the oldest" in _why_not_booted(ended=True, silence="", complaint=said, spoken="", outside="")
+    assert "QEMU 7.2 or newer is needed" in _why_not_booted(
+        ended=True, silence="", complaint=said, spoken="", outside=""
+    )
     bind = "qemu-system-x86_64: -netdev stream,id=wire0: Failed to bind socket to /run/x: Permission denied"
     assert "Permission denied" in _why_not_booted(ended=True, silence="", complaint=bind, spoken="", outside="")
