@@ -1,1 +1,1 @@
-"""Machines that exist somewhere else, with a boot loader of their own: hosts by address, and what a cloud gives."""
+"""Remote machines with their own boot loader: hosts by address, and machines in clouds."""

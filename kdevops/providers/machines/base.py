@@ -1,4 +1,4 @@
-"""Where machines with an operating system of their own come from: a cloud, or somebody's rack."""
+"""Sources of machines with their own operating system: a cloud, or existing hosts."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from kdevops.providers.address import Address
 
 
 class Machines(Protocol):
-    """Makes the machines of one lab, or knows where they are."""
+    """Creates the machines of one lab, or knows where they are."""
 
     @property
     def why(self) -> str:
-        """In a few words where they are, for the user: "3 machines that exist", "aws, eu-central-1"."""
+        """Where they are, in a few words for the user: "3 machines that exist", "aws, eu-central-1"."""
 
     async def preflight(self, names: tuple[str, ...]) -> None:
-        """Before long work is done for these machines: ask what has to be agreed to, and make nothing.
+        """Before long work for these machines: ask for confirmation where needed, and create nothing.
 
-        Raises KdevopsError for what is known already not to be had.
+        Raises KdevopsError for machines that are known to be unavailable.
         """
 
     async def start(self, names: tuple[str, ...]) -> Mapping[str, Address]:
-        """Have these machines exist. Raises KdevopsError for what cannot be had.
+        """Make these machines exist. Raises KdevopsError for what is unavailable.
 
-        Of several, one that cannot be had may be left out; whoever is asked for it alone says why.
+        Of several machines, an unavailable one may be omitted; a call for it alone raises the reason.
         """
 
     async def stop(self, names: tuple[str, ...] = ()) -> None:
-        """Give machines back, all of the lab without names, also what an interrupted `start` left."""
+        """Give machines back, by default all of the lab, including leftovers of an interrupted `start`."""
 
     async def states(self) -> Mapping[str, str]:
-        """Which machines there are, by name: "running", or what else is known of them."""
+        """The existing machines by name: "running", or another known state."""
 
     def known(self) -> Mapping[str, Address]:
-        """The machines as they were last seen, without asking anybody."""
+        """The machines as last seen, without a query."""
 
     def command_lines(self) -> Mapping[str, list[str]]:
-        """How each was made, for the record of a run."""
+        """How each was created, for the record of a run."""

@@ -1,4 +1,4 @@
-"""From one boot to the next of a machine elsewhere: whether it answers, its kernel, a reset, and what it said at its end."""
+"""The boots of a remote machine: whether it answers, its kernel, a reset, and its last messages."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from kdevops.providers.shared.recorder import Recorders, append
 
 STEP = "machines"
 BACK = 30.0
-"""Seconds for a machine to show that it only lost a connection."""
+"""Seconds for a machine to show that only a connection was lost."""
 
 
 @dataclass(frozen=True)
@@ -40,19 +40,19 @@ class Boots:
     recorders: Recorders
 
     def target(self, name: str, address: Address) -> SshTarget:
-        """The way into the machine."""
+        """How to reach the machine."""
         control = socket_of(self.directory.guest(name), "ssh")
         return SshTarget(
             name, address.host, address.port, address.user, address.key, self.directory.known_hosts, control
         )
 
     async def answering(self, name: str, address: Address, seconds: float) -> str:
-        """The boot that the machine is in; "" where it does not answer within so many seconds of a real machine."""
+        """The id of the machine's boot; "" if it does not answer within `seconds`, multiplied by the factor."""
         console = self.recorders.asking(name)
         return await self._reach.boot(self.target(name, address), address, console, seconds=seconds * self.factor)
 
     async def install_kernel(self, name: str, address: Address, words: tuple[str, ...], offset: int) -> str:
-        """Have the machine, which answers, run the lab's kernel; the boot that it is in then. Raises BootError."""
+        """Make the machine, which answers, run the lab's kernel; returns the id of its new boot. Raises BootError."""
         target = self.target(name, address)
         self._progress(f"{name} gets its kernel")
         try:
@@ -63,13 +63,13 @@ class Boots:
         boot_id = await self.answering(name, address, BACK)
         if not boot_id:
             raise self.silent(name, address, "it does not answer after its kernel was installed", offset)
-        # What it starts next is on its disk then: a test may be a power cut.
+        # Write to disk what it will start next: a test may be a power cut.
         await target.run(["sync"], timeout=BACK * self.factor)
         await self.link_disks(name, address)
         return boot_id
 
     async def reset(self, name: str, address: Address, before: str, *, answers: bool) -> None:
-        """Have the machine begin another boot than `before`. Raises BootError."""
+        """Make the machine start another boot than `before`. Raises BootError."""
         target, offset = self.target(name, address), console_file.end_of(self._console(name))
         log = self.directory.guest(name) / "reset.log"
         self._progress(f"{name} is reset")
@@ -85,17 +85,17 @@ class Boots:
         await self.last_words(name, address)
 
     async def link_disks(self, name: str, address: Address) -> None:
-        """Name the disks in the guest as the lab does. Raises InfrastructureError where they are not those of the lab."""
+        """Name the disks in the guest as the lab does. Raises InfrastructureError if they do not match the lab."""
         sizes = [disk.size for disk in self.lab.guests.disks for _ in range(disk.count)]
         if len(address.disks) != len(sizes):
             raise InfrastructureError(
-                f"guest {name} has {len(address.disks)} disks, and guests.disks says {len(sizes)}"
+                f"guest {name} has {len(address.disks)} disks, but guests.disks says {len(sizes)}"
             )
         target = self.target(name, address)
         await remote_disks.link(target, address.disks, sizes, timeout=ANSWER * self.factor, factor=self.factor)
 
     async def last_words(self, name: str, address: Address) -> None:
-        """Record what the kernels of earlier boots left, where no console told it."""
+        """Record the last messages of earlier boots' kernels, if no console showed them."""
         await self.recorders.catch_up(name)
         if address.console:
             return
@@ -103,7 +103,7 @@ class Boots:
             append(self._console(name), said)
 
     def silent(self, name: str, address: Address, what: str, offset: int) -> BootError:
-        """The error for a machine that does not answer; `what` did not happen. Its console is read from `offset` on."""
+        """The error for a machine that does not answer; `what` failed. Its console is read from `offset` on."""
         why = self._reach.troubles.get(name, "")
         error = InfrastructureError(
             "; ".join(filter(None, [what, why])), hint=what_to_do(name, address, lasting=self.lasting)
@@ -120,7 +120,7 @@ class Boots:
 
     @property
     def boot_timeout(self) -> float:
-        """Seconds that a real machine has for a boot."""
+        """Seconds for the boot of a real machine."""
         return self.lab.provider.boot_timeout
 
     def _console(self, name: str) -> Path:

@@ -1,4 +1,4 @@
-"""Disks of machines that we did not make, under the names by which suites look for them."""
+"""Give disks of existing machines the names that suites look for."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from kdevops.guest.ssh import SshTarget
 from kdevops.text import clean
 
 _WAIT = 30
-"""Seconds for a disk to show up: drivers and udev may be at work still."""
+"""Seconds for a disk to appear: drivers and udev may still be at work."""
 _REFUSED = 9
-# $1 seconds to wait, then for each disk its path and least size. The last line of a refusal says why. Whatever uses a disk, or
-# a part of it, in the kernel has it open exclusively: what the other questions overlook, the last one finds.
+# $1 seconds to wait, then for each disk its path and minimum size. The last line of a refusal gives the reason. Any
+# user of a disk or partition in the kernel opens it exclusively: the last check finds what the others overlook.
 _LINK = f"""
 PATH=$PATH:/usr/sbin:/sbin
 refuse() {{ echo "$path $*"; exit {_REFUSED}; }}
@@ -64,10 +64,10 @@ _UNLINK = "rm -f /dev/disk/by-id/virtio-kd-[0-9]*"
 
 
 async def link(ssh: SshTarget, paths: Sequence[str], sizes: Sequence[int], *, timeout: float, factor: float) -> None:
-    """Give the disks at these paths the names /dev/disk/by-id/virtio-kd-N; `sizes` are the fewest bytes of each.
+    """Name the disks at these paths /dev/disk/by-id/virtio-kd-N; `sizes` are the minimum bytes of each.
 
-    Raises InfrastructureError for one that is missing, smaller, read-only, named twice, or in use for anything: what is on it
-    would be lost. What was written on one that nothing uses is not looked at: tests leave file systems and volume groups behind.
+    Raises InfrastructureError for one that is missing, smaller, read-only, named twice, or in use, because its content
+    would be lost. Content that nothing uses is not checked: tests leave file systems and volume groups behind.
     """
     if not paths:
         return
@@ -78,11 +78,11 @@ async def link(ssh: SshTarget, paths: Sequence[str], sizes: Sequence[int], *, ti
         return
     said = (done.stdout if done.returncode == _REFUSED else done.stderr).strip().splitlines()[-1:]
     raise InfrastructureError(
-        f"guest {ssh.name}: a disk cannot be given to tests: {clean(''.join(said), 300)}",
+        f"guest {ssh.name}: a disk cannot be used for tests: {clean(''.join(said), 300)}",
         hint="name disks that nothing uses, best by /dev/disk/by-id",
     )
 
 
 async def unlink(ssh: SshTarget, *, timeout: float) -> None:
-    """Take the names away. Raises InfrastructureError."""
+    """Remove the names. Raises InfrastructureError."""
     await ssh.run(["sh", "-c", _UNLINK], timeout=timeout)

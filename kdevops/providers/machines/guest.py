@@ -1,4 +1,4 @@
-"""One machine elsewhere that is up, as tests see it."""
+"""One running remote machine, as tests see it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from kdevops.providers.address import Address
 from kdevops.providers.shared.machine_state import DeathWatch
 
 ANSWER = 10.0
-"""Seconds for a short command in a machine that is well."""
+"""Seconds for a short command in a healthy machine."""
 
 
 class Owner(Protocol):
-    """What a guest asks of the provider that it comes from."""
+    """The functions of the provider that a guest uses."""
 
     @property
     def factor(self) -> float:
@@ -26,16 +26,16 @@ class Owner(Protocol):
         """The recorded console."""
 
     def told_end(self, name: str) -> bool:
-        """Whether its kernel said on the console that it ends."""
+        """Whether the console showed the kernel's end."""
 
     async def gone(self, name: str, address: Address) -> str:
-        """Why the machine was taken away; "" where it was not."""
+        """Why the machine was taken away; "" if it was not."""
 
     async def restarted(self, name: str, address: Address, boot_id: str) -> bool:
         """Whether it answers in another boot than this one."""
 
     def remember(self, name: str, **facts: Any) -> object:
-        """Keep these facts about the machine."""
+        """Record these facts about the machine."""
 
     async def remove(self, name: str) -> None:
         """Give the machine back."""
@@ -43,7 +43,7 @@ class Owner(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RemoteGuest:
-    """One machine that is up. `boot_id` is its kernel's name of the boot in which it was given."""
+    """One running machine. `boot_id` is its kernel's id of the boot in which it was handed out."""
 
     provider: Owner
     name: str
@@ -55,27 +55,27 @@ class RemoteGuest:
 
     @property
     def console(self) -> Path:
-        """The recorded console; without one, what the machine's kernels left of their last words."""
+        """The recorded console; without one, the last messages of the machine's kernels."""
         return self.provider.console(self.name)
 
     def alive(self) -> bool:
-        """Whether nothing says that its kernel ended."""
+        """Whether nothing shows that its kernel ended."""
         return not self.provider.told_end(self.name) and (self.watch is None or self.watch.alive())
 
     async def gone(self) -> str:
-        """Why the machine was taken away, as its cloud says."""
+        """Why the machine was taken away, according to its cloud."""
         return await self.provider.gone(self.name, self.address)
 
     async def held(self) -> str:
-        """Nobody can tell."""
+        """Unknown."""
         return ""
 
     async def restarted(self) -> bool:
-        """Whether it answers in another boot; a machine without a console is waited for as long as a boot takes."""
+        """Whether it answers in another boot; without a console this waits as long as a boot takes."""
         return await self.provider.restarted(self.name, self.address, self.boot_id)
 
     async def discard(self) -> None:
-        """Have the next `up` reset it."""
+        """Make the next `up` reset it."""
         await self.ssh.disconnect()
         self.provider.remember(self.name, spoilt=True)
 
@@ -84,5 +84,5 @@ class RemoteGuest:
         await self.provider.remove(self.name)
 
     async def sysrq(self, keys: str) -> None:
-        """By the guest's own /proc/sysrq-trigger: a recorded console takes no keys."""
+        """Through the guest's own /proc/sysrq-trigger: a recorded console accepts no keys."""
         await press(self.ssh, keys, timeout=ANSWER * self.provider.factor)

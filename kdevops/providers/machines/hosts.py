@@ -1,4 +1,4 @@
-"""Machines that exist, by address; nothing is made, and nothing goes away."""
+"""Existing machines by address; nothing is created or removed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kdevops.lab.model import Lab
 from kdevops.providers.address import Address
 
 _GREETING = 5.0
-"""Seconds in which the ssh server of a machine that is well greets."""
+"""Seconds for the ssh server of a healthy machine to greet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class HostMachines:
         await self.start(names)
 
     async def start(self, names: tuple[str, ...]) -> Mapping[str, Address]:
-        """Those of which the ssh server greets, or that can be reset. Raises InfrastructureError when there is none."""
+        """The machines with an ssh greeting, or with a reset command. Raises InfrastructureError if there are none."""
         addresses = {name: address for name, address in self.known().items() if name in names}
         greets = await asyncio.gather(*(self._greets(address) for address in addresses.values()))
         usable = {
@@ -43,25 +43,25 @@ class HostMachines:
             address = addresses[names[0]]
             raise InfrastructureError(
                 f"guest {names[0]} is {address.host} port {address.port}, and no ssh server answers there",
-                hint="start the machine, or name a command that resets it at `reset` of the machine in provider.hosts",
+                hint="start the machine, or name a command that resets it as `reset` of the machine in provider.hosts",
             )
         return usable
 
     async def stop(self, names: tuple[str, ...] = ()) -> None:
-        """Nothing: they are somebody's."""
+        """Nothing: they are not ours."""
 
     async def states(self) -> Mapping[str, str]:
-        """ "running" where an ssh server greets."""
+        """ "running" if an ssh server greets."""
         addresses = self.known()
         greets = await asyncio.gather(*(self._greets(address) for address in addresses.values()))
         return {name: "running" if up else "no answer" for name, up in zip(addresses, greets, strict=True)}
 
     def known(self) -> Mapping[str, Address]:
-        """All of them, as the lab names them."""
+        """All machines, as the lab names them."""
         return dict(zip(self.lab.guest_names(), map(_address, self._hosts.hosts), strict=True))
 
     def command_lines(self) -> Mapping[str, list[str]]:
-        """The address of each; nobody made them."""
+        """The address of each; they were not created by us."""
         return {name: [f"ssh://{address.user}@{address.identity}"] for name, address in self.known().items()}
 
     @property

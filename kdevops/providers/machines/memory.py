@@ -1,4 +1,4 @@
-"""What a lab remembers of its machines between two commands: a file for each, and its pinned host key."""
+"""The records of a lab's machines between two commands: a file for each, and its pinned host key."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kdevops.providers.shared.machine_state import Machine
 
 @dataclass(frozen=True)
 class Memory:
-    """Remembers the machines of one lab. `lasting`: they are somebody's, and are known also after they were given back."""
+    """Records of the machines of one lab. `lasting`: they are not ours, and stay known after they were given back."""
 
     lab: Lab
     directory: LabDirectory
@@ -25,22 +25,22 @@ class Memory:
 
     @cached_property
     def shape(self) -> str:
-        """What the machines are made as. Which machine is whose, and how long it is waited for, does not matter here."""
+        """A hash of the machines' definition, without the assignment of hosts and timeouts."""
         facts = [self.lab.guests.model_dump(mode="json", exclude={"image", "count"})]
         own = {"boot_timeout", "slowness", "hosts", "scratch"}
         return hash_of([*facts, self.lab.provider.model_dump(mode="json", exclude=own)])
 
     def of(self, name: str) -> Machine | None:
-        """What is remembered of the machine that had this name last."""
+        """The record of the last machine of this name."""
         return Machine.load(self._path(name))
 
     def known(self, name: str, identity: str) -> Machine | None:
-        """What is remembered of this very machine, made as the lab says now."""
+        """The record of exactly this machine, if the definition in the lab is unchanged."""
         machine = self.of(name)
         return machine if machine and machine.shape == self.shape and machine.identity == identity else None
 
     def change(self, name: str, **changes: Any) -> Machine:
-        """Remember these facts, too."""
+        """Update the record with these facts."""
         machine = replace(self.of(name) or Machine(self.shape), **changes)
         machine.store(self._path(name))
         return machine
@@ -50,11 +50,11 @@ class Memory:
         if not self.lasting:
             self._path(name).unlink(missing_ok=True)
             hostkeys.pin(self.directory.known_hosts, name, "")
-        elif machine := self.of(name):  # whose host key is still pinned
+        elif machine := self.of(name):  # its host key stays pinned
             Machine(machine.shape, identity=machine.identity).store(self._path(name))
 
     def forget_another(self, name: str, identity: str) -> None:
-        """A machine that took another's name has a host key of its own, and nothing in common with it."""
+        """Drop the record and host key of another machine that had this name before."""
         machine = self.of(name)
         if machine and machine.identity != identity:
             hostkeys.pin(self.directory.known_hosts, name, "")
@@ -65,5 +65,5 @@ class Memory:
 
 
 def hash_of(facts: list[Any]) -> str:
-    """A name for these facts, which are JSON."""
+    """A hash of these facts, which are JSON."""
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Guests that are machines elsewhere, with a boot loader of their own: in a cloud, or in somebody's rack."""
+"""Guests on remote machines with their own boot loader: in a cloud, or existing hosts."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ from kdevops.providers.shared.recorder import Recorders
 from kdevops.text import clean
 
 _ALWAYS = ("loglevel=5", "oops=panic", "random.trust_cpu=on")
-"""As for the embedded guests; the console, and what happens after a panic, are the boot loader's affair."""
+"""As for the embedded guests; the console and the reaction to a panic are up to the boot loader."""
 
 
 @dataclass(frozen=True)
 class RemoteProvider:
-    """The machines of one lab. `kernel` and `install` may be missing as long as none is brought up.
+    """The machines of one lab. `kernel` and `install` are only needed to bring machines up.
 
-    `lasting`: the machines are somebody's, and stay as they are when the lab is done with them.
+    `lasting`: the machines are not ours, and stay when the lab is done with them.
     """
 
     lab: Lab
@@ -63,7 +63,7 @@ class RemoteProvider:
     async def up(
         self, name: str, *, extra_cmdline: Sequence[str] = (), stay: bool = False, fresh: bool = False
     ) -> RemoteGuest:
-        """Bring a machine up with the lab's kernel in it. Raises BootError, and KdevopsError for what cannot be had."""
+        """Bring a machine up with the lab's kernel. Raises BootError, and KdevopsError for what is unavailable."""
         assert self.kernel
         words = self.parameters(extra_cmdline)
         boots = hash_of([self.kernel.key, words])
@@ -73,7 +73,7 @@ class RemoteProvider:
             found = self._found(self._memory.known(name, address.identity), boots, now, fresh=fresh)
             match way_up(found):
                 case Way.KEEP:
-                    await self._boots.link_disks(name, address)  # others may be named by now
+                    await self._boots.link_disks(name, address)  # the lab may name others now
                     return self.remember(name, stay=stay)
                 case Way.REFUSE:
                     raise self._boots.silent(name, address, "its machine does not come up", offset)
@@ -98,26 +98,26 @@ class RemoteProvider:
         return Found(now, True, machine.boot_id, same, machine.spoilt, fresh, self.lasting)
 
     def attach(self, name: str) -> RemoteGuest | None:
-        """The guest if it was brought up; whether the machine still runs it takes a question to know."""
+        """The guest if it was brought up; whether the machine still runs it is not checked."""
         machine, address = self._memory.of(name), self._address(name)
         return self._guest(name, machine, address) if machine and machine.host and address else None
 
     async def status(self) -> tuple[GuestStatus, ...]:
-        """All guests of the lab, as whoever has the machines tells."""
+        """All guests of the lab, as the machine source reports them."""
         states = await self.machines.states()
         return tuple(self._status(name, states.get(name, "stopped")) for name in self.lab.guest_names())
 
     def parameters(self, extra_cmdline: Sequence[str] = ()) -> tuple[str, ...]:
-        """The parameters that a guest's kernel is started with."""
+        """The kernel parameters of a guest."""
         assert self.kernel
         return (*_ALWAYS, *self.kernel.cmdline, *self.lab.kernel.cmdline, *extra_cmdline)
 
     def command_lines(self) -> dict[str, list[str]]:
-        """How each machine was made."""
+        """How each machine was created."""
         return dict(self.machines.command_lines())
 
     async def down(self) -> None:
-        """Give every machine of this lab back, also what an interrupted command left of one."""
+        """Give all machines of this lab back, including leftovers of an interrupted command."""
         names = self.lab.guest_names()
         await asyncio.gather(*(self._let_go(name) for name in names))
         await self.machines.stop()
@@ -130,22 +130,22 @@ class RemoteProvider:
         self._forget((name,))
 
     def remember(self, name: str, **changes: Any) -> RemoteGuest:
-        """Change what is known of a machine that was had."""
+        """Update the record of a known machine."""
         machine = self._memory.change(name, **changes)
         address = self._address(name)
         assert address
         return self._guest(name, machine, address)
 
     def console(self, name: str) -> Path:
-        """Where what the machine's console says is kept."""
+        """The file with the machine's recorded console."""
         return self.directory.guest(name) / "console.log"
 
     def told_end(self, name: str) -> bool:
-        """Whether a console that is looked at now and then said that the kernel ended."""
+        """Whether a polled console showed the kernel's end."""
         return self._recorders.ended(name)
 
     async def gone(self, name: str, address: Address) -> str:
-        """Why a machine is no more, in words; "" while it is there, and where nobody can tell."""
+        """Why a machine is gone, in words; "" while it exists, and if that is unknown."""
         await self._recorders.catch_up(name)
         if not address.state:
             return ""
@@ -153,7 +153,7 @@ class RemoteProvider:
             state = (await run(address.state, timeout=COMMAND)).stdout.strip()
         except CommandError as error:
             if error.returncode is None or not is_absent(error.output):
-                self._tell(f"the state of {name} cannot be asked for: {error.message}")
+                self._tell(f"cannot query the state of {name}: {error.message}")
                 return ""
             state = ""
         return (
@@ -163,7 +163,7 @@ class RemoteProvider:
         )
 
     async def restarted(self, name: str, address: Address, boot_id: str) -> bool:
-        """Whether the machine answers, but in another boot; without a console its last words are fetched then."""
+        """Whether the machine answers in another boot; without a console, its last messages are fetched then."""
         await self._boots.target(name, address).disconnect()
         now = await self._boots.answering(name, address, BACK if address.console else self._boots.boot_timeout)
         if not now or now == boot_id:
@@ -172,9 +172,10 @@ class RemoteProvider:
         return True
 
     async def _had(self, name: str, boots: str, *, fresh: bool) -> tuple[Address, str]:
-        """The machine's address, and the boot that it is in, "" where it does not answer or will be reset anyhow.
+        """The machine's address, and the id of its boot, "" if it does not answer or will be reset anyway.
 
-        Returns the remembered address while it is valid, else asks the machine source. `boots` is what is to be booted.
+        Returns the recorded address while it is valid, else asks the machine source. `boots` identifies what will be
+        booted.
         """
         address = self._address(name)
         machine = self._memory.known(name, address.identity) if address else None
@@ -187,18 +188,18 @@ class RemoteProvider:
                 return address, now
         self._addresses.pop(name, None)
         await self._start(name)
-        if name not in self._addresses:  # what keeps it from being had, it is told when it is asked for alone
+        if name not in self._addresses:  # a call for it alone raises the reason
             self._addresses.update(await self.machines.start((name,)))
         if name not in self._addresses:
-            raise InfrastructureError(f"nobody gives a machine for guest {name}")
+            raise InfrastructureError(f"there is no machine for guest {name}")
         address = self._addresses[name]
         self._memory.forget_another(name, address.identity)
         self._record(name, address)
-        patient = not self.lasting and self._memory.known(name, address.identity) is None  # it was made just now
+        patient = not self.lasting and self._memory.known(name, address.identity) is None  # it was just created
         return address, await self._boots.answering(name, address, self._boots.boot_timeout if patient else ANSWER)
 
     def _record(self, name: str, address: Address) -> None:
-        """Record the console, where the machine has one, from now until it is given back."""
+        """Record the machine's console, if it has one, from now until it is given back."""
         self.console(name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
 
         def complain(text: str) -> None:
@@ -214,13 +215,13 @@ class RemoteProvider:
         self._recorders.begin(name, address, self.console(name), complain, lives)
 
     async def _let_go(self, name: str) -> None:
-        """End what goes on about a machine, here and there."""
+        """End recording, disk names and connections of a machine."""
         await self._recorders.stop(name)
         guest = self.attach(name)
         if guest is None:
             return
         if self.lasting and guest.address.disks:
-            # One that does not answer has forgotten the names when it does.
+            # One that does not answer has lost the names when it answers again.
             with contextlib.suppress(InfrastructureError):
                 await remote_disks.unlink(guest.ssh, timeout=ANSWER * self.factor)
         await guest.ssh.disconnect()
@@ -259,7 +260,7 @@ class RemoteProvider:
     def _status(self, name: str, state: str) -> GuestStatus:
         machine = self._memory.of(name)
         if not machine or not machine.host:
-            # One of somebody's is none of the lab's yet; one that was made for it is, from its first moment on.
+            # An existing host is not the lab's until it was used; a machine created for the lab always is.
             if self.lasting:
                 return GuestStatus(name, "stopped")
             address = self.machines.known().get(name)

@@ -1,4 +1,4 @@
-"""What a kernel left of its last words for the next one: the oops of a machine without a console."""
+"""Read a crashed kernel's last messages from pstore: the oops of a machine without a console."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kdevops.text import clean
 MAX_FILE = 256 << 10
 MAX_ALL = 2 << 20
 _MARK = "kdevops-pstore"
-# systemd-pstore.service puts them away before anybody else comes; those of this boot are what it found at its beginning.
+# systemd-pstore.service moves them away first; those from this boot are what it found at its start.
 _READ = f"""
 minutes=$(($(cut -d. -f1 /proc/uptime) / 60 + 2))
 {{
@@ -30,7 +30,7 @@ _PART = re.compile(r"^(?:Panic|Oops|Emergency|Shutdown|Unknown)#(\d{1,6}) Part(\
 
 
 async def take(ssh: SshTarget, *, timeout: float) -> str:
-    """The kernel logs that crashes of earlier boots left in the machine, cleaned; they are removed from pstore then.
+    """The kernel logs of crashes in earlier boots, cleaned; they are then removed from pstore.
 
     Raises InfrastructureError.
     """
@@ -42,12 +42,12 @@ async def take(ssh: SshTarget, *, timeout: float) -> str:
 
 
 def joined(told: str) -> str:
-    """The logs in the order in which the kernel said them, without levels and headings."""
+    """The logs in the kernel's order, without levels and headings."""
     records = []
     for number, record in enumerate(told.split(f"{_MARK} ")[1:]):
         name, _, body = record.partition("\n")
         if name.endswith(".z") or "dmesg" not in name.rpartition("/")[2]:
-            continue  # compressed by an algorithm that this kernel lacks; or not a log
+            continue  # compressed with an algorithm that this kernel lacks, or not a log
         lines = body.strip("\n").splitlines()
         part = _PART.match(lines[0]) if lines else None
         order = (int(part[1]), -int(part[2])) if part else (0, 0)
@@ -57,7 +57,7 @@ def joined(told: str) -> str:
 
 
 async def last_words(ssh: SshTarget, *, timeout: float) -> str:
-    """As `take`, but empty where the machine cannot be asked."""
+    """As `take`, but empty if the machine cannot be asked."""
     try:
         return await take(ssh, timeout=timeout)
     except InfrastructureError:

@@ -1,4 +1,4 @@
-"""The way to a machine that we did not make: who it is, whether it answers, and which boot of it this is."""
+"""Contact with an existing machine: its identity, whether it answers, and its current boot."""
 
 from __future__ import annotations
 
@@ -16,24 +16,25 @@ from kdevops.progress import Progress, Report
 from kdevops.providers.address import Address
 
 _ANSWER = 10.0
-"""Seconds for a short command in a machine that is well."""
+"""Seconds for a short command in a healthy machine."""
 _PAUSE = 1.0
 _LAST_LOOK = 2.0
 _CONSOLE = 240.0
-"""Seconds in which a cloud shows what a machine printed on its console at its first boot."""
+"""Seconds for a cloud to show the console output of a machine's first boot."""
 _LOOK = 10.0
 _BOOT_ID = ("cat", "/proc/sys/kernel/random/boot_id")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 Console = Callable[[], Awaitable[bytes]]
-"""Asks for all that a machine's console has said so far. Raises InfrastructureError."""
+"""Fetches a machine's whole console output. Raises InfrastructureError."""
 
 
 @dataclass
 class Reach:
-    """Reaches the machines of one lab. `factor` stretches deadlines; `strict`: who may log in was settled before we came.
+    """Reaches the machines of one lab. `factor` stretches deadlines; `strict`: a refused login is final (the keys are
+    already set up, so waiting cannot help).
 
-    `troubles` is why a machine did not answer the last time, by its name.
+    `troubles` is why a machine did not answer the last time, by name.
     """
 
     known_hosts: Path
@@ -45,15 +46,15 @@ class Reach:
     async def boot(
         self, target: SshTarget, address: Address, console: Console | None, *, seconds: float, old: str = ""
     ) -> str:
-        """Wait for a boot other than `old` to answer: its id; "" when there is none in time.
+        """Wait for a boot other than `old` to answer; returns its id, "" on timeout.
 
-        Raises InfrastructureError for what waiting does not mend: another host key, a sudo that asks for a password.
+        Raises InfrastructureError for what waiting cannot fix: another host key, a sudo that asks for a password.
         """
         end = time.monotonic() + seconds
         self.troubles[target.name] = f"nobody answers at {address.host} port {address.port}"
         left = seconds
         while left > 0:
-            left = end - time.monotonic()  # once more when it is over: this process may have been stopped
+            left = end - time.monotonic()  # one more attempt after the deadline: this process may have been stopped
             if not await wait_for_banner(address.host, address.port, timeout=max(left, _LAST_LOOK), gone=lambda: False):
                 break
             if boot_id := await self._ask(target, address, console):
@@ -74,7 +75,7 @@ class Reach:
         return said if _UUID.fullmatch(said) else ""
 
     async def _pin(self, name: str, address: Address, console: Console | None) -> None:
-        """Settle which key the machine has, at the first contact."""
+        """Determine the machine's host key at the first contact."""
         if address.host_key:
             hostkeys.pin(self.known_hosts, name, address.host_key)
         if hostkeys.pinned(self.known_hosts, name):
@@ -91,14 +92,14 @@ class Reach:
         hostkeys.pin(self.known_hosts, name, key)
 
     async def _from_console(self, name: str, console: Console) -> str:
-        """The key that cloud-init printed, waited for: a cloud shows a console with some delay. "" where it has none."""
+        """The key printed by cloud-init; waits, because a cloud shows a console with some delay. "" without one."""
         end = time.monotonic() + _CONSOLE
         while True:
             trouble, hopeless = "", False
             try:
                 if key := hostkeys.told_by((await console()).decode(errors="replace")):
                     return key
-            except InfrastructureError as error:  # there may be none yet, or too many questions were asked
+            except InfrastructureError as error:  # there may be no console yet, or too many requests
                 trouble, hopeless = error.message, isinstance(error, CommandError) and error.returncode is None
             if hopeless or time.monotonic() > end:
                 if trouble:
@@ -107,12 +108,12 @@ class Reach:
             await asyncio.sleep(_LOOK)
 
     def _refuse(self, target: SshTarget, error: InfrastructureError) -> None:
-        """Raise for what no waiting mends."""
+        """Raise for errors that waiting cannot fix."""
         who = f"{target.user}@{target.host} port {target.port}"
         if "Host key verification failed" in error.message or "IDENTIFICATION HAS CHANGED" in error.message:
             raise InfrastructureError(
-                f"the host key of {target.name} ({who}) is not the one that was pinned: it was installed anew, another machine "
-                "has its address, or somebody is in between",
+                f"the host key of {target.name} ({who}) is not the one that was pinned: it was reinstalled, "
+                "another machine has its address, or the connection is intercepted",
                 hint=f"if you know why it changed, delete the line of {target.name} in {target.known_hosts}",
             ) from None
         if "sudo:" in error.message:
@@ -123,17 +124,17 @@ class Reach:
         if self.strict and "Permission denied" in error.message:
             raise InfrastructureError(
                 f"{target.name} does not let us in as {who}: {error.message}",
-                hint="name the private key at provider.hosts, or hand it to your agent with ssh-add",
+                hint="name the private key in provider.hosts, or add it to your agent with ssh-add",
             ) from None
 
 
 def what_to_do(name: str, address: Address | None, *, lasting: bool) -> str | None:
-    """What a person can do about a machine that does not answer; a `lasting` one is somebody's, others are a cloud's."""
+    """Advice for a machine that does not answer; `lasting`: an existing host, not a machine in a cloud."""
     resets = bool(address and address.reset)
     if lasting:
-        named = "reset it by hand; or name a command that does so, at `reset` of the machine in provider.hosts"
+        named = "reset it manually; or name a command that does so, as `reset` of the machine in provider.hosts"
         return None if resets else named
     return (
-        f"{'' if resets else 'reset it by hand; '}{name} is there still and costs money: kdevops up waits for it again, "
-        "kdevops down destroys it; how long it is waited for says provider.boot_timeout, who may reach it provider.allow"
+        f"{'' if resets else 'reset it manually; '}{name} is there still and costs money: kdevops up waits for it "
+        "again, kdevops down destroys it; provider.boot_timeout sets how long to wait, provider.allow who may reach it"
     )

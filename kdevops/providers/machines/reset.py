@@ -1,4 +1,4 @@
-"""How a machine elsewhere is made to boot again: by the command of whoever has it, else by itself."""
+"""How to reboot a remote machine: with its reset command, else from inside."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from kdevops.process import run
 from kdevops.providers.address import Address
 
 COMMAND = 300.0
-"""Seconds for a command of the user's, or a cloud's, that resets a machine or tells its state."""
-# Killed at once, a machine loses what it was told a moment ago: the kernel is told to write it down, but nobody waits for it.
+"""Seconds for a command of the user or a cloud that resets a machine or reports its state."""
+# A machine that is killed at once loses its latest writes: the kernel is told to sync, without waiting for it.
 _REBOOT = """
 ( sleep 1
   if [ -w /proc/sysrq-trigger ]; then
@@ -24,10 +24,10 @@ _REBOOT = """
 
 
 async def begin_reset(target: SshTarget, address: Address, log: Path, *, answers: bool, timeout: float) -> None:
-    """Have the machine begin another boot, without waiting for it. `timeout`, in seconds, is for a command in it.
+    """Make the machine start another boot, without waiting for it. `timeout`, in seconds, is for a command in it.
 
-    Raises InfrastructureError when the command that resets it fails. One without such a command that does not answer is
-    left to come up by itself.
+    Raises InfrastructureError if its reset command fails. A machine that has none and does not answer is left to come
+    up by itself.
     """
     if address.reset:
         try:

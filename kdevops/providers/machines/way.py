@@ -1,4 +1,4 @@
-"""How a machine that is asked for is brought up: decisions from facts that the provider gathered."""
+"""How to bring up a requested machine: decisions from facts that the provider collected."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import Enum, auto
 
 
 class Way(Enum):
-    """KEEP it as it is; REFUSE: it was made for the lab and does not come up; RESET it first, or INSTALL the kernel at once."""
+    """KEEP it; REFUSE: it was made for the lab and does not come up; RESET it first; INSTALL the kernel at once."""
 
     KEEP = auto()
     REFUSE = auto()
@@ -18,12 +18,12 @@ class Way(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What is known of a machine that is asked for.
+    """Facts about a requested machine.
 
-    `now`: the boot that it is in, "" where it does not answer, or was not asked because it will be reset anyhow. `known`: the
-    lab had this very machine before; `had` is the boot in which it was given then, `same` whether that booted the kernel and
-    the parameters that are asked for now, `spoilt` whether a test left it unfit. `fresh`: a boot is wanted in which nothing ran
-    yet. `lasting`: the machine is somebody's, and not made for the lab.
+    `now`: the id of its boot, "" if it does not answer, or was not asked because it will be reset anyway. `known`: the
+    lab had exactly this machine before; `had` is the boot in which it was handed out then, `same` whether that booted
+    the requested kernel and parameters, `spoilt` whether a test left it unfit. `fresh`: an unused boot is required.
+    `lasting`: an existing host, not created for the lab.
     """
 
     now: str = ""
@@ -36,7 +36,7 @@ class Found:
 
     @property
     def unfit(self) -> bool:
-        """Whether the boot in which it was given last must not be used again."""
+        """Whether the boot in which it was last handed out must not be used again."""
         return self.known and (self.spoilt or (self.fresh and self.same))
 
     @property
@@ -54,21 +54,21 @@ _WAYS: tuple[tuple[Callable[[Found], object], Way], ...] = (
     (lambda found: not found.now or (found.now == found.used and found.unfit), Way.RESET),
     (lambda _: True, Way.INSTALL),
 )
-"""The first that holds decides."""
+"""The first match decides."""
 
 
 def way_up(found: Found) -> Way:
-    """What is done first with a machine that is asked for."""
+    """The first step with a requested machine."""
     return next(way for holds, way in _WAYS if holds(found))
 
 
 def boot_again(found: Found, boot_id: str) -> bool:
-    """Whether a machine that got its kernel and is in `boot_id` now needs another boot: the kernel was there already."""
+    """Whether a machine in `boot_id` after the installation needs another boot: the kernel was already running."""
     return found.fresh and boot_id == found.used
 
 
 class Trust(Enum):
-    """Whether a remembered address still holds: YES, UNLESS_GONE (ask whoever has the machine), or NO: ask for it afresh."""
+    """Whether a recorded address is valid: YES, UNLESS_GONE (ask the machine source first), or NO: request it again."""
 
     YES = auto()
     UNLESS_GONE = auto()
@@ -76,8 +76,8 @@ class Trust(Enum):
 
 
 def trust(now: str, had: str, *, doomed: bool, lasting: bool) -> Trust:
-    """What a remembered address is worth. `now` and `had` are as in `Found`; `doomed`: the machine will be reset anyhow."""
+    """Whether to trust a recorded address. `now` and `had` are as in `Found`; `doomed`: it will be reset anyway."""
     if now and now == had:
         return Trust.YES
-    # One in a cloud that does not answer may be behind a firewall that knows an old address of ours; starting it mends that.
+    # A cloud machine that does not answer may be behind a firewall with an old address of ours; starting it fixes that.
     return Trust.UNLESS_GONE if now or doomed or lasting else Trust.NO

@@ -33,7 +33,7 @@ def test_a_machine_of_a_cloud_that_never_answers_is_told_to_cost_money(play: Cal
         assert "provider.boot_timeout" in hint
         assert "provider.allow" in hint
         assert "provider.hosts" not in hint
-        assert ("by hand" in hint) is not resets
+        assert ("manually" in hint) is not resets
         (status,) = await provider.status()
         assert (status.state, status.address, status.port) == ("running", "127.0.0.1", bench.toy.port)
 
