@@ -1,1 +1,1 @@
-"""Guests by Vagrant, on libvirt or VirtualBox."""
+"""Guests from Vagrant, on libvirt or VirtualBox."""

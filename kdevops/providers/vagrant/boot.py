@@ -1,4 +1,4 @@
-"""How a machine of Vagrant's comes to run the lab's kernel: started and installed, booted directly, or back from a snapshot."""
+"""How a Vagrant machine gets to run the lab's kernel: installed, booted directly, or restored from a snapshot."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from kdevops.providers.vagrant.render import DirectKernel
 from kdevops.providers.vagrant.tool import VagrantTool
 
 ANSWER = 5.0
-"""Accelerated seconds in which a machine that is well carries out a command that takes no time."""
+"""Accelerated seconds for a trivial command in a healthy machine."""
 _BACK = 10.0
 
 
 @dataclass(frozen=True)
 class Boots:
-    """The machines of a lab, and the tools by which they boot.
+    """The machines of a lab, and the tools to boot them.
 
-    `tell` takes news for people, `record` the name of a machine that was started.
+    `tell` takes messages for people, `record` the name of a started machine.
     """
 
     known: VagrantLab
@@ -40,9 +40,9 @@ class Boots:
     _agreed: Agreed = field(default_factory=Agreed, repr=False, compare=False)
 
     async def installed(self, name: str, words: tuple[str, ...], *, usable: bool, again: bool) -> None:
-        """Have the kernel installed in a machine and booted; one that is not `usable` is started first.
+        """Install the kernel in a machine and boot it; one that is not `usable` is started first.
 
-        `again`: it was made before. Raises BootError.
+        `again`: it was created before. Raises BootError.
         """
         console = self.known.console(name)
         if not usable:
@@ -55,7 +55,7 @@ class Boots:
         self.known.remember(name, console=console_file.end_of(console))
 
     async def directly(self, name: str, kernel: BootKernel, words: tuple[str, ...], *, again: bool) -> None:
-        """libvirt is told the kernel by the Vagrantfile, whose parameters count for new machines only."""
+        """Boot the kernel with libvirt: the Vagrantfile names it, and its parameters only apply to new machines."""
         async with self._agreed.on(words) as first:
             if first:
                 self.known.render(direct(kernel, words))
@@ -64,7 +64,7 @@ class Boots:
             await self._start(name)
 
     async def save(self, name: str, boots: str) -> None:
-        """Remember this moment, so that a reset takes seconds. A machine that cannot is booted anew instead."""
+        """Take a snapshot, so that a reset takes seconds. A machine that cannot is rebooted instead."""
         await self.known.target(name).disconnect()
         try:
             await self.tool.save(name)
@@ -74,7 +74,7 @@ class Boots:
             self.known.remember(name, saved=boots)
 
     async def restored(self, name: str) -> bool:
-        """Whether the machine went back to the moment that was remembered."""
+        """Go back to the snapshot; returns whether that worked."""
         known, machine = self.known, self.known.machine(name)
         assert machine
         target = known.target(name)
@@ -86,10 +86,10 @@ class Boots:
             await self.tool.restore(name, timeout=self.group.deadline(1))
             end = console_file.end_of(known.console(name))
             known.remember(name, console=end, boots=machine.saved, spoilt=False)
-            # A bridge takes some seconds to let a new machine's packets through.
+            # A bridge needs some seconds until it forwards a new machine's packets.
             if not await target.answers(timeout=_BACK * factor):
                 raise InfrastructureError("it does not answer over ssh")
-            # The guest's clock stands where it stood.
+            # The guest's clock is at the time of the snapshot.
             await target.run(["date", "-s", f"@{time.time():.0f}"], timeout=ANSWER * factor)
         except KdevopsError as error:
             self.tell(f"{name} cannot go back to its snapshot: {error.message}")
@@ -97,13 +97,13 @@ class Boots:
         return True
 
     async def remove(self, name: str) -> None:
-        """Remove one machine, and what may be left of it."""
+        """Remove one machine, including leftovers."""
         await self.group.destroy(name)
         await self.sweep(name)
         self.known.forget(name)
 
     async def sweep(self, name: str = "") -> None:
-        """Remove what the hypervisors have of one machine, or of all."""
+        """Remove everything of one machine, or of all, from the hypervisors."""
         try:
             await self.hypervisors.remove(name)
         except CommandError as error:
@@ -116,5 +116,5 @@ class Boots:
 
 
 def direct(kernel: BootKernel, words: tuple[str, ...]) -> DirectKernel:
-    """The kernel as the Vagrantfile is told it."""
+    """The kernel in the form that the Vagrantfile needs."""
     return DirectKernel(kernel.image, words, kernel.initrd)

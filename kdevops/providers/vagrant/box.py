@@ -1,4 +1,4 @@
-"""A box as Vagrant keeps it on this machine."""
+"""Boxes in Vagrant's directory on this machine."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _SLASH = "-VAGRANTSLASH-"
 
 
 def present(name: str, provider: str, version: str | None) -> bool:
-    """Whether a box was added that `vagrant up` would take, so that it fetches none.
+    """Whether a box exists that `vagrant up` would use, so that it downloads none.
 
-    Of a constraint such as ">= 12" only Vagrant knows which versions it means: any one will do here.
+    Only Vagrant can evaluate a constraint such as ">= 12": any version counts then.
     """
     added = {found for found, _ in _places(name, provider)}
     exact = _EXACT.fullmatch(version or "")
@@ -23,7 +23,7 @@ def present(name: str, provider: str, version: str | None) -> bool:
 
 
 def volumes(name: str) -> dict[str, int]:
-    """By its name in libvirt's pools, how many bytes each disk of a box has; of every version that was added.
+    """Bytes of each disk of a box, by its name in libvirt's pools, for every installed version.
 
     Names as in vagrant-libvirt's lib/vagrant-libvirt/action/handle_box_image.rb, get_volume_name.
     """
@@ -39,7 +39,7 @@ def volumes(name: str) -> dict[str, int]:
 
 
 def _places(name: str, provider: str) -> Iterator[tuple[str, Path]]:
-    """The versions of a box that were added, and where; newer Vagrants have a directory for the architecture between."""
+    """The installed versions of a box and their directories; newer Vagrants add a level for the architecture."""
     home = Path(os.environ.get("VAGRANT_HOME") or Path.home() / ".vagrant.d")
     root = home / "boxes" / name.replace("/", _SLASH)
     for pattern in (f"*/{provider}/metadata.json", f"*/*/{provider}/metadata.json"):
@@ -48,10 +48,10 @@ def _places(name: str, provider: str) -> Iterator[tuple[str, Path]]:
 
 
 def _disks(place: Path) -> Iterator[tuple[str, Path]]:
-    """The disks of a box of libvirt's by their names: box.img, or those that its description lists."""
+    """The disks of a libvirt box by name: box.img, or those in its metadata."""
     try:
         listed = json.loads((place / "metadata.json").read_bytes()).get("disks") or [{"path": "box.img"}]
         for disk in listed:
             yield disk.get("name") or os.path.splitext(disk["path"])[0], place / disk["path"]  # noqa: PTH122 - may have a slash
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
-        return  # Vagrant says what is wrong with it
+        return  # Vagrant will report what is wrong

@@ -1,7 +1,7 @@
-"""What Vagrant, libvirt and VirtualBox complain of: their own words, what they mean and what mends it.
+"""Errors of Vagrant, libvirt and VirtualBox: their own words, what they mean and how to fix them.
 
-The messages are Vagrant's (templates/locales/en.yml of its sources), its libvirt plugin's (locales/en.yml), and those of libvirt,
-QEMU and VBoxManage which the two pass on. `errors.yaml` says what each means.
+The messages are Vagrant's (templates/locales/en.yml of its sources), its libvirt plugin's (locales/en.yml), and those
+of libvirt, QEMU and VBoxManage which the two pass on. `errors.yaml` gives the meanings.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _LINE_LIMIT = 2000
 
 # A line of `vagrant --machine-readable`: time, machine, "error-exit" and a class or "ui" and a level, then the message.
 _RECORD = re.compile(r"^\d+,[^,\n]*,(?:error-exit|ui),[^,\n]*,(.*)$", re.MULTILINE)
-# Ruby's traces: "FILE:LINE:in `METHOD'", with "from" or a number before it, and behind the first of them the message.
+# Ruby's traces: "FILE:LINE:in `METHOD'", with "from" or a number before it; the message follows the first of them.
 _FRAME = re.compile(r"^\s*(?:\d+: )?(?:from )?\S+:\d+:in [`'].*?'(?:: (?P<message>.*?)(?P<kind> \([A-Z][\w:]*\))?)?$")
 _STRAY_FRAME = re.compile(r"\S{1,200}:\d+:in [`'][^`']*':? ?")
 _NOISE = re.compile(r"^\s*(?:Traceback \(most recent call last\)|\.\.\. \d+ levels\.\.\.|\S+: warning: )")
@@ -33,22 +33,22 @@ _TELLING = re.compile(
 
 @cache
 def complaints() -> tuple[Complaint, ...]:
-    """All that we know, the special before the general."""
+    """All known errors, specific ones before general ones."""
     return rows_of("vagrant/errors.yaml")
 
 
 def translate(output: str, *, command: str, log: Path | None = None) -> KdevopsError:
-    """The error for a `command` of Vagrant's or virsh's that failed with this output, of both streams.
+    """The error for a failed `command` of Vagrant or virsh, from its output on both streams.
 
-    Its message is what they say, the paragraphs that a row knows or else the most telling one, and nothing of a Ruby trace.
+    Its message is the tool's: the paragraphs that match a row, else the most relevant one, without any Ruby trace.
     """
     words, meaning = understand(output)
-    hint = "see whether this machine has what it takes: kdevops doctor --vagrant"
+    hint = "check this machine with: kdevops doctor --vagrant"
     return failure(command, words, meaning, hint=hint, log=log)
 
 
 def understand(output: str) -> tuple[str, Meaning | None]:
-    """The words of an output that tell what is wrong, and what they mean, where a row knows."""
+    """The relevant words of an output, and their meaning if a row matches."""
     text = _METER.sub("", _RECORD.sub(_message_of, clean(output[-EXAMINED:], lines=True)))
     lines = [line[:_LINE_LIMIT] for line in text.splitlines()]
     paragraphs = [" ".join(each.split()) for each in _paragraphs(lines, raised=True)]
@@ -57,13 +57,13 @@ def understand(output: str) -> tuple[str, Meaning | None]:
 
 
 def _touched(paragraphs: Sequence[str], span: tuple[int, int]) -> str:
-    """The paragraphs that `span` of them all, joined by blanks, touches."""
+    """The paragraphs that overlap with `span` of the text joined by blanks."""
     found, at = [], 0
     for each in paragraphs:
         if at < span[1] and at + len(each) > span[0]:
             found.append(each)
         elif found and found[-1].endswith(":"):
-            found.append(each)  # a paragraph that ends in a colon only announces the next
+            found.append(each)  # a paragraph that ends in a colon only introduces the next one
         at += len(each) + 1
     return " ".join(found)
 
@@ -75,7 +75,7 @@ def _message_of(record: re.Match[str]) -> str:
 def _gist(lines: list[str]) -> str:
     """The message of the last Ruby trace, else the last paragraph that sounds like an error, else the last one.
 
-    A paragraph that ends in a colon only announces the next.
+    A paragraph that ends in a colon only introduces the next one.
     """
     frames = [found for line in lines if (found := _FRAME.match(line))]
     raised = [message for frame in frames if (message := _without_frames(frame["message"] or ""))]
@@ -88,9 +88,9 @@ def _gist(lines: list[str]) -> str:
 
 
 def _paragraphs(lines: list[str], *, raised: bool = False) -> Iterator[str]:
-    """What stands between empty lines, each as one line; a line of progress is one of its own.
+    """The paragraphs between empty lines, each as one line; a progress line is a paragraph of its own.
 
-    Of a Ruby trace there is nothing, or with `raised` the message with Ruby's word for its kind.
+    Ruby traces are dropped, or with `raised` replaced by the message with Ruby's error class.
     """
     collected: list[str] = []
     for line in [*lines, ""]:

@@ -1,4 +1,4 @@
-"""What Vagrant does to several machines at once: that costs less than one by one."""
+"""Vagrant operations on several machines in one call."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from kdevops.providers.shared.batch import Together
 from kdevops.providers.vagrant.tool import Address, VagrantTool
 
 _UP = 2.0
-"""How many boot timeouts `vagrant up` may take: besides the boot there are disks to copy and keys to replace."""
+"""Boot timeouts that `vagrant up` may take: besides the boot, disks are copied and keys are replaced."""
 _EACH = 0.25
-"""More of them for every machine of the same command: they come up beside each other, but share CPUs."""
+"""Additional boot timeouts per machine of the same command: they start concurrently, but share CPUs."""
 
 
 @dataclass
 class Group:
-    """The machines of one Vagrantfile. `boot_timeout` is in seconds, stretched already."""
+    """The machines of one Vagrantfile. `boot_timeout` is in seconds, already stretched."""
 
     tool: VagrantTool
     boot_timeout: float
@@ -28,7 +28,7 @@ class Group:
         self._destroy = Together(self.tool.destroy)
 
     async def start(self, name: str) -> Address:
-        """Create the machine where there is none, start it, and tell where its ssh is."""
+        """Create the machine if necessary, start it, and return its ssh address."""
         await self._start(name)
         return self._addresses[name]
 
@@ -37,7 +37,7 @@ class Group:
         await self._destroy(name)
 
     def deadline(self, machines: int) -> float:
-        """Seconds for a `vagrant up` of so many machines, which Vagrant starts one after the other on VirtualBox."""
+        """Seconds for a `vagrant up` of this many machines, which Vagrant starts one by one on VirtualBox."""
         if self.tool.backend == "virtualbox":
             return self.boot_timeout * _UP * machines
         return self.boot_timeout * (_UP + _EACH * machines)
@@ -50,16 +50,16 @@ class Group:
         except KdevopsError as error:
             if len(names) == 1:
                 raise
-            # One machine that does not come up is no reason to make the others anew.
+            # One machine that does not come up is no reason to recreate the others.
             trouble, came = error, await self._running(names)
         if came:
             self._addresses |= await self.tool.addresses(came)
-        unsaid = InfrastructureError("vagrant does not say where its ssh is", log=self.tool.log)
+        unsaid = InfrastructureError("vagrant does not report its ssh address", log=self.tool.log)
         return {name: trouble or unsaid for name in names if name not in came or name not in self._addresses}
 
     async def _running(self, names: tuple[str, ...]) -> tuple[str, ...]:
         try:
             states = await self.tool.states()
-        except KdevopsError:  # what went wrong before tells more
+        except KdevopsError:  # the earlier error is more useful
             return ()
         return tuple(name for name in names if states.get(name) == "running")

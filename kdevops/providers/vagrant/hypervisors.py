@@ -1,8 +1,8 @@
-"""What the hypervisors themselves are asked for, because Vagrant cannot do it.
+"""Direct requests to the hypervisors, for what Vagrant cannot do.
 
-Vagrant forgets a machine whose making was interrupted, or that vanished under it, and then leaves its domain and its disks;
-they are found by the prefix that only this lab's names have. And `vagrant halt --force` asks a libvirt guest to shut down and
-waits for a minute, which one that panicked does not do.
+Vagrant forgets a machine whose creation was interrupted, or that vanished, and then leaves its domain and its disks;
+they are found by the prefix that only this lab's names have. And `vagrant halt --force` asks a libvirt guest to shut
+down and waits for a minute, which is useless after a panic.
 """
 
 from __future__ import annotations
@@ -29,28 +29,29 @@ _SAID = 200
 _UNLOCK_TRIES = 10
 _UNLOCK_PAUSE = 1.0
 _LOCKED = re.compile(r"while it is locked|VBOX_E_INVALID_OBJECT_STATE")
-"""What VBoxManage says of a machine that is off, but that its process has not let go of yet."""
+"""VBoxManage's error for a machine that is off but still locked by its process."""
 _UNKNOWN = re.compile(r"VBOX_E_OBJECT_NOT_FOUND|Could not find a registered machine")
 _ENGLISH = {"LC_ALL": "C", "LANGUAGE": ""}
-"""What they complain of is recognised in English only."""
+"""Error messages are recognised in English only."""
 _NOT_THERE = re.compile(r"no storage (?:vol|pool) with matching")
-# tools/virsh-domain-monitor.c of libvirt. What a guest does to itself is "shutdown", or "paused" for its watchdog or a panic.
+# tools/virsh-domain-monitor.c of libvirt. Caused by the guest: "shutdown", or "paused" for its watchdog or a panic.
 _LIBVIRT_STOPPED = re.compile(r"shut off \((?:crashed|destroyed|failed|daemon)\)|paused \((?!watchdog|crashed).*\)")
-# src/VBox/Frontends/VBoxManage/VBoxManageInfo.cpp: "aborted" when its process was killed, "paused" also for a full disk.
+# src/VBox/Frontends/VBoxManage/VBoxManageInfo.cpp: "aborted" if its process was killed, "paused" also for a full disk.
 _VIRTUALBOX_STOPPED = re.compile(r'^VMState="(aborted|paused|gurumeditation)"$', re.MULTILINE)
 _LOCAL = {None, "localhost", "127.0.0.1", "::1"}
 _ON_A_TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
 _DISKS = r"(?:\..*|-[a-z]+\..*)?"
-"""What follows a machine's name in those of its disks: `.img` for the first, `-vdb.qcow2` for others."""
+"""What follows a machine's name in the names of its disks: `.img` for the first, `-vdb.qcow2` for others."""
 Pool = tuple[str, str]
-"""The URI of libvirt and its pool; ("", "") is VirtualBox."""
+"""libvirt's URI and pool; ("", "") is VirtualBox."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hypervisors:
-    """Those that have the machines, disks and networks which bear the lab's prefix.
+    """The hypervisors with the machines, disks and networks that have the lab's prefix.
 
-    Where machines were made is kept in the file `note`, for the lab file may name other hypervisors by the time they go.
+    The places where machines were created are stored in the file `note`, because the lab file may change before they
+    are removed.
     """
 
     vagrant: Vagrant
@@ -59,24 +60,24 @@ class Hypervisors:
 
     @property
     def silent(self) -> bool:
-        """Whether nothing can be asked of them here, for want of virsh or VBoxManage: then nothing is found, nor removed."""
+        """Whether virsh or VBoxManage is missing, so that nothing can be found or removed here."""
         return not any(map(_can_ask, self._present()))
 
     async def found(self) -> list[str]:
-        """The names of the machines that are there. Raises CommandError when the hypervisor does not answer."""
+        """The names of the existing machines. Raises CommandError if the hypervisor does not answer."""
         pattern = self._pattern("")
         if self.vagrant.backend == "virtualbox":
             return await _virtualbox_machines(pattern)
         return [name for uri in self._uris() for name in await _named(uri, pattern, "list", "--all", "--name")]
 
     def remember(self) -> None:
-        """Machines are about to be made."""
+        """Record that machines are about to be created."""
         self._keep({*self._noted(), *self._present()})
 
     async def remove(self, name: str = "") -> None:
-        """Remove all of them, or those of one guest; also where they were made before.
+        """Remove all machines, or those of one guest; also where they were created earlier.
 
-        Raises CommandError when a hypervisor refuses, InfrastructureError when one does that the lab does not name any more.
+        Raises CommandError if a hypervisor refuses, InfrastructureError if one does that the lab no longer names.
         """
         for pool_at in filter(_can_ask, dict.fromkeys([*self._present(), *sorted(self._noted())])):
             former = pool_at not in self._present()
@@ -89,20 +90,20 @@ class Hypervisors:
                 raise InfrastructureError(
                     f"{pool_at[0] or 'VirtualBox'}, where the lab's guests were before, does not let them be removed: "
                     f"{clean_text(error.output or error.message, _SAID)}",
-                    hint=f"mend that; or, if it is gone for good: rm {shlex.quote(str(self.note))}",
+                    hint=f"fix that; or, if it is gone for good: rm {shlex.quote(str(self.note))}",
                 ) from None
             if clean:
                 self._keep(self._noted() - {pool_at})
 
     async def power_off(self, name: str) -> None:
-        """Switch a machine off, as pulling its plug would; nothing happens to one that is off or not there."""
+        """Switch a machine off at once; no error if it is off or does not exist."""
         if self.vagrant.backend == "virtualbox":
             await _said(["VBoxManage", "controlvm", self.prefix + name, "poweroff"], check=False)
         for uri in self._uris():
             await _virsh(uri, "destroy", self.prefix + name, check=False)
 
     async def stopped(self, name: str) -> str:
-        """Why a machine does not run, where that is not its guest's doing; "" else, and where nobody can tell."""
+        """Why a machine does not run, if its guest did not cause that; "" otherwise, and if it is unknown."""
         with contextlib.suppress(InfrastructureError):
             if self.vagrant.backend == "virtualbox":
                 told = await _said(["VBoxManage", "showvminfo", self.prefix + name, "--machinereadable"], check=False)
@@ -115,7 +116,7 @@ class Hypervisors:
         return ""
 
     async def remove_partial(self, uri: str, pool: str, volume: str, size: int) -> bool:
-        """Remove a volume that has less than `size` bytes; whether there was one. Raises CommandError."""
+        """Remove a volume with less than `size` bytes; returns whether there was one. Raises CommandError."""
         try:
             told = await _virsh(uri, "vol-info", "--bytes", "--physical", "--pool", pool, volume)
         except CommandError as error:
@@ -162,11 +163,11 @@ async def _sweep(pool_at: Pool, pattern: re.Pattern[str]) -> None:
         await _sweep_virtualbox(pattern)
         return
     for name in await _named(uri, pattern, "list", "--all", "--name"):
-        await _virsh(uri, "destroy", name, check=False)  # one that does not run cannot be stopped
-        # Of what a machine does not have, nothing is said.
+        await _virsh(uri, "destroy", name, check=False)  # fails if it does not run
+        # The options are harmless if the machine has nothing of the kind.
         await _virsh(uri, "undefine", name, "--managed-save", "--snapshots-metadata", "--nvram")
     for name in await _named(uri, pattern, "net-list", "--all", "--name"):
-        await _virsh(uri, "net-destroy", name, check=False)  # one that is not active cannot be stopped
+        await _virsh(uri, "net-destroy", name, check=False)  # fails if it is not active
         await _virsh(uri, "net-undefine", name)
     for volume in await _volumes(uri, pool, pattern):
         await _virsh(uri, "vol-delete", "--pool", pool, volume)
@@ -180,7 +181,7 @@ async def _left(pool_at: Pool, pattern: re.Pattern[str]) -> list[str]:
 
 
 async def _volumes(uri: str, pool: str, pattern: re.Pattern[str]) -> list[str]:
-    listed = await _virsh(uri, "vol-list", "--pool", pool, check=False)  # a pool that is not there holds nothing
+    listed = await _virsh(uri, "vol-list", "--pool", pool, check=False)  # a missing pool contains nothing
     return [words[0] for line in listed.splitlines() if (words := line.split()) and pattern.fullmatch(words[0])]
 
 
@@ -195,7 +196,7 @@ async def _virsh(uri: str, *words: str, check: bool = True) -> str:
 
 async def _sweep_virtualbox(pattern: re.Pattern[str]) -> None:
     for name in await _virtualbox_machines(pattern):
-        await _said(["VBoxManage", "controlvm", name, "poweroff"], check=False)  # unless it does not run
+        await _said(["VBoxManage", "controlvm", name, "poweroff"], check=False)  # fails if it does not run
         await _unregister(name)
 
 
@@ -205,7 +206,7 @@ async def _unregister(name: str) -> None:
             await _said(["VBoxManage", "unregistervm", name, "--delete"])
         except CommandError as error:
             if _UNKNOWN.search(error.output):
-                return  # a try before this one was told of disks only that it could not delete
+                return  # an earlier attempt only failed to delete its disks
             if not left or not _LOCKED.search(error.output):
                 raise
             await asyncio.sleep(_UNLOCK_PAUSE)
@@ -231,14 +232,15 @@ async def _said(argv: list[str], *, check: bool = True) -> str:
 
 
 def is_elsewhere(uri: str) -> bool:
-    """Whether a hypervisor is on another machine than this one."""
+    """Whether a hypervisor is on another machine."""
     return urlsplit(uri).hostname not in _LOCAL
 
 
 def jump_to(uri: str) -> tuple[str, ...]:
-    """The ssh command that logs in where a hypervisor is, by way of which its guests are reached; () for one of this machine.
+    """The ssh command that logs in to a hypervisor's machine, through which its guests are reached; () for this
+    machine.
 
-    It is libvirt's own: the user's configuration counts, and `?keyfile=` of the URI.
+    As in libvirt, the user's configuration applies, and `?keyfile=` of the URI.
     """
     parts = urlsplit(uri)
     if not parts.scheme.endswith("+ssh") or not parts.hostname:
@@ -249,9 +251,9 @@ def jump_to(uri: str) -> tuple[str, ...]:
 
 
 def console_of(uri: str, domain: str) -> tuple[str, ...]:
-    """The command that prints the console of a domain elsewhere from now on; () for one of this machine, which has a file.
+    """The command that streams the console of a remote domain; () for this machine, where there is a file.
 
-    virsh shows consoles to terminals only, so it is given one.
+    virsh shows consoles only on a terminal, so it gets one.
     """
     if not is_elsewhere(uri):
         return ()
@@ -265,9 +267,9 @@ def _keyfile(query: str) -> str:
 
 
 def pidfile(uri: str, domain: str) -> Path | None:
-    """Where libvirt on this machine keeps the process id of a running domain; None where that cannot be seen."""
+    """libvirt's pid file of a running domain on this machine; None if it is not visible."""
     path = Path("/run/libvirt/qemu") / f"{domain}.pid"
     try:
         return path if uri == "qemu:///system" and path.exists() else None
     except OSError:
-        return None  # a directory that this user may not look into
+        return None  # this user may not enter the directory

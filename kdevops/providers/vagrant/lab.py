@@ -1,4 +1,4 @@
-"""One lab of Vagrant's as this side knows it: its files, what is remembered of each machine, and where their ssh is."""
+"""One Vagrant lab on this side: its files, the records of its machines, and their ssh addresses."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from kdevops.providers.vagrant.hypervisors import jump_to, pidfile
 from kdevops.providers.vagrant.render import DirectKernel, VagrantBox, prefix, render
 
 _PAST = 8 << 20
-"""Bytes that are kept of what a machine's console said before it was started last."""
+"""Bytes kept of a machine's console output before its last start."""
 
 
 @dataclass(frozen=True)
 class VagrantLab:
-    """A lab whose provider is Vagrant, with the directory that holds all there is of it. Without a `box` nothing is rendered."""
+    """A lab with Vagrant as its provider, and the directory with all its files. Rendering needs a `box`."""
 
     lab: Lab
     directory: LabDirectory
@@ -36,58 +36,58 @@ class VagrantLab:
 
     @property
     def vagrant(self) -> Vagrant:
-        """What the lab file says of the provider."""
+        """The provider's section of the lab file."""
         return self.lab.provider_as(Vagrant)
 
     @property
     def root(self) -> Path:
-        """The directory that Vagrant is run in."""
+        """The directory in which Vagrant runs."""
         return self.directory.path / "vagrant"
 
     @property
     def log(self) -> Path:
-        """The file that all is appended to that Vagrant says."""
+        """The file to which all of Vagrant's output is appended."""
         return self.directory.path / "vagrant.log"
 
     @property
     def rendered(self) -> bool:
-        """Whether Vagrant has anything to read there."""
+        """Whether there is a Vagrantfile."""
         return (self.root / "Vagrantfile").exists()
 
     @property
     def prefix(self) -> str:
-        """What the names of the lab's machines begin with at their hypervisor."""
+        """The prefix of the lab's machine names at the hypervisor."""
         return prefix(self.directory.path, self.lab)
 
     @cached_property
     def shape(self) -> str:
-        """A hash of what the machines are made as."""
+        """A hash of the machines' definition."""
         facts = [self.lab.guests.model_dump(mode="json", exclude={"image", "count"})]
         facts += [self.vagrant.model_dump(mode="json", exclude={"boot_timeout", "accel"})]
         return digest([*facts, self.box.name if self.box else "", self.accel.kind])
 
     def render(self, kernel: DirectKernel | None) -> None:
-        """Write what Vagrant reads; `kernel` is booted by the hypervisor."""
+        """Write Vagrant's files; the hypervisor boots `kernel`."""
         assert self.box
         driver = "kvm" if self.accel.kind == "kvm" else "qemu"
         render(self.lab, self.directory, self.box, driver=driver, kernel=kernel)  # type: ignore[arg-type]
 
     def machine(self, name: str) -> Machine | None:
-        """What is remembered of a machine."""
+        """The record of a machine."""
         return Machine.load(self._state(name))
 
     def remember(self, name: str, **changes: Any) -> Machine:
-        """Change what is remembered of a machine that was made."""
+        """Update the record of a machine."""
         machine = replace(self.machine(name) or Machine(self.shape), **changes)
         machine.store(self._state(name))
         return machine
 
     def forget(self, name: str) -> None:
-        """The machine is gone."""
+        """Forget a machine that is gone."""
         self._state(name).unlink(missing_ok=True)
 
     def target(self, name: str) -> SshTarget:
-        """How to reach a machine that was started."""
+        """How to reach a started machine."""
         machine = self.machine(name)
         assert machine
         lab, jump = self.directory, jump_to(self.hypervisor(name))
@@ -95,23 +95,23 @@ class VagrantLab:
         return SshTarget(name, machine.host, machine.port, "root", lab.key, lab.known_hosts, control, jump)
 
     def watch(self, name: str, machine: Machine) -> DeathWatch:
-        """What tells whether a machine that was started still runs the same kernel."""
+        """The watch that tells whether a started machine still runs the same kernel."""
         local = pidfile(self.hypervisor(name), self.prefix + name)
         return DeathWatch(self.console(name), machine.console, local)
 
     def hypervisor(self, name: str) -> str:
-        """The URI of libvirt where a machine is; "" for one of VirtualBox."""
+        """The URI of libvirt for a machine; "" for VirtualBox."""
         if self.vagrant.backend != "libvirt":
             return ""
         number = self.lab.guest_names().index(name) if name in self.lab.guest_names() else 0
         return self.vagrant.hypervisors[number % len(self.vagrant.hypervisors)]
 
     def console(self, name: str) -> Path:
-        """Where a machine's console is recorded."""
+        """The file with a machine's recorded console."""
         return self.directory.guest(name) / "console.log"
 
     def keep_console(self, name: str) -> None:
-        """Put what the console has to its past, for VirtualBox begins the file anew when a machine starts; libvirt appends."""
+        """Archive the console, because VirtualBox overwrites the file when a machine starts; libvirt appends."""
         console = self.console(name)
         if self.vagrant.backend == "virtualbox" and (text := _end_of(console)):
             past = console.with_name("console.past.log")
@@ -131,5 +131,5 @@ def _end_of(console: Path) -> bytes:
 
 
 def digest(facts: Sequence[Any]) -> str:
-    """A hash by which these facts, JSON values, are known again."""
+    """A hash of these facts, which are JSON values."""
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()

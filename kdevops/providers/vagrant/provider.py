@@ -1,4 +1,4 @@
-"""Guests by Vagrant, on libvirt or VirtualBox: machines with a boot loader of their own, which a kernel is installed in."""
+"""Guests from Vagrant, on libvirt or VirtualBox: machines with their own boot loader, which get a kernel installed."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ from kdevops.providers.vagrant.upload import Uploads
 
 STEP = "vagrant"
 _ALWAYS = ("console=ttyS0", "loglevel=5", "oops=panic", "panic=-1", "no_timer_check", "random.trust_cpu=on")
-"""As for the embedded guests, but that a machine reboots after a panic: into what its boot loader starts. For
+"""As for the embedded guests, except that a machine reboots after a panic into its boot loader's default. For
 `no_timer_check` see `architecture`."""
 
 
 @dataclass(frozen=True, slots=True)
 class VagrantGuest:
-    """One machine that is up."""
+    """One running machine."""
 
     provider: VagrantProvider
     name: str
@@ -61,20 +61,20 @@ class VagrantGuest:
         return self.watch.alive()
 
     async def gone(self) -> str:
-        """Why its hypervisor does not run it, where neither its kernel ended nor its guest wanted that."""
+        """Why its hypervisor does not run it, if neither its kernel nor its guest ended it."""
         self.watch.alive()
         return "" if self.watch.told else await self.provider.stopped(self.name)
 
     async def held(self) -> str:
-        """Nobody can tell in so short a time."""
+        """Unknown: a query takes too long."""
         return ""
 
     async def restarted(self) -> bool:
-        """Never: its console tells of it."""
+        """Never: its console shows that."""
         return False
 
     async def discard(self) -> None:
-        """Have the next `up` go back to the moment after the boot."""
+        """Make the next `up` go back to the moment after the boot."""
         await self.ssh.disconnect()
         self.provider.remember(self.name, spoilt=True)
 
@@ -84,13 +84,13 @@ class VagrantGuest:
         await self.provider.remove(self.name)
 
     async def sysrq(self, keys: str) -> None:
-        """By the guest's own /proc/sysrq-trigger: a recorded console takes no keys."""
+        """Through the guest's own /proc/sysrq-trigger: a recorded console accepts no keys."""
         await press(self.ssh, keys, timeout=ANSWER * self.provider.factor)
 
 
 @dataclass(frozen=True)
 class VagrantProvider:
-    """Machines of one lab. `box`, `kernel` and `install` may be missing as long as no guest is brought up."""
+    """Machines of one lab. `box`, `kernel` and `install` are only needed to bring guests up."""
 
     lab: Lab
     directory: LabDirectory
@@ -109,11 +109,11 @@ class VagrantProvider:
 
     @property
     def has_machines(self) -> bool:
-        """Whether there are machines of this lab, as far as this side knows."""
+        """Whether this lab has machines, according to its records."""
         return any(self._known.machine(name) for name in self.lab.guest_names())
 
     async def stopped(self, name: str) -> str:
-        """Why a machine does not run though its guest did not end it; "" where nobody can tell."""
+        """Why a machine does not run although its guest did not end it; "" if that is unknown."""
         return await self._hypervisors.stopped(name)
 
     async def ask_hypervisors(self) -> None:
@@ -124,14 +124,14 @@ class VagrantProvider:
             raise translate(error.output, command="virsh") from None
 
     async def render(self) -> None:
-        """Keys, pinned host keys and the Vagrantfile with what it reads."""
+        """Create keys, pinned host keys, and the Vagrantfile with its data."""
         await ensure_keys(self.directory, self.lab.guest_names())
         self._known.render(direct(self._booted, ()) if self._known.vagrant.boot == "direct" else None)
 
     async def up(
         self, name: str, *, extra_cmdline: Sequence[str] = (), stay: bool = False, fresh: bool = False
     ) -> VagrantGuest:
-        """Bring a machine up with the lab's kernel in it. Raises BootError, and KdevopsError for what Vagrant complains of."""
+        """Bring a machine up with the lab's kernel. Raises BootError, and KdevopsError for errors of Vagrant."""
         words = self.parameters(extra_cmdline)
         boots = digest([self._booted.key, words])
         async with self._locks.setdefault(name, asyncio.Lock()):
@@ -146,7 +146,7 @@ class VagrantProvider:
             if machine is None:
                 await self._provide_box()
                 self._hypervisors.remember()
-            self.remember(name, boots="", saved="", spoilt=True)  # should we be killed here, it is made anew
+            self.remember(name, boots="", saved="", spoilt=True)  # if we are killed here, it is recreated
             try:
                 if self._known.vagrant.boot == "direct":
                     await self._boots.directly(name, self._booted, words, again=machine is not None)
@@ -161,33 +161,33 @@ class VagrantProvider:
             return self.remember(name)
 
     def attach(self, name: str) -> VagrantGuest | None:
-        """The guest if it was brought up; whether it still runs only Vagrant knows."""
+        """The guest if it was brought up; only Vagrant knows whether it still runs."""
         machine = self._known.machine(name)
         return self._guest(name, machine) if machine and machine.host else None
 
     async def status(self) -> tuple[GuestStatus, ...]:
-        """All guests of the lab, as Vagrant tells."""
+        """All guests of the lab, as Vagrant reports them."""
         states = await self._tool.states() if self._known.rendered and self.has_machines else {}
         return tuple(self._status(name, states.get(name, "")) for name in self.lab.guest_names())
 
     def parameters(self, extra_cmdline: Sequence[str] = ()) -> tuple[str, ...]:
-        """The parameters that a guest's kernel is started with."""
+        """The kernel parameters of a guest."""
         return (*_ALWAYS, *self._booted.cmdline, *self.lab.kernel.cmdline, *extra_cmdline)
 
     def command_lines(self) -> dict[str, list[str]]:
-        """What Vagrant was told; the machines themselves are described by a file, of which this holds the hash."""
+        """Vagrant's command; the machines are described by a file, whose hash is included."""
         path = self._known.root / "lab.json"
         content = hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else ""
         return {name: ["vagrant", "up", name, f"lab.json={content}"] for name in self.lab.guest_names()}
 
     async def down(self) -> None:
-        """Remove every machine of this lab, also what an interrupted command left of one."""
+        """Remove all machines of this lab, including leftovers of an interrupted command."""
         trouble: KdevopsError | None = None
         if self._known.rendered:
             try:
                 await self._tool.destroy()
             except KdevopsError as error:
-                trouble = error  # Vagrant may be wrong about what there is; what is found by name is there
+                trouble = error  # Vagrant may be wrong about what exists; the search by name is reliable
         await self._boots.sweep()
         await self._uploads.mend()
         unseen = self.has_machines and self._hypervisors.silent
@@ -198,51 +198,51 @@ class VagrantProvider:
             self._known.forget(name)
 
     async def remove(self, name: str) -> None:
-        """Remove one machine, and what may be left of it."""
+        """Remove one machine, including leftovers."""
         await self._recorders.stop(name)
         await self._boots.remove(name)
         await self._uploads.mend(name)
 
     def remember(self, name: str, **changes: Any) -> VagrantGuest:
-        """Change what is known of a machine that was made."""
+        """Update the record of a machine."""
         return self._guest(name, self._known.remember(name, **changes))
 
     async def _of_this_shape(self, name: str) -> Machine | None:
-        """What is known of a machine; one for another box or size, or that was never finished, is removed first."""
+        """The record of a machine; one with another box or size, or an unfinished one, is removed first."""
         machine = self._known.machine(name)
         if machine and (machine.shape != self._known.shape or not machine.host):
-            self._progress(f"{name} is made anew")
+            self._progress(f"{name} is recreated")
             await self.remove(name)
             return None
         return machine
 
     async def _provide_box(self) -> None:
-        """Have the box here whole, whatever an interrupted command left of it."""
-        async with self._locks.setdefault("", asyncio.Lock()):  # no guest is called so
+        """Make the box available, whatever an interrupted command left of it."""
+        async with self._locks.setdefault("", asyncio.Lock()):  # no guest has this name
             await self._uploads.mend()
             box, backend = self._known.box, self._known.vagrant.backend
             if not box or present(box.name, backend, box.version):
                 return
-            self._progress(f"box {box.name} is fetched")
+            self._progress(f"downloading box {box.name}")
             try:
                 await self._tool.add_box(box, lambda done: self.report(Progress(STEP, f"box {box.name}", done)))
             except KdevopsError:
-                if not present(box.name, backend, box.version):  # else another Vagrant was quicker
+                if not present(box.name, backend, box.version):  # another Vagrant may have added it
                     raise
 
     async def _leave_nothing(self, name: str, *, stay: bool) -> None:
-        """Remove a machine that did not come up; one that came so far as to be reached is left to whoever wanted it."""
+        """Remove a machine that did not come up; one that was reachable is left as it is."""
         machine = self._known.machine(name)
         if machine is None or machine.host:
             return
         if stay:
             self._progress(f"{name} may be left half made, kdevops down removes it")
             return
-        self._progress(f"{name} is removed, for it did not come up")
+        self._progress(f"{name} is removed, because it did not come up")
         try:
             await asyncio.shield(self.remove(name))
         except KdevopsError as error:
-            self._progress(f"{name} could not be removed, kdevops down tries again: {error.message}")
+            self._progress(f"{name} could not be removed, kdevops down will try again: {error.message}")
 
     async def _answers(self, name: str) -> bool:
         guest = self.attach(name)
@@ -256,7 +256,7 @@ class VagrantProvider:
         return VagrantGuest(self, name, self._known.target(name), machine.stay, self._known.watch(name, machine))
 
     def _record(self, name: str) -> None:
-        """Have the console of a machine elsewhere recorded here; libvirt itself does it for one of this machine."""
+        """Record the console of a machine elsewhere; on this machine libvirt does that."""
         command = console_of(self._known.hypervisor(name), self._known.prefix + name)
         address = Address("", console=command, console_streams=True)
 
@@ -291,7 +291,7 @@ class VagrantProvider:
     def _tool(self) -> VagrantTool:
         def tell(line: str) -> None:
             self._uploads.hear(line)
-            if line.startswith("==> ") and ":  --" not in line:  # which is one of many settings
+            if line.startswith("==> ") and ":  --" not in line:  # the latter is one of many settings
                 self._progress(line.removeprefix("==> ").strip())
 
         return VagrantTool(self._known.root, self._known.log, self._known.vagrant.backend, tell)

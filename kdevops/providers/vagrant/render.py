@@ -1,4 +1,4 @@
-"""What Vagrant reads of a lab: our Vagrantfile, which is the same for all, and lab.json, which it takes everything from."""
+"""Vagrant's input for a lab: our Vagrantfile, the same for all labs, and lab.json with all data."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ _MIB = 1 << 20
 _SECTOR = 512
 _UDEV_RULES = "61-kdevops.rules"
 _EMULATED = 8
-"""How much longer a boot may take at the least where the CPU is emulated. Who runs Vagrant for us has a deadline of his own."""
+"""Minimum factor for boot timeouts with an emulated CPU. The caller of Vagrant has a deadline of its own."""
 _MOST_DISKS = {"virtio": 25, "nvme": 23, "virtualbox": 26}
-"""vagrant-libvirt names disks vda to vdz, the first of them the root; NVMe disks have the PCI slots 8 to 30; of the 30 ports of
-AHCI, our disks leave four alone."""
-_ELSEWHERE = "KDEVOPS_STATE and KDEVOPS_CACHE name other directories"
+"""vagrant-libvirt names disks vda to vdz, the first of them the root; NVMe disks use the PCI slots 8 to 30; of the 30
+AHCI ports, our disks leave four free."""
+_ELSEWHERE = "choose other directories with KDEVOPS_STATE and KDEVOPS_CACHE"
 _UNFIT_FOR_XML = re.compile(r"[<>&'\"\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
 class VagrantBox:
-    """What guests start from. `url` may be a file's path; it and `sha256` count for a box that was not added yet."""
+    """The box of the guests. `url` may be a file's path; it and `sha256` are used if the box is not installed yet."""
 
     name: str
     version: str | None = None
@@ -44,7 +44,7 @@ class VagrantBox:
 
 @dataclass(frozen=True, slots=True)
 class DirectKernel:
-    """A kernel that libvirt boots itself. vagrant-libvirt gives `cmdline` to new machines only."""
+    """A kernel that libvirt boots itself. vagrant-libvirt applies `cmdline` to new machines only."""
 
     image: Path
     cmdline: tuple[str, ...]
@@ -52,7 +52,7 @@ class DirectKernel:
 
 
 def prefix(lab_dir: Path, lab: Lab) -> str:
-    """What the names of a lab's machines and disks begin with: nobody else's do, not even a namesake's of another user."""
+    """The prefix of a lab's machine and disk names, unique even among users with labs of the same name."""
     return f"kdevops-{lab.name}-{hashlib.sha256(os.fsencode(lab_dir.absolute())).hexdigest()[:8]}-"
 
 
@@ -64,9 +64,9 @@ def render(
     driver: Literal["kvm", "qemu"],
     kernel: DirectKernel | None = None,
 ) -> Path:
-    """Write what Vagrant reads, and give the directory it is to be run in. The same lab gives the same bytes.
+    """Write Vagrant's input, and return the directory to run it in. The same lab gives the same bytes.
 
-    The guests' consoles are made beside it, empty and ours: who writes to them keeps the owner. Keys must be there when
+    Also creates the guests' console files, empty and owned by us, because writers keep the owner. Keys must exist when
     Vagrant runs. Raises UserError for what libvirt or VirtualBox cannot do.
     """
     facts = _facts(lab, directory, box, driver, kernel)
@@ -91,7 +91,7 @@ def render(
 def _facts(
     lab: Lab, directory: LabDirectory, box: VagrantBox, driver: str, kernel: DirectKernel | None
 ) -> dict[str, Any]:
-    """All that the Vagrantfile asks for, as JSON values."""
+    """All data of the Vagrantfile, as JSON values."""
     provider = lab.provider_as(Vagrant)
     emulated = provider.backend == "libvirt" and driver == "qemu"
     facts = {
@@ -125,8 +125,8 @@ def _guest(lab: Lab, provider: Vagrant, directory: LabDirectory, number: int) ->
     kind = provider.disk_bus if provider.backend == "libvirt" else provider.backend
     if len(sizes) > (most := _MOST_DISKS[kind]):
         raise UserError(
-            f"a guest has {len(sizes)} disks, and with {kind} it can have {most}",
-            hint="give guests.disks a smaller count",
+            f"a guest has {len(sizes)} disks, but {kind} supports at most {most}",
+            hint="lower the count in guests.disks",
         )
     guest["disks"] = [{"serial": f"kd-{index}", "size": size} for index, size in enumerate(sizes)]
     if provider.backend == "virtualbox":
@@ -137,17 +137,17 @@ def _guest(lab: Lab, provider: Vagrant, directory: LabDirectory, number: int) ->
     _fit_for_xml(home)
     remote = is_elsewhere(uri)
     if remote:
-        guest["console"] = None  # a file there is of no use here; virsh shows it
+        guest["console"] = None  # a file there is useless; virsh shows the console
     if provider.boot == "direct" and remote:
         raise UserError(
-            f"boot: direct has libvirt boot a file of this machine, and guest {name} is to be on {uri}",
-            hint="leave boot out, then the kernel is installed in the guests; or have the guests on this machine",
+            f"boot: direct makes libvirt boot a file of this machine, but guest {name} is on {uri}",
+            hint="remove boot to install the kernel in the guests; or use this machine's hypervisor",
         )
     if provider.disk_bus == "nvme":
         if remote and sizes:
             raise UserError(
-                f"disk_bus: nvme makes disks on this machine, and guest {name} is to be on {uri}",
-                hint="leave disk_bus out, or have the guests on this machine",
+                f"disk_bus: nvme makes disks on this machine, but guest {name} is on {uri}",
+                hint="remove disk_bus, or use this machine's hypervisor",
             )
         for index, disk in enumerate(guest["disks"]):
             disk["path"] = _path(home / f"disk{index}.raw")
@@ -158,9 +158,9 @@ def _libvirt(provider: Vagrant, driver: str) -> dict[str, Any]:
     if driver == "kvm":
         cpu = {"cpu_mode": "host-passthrough"}
     elif provider.box:
-        cpu = {"cpu_mode": "maximum"}  # some distributions run on newer processors only
+        cpu = {"cpu_mode": "maximum"}  # some distributions require newer processors
     else:
-        cpu = {"cpu_mode": "custom", "cpu_model": "qemu64"}  # of all, it is emulated fastest: an eighth of `up`
+        cpu = {"cpu_mode": "custom", "cpu_model": "qemu64"}  # the fastest to emulate: an eighth of `up`
     return {"driver": driver, "machine": provider.machine, "pool": provider.pool, **cpu}
 
 
@@ -179,7 +179,7 @@ def _make_files(home: Path, guest: dict[str, Any], *, backend: str) -> None:
     if guest["console"]:
         console = home / "console.log"
         if console.exists() and not os.access(console, os.R_OK | os.W_OK):
-            console.unlink()  # libvirt has made it anew, or begun another, and that is root's
+            console.unlink()  # libvirt recreated or rotated it, and it belongs to root
         console.touch(mode=0o600)
     if backend == "libvirt":
         for disk in guest["disks"]:
@@ -188,16 +188,16 @@ def _make_files(home: Path, guest: dict[str, Any], *, backend: str) -> None:
 
 
 def _path(path: Path) -> str:
-    """The path as JSON can tell it. Raises UserError for one that is not UTF-8."""
+    """The path for JSON. Raises UserError for one that is not UTF-8."""
     text = str(path.absolute())
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise UserError(f"Vagrant needs paths in UTF-8, and {text!a} is not", hint=_ELSEWHERE) from None
+        raise UserError(f"Vagrant needs paths in UTF-8, but {text!a} is not", hint=_ELSEWHERE) from None
     return text
 
 
 def _fit_for_xml(path: Path) -> None:
-    """vagrant-libvirt puts paths between quotes in XML, without escapes that libvirt would undo at the same places."""
+    """vagrant-libvirt writes paths in quotes into XML, without consistent escapes."""
     if match := _UNFIT_FOR_XML.search(str(path.absolute())):
         raise UserError(f"vagrant-libvirt cannot use a path with {match[0]!r} in it: {path}", hint=_ELSEWHERE)

@@ -1,4 +1,4 @@
-"""Vagrant as the program uses it: python-vagrant's commands and parsers, run through our one door for subprocesses."""
+"""Vagrant for the program: python-vagrant's commands and parsers, with subprocesses run by our own code."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _SNAPSHOT = "kdevops"
 _SHORT = 180.0
-"""Seconds that a command may take which starts no guest; Vagrant alone needs one to start."""
+"""Seconds for a command that starts no guest; Vagrant itself needs one to start."""
 _DOWNLOAD = 3600.0
-"""Seconds that a box may take to be fetched: some have gigabytes."""
+"""Seconds for the download of a box: some have gigabytes."""
 _PERCENT = re.compile(rb"Progress: (\d{1,2})%")
 _GRACE = 30.0
-"""Seconds that `vagrant up` and `box add` have when interrupted: on SIGINT they stop soon, and remove what they began."""
+"""Seconds for an interrupted `vagrant up` or `box add`: on SIGINT they stop soon and clean up."""
 _TOLD = re.compile(r" {4}([A-Za-z0-9-]+): SSH address: (\S+):(\d{1,5})$")
-"""What `vagrant up` says of a machine once it is there (plugins/communicators/ssh/communicator.rb of its sources)."""
+"""Output of `vagrant up` for a machine that is up (plugins/communicators/ssh/communicator.rb of its sources)."""
 _FOREIGN = ("VAGRANT_CWD", "VAGRANT_DOTFILE_PATH", "VAGRANT_VAGRANTFILE", "VAGRANT_DEFAULT_PROVIDER")
-"""What somebody's environment may hold that would have Vagrant work on something else."""
+"""Variables in a user's environment that would make Vagrant work on something else."""
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a machine's ssh is."""
+    """The ssh address of a machine."""
 
     host: str
     port: int
@@ -48,10 +48,10 @@ class Address:
 
 @dataclass(frozen=True)
 class VagrantTool:
-    """The machines of the Vagrantfile in `root`. All that Vagrant says is appended to `log`.
+    """The machines of the Vagrantfile in `root`. All of Vagrant's output is appended to `log`.
 
-    `backend` is Vagrant's name of the provider. `on_line` sees what it says as it comes. Every method raises UserError or
-    InfrastructureError, in words of ours, where Vagrant fails.
+    `backend` is Vagrant's name of the provider. `on_line` receives its output line by line. Every method raises
+    UserError or InfrastructureError, in our words, if Vagrant fails.
     """
 
     root: Path
@@ -62,7 +62,7 @@ class VagrantTool:
     _starting: dict[str, asyncio.Event] = field(default_factory=dict, repr=False, compare=False)
 
     async def add_box(self, box: VagrantBox, on_fraction: Callable[[float], None]) -> None:
-        """Fetch a box, whatever that takes; `up` would do so with the deadline of a boot. `on_fraction` sees what is there."""
+        """Download a box with its own deadline, because `up` has that of a boot. `on_fraction` gets the progress."""
         words = ["box", "add", "--provider", self.backend]
         words += ["--box-version", box.version] if box.version else []
         words += ["--checksum", box.sha256, "--checksum-type", "sha256"] if box.sha256 else []
@@ -77,7 +77,7 @@ class VagrantTool:
         )
 
     async def up(self, names: Sequence[str], *, timeout: float, provision: bool | None = None) -> None:
-        """Create and start machines; those that run are left alone."""
+        """Create and start machines; running ones are left alone."""
         chosen = _chosen(names)
         for name in names or tuple(self._told):
             self._told.pop(name, None)
@@ -93,9 +93,9 @@ class VagrantTool:
             ended.set()
 
     async def destroy(self, names: Sequence[str] = ()) -> None:
-        """Remove machines and their disks; all of the Vagrantfile without names.
+        """Remove machines and their disks, by default all of the Vagrantfile.
 
-        An `up` of ours that is still at work on one of them is waited for: Vagrant lets nobody else touch it.
+        Waits for an `up` of ours that is still working on one of them: Vagrant locks it.
         """
         for name in names or tuple(self._starting):
             if starting := self._starting.get(name):
@@ -108,7 +108,7 @@ class VagrantTool:
         return {str(each.name): str(each.state) for each in found}
 
     async def addresses(self, names: Sequence[str]) -> dict[str, Address]:
-        """Where the ssh of running machines is; asked only for those that `up` did not tell."""
+        """The ssh addresses of running machines; queried only if `up` did not print them."""
         told = {name: self._told[name] for name in names if name in self._told}
         if unknown := [name for name in names if name not in told]:
             told |= await self._ask_addresses(unknown)
@@ -118,7 +118,7 @@ class VagrantTool:
         def ask(vagrant: Vagrant) -> dict[str, Address]:
             found = {}
             for block in re.split(r"^(?=Host )", vagrant.ssh_config(vm_name=_chosen(names)), flags=re.MULTILINE):
-                config = vagrant._parse_config(block)  # its own parser takes one host
+                config = vagrant._parse_config(block)  # its own parser handles one host only
                 if config:
                     found[config["Host"]] = Address(config["HostName"], int(config["Port"]))
             return found
@@ -126,19 +126,19 @@ class VagrantTool:
         return await self._call("ssh-config", ask, _SHORT)
 
     async def save(self, name: str) -> None:
-        """Remember this moment of a running machine, instead of one that was remembered before."""
+        """Take a snapshot of a running machine, replacing an earlier one."""
         words = ["snapshot", "save", "--force", name, _SNAPSHOT]
         await self._call("snapshot save", lambda it: it._call_vagrant_command(words), _SHORT)
 
     async def restore(self, name: str, *, timeout: float) -> None:
-        """Go back to the moment that was remembered."""
+        """Go back to the snapshot."""
         words = ["snapshot", "restore", "--no-provision", name, _SNAPSHOT]
         await self._call("snapshot restore", lambda it: it._call_vagrant_command(words), timeout)
 
     def _hear(self, line: str) -> None:
-        """Keep the address of a machine, the first that is said: what the guest itself says comes later."""
+        """Record the address of a machine, only the first: later lines may come from the guest."""
         if (found := _TOLD.fullmatch(line)) and found[1] not in self._told:
-            with contextlib.suppress(ValueError):  # a name that is to be looked up, perhaps; that is left to ssh-config
+            with contextlib.suppress(ValueError):  # perhaps a host name; ssh-config resolves it
                 self._told[found[1]] = Address(str(ipaddress.ip_address(found[2].strip("[]"))), int(found[3]))
 
     async def _call(
@@ -150,7 +150,7 @@ class VagrantTool:
         grace: float = 0.0,
         on_bytes: Callable[[bytes], None] | None = None,
     ) -> T:
-        """Have python-vagrant do `work` in a thread, with its subprocesses run by this event loop."""
+        """Let python-vagrant do `work` in a thread, with its subprocesses run by this event loop."""
         try:
             return await in_thread(
                 lambda door: work(_vagrant(self.root, door)),
@@ -186,7 +186,7 @@ class VagrantTool:
             "VAGRANT_NO_COLOR": "1",
             "VAGRANT_DEFAULT_PROVIDER": self.backend,
             "LC_ALL": "C.UTF-8",
-            "LANGUAGE": "",  # else what libvirt says to Vagrant is translated even so
+            "LANGUAGE": "",  # otherwise libvirt's messages to Vagrant are translated
         }
         unset = [word for name in _FOREIGN if name in os.environ for word in ("-u", name)]
         words = ["env", *unset, *argv] if unset else argv
@@ -202,14 +202,14 @@ class VagrantTool:
             interrupt_grace=grace,
         )
         if done.returncode != 0:
-            # What is wrong stands in either stream.
+            # The error may be in either stream.
             output = "\n".join(said[-500:])
             raise CommandError("vagrant failed", argv=tuple(argv), returncode=done.returncode, output=output)
         return done
 
 
 def _chosen(names: Sequence[str]) -> str | None:
-    """Names as Vagrant takes several for one: a regular expression. Names hold letters, digits and dashes only."""
+    """Several names as one argument for Vagrant: a regular expression. Names have letters, digits and dashes only."""
     if len(names) < 2:
         return names[0] if names else None
     return f"/^({'|'.join(names)})$/"
@@ -221,7 +221,7 @@ def _vagrant(root: Path, door: Door) -> Vagrant:
     import vagrant
 
     class Through(vagrant.Vagrant):
-        """python-vagrant would run Vagrant itself, without a deadline and without keeping what went wrong."""
+        """Replaces python-vagrant's own subprocesses, which have no deadline and lose error output."""
 
         def _call_vagrant_command(self, args: Sequence[str | None]) -> None:
             door(self._make_vagrant_command(args))

@@ -1,7 +1,7 @@
-"""Copies of a box that were begun in libvirt's pools.
+"""Track unfinished uploads of boxes to libvirt's pools.
 
-vagrant-libvirt takes any volume of the right name for the whole box. One whose upload was stopped would be booted from for ever,
-by every lab; so a note of it is kept from when Vagrant begins until it is done, and what is less than the box is removed.
+vagrant-libvirt takes any volume of the right name as the complete box. After an interrupted upload every lab would boot
+from the partial one; so a note is kept while Vagrant uploads, and volumes smaller than the box are removed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from kdevops.providers.vagrant.errors import translate
 from kdevops.providers.vagrant.hypervisors import Hypervisors
 from kdevops.providers.vagrant.lab import VagrantLab
 
-# What the plugin says (locales/en.yml of its sources). Its progress may stand before, on the same line.
+# Output of the plugin (locales/en.yml of its sources). Its progress may precede it on the same line.
 _BEGUN = re.compile(r"==> (\S{1,100}): Uploading base box image as volume")
 _DONE = re.compile(
     r"==> (\S{1,100}): Creating (?:image \(snapshot of base box volume\)|domain with the following settings)"
@@ -29,7 +29,7 @@ _DONE = re.compile(
 
 @dataclass(frozen=True)
 class Uploads:
-    """Those of a lab, by the guest that Vagrant began them for. `tell` takes news for people."""
+    """The uploads of a lab, by the guest for which Vagrant started them. `tell` takes messages for people."""
 
     known: VagrantLab
     hypervisors: Hypervisors
@@ -37,7 +37,7 @@ class Uploads:
     _going: set[str] = field(default_factory=set, repr=False, compare=False)
 
     def hear(self, line: str) -> None:
-        """A line of what `vagrant up` says."""
+        """Process a line of `vagrant up`'s output."""
         if (begun := _BEGUN.search(line)) and begun[1] in self.known.lab.guest_names() and self.known.box:
             self._going.add(begun[1])
             there = {"uri": self.known.hypervisor(begun[1]), "pool": self.known.vagrant.pool}
@@ -53,9 +53,9 @@ class Uploads:
             self._keep(noted)
 
     async def mend(self, name: str = "") -> None:
-        """Remove what was begun and is not at work any more; for the guest `name` Vagrant works no longer.
+        """Remove unfinished uploads that are no longer in progress; for the guest `name`, Vagrant has stopped.
 
-        Raises KdevopsError where the hypervisor does not let us.
+        Raises KdevopsError if the hypervisor refuses.
         """
         self._going.discard(name)
         for guest, begun in self._noted().items():
@@ -65,9 +65,9 @@ class Uploads:
                 try:
                     removed = await self.hypervisors.remove_partial(begun["uri"], begun["pool"], volume, size)
                 except CommandError as error:
-                    raise translate(error.output, command="the removal of half a box", log=self.known.log) from None
+                    raise translate(error.output, command="the removal of a partial box", log=self.known.log) from None
                 if removed:
-                    self.tell(f"{volume} is removed, for its upload was stopped half way")
+                    self.tell(f"{volume} is removed, because its upload was interrupted")
             self.done(guest)
 
     def _noted(self) -> dict[str, Any]:
@@ -75,7 +75,7 @@ class Uploads:
             noted = json.loads(self._path.read_bytes())
             return {guest: begun for guest, begun in noted.items() if begun.keys() == {"uri", "pool", "volumes"}}
         except (OSError, ValueError, AttributeError):
-            return {}  # none, or one that another version wrote
+            return {}  # there is none, or it is from another version
 
     def _keep(self, noted: dict[str, Any]) -> None:
         if noted:

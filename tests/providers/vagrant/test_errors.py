@@ -75,7 +75,7 @@ def test_records_for_machines_are_read() -> None:
     )
     error = translate(said, command="vagrant status")
     assert "Name `a,b` of domain about to create" in error.message
-    assert "guest a,b already" in (error.hint or "")
+    assert "already has a guest a,b" in (error.hint or "")
 
 
 UNKNOWN_TRACE = """\

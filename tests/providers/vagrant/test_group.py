@@ -56,7 +56,7 @@ def test_one_that_does_not_come_up_is_no_reason_to_make_the_others_anew() -> Non
 
 def test_one_of_which_nobody_knows_where_it_is_is_that_ones_failure() -> None:
     found = start(Vagrant(unknown=["lab-1"]), "lab-1", "lab-2")
-    assert found == ["vagrant does not say where its ssh is", "192.0.2.1"]
+    assert found == ["vagrant does not report its ssh address", "192.0.2.1"]
 
 
 def test_machines_that_come_one_after_the_other_get_time_for_each() -> None:

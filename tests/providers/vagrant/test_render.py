@@ -247,12 +247,12 @@ def test_a_prefix_is_of_one_lab_of_one_user(tmp_path: Path) -> None:
         (
             "demo",
             {"boot": "direct", "hypervisors": ["qemu:///system", "qemu+ssh://big/system"]},
-            "guest demo-2 is to be on",
+            "guest demo-2 is on",
         ),
         (
             "demo",
             {"disks": [{"size": "1GiB", "count": 13}] * 2},
-            "a guest has 26 disks, and with virtio it can have 25",
+            "a guest has 26 disks, but virtio supports at most 25",
         ),
     ],
 )
