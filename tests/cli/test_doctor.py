@@ -103,7 +103,9 @@ def test_terraform_is_looked_at_when_asked_for(
     assert "note    openstack" in result.output
     assert "there are no credentials for OpenStack" in result.output
     tool.write_text("#!/bin/sh\necho OpenTofu v1.5.9\n")
-    assert "OpenTofu 1.5 is too old, 1.6 at the least" in CliRunner().invoke(module.doctor, ["--terraform"]).output
+    assert (
+        "OpenTofu 1.5 is too old, at least 1.6 is needed" in CliRunner().invoke(module.doctor, ["--terraform"]).output
+    )
 
 
 def test_what_is_no_cloud_is_answered_with_the_clouds(machine: list[Need]) -> None:

@@ -1,4 +1,4 @@
-"""Whether there is anything to destroy, and whether all of it is gone: decisions from facts. What stays costs money."""
+"""Whether there is anything to destroy, and whether all of it is gone. What stays costs money."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import Enum, auto
 
 
 class Task(Enum):
-    """NOTHING was ever made. OUT_OF_SIGHT: machines were, and the files that Terraform needs are gone. DESTROY what there is."""
+    """NOTHING was ever created. OUT_OF_SIGHT: machines were, but Terraform's files are gone. DESTROY what exists."""
 
     NOTHING = auto()
     OUT_OF_SIGHT = auto()
@@ -17,10 +17,10 @@ class Task(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What a lab's directory still has.
+    """What is left in a lab's directory.
 
-    `rendered`: files for Terraform. `recorded`: our note that machines were made. `state`: Terraform's own, here; `backend`: it
-    may be somewhere else.
+    `rendered`: Terraform's configuration. `recorded`: our record of created machines. `state`: Terraform's local state;
+    `backend`: the state may be elsewhere.
     """
 
     rendered: bool = False
@@ -35,16 +35,16 @@ _TASKS: tuple[tuple[Callable[[Kept], bool], Task], ...] = (
     (lambda kept: kept.recorded or kept.state or kept.backend, Task.DESTROY),
     (lambda _: True, Task.NOTHING),
 )
-"""The first that holds decides."""
+"""The first match decides."""
 
 
 def task(kept: Kept) -> Task:
-    """What `down` has to do."""
+    """What `down` must do."""
     return next(found for holds, found in _TASKS if holds(kept))
 
 
 class Rest(Enum):
-    """NONE: all is gone. LEFT: Terraform knows of more. OUT_OF_SIGHT: machines run of which it knows nothing."""
+    """NONE: all is gone. LEFT: Terraform knows of more. OUT_OF_SIGHT: machines run that Terraform does not know."""
 
     NONE = auto()
     LEFT = auto()
@@ -53,10 +53,10 @@ class Rest(Enum):
 
 @dataclass(frozen=True, slots=True)
 class After:
-    """What there is after everything was destroyed.
+    """What exists after everything was destroyed.
 
-    `planned`: a plan to destroy finds more to do. `resources`: the state has some. `running`: the cloud says that machines of
-    our record run, of which the state knew nothing.
+    `planned`: a destroy plan finds more to do. `resources`: the state has some. `running`: machines of our record run
+    according to the cloud, but were not in the state.
     """
 
     planned: bool = False

@@ -1,8 +1,8 @@
-"""Terraform's diagnostics, as it prints them with -json and without.
+"""Terraform's diagnostics, as printed with -json and without.
 
-With -json each line of `plan`, `apply` and `destroy` is an object (developer.hashicorp.com/terraform/internals has its form).
-`init` and `state` print the same for people (internal/command/format/diagnostic.go of its sources). Nothing is taken for
-granted but that a diagnostic has a summary: versions and OpenTofu differ in the rest.
+With -json each line of `plan`, `apply` and `destroy` is an object (developer.hashicorp.com/terraform/internals
+describes it). `init` and `state` print the same for people (internal/command/format/diagnostic.go of its sources). Only
+the summary is assumed to exist: versions and OpenTofu differ in the rest.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SEVERITY = re.compile(r'"severity":\s*"(\w+)"')
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One error or warning. `address` is of the resource, `place` is "main.tf line 3"; both may be ""."""
+    """One error or warning. `address` is the resource's, `place` is "main.tf line 3"; both may be ""."""
 
     summary: str
     detail: str = ""
@@ -36,11 +36,11 @@ class Diagnostic:
 
     @property
     def words(self) -> str:
-        """Summary and detail, whole, as one line."""
+        """Summary and detail as one line, uncut."""
         return ": ".join(filter(None, (" ".join(self.summary.split()), " ".join(self.detail.split()))))
 
     def lines(self) -> list[str]:
-        """As it is printed for people, without the source code and the values around it."""
+        """The text for people, without the surrounding source code and values."""
         where = [f"  with {self.address}," if self.address else "", f"  on {self.place}" if self.place else ""]
         told = list(filter(None, where))
         head = f"{'Error' if self.is_error else 'Warning'}: {self.summary}"
@@ -48,7 +48,7 @@ class Diagnostic:
 
 
 def read_line(line: str) -> tuple[list[str], Diagnostic | None]:
-    """What a line of a command with -json is for people, and the diagnostic that it is; other text stays as it is."""
+    """The text for people in a line of a -json command, and its diagnostic; other text is returned unchanged."""
     if not line.startswith("{"):
         return [line], None
     try:
@@ -64,7 +64,7 @@ def read_line(line: str) -> tuple[list[str], Diagnostic | None]:
 
 
 def diagnostics_in(output: str) -> list[Diagnostic]:
-    """All that are in an output, of either form, in their order."""
+    """All diagnostics in an output, of either form, in order."""
     for_people: list[str] = []
     found: list[Diagnostic] = []
     for line in output.splitlines():
@@ -95,7 +95,7 @@ def _diagnostic(value: object) -> Diagnostic | None:
 
 
 def _cut_off(line: str) -> Diagnostic | None:
-    """A diagnostic of which the line was too long to be kept whole: what there is of its summary and detail."""
+    """A diagnostic whose line was too long to be kept completely: what is left of its summary and detail."""
     line = line.removesuffix(CUT)
     texts = {name: _unquoted(found[1]) for name, step in _STEPS if (found := step.search(line))}
     severity = _SEVERITY.search(line)
@@ -117,7 +117,7 @@ def _text(value: object, otherwise: str = "") -> str:
 
 
 def _printed(lines: Iterable[str]) -> Iterator[Diagnostic]:
-    """The diagnostics of text for people. In a box each line has a bar before it, and below the box is other text."""
+    """The diagnostics in text for people. In a box each line begins with a bar, and other text follows the box."""
     block: list[str] = []
     boxed = False
     for line in lines:
@@ -135,7 +135,7 @@ def _printed(lines: Iterable[str]) -> Iterator[Diagnostic]:
 
 
 def _of_block(block: list[str]) -> Iterator[Diagnostic]:
-    """Head, then paragraphs: the rest of a long summary, where it is with the source code around it, the detail."""
+    """Head, then paragraphs: the rest of a long summary, the location with source code, the detail."""
     if not block or not (head := _HEAD.match(block[0])):
         return
     paragraphs = [

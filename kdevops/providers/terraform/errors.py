@@ -1,6 +1,6 @@
-"""What Terraform, OpenTofu and the providers of clouds complain of: their own words, what they mean and what mends it.
+"""Errors of Terraform, OpenTofu and cloud providers: their own words, what they mean and how to fix them.
 
-Rows are looked for in summaries and details alone: the source code and the values that are printed around them are the user's.
+Rows are matched in summaries and details only: the source code and the values printed around them are the user's.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from kdevops.text import clean
 
 _LINE_LIMIT = 2000
 _MOST_ERRORS = 5
-"""Errors told in a message; the log has them all."""
+"""Errors quoted in a message; the log has them all."""
 
 
 @cache
 def complaints() -> tuple[Complaint, ...]:
-    """All that we know, the special before the general: Terraform's own, each cloud's, those of any cloud."""
+    """All known errors, specific ones before general ones: Terraform's own, each cloud's, those of any cloud."""
     of_clouds = (row for facts in all_facts().values() for row in facts.errors)
     return (*rows_of("terraform/errors.yaml"), *of_clouds, *rows_of("terraform/errors_of_clouds.yaml"))
 
 
 def translate(output: str, *, command: str, log: Path | None = None) -> KdevopsError:
-    """The error for a `command` that failed with this output, of both streams, with -json or without.
+    """The error for a failed `command`, from its output on both streams, with -json or without.
 
-    Its message is Terraform's: summary and detail of each error, or the last line where it printed none. UserError for what
-    the lab or the account must change, a value that the module refuses above all.
+    Its message is Terraform's: summary and detail of each error, or the last line if there is none. UserError if the
+    lab or the account must be changed, in particular for a value that the module rejects.
     """
     text = clean(output[-EXAMINED:], lines=True)
     errors = [each for each in diagnostics_in(text) if each.is_error]

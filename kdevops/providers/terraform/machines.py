@@ -27,14 +27,14 @@ from kdevops.providers.terraform.tool import TerraformTool
 from kdevops.providers.terraform.work import PLAN, STEP, destroy, initialise, tool_of
 
 _LOST = re.compile(r"terminat|shutting|delet|preempt|evict|gone", re.IGNORECASE)
-"""States that no reset brings a machine back from."""
+"""States from which no reset brings a machine back."""
 
 
 class TerraformMachines:
     """The machines of one lab in a cloud: `kdevops.providers.machines.base.Machines`.
 
-    `confirm` is asked before anything is made, replaced or destroyed that was not asked for with `stop`. `address` finds out
-    who may reach ssh where the lab does not say.
+    `confirm` is called before any change that is not the destruction requested through `stop`. `address` finds out who
+    may reach ssh if the lab does not say.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class TerraformMachines:
         return record.where if record else _origin(self._provider)
 
     async def preflight(self, names: tuple[str, ...]) -> None:
-        """Plan these machines, show what would be made and ask. Raises as `start` does."""
+        """Plan these machines, show the plan and ask for confirmation. Raises as `start` does."""
         async with self._lock:
             record, wanted = await self._before(names)
             if record and _is_there(record, wanted, await states_of(record)):
@@ -76,11 +76,11 @@ class TerraformMachines:
                 plan.unlink(missing_ok=True)
 
     async def start(self, names: tuple[str, ...]) -> Mapping[str, Address]:
-        """Have these machines exist, beside those that the lab has already.
+        """Make these machines exist, in addition to the lab's existing ones.
 
-        One that was taken away, and that Terraform still takes to be there, is not among them. Raises UserError where nobody
-        agreed, and KdevopsError for what cannot be had; what there is of it then, the next `start` goes on with, and `stop`
-        destroys.
+        One that was taken away, but that Terraform believes to exist, is omitted. Raises UserError without
+        confirmation, and KdevopsError for what is unavailable; then the next `start` continues with what exists, and
+        `stop` destroys it.
         """
         async with self._lock:
             record, wanted = await self._before(names)
@@ -97,12 +97,12 @@ class TerraformMachines:
                 name, state = next(iter(lost.items()))
                 raise InfrastructureError(
                     f"{name} was taken away: its cloud says {state}",
-                    hint="as soon as the cloud has forgotten it, kdevops up makes it anew",
+                    hint="once the cloud has forgotten it, kdevops up creates it again",
                 )
             return {name: places[name] for name in names if name not in lost}
 
     async def stop(self, names: tuple[str, ...] = ()) -> None:
-        """Destroy machines, all of the lab without names, and make sure that nothing is left. Raises InfrastructureError."""
+        """Destroy machines, by default all of the lab, and verify that nothing is left. Raises InfrastructureError."""
         async with self._lock:
             record = terraform_record.load(self._directory.path)
             left = [name for name in record.nodes if name not in names] if record and names else []
@@ -110,26 +110,26 @@ class TerraformMachines:
                 await self._leave(record, left)
                 return
             if self._provider.backend and not render.is_rendered(self._root):
-                # They may have been made on another machine. Nothing is opened to anybody by what is destroyed.
+                # They may have been created on another machine. The placeholder address opens nothing to anybody.
                 await ensure_key(self._directory)
                 nobody = await self._wanted(record, (), allowed=self._provider.allow or ("192.0.2.1/32",))
                 self._render(nobody)
             await destroy(self._directory, self._report, wanted=self._provider.tool, cache=self._cache)
 
     async def states(self) -> Mapping[str, str]:
-        """Which machines there are: "running", "begun" where making them was interrupted, else what the cloud says."""
+        """The existing machines: "running", "begun" if their creation was interrupted, else the cloud's word."""
         record = terraform_record.load(self._directory.path)
         if not record:
             return {}
         return await states_of(record)
 
     def known(self) -> Mapping[str, Address]:
-        """The machines as the last `start` found them."""
+        """The machines as found by the last `start`."""
         record = terraform_record.load(self._directory.path)
         return places_of(record, self._directory) if record else {}
 
     def command_lines(self) -> Mapping[str, list[str]]:
-        """How each was made."""
+        """How each was created."""
         record = terraform_record.load(self._directory.path)
         nodes = record.nodes if record else ()
         return {name: [record.tool, f"-chdir={self._root}", "apply"] for name in nodes if record}
@@ -149,14 +149,14 @@ class TerraformMachines:
         origin = str(self._provider.module or self._provider.cloud)
         if record and record.origin != origin:
             raise UserError(
-                f"the machines of lab {self._lab.name} are of {record.origin}, and the lab file now says {origin}",
-                hint="take them down first: kdevops down; or give the lab another name",
+                f"the machines of lab {self._lab.name} are in {record.origin}, but the lab file now says {origin}",
+                hint="destroy them first: kdevops down; or give the lab another name",
             )
 
     async def _wanted(
         self, record: Record | None, nodes: Sequence[str], *, allowed: Sequence[str] | None = None
     ) -> Record:
-        """What there is to be, as it will be remembered."""
+        """The record of the machines that are wanted."""
         await ensure_key(self._directory)
         created = record.created if record else terraform_record.now()
         draft = Record(
@@ -173,14 +173,14 @@ class TerraformMachines:
         return draft.model_copy(update={"digest": render.digest_of_lab(self._provider, self._values(draft))})
 
     def _values(self, wanted: Record) -> dict[str, object]:
-        # Without its comment: one of several words is no key to some clouds.
+        # Without its comment: some clouds reject a key whose comment has several words.
         kind, key = self._directory.key.with_suffix(".pub").read_text().split()[:2]
         return render.values_of(
             self._lab, wanted.nodes, expires=wanted.expires, public_key=f"{kind} {key}", allowed=wanted.allowed
         )
 
     async def _allowed(self, record: Record | None) -> tuple[str, ...]:
-        """Who may reach ssh. Where it cannot be found out, whoever might before."""
+        """Who may reach ssh. If that cannot be found out, those who could before."""
         if self._provider.allow:
             return self._provider.allow
         try:
@@ -193,14 +193,14 @@ class TerraformMachines:
             return record.allowed
 
     async def _before(self, names: tuple[str, ...]) -> tuple[Record | None, Record]:
-        """What was made, and what there is to be: these machines beside those that the lab has already."""
+        """The record of existing machines, and of the wanted ones: these machines and the lab's existing ones."""
         record = terraform_record.load(self._directory.path)
         self._check_origin(record)
         kept = [each for each in record.nodes if each in self._lab.guest_names()] if record else []
         return record, await self._wanted(record, tuple(sorted({*kept, *names})))
 
     async def _planned(self, plan: Path, before: Record | None, wanted: Record) -> Summary | None:
-        """Have Terraform plan, and whoever looks on agree to it; None where nothing is to be changed."""
+        """Let Terraform plan, and ask for confirmation; None if nothing is to be changed."""
         self._tell(await self._tool.check_version())
         self._render(wanted)
         await initialise(self._tool, self._report, self._cache)
@@ -240,24 +240,24 @@ class TerraformMachines:
             *(f"  {line}" for line in summary.lines),
             f"  to be gone by {wanted.expires:%Y-%m-%d %H:%M} UTC (provider.lifetime); kdevops down destroys all of it",
         )
-        same = before is not None and before.digest == wanted.digest  # what was interrupted is gone on with
+        same = before is not None and before.digest == wanted.digest  # continuing after an interruption
         again = summary.made <= self._agreed if summary.made else same
         if not summary.asks or (before and again and not (summary.lost or summary.resizes)):
             for line in lines[:-1] if summary.lines else ():
                 self._tell(line.strip())
         elif not self._confirm(lines):
-            raise UserError("nothing was made or changed: you did not agree")
+            raise UserError("nothing was created or changed: you did not agree")
 
     async def _apply(self, plan: Path, before: Record | None) -> None:
         try:
             await self._tool.apply(plan)
         except KdevopsError as error:
-            there = "some of it may be there and cost money: kdevops up goes on with it, kdevops down destroys it"
+            there = "some of it may exist and cost money: kdevops up continues with it, kdevops down destroys it"
             error.hint = "; ".join(filter(None, [error.hint, there]))
             raise
 
     async def _look(self, wanted: Record) -> Record:
-        """Read what there is now, and remember it."""
+        """Read what exists now, and record it."""
         disks = sum(disk.count for disk in self._lab.guests.disks)
         places, where = outputs.read(
             await self._tool.outputs(), wanted.nodes, disks=disks, own_module=self._provider.module is not None
@@ -268,11 +268,11 @@ class TerraformMachines:
         return done
 
     async def _leave(self, record: Record, left: Sequence[str]) -> None:
-        """Have the machines `left` and no others."""
+        """Keep the machines `left` and no others."""
         await self._tool.check_version()
         plan = self._root / PLAN
         try:
-            for _ in range(2):  # what the cloud took away meanwhile is not made again by this
+            for _ in range(2):  # do not recreate what the cloud took away in the meantime
                 wanted = await self._wanted(record, left, allowed=record.allowed)
                 wanted = wanted.model_copy(update={"tool": record.tool, "where": record.where})
                 self._render(wanted)
@@ -292,7 +292,7 @@ class TerraformMachines:
 
 
 def _is_there(record: Record, wanted: Record, states: Mapping[str, str]) -> bool:
-    """Whether what is wanted was made already and runs, as far as can be told without Terraform."""
+    """Whether the wanted machines exist and run, as far as known without Terraform."""
     made = record.complete and record.digest == wanted.digest
     return made and all(states[name] in {"running", "unknown"} for name in record.nodes)
 

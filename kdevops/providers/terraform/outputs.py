@@ -1,4 +1,4 @@
-"""What a module's outputs say of the machines, checked against the contract of terraform/README.md."""
+"""A module's outputs about the machines, checked against the contract in terraform/README.md."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ class _Outputs(BaseModel):
 def read(
     values: Mapping[str, Any], names: Iterable[str], *, disks: int, own_module: bool
 ) -> tuple[dict[str, PlaceRecord], str]:
-    """The machines by name, and in a few words where they are.
+    """The machines by name, and a short text about where they are.
 
-    Raises UserError for a module of the user's own that does not keep to the contract, InfrastructureError for one of ours.
+    Raises UserError if a user's own module breaks the contract, InfrastructureError if ours does.
     """
 
     def wrong(what: str) -> KdevopsError:
         kind = UserError if own_module else InfrastructureError
         return kind(
-            f"the outputs of the module are not what they should be: {what}",
-            hint="terraform/README.md of kdevops says what a module has to keep to; kdevops down destroys what is there",
+            f"the module's outputs do not match the contract: {what}",
+            hint="terraform/README.md of kdevops describes the contract; kdevops down destroys what exists",
         )
 
     try:
@@ -64,9 +64,9 @@ def read(
                 console=outputs.console_commands[name],
             )
         except KeyError:
-            raise wrong(f"one of them says nothing of {name}") from None
+            raise wrong(f"one of them lacks {name}") from None
         if len(found.disks) != disks:
-            raise wrong(f"disks names {len(found.disks)} for {name}, and the lab has {disks} for each machine")
+            raise wrong(f"disks names {len(found.disks)} for {name}, but the lab has {disks} for each machine")
         places[name] = found
     return places, clean(outputs.summary, 100)
 

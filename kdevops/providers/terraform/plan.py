@@ -1,4 +1,4 @@
-"""A plan of Terraform, told so that a person can say yes or no to it. Prices are not guessed."""
+"""Describe a Terraform plan so that a person can accept or reject it. Prices are not guessed."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ _VERBS = {
 _ORDER = ("make", "change", "resize", "replace", "destroy", "forget")
 _SIZES = ("instance_type", "machine_type", "vm_size", "size", "shape", "flavor_name")
 _GIB = ("size", "disk_size_gb", "size_in_gbs")
-# Of blocks within a machine.
+# In nested blocks of a machine.
 _INNER = (
     ("shape_config", "ocpus", "OCPUs"), ("shape_config", "memory_in_gbs", "GiB"), ("os_disk", "disk_size_gb", "GiB"),
     ("source_details", "boot_volume_size_in_gbs", "GiB"), ("root_block_device", "volume_size", "GiB"),
 )  # fmt: skip
 _WHO_GETS_IN = re.compile(r"(?:ingress|egress|security|secgroup|firewall)\w*_rule(?:_v\d)?$|_firewall$")
-"""Types of resources that say who may reach ssh: they follow this machine's address, cost nothing and are not asked about."""
+"""Resource types that control access to ssh: they follow this machine's address, cost nothing and need no consent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """`lines` are for a person. `made` and `lost` are names of machines; `asks`, whether somebody has to agree.
+    """`lines` are for a person. `made` and `lost` are names of machines; `asks`: consent is needed.
 
-    `resizes` says that something that is there is given another size, and costs more or less from then on.
+    `resizes`: something that exists gets another size, and its costs change.
     """
 
     lines: tuple[str, ...]
@@ -52,10 +52,10 @@ class _Change:
 
 
 def summarise(plan: Mapping[str, Any], nodes: Collection[str], *, running: Collection[str] = ()) -> Summary:
-    """What the JSON of a plan comes to, for the machines `nodes`, those that are there and those that are to be.
+    """Summarise the JSON of a plan for the machines `nodes`, existing and wanted ones.
 
-    `running` are such of them as are in use now: they would be lost when they are replaced or destroyed, and most clouds
-    restart a machine that is given another size.
+    `running` are those in use now: they would be lost if they are replaced or destroyed, and most clouds restart a
+    machine to resize it.
     """
     changes = [change for each in _list(plan.get("resource_changes")) if (change := _change(each))]
     grouped: dict[tuple[str, str, str], list[str]] = defaultdict(list)
@@ -101,7 +101,7 @@ def _change(resource: object) -> _Change | None:
 
 
 def _sizes(values: object) -> dict[str, str]:
-    """How big a machine or a disk is, where the resource says so: by the attribute's name, the most telling one first."""
+    """The size of a machine or a disk, by attribute name, the most informative one first."""
     if not isinstance(values, dict):
         return {}
     words = {key: clean(values[key], _TEXT) for key in _SIZES if isinstance(values.get(key), str) and values[key]}
@@ -113,7 +113,7 @@ def _sizes(values: object) -> dict[str, str]:
 
 
 def _number(value: object, unit: str) -> str:
-    """A number, which some providers keep as text."""
+    """Format a number, which some providers store as text."""
     if isinstance(value, str) and value.isascii() and value.isdigit():
         value = int(value[:9])
     if isinstance(value, float):
@@ -122,7 +122,7 @@ def _number(value: object, unit: str) -> str:
 
 
 def _where(plan: Mapping[str, Any]) -> str:
-    """The module's output `summary`, where it is known before anything is made."""
+    """The module's output `summary`, if it is known before anything is created."""
     found: object = plan
     for step in ("planned_values", "outputs", "summary", "value"):
         found = found.get(step) if isinstance(found, dict) else None

@@ -1,4 +1,4 @@
-"""What is remembered of a lab's machines in a cloud, so that most questions are answered without asking it."""
+"""The record of a lab's machines in a cloud, so that most queries need not ask the cloud."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NAME = "terraform.json"
 
 
 class PlaceRecord(BaseModel):
-    """A machine as the module's outputs told of it."""
+    """A machine in the module's outputs."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     host: str
@@ -27,7 +27,7 @@ class PlaceRecord(BaseModel):
 
 
 class Record(BaseModel):
-    """`complete` is False from before anything is made until all is there. `created` is when the first machine was begun."""
+    """`complete` is False until everything exists. `created` is when the creation of the first machine began."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     lab: str
@@ -55,12 +55,12 @@ def now() -> datetime:
 
 
 def path_of(directory: Path) -> Path:
-    """Where the record of the lab in `directory` is."""
+    """The path of the record of the lab in `directory`."""
     return directory / _NAME
 
 
 def load(directory: Path) -> Record | None:
-    """The record of the lab in `directory`; None where no machine was begun. Raises InfrastructureError for a broken one."""
+    """The record of the lab in `directory`; None if no creation began. Raises InfrastructureError for a broken one."""
     path = path_of(directory)
     try:
         return Record.model_validate_json(path.read_text())
@@ -68,18 +68,18 @@ def load(directory: Path) -> Record | None:
         return None
     except (OSError, ValidationError) as error:
         raise InfrastructureError(
-            f"{path} cannot be read, so that it is not known which machines there are",
-            hint="look what terraform state list says in the directory terraform beside it",
+            f"{path} cannot be read, so the lab's machines are unknown",
+            hint="run terraform state list in the directory terraform beside it",
         ) from error
 
 
 def save(directory: Path, record: Record) -> None:
-    """Remember, whole or not at all."""
+    """Store it atomically."""
     write_atomic(path_of(directory), record.model_dump_json(indent=1) + "\n", mode=0o600)
 
 
 def forget(directory: Path) -> None:
-    """There are no machines any more."""
+    """Remove the record: there are no machines any longer."""
     path_of(directory).unlink(missing_ok=True)
 
 

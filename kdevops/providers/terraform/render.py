@@ -1,4 +1,4 @@
-"""What Terraform reads of a lab: a module, which is the same for all, and terraform.tfvars.json with the lab's values."""
+"""Terraform's input for a lab: a module, the same for all labs, and terraform.tfvars.json with the lab's values."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ OUTPUTS = frozenset(
         "summary",
     }
 )  # fmt: skip
-"""The contract of terraform/README.md."""
+"""The contract in terraform/README.md."""
 VALUES = "terraform.tfvars.json"
 INITIALISED = ".kdevops-initialised"
-"""What the last `init` was for."""
+"""Records what the last `init` was for."""
 _BACKEND = "backend.tf.json"
 _COPIED = ".kdevops-files.json"
 _GIB = 1 << 30
@@ -52,20 +52,20 @@ _TEMPLATE = re.compile(r"[$%]\{")
 
 
 def module_of(provider: Terraform) -> Path:
-    """The directory of the module that the lab wants."""
+    """The directory of the lab's module."""
     return provider.module or cloud_directory(str(provider.cloud))
 
 
 def values_of(
     lab: Lab, nodes: Iterable[str], *, expires: datetime, public_key: str, allowed: Sequence[str]
 ) -> dict[str, Any]:
-    """All variables of the module, as JSON values. Raises UserError for a name that the cloud would refuse."""
+    """All variables of the module, as JSON values. Raises UserError for a name that the cloud would reject."""
     provider = lab.provider_as(Terraform)
     check_name(lab.name, provider)
     if shared := sorted(VARIABLES & provider.variables.keys()):
         raise UserError(
-            f"provider.variables.{shared[0]} is one of the variables that every module has",
-            hint="those have fields of their own in provider and guests; kdevops lab schema shows them",
+            f"provider.variables.{shared[0]} is a variable of every module",
+            hint="it has its own field in provider or guests; kdevops lab schema shows them",
         )
     return {
         **provider.variables,
@@ -87,7 +87,7 @@ def values_of(
 
 
 def check_name(name: str, provider: Terraform) -> None:
-    """Raise UserError for a name of a lab that this cloud refuses; the lab file has let no strange characters in."""
+    """Raise UserError for a lab name that this cloud rejects; the lab file already excludes special characters."""
     refused = facts_of(provider.cloud).reserved.refused(name) if provider.cloud else ""
     if refused:
         raise UserError(
@@ -97,9 +97,9 @@ def check_name(name: str, provider: Terraform) -> None:
 
 
 def render(root: Path, provider: Terraform, values: Mapping[str, Any]) -> None:
-    """Bring the module's files into `root`, which becomes what they are, and write the lab's values beside them.
+    """Copy the module's files into `root`, remove outdated ones, and write the lab's values beside them.
 
-    Raises UserError for a module that does not keep to the contract, and for variables that it does not have.
+    Raises UserError for a module that breaks the contract, and for variables that it does not have.
     """
     module = module_of(provider)
     files = _files(module)
@@ -113,7 +113,7 @@ def render(root: Path, provider: Terraform, values: Mapping[str, Any]) -> None:
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
     note = root / _COPIED
     before = json.loads(note.read_text()) if note.exists() else []
-    write_atomic(note, json.dumps(sorted({*before, *contents})))  # first, so that what is begun is known
+    write_atomic(note, json.dumps(sorted({*before, *contents})))  # first, so that unfinished copies are known
     for name in set(before) - contents.keys():
         (root / name).unlink(missing_ok=True)
     for name, (content, mode) in contents.items():
@@ -124,25 +124,25 @@ def render(root: Path, provider: Terraform, values: Mapping[str, Any]) -> None:
 
 
 def is_rendered(root: Path) -> bool:
-    """Whether there is a configuration to work on."""
+    """Whether `root` has a configuration."""
     return (root / VALUES).is_file()
 
 
 def digest_of_root(root: Path) -> str:
-    """A hash of the configuration that is in `root`, without the values: what `init` depends on."""
+    """A hash of the configuration in `root`, without the values: what `init` depends on."""
     names = json.loads((root / _COPIED).read_text()) if (root / _COPIED).exists() else []
     hashes = {name: hashlib.sha256((root / name).read_bytes()).hexdigest() for name in names if name != VALUES}
     return digest_of(hashes)
 
 
 def digest_of_lab(provider: Terraform, values: Mapping[str, Any]) -> str:
-    """A hash of all that decides which machines there are."""
+    """A hash of everything that determines the machines."""
     files = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in _files(module_of(provider)).items()}
     return digest_of([files, dict(values), provider.backend])
 
 
 def forget_backend(root: Path) -> None:
-    """Remove what `init` noted, when nothing is in the backend any more: the next one may be another."""
+    """Remove the records of `init` once the backend is empty: the next backend may be another one."""
     shutil.rmtree(root / ".terraform", ignore_errors=True)
     (root / INITIALISED).unlink(missing_ok=True)
 
@@ -150,7 +150,7 @@ def forget_backend(root: Path) -> None:
 def _user() -> str:
     try:
         name = getpass.getuser()
-    except (OSError, KeyError):  # nobody of this number in the list of users
+    except (OSError, KeyError):  # there is no user with this id
         name = str(os.getuid())
     return re.sub(r"[^A-Za-z0-9._@-]", "-", name)[:60] or "unknown"
 
@@ -160,7 +160,7 @@ def _json(value: object) -> bytes:
 
 
 def _literal(value: Any) -> Any:
-    """The backend as it stands. Terraform takes these strings literally, OpenTofu may not: so what is a template is refused."""
+    """The backend unchanged. Terraform takes its strings literally, OpenTofu may not, so templates are rejected."""
     strings = [value] if isinstance(value, str) else []
     if isinstance(value, dict):
         strings += list(value)
@@ -172,16 +172,16 @@ def _literal(value: Any) -> Any:
     for text in strings:
         if _TEMPLATE.search(text):
             raise UserError(
-                f"provider.backend has {text!r}, and what is in braces would be evaluated",
-                hint="write the value itself; secrets of a backend come from its own environment variables",
+                f"provider.backend has {text!r}, where the part in braces would be evaluated",
+                hint="write the value itself; a backend reads its secrets from its own environment variables",
             )
     return value
 
 
 def _files(module: Path) -> dict[str, Path]:
-    """What of a module is copied, by its name in it."""
+    """The files of a module that are copied, by name."""
     if not module.is_dir():
-        raise UserError(f"{module} is no directory with a module of Terraform", hint="correct provider.module")
+        raise UserError(f"{module} is not a directory with a Terraform module", hint="correct provider.module")
     found: dict[str, Path] = {}
     size = 0
     for name, path in _walk(module, ""):
@@ -189,11 +189,11 @@ def _files(module: Path) -> dict[str, Path]:
         found[name] = path
         if len(found) > _MAX_FILES or size > _MAX_BYTES:
             raise UserError(
-                f"{module} has more than {_MAX_FILES} files or {_MAX_BYTES >> 20} MiB, this is no module",
-                hint="name the directory where its main.tf is at provider.module",
+                f"{module} has more than {_MAX_FILES} files or {_MAX_BYTES >> 20} MiB, so it is not a module",
+                hint="set provider.module to the directory with its main.tf",
             )
     if not any(name.endswith((".tf", ".tf.json")) and "/" not in name for name in found):
-        raise UserError(f"there are no .tf files in {module}", hint="name the directory where main.tf is")
+        raise UserError(f"there are no .tf files in {module}", hint="name the directory with main.tf")
     return found
 
 
@@ -220,7 +220,7 @@ def _check_contract(module: Path, files: Mapping[str, Path], provider: Terraform
         if missing := sorted(wanted - declared[kind]):
             raise UserError(
                 f"the module {module} has no {kind} {', '.join(missing)}",
-                hint="terraform/README.md of kdevops says what a module has to keep to",
+                hint="terraform/README.md of kdevops describes the contract for modules",
             )
     for name in provider.variables:
         if name not in declared["variable"]:
@@ -234,7 +234,7 @@ def _declared_in_json(path: Path, declared: Mapping[str, set[str]]) -> None:
     try:
         content = json.loads(path.read_text())
     except ValueError as error:
-        raise UserError(f"{path} is no JSON: {error}") from None
+        raise UserError(f"{path} is not JSON: {error}") from None
     for kind, labels in declared.items():
         part = content.get(kind) if isinstance(content, dict) else None
         if isinstance(part, dict):

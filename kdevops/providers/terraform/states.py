@@ -1,4 +1,4 @@
-"""Where the machines of a record are, and what their cloud says of them."""
+"""The addresses of the machines in a record, and their states in the cloud."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from kdevops.providers.terraform.record import PlaceRecord, Record
 from kdevops.text import clean
 
 _QUESTION = 60.0
-"""Seconds for a cloud to tell the state of one machine."""
+"""Seconds for a cloud to report the state of one machine."""
 
 
 async def states_of(record: Record) -> dict[str, str]:
-    """What the cloud says of each machine: "running", or another word; "begun" where making it was interrupted.
+    """The state of each machine in the cloud: "running", or another word; "begun" if its creation was interrupted.
 
-    "unknown" is where the cloud, or its command line tool, does not answer.
+    "unknown" if the cloud, or its command line tool, does not answer.
     """
 
     async def ask(name: str) -> str:
@@ -32,7 +32,7 @@ async def states_of(record: Record) -> dict[str, str]:
 
 
 async def lost_sight_of(record: Record) -> list[str]:
-    """Machines that their cloud says run, "x-1 (i-0123)" each; asked when Terraform knows of none."""
+    """Machines that run according to their cloud, "x-1 (i-0123)" each; called if Terraform knows of none."""
     asked = {name: place for name, place in record.places.items() if place.state}
     states = await asyncio.gather(*map(_state, asked.values()))
     running = [name for name, state in zip(asked, states, strict=True) if state == "running"]
@@ -53,7 +53,7 @@ async def _state(place: PlaceRecord) -> str:
 
 
 def places_of(record: Record | None, directory: LabDirectory) -> dict[str, Address]:
-    """The machines that a record knows."""
+    """The machines in a record."""
     found = record.places if record else {}
     return {
         name: Address(

@@ -1,4 +1,4 @@
-"""Terraform as the program uses it: python-terraform's commands and parsers, run through our one door for subprocesses."""
+"""Terraform for the program: python-terraform's commands and parsers, with subprocesses run by our own code."""
 
 from __future__ import annotations
 
@@ -24,32 +24,32 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 SHORT = 300.0
-"""Seconds that a command may take which asks no cloud."""
+"""Seconds for a command that asks no cloud."""
 _INIT = 1800.0
 _PLAN = 900.0
 _APPLY = 5400.0
 GRACE = 90.0
-"""Seconds that an interrupted command has to finish what it began in the cloud and to write it down."""
+"""Seconds for an interrupted command to finish what it began in the cloud and to save the state."""
 _LOCK_TIMEOUT = "100s"
-"""How long a command waits for the state: longer than GRACE, because the one before us may be ending."""
+"""How long a command waits for the state lock: longer than GRACE, because an earlier command may be ending."""
 _TELL = frozenset({"plan", "apply", "destroy"})
-"""Commands that with -json print a line for each thing they do, and the others one value."""
+"""Commands that with -json print a line per action; the others print one value."""
 _ARGUMENTS = re.compile(r"^TF_CLI_ARGS(?!_init$)")
 _MAX_JSON = 64 << 20
-"""Bytes of a plan or of outputs as JSON; a machine takes some 10 KiB of a plan."""
+"""Bytes of a plan or of outputs as JSON; a machine takes about 10 KiB of a plan."""
 _MINIMUM = {"Terraform": (1, 5), "OpenTofu": (1, 6)}
 _VERSION = re.compile(r"^(Terraform|OpenTofu) v(\d+)\.(\d+)(\.\S+)?", re.MULTILINE)
 
 
 def find_tool(wanted: str | None) -> Path:
-    """The program to use: what the lab wants, else $KDEVOPS_TERRAFORM, else terraform or tofu of PATH. Raises UserError."""
+    """The program to use: the lab's, else $KDEVOPS_TERRAFORM, else terraform or tofu in PATH. Raises UserError."""
     named = wanted or os.environ.get("KDEVOPS_TERRAFORM")
     for name in [named] if named else ["terraform", "tofu"]:
         if found := shutil.which(os.path.expanduser(name)):  # noqa: PTH111 - it may be a name without a path
             return Path(found).absolute()
     if named:
         where = "provider.tool" if wanted else "KDEVOPS_TERRAFORM"
-        raise UserError(f"{where} names {named}, and there is no such program", hint="leave it out, or correct it")
+        raise UserError(f"{where} names {named}, but there is no such program", hint="remove or correct it")
     raise UserError(
         "neither terraform nor tofu is installed",
         hint="install one, from developer.hashicorp.com/terraform/install or opentofu.org/docs/intro/install; "
@@ -59,10 +59,10 @@ def find_tool(wanted: str | None) -> Path:
 
 @dataclass(frozen=True)
 class TerraformTool:
-    """The configuration in `root`. All that the tool says is appended to `log`; `on_line` sees it as it comes.
+    """The configuration in `root`. All output of the tool is appended to `log`; `on_line` receives it line by line.
 
-    Every method raises UserError or InfrastructureError, in words of ours, where the tool fails. `plugins` is where providers
-    are kept for all labs, unless the user's own configuration says another place.
+    Every method raises UserError or InfrastructureError, in our words, if the tool fails. `plugins` is the provider
+    cache for all labs, unless the user's own configuration sets another one.
     """
 
     binary: Path
@@ -72,7 +72,7 @@ class TerraformTool:
     on_line: Callable[[str], None] | None = None
 
     async def check_version(self) -> str:
-        """The tool's name and version. Raises UserError for one that is too old for our modules."""
+        """The tool's name and version. Raises UserError if it is too old for our modules."""
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         done = await self._call("version", lambda it: it.cmd("version"), SHORT)
         found = _VERSION.search(done[1])
@@ -84,18 +84,18 @@ class TerraformTool:
         least = _MINIMUM[product]
         if version < least:
             raise UserError(
-                f"{product} {version[0]}.{version[1]} is too old, {least[0]}.{least[1]} at the least is needed ({self.binary})",
-                hint="install a newer one, or name another at provider.tool",
+                f"{product} {version[0]}.{version[1]} is too old, at least {least[0]}.{least[1]} is needed ({self.binary})",
+                hint="install a newer one, or name another in provider.tool",
             )
         return f"{product} {found[2]}.{found[3]}{found[4] or ''}"
 
     async def init(self) -> None:
-        """Get the providers and set the backend up. What is in the plugin cache is not downloaded again."""
+        """Install the providers and set up the backend. Providers in the plugin cache are not downloaded again."""
         self.plugins.mkdir(parents=True, exist_ok=True)
         await self._call("init", lambda it: it.cmd("init", **_flags(), input=False), _INIT)
 
     async def plan(self, out: Path, *, destroy: bool = False) -> bool:
-        """Find out what is to be done and keep it in `out`; whether there is anything."""
+        """Plan and write the plan to `out`; returns whether there are changes."""
         options = {
             **_flags(),
             "input": False,
@@ -115,12 +115,12 @@ class TerraformTool:
         return _object(done[1], "show")
 
     async def apply(self, plan: Path) -> None:
-        """Do exactly what a plan says."""
+        """Apply exactly this plan."""
         options = {**_flags(), "input": False, "lock_timeout": _LOCK_TIMEOUT, **_machine_readable()}
         await self._call("apply", lambda it: it.cmd("apply", str(plan), **options), _APPLY)
 
     async def destroy(self) -> None:
-        """Destroy all there is in the state."""
+        """Destroy everything in the state."""
         options = {
             **_flags(), "input": False, "auto_approve": _flag(), "lock_timeout": _LOCK_TIMEOUT, **_machine_readable(),
         }  # fmt: skip
@@ -134,7 +134,7 @@ class TerraformTool:
         return {name: each.get("value") for name, each in found.items() if isinstance(each, dict)}
 
     async def resources(self) -> list[str]:
-        """The addresses of all resources that are in the state, without what was only looked up."""
+        """The addresses of all resources in the state, without data sources."""
         done = await self._call("state list", lambda it: it.cmd("state list"), SHORT, fine=(0, 1))
         if done[0] == 1 and "No state file was found" not in done[1] + done[2]:
             raise translate(done[1] + done[2], command=f"{self.binary.name} state list", log=self.log)
@@ -142,7 +142,7 @@ class TerraformTool:
         return [line for line in lines if line and not re.search(r"(?:^|\.)data\.", line)]
 
     async def push_errored(self) -> None:
-        """Bring a state to its place that could not be saved when it was made."""
+        """Upload a state that could not be saved earlier."""
         errored = self.root / "errored.tfstate"
         if errored.exists():
             await self._call("state push", lambda it: it.cmd("state push", str(errored)), SHORT)
@@ -151,14 +151,12 @@ class TerraformTool:
     async def _call(
         self, command: str, work: Callable[[Terraform], T], timeout: float, *, fine: tuple[int, ...] = (0,)
     ) -> T:
-        """Have python-terraform do `work` in a thread, with its subprocesses run by this event loop."""
+        """Let python-terraform do `work` in a thread, with its subprocesses run by this event loop."""
         name = f"{self.binary.name} {command}"
         try:
             return await in_thread(lambda door: work(_through(self, door)), lambda argv: self._run(argv, timeout, fine))
         except ValueError as error:
-            raise InfrastructureError(
-                f"{name} printed something else than was asked for: {error}", log=self.log
-            ) from None
+            raise InfrastructureError(f"{name} printed unexpected output: {error}", log=self.log) from None
         except CommandTimeout:
             raise InfrastructureError(
                 f"{name} did not finish within {timeout:.0f} s", hint=f"see {self.log}", log=self.log
@@ -177,7 +175,7 @@ class TerraformTool:
         return done
 
     async def _answer(self, argv: Sequence[str], timeout: float) -> Completed:
-        """Have a command print one JSON value. It may hold what is secret, and is not logged."""
+        """Run a command that prints one JSON value. It may contain secrets, so it is not logged."""
         printed = bytearray()
 
         def collect(chunk: bytes) -> None:
@@ -189,7 +187,7 @@ class TerraformTool:
         return Completed(done.argv, done.returncode, printed.decode(errors="replace"), done.stderr, done.seconds)
 
     async def _tell(self, argv: Sequence[str], timeout: float) -> tuple[Completed, str]:
-        """Run a command that tells what it does; the end of it, as printed. The log has it as text for people."""
+        """Run a command that reports its actions; also returns the end of its output. The log has text for people."""
         said: list[str] = []
         with _log_of(self.log, argv) as write:
 
@@ -240,7 +238,7 @@ class TerraformTool:
 
 @contextlib.contextmanager
 def _log_of(path: Path, argv: Sequence[str]) -> Iterator[Callable[[str], None]]:
-    """Append to a log, up to MAX_LOG characters a command; a log is read while the command runs."""
+    """Append to a log, up to MAX_LOG characters per command; the log can be read while the command runs."""
     path.parent.mkdir(parents=True, exist_ok=True)
     room = MAX_LOG
     with path.open("a", encoding="utf-8", errors="replace", buffering=1) as file:
@@ -266,12 +264,12 @@ def _object(text: str, command: str) -> dict[str, Any]:
 
 
 def _foreign(environment: os._Environ[str] | dict[str, str]) -> list[str]:
-    """What somebody's environment may hold that would have the tool work on another state, or otherwise than we told it."""
+    """Variables in a user's environment that would make the tool use another state, or other arguments than ours."""
     return [name for name in environment if name == "TF_WORKSPACE" or _ARGUMENTS.match(name)]
 
 
 def _configures_plugin_cache() -> bool:
-    """Whether the user's CLI configuration names a directory for providers; the environment would win over it."""
+    """Whether the user's CLI configuration sets a provider cache, which the environment would override."""
     named = os.environ.get("TF_CLI_CONFIG_FILE") or os.environ.get("TERRAFORM_CONFIG")
     home = Path.home()
     files = (
@@ -298,7 +296,7 @@ def _flags() -> dict[str, Any]:
 
 
 def _machine_readable() -> dict[str, Any]:
-    """For diagnostics that can be read whole; they come as lines, and are not what the command is asked for."""
+    """For complete diagnostics; they come as lines, and are not the command's result."""
     return {"json": _flag()}
 
 
@@ -306,7 +304,7 @@ def _through(tool: TerraformTool, door: Door) -> Terraform:
     from python_terraform import Terraform
 
     class Through(Terraform):
-        """python-terraform would run Terraform itself, without a deadline, and read a state file that may be old."""
+        """Replaces python-terraform's subprocesses, which have no deadline, and its reading of an old state file."""
 
         def cmd(self, cmd: str, *args: str, **kwargs: Any) -> tuple[int, str, str]:
             done = door(self.generate_cmd_string(cmd, *args, **kwargs))

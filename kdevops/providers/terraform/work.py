@@ -1,4 +1,4 @@
-"""What is done with a lab's Terraform directory, whatever the lab file says now: `init`, and to destroy all there is."""
+"""Operations on a lab's Terraform directory, independent of the current lab file: `init`, and destroying everything."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from kdevops.text import clean
 
 STEP = "machines"
 PLAN = ".kdevops.tfplan"
-"""Where a plan is kept until it is done; it may hold what is secret."""
+"""The name of a plan until it is applied; it may contain secrets."""
 _LOCK_FILE = ".terraform.lock.hcl"
 _FINISHED = re.compile(r": (?:Creation|Modifications|Destruction) complete\b")
 _NEWS = re.compile(
@@ -35,9 +35,9 @@ _NEWS = re.compile(
 async def destroy(
     directory: LabDirectory, report: Report, *, wanted: str | None = None, cache: Path | None = None
 ) -> None:
-    """Destroy all machines of the lab whose files are in `directory`, also what an interrupted command left of them.
+    """Destroy all machines of the lab whose files are in `directory`, including leftovers of an interrupted command.
 
-    `wanted` is the tool that the lab names. Raises InfrastructureError, naming it, when something is left.
+    `wanted` is the tool that the lab names. Raises InfrastructureError with the names if something is left.
     """
     cache = cache or cache_dir()
     root = directory.path / "terraform"
@@ -86,25 +86,25 @@ async def _more_to_destroy(tool: TerraformTool) -> bool:
 
 
 def _not_everything(left: Sequence[str], tool: TerraformTool) -> InfrastructureError:
-    named = clean(", ".join(left[:10]) or "nobody knows what", 300)
+    named = clean(", ".join(left[:10]) or "unknown resources", 300)
     return InfrastructureError(
         f"not everything was destroyed: {named}{f' and {len(left) - 10} more' if len(left) > 10 else ''}",
-        hint="try again: kdevops down; what stays costs money and must go by hand",
+        hint="try again: kdevops down; what stays costs money and must be removed manually",
         log=tool.log,
     )
 
 
 def _out_of_sight(record: Record, machines: Sequence[str], root: Path) -> InfrastructureError:
-    """There are machines, and Terraform has lost what it knew of them."""
+    """The error for machines of which Terraform has lost its state."""
     named = clean(", ".join(machines) or ", ".join(record.nodes), 300)
     return InfrastructureError(
         f"Terraform knows nothing any more of machines of lab {record.lab} in {record.where}: {named}; {root} lost its files",
-        hint=f"they cost money: destroy them by hand, then remove {terraform_record.path_of(root.parent)}",
+        hint=f"they cost money: destroy them manually, then remove {terraform_record.path_of(root.parent)}",
     )
 
 
 def _to_destroy_with(wanted: str | None, record: Record | None) -> str | None:
-    """The program that the lab names, else, also where that is gone, the one that made the machines and can read their state."""
+    """The lab's program, else (also if that is missing) the one that created the machines and can read their state."""
     there = record.tool if record and record.tool and Path(record.tool).exists() else None
     if wanted and there and not shutil.which(os.path.expanduser(wanted)):  # noqa: PTH111 - it may be a name without a path
         return there
@@ -112,16 +112,14 @@ def _to_destroy_with(wanted: str | None, record: Record | None) -> str | None:
 
 
 def tool_of(directory: LabDirectory, wanted: str | None, report: Report, cache: Path) -> TerraformTool:
-    """The tool for a lab's files; what it does to resources is reported as it comes. Raises UserError where there is none."""
+    """The tool for a lab's files; its actions are reported as they happen. Raises UserError if there is none."""
     finished = 0
 
     def listen(line: str) -> None:
         nonlocal finished
         finished += bool(_FINISHED.search(line))
         if line.startswith("Interrupt received"):
-            report(
-                Progress(STEP, f"interrupted: what was begun is ended first, for {GRACE:.0f} s at the most", done=True)
-            )
+            report(Progress(STEP, f"interrupted: finishing what was begun, for {GRACE:.0f} s at most", done=True))
         if _NEWS.search(line):
             report(Progress(STEP, clean(line, 150) + (f" ({finished} done)" if finished else "")))
 
@@ -131,12 +129,12 @@ def tool_of(directory: LabDirectory, wanted: str | None, report: Report, cache: 
 
 
 async def initialise(tool: TerraformTool, report: Report, cache: Path) -> None:
-    """`terraform init`, unless the same configuration had it."""
+    """Run `terraform init`, unless it was done for the same configuration."""
     note, lock = tool.root / render.INITIALISED, tool.root / _LOCK_FILE
     configuration = render.digest_of_root(tool.root)
 
     def facts() -> str:
-        there = (tool.root / ".terraform").is_dir()  # without a provider and a backend, nothing is kept there
+        there = (tool.root / ".terraform").is_dir()  # not created without a provider and a backend
         return digest_of([configuration, str(tool.binary), there, sha256_of(lock) if lock.exists() else ""])
 
     with contextlib.suppress(OSError):
@@ -146,8 +144,8 @@ async def initialise(tool: TerraformTool, report: Report, cache: Path) -> None:
     if kept.exists() and not lock.exists():
         # Without it Terraform does not use its plugin cache, and downloads the same provider for each lab.
         write_atomic(lock, kept.read_bytes())
-    report(Progress(STEP, f"{tool.binary.name} init: providers that are not here yet are downloaded now"))
-    async with locked(cache / "terraform.lock", report=report, step=STEP):  # the plugin cache is not safe for two
+    report(Progress(STEP, f"{tool.binary.name} init: downloading missing providers"))
+    async with locked(cache / "terraform.lock", report=report, step=STEP):  # one user of the plugin cache at a time
         await tool.init()
     if lock.exists():
         write_atomic(kept, lock.read_bytes())

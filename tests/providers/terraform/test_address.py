@@ -50,7 +50,7 @@ def test_the_second_service_is_asked_when_the_first_does_not_know(monkeypatch: p
     monkeypatch.setattr(terraform_address, "_ask", ask)
     assert asyncio.run(public_address(["https://first", "https://second", "https://third"])) == "9.9.9.9/32"
     assert asked == ["https://first", "https://second", "https://third"]
-    with pytest.raises(UserError, match=r"no route to host.*10\.1\.2\.3 is no public address") as error:
+    with pytest.raises(UserError, match=r"no route to host.*10\.1\.2\.3 is not a public address") as error:
         asyncio.run(public_address(["https://first", "https://second"]))
     assert "provider.allow" in (error.value.hint or "")
 

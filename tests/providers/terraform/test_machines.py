@@ -254,7 +254,7 @@ def test_an_apply_that_dies_half_way_is_gone_on_with_or_destroyed(bench: Bench) 
     broken = {"command": ["false"]}
     with pytest.raises(InfrastructureError) as error:
         do(bench.machines(variables=broken).start(NAMES))
-    assert "kdevops up goes on with it, kdevops down destroys it" in (error.value.hint or "")
+    assert "kdevops up continues with it, kdevops down destroys it" in (error.value.hint or "")
     assert error.value.log
     assert do(bench.machines().states()) == dict.fromkeys(NAMES, "begun")
     assert bench.machines().known() == {}

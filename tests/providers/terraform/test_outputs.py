@@ -56,7 +56,7 @@ def test_the_machines_come_out() -> None:
 )
 @pytest.mark.parametrize("own", [True, False])
 def test_what_is_not_of_the_contract_is_refused(changes: dict[str, Any], own: bool) -> None:
-    with pytest.raises(UserError if own else InfrastructureError, match="not what they should be") as error:
+    with pytest.raises(UserError if own else InfrastructureError, match="do not match the contract") as error:
         read({**GOOD, **changes}, ["x-1"], disks=2, own_module=own)
     assert len(error.value.message) < 500
     assert error.value.hint

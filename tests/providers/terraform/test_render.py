@@ -133,7 +133,7 @@ def test_variables_may_be_declared_in_json(tmp_path: Path) -> None:
     (tmp_path / "main.tf.json").write_text(json.dumps(declared))
     rendered(tmp_path / "root", lab(module=tmp_path))
     (tmp_path / "main.tf.json").write_text("{")
-    with pytest.raises(UserError, match="is no JSON"):
+    with pytest.raises(UserError, match="is not JSON"):
         rendered(tmp_path / "root", lab(module=tmp_path))
 
 
@@ -141,7 +141,7 @@ def test_variables_may_be_declared_in_json(tmp_path: Path) -> None:
     ("variables", "says"),
     [
         ({"anythin": 1}, "no such variable; did you mean anything"),
-        ({"allowed_cidrs": ["0.0.0.0/0"]}, "every module has"),
+        ({"allowed_cidrs": ["0.0.0.0/0"]}, "variable of every module"),
     ],
 )
 def test_variables_that_are_not_the_modules_are_refused(tmp_path: Path, variables: dict[str, Any], says: str) -> None:
@@ -156,7 +156,7 @@ def test_what_is_no_module_is_refused(tmp_path: Path, what: str) -> None:
         module.mkdir()
     if what == "file":
         module.write_text("")
-    with pytest.raises(UserError, match=r"no directory|no \.tf files"):
+    with pytest.raises(UserError, match=r"not a directory|no \.tf files"):
         rendered(tmp_path / "root", lab(module=module))
 
 
@@ -164,7 +164,7 @@ def test_a_home_directory_is_no_module(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(terraform_file, "_MAX_FILES", 3)
     for number in range(5):
         (tmp_path / f"{number}.tf").write_text("")
-    with pytest.raises(UserError, match="this is no module"):
+    with pytest.raises(UserError, match="so it is not a module"):
         rendered(tmp_path / "root", lab(module=tmp_path))
 
 
