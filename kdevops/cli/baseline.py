@@ -1,4 +1,4 @@
-"""`kdevops baseline`: what is known of tests, kept as text in git."""
+"""`kdevops baseline`: known test results, kept as text in git."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def baseline() -> None:
 @common_options
 @pass_context
 def show(context: Context) -> None:
-    """List what the baseline of LAB knows."""
+    """List the baseline of LAB."""
     from kdevops.report.counting import many
     from kdevops.report.words import NO_SERIES
     from kdevops.results import reports
@@ -75,17 +75,16 @@ def show(context: Context) -> None:
     context.emit(data, lines)
 
 
-@baseline.command(short_help="Take what RUN did as what is to be expected.")
+@baseline.command(short_help="Accept the results of RUN as expected.")
 @_number
-@click.option("--replace", is_flag=True, help="Forget the old counts of the tests that ran, instead of adding to them.")
+@click.option("--replace", is_flag=True, help="Replace the old counts of the tests that ran instead of adding to them.")
 @json_option
 @common_options
 @pass_context
 def accept(context: Context, number: int | None, *, replace: bool) -> None:
-    """Take what RUN (default: the last) did as what is to be expected, and write it into the lab's baseline.
+    """Accept the results of RUN (default: the last) as expected, and add them to the lab's baseline.
 
-    What the kernel reported while its tests ran is known from then on, under any test. A run that is in the baseline
-    already adds nothing to it.
+    Kernel reports of the run are known from then on, under any test. Accepting the same run again changes nothing.
     """
     from kdevops.results import accepted, baseline
 
@@ -99,17 +98,17 @@ def accept(context: Context, number: int | None, *, replace: bool) -> None:
     else:
         if change.shipped and "imported" not in run.record:
             raise UserError(
-                f"{run.record['baseline']} comes with kdevops, and an update would undo what is accepted there",
-                hint="copy the lab to a directory of yours, or name one with `baseline` in the lab file",
+                f"{run.record['baseline']} is shipped with kdevops, and an update would overwrite changes there",
+                hint="copy the lab to your own directory, or set `baseline` in the lab file to one",
             )
         noted = (change.directory, change.after.series, change.mark, run)
         if not replace:
             accepted.begin(*noted)
         written = list(baseline.save(change.directory, change.after))
         accepted.finish(*noted)
-        if change.shipped:  # from now on the run is compared with what it was accepted into
+        if change.shipped:  # from now on the run is compared with the baseline it was accepted into
             _belongs(run, change.directory)
-        lines = [f"{path} written" for path in written] or ["the baseline says all of that already"]
+        lines = [f"{path} written" for path in written] or ["the baseline already contains all of that"]
         lines += _see(change.directory / change.after.series)
     context.emit({"run": run.id, "written": [str(path) for path in written]}, lines)
 
@@ -145,9 +144,9 @@ def diff(context: Context, number: int | None, *, replace: bool) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """What accepting a run comes to. `again` tells why it would add nothing, "" where it may; `ran` is whether it has results.
+    """The effect of accepting a run. `again`: why it would add nothing, or ""; `ran`: whether the run has results.
 
-    `shipped` says that the run's own baseline is the one that comes with kdevops; `directory` is then baselines/ here.
+    `shipped`: the run's own baseline is the one shipped with kdevops; `directory` is then ./baselines/.
     """
 
     directory: Path
@@ -178,7 +177,7 @@ def _run(number: int | None) -> Run:
 
 
 def _change(run: Run, *, replace: bool) -> _Change:
-    """What the baseline of a run says, and what it would say with the run accepted."""
+    """The baseline of a run, before and after accepting the run."""
     from kdevops.paths import state_dir
     from kdevops.results import accepted
     from kdevops.results.baseline import Mode, accept, series_of
@@ -190,7 +189,7 @@ def _change(run: Run, *, replace: bool) -> _Change:
     from kdevops.run.plan.record import kernel_release
 
     if not run.ended:
-        raise UserError(f"run {run.id} is not finished", hint=f"go on with it: kdevops resume {run.id}")
+        raise UserError(f"run {run.id} is not finished", hint=f"continue it with: kdevops resume {run.id}")
     source = Path(run.record["baseline"])
     here = Path("baselines").absolute()
     shipped = _is_shipped(source)
@@ -201,7 +200,7 @@ def _change(run: Run, *, replace: bool) -> _Change:
     mark = accepted.mark_of(run, outcomes)
     strays = run.record.get(STRAY_REPORTS, ())
     gone = gone_since(run, outcomes, before)
-    skipped = left_out(run, outcomes)  # by us: that says nothing about the tests
+    skipped = left_out(run, outcomes)  # excluded by us, which says nothing about the tests
     outcomes = {test: outcome for test, outcome in outcomes.items() if test not in skipped}
     return _Change(
         directory,
@@ -215,7 +214,7 @@ def _change(run: Run, *, replace: bool) -> _Change:
 
 
 def _is_shipped(directory: Path) -> bool:
-    """Whether it comes with kdevops, and we are not in the very checkout that it belongs to."""
+    """Whether `directory` is shipped with kdevops and the current directory is not in the same checkout."""
     from kdevops import paths
 
     shipped = paths.data_dir("baselines")
@@ -231,9 +230,9 @@ def _belongs(run: Run, directory: Path) -> None:
 
 
 def _again(run: Run, directory: Path, series: str, mark: str) -> str:
-    """Why the run is not to be added to the baseline: it is there; "" where it is not.
+    """Why the run must not be added to the baseline again, or "" if it is not in it.
 
-    Raises UserError where kdevops was killed while it added it.
+    Raises UserError if kdevops was killed while adding it.
     """
     from kdevops.results.accepted import Accepted, file_of, known
 
@@ -243,15 +242,15 @@ def _again(run: Run, directory: Path, series: str, mark: str) -> str:
             return f"run {run.id} was accepted already ({path} has it as {mark})"
         case Accepted.BEGUN:
             raise UserError(
-                f"accepting run {run.id} was cut short: its counts may be in some files of {path.parent} and not in others",
-                hint=f"put them back with git and take the line {mark} out of {path.name}, or accept with --replace",
+                f"accepting run {run.id} was interrupted: its counts may be in only some files of {path.parent}",
+                hint=f"restore them with git and remove the line {mark} from {path.name}, or accept with --replace",
             )
         case _:
             return ""
 
 
 def _see(directory: Path) -> list[str]:
-    """How to look at what was written; git shows nothing of files that are new to it before `add -N`."""
+    """The command that shows what was written; git diff ignores new files before `add -N`."""
     if not any((parent / ".git").exists() for parent in directory.absolute().parents):
         return []
     name = shlex.quote(os.path.relpath(directory))

@@ -1,7 +1,7 @@
-"""The options of `kdevops run` that choose tests of a suite by more than names, as users of fstests know them.
+"""Options of `kdevops run` that select tests as fstests users know them: by group, count and so on.
 
-Each stands for a field of the suite's section and goes over the lab file as `--set` does. What `-g` and TEST choose takes the
-place of what the lab chooses; `-x` excludes more than the lab does.
+Each sets a field of the suite's section, overriding the lab file as `--set` does. `-g` and TEST replace the lab's
+selection; `-x` adds to the lab's exclusions.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What the command line says of a suite, but for the names of tests. None and empty leave the lab as it is."""
+    """A suite's options from the command line, except test names. None and empty leave the lab unchanged."""
 
     groups: tuple[str, ...] = ()
     exclude_groups: tuple[str, ...] = ()
@@ -38,16 +38,16 @@ class Choice:
 
     @property
     def given(self) -> list[str]:
-        """The fields of which something is said."""
+        """The fields that are set."""
         return [name for name in _OPTIONS if getattr(self, name) not in {None, ()}]
 
     def assignments(self, tests: Sequence[str], suite: Asked) -> list[str]:
-        """The same, and these tests, as `--set` has it."""
+        """These options and these tests, as arguments of `--set`."""
         fields: dict[str, object] = {}
         if tests or self.groups:
             fields |= {"tests": tests, "groups": self.groups}
         if self.exclude_groups:
-            fields["exclude_groups"] = [*getattr(suite.section, "exclude_groups"), *self.exclude_groups]  # noqa: B009 - a field that `options` names
+            fields["exclude_groups"] = [*getattr(suite.section, "exclude_groups"), *self.exclude_groups]  # noqa: B009 - a field named in `options`
         for name in ("start_after", "count", "soak", "known"):
             if (value := getattr(self, name)) is not None:
                 fields[name] = value
@@ -65,30 +65,28 @@ _OPTIONS = {
 
 
 def choice_options(function: _Function) -> _Function:
-    """The options; a parameter for each field of Choice."""
+    """The options: one parameter per field of Choice."""
     group: dict[str, Any] = {"metavar": "GROUP[,…]", "multiple": True, "callback": _split}
     for option in (
         click.option(
             "--known",
             type=click.Choice(["run", "skip"]),
-            help="Tests known to fail: run them, last and under short deadlines, or skip them.",
+            help="Known failures: run them (last, with short timeouts) or skip them.",
         ),
-        click.option(
-            "--soak", callback=_seconds, metavar="DURATION", help="How long the soak tests of fstests go on: 5m, 1h."
-        ),
-        click.option("--count", type=click.IntRange(1, 10_000), metavar="N", help="Run each test of fstests N times."),
-        click.option("--start-after", metavar="TEST", help="Only tests of fstests that come after this one."),
-        click.option("-x", "exclude_groups", help="No tests of this group of fstests.", **group),
-        click.option("-g", "groups", help="Tests of this group of fstests: quick, xfs/rw.", **group),
+        click.option("--soak", callback=_seconds, metavar="DURATION", help="How long fstests soak tests run: 5m, 1h."),
+        click.option("--count", type=click.IntRange(1, 10_000), metavar="N", help="Run each fstests test N times."),
+        click.option("--start-after", metavar="TEST", help="Run only fstests tests after this one."),
+        click.option("-x", "exclude_groups", help="Exclude fstests tests of this group.", **group),
+        click.option("-g", "groups", help="Run fstests tests of this group: quick, xfs/rw.", **group),
     ):
         function = option(function)
     return function
 
 
 def chosen(context: Context, choice: Choice, names: Sequence[str]) -> tuple[LoadedLab, list[str]]:
-    """The lab with the choice put over it, and globs of the tests to which `names` narrow its plan; none for all.
+    """The lab with `choice` applied, and globs that narrow its plan to `names` (empty: all tests).
 
-    Of `names`, those that look like tests of a suite which takes them (generic/001, xfs/*) are chosen in a lab that has it.
+    `names` that look like tests of a suite in the lab (generic/001, xfs/*) are selected through the suite's section.
     Raises UserError for options of a suite that the lab does not have.
     """
     if (file := context.lab_file) and _names_tests(str(file)) and not file.exists():
@@ -109,9 +107,10 @@ def chosen(context: Context, choice: Choice, names: Sequence[str]) -> tuple[Load
 
 
 def _choosy(loaded: LoadedLab, choice: Choice) -> Asked | None:
-    """The suite of the lab that the choice is for: that which has all its fields, the first of several.
+    """The lab's suite that `choice` applies to: the first one that has all its fields.
 
-    None where the lab has no such suite and nothing is chosen; raises UserError where something is.
+    None if the lab has no such suite and nothing is chosen. Raises UserError if something is chosen for no suite or for
+    several.
     """
     from kdevops.suites.registry import asked, ours
 
@@ -120,20 +119,20 @@ def _choosy(loaded: LoadedLab, choice: Choice) -> Asked | None:
     if not able and fields:
         known = " or ".join(kind.name for kind in ours() if fields[0] in kind.options)
         raise UserError(
-            f"{_OPTIONS[fields[0]]} is for {known}, and {loaded.path} does not have it below suites",
-            hint="tests of other suites are chosen by name: kdevops run LAB TEST",
+            f"{_OPTIONS[fields[0]]} is for {known}, and {loaded.path} does not list it under suites",
+            hint="select tests of other suites by name: kdevops run LAB TEST",
         )
     if len(able) > 1 and fields:
         both = " and ".join(each.kind.name for each in able)
         raise UserError(
-            f"{_OPTIONS[fields[0]]} could be for {both}",
-            hint=f"say it of one of them: --set suites.{able[0].kind.name}.{fields[0]}=…",
+            f"{_OPTIONS[fields[0]]} could mean {both}",
+            hint=f"set it for one of them: --set suites.{able[0].kind.name}.{fields[0]}=…",
         )
     return able[0] if able else None
 
 
 def _names_tests(word: str) -> bool:
-    """Whether this looks like a test, or a glob of tests, of any suite, and not like a file."""
+    """Whether `word` looks like a test or a glob of tests of any suite, rather than a file."""
     from kdevops.suites.registry import everything
 
     if word.endswith((".yaml", ".yml")):
@@ -150,7 +149,7 @@ def _split(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tu
 
 
 def _seconds(_: click.Context, __: click.Parameter, value: str | None) -> float | None:
-    """Seconds of 90s, 5m or 1h, as the lab has it."""
+    """Parse 90s, 5m or 1h into seconds, as in a lab file."""
     if value is None:
         return None
     from kdevops.lab.fields import parse_duration
@@ -158,4 +157,4 @@ def _seconds(_: click.Context, __: click.Parameter, value: str | None) -> float 
     try:
         return cast("float", parse_duration(value))
     except ValueError:
-        raise click.BadParameter(f"{value!r} is no duration such as 90s, 5m or 1h") from None
+        raise click.BadParameter(f"{value!r} is not a duration such as 90s, 5m or 1h") from None

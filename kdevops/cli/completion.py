@@ -1,4 +1,4 @@
-"""`kdevops completion`: the script that makes a shell complete our verbs, options, guests and templates."""
+"""`kdevops completion`: the shell script that completes our verbs, options, guests and templates."""
 
 from __future__ import annotations
 

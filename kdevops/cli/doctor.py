@@ -1,4 +1,4 @@
-"""`kdevops doctor`: what this machine has, what it lacks, and the command that mends it."""
+"""`kdevops doctor`: what this machine has and lacks, and the commands that fix it."""
 
 from __future__ import annotations
 
@@ -20,32 +20,34 @@ if TYPE_CHECKING:
 
     _Choice = click.Choice[str]
 else:
-    _Choice = click.Choice  # which takes no type in click 8.1
+    _Choice = click.Choice  # not generic in click 8.1
 
 CLOUDS = cloud_names()
-"""As lab files name them."""
+"""Clouds, named as in lab files."""
 _NO_CLOUD = "none"
 
 
 class _CloudChoice(_Choice):
-    """A cloud; what stands for none is no answer to be offered."""
+    """A cloud; the placeholder for none is accepted but not offered."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The cloud as it was named."""
+        """Accept a cloud's name or the placeholder."""
         return value if value == _NO_CLOUD else super().convert(value, param, ctx)
 
 
 @click.command()
-@click.option("--install", is_flag=True, help="Install what is missing first, asking for sudo's password if need be.")
-@click.option("--packages", "packages_only", is_flag=True, help="Look at packages only, which takes no time.")
-@click.option("--fstests", is_flag=True, help="Also what it takes to build fstests for guests with another's image.")
+@click.option("--install", is_flag=True, help="First install what is missing; asks for the sudo password if needed.")
+@click.option("--packages", "packages_only", is_flag=True, help="Check only packages, which is fast.")
+@click.option(
+    "--fstests", is_flag=True, help="Also check the tools to build fstests for guests whose image is not ours."
+)
 @click.option(
     "--vagrant",
     type=click.Choice(["libvirt", "virtualbox"]),
     is_flag=False,
     flag_value="libvirt",
     metavar="[libvirt|virtualbox]",
-    help="Also what Vagrant gives guests with; with --install libvirt is set up and started, too.",
+    help="Also check Vagrant and its backend; with --install, libvirt is also set up and started.",
 )
 @click.option(
     "--terraform",
@@ -54,7 +56,7 @@ class _CloudChoice(_Choice):
     is_flag=False,
     flag_value=_NO_CLOUD,
     metavar=f"[{'|'.join(CLOUDS)}]",
-    help="Also Terraform or OpenTofu, and of a cloud its own command line and whether there are credentials.",
+    help="Also check Terraform or OpenTofu and, for a cloud, its command-line tool and credentials.",
 )
 @json_option
 @common_options
@@ -68,9 +70,9 @@ def doctor(
     vagrant: Backend | None,
     cloud: str | None,
 ) -> None:
-    """Say whether this machine can build kernels and run guests, and what to do where it cannot.
+    """Check whether this machine can build kernels and run guests, and say how to fix what is missing.
 
-    Exits with 0 when all that is needed is here, with 3 otherwise.
+    Exits with 0 if everything needed is present, else with 3.
     """
     from kdevops.doctor.examine import Wanted, examine, healthy
 
@@ -103,4 +105,4 @@ def _lines(checks: list[Check]) -> list[str]:
     width = max(len(check.name) for check in checks)
     lines = [f"{words[check.ok, check.needed]:8}{check.name:{width}}  {check.detail}" for check in checks]
     mends = dict.fromkeys(check.mend for check in checks if check.mend and not check.ok)
-    return [*lines, *(["", "To mend it:"] if mends else []), *(f"  {mend}" for mend in mends)]
+    return [*lines, *(["", "To fix it:"] if mends else []), *(f"  {mend}" for mend in mends)]

@@ -1,4 +1,4 @@
-"""`kdevops gc`: what costs money or room and is not needed any more."""
+"""`kdevops gc`: list and remove what costs money or disk space and is no longer needed."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--days", type=click.FloatRange(min=0), default=30, show_default=True, help="Not used for so many days.")
-@click.option("--delete", is_flag=True, help="Destroy overdue machines, and remove what is listed from the cache.")
+@click.option("--days", type=click.FloatRange(min=0), default=30, show_default=True, help="Minimum days without use.")
+@click.option("--delete", is_flag=True, help="Destroy overdue machines, and remove the listed cache entries.")
 @yes_option
 @json_option
 @common_options
 @pass_context
 def gc(context: Context, *, days: float, delete: bool) -> int:
-    """List machines in clouds that are overdue, of all labs, and what in the cache was not used for long.
+    """List overdue cloud machines of all labs, and cache entries that have not been used for a long time.
 
-    Nothing is changed without --delete; with it, overdue machines are asked about as `kdevops up` does. What is removed from
-    the cache is made, or fetched, again when it is needed.
+    Without --delete nothing is changed. With it, you are asked before machines are destroyed, as in `kdevops up`. Removed
+    cache entries are made or fetched again when needed.
     """
     found = _survey(days)
     data: dict[str, Any] = {
@@ -58,7 +58,7 @@ def gc(context: Context, *, days: float, delete: bool) -> int:
 
 
 class Advice(Enum):
-    """What is said below the list: that there is NOTHING_TO_DO, HOW_TO_DELETE, or NOTHING_MORE, because it is done at once."""
+    """The advice below the list: NOTHING_TO_DO, HOW_TO_DELETE, or NOTHING_MORE if the deletion follows at once."""
 
     NOTHING_TO_DO = auto()
     HOW_TO_DELETE = auto()
@@ -67,39 +67,39 @@ class Advice(Enum):
 
 _ADVICE: Mapping[Advice, Callable[[float], list[str]]] = {
     Advice.NOTHING_TO_DO: lambda days: [
-        f"nothing is overdue, and all in the cache was used in the last {days:g} day{'' if days == 1 else 's'}"
+        f"nothing is overdue, and all cache entries were used in the last {days:g} day{'' if days == 1 else 's'}"
     ],
-    Advice.HOW_TO_DELETE: lambda _: ["kdevops gc --delete destroys what is overdue and removes this from the cache"],
+    Advice.HOW_TO_DELETE: lambda _: ["kdevops gc --delete destroys overdue machines and removes these cache entries"],
     Advice.NOTHING_MORE: lambda _: [],
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Whether any machines are overdue, and anything in the cache unused."""
+    """Whether any machines are overdue and any cache entries unused."""
 
     overdue: bool = False
     unused: bool = False
 
 
 def advice(facts: Facts, *, delete: bool) -> Advice:
-    """What to say of what was found."""
+    """The advice for these facts."""
     if not (facts.overdue or facts.unused):
         return Advice.NOTHING_TO_DO
     return Advice.NOTHING_MORE if delete else Advice.HOW_TO_DELETE
 
 
 def still_due(recorded: bool, *, overdue: bool) -> bool:
-    """Whether machines that were overdue are still to be destroyed, once their lab is locked.
+    """Whether machines found overdue must still be destroyed, checked again once their lab is locked.
 
-    Somebody may have given them more time. Where there is no record any more, something may be left all the same.
+    Their time may have been extended meanwhile. Without a record, machines may still be left.
     """
     return overdue or not recorded
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What there is: `broken` are labs whose record cannot be read, `unused` what was not used for long in the cache."""
+    """Findings. `broken`: labs whose record cannot be read; `unused`: cache entries unused for a long time."""
 
     labs: Sequence[tuple[Kind, Path, Rented]]
     broken: Sequence[InfrastructureError]
@@ -134,13 +134,13 @@ def _listing(found: _Found, days: float) -> Iterator[str]:
     for entry in found.unused:
         yield f"{_size(entry.size):>9}  {entry.days():4.0f} days  {entry.kind}/{entry.name}"
     if keeps_no_access_times(cache_dir()):
-        yield "The cache's file system does not tell when a file was read: the days are those since it was made."
+        yield "The cache's file system does not record when files are read: days are counted since a file was made."
     if found.unused:
-        yield f"{_size(sum(entry.size for entry in found.unused))} of {cache_dir()} not used for {days:g} days"
+        yield f"{_size(sum(entry.size for entry in found.unused))} in {cache_dir()} not used for {days:g} days"
 
 
 def _destroy(context: Context, overdue: list[tuple[Kind, Path, Rented]]) -> tuple[list[str], list[KdevopsError]]:
-    """Destroy the machines of overdue labs, once that was agreed to: the names of labs that are gone, and what went wrong."""
+    """Destroy the machines of overdue labs after confirmation. Returns the names of destroyed labs, and errors."""
     if not overdue:
         return [], []
     lines = [f"  destroy  {_machines(rented)}" for *_, rented in overdue]
@@ -166,7 +166,7 @@ async def _destroy_one(kind: Kind, path: Path, rented: Rented) -> None:
     with lab_lock(path, rented.lab, "gc"), Display(Console(stderr=True, highlight=False)) as display:
         now = kind.rented(path)
         if not still_due(now is not None, overdue=now is not None and now.overdue):
-            raise UserError(f"lab {rented.lab} was given more time meanwhile; it is left alone")
+            raise UserError(f"lab {rented.lab} is no longer overdue; it is left alone")
         await kind.destroy(path, display.handle)
 
 
@@ -175,7 +175,7 @@ def _remove(entry: CacheEntry) -> bool:
 
     removed = remove(entry)
     if not removed:
-        click.echo(f"{entry.kind}/{entry.name} is in use, or may not be removed; it is left alone", err=True)
+        click.echo(f"{entry.kind}/{entry.name} is in use or cannot be removed; it is left alone", err=True)
     return removed
 
 

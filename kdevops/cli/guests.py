@@ -1,4 +1,4 @@
-"""`kdevops up`, `down`, `status`, `ssh`, `console`: guests by hand."""
+"""`kdevops up`, `down`, `status`, `ssh`, `console`: manage guests manually."""
 
 from __future__ import annotations
 
@@ -37,12 +37,14 @@ if TYPE_CHECKING:
 @lab_argument
 @set_option
 @yes_option
-@click.option("--play", "plays", metavar="NAME", multiple=True, help="Then run this playbook on them: devconfig, …")
+@click.option(
+    "--play", "plays", metavar="NAME", multiple=True, help="Then run this playbook on the guests: devconfig, …"
+)
 @json_option
 @common_options
 @pass_context
 def up(context: Context, *, plays: tuple[str, ...]) -> None:
-    """Bring the guests of LAB up with its kernel, to stay until `kdevops down`; those of `compare` with theirs."""
+    """Start the guests of LAB with its kernel, and those of `compare` with theirs. They run until `kdevops down`."""
     from rich.console import Console
 
     from kdevops.report.live import Display
@@ -70,7 +72,7 @@ def up(context: Context, *, plays: tuple[str, ...]) -> None:
 def down(context: Context) -> None:
     """Stop all guests of LAB, including leftovers of an interrupted command.
 
-    Files that LAB names may be gone. LAB is a lab file or, also when that is gone, the name of a lab.
+    Files that LAB names may be missing. LAB is a lab file or the name of a lab; the lab file itself may be missing, too.
     """
     from rich.console import Console
 
@@ -94,9 +96,9 @@ def down(context: Context) -> None:
 @common_options
 @pass_context
 def status(context: Context) -> None:
-    """Show the guests of LAB: whether they run, where their ssh and console are; in a cloud also since when.
+    """Show the guests of LAB: their state and ssh address; for cloud machines also their age.
 
-    LAB is a lab file or, also when that is gone, the name of a lab.
+    LAB is a lab file or the name of a lab; the lab file may be missing.
     """
     from kdevops.run import arms
     from kdevops.run.places import Places
@@ -113,7 +115,7 @@ def status(context: Context) -> None:
 def ssh(guest: str, command: tuple[str, ...]) -> None:
     """Log in to GUEST, or run COMMAND there.
 
-    One word is a shell command line, several are a program and its arguments.
+    One word is run as a shell command line; several words are a program and its arguments.
     """
     from kdevops.guest.console import consoles
     from kdevops.guest.sshconfig import find_guest, guests
@@ -130,13 +132,13 @@ def ssh(guest: str, command: tuple[str, ...]) -> None:
         words += ["--", command[0] if len(command) == 1 else shlex.join(command)]
     sys.stdout.flush()
     try:
-        os.execvp(words[0], words)  # noqa: S606 - replaces us: the terminal and the exit code are ssh's
+        os.execvp(words[0], words)  # noqa: S606 - replaces this process, so that ssh has the terminal and its exit code is ours
     except OSError as error:
-        raise InfrastructureError(f"ssh could not be started: {error.strerror}") from error
+        raise InfrastructureError(f"cannot start ssh: {error.strerror}") from error
 
 
 def _check_up(config: Path, guest: str) -> None:
-    """Raise UserError for a guest that is known not to run; where its kind cannot tell, ssh itself does."""
+    """Raise UserError if the guest is known to be down. If its kind cannot tell, ssh itself fails."""
     from kdevops.guest.sshconfig import port_of
     from kdevops.run.guests.kinds import all_kinds
 
@@ -145,19 +147,24 @@ def _check_up(config: Path, guest: str) -> None:
 
 
 def _not_up(guest: str, lab: str) -> UserError:
-    return UserError(f"{guest} is not up", hint=f"kdevops up LAB brings the guests of lab {lab} up")
+    return UserError(f"{guest} is not up", hint=f"start the guests of lab {lab} with: kdevops up LAB")
 
 
 @click.command()
 @guest_argument
 @click.option(
-    "-n", "--lines", type=click.IntRange(min=0), default=100, show_default=True, help="How many of the last lines."
+    "-n",
+    "--lines",
+    type=click.IntRange(min=0),
+    default=100,
+    show_default=True,
+    help="How many of the last lines to show.",
 )
-@click.option("-f", "--follow", is_flag=True, help="Go on with what comes, until Ctrl-C.")
-@click.option("-i", "--interactive", is_flag=True, help="Type into the console; Ctrl-] leaves it.")
+@click.option("-f", "--follow", is_flag=True, help="Show new output until Ctrl-C.")
+@click.option("-i", "--interactive", is_flag=True, help="Type at the console; Ctrl-] leaves it.")
 @common_options
 def console(guest: str, *, lines: int, follow: bool, interactive: bool) -> None:
-    """Show what GUEST printed on its serial console, with the time of each line; also when it never came up."""
+    """Show the serial console output of GUEST with time stamps, even if the guest never came up."""
     from kdevops.guest.console import consoles, last_lines
     from kdevops.guest.sshconfig import find_guest
     from kdevops.paths import state_dir
@@ -170,8 +177,8 @@ def console(guest: str, *, lines: int, follow: bool, interactive: bool) -> None:
         return
     if not path.exists() and not follow:
         raise UserError(
-            f"nothing was recorded of {guest}'s console",
-            hint=f"the lab names no console of it (docs/hosts.md); what its kernel said: kdevops ssh {guest} dmesg",
+            f"there is no console log of {guest}",
+            hint=f"the lab file names no console for it (docs/hosts.md); see its kernel log: kdevops ssh {guest} dmesg",
         )
     for line in last_lines(path, lines):
         click.echo(clean(line))
@@ -183,7 +190,7 @@ def _type_at(directory: Path, guest: str) -> None:
     from kdevops.run.guests.kinds import all_kinds
 
     if not any(kind.connect_terminal(directory, guest) for kind in all_kinds()):
-        raise UserError(f"nobody can type at the console of {guest} from here", hint=f"log in: kdevops ssh {guest}")
+        raise UserError(f"the console of {guest} is not interactive", hint=f"log in: kdevops ssh {guest}")
 
 
 async def _follow(path: Path) -> None:
@@ -195,12 +202,12 @@ async def _follow(path: Path) -> None:
 
 
 def both_arms(loaded: LoadedLab) -> list[str]:
-    """What is to be known before a yes, of a lab with two kernels."""
-    return ["The other kernel of this lab gets as many machines of its own."] if loaded.lab.compare else []
+    """A note for the confirmation question of a lab with two kernels."""
+    return ["The other kernel of this lab gets the same number of machines."] if loaded.lab.compare else []
 
 
 def _rented(lab: Lab, places: Places) -> dict[str, Rented]:
-    """What is known of machines that cost money, by the names of the guests that they are."""
+    """Records of rented machines, by guest name."""
     from kdevops.lab.arms import arms
     from kdevops.run.guests.kinds import kind_of
 

@@ -1,4 +1,4 @@
-"""`kdevops image`: what guests start from, made ahead of time."""
+"""`kdevops image`: make guest images ahead of time."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _PROVIDERS = ("libvirt", "virtualbox")
 
 @click.group()
 def image() -> None:
-    """Make what guests start from."""
+    """Make guest images."""
 
 
-@image.command(short_help="Make a Vagrant box of the image of LAB, unless it is there already.")
+@image.command(short_help="Make a Vagrant box from the image of LAB unless it is cached.")
 @lab_argument
 @set_option
 @click.option("--provider", type=click.Choice(_PROVIDERS), help="Vagrant's provider; default: the lab's, or libvirt.")
@@ -34,16 +34,16 @@ def image() -> None:
     "--output",
     metavar="FILE",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Also put a copy of the box here; a file that is there is replaced.",
+    help="Also copy the box to this file, replacing an existing one.",
 )
 @json_option
 @common_options
 @pass_context
 def box(context: Context, *, provider: BoxProvider | None, output: Path | None) -> None:
-    """Make a Vagrant box of guests.image and what the suites of LAB need of guests; at once when it is there already.
+    """Make a Vagrant box from guests.image with what the suites of LAB need in a guest, unless it is cached.
 
-    A lab whose provider is vagrant does this by itself. The box is for others: it is Debian with a kernel, a boot loader,
-    the user vagrant and Vagrant's well-known key, so let it be reached by nobody but you.
+    A lab with the vagrant provider does this by itself. The box is for use elsewhere: it is Debian with a kernel, a boot
+    loader, the user vagrant and Vagrant's well-known key, so keep machines made from it unreachable for others.
     """
     from rich.console import Console
 
@@ -69,7 +69,7 @@ def box(context: Context, *, provider: BoxProvider | None, output: Path | None) 
 
 
 def _copy(box: Path, output: Path) -> Path:
-    """Put a copy at `output`, whole or not at all."""
+    """Copy the box to `output` atomically."""
     try:
         with tempfile.TemporaryDirectory(dir=output.absolute().parent, prefix=f".{output.name}.") as directory:
             part = Path(directory) / "box"

@@ -1,4 +1,4 @@
-"""`kdevops kernel`: build a lab's kernel, and show what was built."""
+"""`kdevops kernel`: build a lab's kernel, and list built kernels."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def kernel() -> None:
     """Build and show kernels."""
 
 
-@kernel.command(short_help="Build the kernel of LAB, unless it is there already.")
+@kernel.command(short_help="Build the kernel of LAB unless it is cached.")
 @lab_argument
 @set_option
 @json_option
 @common_options
 @pass_context
 def build(context: Context) -> None:
-    """Build the kernel of LAB, with what its suites need in it, and that of `compare`; at once what is there already."""
+    """Build the kernel of LAB, with the options its suites need, and the kernel of `compare`, unless they are cached."""
     from rich.console import Console
 
     from kdevops.report.live import Display
@@ -67,5 +67,5 @@ def _tell(context: Context, found: list[Artifact]) -> None:
 
 
 def _files(artifact: Artifact) -> dict[str, Path | None]:
-    """What an installation takes: role bootlinux reads these names."""
+    """The files to install; the role bootlinux reads these names."""
     return {"image": artifact.image, "config": artifact.config, "modules": artifact.modules}

@@ -38,12 +38,12 @@ def lab() -> None:
     default="demo",
     show_default=True,
     shell_complete=complete_template,
-    help=f"Which one: {', '.join(templates())}.",
+    help=f"One of: {', '.join(templates())}.",
 )
 @click.argument("file", type=click.Path(path_type=Path), default=DEFAULT_LAB)
 @common_options
 def init(template: str, file: Path) -> None:
-    """Write a lab to begin with to FILE (lab.yaml), from a template. Nothing is ever overwritten."""
+    """Write a starter lab to FILE (lab.yaml) from a template. An existing file is never overwritten."""
     from kdevops.files import write_atomic
     from kdevops.text import nearest_or_all
 
@@ -52,10 +52,10 @@ def init(template: str, file: Path) -> None:
         raise UserError(f"there is no template {template}{nearest_or_all(template, known)}")
     if file.exists() or file.is_symlink():
         raise UserError(
-            f"{file} is there already", hint=f"name another file: kdevops lab init --template {template} FILE"
+            f"{file} exists already", hint=f"name another file: kdevops lab init --template {template} FILE"
         )
     write_atomic(file, known[template].read_bytes())
-    click.echo(f"{file} written; look through it, then: kdevops run" + ("" if file == DEFAULT_LAB else f" {file}"))
+    click.echo(f"{file} written; review it, then: kdevops run" + ("" if file == DEFAULT_LAB else f" {file}"))
 
 
 @lab.command()
@@ -65,7 +65,7 @@ def init(template: str, file: Path) -> None:
 @common_options
 @pass_context
 def validate(context: Context) -> None:
-    """Check LAB: every field, the files it names, kernel trees, configurations and profiles; nothing is fetched or built."""
+    """Check LAB: every field, the files it names, kernel trees, configurations and profiles. Fetches and builds nothing."""
     from kdevops.run.guests.kinds import kind_of
     from kdevops.run.validate import validate
 
@@ -74,7 +74,7 @@ def validate(context: Context) -> None:
     effective = loaded.lab
     origin = _origin(effective.kernel)
     if effective.compare:
-        origin += f" beside one from {_origin(effective.compare.kernel)}"
+        origin += f" compared with one from {_origin(effective.compare.kernel)}"
     suites = effective.suites.model_dump(exclude_none=True)
     line = (
         f"OK: lab {effective.name}, {kind_of(effective).describe(effective)}, kernel from {origin}, "
@@ -91,7 +91,7 @@ def _origin(kernel: Kernel) -> str:
 @lab.command(short_help="Print the JSON Schema of lab files.")
 @common_options
 def schema() -> None:
-    """Print the JSON Schema of lab files, for editors and other programs; suites of installed packages are in it."""
+    """Print the JSON Schema of lab files, for editors and other programs. It includes suites of installed packages."""
     from kdevops.lab.joined import whole_model
     from kdevops.lab.model import lab_schema
     from kdevops.lab.suites import outsiders
@@ -101,14 +101,14 @@ def schema() -> None:
         click.echo(f"kdevops: {line}", err=True)
 
 
-@lab.command(short_help="List the suites that a lab may have, and where each is from.")
+@lab.command(short_help="List the available suites and where each comes from.")
 @json_option
 @common_options
 @pass_context
 def suites(context: Context) -> ExitCode:
-    """List the suites that a lab may have: ours, and those that installed packages bring.
+    """List the available suites: built-in ones and those of installed packages.
 
-    Exits with 3 when an installed package brings one that cannot be used.
+    Exits with 3 if a suite of an installed package cannot be used.
     """
     from kdevops.lab.suites import OURS, find, origin, outsiders
     from kdevops.text import clean
@@ -133,7 +133,7 @@ def suites(context: Context) -> ExitCode:
 @common_options
 @pass_context
 def show(context: Context) -> None:
-    """Print LAB as it counts: with --set, defaults and absolute paths. What is printed is a lab file itself."""
+    """Print the effective LAB, with --set, defaults and absolute paths. The output is itself a lab file."""
     import yaml
 
     effective = context.lab().lab
@@ -142,7 +142,7 @@ def show(context: Context) -> None:
 
 
 def _for_people(lab: Lab) -> dict[str, Any]:
-    """The lab with sizes as people write them, and without parts of suites of which nothing is said (a source of fstests)."""
+    """The lab with human-readable sizes, without unset parts of suites (e.g. a source of fstests)."""
     from kdevops.lab.fields import Model, format_size
 
     shown = lab.model_dump(mode="json", exclude_none=True)
@@ -166,14 +166,14 @@ def _for_people(lab: Lab) -> dict[str, Any]:
 @common_options
 @pass_context
 def profiles(context: Context, fs: str | None) -> None:
-    """List the profiles of fstests: how each makes and mounts its file system (of FS only), and what it needs."""
+    """List the profiles of fstests (only those of FS): how each makes and mounts its file system, and what it needs."""
     from kdevops.suites.registry import everything
     from kdevops.text import nearest_or_all
 
     known = {name: profile for suite in everything() for name, profile in suite.known_profiles().items()}
     systems = {profile.family for profile in known.values()}
     if fs and fs not in systems:
-        raise UserError(f"there are no profiles of {fs}{nearest_or_all(fs, systems)}")
+        raise UserError(f"there are no profiles for {fs}{nearest_or_all(fs, systems)}")
     chosen = {name: profile for name, profile in known.items() if fs in {None, profile.family}}
     lines = []
     for name, profile in chosen.items():
@@ -183,7 +183,7 @@ def profiles(context: Context, fs: str | None) -> None:
 
 
 def _indented(text: str) -> list[str]:
-    """Below a name, as wide as the terminal."""
+    """Wrap `text` to the terminal's width, indented below a name."""
     return textwrap.wrap(
         text,
         min(shutil.get_terminal_size().columns, 100),

@@ -1,8 +1,8 @@
-"""What the verbs have in common: the lab they work on, `--set`, `--json`, `--state`, `-v`.
+"""Arguments and options shared by the verbs: LAB, `--set`, `--json`, `--state`, `-v`.
 
-There is one convention: a verb that works on a lab takes its file as an optional argument, LAB; without it KDEVOPS_LAB
-counts, then lab.yaml in the current directory. A verb that works on a guest takes the guest's name, which tells the lab
-by itself. A verb returns its exit code (an ExitCode, or None for 0), raises KdevopsError, and is written so:
+A verb for a lab takes the lab file as an optional argument, LAB; the default is KDEVOPS_LAB, then lab.yaml in the current
+directory. A verb for a guest takes the guest's name, which identifies the lab. A verb returns its exit code (an ExitCode,
+or None for 0), raises KdevopsError, and looks like this:
 
     @click.command()
     @lab_argument
@@ -21,7 +21,7 @@ by itself. A verb returns its exit code (an ExitCode, or None for 0), raises Kde
     @click.argument("command", nargs=-1)
     def ssh(guest: str, command: tuple[str, ...]) -> int: ...
 
-The options fill the Context; only what is special to a verb comes as a parameter.
+The shared options fill the Context; only a verb's own options are parameters.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 @dataclass(slots=True)
 class Context:
-    """What the common options of one command line said."""
+    """Values of the common options of one command line."""
 
     json: bool = False
     lab_file: Path | None = None
@@ -61,22 +61,22 @@ class Context:
     yes: bool = False
 
     def lab(self) -> LoadedLab:
-        """The lab that the command line means, with every `--set` applied.
+        """The lab named on the command line, with every `--set` applied.
 
-        Raises UserError where there is no lab file or it is not valid.
+        Raises UserError if the lab file is missing or invalid.
         """
         from kdevops.lab.load import load_lab
 
         if self.lab_file is None and not DEFAULT_LAB.exists():
-            hint = "kdevops lab init writes one to begin with; another file is named as an argument"
+            hint = "create one with: kdevops lab init; or name another lab file as an argument"
             raise UserError("there is no lab.yaml in this directory", hint=hint)
         return load_lab(self.lab_file or DEFAULT_LAB, self.overrides)
 
     def standing_lab(self) -> Lab:
-        """The lab whose guests are to be looked at or stopped, as its file has it now.
+        """The lab whose guests to show or stop, as its file describes it now.
 
-        Files that it names may be gone. Where the lab file itself is gone, the lab is meant as it was when its guests came
-        up; it is found by its file, or by its name in place of that. Raises UserError where it is not found.
+        Files that it names may be missing. If the lab file itself is missing, returns the lab as recorded when its guests
+        were started, found by lab file or by lab name. Raises UserError if there is none.
         """
         from kdevops.lab.load import load_lab
         from kdevops.run.live_labs import names, remembered
@@ -90,15 +90,15 @@ class Context:
             return (load_lab(path, self.overrides, check_files=False) if path.exists() else self.lab()).lab
         except UserError as error:
             if kept := names(places):
-                by_name = f"labs that may have guests are found by name too: {', '.join(kept)}"
+                by_name = f"a lab that may have guests can also be given by name: {', '.join(kept)}"
                 error.hint = "; ".join(filter(None, [error.hint, by_name]))
             raise
 
     def asker(self, more: Sequence[str] = ()) -> Confirm:
-        """What asks at the terminal before anything is made that costs money. One yes counts for the whole command.
+        """A callback that asks at the terminal before anything that costs money. One yes counts for the whole command.
 
-        `--yes` is an answer too; the question is shown all the same, but not twice: of what was shown only the last line, which
-        is about time, may differ. `more` are lines to be said with the question.
+        With `--yes` the question is still shown, but not repeated if only its last line (about time) changed. `more`: extra
+        lines to show with the question.
         """
         agreed = self.yes
         shown: set[tuple[str, ...]] = set()
@@ -121,12 +121,12 @@ class Context:
         return ask
 
     def emit(self, data: object, lines: Iterable[str]) -> None:
-        """Print `data` as JSON when that was asked for, else `lines`."""
+        """Print `data` as JSON with `--json`, else `lines`."""
         click.echo(json.dumps(data, indent=2) if self.json else "\n".join(lines))
 
 
 pass_context = click.make_pass_decorator(Context, ensure=True)
-"""Gives a verb the Context as its first argument."""
+"""Passes the Context as the verb's first argument."""
 
 
 def _keep(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
@@ -139,7 +139,7 @@ def _keep(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
 
 def _set_state(_: click.Context, __: click.Parameter, value: Path | None) -> None:
     if value:
-        # In the environment, because commands that we start (a playbook that calls us) must use the same.
+        # In the environment, so that commands we start (a playbook that calls us) use the same directory.
         os.environ["KDEVOPS_STATE"] = str(value.absolute())
 
 
@@ -154,7 +154,7 @@ def _set_verbose(_: click.Context, __: click.Parameter, value: bool) -> None:
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
         logger.addHandler(handler)
         logger.setLevel(logging.DEBUG)
-        logger.propagate = False  # a library that uses the root logger gives that one a handler too
+        logger.propagate = False  # a library may have given the root logger a handler too
 
 
 def lab_argument(function: _Function) -> _Function:
@@ -177,7 +177,7 @@ def set_option(function: _Function) -> _Function:
         multiple=True,
         callback=_keep("overrides"),
         expose_value=False,
-        help="Put a value over a field of the lab, as in guests.count=1.",
+        help="Override a field of the lab, e.g. guests.count=1.",
     )(function)
 
 
@@ -189,7 +189,7 @@ def yes_option(function: _Function) -> _Function:
         is_flag=True,
         callback=_keep("yes"),
         expose_value=False,
-        help="Agree to what is made, changed or destroyed in a cloud.",
+        help="Create, change and destroy cloud machines without asking.",
     )(function)
 
 
@@ -201,7 +201,7 @@ def json_option(function: _Function) -> _Function:
 
 
 def common_options(function: _Function) -> _Function:
-    """`--state DIR` and `-v`, which every verb takes, before its name or after."""
+    """`--state DIR` and `-v`, accepted by every verb, before or after its name."""
     state = click.option(
         "--state",
         metavar="DIR",
@@ -209,7 +209,7 @@ def common_options(function: _Function) -> _Function:
         is_eager=True,
         callback=_set_state,
         expose_value=False,
-        help="Keep runs and guests here instead of in ~/.local/state/kdevops.",
+        help="Store runs and guests here instead of in ~/.local/state/kdevops.",
     )
     verbose = click.option(
         "-v",
@@ -224,7 +224,7 @@ def common_options(function: _Function) -> _Function:
 
 
 def guest_argument(function: _Function) -> _Function:
-    """GUEST, the parameter `guest`: the name of a guest, which completes from the labs that are known."""
+    """GUEST, the parameter `guest`: a guest's name, completed from the known labs."""
     return click.argument("guest", shell_complete=_complete_guest)(function)
 
 
@@ -235,7 +235,7 @@ def _complete_guest(_: click.Context, __: click.Parameter, incomplete: str) -> l
 
 
 def templates() -> dict[str, Path]:
-    """The shipped labs by name."""
+    """Lab templates by name."""
     return {path.stem: path for path in sorted(data_dir("labs").glob("*.yaml"))}
 
 

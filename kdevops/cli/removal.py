@@ -1,4 +1,4 @@
-"""`kdevops results remove`: make room by removing what tests of old runs printed."""
+"""`kdevops results remove`: free disk space by removing test output of old runs."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from kdevops.results.store import Run, Store
 
 
-@click.command(short_help="Remove what the tests of runs printed.")
+@click.command(short_help="Remove the test output of runs.")
 @click.argument("numbers", metavar="RUN...", type=int, nargs=-1, required=True)
 @click.option("-y", "--yes", "agreed", is_flag=True, help="Do not ask.")
 @json_option
 @common_options
 @pass_context
 def remove(context: Context, numbers: tuple[int, ...], *, agreed: bool) -> None:
-    """Remove what the tests of RUNs printed and left, to make room.
+    """Remove the output and files of the tests of RUNs to free disk space.
 
-    How each test ended, its reason and the kernel's report are kept: the runs can be shown, compared and accepted as before.
+    Each test's status, reason and kernel report are kept: the runs can still be shown, compared and accepted.
     """
     from kdevops.paths import state_dir
     from kdevops.results.store import Store
@@ -59,7 +59,7 @@ def remove(context: Context, numbers: tuple[int, ...], *, agreed: bool) -> None:
 
 
 def _refuse_compared(store: Store, runs: Sequence[Run], place: Callable[[int], Path]) -> None:
-    """Raise UserError where a run that keeps its output is compared with one of these."""
+    """Raise UserError if a run that keeps its output is compared with one of `runs`."""
     from kdevops.run.plan.record import compared_with
 
     chosen = {run.id for run in runs}
@@ -68,13 +68,13 @@ def _refuse_compared(store: Store, runs: Sequence[Run], place: Callable[[int], P
         if beside in chosen and other.id not in chosen and place(other.id).exists():
             raise UserError(
                 f"run {other.id} is compared with run {beside}, and its output is still there",
-                hint=f"remove that of both: kdevops results remove {beside} {other.id}",
+                hint=f"remove the output of both: kdevops results remove {beside} {other.id}",
             )
 
 
 @contextmanager
 def _stopped(run: Run) -> Iterator[None]:
-    """Hold the lab of a run that has not ended, so that nobody goes on with it. Raises UserError where somebody does."""
+    """Lock the lab of an unfinished run, so that nobody resumes it. Raises UserError if the lab is in use."""
     from kdevops.run.lock import is_held, lab_lock
     from kdevops.run.places import Places
 
@@ -89,12 +89,12 @@ def _agree(sizes: Mapping[int, int | None]) -> bool:
     for number, size in sizes.items():
         click.echo(f"run {number}: " + ("no output" if size is None else f"{_told(size)} of output"), err=True)
     if not sys.stdin.isatty():
-        raise UserError("there is nobody to ask whether that may be removed", hint="agree on the command line: --yes")
+        raise UserError("cannot ask for confirmation without a terminal", hint="confirm on the command line: --yes")
     return click.confirm("Remove it?", err=True)
 
 
 def _size(directory: Path) -> int | None:
-    """Bytes in the files of `directory`, None where there is no such directory."""
+    """Bytes in the files of `directory`; None if it does not exist."""
     if not os.path.lexists(directory):
         return None
     return sum(Path(place, name).lstat().st_size for place, _, names in os.walk(directory) for name in names)
@@ -111,5 +111,6 @@ def _remove(directory: Path) -> None:
         pass
     except OSError as error:
         raise InfrastructureError(
-            f"{directory} cannot be removed: {error.strerror or error}", hint="what is left goes when it is asked again"
+            f"{directory} cannot be removed: {error.strerror or error}",
+            hint="run the command again to remove what is left",
         ) from error

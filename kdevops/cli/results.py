@@ -1,4 +1,4 @@
-"""`kdevops results`: the runs there are, and what became of their tests."""
+"""`kdevops results`: list runs and show their test results."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ _LISTED = (
     *map(str, Status),
     "ok", "known-failure", "regressed", "suspect", "fixed", "new", "skipped-now",
 )  # fmt: skip
-"""Every status and every verdict; these are written out, because completing a command line imports nothing heavy."""
+"""Every status and verdict; verdicts are spelled out, because shell completion must not import heavy modules."""
 
 
 class _ResultsGroup(click.Group):
     """`kdevops results` and `kdevops results 7` mean `kdevops results show …`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put the verb where it was left out."""
-        completing = ctx.resilient_parsing and not args  # a shell asks which verbs there are
+        """Insert the verb `show` if there is none."""
+        completing = ctx.resilient_parsing and not args  # the shell asks for the verbs
         if not completing and (not args or args[0] not in {*self.commands, *ctx.help_option_names}):
             args = ["show", *args]
         return super().parse_args(ctx, args)
@@ -38,9 +38,9 @@ class _ResultsGroup(click.Group):
 
 @click.group(cls=_ResultsGroup)
 def results() -> None:
-    """Show runs and what became of their tests; take in results that others have made.
+    """Show runs and their test results; import results made elsewhere.
 
-    `kdevops results` lists the runs, `kdevops results 7` tells what came out of run 7, and exits with its code.
+    `kdevops results` lists the runs; `kdevops results 7` shows the results of run 7 and exits with its exit code.
     """
 
 
@@ -53,29 +53,29 @@ results.add_command(remove)
     "--test",
     "name",
     metavar="TEST",
-    help="One test of the run with all it printed: suite/profile/name, or a part; of several that fit a line each.",
+    help="Show one test and its output: suite/profile/name or a part of it; several matches are listed, one per line.",
 )
 @click.option(
     "--list",
     "which",
     metavar="STATUS",
     type=click.Choice(_LISTED),
-    help=f"Name the tests that are {', '.join(_LISTED)}.",
+    help=f"List tests by status or verdict: {', '.join(_LISTED)}.",
 )
 @click.option(
     "--format",
     "kind",
     type=click.Choice(["text", "mail", "junit", "ktap"]),
-    help="How to tell the run; mail is plain text to paste: what was tested, a line per profile, why tests skipped.",
+    help="Output format; mail is plain text to paste: what was tested, a line per profile, why tests skipped.",
 )
 @json_option
 @common_options
 @pass_context
 def show(context: Context, number: int | None, name: str | None, which: str | None, kind: str | None) -> int | None:
-    """List the runs, or tell what came out of RUN; with an option, of the last run that has ended.
+    """List runs, or show the results of RUN (default with an option: the last finished run).
 
-    That exits with the code of the run, as `kdevops run` did: 1 for a regression, 3 where its guests were given up, 4 for a
-    run that is incomplete. The list of runs, --test and --list exit with 0.
+    Showing a run exits with its exit code, as `kdevops run` did: 1 for a regression, 3 if kdevops gave up on its guests, 4
+    for an incomplete run. The list of runs, --test and --list exit with 0.
     """
     from kdevops.paths import state_dir
     from kdevops.results.store import Store
@@ -95,16 +95,16 @@ def show(context: Context, number: int | None, name: str | None, which: str | No
     return None
 
 
-@results.command("import", short_help="Take results that fstests has left in DIR into the store.")
-@click.option("--suite", metavar="NAME", help="The suite that has made the results, where it is not fstests.")
+@results.command("import", short_help="Import the fstests results in DIR into the store.")
+@click.option("--suite", metavar="NAME", help="The suite that made the results, if not fstests.")
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--lab", metavar="NAME", default="imported", help="The name under which the runs are listed.")
-@click.option("--kernel", metavar="RELEASE", default="", help="The kernel that ran, where the results do not say it.")
+@click.option("--lab", metavar="NAME", default="imported", help="The lab name for the imported runs.")
+@click.option("--kernel", metavar="RELEASE", default="", help="The kernel that ran, if the results do not say so.")
 @click.option(
     "--baseline",
     metavar="DIR",
     type=click.Path(path_type=Path),
-    help="What to compare with; default: baselines/ here, else the one that comes with kdevops.",
+    help="Baseline to compare with; default: ./baselines/, else the one shipped with kdevops.",
 )
 @json_option
 @common_options
@@ -112,11 +112,10 @@ def show(context: Context, number: int | None, name: str | None, which: str | No
 def import_(
     context: Context, directory: Path, *, suite: str | None, lab: str, kernel: str, baseline: Path | None
 ) -> None:
-    """Take the results of fstests in DIR into the store, one run for each kernel; DIR stays as it is.
+    """Import the fstests results in DIR into the store, one run per kernel. DIR is not changed.
 
-    DIR is what fstests calls RESULT_BASE, a section of it, or a tree as upstream kdevops, kvm-xfstests or gce-xfstests
-    keep it. Where only check.log tells of runs there is one for each kernel and day. Tests of which the results do not say
-    for certain how they ended are missing.
+    DIR is the RESULT_BASE of fstests, a section of it, or a result tree of upstream kdevops, kvm-xfstests or gce-xfstests.
+    If only check.log is left, there is one run per kernel and day. Tests whose outcome is uncertain count as missing.
     """
     from kdevops.paths import data_dir, state_dir
     from kdevops.results.model import Status
@@ -158,19 +157,19 @@ def _check_options(*, as_json: bool, name: str | None, which: str | None, kind: 
 
 
 def _last(store: Store) -> Run:
-    """The last run that has ended; also one that goes on only when somebody resumes it, because its guests were given up."""
+    """The last run that has ended, or that stopped because kdevops gave up on its guests."""
     from kdevops.run.plan.record import trouble_of
 
     run = next((run for run in store.runs() if run.ended or trouble_of(run)), None)
     if run is None:
-        raise UserError("there is no run that has ended", hint="kdevops run makes one; kdevops results lists them")
-    state = "the last that has ended" if run.ended else f"{run.state}"
+        raise UserError("there is no finished run", hint="start one with: kdevops run; list all with: kdevops results")
+    state = "the last finished run" if run.ended else f"{run.state}"
     click.echo(f"run {run.id} of lab {run.lab}, {state}", err=True)
     return run
 
 
 def _as_it_is(run: Run) -> Run:
-    """The run, interrupted where it goes on by the store but nobody holds its lab: kdevops was killed under it."""
+    """The run, as interrupted if the store has it as running but its lab is not locked: kdevops was killed."""
     from kdevops.results.model import RunState
     from kdevops.run.lock import is_held
     from kdevops.run.places import Places
@@ -249,7 +248,7 @@ def _some(context: Context, store: Store, run: Run, name: str) -> None:
     if not tests:
         raise UserError(
             f"run {run.id}: no test {name}; {single.near(name, outcomes)}",
-            hint=f"kdevops results {run.id} --json names all",
+            hint=f"list all tests with: kdevops results {run.id} --json",
         )
     directory = Places.default().run(run.id)
     found = [single.facts(test, outcome, directory) for test, outcome in tests.items()]

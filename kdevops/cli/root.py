@@ -1,4 +1,4 @@
-"""The command `kdevops`: a table of verbs, of which only the one that was asked for is imported."""
+"""The command `kdevops`: a table of verbs. Only the requested verb's module is imported."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from kdevops import __version__
 from kdevops.cli.options import common_options
 
 COMMANDS = {
-    "doctor": ("kdevops.cli.doctor:doctor", "Say what this machine has, what it lacks, and how to mend it."),
+    "doctor": ("kdevops.cli.doctor:doctor", "Check what this machine has and lacks, and how to fix it."),
     "lab": ("kdevops.cli.lab:lab", "Write, check and show lab files."),
-    "up": ("kdevops.cli.guests:up", "Bring the guests of a lab up."),
-    "down": ("kdevops.cli.guests:down", "Take the guests of a lab down."),
-    "status": ("kdevops.cli.guests:status", "Show the guests and how they are."),
+    "up": ("kdevops.cli.guests:up", "Start the guests of a lab."),
+    "down": ("kdevops.cli.guests:down", "Stop the guests of a lab."),
+    "status": ("kdevops.cli.guests:status", "Show the guests and their state."),
     "ssh": ("kdevops.cli.guests:ssh", "Log in to a guest, or run a command there."),
     "console": ("kdevops.cli.guests:console", "Show what a guest printed on its console."),
     "kernel": ("kdevops.cli.kernel:kernel", "Build and show kernels."),
-    "image": ("kdevops.cli.image:image", "Make what guests start from: Vagrant boxes."),
-    "run": ("kdevops.cli.run:run", "Run the tests of a lab, and first whatever they need."),
-    "resume": ("kdevops.cli.run:resume", "Go on with a run that was interrupted."),
-    "rerun": ("kdevops.cli.run:rerun", "Do an earlier run again, as it was."),
-    "results": ("kdevops.cli.results:results", "Show runs and what became of their tests."),
+    "image": ("kdevops.cli.image:image", "Make guest images: Vagrant boxes."),
+    "run": ("kdevops.cli.run:run", "Run the tests of a lab, after preparing what they need."),
+    "resume": ("kdevops.cli.run:resume", "Continue an interrupted run."),
+    "rerun": ("kdevops.cli.run:rerun", "Repeat an earlier run."),
+    "results": ("kdevops.cli.results:results", "Show runs and their test results."),
     "baseline": ("kdevops.cli.baseline:baseline", "Show, accept and compare stored baselines."),
-    "ssh-config": ("kdevops.cli.ssh_config:ssh_config", "Make plain ssh know the guests."),
-    "gc": ("kdevops.cli.gc:gc", "Show what is overdue in clouds and unused in the cache; remove it."),
+    "ssh-config": ("kdevops.cli.ssh_config:ssh_config", "Set up plain ssh to reach guests by name."),
+    "gc": ("kdevops.cli.gc:gc", "List or remove overdue cloud machines and unused cache entries."),
     "completion": ("kdevops.cli.completion:completion", "Print the completion script of a shell."),
 }
-"""Verb → (module:object, what it does in a line)."""
+"""Verb → (module:object, one-line description)."""
 
 COMPLETE_VARIABLE = "_KDEVOPS_COMPLETE"
-"""Set by a shell's completion script when it asks us what may come next."""
+"""Set by the shell's completion script when it requests completions."""
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are imported when they are called, so that `--version` and `--help` need none of them."""
+    """A group that imports a command only when it is called, so `--version` and `--help` import none."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The verbs, in the order in which they are used."""
+        """The verbs, in order of typical use."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -54,7 +54,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the verb; an unknown one is answered with the nearest known."""
+        """Find the verb; for an unknown one, suggest the nearest known verb."""
         if args[0] not in COMMANDS and not args[0].startswith("-"):
             from kdevops.text import nearest
 
@@ -78,10 +78,10 @@ class LazyGroup(click.Group):
 @click.version_option(__version__, prog_name="kdevops", message="%(prog)s %(version)s")
 @common_options
 def cli() -> None:
-    """Test Linux kernels in guests: one lab file says which guests, which kernel and which tests.
+    """Test Linux kernels in guests. One lab file defines the guests, the kernel and the tests.
 
     Begin with `kdevops lab init` and `kdevops run`.
 
-    Exit codes: 0 nothing regressed and all ran; 1 a regression; 2 something in what you gave; 3 trouble of the machine
-    or a tool; 4 the run is incomplete; 130, 141 and 143 after Ctrl-C, SIGPIPE and SIGTERM.
+    Exit codes: 0 no regression and all tests ran; 1 regression; 2 invalid input; 3 failure of the machine or a tool;
+    4 incomplete run; 130, 141 and 143 after Ctrl-C, SIGPIPE and SIGTERM.
     """

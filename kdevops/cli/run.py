@@ -1,4 +1,4 @@
-"""`kdevops run`, `resume`, `rerun`: from a lab to a verdict."""
+"""`kdevops run`, `resume`, `rerun`: run a lab's tests and print the verdict."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from kdevops.report.live import Display
     from kdevops.run.session import Ended
 
-_keep = click.option("--keep", is_flag=True, help="Leave the guests up afterwards.")
+_keep = click.option("--keep", is_flag=True, help="Keep the guests running afterwards.")
 
 
 @click.command()
@@ -32,10 +32,12 @@ _keep = click.option("--keep", is_flag=True, help="Leave the guests up afterward
 @click.argument("names", metavar="[TEST]...", nargs=-1)
 @set_option
 @choice_options
-@click.option("--only", metavar="GLOB", multiple=True, help="Only tests that fit: selftests/*, futex:*, …")
-@click.option("--failures-of", metavar="RUN", type=int, help="Only tests that went wrong, or have no result, in RUN.")
+@click.option("--only", metavar="GLOB", multiple=True, help="Run only matching tests: selftests/*, futex:*, …")
+@click.option("--failures-of", metavar="RUN", type=int, help="Run only tests that failed or have no result in RUN.")
 @click.option(
-    "--fresh-baseline", is_flag=True, help="Run the kernel of `compare` again, also where the store has what it did."
+    "--fresh-baseline",
+    is_flag=True,
+    help="Run the tests on the kernel of `compare` again, even if the store has their results.",
 )
 @_keep
 @yes_option
@@ -53,12 +55,12 @@ def run(
     keep: bool,
     **fields: Any,
 ) -> int:
-    """Run the tests of LAB and say what regressed; image, kernel and guests are made first where they are not there.
+    """Run the tests of LAB and report regressions. Makes the image, the kernel and the guests first if needed.
 
-    A lab with `compare` runs them on two kernels, the one to compare with first, and says what differs.
+    A lab with `compare` runs the tests on two kernels, the baseline first, and reports the differences.
 
-    TEST names tests to run instead of all: generic/001 or 'xfs/*' of fstests, or, as with --only, what fits their names.
-    --set, -g, -x and --only may be repeated.
+    TEST selects tests to run instead of all: generic/001 or 'xfs/*' of fstests, or a glob as with --only. --set, -g, -x
+    and --only may be repeated.
 
     \b
       kdevops run                                     lab.yaml in this directory
@@ -71,14 +73,12 @@ def run(
     from kdevops.run.places import Places
 
     if names and only:
-        raise UserError(
-            f"{names[0]} and --only {only[0]}: both say which tests to run", hint="give all of them as TEST"
-        )
+        raise UserError(f"{names[0]} and --only {only[0]}: both select tests", hint="give all of them as TEST")
     loaded, globs = chosen(context, Choice(**fields), names)
     if fresh_baseline and not loaded.lab.compare:
         raise UserError(
             f"--fresh-baseline is for a lab with two kernels, and {loaded.path} has no `compare`",
-            hint="say which kernel to compare with: --set compare.kernel.source.package=linux-source-6.1",
+            hint="set the kernel to compare with: --set compare.kernel.source.package=linux-source-6.1",
         )
     return _watch(
         context,
@@ -97,16 +97,16 @@ def run(
 
 @click.command()
 @click.argument("number", metavar="[RUN]", type=int, required=False)
-@click.option("--end", is_flag=True, help="Run nothing more: end RUN as it is, with what has no result missing.")
+@click.option("--end", is_flag=True, help="Run no more tests: end RUN now; tests without a result count as missing.")
 @_keep
 @yes_option
 @json_option
 @common_options
 @pass_context
 def resume(context: Context, number: int | None, *, end: bool, keep: bool) -> int:
-    """Go on with RUN (default: the last that was interrupted); what is finished stays finished.
+    """Continue RUN (default: the last interrupted run). Finished tests do not run again.
 
-    Of two kernels that are compared, both runs are gone on with.
+    For a comparison of two kernels, this continues both runs.
     """
     from kdevops.run import arms, session
     from kdevops.run.places import Places
@@ -125,9 +125,9 @@ def resume(context: Context, number: int | None, *, end: bool, keep: bool) -> in
 @common_options
 @pass_context
 def rerun(context: Context, number: int, *, keep: bool) -> int:
-    """Do RUN again as it was: the same lab, kernel and tests.
+    """Repeat RUN with the same lab, kernel and tests.
 
-    What it was compared with is not run again.
+    The run it was compared with is not repeated.
     """
     from kdevops.run import session
     from kdevops.run.places import Places
@@ -143,11 +143,11 @@ def _last_open() -> int:
         for each in store.runs():
             if each.ended is None:
                 return each.id
-    raise UserError("there is no interrupted run to go on with", hint="list the runs with: kdevops results")
+    raise UserError("there is no interrupted run to resume", hint="list the runs with: kdevops results")
 
 
 def _watch(context: Context, work: Callable[[Display], Awaitable[Ended]], more: Sequence[str] = ()) -> int:
-    """Do `work` under the live display and print its summary; progress goes to stderr, so that stdout is the result."""
+    """Do `work` under the live display and print its summary. Progress goes to stderr, the result to stdout."""
     from rich.console import Console
 
     from kdevops.report.live import Display

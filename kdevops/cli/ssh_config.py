@@ -1,4 +1,4 @@
-"""`kdevops ssh-config`: make plain ssh know the guests, and undo it."""
+"""`kdevops ssh-config`: set up plain ssh to reach guests by name, and undo it."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from kdevops.paths import state_dir
 
 @click.command()
 @click.option("--install", is_flag=True, help="Add one Include line to ~/.ssh/config.")
-@click.option("--uninstall", is_flag=True, help="Take that line out again.")
-@click.option("--show", is_flag=True, help="Print what ssh is told of the guests.")
+@click.option("--uninstall", is_flag=True, help="Remove that line.")
+@click.option("--show", is_flag=True, help="Print the ssh configuration of the guests.")
 @json_option
 @common_options
 @pass_context
 def ssh_config(context: Context, /, **actions: bool) -> None:
-    """Make plain `ssh GUEST` (and scp, rsync, editors) work, by one Include line in ~/.ssh/config."""
+    """Make plain `ssh GUEST` (and scp, rsync, editors) work through one Include line in ~/.ssh/config."""
     config, state = Path.home() / ".ssh/config", state_dir()
     asked = [action for action, given in actions.items() if given]
     if len(asked) > 1:
-        raise click.UsageError(f"{' and '.join(f'--{action}' for action in asked)}: give one of them")
+        raise click.UsageError(f"{' and '.join(f'--{action}' for action in asked)}: give only one of them")
     action = asked[0] if asked else None
     if action == "install":
         changed = sshconfig.install(config, state)
-        said = "now knows the guests: ssh GUEST works" if changed else "knew the guests already"
+        said = "now includes the guests: ssh GUEST works" if changed else "already included the guests"
     elif action == "uninstall":
         changed = sshconfig.uninstall(config)
-        said = "is as it was before" if changed else "held nothing of ours"
+        said = "no longer includes the guests" if changed else "did not include the guests"
     elif action == "show":
         known = sshconfig.guests(state)
         files = sorted(set(known.values()))
@@ -51,7 +51,7 @@ def _show(context: Context, config: Path, state: Path, known: dict[str, Path], f
             "guests": {name: str(path) for name, path in known.items()},
         },
         [
-            f"# {config} {'holds' if installed else 'does not hold'} the line",
+            f"# {config} {'contains' if installed else 'does not contain'} the line",
             f"# {sshconfig.include_line(state)}",
             *[path.read_text().rstrip() for path in files],
         ],

@@ -62,7 +62,7 @@ def test_kernel_build_builds_both(capsys: pytest.CaptureFixture[str], monkeypatc
 
 def test_validate_names_both_kernels(capsys: pytest.CaptureFixture[str]) -> None:
     here = Path.cwd()
-    assert f"kernel from path {here} beside one from package linux-source-6.1, suites:" in told(
+    assert f"kernel from path {here} compared with one from package linux-source-6.1, suites:" in told(
         capsys, "lab", "validate"
     )
 

@@ -114,7 +114,7 @@ def test_what_was_cut_short_is_never_added_to(
         patch.setattr(files, "save", broken)
         assert "the disk is full" in told(capsys, "baseline", "accept", "1", code=3)
     error = told(capsys, "baseline", "accept", "1", code=2)
-    assert "cut short" in error
+    assert "was interrupted" in error
     assert "accepted.txt" in error
     told(capsys, "baseline", "accept", "1", "--replace")
     assert TABLE.read_text() == "a  pass=1  0.0s\n"
@@ -172,7 +172,7 @@ def test_a_run_without_any_result_leaves_nothing(capsys: pytest.CaptureFixture[s
 
 def test_what_goes_on_names_the_run(capsys: pytest.CaptureFixture[str]) -> None:
     stored({"a": Outcome(S.PASS)}, finish=False)
-    assert "go on with it: kdevops resume 1" in told(capsys, "baseline", "accept", "1", code=2)
+    assert "continue it with: kdevops resume 1" in told(capsys, "baseline", "accept", "1", code=2)
 
 
 def lab_here() -> None:
@@ -256,7 +256,7 @@ def test_a_run_of_a_shipped_lab_is_not_accepted_into_the_package(
 ) -> None:
     stored({"a": Outcome(S.PASS)}, directory=shipped)
     error = told(capsys, "baseline", "accept", "1", code=2)
-    assert f"{shipped} comes with kdevops" in error
+    assert f"{shipped} is shipped with kdevops" in error
     assert "baseline" in error.splitlines()[1]
     assert "+a  pass=1 fail=3" in told(capsys, "baseline", "diff", "1")
 

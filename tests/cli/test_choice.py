@@ -120,8 +120,8 @@ def test_a_duration(kdevops_run: Command, text: str, seconds: float) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--soak", "5 min"], "'5 min' is no duration such as 90s, 5m or 1h"),
-        (["--soak", "-1"], "'-1' is no duration"),
+        (["--soak", "5 min"], "'5 min' is not a duration such as 90s, 5m or 1h"),
+        (["--soak", "-1"], "'-1' is not a duration"),
         (["--count", "0"], "0 is not in the range"),
         (["--count", "many"], "'many' is not a valid integer"),
         (["--known", "ignore"], "'ignore' is not one of"),
@@ -139,7 +139,7 @@ def test_what_is_no_value_is_refused(kdevops_run: Command, arguments: list[str],
     [
         (["-g", "Quick!"], "suites.fstests.groups"),
         (["--start-after", "generic"], "suites.fstests.start_after"),
-        (["generic/001", "--only", "futex:*"], "generic/001 and --only futex:\\*: both say which tests to run"),
+        (["generic/001", "--only", "futex:*"], "generic/001 and --only futex:\\*: both select tests"),
     ],
 )
 def test_nonsense_is_refused(kdevops_run: Command, arguments: list[str], message: str) -> None:
@@ -164,7 +164,7 @@ def test_options_of_fstests_need_fstests(kdevops_run: Command, arguments: list[s
     kdevops_run.lab.write_text(LAB[: LAB.index("  fstests:")])
     error = kdevops_run.result(*arguments).exception
     assert isinstance(error, UserError)
-    assert str(error).startswith(f"{arguments[0]} is for fstests, and {kdevops_run.lab} does not have it")
+    assert str(error).startswith(f"{arguments[0]} is for fstests, and {kdevops_run.lab} does not list it")
     kdevops_run("generic/001")
     assert kdevops_run.options["only"] == ["generic/001"]
 

@@ -194,7 +194,7 @@ def test_gc_lists_and_changes_nothing(state: Path, capsys: pytest.CaptureFixture
 @pytest.mark.parametrize(("days", "age"), [("30", "30 days"), ("1", "1 day"), ("0.5", "0.5 days")])
 def test_gc_says_older_than_what(capsys: pytest.CaptureFixture[str], days: str, age: str) -> None:
     assert main(["gc", "--days", days]) == 0
-    assert f"nothing is overdue, and all in the cache was used in the last {age}" in capsys.readouterr().out
+    assert f"nothing is overdue, and all cache entries were used in the last {age}" in capsys.readouterr().out
 
 
 def test_gc_removes_from_the_cache_and_asks_nobody_about_that(state: Path, capsys: pytest.CaptureFixture[str]) -> None:

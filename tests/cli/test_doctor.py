@@ -45,20 +45,20 @@ def test_missing_packages_exit_3_and_name_the_mending_command(machine: list[Need
     machine.append(QEMU)
     result = CliRunner().invoke(module.doctor, ["--packages"])
     assert result.exit_code == 3
-    assert "MISSING qemu-img  missing, package qemu-utils brings it" in result.output
-    assert result.output.endswith("To mend it:\n  kdevops doctor --install\n")
+    assert "MISSING qemu-img  missing, package qemu-utils provides it" in result.output
+    assert result.output.endswith("To fix it:\n  kdevops doctor --install\n")
 
 
 def test_what_fstests_lacks_is_mended_with_it(machine: list[Need]) -> None:
     machine.append(Need("libaio.h", "libaio-dev"))
     result = CliRunner().invoke(module.doctor, ["--packages", "--fstests"])
-    assert result.output.endswith("To mend it:\n  kdevops doctor --fstests --install\n")
+    assert result.output.endswith("To fix it:\n  kdevops doctor --fstests --install\n")
 
 
 def test_what_vagrant_lacks_is_mended_with_it(machine: list[Need]) -> None:
     machine.append(Need("virsh", "libvirt-clients", command=True))
     result = CliRunner().invoke(module.doctor, ["--packages", "--vagrant"])
-    assert result.output.endswith("To mend it:\n  kdevops doctor --vagrant --install\n")
+    assert result.output.endswith("To fix it:\n  kdevops doctor --vagrant --install\n")
 
 
 @pytest.fixture

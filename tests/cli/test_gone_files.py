@@ -104,7 +104,7 @@ def test_one_kernel_is_remembered_as_well_as_two(capsys: pytest.CaptureFixture[s
     assert main(["status", "another"]) == 2
     told = capsys.readouterr().err
     assert "another: no such lab file" in told
-    assert "found by name too: gone" in told
+    assert "can also be given by name: gone" in told
 
 
 def test_a_lab_file_that_cannot_be_read_any_more_is_got_round_by_the_name(capsys: pytest.CaptureFixture[str]) -> None:
@@ -112,7 +112,7 @@ def test_a_lab_file_that_cannot_be_read_any_more_is_got_round_by_the_name(capsys
     brought_up(load_lab(path, check_files=False).lab, path)
     path.write_text("name: gone\nguests: {cuont: 2}\n")
     assert main(["down"]) == 2
-    assert "found by name too: gone" in capsys.readouterr().err
+    assert "can also be given by name: gone" in capsys.readouterr().err
     assert names(capsys, "down", "gone") == ["gone-1", "gone-2"]
 
 

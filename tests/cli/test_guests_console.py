@@ -54,7 +54,7 @@ def test_a_guest_without_a_console_is_told_of(state: Path) -> None:
     known_to_ssh(state, "rack-1")
     error = error_of(show("rack-1"))
     assert isinstance(error, UserError)
-    assert "nothing was recorded" in str(error)
+    assert "there is no console log" in str(error)
     assert "kdevops ssh rack-1 dmesg" in (error.hint or "")
 
 
@@ -69,5 +69,5 @@ def test_of_a_console_that_cannot_be_typed_at_nothing_untrue_is_told(state: Path
     recorded(state, "rack-1", "one\n")
     error = error_of(show("rack-1", "-i"))
     assert isinstance(error, UserError)
-    assert str(error) == "nobody can type at the console of rack-1 from here"
+    assert str(error) == "the console of rack-1 is not interactive"
     assert error.hint == "log in: kdevops ssh rack-1"

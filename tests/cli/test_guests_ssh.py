@@ -39,7 +39,7 @@ def test_a_guest_that_is_down_is_told_so(guest: Path, started: list[str], capsys
     assert main(["ssh", "demo-1", "uname"]) == 2
     told = capsys.readouterr().err
     assert "demo-1 is not up" in told
-    assert "kdevops up LAB brings the guests of lab demo up" in told
+    assert "start the guests of lab demo with: kdevops up LAB" in told
     assert not started
 
 

@@ -29,7 +29,7 @@ def test_init_never_overwrites(capsys: pytest.CaptureFixture[str], kind: str) ->
     else:
         Path("lab.yaml").symlink_to("nowhere")
     assert main(["lab", "init"]) == 2
-    assert "lab.yaml is there already" in capsys.readouterr().err
+    assert "lab.yaml exists already" in capsys.readouterr().err
     assert not Path("nowhere").exists()
     assert kind != "file" or Path("lab.yaml").read_text() == "mine"
 
@@ -124,7 +124,7 @@ def test_what_a_template_says_of_itself_holds_wherever_it_is_written(path: Path)
 
 def test_ssh_config_is_not_added_and_taken_away_at_once(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main(["ssh-config", "--install", "--uninstall"]) == 2
-    assert "--install and --uninstall: give one of them" in capsys.readouterr().err
+    assert "--install and --uninstall: give only one of them" in capsys.readouterr().err
     assert not (tmp_path / "home/.ssh/config").exists()
     assert main(["ssh-config", "--show", "--show"]) == 0
 

@@ -40,4 +40,4 @@ def test_json():
 def test_an_unknown_file_system():
     error = invoke("ext5").exception
     assert isinstance(error, UserError)
-    assert error.message == "there are no profiles of ext5; did you mean ext4?"
+    assert error.message == "there are no profiles for ext5; did you mean ext4?"

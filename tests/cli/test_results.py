@@ -54,11 +54,11 @@ def test_a_format_without_a_run_is_that_of_the_last_that_has_ended(
     captured = capsys.readouterr()
     assert captured.out.startswith(begins)
     assert captured.out == told(capsys, "results", "2", "--format", kind, code=1)
-    assert captured.err == "run 2 of lab xfs, the last that has ended\n"
+    assert captured.err == "run 2 of lab xfs, the last finished run\n"
 
 
 def test_a_test_without_a_run_is_that_of_the_last_that_has_ended(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "there is no run that has ended" in told(capsys, "results", "--test", "generic/001", code=2)
+    assert "there is no finished run" in told(capsys, "results", "--test", "generic/001", code=2)
     stored({"xfs_crc/generic/001": Outcome(S.FAIL, 2.0)})
     stored({}, finish=False, planned=("xfs_crc/generic/001",))
     assert told(capsys, "results", "--test", "generic/001").startswith("fstests/xfs_crc/generic/001: fail after 2.0 s")
@@ -72,7 +72,7 @@ def test_options_that_contradict_each_other_are_refused(capsys: pytest.CaptureFi
 
 
 def test_the_help_tells_that_the_exit_code_is_the_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "exits with the code of the run" in " ".join(told(capsys, "results", "show", "--help").split())
+    assert "exits with its exit code" in " ".join(told(capsys, "results", "show", "--help").split())
 
 
 def profiles() -> int:

@@ -228,7 +228,7 @@ def test_options_of_run_are_for_the_suite_that_takes_them(kdevops, site: Path, l
     assert (soaked.returncode, soaked.stderr.startswith("--soak is for fstests, and ")) == (2, True)
     both = kdevops("run", lab(LAB + "  fstests: {profiles: tmpfs_default}\n"), "-g", "quick", local=True)
     assert both.returncode == 2
-    assert "-g could be for fstests and toy" in both.stderr
+    assert "-g could mean fstests and toy" in both.stderr
 
 
 def test_what_it_prints_when_it_is_loaded_is_no_answer_of_ours(kdevops, site: Path, lab) -> None:
