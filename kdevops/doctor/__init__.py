@@ -1,1 +1,1 @@
-"""What this machine has and lacks, and the command that mends it."""
+"""What this machine has and lacks, and the commands that fix it."""

@@ -1,4 +1,4 @@
-"""What `kdevops doctor` looks at on this machine, each as one line with the command that mends it."""
+"""The checks of `kdevops doctor` on this machine, each with the command that fixes a failure."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from kdevops.providers.acceleration import Acceleration
 
 _GIB = 1 << 30
 _DISK_NEEDED = 8 * _GIB
-"""Bytes for one kernel tree unpacked (1.4 GiB), its objects, a guest image and the guests' overlays."""
+"""Bytes for one unpacked kernel tree (1.4 GiB), its objects, a guest image and the guests' overlays."""
 _MEMORY_NEEDED = 3 * _GIB
-"""Bytes for one default guest (2 GiB) beside a compiler or two."""
+"""Bytes for one default guest (2 GiB) and a compiler or two."""
 _SUBORDINATE_IDS = 65536
-"""User ids a Debian tree may use; what useradd(8) gives a user by default."""
+"""User ids that a Debian tree may use; useradd(8) gives a user this many by default."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One finding. `mend` is a command (or ""), `needed` whether kdevops can do without it."""
+    """One finding. `mend`: the command that fixes it, or ""; `needed`: kdevops cannot do without it."""
 
     name: str
     ok: bool
@@ -36,28 +36,26 @@ class Check:
 
 
 def check_packages(missing: Iterable[Need], *, suites: Collection[str] = (), libvirt: bool = False) -> list[Check]:
-    """One line for each need that is missing, or one for all when none is; the flags say which needs are among them."""
+    """One check per missing need, or a single one if none is missing. `suites` and `libvirt` add their needs."""
     absent = tuple(missing)
     if not absent:
         count = len(needs(*this_distribution(), suites=suites, libvirt=libvirt))
-        return [Check("packages", ok=True, detail=f"all {count} commands and libraries are here")]
+        return [Check("packages", ok=True, detail=f"all {count} commands and libraries are installed")]
     options = "".join(f"--{suite} " for suite in suites) + ("--vagrant " if libvirt else "")
     mend = f"kdevops doctor {options}--install" if install_command(absent) else ""
     return [
-        Check(need.name, ok=False, detail=f"missing, package {need.package} brings it", mend=mend)
+        Check(need.name, ok=False, detail=f"missing, package {need.package} provides it", mend=mend)
         if need.package
-        else Check(
-            need.name, ok=False, detail="missing, and this distribution has no package that we know", needed=False
-        )
+        else Check(need.name, ok=False, detail="missing, and no package is known for this distribution", needed=False)
         for need in absent
     ]
 
 
 async def check_namespaces(subuid: Path = Path("/etc/subuid"), subgid: Path = Path("/etc/subgid")) -> Check:
-    """Whether this user may make a guest image: user namespaces, and subordinate ids to fill them with."""
+    """Whether this user can build a guest image: needs user namespaces and subordinate ids."""
     name = "user namespaces"
     if os.geteuid() == 0:
-        return Check(name, ok=True, detail="not needed by root")
+        return Check(name, ok=True, detail="root does not need them")
     user = pwd.getpwuid(os.geteuid()).pw_name
     try:
         await run(["unshare", "--user", "--map-root-user", "true"], timeout=30)
@@ -72,7 +70,7 @@ async def check_namespaces(subuid: Path = Path("/etc/subuid"), subgid: Path = Pa
 
 
 def _namespace_switch() -> str:
-    """The sysctl that keeps a plain user from making namespaces, on the distributions that have one."""
+    """The command that enables user namespaces for plain users, or "" if this kernel has no such sysctl."""
     switches = {
         "kernel.unprivileged_userns_clone": "1",  # Debian's patch
         "kernel.apparmor_restrict_unprivileged_userns": "0",  # Ubuntu from 23.10
@@ -83,7 +81,7 @@ def _namespace_switch() -> str:
 
 
 def _has_range(path: Path, user: str) -> bool:
-    """Whether subuid(5) gives `user`, by name or number, enough ids."""
+    """Whether a subuid(5) file gives `user` enough ids, by name or number."""
     try:
         lines = [line.strip().split(":") for line in path.read_text(errors="replace").splitlines()]
     except OSError:
@@ -94,16 +92,16 @@ def _has_range(path: Path, user: str) -> bool:
 
 
 def check_disk(directory: Path | None = None) -> Check:
-    """Room where kernels and images are made."""
+    """Free disk space where kernels and images are built."""
     directory = directory or cache_dir()
     there = next(path for path in (directory, *directory.parents) if path.exists())
     free = shutil.disk_usage(there).free
-    mend = f"free some space in {there}, or set KDEVOPS_CACHE to a directory on a bigger disk"
+    mend = f"free some space in {there}, or set KDEVOPS_CACHE to a directory on a larger disk"
     return _enough("disk space", free, _DISK_NEEDED, f"free in {there}", mend)
 
 
 def check_memory(meminfo: Path = Path("/proc/meminfo")) -> Check:
-    """Memory for guests, from proc_meminfo(5)'s MemAvailable."""
+    """Memory for guests: MemAvailable of proc_meminfo(5)."""
     fields = dict(line.split(":", 1) for line in meminfo.read_text().splitlines() if ":" in line)
     available = int(fields["MemAvailable"].split()[0]) * 1024
     return _enough(
@@ -124,24 +122,24 @@ def _enough(name: str, have: int, want: int, what: str, mend: str, *, needed: bo
 
 
 def check_kvm_device(device: Path = Path("/dev/kvm")) -> Check:
-    """Whether KVM's device may be opened; whether it works is another question, `check_acceleration`'s."""
+    """Whether the user can open the KVM device; `check_acceleration` checks whether KVM works."""
     name = str(device)
     if not device.exists():
-        detail = "not there: no hardware virtualisation, switched off in the firmware, or not passed on to this machine"
+        detail = "missing: no hardware virtualisation, disabled in the firmware, or not available to this machine"
         return Check(name, ok=False, detail=detail, needed=False)
     if not os.access(device, os.R_OK | os.W_OK):
         mend = f"sudo usermod --append --groups kvm {pwd.getpwuid(os.geteuid()).pw_name}, then log in again"
-        return Check(name, ok=False, detail="there, but this user may not open it", mend=mend, needed=False)
-    return Check(name, ok=True, detail="there, and may be opened")
+        return Check(name, ok=False, detail="exists, but this user may not open it", mend=mend, needed=False)
+    return Check(name, ok=True, detail="exists and can be opened")
 
 
 async def check_acceleration(probe: Callable[[], Awaitable[Acceleration]]) -> Check:
-    """What guests really run with, as `probe` found out by booting one."""
+    """The acceleration of guests, as found by `probe`, which boots one."""
     try:
         found = await probe()
     except KdevopsError as error:
         return Check("acceleration", ok=False, detail=error.message, mend=error.hint or "")
     detail = f"{found.kind}: {found.why}"
     if found.kind != "kvm":
-        detail += f"; guests are emulated, timeouts stretched {found.factor:g} times"
+        detail += f"; guests are emulated and timeouts are {found.factor:g} times longer"
     return Check("acceleration", ok=True, detail=detail)

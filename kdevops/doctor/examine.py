@@ -1,4 +1,4 @@
-"""Everything that `kdevops doctor` looks at, in order; what is missing is installed first where that is wanted."""
+"""All checks of `kdevops doctor`, in order; on request, missing packages are installed first."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kdevops.providers.acceleration import Acceleration
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What to look at. `vagrant` names a backend; `terraform` asks for the tool, `cloud` also for what this cloud needs."""
+    """What to check. `vagrant`: the backend; `terraform`: check the tool; `cloud`: also check what this cloud needs."""
 
     install: bool = False
     packages_only: bool = False
@@ -28,12 +28,12 @@ class Wanted:
 
     @property
     def libvirt(self) -> bool:
-        """Whether libvirt's packages are among those needed."""
+        """Whether libvirt's packages are needed."""
         return self.vagrant == "libvirt"
 
 
 async def examine(wanted: Wanted, report: Report, ask_password: Callable[[], str] | None) -> list[Check]:
-    """Look at all that is wanted. Raises KdevopsError where packages cannot be installed."""
+    """Run the wanted checks. Raises KdevopsError if packages cannot be installed."""
     suites, libvirt = wanted.suites, wanted.libvirt
     missing = await packages.missing(suites=suites, libvirt=libvirt)
     of_vagrant = await _vagrant(wanted)
@@ -55,31 +55,31 @@ async def examine(wanted: Wanted, report: Report, ask_password: Callable[[], str
 
 
 def healthy(found: list[Check]) -> bool:
-    """Whether all that is needed is here."""
+    """Whether all needed checks passed."""
     return all(check.ok for check in found if check.needed)
 
 
 async def _vagrant(wanted: Wanted) -> list[Check]:
-    """Nothing where only packages are looked at."""
+    """Empty if only packages are checked."""
     if not wanted.vagrant or wanted.packages_only:
         return []
     return await vagrant.check_vagrant(wanted.vagrant)
 
 
 async def _terraform(wanted: Wanted) -> list[Check]:
-    """Nothing where only packages are looked at."""
+    """Empty if only packages are checked."""
     if not wanted.terraform or wanted.packages_only:
         return []
     return await terraform.check_terraform(wanted.cloud)
 
 
 async def probe(report: Report) -> Acceleration:
-    """Whether KVM works, by booting a kernel: one that we built, else one of the host's own."""
+    """Check whether KVM works by booting a kernel: one built by kdevops, else one of the host's."""
     return await acceleration.probe(_some_kernel(), cache=cache_dir(), report=report)
 
 
 def _some_kernel() -> Path | None:
-    """It need not find a root, only speak."""
+    """Any readable kernel: it only has to print something, not to find a root."""
     kernels = [*(built.image for built in artifacts(cache_dir())), *sorted(Path("/boot").glob("vmlinuz*"))]
     return next((path for path in kernels if _readable(path)), None)
 

@@ -1,7 +1,7 @@
-"""What this machine needs of its distribution, what of it is missing, and how the missing is installed.
+"""The distribution packages this machine needs, which are missing, and how to install them.
 
-The role `controller` holds the data, and does the installing: which package brings what in `vars/commands.json`, how a
-distribution's package manager is asked in `vars/<family>.yml`. What only some labs need stands with the roles of those.
+The role `controller` holds the data and installs the packages: `vars/commands.json` maps needs to packages,
+`vars/<family>.yml` has the package manager's commands. Needs of only some labs are in the roles for those.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _QUERY_TIMEOUT = 60.0
 _SYSTEMD_RUNS = Path("/run/systemd/system")
 """sd_booted(3)."""
 _ADMIN_DIRECTORIES = "/usr/local/sbin:/usr/sbin:/sbin"
-"""A plain user's PATH leaves these out on some distributions; mkfs, depmod and sfdisk are there."""
+"""Not in a plain user's PATH on some distributions; they contain mkfs, depmod and sfdisk."""
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """A command, library or kernel source; `package` brings it, "" where the distribution has none."""
+    """A command, library or kernel source. `package`: the package that provides it, or "" if there is none."""
 
     name: str
     package: str
@@ -43,17 +43,17 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class PackageManager:
-    """A distribution's package manager: each field is the beginning of an argv that the packages' names end."""
+    """A distribution's package manager: each field is an argv to which package names are appended."""
 
     query: tuple[str, ...]
     install: tuple[str, ...]
 
 
 def needs(family: str, release: str, *, suites: Collection[str] = (), libvirt: bool = False) -> tuple[Need, ...]:
-    """All that is needed, on a distribution `family` (distribution.distribution_family) and `release` ("bookworm").
+    """All needs on a distribution `family` (distribution.distribution_family) and `release` ("bookworm").
 
-    With `suites` also what these are built with by roles of their names, which no machine needs whose guests have an image
-    of ours; with `libvirt` what Vagrant gives guests with.
+    `suites` adds the build tools listed in the roles of these names, which are needed only if the guests' image is not
+    ours; `libvirt` adds the packages for Vagrant with libvirt.
     """
     table = json.loads((data_dir("roles") / "controller/vars/commands.json").read_text())
     commands = [
@@ -70,7 +70,7 @@ def needs(family: str, release: str, *, suites: Collection[str] = (), libvirt: b
 
 
 def _role_needs(role: str, family: str, commands: str, libraries: str | None = None) -> list[Need]:
-    """What a role's file for the family names: of commands and of what is not one, name → package."""
+    """The commands and libraries (name → package) in a role's variables for the family."""
     path = data_dir("roles") / f"{role}/vars/{family}.yml"
     if not path.is_file():
         return []
@@ -81,7 +81,7 @@ def _role_needs(role: str, family: str, commands: str, libraries: str | None = N
 
 
 def this_distribution() -> tuple[str, str]:
-    """Family and release of the machine we run on; a family of "unknown" has no packages that we know."""
+    """Family and release of this machine; for the family "unknown" we know no packages."""
     try:
         release = platform.freedesktop_os_release().get("VERSION_CODENAME", "")
     except OSError:
@@ -90,7 +90,7 @@ def this_distribution() -> tuple[str, str]:
 
 
 def package_manager(family: str) -> PackageManager | None:
-    """How packages are asked for and installed; None for a family that we do not know."""
+    """How to query and install packages; None for an unknown family."""
     path = data_dir("roles") / f"controller/vars/{family}.yml"
     if not path.is_file():
         return None
@@ -99,12 +99,12 @@ def package_manager(family: str) -> PackageManager | None:
 
 
 def find_command(name: str) -> str | None:
-    """Where `name` is, looked for where root finds it too."""
+    """The path of the command `name`, searched in root's directories too."""
     return shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:{_ADMIN_DIRECTORIES}")
 
 
 async def missing(*, suites: Collection[str] = (), libvirt: bool = False) -> tuple[Need, ...]:
-    """What is not here. A command counts as here wherever it came from, a library when its package is installed."""
+    """The missing needs. A command counts as present wherever it came from, a library if its package is installed."""
     family, release = this_distribution()
     manager = package_manager(family)
     wanted = needs(family, release, suites=suites, libvirt=libvirt)
@@ -116,7 +116,7 @@ async def missing(*, suites: Collection[str] = (), libvirt: bool = False) -> tup
 
 
 def install_command(needed: tuple[Need, ...]) -> str | None:
-    """The command, for root, that installs them; None when we do not know it."""
+    """The command that installs them, for root; None if it is not known."""
     manager = package_manager(this_distribution()[0])
     packages = sorted({need.package for need in needed if need.package})
     return shlex.join([*manager.install, *packages]) if manager and packages else None
@@ -130,16 +130,16 @@ async def install(
     suites: Collection[str] = (),
     libvirt: bool = False,
 ) -> PlayResult:
-    """Apply the role `controller` to this machine, as root where we are not; with `libvirt` the role `libvirt`, too.
+    """Apply the role `controller` to this machine, through sudo if needed; with `libvirt` also the role `libvirt`.
 
-    `ask_password` is called only when sudo wants one; None when nobody is there to be asked.
-    Raises InfrastructureError when root cannot be had, or the installation fails.
+    `ask_password` is called only if sudo asks for a password; None without a terminal.
+    Raises InfrastructureError if we cannot become root or the installation fails.
     """
     family, _ = this_distribution()
     if package_manager(family) is None:
         raise InfrastructureError(
-            "this distribution is neither of Debian's, Fedora's, openSUSE's nor Arch's family",
-            hint="install what kdevops doctor lists as missing with your own package manager",
+            "this distribution does not belong to the Debian, Fedora, openSUSE or Arch family",
+            hint="use your package manager to install what kdevops doctor lists as missing",
         )
     password = None
     if os.geteuid() != 0 and not await _sudo_is_free():
@@ -162,7 +162,9 @@ async def install(
 
 def _ask(ask_password: Callable[[], str] | None, needed: tuple[Need, ...]) -> str:
     if ask_password is None or shutil.which("sudo") is None:
-        obstacle = "sudo asks for a password and there is no terminal" if shutil.which("sudo") else "there is no sudo"
+        obstacle = (
+            "sudo asks for a password and there is no terminal" if shutil.which("sudo") else "sudo is not installed"
+        )
         trouble = "packages are missing" if needed else "libvirt is not set up"
         command = install_command(needed) or "kdevops doctor --vagrant --install"
         raise InfrastructureError(f"{trouble}, and {obstacle}", hint=f"as root, run: {command}")
@@ -170,12 +172,12 @@ def _ask(ask_password: Callable[[], str] | None, needed: tuple[Need, ...]) -> st
 
 
 async def _sudo_is_free() -> bool:
-    """Whether root is to be had without a password."""
+    """Whether sudo works without a password."""
     return bool(shutil.which("sudo")) and (await run(["sudo", "-n", "true"], timeout=30, check=False)).returncode == 0
 
 
 async def _installed(manager: PackageManager, packages: list[str]) -> bool:
-    """Whether all of them are. The query answers "installed" for each, or (pacman) with nothing at all."""
+    """Whether all packages are installed. The query prints "installed" for each, or (pacman) nothing at all."""
     if not packages:
         return True
     done = await run([*manager.query, *packages], timeout=_QUERY_TIMEOUT, check=False)

@@ -1,4 +1,4 @@
-"""What `kdevops doctor --terraform` looks at: Terraform or OpenTofu, and a cloud's own command line and credentials."""
+"""The checks of `kdevops doctor --terraform`: Terraform or OpenTofu, a cloud's command-line tool and credentials."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from kdevops.providers.terraform.tool import TerraformTool, find_tool
 
 
 async def check_terraform(cloud: str | None) -> list[Check]:
-    """A line for the tool, and with a cloud one for its own command line and one for credentials; one more where the two differ.
+    """Check the tool and, for a cloud, its command-line tool, its credentials, and that both use the same profile.
 
-    Of credentials only their existence is looked at: whether they are good, only the cloud knows. Raises UserError for a
-    cloud whose facts cannot be read.
+    Only the existence of credentials is checked; only the cloud knows whether they are valid. Raises UserError if the
+    cloud's facts cannot be read.
     """
     tool = await _check_tool()
     if not cloud:
@@ -43,7 +43,7 @@ async def _check_tool() -> Check:
 def _check_command(facts: CloudFacts) -> Check:
     if found := shutil.which(facts.command):
         return Check(facts.command, ok=True, detail=found, needed=False)
-    detail = "missing: without it nobody can tell whether machines run, read their consoles or reset them"
+    detail = "missing: needed to tell whether machines run, to read their consoles and to reset them"
     return Check(facts.command, ok=False, detail=detail, mend=f"install it, see {facts.install}", needed=False)
 
 
@@ -55,22 +55,20 @@ def _check_credentials(cloud: str, facts: CloudFacts) -> Check:
         *(str(file) for file in files if file.exists()),
     ]
     if seen:
-        return Check(name, ok=True, detail=f"there, in {', '.join(seen)}", needed=False)
+        return Check(name, ok=True, detail=f"found in {', '.join(seen)}", needed=False)
     advice = facts.without_credentials
     looked = ", ".join([*places.variables, *map(str, files)])
-    return Check(
-        name, ok=False, detail=f"{advice.message}, as far as can be seen in {looked}", mend=advice.hint, needed=False
-    )
+    return Check(name, ok=False, detail=f"{advice.message}; looked in {looked}", mend=advice.hint, needed=False)
 
 
 def _check_profile(facts: CloudFacts) -> tuple[Check, ...]:
-    """A line where the cloud's command and its Terraform provider would use different profiles."""
+    """A note if the cloud's command and its Terraform provider would use different profiles."""
     profile = facts.profile
     if not profile or _first(profile.command, profile.default) == _first(profile.terraform, profile.default):
         return ()
     detail = (
-        f"the {facts.command} command obeys {profile.command[-1]}, Terraform {profile.terraform[-1]}, "
-        "and here they name different profiles"
+        f"the {facts.command} command uses {profile.command[-1]}, Terraform uses {profile.terraform[-1]}, "
+        "and they name different profiles"
     )
     return (Check(f"profile of {facts.command}", ok=False, detail=detail, mend=profile.mend, needed=False),)
 

@@ -42,7 +42,7 @@ def test_acceleration_says_what_emulation_costs() -> None:
 
     assert (
         asyncio.run(check_acceleration(tcg)).detail
-        == "tcg: because; guests are emulated, timeouts stretched 12.5 times"
+        == "tcg: because; guests are emulated and timeouts are 12.5 times longer"
     )
     assert asyncio.run(check_acceleration(kvm)).detail == "kvm: because"
     broken = asyncio.run(check_acceleration(refuse))

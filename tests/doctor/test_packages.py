@@ -115,11 +115,11 @@ def test_a_command_in_sbin_is_found_with_a_plain_users_path(tmp_path: Path, monk
 
 def test_an_unknown_distribution_cannot_be_installed_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(packages, "this_distribution", lambda: ("unknown", ""))
-    with pytest.raises(InfrastructureError, match="neither"):
+    with pytest.raises(InfrastructureError, match="does not belong to"):
         asyncio.run(packages.install(report=silent, log=tmp_path / "log", ask_password=None))
 
 
-@pytest.mark.parametrize(("sudo", "obstacle"), [(True, "no terminal"), (False, "no sudo")])
+@pytest.mark.parametrize(("sudo", "obstacle"), [(True, "no terminal"), (False, "sudo is not installed")])
 def test_without_root_the_error_is_the_command_to_run(
     distribution: pytest.MonkeyPatch, tmp_path: Path, sudo: bool, obstacle: str
 ) -> None:
@@ -140,6 +140,6 @@ def test_what_is_installed_already_is_set_up_by_root_too(distribution: pytest.Mo
     distribution.setattr(packages, "find_command", lambda name: name)
     distribution.setattr(packages, "package_manager", lambda family: PackageManager(("/bin/true",), ("pkg", "install")))
     distribution.setenv("PATH", str(tmp_path))
-    with pytest.raises(InfrastructureError, match="libvirt is not set up, and there is no sudo") as caught:
+    with pytest.raises(InfrastructureError, match="libvirt is not set up, and sudo is not installed") as caught:
         asyncio.run(packages.install(report=silent, log=tmp_path / "log", ask_password=None, libvirt=True))
     assert caught.value.hint == "as root, run: kdevops doctor --vagrant --install"

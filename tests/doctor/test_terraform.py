@@ -85,7 +85,7 @@ def test_a_variable_is_seen_and_its_value_is_not_told(cloud: str, monkeypatch: p
         assert not look(cloud)[1].ok, "set to nothing"
         monkeypatch.setenv(name, "s3cret")
         found = look(cloud)[1]
-        assert (found.ok, found.detail, found.mend) == (True, f"there, in {name}", "")
+        assert (found.ok, found.detail, found.mend) == (True, f"found in {name}", "")
         monkeypatch.delenv(name)
 
 
@@ -96,12 +96,12 @@ def test_a_file_is_seen_and_not_read(cloud: str, home: Path, monkeypatch: pytest
         usual, other = home / name, home / f"other-{number}"
         usual.parent.mkdir(parents=True, exist_ok=True)
         usual.mkdir()  # which nobody could read
-        assert look(cloud)[1].detail == f"there, in {usual}"
+        assert look(cloud)[1].detail == f"found in {usual}"
         if variable:
             monkeypatch.setenv(variable, str(other))
             assert not look(cloud)[1].ok, "another one counts, and it is not there"
             other.touch()
-            assert look(cloud)[1].detail == f"there, in {other}"
+            assert look(cloud)[1].detail == f"found in {other}"
             monkeypatch.delenv(variable)
         usual.rmdir()
 

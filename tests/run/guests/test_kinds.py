@@ -51,7 +51,7 @@ def complaint(tmp_path: Path, **provider: str) -> str:
 def test_what_lacks_is_told(tmp_path: Path, tools: Path) -> None:
     assert complaint(tmp_path) == "vagrant: missing"
     give(tools, vagrant='echo "Vagrant 2.3.4"')
-    assert complaint(tmp_path) == "plugin vagrant-libvirt: missing, Vagrant cannot ask libvirt"
+    assert complaint(tmp_path) == "plugin vagrant-libvirt: missing, Vagrant needs it to use libvirt"
     give(tools, vagrant=VAGRANT, virsh=SOCKET)
     assert "Failed to connect socket to '/run/libvirt/libvirt-sock': No such file or directory" in complaint(tmp_path)
     give(tools, virsh="exit 0")
