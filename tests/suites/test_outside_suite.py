@@ -271,7 +271,7 @@ def test_results_stay_readable_and_guests_stoppable_when_it_is_gone(kdevops, sit
     assert kdevops("down", "kept.yaml").returncode == 0
     refused = kdevops("rerun", "1", local=True)
     assert refused.returncode == 2
-    assert "install what it ran with: toy-suite 1.0" in refused.stderr
+    assert "install the packages it ran with: toy-suite 1.0" in refused.stderr
 
 
 @pytest.mark.parametrize("words", [["--version"], ["--help"], ["run", "--help"], ["lab", "validate", "lab.yaml"]])

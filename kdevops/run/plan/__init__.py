@@ -1,1 +1,1 @@
-"""What a run is to do, fixed before its first test: tests, deadlines, what is known of them, and its record."""
+"""The plan of a run, fixed before its first test: tests, deadlines, known failures, and the run's record."""

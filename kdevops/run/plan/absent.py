@@ -1,8 +1,8 @@
-"""Why a test that the baseline saw run was not planned: somebody chose so, or nothing says why.
+"""Why a test of the baseline was not planned: by choice, or for no known reason.
 
-A test of which nothing says why was lost: its target does not build any more, the tree has dropped it, an option of the
-kernel is gone. Choices are what the lab says (targets, groups, what is skipped or excluded) and what the command line
-narrowed the run to. What a kernel of an older series ran does not show that this one can.
+A test without a known reason was lost: its target no longer builds, the tree has dropped it, or a kernel option is gone.
+Choices are made in the lab (targets, groups, skipped or excluded tests) and on the command line. That a kernel of an older
+series ran a test does not show that this one can.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from kdevops.suites.base import ChoosySuite, PreparedSuite
 from kdevops.suites.registry import kind_of_tests
 
 _ASKED = "asked"
-"""Of a run's record: what the command line narrowed it to: `{"only": [glob], "failures_of": run, "absent": [test]}`."""
+"""In a run's record: the selection on the command line, `{"only": [glob], "failures_of": run, "absent": [test]}`."""
 _BESIDE = "only_beside"
-"""Of the record of a run under test: `{"series": "6.1", "tests": [id]}`, what only the kernel that it is compared with has."""
+"""In the record of a run under test: `{"series": "6.1", "tests": [id]}`, tests that only the baseline kernel has."""
 _NOT_BESIDE = "not_beside"
-"""Of the record of a baseline arm: `[id]`, what it was not asked to run because the kernel under test does not have it."""
+"""In the record of a baseline run: `[id]`, tests not run because the kernel under test does not have them."""
 OLDER = "only a kernel of an older series ran it"
-"""Why, for tests that would have been planned if this kernel had them."""
+"""The reason for tests that would have been planned if this kernel had them."""
 _Section = Mapping[str, Any]
 
 
 def asked_record(
     suites: Iterable[PreparedSuite], only: Sequence[str], failures_of: int | None, absent: Iterable[TestId] = ()
 ) -> dict[str, JSON]:
-    """The part of a run's record that `explaining` reads; `absent` went wrong in run `failures_of` and are not planned."""
+    """The part of a run's record for `explaining`. `absent`: tests that failed in run `failures_of` and are not planned."""
     passed_over = {suite.name: list(suite.passed_over) for suite in suites if isinstance(suite, ChoosySuite)}
     asked = {"only": list(only), "failures_of": failures_of, "absent": sorted(map(str, absent))}
     return {_ASKED: asked, PASSED_OVER: passed_over}
@@ -47,9 +47,9 @@ def asked_record(
 def arms_records(
     before: Mapping[str, JSON], under_test: Mapping[str, JSON], only_before: Iterable[TestId], series: str
 ) -> tuple[dict[str, JSON], dict[str, JSON]]:
-    """Both records of two arms; `only_before` are tests that only the baseline kernel, of this series, has.
+    """The records of both variants. `only_before`: tests that only the baseline kernel, of this series, has.
 
-    The baseline arm is asked for what the other one is.
+    The baseline run gets the selection of the run under test.
     """
     names = {str(test.plain): test.plain for test in only_before}
     asked = under_test[_ASKED]
@@ -61,18 +61,18 @@ def arms_records(
 
 
 def only_beside(run: Run) -> frozenset[TestId]:
-    """The tests that only the kernel that the run is compared with has."""
+    """The tests that only the baseline kernel of the run has."""
     names = run.record.get(_BESIDE, {}).get("tests", [])
     return frozenset(TestId(*name.split("/", 2)) for name in names)
 
 
 def asked_for(run: Run) -> frozenset[tuple[str, str]]:
-    """The suites that were built for the run, though maybe nothing of one was planned, with the profile of most."""
+    """The suites built for the run, each with the default profile, even if none of their tests was planned."""
     return frozenset((suite, "default") for suite in run.record.get("suites", {}))
 
 
 def explaining(run: Run, planned: Collection[TestId], known: Baseline) -> Callable[[TestId], str]:
-    """What tells of a test why the run did not plan it, "" where nothing does."""
+    """A function that returns why the run did not plan a test, or "" for no known reason."""
     record = run.record
     if "imported" in record:
         return lambda _: "imported results do not say what was left out"
@@ -100,7 +100,7 @@ def explaining(run: Run, planned: Collection[TestId], known: Baseline) -> Callab
 
 
 def gone_since(run: Run, planned: Collection[TestId], known: Baseline) -> frozenset[TestId]:
-    """The tests that a kernel of an older series ran, and that this one does not have though they were asked for."""
+    """The selected tests that a kernel of an older series ran and this one does not have."""
     keys = {(test.suite, test.profile) for test in planned} | asked_for(run)
     explain = explaining(run, planned, known)
     absent = known.ever_ran(keys) - {test.plain for test in planned}
@@ -116,7 +116,7 @@ def _narrowed(asked: _Section, test: TestId) -> str:
 
 
 def _other_lab(run: Run, test: TestId, table: Table | None, labs: Callable[[str], frozenset[str]]) -> str:
-    """Whether it may be another lab's, where the lab itself makes the tests and so nothing says what it does not want."""
+    """Whether the test may belong to another lab, for suites whose tests are defined in the lab itself."""
     kind = kind_of_tests(test.suite)
     if kind is None or not kind.lab_makes_tests or table is None:
         return ""
@@ -127,7 +127,7 @@ def _other_lab(run: Run, test: TestId, table: Table | None, labs: Callable[[str]
 
 
 def _moved(test: TestId, planned: Collection[TestId]) -> str:
-    """Whether it is run otherwise now: a KUnit suite that is built in, and was a module before."""
+    """Whether the test now runs under another suite, e.g. a KUnit suite that was a module and is now built in."""
     kind = kind_of_tests(test.suite)
     for other in kind.all_test_suites if kind else ():
         if other != test.suite and TestId(other, test.profile, test.name) in planned:

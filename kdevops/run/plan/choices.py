@@ -1,7 +1,7 @@
-"""What of a lab chooses among the tests that a suite has, and so explains why one was not planned.
+"""The lab's selection among a suite's tests, as the reason why a test was not planned.
 
-A suite that is not there any more, or that cannot read what another version of it recorded, explains nothing: a test of it
-that is not planned was lost.
+A suite that no longer exists, or cannot read the record of another version, explains nothing: its tests that are not
+planned were lost.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from kdevops.results.model import TestId
 from kdevops.suites.registry import kind_of_tests
 
 PASSED_OVER = "passed_over"
-"""Of a run's record: `{suite: [test]}`, tests that are there to be chosen and were not, for one profile at least."""
+"""In a run's record: `{suite: [test]}`, available tests that were not chosen for at least one profile."""
 
 
 def chosen_otherwise(record: Mapping[str, Any], test: TestId) -> str:
-    """The choice of the lab in a run's record that leaves a test out, "" where none does."""
+    """The lab's choice, from a run's record, that excludes a test; "" if none does."""
     kind = kind_of_tests(test.suite)
     if kind is None:
         return ""

@@ -1,4 +1,4 @@
-"""How long tests will take: what they took before, else what tests like them took."""
+"""Expected durations of tests: their earlier duration, else that of similar tests."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from kdevops.results.model import TestId
 from kdevops.suites.base import PlannedTest
 
 PERCENTILE = 90
-"""Of the durations of its group, what a test that nobody has seen is expected to take: rather too long, begun early,
-than too short, begun last."""
+"""Percentile of the group's durations that a test that has never run is expected to take. Too long is better than too
+short: the test then starts early instead of last."""
 FEW = 5
-"""Durations below which a group says little."""
+"""A group with fewer durations says little."""
 
 
 def expected_seconds(tests: Sequence[PlannedTest], known: Mapping[TestId, float]) -> Mapping[TestId, float]:
-    """Seconds each test is expected to take; tests of which nothing can be said are absent.
+    """Seconds each test is expected to take; tests without any estimate are absent.
 
-    `known` has what tests took before. A test that only other profiles have run is expected to take what it took the
-    slowest of them. A test that nobody has seen gets the 90th percentile (nearest rank) of its group: of its several
-    groups that with the fewest known durations, for it says most about the test, as long as there are not too few.
+    `known`: earlier durations. A test that ran only in other profiles is expected to take as long as in the slowest of
+    them. A test that has never run gets the 90th percentile (nearest rank) of one of its groups: the one with the fewest
+    known durations, because it says most about the test, if there are at least FEW.
     """
     in_profiles: dict[tuple[str, str], float] = {}
     in_group: dict[tuple[str, str], list[float]] = defaultdict(list)
@@ -43,7 +43,7 @@ def expected_seconds(tests: Sequence[PlannedTest], known: Mapping[TestId, float]
 
 
 def _of_group(groups: Sequence[tuple[int, float]]) -> float | None:
-    """The seconds of the most telling of these groups, each with how many durations it has."""
+    """The seconds of the most specific group. Each group is given as (number of durations, seconds)."""
     if enough := [group for group in groups if group[0] >= FEW]:
         return min(enough)[1]
     return max(groups)[1] if groups else None

@@ -1,4 +1,4 @@
-"""Tests that are known to fail from elsewhere: in the record of a run, left out of it, and when it is judged."""
+"""Known failures from expunge lists: in a run's record, excluded from the run, and for its verdict."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from kdevops.suites.base import PreparedSuite
 from kdevops.suites.registry import asked
 
 _KEY = "known"
-"""Of a run's record: `{"tests": {suite: {profile: {test: why}}}, "left_out": [suite]}`."""
+"""In a run's record: `{"tests": {suite: {profile: {test: why}}}, "left_out": [suite]}`."""
 
 
 def known_record(lab: Lab, suites: Iterable[PreparedSuite]) -> dict[str, JSON]:
-    """The part of a run's record that `expunged` and `left_out` read."""
+    """The part of a run's record for `expunged` and `left_out`."""
     tests: dict[str, dict[str, dict[str, JSON]]] = {}
     for suite in suites:
         for test in suite.tests:
@@ -29,7 +29,7 @@ def known_record(lab: Lab, suites: Iterable[PreparedSuite]) -> dict[str, JSON]:
 
 
 def expunged(run: Run) -> Mapping[TestId, str]:
-    """The tests that were known to fail when the run was planned, under their plain names, each with the reason."""
+    """The known failures at the time the run was planned, by plain name, each with the reason."""
     return {
         TestId(suite, profile, name): why
         for suite, profiles in run.record.get(_KEY, {}).get("tests", {}).items()
@@ -39,13 +39,13 @@ def expunged(run: Run) -> Mapping[TestId, str]:
 
 
 def left_out(run: Run, planned: Iterable[TestId]) -> frozenset[TestId]:
-    """Those of the planned tests that are not run, because they are known to fail and the lab wants them skipped."""
+    """The planned tests that are not run, because they are known failures and the lab skips those."""
     suites, known = run.record.get(_KEY, {}).get("left_out", []), expunged(run)
     return frozenset(test for test in planned if test.suite in suites and test.plain in known)
 
 
 def leave_out(store: Store, run: Run) -> None:
-    """End those tests of the run that are to be left out and have no status yet."""
+    """End the excluded tests of the run that have no status yet."""
     known = expunged(run)
     skipped = sorted(left_out(run, store.pending(run.id)))
     store.left_out(run.id, {test: f"known failure: {known[test.plain]}" for test in skipped})

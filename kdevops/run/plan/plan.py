@@ -1,4 +1,4 @@
-"""The plan of a run: every test with its deadline and what it is expected to take, fixed before the first one starts."""
+"""The plan of a run: every test with its deadline and expected duration, fixed before the first test starts."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from kdevops.suites.base import PlannedTest
 
 
 def plan(built: Built, store: Store, lab: Lab, baselines: Path, factor: float) -> list[PlannedRow]:
-    """Every test of every suite, with the seconds it took before: here, else for whoever wrote the baseline.
+    """Every test of every suite, with its earlier duration in seconds: from this store, else from the baseline.
 
-    `factor` is that of the guests' accelerator, by which deadlines will be stretched.
+    `factor`: the slowdown of the guests, by which deadlines will be multiplied.
     """
     if not built.suites:
         raise UserError(
-            "the lab has no suites, so there is nothing to run", hint="add some below `suites:` in the lab file"
+            "the lab has no suites, so there is nothing to run", hint="add some under `suites:` in the lab file"
         )
     tests = [test for suite in built.suites for test in suite.tests]
     here = store.history(lab.name, [test.id for test in tests])
@@ -31,18 +31,18 @@ def plan(built: Built, store: Store, lab: Lab, baselines: Path, factor: float) -
     elsewhere = {test.id: entry.seconds for test in tests if (entry := known.entry(test.id)) and entry.seconds}
     usual = {**elsewhere, **here}
     expected = expected_seconds(tests, usual)
-    # What was measured here was measured in guests as slow as these: stretched again, a deadline would never come.
+    # Durations from this store include the slowdown of such guests: undo it, as deadlines are multiplied by it later.
     bases = {**elsewhere, **{test: seconds / factor for test, seconds in here.items()}}
     return [PlannedRow(test.id, _deadline(test, bases.get(test.id)), expected.get(test.id)) for test in tests]
 
 
 def as_planned(test: PlannedTest, row: PlannedRow) -> PlannedTest:
-    """The test with the deadline that was stored: what is learnt of it later does not change a run that has begun."""
+    """The test with its stored deadline: durations measured later do not change a run that has started."""
     return replace(test, timeout=row.timeout, expected=row.expected)
 
 
 def planned_of(built: Built) -> dict[TestId, PlannedTest]:
-    """All tests that could be planned, by id."""
+    """All available tests, by id."""
     return {test.id: test for suite in built.suites for test in suite.tests}
 
 

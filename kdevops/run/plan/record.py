@@ -1,4 +1,4 @@
-"""What it takes to do a run again, and whether what is built now is still what a run was made of."""
+"""A run's record: what is needed to repeat the run, and whether kernel and suites are still the same."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from kdevops.run.plan.known import known_record
 from kdevops.suites.registry import origins_of
 
 COMPARED_WITH = "compared_with"
-"""In the record of a run under test: the run of its baseline arm."""
+"""In the record of a run under test: its baseline run."""
 OUTSIDE = "suites_from"
-"""In the record of a run: `{suite: "toy-suite 1.0"}`, the distributions that suites which are not ours are from."""
+"""In the record of a run: `{suite: "toy-suite 1.0"}`, the Python distributions of suites that are not ours."""
 BOOTED = "booted"
 """In the record of a run: a guest of it came up."""
 _TROUBLE = "trouble"
@@ -45,7 +45,7 @@ def _maker() -> dict[str, JSON]:
 
 
 def facts(lab: Lab, built: Built) -> dict[str, JSON]:
-    """The part of a record that tells what was built."""
+    """The part of a record that describes what was built."""
     artifact = built.artifact
     kernel: dict[str, Any] = {"key": artifact.key, "release": artifact.release, "build_id": artifact.build_id}
     return {
@@ -58,7 +58,7 @@ def facts(lab: Lab, built: Built) -> dict[str, JSON]:
 
 
 def trouble_record(error: InfrastructureError | None) -> dict[str, JSON]:
-    """The part of a run's record that `trouble_of` reads: the last trouble of its guests, None for none."""
+    """The part of a run's record for `trouble_of`: the last error of its guests; None clears it."""
     if error is None:
         return {_TROUBLE: None}
     said = error.console if isinstance(error, BootError) else ""
@@ -67,11 +67,11 @@ def trouble_record(error: InfrastructureError | None) -> dict[str, JSON]:
 
 
 def trouble_of(run: Run) -> InfrastructureError | None:
-    """Why all guests of an interrupted run were given up, or the last trouble of one that has ended; None for none."""
+    """Why kdevops gave up on all guests of an interrupted run, or the last error of an ended one; None if there is none."""
     said: dict[str, Any] | None = run.record.get(_TROUBLE)
     if not said:
         return None
-    go_on = f"when that is mended, go on with the run: kdevops resume {run.id}"
+    go_on = f"once that is fixed, continue the run: kdevops resume {run.id}"
     hint = said["hint"] if run.ended else "; ".join(filter(None, [said["hint"], go_on]))
     return BootError(
         said["message"], console=said["console"], hint=hint, log=Path(said["log"]) if said["log"] else None
@@ -79,12 +79,12 @@ def trouble_of(run: Run) -> InfrastructureError | None:
 
 
 def as_asked(run: Run) -> dict[str, JSON]:
-    """The record of a run without what happened in it, for another run of the same, which is run by this kdevops here."""
+    """The record of a run without what happened in it, for a repetition by this version of kdevops on this machine."""
     return {name: value for name, value in run.record.items() if name not in _HAPPENED} | _maker()
 
 
 def check_same(run: Run, built: Built) -> None:
-    """Raise UserError when what would be tested now is not what `run` tests: another kernel, other tests."""
+    """Raise UserError if the kernel or a suite is no longer the one that `run` tests."""
     then = run.record
     changed = [f"suite {suite.name}" for suite in built.suites if dict(suite.record) != then["suites"].get(suite.name)]
     changed += [
@@ -96,13 +96,13 @@ def check_same(run: Run, built: Built) -> None:
         changed.insert(0, "kernel")
     if changed:
         raise UserError(
-            f"what would be tested now is not what run {run.id} tests: its {' and '.join(changed)} changed since",
-            hint="put the sources back as they were, or begin a new run: kdevops run",
+            f"run {run.id} cannot be continued or repeated: its {' and '.join(changed)} changed since",
+            hint="restore the sources, or start a new run: kdevops run",
         )
 
 
 def compared_with(run: Run) -> int | None:
-    """The run of the baseline kernel that this one is compared with, None for a run of its own."""
+    """The baseline run that this run is compared with; None if there is none."""
     return run.record.get(COMPARED_WITH)
 
 
@@ -112,10 +112,10 @@ def kernel_release(run: Run) -> str:
 
 
 def lab_of(run: Run) -> Lab:
-    """The lab a run was made from, as it was then. Raises UserError when there was none, or this version cannot read it."""
+    """The lab of a run, as recorded. Raises UserError if there is none, or this version cannot read it."""
     if imported := run.record.get("imported"):
         raise UserError(
-            f"run {run.id} was imported from {imported['directory']}: no lab of ours has made it",
+            f"run {run.id} was imported from {imported['directory']}: it has no lab",
             hint="make a lab that runs the same tests: kdevops lab init",
         )
     try:
@@ -123,8 +123,8 @@ def lab_of(run: Run) -> Lab:
     except UserError as error:
         where = ", ".join(sorted(run.record.get(OUTSIDE, {}).values()))
         raise UserError(
-            f"the lab of run {run.id} cannot be had again: {error.message}",
-            hint=f"install what it ran with: {where}" if where else error.hint,
+            f"the lab of run {run.id} cannot be restored: {error.message}",
+            hint=f"install the packages it ran with: {where}" if where else error.hint,
         ) from error
     except ValueError as error:
         raise UserError(f"the lab of run {run.id} cannot be read by this version of kdevops: {error}") from error

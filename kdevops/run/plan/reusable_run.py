@@ -1,4 +1,4 @@
-"""Whether the store has already what a run of the baseline kernel would say."""
+"""Finds a stored run that makes another run of the baseline kernel unnecessary."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from kdevops.results.store import JSON, PlannedRow, Run, Store
 from kdevops.run.plan.record import OUTSIDE
 from kdevops.suites.registry import kind_of_tests
 
-# What of a lab says nothing of how a test ends, by path. All that is not named here is compared, also what a later version
-# adds: a run too many costs time, and one that was not done costs the answer.
+# Fields of a lab, by path, that do not affect how a test ends. All others are compared, including those that later
+# versions add: an unnecessary run costs time, but a missing one costs the answer.
 _MATTERS_NOT: Mapping[str, frozenset[str]] = {
-    # The kernel's key has all but its parameters; the other arm and the files to compare with are no part of a run.
+    # The kernel's key covers all but its parameters; the other variant and the baseline files are not part of a run.
     "": frozenset({"name", "compare", "baseline"}),
     "kernel": frozenset({"source", "patches", "config", "compiler", "jobs"}),
     "guests": frozenset({"count"}),
@@ -23,13 +23,13 @@ _MATTERS_NOT: Mapping[str, frozenset[str]] = {
 }
 _SUITES = "suites"
 _DIVIDED = frozenset({"", _SUITES})
-"""Paths whose parts are compared one by one; a part that is not asked for is as one that is not there."""
+"""Paths whose parts are compared one by one; a part that is null counts as absent."""
 
 
 def covering(store: Store, lab: Lab, rows: Sequence[PlannedRow], record: Mapping[str, JSON]) -> Run | None:
-    """The newest complete run of the lab in which these tests were run under the conditions of `record`, None for none.
+    """The newest complete run of the lab that ran these tests under the conditions of `record`; None if there is none.
 
-    The conditions: the same kernel and parameters, image, guests and suites, and the same scripts where tests are such.
+    The conditions: the same kernel and parameters, image, guests and suites, and the same scripts for tests that are scripts.
     """
     wanted = {row.id for row in rows}
     conditions = _conditions(json.loads(json.dumps(record)), wanted)
@@ -42,7 +42,7 @@ def covering(store: Store, lab: Lab, rows: Sequence[PlannedRow], record: Mapping
 
 
 def _conditions(record: Mapping[str, Any], tests: Collection[TestId]) -> list[object]:
-    """What decides how these tests end, but for chance."""
+    """Everything that affects how these tests end, except chance."""
     lab, image, suites = record["lab"], record["image"], {test.suite for test in tests}
     return [
         record["kernel"]["key"],
@@ -56,7 +56,7 @@ def _conditions(record: Mapping[str, Any], tests: Collection[TestId]) -> list[ob
 
 
 def _definition(lab: Mapping[str, Any], test: TestId) -> object:
-    """What its suite says of a test; equal to nothing where another version of the suite made the record."""
+    """A test's definition in its suite; equal to nothing if another version of the suite made the record."""
     kind = kind_of_tests(test.suite)
     try:
         return kind.definition(lab[_SUITES].get(kind.name) or {}, test.name) if kind else None
@@ -65,7 +65,7 @@ def _definition(lab: Mapping[str, Any], test: TestId) -> object:
 
 
 def _compared(section: Mapping[str, Any], path: str) -> dict[str, Any]:
-    """What of a section of the lab is to be the same, the parts of it without what matters not in them."""
+    """The fields of a section of the lab that must be the same; fields that do not matter are removed, also in parts."""
     kept = {name: value for name, value in section.items() if name not in _matters_not(path)}
     if path not in _DIVIDED:
         return kept
@@ -78,7 +78,7 @@ def _compared(section: Mapping[str, Any], path: str) -> dict[str, Any]:
 
 
 def _matters_not(path: str) -> frozenset[str]:
-    """What only chooses tests is in the plan. Of a suite that is not there all counts."""
+    """The fields that do not matter. A suite's choice of tests is in the plan; for an unknown suite every field counts."""
     if not path.startswith(f"{_SUITES}."):
         return _MATTERS_NOT.get(path, frozenset())
     kind = kind_of_tests(path.removeprefix(f"{_SUITES}."))
