@@ -158,7 +158,7 @@ def test_status_says_when_a_cloud_cannot_be_asked(state: Path, capsys: pytest.Ca
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "cloudy-1  unknown  ssh 192.0.2.7:22"
     assert (
-        lines[-1] == "unknown: the cloud, or its own command line, does not answer; see kdevops doctor --terraform oci"
+        lines[-1] == "unknown: the cloud or its command-line tool does not answer; see kdevops doctor --terraform oci"
     )
 
 

@@ -1,1 +1,1 @@
-"""The guests of a run: their provider by kind, the kernel that they are given, and the servers beside them."""
+"""The guests of a run: their kind of provider, how they get the kernel, and the servers for them."""

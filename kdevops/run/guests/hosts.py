@@ -20,17 +20,17 @@ class HostsKind(MachinesKind):
     lasting = True
 
     def machines_of(self, lab: Lab, directory: LabDirectory, report: Report, confirm: Confirm) -> Machines:
-        """Those that the lab names."""
+        """The machines that the lab lists."""
         from kdevops.providers.machines.hosts import HostMachines
 
         return HostMachines(lab)
 
     def slowness(self, lab: Lab) -> float:
-        """As the lab says."""
+        """The slowness set in the lab."""
         from kdevops.lab.hosts import Hosts
 
         return lab.provider_as(Hosts).slowness
 
     def describe(self, lab: Lab) -> str:
-        """How many; they are as big as they are."""
+        """How many; their size is not up to the lab."""
         return f"{counted(lab, 'machine')} of yours"

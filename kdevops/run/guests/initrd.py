@@ -1,4 +1,4 @@
-"""The initramfs of a kernel whose disk drivers are modules, or of an image that is not ours; other guests boot without."""
+"""The initramfs for a kernel with disk drivers as modules, or for an image that is not ours; other guests need none."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from kdevops.process import run
 
 
 async def initrd_for(artifact: Artifact, image: BaseImage, cache: Path) -> Path | None:
-    """The initramfs this kernel needs on this image, None when it needs none; made once.
+    """The initramfs this kernel needs with this image, made once; None if it needs none.
 
-    Raises UserError for a kernel that lacks what a guest cannot do without, InfrastructureError without a static busybox.
+    Raises UserError if the kernel lacks a needed option, InfrastructureError without a static busybox.
     """
     if artifact.modules is None and image.ours:
         return None
@@ -38,8 +38,7 @@ async def initrd_for(artifact: Artifact, image: BaseImage, cache: Path) -> Path 
 async def _modules(artifact: Artifact, image: BaseImage, scratch_parent: Path) -> list[initramfs.Entry]:
     if artifact.modules is None:
         return []
-    # Which file system the root of another image has is not known here; that kernel and image do not go together is seen
-    # when the root is mounted.
+    # The root file system of an image that is not ours is unknown here; if the kernel cannot mount it, the boot shows that.
     certain = initramfs.ROOTS[:1] if image.ours else ()
     wanted = (*initramfs.DRIVERS, *certain)
     useful = (*initramfs.USEFUL, *(() if image.ours else initramfs.ROOTS))
@@ -49,7 +48,7 @@ async def _modules(artifact: Artifact, image: BaseImage, scratch_parent: Path) -
 
 
 def _check_config(artifact: Artifact, image: BaseImage) -> None:
-    """Without its initramfs such a guest would boot, and let nobody in."""
+    """Raise UserError for a kernel without initramfs support and an image that is not ours: nobody could log in."""
     if image.ours or artifact.config is None:
         return
     if parse_config(artifact.config.read_text()).get("BLK_DEV_INITRD") != "y":

@@ -1,4 +1,4 @@
-"""Kernels for guests with a boot loader of their own, and what such guests cannot be."""
+"""Installs kernels in guests with their own boot loader, and rejects what such guests cannot do."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from kdevops.run.built import Built
 from kdevops.run.places import Places
 
 _REBOOT = 600
-"""Seconds for a kernel to come up, at least; one that runs tests as it boots takes long under emulation."""
+"""Least seconds for a kernel to boot; one that runs tests while booting takes long under emulation."""
 _REBOOT_ACCELERATED = 120.0
 _INSTALL = 900.0
-"""Accelerated seconds for a kernel to get into guests and boot there, all of them beside each other."""
+"""Accelerated seconds to install a kernel in all guests in parallel and boot it."""
 
 
 def check_servers(lab: Lab, built: Built) -> None:
-    """Raise UserError when suites need guests that serve the others."""
+    """Raise UserError if suites need server guests."""
     if built.servers:
         kind = lab.provider.type
         raise UserError(
-            f"the profiles of {built.servers[0].name} need a server guest, which provider {kind} does not give",
-            hint="provider: {type: qemu} does; or test what needs no server here",
+            f"the profiles of {built.servers[0].name} need a server guest, which provider {kind} does not support",
+            hint="use provider: {type: qemu}, or choose tests that need no server",
         )
 
 
@@ -42,9 +42,9 @@ async def install_kernel(
     factor: float,
     report: Report,
 ) -> None:
-    """Have role bootlinux put the kernel into guests and boot it there with these parameters; nothing where it runs already.
+    """Install and boot the kernel in guests with the role bootlinux, with parameters `words`, unless it runs already.
 
-    Raises InfrastructureError, with what Ansible said, for a kernel that does not come up among other things.
+    Raises InfrastructureError with Ansible's error, for example if the kernel does not boot.
     """
     path = places.lab(lab.name) / f"inventory-{targets[0].name}.yaml"
     write_atomic(path, inventory.render(lab, targets), mode=0o600)
@@ -64,7 +64,7 @@ async def install_kernel(
 
 
 def _for_role(artifact: Artifact) -> dict[str, str | None]:
-    """The artifact as the role takes it, with files named from the root: those of a kernel that came built lie anywhere."""
+    """The artifact for the role, with paths relative to /: files of a prebuilt kernel may be anywhere."""
     files = {"image": artifact.image, "config": artifact.config, "modules": artifact.modules}
     named = {name: str(path.absolute()).lstrip("/") if path else None for name, path in files.items()}
     return {"key": artifact.key, "release": artifact.release, "build_id": artifact.build_id, "directory": "/", **named}

@@ -1,7 +1,7 @@
-"""Kinds of provider: what each owes the rest of the program, and the one table that lists them.
+"""Kinds of provider: the interface of a kind, and the one table that lists them.
 
-A new kind is a module with an implementation of `Kind`, a line in `KINDS`, and a model of what the lab file may say of
-it with a line in `kdevops.lab.model.PROVIDERS`. Nothing else asks which kind a lab has.
+A new kind needs a module with an implementation of `Kind`, a line in `KINDS`, and a model of its section of the lab file
+with a line in `kdevops.lab.model.PROVIDERS`. No other code depends on the kind of a lab.
 """
 
 from __future__ import annotations
@@ -24,76 +24,76 @@ if TYPE_CHECKING:
 
 
 class Kind(Protocol):
-    """What differs between kinds of provider. A kind inherits this, and says what is not so of it.
+    """What differs between kinds of provider. A kind inherits the defaults and overrides what differs.
 
-    Modules of kinds import what is heavy in their functions: `kdevops ssh` and `kdevops gc` look at every kind.
+    Modules of kinds import heavy modules inside functions, because `kdevops ssh` and `kdevops gc` load every kind.
     """
 
     one_lab_at_a_time: bool = False
-    """Whether labs of this kind get in each other's way when their guests come up at once."""
+    """Whether labs of this kind must not start their guests at the same time."""
 
     def attached(self, lab: Lab, places: Places, report: Report = silent) -> Provider:
-        """The provider as far as guests that are already there go: status, attach, down."""
+        """A provider for existing guests only: status, attach, down."""
         raise NotImplementedError
 
     async def provider_for(
         self, lab: Lab, places: Places, built: Built, report: Report, confirm: Confirm = ask_nobody
     ) -> Provider:
-        """The provider whose guests run what was built. `confirm` is asked before it makes anything that costs money.
+        """The provider for guests that run `built`. `confirm` is called before anything that costs money.
 
         Raises UserError for what such guests cannot do.
         """
         raise NotImplementedError
 
     async def preflight(self, lab: Lab, places: Places, report: Report, confirm: Confirm = ask_nobody) -> None:
-        """Before a kernel is built: check whether the guests can be had, and whether somebody agrees to them.
+        """Before a kernel is built, check whether the guests can be provided, and ask for confirmation if needed.
 
-        Raises KdevopsError where not. There is nothing to check unless the kind says so.
+        Raises KdevopsError if not. By default there is nothing to check.
         """
 
     async def build_root(self, lab: Lab, places: Places, report: Report) -> Root:
-        """What the guests start from, made where it is missing. By default guests have a root of their own."""
+        """The root of the guests, made if it is missing. By default guests have their own."""
         from kdevops.run.built import Root
 
         return Root({"kind": lab.provider.type})
 
     def installs(self, lab: Lab) -> bool:
-        """Whether the kernel goes into the guests and their boot loaders, with its modules; else each boot is handed it."""
+        """Whether the kernel and its modules are installed in the guests; else each boot gets the kernel directly."""
         return True
 
     def fragments(self, lab: Lab) -> tuple[str, ...]:
-        """The fragments of a kernel's configuration for the guests' hardware. None for most, so that labs share a kernel."""
+        """Kernel configuration fragments for the guests' hardware. Empty for most kinds, so that labs share a kernel."""
         return ()
 
     def describe(self, lab: Lab) -> str:
-        """How many guests, and how big each is, in a few words."""
+        """The number and size of the guests, in a few words."""
         memory = lab.guests.memory / (1 << 30)
         return f"{counted(lab, 'guest')} ({lab.guests.cpus} CPU, {memory:.3g} GiB each)"
 
     def box_provider(self, lab: Lab) -> BoxProvider | None:
-        """Which of Vagrant's providers a box for this lab is made for; None where guests start from no box."""
+        """The Vagrant provider to make a box for; None if guests do not start from a box."""
         return None
 
     def is_down(self, directory: Path, guest: str, port: int | None) -> bool:
-        """Whether a guest of the lab in `directory`, reached at `port`, is of this kind and surely does not run."""
+        """Whether a guest of the lab in `directory`, with ssh at `port`, is of this kind and certainly down."""
         return False
 
     def connect_terminal(self, directory: Path, guest: str) -> bool:
-        """Connect this terminal with the console of the guest in `directory` until either ends; False for another kind's.
+        """Connect this terminal to the console of the guest in `directory` until either ends; False for other kinds' guests.
 
-        Raises KdevopsError where that fails.
+        Raises KdevopsError if that fails.
         """
         return False
 
     def rented(self, directory: Path) -> Rented | None:
         """The machines of the lab in `directory` that cost money until they are destroyed.
 
-        Raises InfrastructureError where it is not known which these are.
+        Raises InfrastructureError if their record cannot be read.
         """
         return None
 
     async def destroy(self, directory: Path, report: Report) -> None:
-        """Destroy all `rented` machines of the lab in `directory`, whatever its file says by now. Raises KdevopsError."""
+        """Destroy all `rented` machines of the lab in `directory`, regardless of its lab file. Raises KdevopsError."""
 
 
 KINDS: dict[str, str | Kind] = {
@@ -102,7 +102,7 @@ KINDS: dict[str, str | Kind] = {
     "terraform": "kdevops.run.guests.terraform:TerraformKind",
     "hosts": "kdevops.run.guests.hosts:HostsKind",
 }
-"""`provider.type` of a lab file → its kind, or module:class of it, which is imported when it is asked for."""
+"""`provider.type` of a lab file → its kind, or the kind's module:class, imported on demand."""
 
 
 def kind_of(lab: Lab) -> Kind:
@@ -111,7 +111,7 @@ def kind_of(lab: Lab) -> Kind:
 
 
 def kind_named(name: str) -> Kind:
-    """The kind that lab files name so."""
+    """The kind with this name in lab files."""
     kind = KINDS[name]
     if not isinstance(kind, str):
         return kind
@@ -120,12 +120,12 @@ def kind_named(name: str) -> Kind:
 
 
 def all_kinds() -> Iterator[Kind]:
-    """Every kind there is, for what is asked of files where no lab says whose they are."""
+    """Every kind, for questions about files of an unknown lab."""
     return map(kind_named, KINDS)
 
 
 def all_rented(labs: Path) -> list[tuple[Kind, Path, Rented | InfrastructureError]]:
-    """All labs below a directory of labs that have rented machines, or of which it cannot be said."""
+    """All labs below `labs` with rented machines, or with an error if their record cannot be read."""
     from kdevops.errors import InfrastructureError
 
     found: list[tuple[Kind, Path, Rented | InfrastructureError]] = []

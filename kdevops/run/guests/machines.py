@@ -1,4 +1,4 @@
-"""What kinds whose guests are machines elsewhere have in common: in a cloud, or in somebody's rack."""
+"""The common part of kinds whose guests are machines elsewhere: in a cloud or a rack."""
 
 from __future__ import annotations
 
@@ -24,31 +24,31 @@ _LOOK = 30.0
 
 
 class MachinesKind(Kind):
-    """Machines with a boot loader of their own. Which they are, and how slow, the kind says."""
+    """Machines with their own boot loader. The kind defines which they are, and how slow."""
 
     lasting: bool
-    """Whether the machines are somebody's, and stay when the lab is done with them."""
+    """Whether the machines belong to somebody and outlive the lab."""
 
     @abstractmethod
     def machines_of(self, lab: Lab, directory: LabDirectory, report: Report, confirm: Confirm) -> Machines:
-        """Whoever has the machines of a lab."""
+        """The source of a lab's machines."""
 
     @abstractmethod
     def slowness(self, lab: Lab) -> float:
         """How many times slower than real hardware they are."""
 
     def attached(self, lab: Lab, places: Places, report: Report = silent) -> RemoteProvider:
-        """The provider as far as machines that are already there go."""
+        """A provider for existing machines only."""
         return self._provider(lab, places, report, ask_nobody)
 
     async def preflight(self, lab: Lab, places: Places, report: Report, confirm: Confirm = ask_nobody) -> None:
-        """Check whether the machines can be had, and ask what must be agreed to."""
+        """Check whether the machines can be provided, and ask for confirmation if needed."""
         await self._provider(lab, places, report, confirm).machines.preflight(lab.guest_names())
 
     async def provider_for(
         self, lab: Lab, places: Places, built: Built, report: Report, confirm: Confirm = ask_nobody
     ) -> RemoteProvider:
-        """The provider whose machines run what was built. Raises UserError for what such machines cannot do."""
+        """The provider for machines that run `built`. Raises UserError for what such machines cannot do."""
         from kdevops.guest.identity import runs_as_given
         from kdevops.providers.base import BootKernel
         from kdevops.run.guests.installs import check_servers, install_kernel

@@ -1,4 +1,4 @@
-"""A guest that has booted is given what tests need: proof of its kernel, its modules, what its suites bring."""
+"""Prepares a booted guest for tests: checks its kernel, and installs modules, secrets and suites' payloads."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ _TRANSFER = 240.0
 
 @dataclass(frozen=True, slots=True)
 class Furniture:
-    """What every guest of a lab gets. `build_id` is None for a kernel that cannot be told by one, only by `release`.
+    """What every guest of a lab gets. `build_id`: None if the kernel has none and is identified by `release` alone.
 
-    `secrets` are files of ours by their path in the guest, where root alone may read them.
+    `secrets`: our files by their path in the guest, where only root may read them.
     """
 
     release: str
@@ -41,7 +41,7 @@ class Furniture:
     secrets: Mapping[str, Path] = field(default_factory=dict)
 
     async def bring(self, ssh: SshTarget, factor: float) -> None:
-        """Make the guest ready; what is there already is left. Raises InfrastructureError."""
+        """Prepare the guest; what is already there is kept. Raises InfrastructureError."""
         await prove_kernel(ssh, self.build_id, self.release, timeout=_COMMAND * factor)
         if self.modules:
             await _install(ssh, self.modules, "/", f"/lib/modules/{self.release}", factor)
@@ -63,24 +63,24 @@ async def _lend_or_send(ssh: SshTarget, suite: ChunkSuite, factor: float) -> Non
 
 
 async def _prove(ssh: SshTarget, suite: ChunkSuite, factor: float) -> None:
-    """Raise InfrastructureError when programs of the suite lack libraries in the guest: tests would fail for no other reason."""
+    """Raise InfrastructureError if programs of the suite lack libraries in the guest, because tests would fail for that."""
     script = f"{suite.remote}/{PROOF}"
     done = await ssh.run(["sh", "-c", '[ ! -f "$1" ] || exec sh "$1"', "sh", script], timeout=_COMMAND * factor)
     if lacking := done.stdout.strip().splitlines():
         raise InfrastructureError(
             f"programs of {suite.name} do not start in guest {ssh.name}: {clean(lacking[0])}",
-            hint="they were built for another distribution than the guest has: give guests an image of that one, or one with "
+            hint="they were built for another distribution than the guest's: use an image of that distribution, or one with "
             "these libraries",
         )
 
 
 def payload_serial(suite: ChunkSuite) -> str:
-    """The serial of the disk that a suite's payload is on, in guests that are lent it."""
+    """The serial of the disk with a suite's payload."""
     return f"kd-{suite.name}"
 
 
 async def _mount(ssh: SshTarget, serial: str, directory: str, factor: float) -> bool:
-    """Mount the disk with this serial, unless it is mounted already; False where there is no such disk."""
+    """Mount the disk with this serial unless it is mounted already; False if there is no such disk."""
     done = await ssh.run(["sh", "-ec", _MOUNT, "sh", serial, directory], timeout=_COMMAND * factor, check=False)
     if done.returncode not in {0, _NO_DISK}:
         said = done.stderr.strip().splitlines()[-1:]
@@ -91,7 +91,7 @@ async def _mount(ssh: SshTarget, serial: str, directory: str, factor: float) -> 
 
 
 async def _install(ssh: SshTarget, archive: Path, directory: str, holds: str, factor: float) -> None:
-    """Unpack `archive` into `directory` unless the marker in `holds` says that all of it is there."""
+    """Unpack `archive` into `directory` unless the marker in `holds` shows that it is complete."""
     marker = f"{holds}/.kdevops-complete"
     if (await ssh.run(["test", "-e", marker], timeout=_COMMAND * factor, check=False)).returncode == 0:
         return

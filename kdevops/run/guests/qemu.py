@@ -1,4 +1,4 @@
-"""The embedded provider: QEMU on this machine, booting each guest with the kernel from an image of ours."""
+"""The embedded provider: QEMU on this machine, which boots the kernel directly with our image as root."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class QemuKind(Kind):
     """`provider: {type: qemu}`."""
 
     def attached(self, lab: Lab, places: Places, report: Report = silent) -> Provider:
-        """The provider as far as guests that are already there go, servers among them."""
+        """A provider for existing guests only, including servers."""
         from kdevops.providers.qemu.provider import QemuProvider
         from kdevops.providers.shared.lab_directory import LabDirectory
 
@@ -30,7 +30,7 @@ class QemuKind(Kind):
     async def provider_for(
         self, lab: Lab, places: Places, built: Built, report: Report, confirm: Confirm = ask_nobody
     ) -> Provider:
-        """The provider whose guests run what was built. Raises UserError when the lab insists on KVM and KVM does not work."""
+        """The provider for guests that run `built`. Raises UserError if the lab requires KVM and KVM does not work."""
         from kdevops.lab.model import Qemu
         from kdevops.providers.base import BootKernel
         from kdevops.providers.qemu.provider import QemuProvider
@@ -49,7 +49,7 @@ class QemuKind(Kind):
         return provider
 
     async def build_root(self, lab: Lab, places: Places, report: Report) -> Root:
-        """The image of `guests.image`, with what the suites need of guests."""
+        """The image of `guests.image`, with what the suites need in guests."""
         from kdevops.images.image import ensure_image
         from kdevops.run.built import Root
         from kdevops.suites.registry import guest_needs
@@ -58,11 +58,11 @@ class QemuKind(Kind):
         return Root({"key": image.key, **image.record}, image=image)
 
     def installs(self, lab: Lab) -> bool:
-        """No: QEMU is handed the kernel at each boot."""
+        """False: QEMU gets the kernel at each boot."""
         return False
 
     def is_down(self, directory: Path, guest: str, port: int | None) -> bool:
-        """Whether QEMU was started for this guest with this port for its ssh, and is gone."""
+        """Whether QEMU was started for this guest with this ssh port, and is gone."""
         from kdevops.providers.qemu.process import QemuProcess
 
         process = QemuProcess(directory / "guests" / guest)
@@ -70,7 +70,7 @@ class QemuKind(Kind):
         return any(ours in word for word in process.command_line or ()) and process.pid() is None
 
     def connect_terminal(self, directory: Path, guest: str) -> bool:
-        """Where QEMU was ever started for this guest."""
+        """Connect if this lab's guests were ever started by QEMU."""
         from kdevops.providers.qemu.attach import attach
 
         config = directory / "keeper.json"
@@ -85,5 +85,5 @@ def _servers(lab: Lab) -> tuple[Server, ...]:
 
     try:
         return servers_of(lab)
-    except KdevopsError:  # as when its files of profiles are gone; servers that run are found all the same
+    except KdevopsError:  # e.g. its profile files are gone; running servers are found anyway
         return ()

@@ -8,9 +8,9 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Rented:
-    """Those of one lab. `nodes` are the names of its guests, `where` is for people: "aws, eu-central-1".
+    """The rented machines of one lab. `nodes`: names of its guests; `where`: a description such as "aws, eu-central-1".
 
-    `age` says when they were made and when they are to be gone. `advice` follows where nobody can say whether they run.
+    `age`: text that says when they were made and when they expire. `advice`: a hint if their state is unknown.
     """
 
     lab: str

@@ -1,7 +1,7 @@
-"""The guests that serve the others during a run: up before the first test, watched, brought up again when they are lost.
+"""Server guests of a run: started before the first test, watched, and restarted when they are lost.
 
-Whatever befalls a server is trouble of the infrastructure. Which tests it spoils is decided by generations: each time
-a server begins to serve, a new one begins, and what was booted in an earlier one is connected to nothing.
+A server's failure is infrastructure trouble and invalidates tests by generation: each start of a server opens a
+generation, and guests booted in an older one have lost their server.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from kdevops.run.guests.prepare import Furniture
 from kdevops.triage.oops import find_oops
 
 _COMMAND = 30.0
-# Each asks the service itself, as its clients do: a thread of the kernel must answer a null call (program 100003 is NFS), or
-# somebody take a connection.
+# Each asks the service itself, as clients do: a kernel thread must answer a null call (program 100003 is NFS), or a
+# daemon must accept a connection.
 _SERVES: dict[Role, tuple[str, ...]] = {
     "nfsd": ("sh", "-c", "pgrep -x rpc.mountd && exec rpcinfo -n 2049 -t 127.0.0.1 100003 4"),
     "smbd": ("bash", "-c", ": </dev/tcp/127.0.0.1/445"),
 }
-"""Commands that succeed in a guest which serves."""
+"""Commands that succeed in a guest that serves."""
 
 
 @dataclass
 class Servers:
-    """The servers of a lab; none by default. `play` has Ansible make a guest that has booted a server."""
+    """The servers of a lab; none by default. `play` runs the playbook that turns a booted guest into a server."""
 
     wanted: tuple[Server, ...] = ()
     provider: Provider | None = None
@@ -45,40 +45,40 @@ class Servers:
     _consoles: dict[str, int] = field(default_factory=dict)
     _heard: dict[str, int] = field(default_factory=dict)
     _serving: set[str] = field(default_factory=set)
-    """Those that were made servers since they booted."""
+    """Servers that were set up since they booted."""
     _spoilt: set[str] = field(default_factory=set)
-    """Those of which no server could be made."""
+    """Guests that could not be set up as servers."""
     _booting: asyncio.Lock = field(default_factory=asyncio.Lock)
     _making: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def boot(self) -> int:
-        """Have all of their guests run, whether or not they serve yet, and give the generation that has begun then.
+        """Start all server guests, which need not serve yet, and return the new generation.
 
-        Who is to be served may boot from now on. Raises InfrastructureError.
+        Their clients may boot from now on. Raises InfrastructureError.
         """
         async with self._booting:
             await _all(self._boot(server) for server in self.wanted)
             return self.generation
 
     async def up(self) -> int:
-        """Have all of them serve, and give the generation in which they do. Raises InfrastructureError."""
+        """Make all servers serve and return their generation. Raises InfrastructureError."""
         async with self._making:
             generation = await self.boot()
             await _all(self._make(server) for server in self.wanted if server.name not in self._serving)
             return generation
 
     def lost(self, generation: int) -> str:
-        """Why nobody is served any more who was in `generation`, in a line; empty while they are."""
+        """Why clients booted in `generation` have lost their server, in one line; empty if they have not."""
         if generation != self.generation:
             return "the server was brought up again"
         return next((self._obituary(guest) for guest in self._guests.values() if not guest.alive()), "")
 
     async def ill(self) -> str:
-        """Ask each server whether it serves: why not, in a line; empty when all do."""
+        """Check each server; returns why one does not serve, in one line, or an empty string."""
         return next(filter(None, await asyncio.gather(*map(self._complaint, self.wanted))), "")
 
     def said(self) -> Iterator[tuple[str, list[str]]]:
-        """What the kernel of each server, by its name, said since this was asked before: it is under test like any other."""
+        """New console lines of each server, by name, since the last call: its kernel is under test like any other."""
         for name, guest in self._guests.items():
             begin, end = self._heard.get(name, self._consoles[name]), console.end_of(guest.console)
             if begin != end:
@@ -86,7 +86,7 @@ class Servers:
             self._heard[name] = end
 
     async def give_back(self, *, keep: bool) -> None:
-        """End them unless they are to be kept, or were up to stay. Raises InfrastructureError."""
+        """Stop the servers unless `keep`, or unless they are to keep running. Raises InfrastructureError."""
         await _all(self._end(guest) for guest in self._guests.values() if not keep and not guest.stay)
 
     async def _boot(self, server: Server) -> None:
@@ -103,7 +103,7 @@ class Servers:
         self.generation += 1
 
     async def _make(self, server: Server) -> None:
-        """Make a server of a guest that runs. One of which none can be made is booted afresh the next time."""
+        """Set up a running guest as a server. If that fails, the guest is booted afresh next time."""
         self._spoilt.add(server.name)
         try:
             await self._serve(server, self._guests[server.name])
@@ -155,7 +155,7 @@ class Servers:
 
 
 async def _all(parts: Iterable[Coroutine[None, None, None]]) -> None:
-    """All of them beside each other, each to its end; then the first error, for none cuts another short."""
+    """Run all concurrently and wait for all; then raise the first error, so that none interrupts another."""
     for end in await asyncio.gather(*parts, return_exceptions=True):
         if isinstance(end, BaseException):
             raise end

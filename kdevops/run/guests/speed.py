@@ -1,4 +1,4 @@
-"""What guests' CPUs are made by, and by how much timeouts stretch for it."""
+"""The acceleration of guests, and the resulting factor for timeouts."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from kdevops.run.places import Places
 async def speed_here(
     wanted: str, places: Places, kernel: Path | None, report: Report, *, binary: str | None = None
 ) -> Acceleration:
-    """Of guests that this machine runs: `provider.accel` is `wanted`, and a timed boot of `kernel` tells what that gives.
+    """For guests on this machine: a timed boot of `kernel` shows what `wanted` (`provider.accel`) achieves.
 
-    `binary` is the QEMU to ask; the default is this machine's own. Raises UserError when KVM is wanted and does not work.
+    `binary`: the QEMU to use; default: the one of this machine. Raises UserError if KVM is wanted and does not work.
     """
     return await probe(kernel, cache=places.cache, binary=binary or architecture().binary, wanted=wanted, report=report)
 
 
 def speed_elsewhere(slowness: float) -> Acceleration:
-    """Of machines elsewhere: they are taken to be as slow as the lab says, in times."""
-    told = f"{slowness:g} times slower than real ones" if slowness > 1 else "real, or accelerated"
-    return Acceleration("unknown", f"machines elsewhere are taken to be {told} (provider.slowness)", slowness)
+    """For machines elsewhere: their slowness, as a factor, is taken from the lab."""
+    told = f"{slowness:g} times slower than real ones" if slowness > 1 else "real or accelerated"
+    return Acceleration("unknown", f"machines elsewhere are assumed to be {told} (provider.slowness)", slowness)

@@ -1,4 +1,4 @@
-"""Machines that Terraform makes in a cloud."""
+"""Cloud machines made by Terraform."""
 
 from __future__ import annotations
 
@@ -26,32 +26,32 @@ class TerraformKind(MachinesKind):
     lasting = False
 
     def machines_of(self, lab: Lab, directory: LabDirectory, report: Report, confirm: Confirm) -> Machines:
-        """Those of the lab's cloud, or of its own module."""
+        """The machines of the lab's cloud, or of its own module."""
         from kdevops.providers.terraform.machines import TerraformMachines
 
         return TerraformMachines(lab, directory, report, confirm=confirm)
 
     def slowness(self, lab: Lab) -> float:
-        """As the lab says."""
+        """The slowness set in the lab."""
         return _of(lab).slowness
 
     async def preflight(self, lab: Lab, places: Places, report: Report, confirm: Confirm = ask_nobody) -> None:
-        """Plan the machines, and ask whether they may be made. Raises UserError also for those of another processor."""
+        """Plan the machines and ask for confirmation. Also raises UserError for machines with another processor."""
         _check_architecture(_of(lab))
         await super().preflight(lab, places, report, confirm)
 
     def fragments(self, lab: Lab) -> tuple[str, ...]:
-        """For the hardware of all clouds; a module of the user's own may make anything."""
+        """Fragments for the hardware of all clouds; none for the user's own module, which may make anything."""
         return ("box", "cloud") if _of(lab).cloud else ()
 
     def describe(self, lab: Lab) -> str:
-        """How many and where, and of which type where the lab says so."""
+        """How many and where, and the instance type if the lab sets it."""
         wanted = _of(lab)
         where = f"in {wanted.cloud}" if wanted.cloud else f"of {wanted.module}"
         return f"{counted(lab, 'guest')} {where}" + (f" ({wanted.instance_type})" if wanted.instance_type else "")
 
     def rented(self, directory: Path) -> Rented | None:
-        """What is remembered of the machines in the cloud."""
+        """The record of the machines in the cloud."""
         from kdevops.providers.terraform.record import age, load
         from kdevops.run.guests.rented import Rented
 
@@ -61,7 +61,7 @@ class TerraformKind(MachinesKind):
         return Rented(*facts, age=age(record), advice=_advice(record.origin))
 
     async def destroy(self, directory: Path, report: Report) -> None:
-        """By the tool that made them."""
+        """Destroy the machines with the tool that made them."""
         from kdevops.providers.shared.lab_directory import LabDirectory
         from kdevops.providers.terraform.work import destroy
 
@@ -75,18 +75,18 @@ def _of(lab: Lab) -> Terraform:
 
 
 def _check_architecture(wanted: Terraform) -> None:
-    """Raise UserError where machines would have another processor than this one, which kernel and suites are built for."""
+    """Raise UserError for machines with another processor than this one's, for which kernel and suites are built."""
     here = platform.machine()
     if wanted.architecture not in {None, here}:
         raise UserError(
-            f"provider.architecture is {wanted.architecture}, and what is built on this machine runs on {here}",
-            hint=f"have machines of {here}, or run kdevops on one of {wanted.architecture}: the cloud has small ones",
+            f"provider.architecture is {wanted.architecture}, but kernels built on this machine are for {here}",
+            hint=f"use {here} machines, or run kdevops on a {wanted.architecture} machine: the cloud has small ones",
         )
 
 
 def _advice(origin: str) -> str:
-    """Of a cloud, the command that looks at what it takes; a module of the user's own only its author knows."""
+    """A hint for machines whose state is unknown; for a cloud it includes the command to check the tools."""
     from kdevops.lab.clouds import cloud_names
 
-    told = "the cloud, or its own command line, does not answer"
+    told = "the cloud or its command-line tool does not answer"
     return f"{told}; see kdevops doctor --terraform {origin}" if origin in cloud_names() else told

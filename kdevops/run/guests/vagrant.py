@@ -1,4 +1,4 @@
-"""Guests by Vagrant, on libvirt or VirtualBox."""
+"""Guests made by Vagrant, on libvirt or VirtualBox."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ class VagrantKind(Kind):
     """`provider: {type: vagrant}`."""
 
     one_lab_at_a_time = True
-    """Two Vagrants that copy one box into libvirt's pool at once get in each other's way."""
+    """Two Vagrant processes must not copy one box into libvirt's pool at the same time."""
 
     def attached(self, lab: Lab, places: Places, report: Report = silent) -> Provider:
-        """The provider as far as machines that are already there go."""
+        """A provider for existing machines only."""
         from kdevops.providers.shared.lab_directory import LabDirectory
         from kdevops.providers.vagrant.provider import VagrantProvider
 
         return VagrantProvider(lab, LabDirectory(places.lab(lab.name)))
 
     async def preflight(self, lab: Lab, places: Places, report: Report, confirm: Confirm = ask_nobody) -> None:
-        """Check Vagrant and its hypervisors; nothing is asked where machines were made before, for it takes seconds."""
+        """Check Vagrant and its hypervisors; skipped if machines were made before, because it takes seconds."""
         from kdevops.doctor.vagrant import check_tools
         from kdevops.providers.shared.lab_directory import LabDirectory
         from kdevops.providers.vagrant.provider import VagrantProvider
@@ -52,7 +52,7 @@ class VagrantKind(Kind):
     async def provider_for(
         self, lab: Lab, places: Places, built: Built, report: Report, confirm: Confirm = ask_nobody
     ) -> Provider:
-        """The provider whose machines run what was built. Raises UserError for what Vagrant cannot do here."""
+        """The provider for machines that run `built`. Raises UserError for what Vagrant cannot do here."""
         from kdevops.providers.base import BootKernel
         from kdevops.providers.shared.lab_directory import LabDirectory
         from kdevops.providers.vagrant.provider import VagrantProvider
@@ -61,7 +61,9 @@ class VagrantKind(Kind):
         wanted, artifact = _of(lab), built.artifact
         check_servers(lab, built)
         if wanted.backend == "libvirt" and platform.machine() != "x86_64" and not wanted.box:
-            raise UserError(f"no box can be made for {platform.machine()}", hint="name one at provider.box")
+            raise UserError(
+                f"kdevops cannot make a box for {platform.machine()}", hint="set provider.box to an existing one"
+            )
         accel = await _speed(wanted, places, artifact.image, report)
         kernel = BootKernel(artifact.image, artifact.key, _root_of(lab, wanted, built))
 
@@ -74,7 +76,7 @@ class VagrantKind(Kind):
         return provider
 
     async def build_root(self, lab: Lab, places: Places, report: Report) -> Root:
-        """The box that the lab names, or one made of `guests.image`."""
+        """The box that the lab names, or one made from `guests.image`."""
         from kdevops.images.box import ensure_box
         from kdevops.providers.vagrant.render import VagrantBox
         from kdevops.run.built import Root
@@ -89,11 +91,11 @@ class VagrantKind(Kind):
         return Root({"key": made.key, **made.record}, box=VagrantBox(made.name, url=str(made.path)))
 
     def installs(self, lab: Lab) -> bool:
-        """Unless libvirt boots the kernel itself."""
+        """True unless libvirt boots the kernel directly."""
         return _of(lab).boot != "direct"
 
     def fragments(self, lab: Lab) -> tuple[str, ...]:
-        """For the disks and the hypervisor that the lab wants."""
+        """Fragments for the disks and the hypervisor of the lab."""
         wanted = _of(lab)
         needed = {
             "box": wanted.box is not None,  # ours boots what the embedded provider's images boot
@@ -103,16 +105,16 @@ class VagrantKind(Kind):
         return tuple(name for name, there in needed.items() if there)
 
     def connect_terminal(self, directory: Path, guest: str) -> bool:
-        """Libvirt's daemon has the console, which may be another machine's: raises UserError for a machine of Vagrant's."""
+        """Raises UserError for Vagrant's machines: the console belongs to libvirt's daemon, perhaps on another machine."""
         if not (directory / "vagrant.json").exists():
             return False
         raise UserError(
-            f"the console of {guest} is recorded, but nobody can type at it from here",
-            hint=f"log in: kdevops ssh {guest}; or on the machine of libvirt's daemon: virsh console {guest}",
+            f"the console of {guest} is recorded, but not interactive",
+            hint=f"log in: kdevops ssh {guest}; or on the libvirt host: virsh console {guest}",
         )
 
     def box_provider(self, lab: Lab) -> BoxProvider:
-        """The backend."""
+        """The lab's backend."""
         return _of(lab).backend
 
 
@@ -127,19 +129,19 @@ async def _speed(wanted: Vagrant, places: Places, kernel: Path, report: Report) 
     from kdevops.run.guests.speed import speed_here
 
     if wanted.backend == "virtualbox":
-        return Acceleration("kvm", "VirtualBox runs nothing without the CPU's help", 1.0)
+        return Acceleration("kvm", "VirtualBox always uses hardware virtualisation", 1.0)
     if any(not uri.startswith("qemu:///") for uri in wanted.hypervisors) and wanted.accel == "auto":
-        return Acceleration("kvm", "a hypervisor elsewhere is taken to have KVM (else: provider.accel: tcg)", 1.0)
+        return Acceleration("kvm", "a remote hypervisor is assumed to have KVM (else set provider.accel: tcg)", 1.0)
     return await speed_here(wanted.accel, places, kernel, report)
 
 
 def _root_of(lab: Lab, wanted: Vagrant, built: Built) -> tuple[str, ...]:
-    """The parameters by which a kernel that no boot loader starts finds its root."""
+    """Kernel parameters for the root device, if the kernel boots without a boot loader."""
     if wanted.boot == "install" or any(word.startswith("root=") for word in lab.kernel.cmdline):
         return ()
     if root := built.origin.get("root"):
         return (f"root={root}", "rw")
     raise UserError(
-        f"provider.boot is direct, which needs the root device of box {wanted.box}, and nothing says which it is",
-        hint="name it in the lab: kernel.cmdline: [root=/dev/vda1]",
+        f"provider.boot: direct needs the root device of box {wanted.box}, which is not known",
+        hint="set it in the lab: kernel.cmdline: [root=/dev/vda1]",
     )

@@ -39,7 +39,7 @@ def test_machines_of_another_processor_are_refused_before_anything_is_built(
 ) -> None:
     monkeypatch.setattr("platform.machine", lambda: here)
     lab = Lab.model_validate({"name": "x", "provider": {"type": "terraform", "cloud": "aws", "architecture": there}})
-    said = f"provider.architecture is {there}, and what is built on this machine runs on {here}"
+    said = f"provider.architecture is {there}, but kernels built on this machine are for {here}"
     with pytest.raises(UserError, match=said):
         asyncio.run(kind_of(lab).preflight(lab, Places(tmp_path / "state", tmp_path / "cache"), silent))
 
@@ -63,5 +63,5 @@ def test_machines_that_exist_last(tmp_path: Path) -> None:
 
 def test_profiles_with_a_server_are_refused(tmp_path: Path) -> None:
     built = cast(Built, SimpleNamespace(servers=(Server("nfsd", "rack-nfsd", ("rack-1",)),)))
-    with pytest.raises(UserError, match="need a server guest, which provider hosts does not give"):
+    with pytest.raises(UserError, match="need a server guest, which provider hosts does not support"):
         asyncio.run(HostsKind().provider_for(LAB, Places(tmp_path / "state", tmp_path / "cache"), built, silent))
