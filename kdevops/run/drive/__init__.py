@@ -1,1 +1,1 @@
-"""A run at work: the queue, leases, chunks, and what is made of a guest that was lost."""
+"""Carries out a run: the work queue, leases, chunks, and the handling of lost guests."""

@@ -1,4 +1,4 @@
-"""Whether it is the kernel's own failure that no guest came up, and whether that is a verdict: another one booted here."""
+"""Decides whether the kernel itself fails to boot, and whether that is a verdict: another kernel must have booted here."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from kdevops.triage.oops import find_oops
 from kdevops.triage.patterns import Severity
 
 CONSOLE = 8 << 20
-"""Bytes of a boot's console that are looked at and kept."""
-# Of a report's trace: x86, arm64, riscv, powerpc, arm.
+"""Bytes of a boot's console that are read and kept."""
+# The location in a report's trace on x86, arm64, riscv, powerpc and arm.
 _WHERE = re.compile(
     r"(?:RIP: [0-9a-f]{4}:|\be?pc : |NIP \[[0-9a-f]+\] |PC is at )(?P<function>[A-Za-z_$][\w.$]{1,100})\+0x"
 )
@@ -28,7 +28,7 @@ _MAX_SIGN = 200
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What a kernel said when it failed to boot: the title and text of its report, or the last line that it printed."""
+    """Why a kernel failed to boot: the title and text of its report, or the last line it printed."""
 
     title: str
     text: str = ""
@@ -36,20 +36,20 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class FailedBoot:
-    """A boot that failed, and where the guest's console ended then."""
+    """A failed boot, and the console's end offset at that time."""
 
     error: InfrastructureError
     end: int
 
     @classmethod
     def now(cls, error: InfrastructureError) -> FailedBoot:
-        """A boot that failed just now."""
+        """A boot that has just failed."""
         recorded = error.recorded if isinstance(error, BootError) else None
         return cls(error, console.end_of(recorded) if recorded else 0)
 
     @property
     def console(self) -> list[str]:
-        """What the guest printed in it; empty where nothing was recorded."""
+        """The console output of this boot; empty if none was recorded."""
         error = self.error
         if not isinstance(error, BootError) or not error.recorded:
             return []
@@ -57,7 +57,7 @@ class FailedBoot:
 
 
 def fault_of(boot: FailedBoot) -> Fault | None:
-    """What the kernel did wrong when a guest did not come up; None where it may be the machine's or a tool's trouble."""
+    """The kernel's fault in a failed boot; None if the machine or a tool may be the cause."""
     lines = boot.console
     oops = find_oops(lines)
     silent = isinstance(boot.error, BootError) and boot.error.unanswered
@@ -66,20 +66,22 @@ def fault_of(boot: FailedBoot) -> Fault | None:
     if not silent:
         return None
     said = [text for line in lines if (text := clean(printk.message(line), _MAX_SIGN).strip())]
-    return Fault(f"no answer, and the last sign of life is: {said[-1]}" if said else "no answer, and no sign of life")
+    return Fault(
+        f"no answer; the last console line is: {said[-1]}" if said else "no answer, and nothing on the console"
+    )
 
 
 def proven(boots: Sequence[FailedBoot], *, times: int) -> Fault | None:
-    """The fault, when a guest's boots failed so many times in a row, and each time by the kernel's own fault."""
+    """The fault if at least `times` boots in a row failed, each by the kernel's own fault; else None."""
     faults = [fault_of(boot) for boot in boots]
     known = [fault for fault in faults if fault]
     return known[-1] if len(known) == len(faults) >= times else None
 
 
 def booted_here(store: Store, run: Run) -> int | None:
-    """An earlier run of this lab, or the run of the baseline arm, whose kernel booted here; None where none ever did.
+    """The baseline run, or an earlier run of this lab, whose kernel booted here; None if there is none.
 
-    Here: by the same type of provider and the same acceleration. None too where the run's own kernel has booted before.
+    Here: with the same provider type and acceleration. Also None if the run's own kernel has booted before.
     """
     if _booted(store, run):
         return None
@@ -93,13 +95,13 @@ def booted_here(store: Store, run: Run) -> int | None:
 
 
 def note_booted(store: Store, run_id: int) -> None:
-    """A guest of this run came up."""
+    """Record that a guest of this run has booted."""
     if not store.run(run_id).record.get(BOOTED):
         store.update_record(run_id, {BOOTED: True})
 
 
 def conclude(store: Store, run_id: int, failure: BootFailure) -> None:
-    """End a run whose kernel does not boot: none of its tests has a result, and the record says why."""
+    """End a run whose kernel does not boot: all pending tests are missing, and the record says why."""
     outcome = Outcome(Status.MISSING, reason=f"the kernel does not boot: {failure.title}")
     with store.together():
         store.update_record(run_id, failure.as_record())
@@ -109,7 +111,7 @@ def conclude(store: Store, run_id: int, failure: BootFailure) -> None:
 
 
 def _booted(store: Store, run: Run) -> bool:
-    """Whether a guest came up; of runs that do not say so, whether a test came to an end in one."""
+    """Whether a guest has booted; if the record does not say so, whether a test finished in one."""
     if run.record.get(BOOTED):
         return True
     return any(outcome.status.ran_to_its_end and outcome.guest for outcome in store.outcomes(run.id).values())

@@ -1,7 +1,7 @@
-"""Guests in which something may still run that a command began and did not see the end of: a test that Ctrl-C cut short.
+"""Records guests in which an interrupted command may still run something, such as a test stopped by Ctrl-C.
 
-A guest that stays up, or a machine of somebody's, goes on with it. So whoever uses such a guest next has it booted afresh.
-It is kept in a file of the lab's directory, written before work is given out: a command that is killed leaves it behind.
+A guest that keeps running, or somebody's machine, continues it. So the next command boots such a guest afresh. The names
+are in a file in the lab's directory, written before work is handed out, so that a killed command leaves it behind.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from kdevops.files import write_atomic
 
 @dataclass(frozen=True, slots=True)
 class Busy:
-    """The guests of one lab; the caller holds the lab. Without a `directory` nothing is kept."""
+    """Busy guests of one lab; the caller holds the lab's lock. Without a `directory` nothing is recorded."""
 
     directory: Path | None = None
 
@@ -26,15 +26,15 @@ class Busy:
         return known is None or name in known
 
     def begin(self, names: Iterable[str]) -> None:
-        """Work is about to be given to these guests."""
+        """Record these guests before they get work."""
         self._write({*(self._read() or ()), *names})
 
     def end(self, names: Iterable[str]) -> None:
-        """Nothing that was begun runs in these guests any more."""
+        """Remove these guests from the record: nothing runs in them any more."""
         self._write({*(self._read() or ())}.difference(names))
 
     def _read(self) -> frozenset[str] | None:
-        """The names; None where they cannot be read, so that nobody knows."""
+        """The recorded names; None if they cannot be read."""
         try:
             return frozenset(map(str, json.loads(self._path.read_bytes()))) if self._path else frozenset()
         except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""A harness at work in a guest: its tests are followed one by one as it tells of them, and survive its end."""
+"""Runs a suite's harness in a guest and follows its tests one by one; tests it leaves unfinished are not lost."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from kdevops.run.drive.work import Work
 from kdevops.suites.base import PlannedTest
 
 IDLE = 300.0
-"""Accelerated seconds in which a harness that runs no test must say something: it starts, or makes a file system."""
+"""Accelerated seconds of silence allowed while a harness runs no test: it may be starting or making a file system."""
 _POLL = 0.5
 _LAST_ANSWER = 3.0
-"""Accelerated seconds for a guest in which a test hangs to show that its files can still be fetched."""
+"""Accelerated seconds for a guest with a hung test to answer, so that its files can still be fetched."""
 _LAST_DEBUG = 5.0
-# Not by exec: a harness that is killed must not take the connection's own process with it, and so the answer.
+# Without exec: if the harness is killed, the shell must survive to report its exit code.
 _WRAPPER = 'cd "$1" || exit 97; shift; "$@" </dev/null 2>&1; exit $?'
 
 
 class Chunk:
-    """One go of a harness through the tests of `work`."""
+    """One invocation of a harness for the tests of `work`."""
 
     def __init__(
         self, job: Job, name: str, guest: Guest, work: Work, log: KernelLog, tainted: int, generation: int = 0
@@ -52,13 +52,13 @@ class Chunk:
 
     @property
     def left(self) -> dict[TestId, PlannedTest]:
-        """The tests that have no status and were not given back yet."""
+        """The tests without a status that have not been given back."""
         return self._ledger.left
 
     async def run(self) -> str:
-        """Run the chunk; why the guest should not be used on, empty when it can be.
+        """Run the chunk; returns why the guest must not be reused, or an empty string.
 
-        Raises InfrastructureError when the harness got nowhere; `left` is then still to be given back.
+        Raises InfrastructureError if the harness cannot make progress; the caller must then give back `left`.
         """
         async with self._pace, self._leftovers:
             if unfit := await self._sweep():
@@ -90,9 +90,9 @@ class Chunk:
                     return await self._ended(ended)
 
     async def _listen(self) -> Completed | None:
-        """Follow the harness to its end; None when it hangs, or when the kernel said that nothing more can be trusted.
+        """Follow the harness to its end; None if it hangs, the guest can no longer be trusted, or a server is lost.
 
-        Raises LostGuestError when the guest dies or the connection breaks.
+        Raises LostGuestError if the guest dies or the connection breaks.
         """
         argv, directory = self._suite.chunk_command(tuple(self.left.values()))
         session = asyncio.create_task(
@@ -108,7 +108,7 @@ class Chunk:
                 await asyncio.wait({session}, timeout=_POLL)
                 self._pace.look()
                 await self._news.prove()
-                if self._overdue():  # but what waits is read first
+                if self._overdue():  # read pending output first
                     await asyncio.wait({session}, timeout=self._pace.last_look)
                     await self._news.prove()
                 match look(self._see(session)):
@@ -139,7 +139,7 @@ class Chunk:
         if current is None:
             return self._pace.seconds > self._ledger.quiet_since + IDLE * factor
         timeout = self._job.tests[current.test].timeout
-        assert timeout is not None  # the plan gave it one
+        assert timeout is not None  # set by the plan
         return self._pace.seconds > current.since + timeout * factor
 
     def _give_back(self, why: str) -> str:
@@ -147,7 +147,7 @@ class Chunk:
         return why
 
     def _without_server(self, why: str) -> str:
-        """The server is gone: the test in flight has no result, not even if it never lets a server live."""
+        """A server is lost: the test in flight gets no result, even if it brings the server down every time."""
         current = self._ledger.current
         self._job.servers_said(f"while {current.test if current else self._work.suite} ran")
         if current is None:
@@ -156,10 +156,10 @@ class Chunk:
         return self._give_back(why)
 
     async def _lost(self, error: InfrastructureError) -> str:
-        """The guest is gone, or the way to it."""
+        """The guest or the connection to it is lost."""
         current, seconds, lost = self._ledger.current, self._ledger.seconds, self._ledger.lost_in_test
         if current is None:
-            await why_gone(self._guest)  # the console is up to date then
+            await why_gone(self._guest)  # afterwards the console is up to date
             self._job.stray(self._name, self._log.cut(), f"while no test of {self._work.suite} ran")
             raise error
         factor, last = self._job.provider.factor, self._work.lost >= MAX_LOST
@@ -174,10 +174,10 @@ class Chunk:
         return self._give_back(error.message)
 
     async def _hung(self) -> str:
-        """Past its deadline: let the kernel say who waits for what, keep what there is, have the guest reset."""
+        """The deadline has passed: have the kernel print its tasks, keep the files, and have the guest reset."""
         current, seconds, factor = self._ledger.current, self._ledger.seconds, self._job.provider.factor
         if current is None:
-            raise InfrastructureError(f"{self._work.suite} said nothing for {IDLE * factor:.0f} s and ran no test")
+            raise InfrastructureError(f"{self._work.suite} printed nothing for {IDLE * factor:.0f} s and ran no test")
         try:
             await prove_silent(self._guest)
         except LostGuestError as error:
@@ -185,14 +185,14 @@ class Chunk:
         await self._let_the_kernel_tell()
         reason = f"not done after {seconds:.0f} s"
         if usual := self._job.tests[current.test].expected:
-            reason += f"; it usually takes {usual:.0f} s"
+            reason += f"; it usually needs {usual:.0f} s"
         self._ledger.finish(current.test, Outcome(Status.HANG, seconds, reason))
         if await self._guest.ssh.answers(timeout=_LAST_ANSWER * factor):
             await self._leftovers.drained()
         return self._give_back(f"{current.test.name} hung")
 
     async def _let_the_kernel_tell(self) -> None:
-        """Blocked tasks, then all tasks, onto the console, waited for until it falls silent."""
+        """Have the kernel print blocked tasks, then all tasks, on the console; wait until it is silent."""
         with contextlib.suppress(InfrastructureError):
             await self._guest.sysrq("8wt")
         before = -1
@@ -202,7 +202,7 @@ class Chunk:
                 return
 
     async def _ended(self, ended: Completed) -> str:
-        """The harness ended by itself."""
+        """Handle a harness that ended by itself."""
         await self._leftovers.drained()
         await self._leftovers.record(self._work, self._ledger.told)
         unfit = self._settle_unfinished(ended) or self._ledger.unfit
@@ -210,7 +210,7 @@ class Chunk:
         return unfit or spoiled_by(strays) or await self._sweep(said=any(stray.gates for stray in strays))
 
     def _settle_unfinished(self, ended: Completed) -> str:
-        """Where the harness ended before it told of every test, why; "" where it told of all."""
+        """Decide on tests the harness did not report; returns why it ended early, or "" if it reported all."""
         complaint, current, lost = self._account.complaint, self._ledger.current, self._work.lost
         how = complaint or f"{self._work.suite} ended with exit code {ended.returncode}"
         what = unfinished(Rest(bool(self.left), current is not None, bool(complaint), lost))

@@ -1,7 +1,7 @@
-"""What to do as a harness works through its tests, and with those that it leaves: decisions from facts.
+"""Pure decisions about a running harness and the tests it leaves unfinished.
 
-Whatever is decided here, each test gets exactly one status, or goes back to the queue; and what is the infrastructure's doing
-gives no test any status but `missing`.
+Every test gets exactly one status or goes back to the queue. Infrastructure trouble never gives a test a status other than
+`missing`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from kdevops.run.drive.job import MAX_LOST
 
 
 class Look(Enum):
-    """GO_ON watching; the harness ENDED; the guest DIED; STOP: nothing more is to be expected of this go."""
+    """GO_ON watching; the harness ENDED; the guest DIED; STOP: nothing more can be expected of this invocation."""
 
     GO_ON = auto()
     ENDED = auto()
@@ -24,10 +24,10 @@ class Look(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a look at a harness at work shows.
+    """The observed state of a running harness.
 
-    `done`: it ended. `alive`: nothing says that the guest's kernel did. `overdue`: a test, or the harness without one, is past
-    its deadline. `unfit`: the kernel said that nothing more in this guest can be trusted. `unserved`: a server is lost.
+    `done`: it ended. `alive`: the guest is not known to be dead. `overdue`: a test, or the harness without one, is past its
+    deadline. `unfit`: after a kernel report, the guest can no longer be trusted. `unserved`: a server is lost.
     """
 
     done: bool = False
@@ -38,7 +38,7 @@ class Seen:
 
 
 def look(seen: Seen) -> Look:
-    """What a look at a harness means. What it said to its end counts, also where something else happened just then."""
+    """What the state means. If the harness has ended, its output counts, whatever else happened at that moment."""
     if seen.done:
         return Look.ENDED
     if not seen.alive:
@@ -47,10 +47,10 @@ def look(seen: Seen) -> Look:
 
 
 class Ending(Enum):
-    """Why a go of the harness is over.
+    """Why an invocation of the harness is over.
 
-    UNSERVED: a server is lost. LOST: the guest is, or the way to it. HUNG: a deadline passed. SPOILT: the kernel said that
-    nothing more can be trusted. ENDED: the harness ended by itself.
+    UNSERVED: a server is lost. LOST: the guest or the connection is lost. HUNG: a deadline passed. SPOILT: after a kernel
+    report, the guest can no longer be trusted. ENDED: the harness ended by itself.
     """
 
     UNSERVED = auto()
@@ -62,7 +62,7 @@ class Ending(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Over:
-    """A go that is over. `lost`: the guest or the connection broke. `ended`: the harness itself. Others are as in `Seen`."""
+    """A finished invocation. `lost`: the guest or the connection is lost; `ended`: the harness ended; others as in `Seen`."""
 
     ended: bool = False
     lost: bool = False
@@ -77,16 +77,16 @@ _ENDINGS: tuple[tuple[Callable[[Over], bool], Ending], ...] = (
     (lambda over: over.unfit, Ending.SPOILT),
     (lambda _: True, Ending.HUNG),
 )
-"""The first that holds decides. Whatever happens without a server is no sign of anything else."""
+"""The first rule that holds decides. Without a server, no other symptom means anything."""
 
 
 def ending(over: Over) -> Ending:
-    """Why a go is over."""
+    """Why the invocation is over."""
     return next(end for holds, end in _ENDINGS if holds(over))
 
 
 class Belief(Enum):
-    """What the harness says of a test is TAKEN, or the test runs AGAIN, or is MISSING."""
+    """The status reported by the harness is TAKEN, or the test runs AGAIN, or is MISSING."""
 
     TAKEN = auto()
     AGAIN = auto()
@@ -94,17 +94,17 @@ class Belief(Enum):
 
 
 def belief(*, doubted: bool, lost: int) -> Belief:
-    """Whether to believe a status that was told. `lost`: how often its work was started again before."""
+    """Whether to believe a reported status. `lost`: how often its work was restarted before."""
     if not doubted:
         return Belief.TAKEN
     return Belief.MISSING if lost >= MAX_LOST else Belief.AGAIN
 
 
 class Unfinished(Enum):
-    """What becomes of tests that a harness that ended has not told of.
+    """What to do with tests that a harness did not report before it ended.
 
-    NONE are left. BLAME: the one in flight is tried alone, the others go back to their pool. AGAIN: all go on a fresh guest.
-    MISSING: they have no result; with MISSING_ALIKE nor have those that wait and are of the same suite and profile.
+    NONE are left. BLAME: retry the one in flight alone, return the others to their pool. AGAIN: run all on a fresh guest.
+    MISSING: they have no result; with MISSING_ALIKE, neither have waiting tests of the same suite and profile.
     """
 
     NONE = auto()
@@ -116,10 +116,10 @@ class Unfinished(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """A harness that ended.
+    """The state after a harness has ended.
 
-    `left`: there are tests that it did not tell of. `in_flight`: it was in one of them. `complains`: it said why it does not
-    run them. `lost`: how often this work was started again.
+    `left`: some tests were not reported. `in_flight`: one of them was running. `complains`: the harness said why it cannot
+    run them. `lost`: how often this work was restarted.
     """
 
     left: bool = True
@@ -131,14 +131,14 @@ class Rest:
 _UNFINISHED: tuple[tuple[Callable[[Rest], bool], Unfinished], ...] = (
     (lambda rest: not rest.left, Unfinished.NONE),
     (lambda rest: rest.in_flight and not rest.complains, Unfinished.BLAME),
-    # It may say something else on a fresh guest; one that complains is asked once more only.
+    # A fresh guest may give another result; a harness that complains is retried only once.
     (lambda rest: rest.lost < (1 if rest.complains else MAX_LOST), Unfinished.AGAIN),
     (lambda rest: rest.complains, Unfinished.MISSING_ALIKE),
     (lambda _: True, Unfinished.MISSING),
 )
-"""The first that holds decides."""
+"""The first rule that holds decides."""
 
 
 def unfinished(rest: Rest) -> Unfinished:
-    """What becomes of the tests that are left."""
+    """What to do with the tests that are left."""
     return next(what for holds, what in _UNFINISHED if holds(rest))

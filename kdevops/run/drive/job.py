@@ -1,4 +1,4 @@
-"""What all leases of a run have in common, and the one way to tell a test's fate."""
+"""State shared by all leases of a run, and the only way to record a test's status."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from kdevops.text import clean
 from kdevops.triage.oops import Oops, find_reports
 
 MAX_LOST = 2
-"""How often work is given to a fresh guest after infrastructure trouble before it is left undone."""
+"""How often work is retried on a fresh guest after infrastructure trouble before kdevops gives up on it."""
 GRACE = 10.0
-"""Accelerated seconds past a test's deadline in which the guest must say that it stopped the test."""
+"""Accelerated seconds after a test's deadline in which the guest must report that it stopped the test."""
 COMMAND = 30.0
 """Accelerated seconds for a short command in a guest."""
 MAX_STRAY = 64
@@ -33,7 +33,7 @@ MAX_STRAY = 64
 
 @dataclass(frozen=True)
 class Job:
-    """One run, as every lease of it sees it."""
+    """One run, shared by all its leases."""
 
     run: int
     directory: Path
@@ -51,29 +51,29 @@ class Job:
     busy: Busy = field(default_factory=Busy)
 
     def begin(self, test: TestId, guest: str) -> None:
-        """A test is given to a guest: into the store, then told."""
+        """Store that a test started in a guest, then emit the event."""
         self.store.started(self.run, test, guest)
         self.emit(TestStarted(test, guest))
 
     def end(self, test: TestId, outcome: Outcome) -> None:
-        """A test's fate: into the store, then told."""
+        """Store a test's outcome, then emit the event."""
         self.store.ended(self.run, test, outcome)
         self.emit(TestEnded(test, outcome))
 
     def trouble(self, guest: str, text: str) -> None:
-        """Infrastructure trouble, kept apart from every result."""
+        """Record infrastructure trouble, separately from results."""
         self.store.infrastructure(self.run, guest, text)
         self.emit(Note(f"{guest}: {clean(text)}"))
 
     def stray(self, guest: str, lines: Sequence[str], when: str) -> tuple[Oops, ...]:
-        """What the kernel of a guest said while no test ran: its reports, each trouble once, go into the run's record."""
+        """Add kernel reports from outside any test to the run's record, each signature once. Returns the reports."""
         found = find_reports(lines)
         if not found:
             return ()
         known = list(self.store.run(self.run).record.get(STRAY_REPORTS, []))
         signatures = {report["signature"] for report in known}
         flood = bool(found.left_out) and all(report.gates for report in found)
-        for report in sorted(found, key=lambda each: not each.gates):  # notices must not use up the room
+        for report in sorted(found, key=lambda each: not each.gates):  # gating ones first: room is limited
             if report.signature in signatures:
                 continue
             if len(known) >= MAX_STRAY and report.gates:
@@ -81,11 +81,11 @@ class Job:
             if len(known) < MAX_STRAY:
                 signatures.add(report.signature)
                 known.append({**asdict(as_stored(report)), "guest": guest, "when": when})
-                self.emit(Note(f"{guest}: {when} the kernel said: {clean(report.title)}"))
+                self.emit(Note(f"{guest}: {when}, kernel report: {clean(report.title)}"))
             else:
                 flood = flood or report.gates
         if flood and all(report["kind"] != "flood" for report in known):
-            name = f"{FLOOD} {found[0].signature}"  # what is not kept may be anything
+            name = f"{FLOOD} {found[0].signature}"  # reports that were dropped may be anything
             known.append(
                 {**asdict(KernelReport("flood", name, name, gates=True, text="")), "guest": guest, "when": when}
             )
@@ -93,7 +93,7 @@ class Job:
         return found
 
     def stray_taint(self, guest: str, tainted: str, when: str) -> None:
-        """The same for a taint flag whose report nobody saw."""
+        """As `stray`, for a taint flag whose report was not seen."""
         known = list(self.store.run(self.run).record.get(STRAY_REPORTS, []))
         report = unseen(tainted)
         if all(each["signature"] != report.signature for each in known):
@@ -102,22 +102,22 @@ class Job:
             self.store.update_record(self.run, {STRAY_REPORTS: known})
 
     def servers_said(self, when: str) -> None:
-        """The same for the servers, whoever of the guests made them say it."""
+        """As `stray`, for the servers' kernels."""
         for name, lines in self.servers.said():
             self.stray(name, lines, when)
 
     def keep(self, name: str, lines: Iterable[str]) -> None:
-        """Keep what was printed as a file below the run's directory, without what could drive a terminal."""
+        """Write output to a file below the run's directory, without control characters."""
         write_atomic(self.directory / name, "".join(f"{clean(line, len(line))}\n" for line in lines))
 
     def output_name(self, test: TestId, suffix: str = ".log") -> str:
-        """Where what a test printed is kept, relative to the run's directory; slashes of its name are directories."""
+        """The file for a test's output, relative to the run's directory; slashes in its name become directories."""
         parts = [_file_name(part) for part in PurePosixPath(test.suite, test.profile).parts]
         parts += [_file_name(part) for part in test.name.split("/")]
         return "/".join(parts) + suffix
 
 
 def _file_name(text: str) -> str:
-    """Part of a test's name as one file name; where letters had to be replaced, a digest keeps two names apart."""
+    """Part of a test's name as a file name; if characters were replaced, a digest keeps names distinct."""
     plain = "".join(c if c.isascii() and (c.isalnum() or c in "._-:#") else "-" for c in text).lstrip(".")[:120]
     return plain if plain and plain == text else f"{plain}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"

@@ -1,8 +1,8 @@
-"""What the kernel of a guest says, cut into one slice a test.
+"""Divides a guest's kernel messages into one slice per test.
 
-The slice of a test is what came on the console since the slice before. A console may come late (one that a cloud is asked
-for), or not at all (a host without one, a test that set `dmesg -n 1`): where it does not show the end of a test at once, the
-guest's own log is read between the marks of the test.
+The slice of a test is the console output since the previous slice. Console output may be late (fetched from a cloud) or
+absent (a host without a console, a test that set `dmesg -n 1`). If the console does not show a test's end at once, the
+guest's own log is read between the test's marks.
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ from kdevops.triage.patterns import find
 from kdevops.triage.report import MAX_LINES
 
 MAX_SLICE = 1 << 20
-"""Bytes kept of what a kernel says during one test: its beginning and its end, and as much again of reports between them."""
+"""Bytes of kernel messages kept per test: beginning and end, plus as many bytes of reports in between."""
 _READ = 17 << 20
-"""Bytes that are looked at for that: all that a console holds before it is put aside."""
+"""Bytes read for that: as much as a console log holds before it is rotated."""
 _SHOWN = 1.0
-"""Accelerated seconds for the console to show what the kernel has said."""
+"""Accelerated seconds for the console to show a kernel message."""
 _COMMAND = 30.0
 _POLL = 0.02
 _FIRST_TEST = ("kdevops: begin ", "run fstests ")
-"""With these a test begins, as one of ours or as fstests marks it."""
+"""Marks at the start of a test, ours or those of fstests."""
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """What the kernel said while a test ran, and `before` it, after the test before it had ended."""
+    """Kernel messages during a test; `before`: those between the previous test's end and its start."""
 
     lines: list[str]
     before: list[str] = field(default_factory=list)
 
 
 class KernelLog:
-    """One guest's console from now on. `factor` stretches the waiting as for every deadline."""
+    """One guest's console from now on. `factor`: slowdown by which timeouts are multiplied."""
 
     def __init__(self, guest: Guest, factor: float) -> None:
         self._guest, self._factor = guest, factor
@@ -54,16 +54,16 @@ class KernelLog:
         self._live = True
 
     def cut(self, end: Position | None = None) -> list[str]:
-        """What the console has since the last cut, up to `end`, which is now where it is not given."""
+        """Console output since the last cut, up to `end` (default: now)."""
         end = console.end_position(self._guest.console) if end is None else end
         lines = console.read_since(self._guest.console, self._since, _READ, end=end)
         self._since = end
         return thinned(lines)
 
     def before(self, marks: Collection[str], end: Position) -> Position:
-        """Where the first line that has one of these texts begins, at most MAX_SLICE behind the last cut; else `end`.
+        """The start of the first line with one of `marks`, within MAX_SLICE after the last cut; else `end`.
 
-        `end`, too, where the console was put aside since the last cut.
+        Also `end` if the console was rotated since the last cut.
         """
         with contextlib.suppress(OSError), self._guest.console.open("rb") as file:
             if {os.fstat(file.fileno()).st_ino} != {self._since.inode, end.inode}:
@@ -77,21 +77,21 @@ class KernelLog:
 
     @property
     def since(self) -> Position:
-        """Where on the console the next slice begins."""
+        """The position at which the next slice begins."""
         return self._since
 
     async def cut_at(self, marks: Marks, *, tainted: bool = False) -> Slice:
-        """What the kernel of a living guest said until a test that ran between these marks had ended.
+        """Kernel messages of a live guest up to the end of the test between these marks.
 
-        `tainted`: it must have complained, so where the console shows nothing of it the guest's log is read, too. Never
-        raises for the guest's sake.
+        `tainted`: there must be a kernel report, so if the console shows none, the guest's log is read as well. Errors of
+        the guest are not raised.
         """
         if self._live and await self._shows(marks.end):
             shown = divide(await asyncio.to_thread(self.cut), marks)
             if not tainted or any(report.gates for report in find_reports([*shown.before, *shown.lines])):
                 return shown
             return Slice([*shown.lines, *(await self._logged(marks) or [])], shown.before)
-        self._live = False  # it would be waited for in vain each time
+        self._live = False  # do not wait for the console again
         said = await self._logged(marks)
         lines = self.cut()
         return divide(lines, marks) if said is None else Slice(said)
@@ -122,19 +122,19 @@ class KernelLog:
 
 
 async def kernel_log(ssh: SshTarget, *, timeout: float) -> list[str]:
-    """The log that the kernel of a guest keeps, oldest line first, its last 4 MiB. Raises InfrastructureError."""
+    """The kernel log of a guest, oldest line first, at most the last 4 MiB. Raises InfrastructureError."""
     return (await ssh.run(["dmesg"], timeout=timeout)).stdout.splitlines()
 
 
 def divide(lines: list[str], marks: Marks) -> Slice:
-    """The slice of a test where the console shows its beginning: what comes before is not the test's."""
+    """Split console lines at the test's start mark: lines before it do not belong to the test."""
     token = _token(marks.begin)
     first = next((number for number, line in enumerate(lines) if line.rstrip().endswith(token)), 0)
     return Slice(lines[first:], lines[:first])
 
 
 def thinned(lines: list[str]) -> list[str]:
-    """Lines of at most MAX_SLICE as they are; of more, both ends and what begins a report between them, so that none is lost."""
+    """The lines if they fit into MAX_SLICE; else both ends and the beginnings of reports in between."""
     if _size(lines) <= MAX_SLICE:
         return lines
     lines = [line[: console.MAX_LINE] for line in lines]
@@ -158,15 +158,15 @@ def _size(lines: Iterable[str]) -> int:
 
 
 def _fitting(lines: Iterable[str]) -> int:
-    """How many of these lines, from the first on, fit into half a slice."""
+    """How many of the first lines fit into half a slice."""
     sizes = accumulate(len(line) + 1 for line in lines)
     return sum(1 for _ in takewhile(lambda size: size <= MAX_SLICE // 2, sizes))
 
 
 def between(lines: Sequence[str], marks: Marks) -> list[str] | None:
-    """The lines of a test in a kernel's log; None where its end is not in there, so that nothing is known of it.
+    """The lines of a test in a kernel log; None if the log does not contain its end.
 
-    The log is a ring: where the beginning of the test was overwritten, all that is left of the log is the test's.
+    The log is a ring buffer: if the start of the test was overwritten, all lines before its end belong to the test.
     """
     begin, end = _token(marks.begin), _token(marks.end)
     last = next((number for number, line in enumerate(lines) if line.rstrip().endswith(end)), None)
@@ -177,11 +177,11 @@ def between(lines: Sequence[str], marks: Marks) -> list[str] | None:
 
 
 def before_tests(lines: Sequence[str]) -> list[str]:
-    """The lines of a kernel's log that no test is to blame for: all before the first one of this boot."""
+    """The lines of a kernel log before the first test of this boot, for which no test is to blame."""
     first = (number for number, line in enumerate(lines) if any(mark in line for mark in _FIRST_TEST))
     return list(lines[: next(first, len(lines))])
 
 
 def _token(mark: str) -> str:
-    """What is unique of a mark, and printed by every console as it is."""
+    """The unique part of a mark, which every console prints unchanged."""
     return mark.rpartition(" ")[2]

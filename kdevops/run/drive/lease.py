@@ -1,4 +1,4 @@
-"""The runner's unit of work: one guest brought up, tests drained, guest given back."""
+"""The runner's unit of work: start one guest, run tests in it, stop it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from kdevops.text import clean
 from kdevops.triage.oops import Oops, find_reports
 
 MAX_BOOT_FAILURES = 2
-"""Boots in a row that may fail before a guest is given up."""
+"""Failed boots in a row after which kdevops gives up on a guest."""
 _BOOT_CONSOLE = 8 << 20
 
 
@@ -34,8 +34,8 @@ _BOOT_CONSOLE = 8 << 20
 class Lease:
     """One guest's share of a run. `keep`: the guest outlives the run.
 
-    `stale`: something may run in the guest whose end was not seen, so it is booted afresh before it is used. `last_error`
-    is why it gave up, if it did, and `failed_boots` are those since the last that succeeded.
+    `stale`: something may still run in the guest, so it must be booted afresh before use. `last_error`: the last
+    infrastructure error, if any. `failed_boots`: those since the last successful boot.
     """
 
     job: Job
@@ -50,10 +50,10 @@ class Lease:
     _taint: int = 0
 
     async def drain(self) -> None:
-        """Work until all is done or this guest is given up."""
+        """Run tests until all are done or kdevops gives up on this guest."""
         queue = self.job.queue
         there = self.job.provider.attach(self.name)
-        self.keep = self.keep or (there is not None and there.stay)  # it stays up however often it is reset
+        self.keep = self.keep or (there is not None and there.stay)  # it keeps running even after resets
         while len(self.failed_boots) < MAX_BOOT_FAILURES and (work := await queue.take()):
             try:
                 await self._do(work)
@@ -66,11 +66,11 @@ class Lease:
             finally:
                 queue.done()
             if self._guest is None:
-                await asyncio.sleep(0)  # whoever has a guest that is up, and waits, takes what is left first
+                await asyncio.sleep(0)  # let waiting leases with a running guest take the work first
 
     async def give_back(self) -> None:
-        """End the guest unless it is to be kept. What its kernel said since the last test is the run's."""
-        if self._guest and self._log and not self.stale:  # a test that was cut short runs again
+        """Stop the guest unless it is kept. Kernel reports since the last test go into the run's record."""
+        if self._guest and self._log and not self.stale:  # an interrupted test runs again
             self.job.stray(self.name, self._log.cut(), "after the last test")
         guest = self._guest or self.job.provider.attach(self.name)
         if guest and not self.keep:
@@ -78,9 +78,9 @@ class Lease:
             self.job.emit(GuestChanged(self.name, "down"))
 
     def tell_failed_boots(self) -> None:
-        """What the kernel said of its own trouble in boots that failed, now that it is known that it does boot.
+        """Record kernel reports from failed boots, once it is known that the kernel does boot.
 
-        But for stalls: a boot that took too long may have had a slow machine.
+        Stalls are left out: a boot that took too long may be due to a slow machine.
         """
         for boot in self.failed_boots:
             reports = [report for report in find_reports(boot.console) if not is_stall(report)]
@@ -100,7 +100,7 @@ class Lease:
             await self._one_by_one(guest, work)
 
     def _lose(self, work: Work, error: InfrastructureError) -> None:
-        """Give the work back. A guest that did not get ready is this lease's failure; a guest lost later, the work's."""
+        """Give the work back. If the guest never got ready, count a failed boot; if it was lost later, charge the work."""
         self.job.trouble(self.name, error.message)
         self.last_error = error
         if self._guest is None:
@@ -115,13 +115,13 @@ class Lease:
         self._guest = None
 
     async def _ready(self, extra: tuple[str, ...], *, fresh: bool) -> Guest:
-        """A healthy guest with everything in it that tests need."""
+        """A healthy guest prepared for tests."""
         guest, log = await self._booted(extra, fresh=fresh)
         self.job.stray(self.name, before_tests(log), "at boot")
         return guest
 
     async def _booted(self, extra: tuple[str, ...], *, fresh: bool) -> tuple[Guest, list[str]]:
-        """The same, with the log of its kernel so far."""
+        """A prepared guest, and its kernel log so far."""
         job = self.job
         self._generation = await job.servers.boot()
         job.emit(GuestChanged(self.name, "booting"))
@@ -148,7 +148,7 @@ class Lease:
         return guest
 
     async def _reset(self, guest: Guest, why: str) -> None:
-        """Have the next work done by a fresh guest. That one does not go says nothing of the work that it has done."""
+        """Discard the guest, so that the next work gets a fresh one. A failure to discard it does not affect results."""
         self._guest = None
         self.job.emit(GuestChanged(self.name, "resetting", why))
         try:
@@ -163,7 +163,7 @@ class Lease:
         try:
             unfit = await chunk.run()
         except InfrastructureError as error:
-            # What has a status is done with; the harness is tried again with the rest.
+            # Tests with a status are finished; the harness is retried with the rest.
             if chunk.left:
                 self._lose(replace(work, tests=tuple(chunk.left)), error)
             await self._reset(guest, error.message)
@@ -182,9 +182,9 @@ class Lease:
                 await self._reset(guest, unfit)
 
     async def _one(self, guest: Guest, suite: GuestSuite, test: PlannedTest, *, last: bool) -> tuple[Outcome, str]:
-        """Run one test; with it comes why the guest must not be used on. Raises LostGuestError for an unexplained loss."""
+        """Run one test; also returns why the guest must not be reused. Raises LostGuestError for an unexplained loss."""
         assert self._log
-        assert test.timeout is not None  # the plan gave it one
+        assert test.timeout is not None  # set by the plan
         factor = self.job.provider.factor
         argv, directory = suite.command(test)
         reader = suite.reader(test)
@@ -220,7 +220,7 @@ class Lease:
                 strays = self.job.stray(self.name, said.before, f"before {test.id}")
                 if why := doubt(outcome, said.lines, pace.lost, pace.why, last=last):
                     raise InfrastructureError(f"{test.id}: {why}")
-        # In a thread of its own: a flood of reports takes seconds.
+        # In a thread, because a flood of reports takes seconds.
         outcome, spoiled = await asyncio.to_thread(with_reports, outcome, said.lines)
         told = any(stray.gates for stray in strays) or any(report.gates for report in outcome.reports)
         if tainted and not told:
@@ -234,7 +234,7 @@ class Lease:
     async def _lost(
         self, guest: Guest, error: InfrastructureError, test: TestId, pace: Pace, *, last: bool
     ) -> tuple[Outcome, Slice]:
-        """The guest is gone, or the way to it. Raises InfrastructureError where that says nothing of the test."""
+        """Handle a lost guest or connection. Raises InfrastructureError if the loss says nothing about the test."""
         assert self._log
         since, seconds, lost, factor = self._log.since, pace.seconds, pace.lost, self.job.provider.factor
         try:
@@ -245,14 +245,14 @@ class Lease:
         return outcome, Slice(self._log.cut())
 
     def _unfit(self, test: PlannedTest, execution: Execution) -> str:
-        """Why the guest is not fit for another test, as it answered itself."""
+        """Why the guest is unfit for another test, by its own answers after the test."""
         why = execution.fitness.unfit
         if why:
             self.job.trouble(self.name, f"after {test.id}: {why}; the guest is reset")
         return why
 
     async def _at_boot(self, work: Work) -> None:
-        """Boot a fresh guest that runs the tests, and read what became of them; what was never reached is given back."""
+        """Boot a fresh guest that runs the tests, and collect their outcomes; tests not reached are given back."""
         job, suite = self.job, self.job.boot_suites[work.suite]
         for test in work.tests:
             job.begin(test, self.name)
@@ -264,11 +264,11 @@ class Lease:
             outcomes = await suite.collect(work.tests, lines, guest.ssh, timeout=timeout)
         except BootError as error:
             said = error.recorded and console.read_since(error.recorded, error.console_offset, limit=_BOOT_CONSOLE)
-            # Machines elsewhere say how their kernel of before ends, and after a panic come back with it.
+            # The console of machines elsewhere begins with the end of the previous kernel; after a panic they boot that again.
             lines = first_boot(said or [])
             outcomes = await suite.collect(work.tests, lines, None, timeout=timeout)
             if not outcomes:
-                raise  # the kernel did not get as far as the tests: nothing is known of them
+                raise  # the kernel did not reach the tests
             job.emit(Note(f"{self.name} died while {work.suite} ran at boot: {error.message}"))
         spoiled = self._end_boot_tests(suite, work.tests, outcomes, lines)
         if guest and spoiled:
@@ -279,7 +279,7 @@ class Lease:
     def _end_boot_tests(
         self, suite: BootSuite, tests: Sequence[TestId], outcomes: Mapping[TestId, Outcome], lines: Sequence[str]
     ) -> str:
-        """Give each test its outcome with its part of the kernel's log; the title of the first report in there, if any."""
+        """Store each test's outcome with its part of the kernel log; returns the title of the first report, if any."""
         job = self.job
         parts: dict[TestId | None, list[str]] = {}
         for owner, part in suite.divide(tests, lines):
@@ -288,7 +288,7 @@ class Lease:
         for test, outcome in outcomes.items():
             said = parts.get(test, [])
             outcome, _ = with_reports(outcome, said)
-            # Whatever the kernel complained of, tests that come after must not find the guest tainted by it.
+            # After any report, later tests must not run in the tainted guest.
             spoiled = spoiled or next((report.title for report in outcome.reports if report.gates), "")
             if said:
                 job.keep(job.output_name(test, ".console"), said)

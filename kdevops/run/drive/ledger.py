@@ -1,4 +1,4 @@
-"""The tests of a chunk: which of them is in flight, which have a status, and which go back to the queue."""
+"""Tracks the tests of a chunk: which is in flight, which have a status, and which go back to the queue."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from kdevops.suites.base import PlannedTest
 
 @dataclass(frozen=True, slots=True)
 class Current:
-    """The test in flight: since when by the guest's pace, and how much of that had been lost by then."""
+    """The test in flight. `since`: its start by the guest's pace; `lost`: seconds lost by then."""
 
     test: TestId
     since: float
@@ -28,11 +28,11 @@ class Current:
 
 
 class Ledger:
-    """Each test of `work` leaves `left` once: with a status, or back to the queue.
+    """Each test of `work` leaves `left` exactly once: with a status, or back to the queue.
 
-    `left` have no status and were not given back yet; `told` have their status from here. `current` is the test in flight,
-    None since `quiet_since` by the guest's pace. `unfit` is why the guest must not be used on, as the kernel said. `finished` is
-    called with each test that has its status.
+    `left`: tests without a status that have not been given back. `told`: outcomes stored here. `current`: the test in flight,
+    or None since `quiet_since` by the guest's pace. `unfit`: the kernel report after which the guest must not be reused.
+    `finished` is called for each test that got a status.
     """
 
     def __init__(
@@ -57,16 +57,16 @@ class Ledger:
 
     @property
     def seconds(self) -> float:
-        """What the test in flight has taken so far; 0 where there is none."""
+        """Seconds the test in flight has taken so far; 0 without one."""
         return self._pace.seconds - self.current.since if self.current else 0.0
 
     @property
     def lost_in_test(self) -> float:
-        """Seconds of the test in flight in which nobody could work."""
+        """Seconds of the test in flight in which the guest or kdevops was held up."""
         return self._pace.lost - self.current.lost if self.current else 0.0
 
     def begin(self, test: TestId, at: float) -> None:
-        """The harness began this test, at this time by the guest's pace."""
+        """The harness started this test at time `at` by the guest's pace."""
         if test in self._begun or test not in self.left:
             return
         self._begun.add(test)
@@ -74,14 +74,14 @@ class Ledger:
         self._job.begin(test, self._name)
 
     def finish(self, test: TestId, outcome: Outcome, text: str = "", console_end: Position | None = None) -> None:
-        """A test has its status; what it printed, its console and what it left behind are kept with it.
+        """Store a test's status, output and console, and have its files fetched.
 
-        `console_end` is where its console ends at the latest.
+        `console_end`: the latest end of its console output.
         """
         if self.left.pop(test, None) is None:
             return
         end = console.end_position(self._guest.console) if console_end is None else console_end
-        # What the harness says of one test may be overtaken by what the kernel says in the next.
+        # Kernel messages of the next test may arrive before the harness reports this one.
         lines = self._log.cut(self._log.before([self._suite.console_mark(other) for other in self.left], end))
         lost = self.lost_in_test
         why = doubt(outcome, lines, lost, self._pace.why, last=self._work.lost >= MAX_LOST)
@@ -107,15 +107,15 @@ class Ledger:
         self._finished(test)
 
     def give_back(self) -> None:
-        """What is left goes back to the pool it came from."""
+        """Return what is left to its pool."""
         for test, planned in self.left.items():
             self._job.queue.pool(test, planned.expected, last=self._work.last)
         self._empty()
 
     def try_alone(self, test: TestId, why: str, last: Outcome) -> None:
-        """The test in flight is tried again by itself on a fresh guest, so that it, or nothing, is to blame.
+        """Retry the test in flight alone on a fresh guest, so that no other test can be to blame.
 
-        `last` is its status where it was tried often enough.
+        `last`: its status if it was retried often enough.
         """
         if self._work.lost >= MAX_LOST:
             self._job.trouble(self._name, f"{test}: {why}")
@@ -127,12 +127,12 @@ class Ledger:
         self._again(test, why)
 
     def all_again(self) -> None:
-        """What is left runs on a fresh guest, together."""
+        """Run what is left on a fresh guest, together."""
         self._job.queue.put(replace(self._work.again(), tests=tuple(self.left)))
         self._empty()
 
     def all_missing(self, reason: str, *, alike: bool) -> None:
-        """Nothing is known of what is left; where they are `alike`, nor of the others of their suite and profile that wait."""
+        """What is left is missing; if `alike`, so are waiting tests of the same suite and profile."""
         profile = self._work.tests[0].profile
         for test in (*self.left, *(self._job.queue.drop(self._work.suite, profile) if alike else ())):
             self._job.end(test, Outcome(Status.MISSING, reason=reason))
@@ -143,7 +143,7 @@ class Ledger:
         self._rest()
 
     def _again(self, test: TestId, why: str) -> None:
-        """Have the test run by itself on a fresh guest."""
+        """Run the test alone on a fresh guest."""
         self._job.trouble(self._name, f"{test}: {why}")
         expected = self._job.tests[test].expected or 0.0
         self._job.queue.put(replace(self._work.again(), tests=(test,), expected=expected))

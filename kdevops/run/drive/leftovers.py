@@ -1,4 +1,4 @@
-"""What tests leave behind in a guest, fetched while the next one runs: nothing is lost when that one takes the guest down."""
+"""Fetches files that tests leave in a guest while the next test runs, so that they survive if it crashes the guest."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from kdevops.text import clean
 MAX_FILE = 1 << 20
 """Bytes kept of one file."""
 MAX_RECORD = 64 << 20
-"""The same of the harness's own record, which may hold the output of all tests."""
+"""Bytes kept of a file of the harness's own record, which may contain the output of all tests."""
 MAX_ARCHIVE = 80 << 20
 _SECONDS = 60.0
-"""Accelerated seconds that fetching the files of one test may take."""
+"""Accelerated seconds to fetch the files of one test."""
 
 
 class Leftovers:
-    """Fetches in the background, in order. A context manager; leaving it drops what was not fetched yet."""
+    """Fetches files in the background, in order. A context manager; leaving it drops what has not been fetched."""
 
     def __init__(self, job: Job, name: str, guest: Guest, suite: ChunkSuite) -> None:
         self._job, self._name, self._guest, self._suite = job, name, guest, suite
@@ -50,15 +50,15 @@ class Leftovers:
             await self._task
 
     def want(self, test: TestId) -> None:
-        """Have the files of this test fetched."""
+        """Queue the files of this test for fetching."""
         self._wanted.put_nowait(test)
 
     async def drained(self) -> None:
-        """Wait until everything wanted is here, or could not be had."""
+        """Wait until everything queued has been fetched or has failed."""
         await self._wanted.join()
 
     async def record(self, work: Work, told: Mapping[TestId, Outcome]) -> None:
-        """Hold what the harness told against its own record; a disagreement is reported, never averaged."""
+        """Compare the reported outcomes with the harness's own record and report disagreements."""
         directory = self._job.directory / work.suite / work.tests[0].profile / ".record" / self._name
         if await self._fetch(None, work.tests[0].profile, directory):
             for line in self._suite.reconcile(directory, told):
@@ -73,7 +73,7 @@ class Leftovers:
                 self._wanted.task_done()
 
     async def _fetch(self, test: TestId | None, profile: str, directory: Path) -> bool:
-        """Whether the files came; where they did not, it is noted, for no status hangs on them."""
+        """Whether the files were fetched; a failure is only noted, because no status depends on them."""
         timeout = _SECONDS * self._job.provider.factor
         limit = MAX_FILE if test else MAX_RECORD
         command = self._suite.keep_command(test, profile, limit)
@@ -89,12 +89,12 @@ class Leftovers:
                 unpack(Path(file.name), directory, limit)
         except (InfrastructureError, OSError) as error:
             what = str(test) if test else self._suite.name
-            self._job.emit(Note(f"{self._name}: what {what} left behind could not be fetched: {clean(str(error))}"))
+            self._job.emit(Note(f"{self._name}: the files of {what} could not be fetched: {clean(str(error))}"))
             return False
         return True
 
 
 def _where(test: TestId) -> Path:
-    """The directory of a profile; a further repeat of a test has its own, because its files are named alike."""
+    """The directory of a profile; further repeats of a test have their own, because their file names are the same."""
     _, _, repeat = test.name.partition("#")
     return Path(test.profile, f"repeat-{int(repeat)}") if repeat.isdecimal() else Path(test.profile)

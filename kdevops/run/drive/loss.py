@@ -1,4 +1,4 @@
-"""What the loss of a guest says of the test that ran in it: a decision from facts that others gathered."""
+"""Classifies the loss of a guest during a test: a pure decision from gathered facts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _TIMES = f"{MAX_LOST + 1} times in a row"
 
 
 class Judgement(Enum):
-    """CRASH and HANG are results. TROUBLE is nobody's but the infrastructure's; AGAIN: a fresh guest will tell."""
+    """CRASH and HANG are results. TROUBLE: infrastructure trouble. AGAIN: retry on a fresh guest."""
 
     CRASH = auto()
     HANG = auto()
@@ -22,14 +22,13 @@ class Judgement(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """What is known of a guest that was lost under a test.
+    """The facts about a guest lost during a test.
 
-    `gone`: why its machine was ended from outside. `held`: why its machine does not run now. `broken`: what broke on our side
-    of the way to it. `lost`: seconds during the test in which this process, or the machine, could not work. `alive`: the
-    machine is there, in the boot of the test; `answers`: over a new connection that shares nothing with the old one.
-    `report` is the title of the kernel's own trouble in the console of the test, with which it is `fatal`, or which is a
-    `stall`: something waited too long, as it seems to do in a machine that was held. `farewell`: the kernel ended on request.
-    `last`: it was lost under this test as often as may be before.
+    `gone`: why its machine was stopped from outside. `held`: why its machine does not run now. `broken`: what failed on our
+    side of the connection. `lost`: seconds during the test in which this process or the machine was held up. `alive`: the
+    machine exists and is still in the test's boot; `answers`: it answers over a new, independent connection. `report`: the
+    title of the kernel report in the test's console, which is `fatal` to the kernel, or a `stall`: something waited too long,
+    which also happens in a machine that was held. `farewell`: the kernel ended on request. `last`: no retries are left.
     """
 
     gone: str = ""
@@ -46,7 +45,7 @@ class Loss:
 
     @property
     def believed(self) -> bool:
-        """Whether the kernel's report is the kernel's, and no mere sign of a machine that was held."""
+        """Whether the report is the kernel's own, rather than an effect of the machine being held."""
         return bool(self.report) and not (self.stall and self.lost)
 
 
@@ -60,7 +59,7 @@ _RULES: tuple[tuple[Callable[[Loss], object], Judgement, Callable[[Loss], str]],
         Judgement.HANG,
         lambda _: "the guest stopped answering",
     ),
-    (lambda loss: not loss.last, Judgement.AGAIN, lambda _: "once may be the host's doing"),
+    (lambda loss: not loss.last, Judgement.AGAIN, lambda _: "a single loss may be the host's fault"),
     (
         lambda loss: loss.lost,
         Judgement.TROUBLE,
@@ -75,13 +74,13 @@ _RULES: tuple[tuple[Callable[[Loss], object], Judgement, Callable[[Loss], str]],
     (
         lambda loss: loss.farewell,
         Judgement.CRASH,
-        lambda loss: f"the machine was ended from inside ({loss.farewell}) {_TIMES}",
+        lambda loss: f"the guest ended the machine ({loss.farewell}) {_TIMES}",
     ),
-    (lambda _: True, Judgement.CRASH, lambda _: f"the machine ended without a word {_TIMES}"),
+    (lambda _: True, Judgement.CRASH, lambda _: f"the machine ended without a message {_TIMES}"),
 )
 """The first rule that holds decides."""
 
 
 def classify_loss(loss: Loss) -> tuple[Judgement, str]:
-    """What to make of a loss, and why in a line."""
+    """Classify a loss; also returns the reason in one line."""
     return next((judgement, reason(loss)) for holds, judgement, reason in _RULES if holds(loss))

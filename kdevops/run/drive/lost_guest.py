@@ -1,4 +1,4 @@
-"""What became of a test under which the guest was lost: the facts are asked for here, and classified by `loss`."""
+"""The outcome of a test whose guest was lost: gathers the facts, which `loss` classifies."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from kdevops.triage.farewell import find_farewell
 from kdevops.triage.oops import Oops, find_oops
 
 _ASKING = 20.0
-"""Seconds for whoever has a machine to say that it is still there."""
+"""Seconds for the provider to say whether a machine still exists."""
 LAST_WORDS = 3.0
-"""Seconds in which a machine whose connection broke may be seen to be gone."""
+"""Seconds to wait for a machine whose connection broke to be seen as gone."""
 _STATUS = {Judgement.CRASH: Status.CRASH, Judgement.HANG: Status.HANG}
 
 
@@ -36,11 +36,11 @@ async def outcome_of_loss(
     last: bool,
     lost: float = 0.0,
 ) -> Outcome:
-    """How the test ended that ran when the guest was lost with `error`; its console is read from `since` on.
+    """The outcome of the test that ran when the guest was lost with `error`; its console is read from `since` on.
 
-    `lost` are seconds of the test in which this process or the machine was held up. Raises `error` where nothing explains
-    the loss, unless this is the `last` try: then the test is what they had in common. Raises InfrastructureError where the
-    loss is certainly not the test's doing, in whichever try.
+    `lost`: seconds of the test in which this process or the machine was held up. Raises `error` if nothing explains the
+    loss, unless this is the `last` try: then the test is what all tries have in common. Raises InfrastructureError in any
+    try if the test certainly did not cause the loss.
     """
     loss, oops = await _gather(guest, error, since, factor=factor, last=last, lost=lost)
     judgement, reason = classify_loss(loss)
@@ -54,7 +54,7 @@ async def outcome_of_loss(
 async def _gather(
     guest: Guest, error: InfrastructureError, since: Position, *, factor: float, last: bool, lost: float
 ) -> tuple[Loss, Oops | None]:
-    """The facts of a loss, and what the kernel said of its trouble."""
+    """The facts of a loss, and the kernel's report."""
     alive = await outlives(guest, LAST_WORDS)
     if why := await why_gone(guest):
         return Loss(gone=why), None
@@ -78,7 +78,7 @@ async def _gather(
 
 @dataclass(frozen=True, slots=True)
 class _Presence:
-    """Whether the machine is there in the boot of the test, why it does not run, and whether it answers, as in `Loss`."""
+    """The fields of the same names in `Loss`."""
 
     alive: bool = False
     held: str = ""
@@ -86,7 +86,7 @@ class _Presence:
 
 
 async def _presence(guest: Guest, since: Position, factor: float) -> _Presence:
-    """Ask a machine that is there. One that cannot answer is not asked: it does not run, or its kernel is dead."""
+    """Check an existing machine. One that is held or whose kernel is dead is not contacted."""
     if held := await guest.held():
         return _Presence(alive=True, held=held)
     if _is_dead(guest, since):
@@ -104,26 +104,26 @@ def _is_dead(guest: Guest, since: Position) -> bool:
 
 
 async def why_gone(guest: Guest) -> str:
-    """Why the guest's machine is no more, "" where it is there or nobody says in time; its console is up to date then."""
+    """Why the guest's machine is gone; "" if it exists or there is no answer in time. Brings its console up to date."""
     with contextlib.suppress(TimeoutError):
         return await within(guest.gone(), _ASKING)
     return ""
 
 
 async def prove_silent(guest: Guest) -> None:
-    """Raise LostGuestError when a guest that fell silent does not hang.
+    """Raise LostGuestError if a silent guest is not hung.
 
-    Its machine is gone, or does not run at the moment, or is in another boot by now.
+    Its machine is gone, does not run at the moment, or has rebooted.
     """
     if why := await why_gone(guest) or await guest.held():
         raise LostGuestError(why)
     if await guest.restarted():
-        raise LostGuestError(f"guest {guest.name} is in another boot")
+        raise LostGuestError(f"guest {guest.name} has rebooted")
 
 
 async def outlives(guest: Guest, seconds: float) -> bool:
-    """Whether the guest is still there in a moment: connections break before the machine is seen to be gone."""
+    """Whether the guest is still alive after `seconds`: connections break before the machine is seen as gone."""
     end = time.monotonic() + seconds
-    while guest.alive() and time.monotonic() < end:  # noqa: ASYNC110 - nobody can tell us of a guest's death
+    while guest.alive() and time.monotonic() < end:  # noqa: ASYNC110 - a guest's death triggers no event
         await asyncio.sleep(0.1)
     return guest.alive()

@@ -1,4 +1,4 @@
-"""What a harness tells of its tests, believed in its order: no failure before the servers were found to serve."""
+"""Processes a harness's test events in order; a failure counts only after the servers were found to serve."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from kdevops.suites.base import Began, Told
 
 @dataclass(frozen=True, slots=True)
 class _Heard:
-    """News of the harness, with the time by the guest's pace at which it came, and where the console ended then."""
+    """An event of the harness. `at`: its time by the guest's pace; `console_end`: the console's end at that time."""
 
     event: Began | Told
     at: float
@@ -26,7 +26,7 @@ class _Heard:
 
 
 class News:
-    """Enters into the ledger what a harness tells, as far as it is believed. `generation` is the servers' in which it began."""
+    """Enters believed events of a harness into the ledger. `generation`: that of the servers when the harness started."""
 
     def __init__(self, job: Job, guest: Guest, ledger: Ledger, pace: Pace, generation: int) -> None:
         self._servers, self._guest, self._ledger, self._pace = job.servers, guest, ledger, pace
@@ -35,22 +35,22 @@ class News:
         self._ill = ""
 
     def unserved(self) -> str:
-        """Why the tests are served no more, in a line; empty while they are."""
+        """Why the tests have lost their server, in one line; empty if they have not."""
         return self._ill or self._servers.lost(self._generation)
 
     async def ask(self) -> None:
-        """Ask the servers whether they serve, unless one is known not to."""
+        """Check whether the servers serve, unless one is known not to."""
         self._ill = self._ill or await self._servers.ill()
 
     def hear(self, events: Sequence[Began | Told]) -> None:
-        """Take what the harness tells, up to a failure that may be the server's: the rest waits for `prove`."""
+        """Take events up to a failure that may be the server's; the rest waits for `prove`."""
         now, end = self._pace.seconds, console.end_position(self._guest.console)
         self._heard.extend(_Heard(event, now, end) for event in events)
         while self._heard and self._take(self._heard[0]):
             self._heard.popleft()
 
     async def prove(self) -> None:
-        """Ask the servers whether they serve before a failure is believed; after the first that does not, nothing is."""
+        """Check the servers before each pending failure is believed; once one does not serve, nothing more is."""
         while self._heard and not self.unserved():
             self._ill = await self._servers.ill()
             if not self.unserved():
@@ -58,10 +58,10 @@ class News:
                 self.hear(())
 
     def _take(self, heard: _Heard) -> bool:
-        """Take one piece of news; False where it must not be believed, or not yet."""
+        """Take one event; False if it must not be believed, or not yet."""
         self._ledger.begin(heard.event.test, heard.at)
         if isinstance(heard.event, Told):
-            # What is told of a file system that nobody serves is not a result.
+            # Without a server, an outcome is not a result.
             if self.unserved() or (heard.event.outcome.status is Status.FAIL and self._servers.wanted):
                 return False
             self._finish(heard)

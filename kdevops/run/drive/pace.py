@@ -1,4 +1,4 @@
-"""How much time a guest's tests have really had."""
+"""The time that a guest's tests have really had."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from kdevops.errors import InfrastructureError, LostGuestError
 from kdevops.providers.base import Guest
 
 _TOLD = 1.0
-"""Seconds of a hold below which nobody hears of it."""
+"""Shorter holds, in seconds, are not reported."""
 
 
 class Pace(Clock):
     """The clock for tests in one guest; a context manager in which it ticks by itself.
 
-    What holds the tests up is told as `trouble`; `why` is what did so last.
+    Whatever holds up the tests is reported through `trouble`; `why` is the last cause.
     """
 
     def __init__(self, guest: Guest, trouble: Callable[[str], None]) -> None:
@@ -43,9 +43,9 @@ class Pace(Clock):
             await self._task
 
     def look(self) -> float:
-        """Seconds counted so far. Raises LostGuestError when the machine has been held for too long.
+        """Seconds counted so far. Raises LostGuestError if the machine has been held for too long.
 
-        What ended the ticking is raised here, too: without it no deadline would ever come.
+        Also raises the error that stopped the ticking, because without ticks no deadline would ever pass.
         """
         if self._task and self._task.done():
             self._task.result()
@@ -54,9 +54,9 @@ class Pace(Clock):
         return self.seconds
 
     async def see(self) -> None:
-        """Ask whether the machine runs, and count the time."""
+        """Check whether the machine runs, and count the time."""
         held = ""
-        with contextlib.suppress(InfrastructureError):  # who cannot be asked says nothing of the machine
+        with contextlib.suppress(InfrastructureError):  # a failed query says nothing about the machine
             held = await self._guest.held()
         if held and not self.held:
             self._trouble(f"the machine does not run: {held}")
@@ -66,7 +66,7 @@ class Pace(Clock):
         elif self.lagged:
             self.why = "kdevops itself was stopped or starved"
         if not held and self.lost >= self._told + _TOLD:
-            self._trouble(f"{self.lost - self._told:.0f} s are not counted: {self.why}")
+            self._trouble(f"{self.lost - self._told:.0f} s do not count: {self.why}")
             self._told = self.lost
 
     async def _go_on(self) -> None:

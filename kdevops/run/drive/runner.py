@@ -1,4 +1,4 @@
-"""Drives a stored plan over guests until every test has its status, or no guest is left to give one."""
+"""Runs a stored plan on guests until every test has a status or no guest is left."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from kdevops.run.drive.lease import MAX_BOOT_FAILURES, Lease
 
 @dataclass(frozen=True, slots=True)
 class Drained:
-    """The end of a run: its state, and the last trouble of each guest that had any.
+    """The end of a run: its state, and the last error of each guest that had one.
 
-    `INTERRUPTED`: every guest was given up, and tests are left. `boot_failure`: that was the kernel's own doing, proven
-    on one guest by each of its boots.
+    `INTERRUPTED`: kdevops gave up on every guest, and tests are left. `boot_failure`: the kernel itself fails to boot,
+    as proven by every boot of one guest.
     """
 
     state: RunState
@@ -28,11 +28,11 @@ class Drained:
 
 
 async def drive(job: Job, guests: Sequence[str], *, keep: bool) -> Drained:
-    """Run all of `job`'s queue on these guests and finish the run in the store.
+    """Run the queue of `job` on these guests and finish the run in the store.
 
-    The run is left interrupted, to be resumed, when every guest was given up before all tests were run, when this is
-    cancelled and when an error ends it that is not infrastructure trouble. The guests that it started are taken down.
-    Raises UserError.
+    The run is left interrupted, so that it can be resumed, if kdevops gives up on every guest before all tests have run, if
+    this is cancelled, or if an error other than infrastructure trouble ends it. Guests that it started are stopped. Raises
+    UserError.
     """
     names = guests[: max(1, len(job.queue))]
     leases = [Lease(job, name, keep, stale=name in job.busy) for name in names]
@@ -62,7 +62,7 @@ async def drive(job: Job, guests: Sequence[str], *, keep: bool) -> Drained:
 
 
 def _boot_failure(job: Job, leases: Sequence[Lease]) -> BootFailure | None:
-    """The kernel's failure to boot, where it is one. What guests printed that did not come up is kept in any case."""
+    """The kernel's failure to boot, if it is one. The consoles of guests that did not boot are kept in any case."""
     found: BootFailure | None = None
     for lease in leases:
         name = f"boot-failure/{lease.name}.console"
@@ -88,7 +88,7 @@ async def _give_back(job: Job, leases: Sequence[Lease], *, keep: bool) -> None:
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The error to tell of: what the user can mend before anything else."""
+    """The error to raise: a UserError if there is one, else the first."""
     flat: list[BaseException] = []
     for error in group.exceptions:
         flat += [_first(error)] if isinstance(error, BaseExceptionGroup) else [error]

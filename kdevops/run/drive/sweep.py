@@ -1,4 +1,4 @@
-"""Whether tests left their guest fit for more."""
+"""Checks whether a guest is still fit for tests."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ async def sweep(
     *,
     said: bool = True,
 ) -> str:
-    """Why the guest is not fit for more tests, "" where it is. `tainted` are its kernel's taint flags of before.
+    """Why the guest is unfit for more tests, or "". `tainted`: its kernel's taint flags before the tests.
 
-    Unless the kernel `said` what explains a new taint flag, here or under one of the tests that were `told` of, the flag is a
-    report of its own.
+    A new taint flag becomes a report of its own unless a kernel report explains it, either one already seen (`said`) or
+    one of the tests in `told`.
     """
     command = ["sh", "-c", _SCRIPT, "kdevops", *suite.sweep_command()]
     done = await guest.ssh.run(command, timeout=COMMAND * job.provider.factor, check=False)
     if done.returncode != 0 or not done.stdout:
-        return f"what tests left behind could not be found out (exit code {done.returncode})"
+        return f"the check of what tests left behind failed (exit code {done.returncode})"
     now, *reasons = done.stdout.splitlines()
     if worse := taint.worsened(tainted, taint.parse(now) or 0):
         reports = (report for outcome in told.values() for report in outcome.reports)

@@ -1,8 +1,8 @@
-"""What is left to do, and who does it next: a pull queue, longest expected first, in chunks that shrink.
+"""The work queue: leases pull from it, longest expected tests first, in shrinking chunks.
 
-Tests that a harness runs many at a time wait in pools, one for each suite and profile. Whoever pulls gets the longest
-of them and as many more as make up a share of what is left; shares shrink with what is left, so that all guests end
-at about the same time (guided self-scheduling). Tests that are known to fail come last.
+Tests that a harness runs in batches wait in pools, one per suite and profile. A lease pulls the longest of them and as many
+more as make up a share of what is left; shares shrink with what is left, so that all guests finish at about the same time
+(guided self-scheduling). Known failures come last.
 """
 
 from __future__ import annotations
@@ -18,22 +18,21 @@ from kdevops.results.model import TestId
 from kdevops.results.store import PlannedRow
 
 UNKNOWN_SECONDS = 10.0
-"""What a test is expected to take before anybody has seen it run."""
+"""Expected seconds of a test that has never run."""
 SHARES = 1.25
-"""Into how many chunks a guest's part of what is left is cut. What is held back evens out how wrong expectations are; every
-further chunk costs a start of the harness, 6 s in an emulated guest."""
+"""The number of chunks that a guest's part of the remaining work is divided into. Work held back compensates for wrong
+estimates; every further chunk costs a start of the harness, 6 s in an emulated guest."""
 LEAST_CHUNK = 10.0
-"""Expected seconds of a chunk below which starting the harness would cost more than an even end gains."""
+"""Least expected seconds of a chunk: for less, starting the harness costs more than finishing evenly gains."""
 MAX_CHUNK = 200
-"""Tests of one chunk: their names are a command line."""
+"""Most tests of one chunk, because their names are passed on a command line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a guest is given at a time: tests of one suite. `boot` tests run while the guest boots, so they come first.
+    """A unit of work for a guest: tests of one suite. `boot` tests run while the guest boots, so they come first.
 
-    `lost` counts how often the guest was lost under it for reasons that are not the tests'. `last` work waits for all
-    other.
+    `lost`: how often it was restarted after infrastructure trouble. `last`: runs after all other work.
     """
 
     suite: str
@@ -44,25 +43,25 @@ class Work:
     last: bool = False
 
     def again(self) -> Work:
-        """The same after infrastructure trouble."""
+        """The same work after infrastructure trouble."""
         return replace(self, lost=self.lost + 1)
 
     @property
     def rank(self) -> int:
-        """What goes before all work of a higher rank."""
+        """Work of a lower rank comes first."""
         return 0 if self.boot else 2 if self.last else 1
 
 
 @dataclass
 class _Pool:
-    """Tests of one suite and profile with their expected seconds, the longest at the end; of equals the first added."""
+    """Tests of one suite and profile, sorted by expected seconds, the longest last; among equals the first added is last."""
 
     suite: str
     rank: int
     items: list[tuple[float, int, TestId]] = field(default_factory=list)
 
     def cut(self, seconds: float) -> list[tuple[float, int, TestId]]:
-        """Take the longest tests, of `seconds` together but at least one; no test twice under its plain name."""
+        """Take the longest tests, up to `seconds` in total but at least one; no two repeats of the same test."""
         taken: list[tuple[float, int, TestId]] = []
         names: set[str] = set()
         again: list[tuple[float, int, TestId]] = []
@@ -82,7 +81,7 @@ class _Pool:
 
 @dataclass
 class WorkQueue:
-    """Pulled from by every one of `guests` leases. Work that must be done again is put back and outlives whoever lost it."""
+    """The queue from which `guests` leases pull. Work to be repeated is put back for any lease."""
 
     guests: int = 1
     _heap: list[tuple[int, float, int, Work]] = field(default_factory=list)
@@ -93,7 +92,7 @@ class WorkQueue:
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def put(self, work: Work) -> None:
-        """Add work, or give it back; it is pulled as it is."""
+        """Add work, or give it back; it is pulled as a whole."""
         self._count += 1
         heapq.heappush(self._heap, (work.rank, -work.expected, self._count, work))
         self._changed.set()
@@ -108,7 +107,7 @@ class WorkQueue:
         self._changed.set()
 
     def drop(self, suite: str, profile: str) -> tuple[TestId, ...]:
-        """Take out every test of this suite and profile that waits in a pool."""
+        """Remove and return all tests of this suite and profile that wait in a pool."""
         dropped: list[TestId] = []
         for last in (False, True):
             if pool := self._pools.pop((suite, profile, last), None):
@@ -117,7 +116,7 @@ class WorkQueue:
         return tuple(dropped)
 
     def pull(self) -> Work | None:
-        """The next piece, None when there is none just now."""
+        """The next work; None if there is none at the moment."""
         pools = [pool for pool in self._pools.values() if pool.items]
         pool = min(pools, key=lambda each: (each.rank, -each.items[-1][0]), default=None)
         if pool and (not self._heap or (pool.rank, -pool.items[-1][0]) < self._heap[0][:2]):
@@ -129,15 +128,15 @@ class WorkQueue:
         return heapq.heappop(self._heap)[-1] if self._heap else None
 
     def _share(self) -> float:
-        """Expected seconds of the next chunk. A single guest has nobody to end at the same time with."""
+        """Expected seconds of the next chunk; unlimited for a single guest."""
         if self.guests <= 1:
             return math.inf
         return max(LEAST_CHUNK, self._pooled_seconds / (SHARES * self.guests))
 
     async def take(self) -> Work | None:
-        """The next piece, waited for while others may still give some back; None when all is done.
+        """The next work; waits while other leases may still give some back. None when all is done.
 
-        Whoever takes work must call `done` when all that is left of it was given back.
+        The caller must call `done` after it has given back what is left of the work.
         """
         while True:
             self._changed.clear()
@@ -150,7 +149,7 @@ class WorkQueue:
             await self._changed.wait()
 
     def done(self) -> None:
-        """A piece that was taken is done with."""
+        """Work that was taken is finished."""
         self._busy -= 1
         self._changed.set()
 
@@ -166,7 +165,7 @@ def queue_of(
     chunk_suites: Collection[str] = (),
     last: Collection[TestId] = (),
 ) -> WorkQueue:
-    """Plan rows as work: all tests of a suite that runs at boot in one piece, those with a harness pooled, others alone."""
+    """Plan rows as work: a boot suite's tests as one unit, tests of a harness in pools, others one by one."""
     queue = WorkQueue(guests)
     at_boot: dict[str, list[PlannedRow]] = {}
     for row in rows:

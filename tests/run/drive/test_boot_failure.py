@@ -337,10 +337,10 @@ def failed_boot(tmp_path: Path, said: str, *, unanswered: bool) -> FailedBoot:
         (
             QUIET,
             True,
-            "no answer, and the last sign of life is: Trying to unpack rootfs image as initramfs...",
+            "no answer; the last console line is: Trying to unpack rootfs image as initramfs...",
         ),
         (QUIET, False, None),
-        ("", True, "no answer, and no sign of life"),
+        ("", True, "no answer, and nothing on the console"),
         ("", False, None),
     ],
 )

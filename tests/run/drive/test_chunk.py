@@ -118,7 +118,7 @@ def test_a_silent_harness_is_infrastructure(bench: Bench, monkeypatch: pytest.Mo
     monkeypatch.setattr(chunk, "IDLE", 0.5)
     drained = bench.run({"a": "true"}, before="sleep 600")
     assert drained.state is RunState.INCOMPLETE
-    assert "said nothing" in bench.troubles()[0]
+    assert "printed nothing" in bench.troubles()[0]
 
 
 def test_tests_that_the_harness_passes_over_are_missing_not_passed(bench: Bench) -> None:
@@ -171,7 +171,7 @@ def test_a_taint_gates_whether_or_not_its_report_was_seen(
 
 def test_a_sweep_that_fails_says_nothing_good_of_the_guest(bench: Bench) -> None:
     assert bench.run({"a": "true"}, sweep="exit 3").state is RunState.INCOMPLETE
-    assert "could not be found out (exit code 3)" in bench.troubles()[0]
+    assert "left behind failed (exit code 3)" in bench.troubles()[0]
 
 
 def test_a_guest_that_is_unfit_from_the_start_is_infrastructure(bench: Bench) -> None:

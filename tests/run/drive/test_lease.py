@@ -87,7 +87,7 @@ def test_a_guest_that_always_goes_without_a_word_is_a_crash(bench: Bench) -> Non
 def test_a_guest_that_always_halts_is_a_crash_that_says_so(bench: Bench) -> None:
     bench.run({"halts": f"{bench.dies('[    9.876543] reboot: System halted')}; sleep 60"})
     assert bench.statuses() == {"halts": Status.CRASH}
-    assert bench.outcome("halts").reason == "the machine was ended from inside (reboot: System halted) 3 times in a row"
+    assert bench.outcome("halts").reason == "the guest ended the machine (reboot: System halted) 3 times in a row"
 
 
 def test_a_machine_that_is_taken_away_is_no_result_and_its_work_is_done_by_another(bench: Bench) -> None:
@@ -121,7 +121,7 @@ def test_a_machine_that_boots_anew_under_a_test_crashed_and_does_not_hang(bench:
     cut = f"touch {restarted}; read -r _ _ _ wrapper _ </proc/$PPID/stat; kill -9 $wrapper"
     bench.run({"reboots": cut})
     assert bench.statuses() == {"reboots": Status.CRASH}
-    assert bench.outcome("reboots").reason == "the machine ended without a word 3 times in a row"
+    assert bench.outcome("reboots").reason == "the machine ended without a message 3 times in a row"
     assert len(bench.troubles()) == 2
     bench.run({"panics": f"echo '{PANIC}' >>{bench.console()}; {cut}"})
     assert bench.statuses() == {"panics": Status.CRASH}

@@ -39,7 +39,7 @@ KASAN = "BUG: KASAN: use-after-free in foo"
         (Loss(alive=True, held="full", last=True), Judgement.TROUBLE, "does not run: full"),
         (Loss(alive=True, broken="ssh was killed", answers=True, last=True), Judgement.TROUBLE, "ssh was killed"),
         (Loss(alive=True, broken="Network is unreachable", last=True), Judgement.TROUBLE, "Network"),
-        (Loss(broken="ssh was killed", last=True), Judgement.CRASH, "without a word"),  # it ended for itself
+        (Loss(broken="ssh was killed", last=True), Judgement.CRASH, "without a message"),  # it ended for itself
         (Loss(alive=True, report=KASAN), Judgement.HANG, "stopped answering"),
         (Loss(alive=True, report=SOFT, stall=True), Judgement.HANG, "stopped answering"),
         (Loss(alive=True, report=SOFT, stall=True, lost=60), Judgement.AGAIN, ""),
@@ -50,8 +50,12 @@ KASAN = "BUG: KASAN: use-after-free in foo"
         (Loss(alive=True, answers=True), Judgement.AGAIN, ""),
         (Loss(alive=True, answers=True, last=True), Judgement.HANG, "the connection broke 3 times in a row"),
         (Loss(), Judgement.AGAIN, ""),
-        (Loss(last=True), Judgement.CRASH, "the machine ended without a word 3 times in a row"),
-        (Loss(last=True, farewell="reboot: System halted"), Judgement.CRASH, "from inside (reboot: System halted)"),
+        (Loss(last=True), Judgement.CRASH, "the machine ended without a message 3 times in a row"),
+        (
+            Loss(last=True, farewell="reboot: System halted"),
+            Judgement.CRASH,
+            "the guest ended the machine (reboot: System halted)",
+        ),
         (Loss(last=True, lost=10), Judgement.TROUBLE, "held up"),
     ],
 )
