@@ -1,1 +1,1 @@
-"""Plan, lease, runner, session: suites driven over guests."""
+"""Plans runs and runs the tests of suites in guests."""

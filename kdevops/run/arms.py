@@ -1,7 +1,7 @@
-"""A lab with its arms: the same commands for one kernel and for two.
+"""A lab with its variants (arms): the same commands for one kernel and for two.
 
-The arms of a lab with `compare` are labs of their own. Here is what holds them together: guests of both come and go
-together, and the run of the one under test is judged beside that of the baseline kernel.
+The variants of a lab with `compare` (baseline and dev) are separate labs. This module combines them: the guests of both
+are started and stopped together, and the run of the dev kernel is compared with that of the baseline kernel.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ async def start(
     keep: bool = False,
     fresh_baseline: bool = False,
 ) -> Ended:
-    """As `session.start`; with `compare` both kernels are built, then run one after the other, the baseline first.
+    """As `session.start`; with `compare`, build both kernels, then run the tests on each, the baseline first.
 
-    The end is that of the run under test. A complete run of the baseline kernel that says the same is taken from the
-    store, unless `fresh_baseline`. Both plans are stored before the first test: `resume` goes on with either.
+    Returns the end of the run under test. A complete equivalent run of the baseline kernel in the store is reused unless
+    `fresh_baseline`. Both plans are stored before the first test, so `resume` can continue either run.
     """
     if loaded.lab.compare is None:
         return await session.start(loaded, places, watcher, only=only, failures_of=failures_of, keep=keep)
@@ -78,7 +78,7 @@ async def start(
             watcher.handle(
                 Note(
                     f"run {old.id} of {old.created[:16].replace('T', ' ')} UTC ran these tests on the same baseline kernel"
-                    " and is compared with; --fresh-baseline runs them again"
+                    " and is used for the comparison; --fresh-baseline runs them again"
                 )
             )
         else:
@@ -89,9 +89,9 @@ async def start(
 
 
 async def resume(run_id: int, places: Places, watcher: Watcher, *, keep: bool = False) -> Ended:
-    """As `session.resume`; of two arms both are gone on with as far as they are not done, the baseline first.
+    """As `session.resume`; for two variants, continue both unfinished runs, the baseline first.
 
-    The end is that of the run under test, also where only its baseline arm was not done.
+    Returns the end of the run under test, even if only its baseline run was unfinished.
     """
     with Store(places.state) as store:
         *others, last = _unfinished(store, run_id)
@@ -114,11 +114,11 @@ async def up(
     plays: Sequence[str] = (),
     confirm: Confirm = ask_nobody,
 ) -> tuple[GuestStatus, ...]:
-    """Bring the guests of all arms up, to stay, in parallel; then run these playbooks of ours on them. Raises KdevopsError.
+    """Start the guests of all variants in parallel, to keep running; then run `plays` on them. Raises KdevopsError.
 
-    Arms whose kind takes one lab at a time come up one after the other.
+    If a variant's kind handles one lab at a time, the variants are started one after the other.
     """
-    manual.check_plays(plays)  # first: machines in a cloud cost money
+    manual.check_plays(plays)  # first, because machines in a cloud cost money
     labs = arms(lab)
     at_once = asyncio.Semaphore(1 if any(kind_of(each).one_lab_at_a_time for each in labs) else len(labs))
     with _held(labs, places, "up", lab_file):
@@ -138,7 +138,7 @@ async def up(
 
 
 async def down(lab: Lab, places: Places, report: Report = silent) -> tuple[GuestStatus, ...]:
-    """Stop the guests of all arms. Raises KdevopsError, after every arm was tried."""
+    """Stop the guests of all variants. Raises the first KdevopsError after trying all."""
     guests: list[GuestStatus] = []
     errors: list[KdevopsError] = []
     for each in standing(lab, places):
@@ -153,12 +153,12 @@ async def down(lab: Lab, places: Places, report: Report = silent) -> tuple[Guest
 
 
 async def status(lab: Lab, places: Places) -> tuple[GuestStatus, ...]:
-    """What is known of the guests of all arms."""
+    """The status of the guests of all variants."""
     return tuple([guest for each in standing(lab, places) for guest in await manual.status(each, places)])
 
 
 async def build_kernels(lab: Lab, places: Places, report: Report) -> list[Artifact]:
-    """The kernels of all arms, with what the suites need built in; the baseline's first."""
+    """Build the kernels of all variants with the options their suites need; the baseline's first."""
     return [await build_kernel(each, suites_of(each), places, report) for each in arms(lab)]
 
 
@@ -172,13 +172,13 @@ def _held(labs: Sequence[Lab], places: Places, verb: str, lab_file: Path | None)
 
 
 def _common(first: Sequence[PlannedRow], second: Sequence[PlannedRow], watcher: Watcher) -> list[PlannedRow]:
-    """What the baseline kernel is to run: all that is planned for the one under test, as far as it has it."""
+    """The tests for the baseline kernel: those planned for the kernel under test that the baseline kernel has too."""
     wanted = {row.id for row in second}
     rows = [row for row in first if row.id in wanted]
     if not rows:
         raise UserError(
-            f"the baseline kernel has none of the tests to be run: {told(wanted)}",
-            hint="name tests that both kernels have, or take `compare` out of the lab",
+            f"the baseline kernel has none of the selected tests: {told(wanted)}",
+            hint="select tests that both kernels have, or remove `compare` from the lab",
         )
     if absent := wanted - {row.id for row in rows}:
         watcher.handle(Note(f"only with the kernel under test: {told(absent)}"))
@@ -188,19 +188,19 @@ def _common(first: Sequence[PlannedRow], second: Sequence[PlannedRow], watcher: 
 def _tell_apart(first: Prepared, second: Prepared, before: Lab, under_test: Lab, watcher: Watcher) -> None:
     same = first.built.artifact.key == second.built.artifact.key
     if same and before.kernel.cmdline == under_test.kernel.cmdline:
-        watcher.handle(Note("both arms run the same kernel with the same parameters: what differs will be chance"))
+        watcher.handle(Note("both variants run the same kernel with the same parameters: any difference is chance"))
 
 
 def _unfinished(store: Store, run_id: int) -> tuple[int, ...]:
-    """The runs to go on with for this one: itself, before it its baseline arm, or after it those that wait for it.
+    """The runs to resume for this one: itself, after its baseline run or before the runs that wait for it.
 
-    The last may have ended, where its baseline arm has not.
+    The last one may have ended already if its baseline run has not.
     """
     run = store.run(run_id)
     beside = compared_with(run)
     if beside is not None and not store.run(beside).ended:
         return beside, run_id
     if beside is not None or run.ended:
-        return (run_id,)  # which is refused where it has ended
+        return (run_id,)  # `session.resume` refuses a run that has ended
     waiting = [each for each in store.runs(run.lab + DEV) if compared_with(each) == run_id and not each.ended]
     return (run_id, *(each.id for each in reversed(waiting)))

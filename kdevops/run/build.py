@@ -1,4 +1,4 @@
-"""Everything of a lab that is built before a guest is needed: the kernel and its suites, and beside them the image."""
+"""Builds everything a lab needs before a guest starts: the kernel and its suites, and in parallel the image."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from kdevops.suites.registry import blamed, check_prepared, secrets_of, servers_
 
 
 async def build(lab: Lab, places: Places, report: Report) -> Built:
-    """Kernel, suites and image, as much at once as can be; what is there already costs nothing.
+    """Build kernel, suites and image, in parallel where possible; cached parts are reused.
 
-    Raises UserError for what the lab asks for and cannot be, InfrastructureError for what this machine cannot do.
+    Raises UserError if the lab asks for something impossible, InfrastructureError if this machine cannot build it.
     """
     kind, suites, servers = kind_of(lab), suites_of(lab), servers_of(lab)
     try:
@@ -46,12 +46,12 @@ async def build(lab: Lab, places: Places, report: Report) -> Built:
 
 
 async def build_kernel(lab: Lab, suites: Sequence[Suite], places: Places, report: Report) -> Artifact:
-    """The lab's kernel with what its suites need built in."""
+    """Build the lab's kernel with the options its suites need."""
     return await build_kernel_of(await kernel_spec(lab, suites, places, report), cache=places.cache, report=report)
 
 
 async def kernel_spec(lab: Lab, suites: Sequence[Suite], places: Places, report: Report) -> BuildSpec:
-    """What is to be built, with what each suite asks of the configuration; for that the source is fetched."""
+    """The build specification, with the options each suite asks for; fetches the source to find them out."""
     spec = spec_of(lab.kernel, kind_of(lab).fragments(lab))
     tree = None if spec.source.is_built else await source_tree(spec, cache=places.cache, report=report)
     for suite in suites:
@@ -89,7 +89,7 @@ async def _kernel_and_suites(
 
 
 def first_error(errors: BaseExceptionGroup[KdevopsError]) -> KdevopsError:
-    """What the user can mend is told before what the machine did."""
+    """The first UserError if there is one, else the first error: prefer what the user can fix."""
     flat: list[KdevopsError] = []
     for error in errors.exceptions:
         flat += [first_error(error)] if isinstance(error, BaseExceptionGroup) else [error]

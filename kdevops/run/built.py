@@ -1,4 +1,4 @@
-"""What a lab is made into before a guest is needed."""
+"""The results of building a lab."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """What guests start from: an image or a box of Vagrant's where there is one. `origin` is what a run remembers of it."""
+    """What guests start from: our image, a Vagrant box, or neither. `origin`: its description in the run's record."""
 
     origin: Mapping[str, Any]
     image: BaseImage | None = None
@@ -29,10 +29,10 @@ class Root:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What a run needs of its lab. `secrets` are files of ours by their path in the guests that tests run in.
+    """What a run needs from its lab. `secrets`: our files by their path in the guests that run tests.
 
-    Guests start from the `image`, or from the `box` where Vagrant gives them; `origin` is what a run remembers of either.
-    `installed`: guests have the kernel and its modules on their own disk.
+    Guests start from the `image`, or with Vagrant from the `box`; `origin` describes either in the run's record.
+    `installed`: the kernel and its modules are installed on the guests' own disk.
     """
 
     artifact: Artifact
@@ -46,32 +46,32 @@ class Built:
 
     @property
     def guest_suites(self) -> tuple[GuestSuite, ...]:
-        """Those whose tests are commands in a running guest."""
+        """Suites whose tests are commands in a running guest."""
         return tuple(suite for suite in self.suites if isinstance(suite, GuestSuite))
 
     @property
     def boot_suites(self) -> tuple[BootSuite, ...]:
-        """Those whose tests run while the kernel boots."""
+        """Suites whose tests run while the kernel boots."""
         return tuple(suite for suite in self.suites if isinstance(suite, BootSuite))
 
     @property
     def chunk_suites(self) -> tuple[ChunkSuite, ...]:
-        """Those with a harness of their own."""
+        """Suites with a harness of their own."""
         return tuple(suite for suite in self.suites if isinstance(suite, ChunkSuite))
 
     @property
     def furniture(self) -> Furniture:
-        """What every guest that tests run in is given."""
+        """What to put into every guest that runs tests."""
         suites: tuple[GuestSuite | ChunkSuite, ...] = (*self.guest_suites, *self.chunk_suites)
         modules = None if self.installed else self.artifact.modules
         return Furniture(self.artifact.release, self.artifact.build_id, modules, suites, self.secrets)
 
     @property
     def payloads(self) -> tuple[PayloadDisk, ...]:
-        """What guests are lent on disks."""
+        """Suites' payloads that guests get as disks."""
         return tuple(PayloadDisk(payload_serial(suite), suite.disk) for suite in self.chunk_suites if suite.disk)
 
     @property
     def quiet_cmdline(self) -> tuple[str, ...]:
-        """Kernel parameters of a boot in which no boot suite runs."""
+        """Kernel parameters for a boot without tests of boot suites."""
         return tuple(word for suite in self.boot_suites for word in suite.cmdline(()))

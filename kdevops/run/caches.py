@@ -1,4 +1,4 @@
-"""What in the cache nobody used for long. All of it can be made, or fetched, again."""
+"""Finds and removes cache entries that have not been used for a long time. All can be made or fetched again."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _KINDS = (
     "boxes", "builds", "downloads", "fetched", "git", "images", "initramfs", "kernels", "patched", "sources", "terraform",
     "tests",
 )  # fmt: skip
-"""The directories of the cache that grow, beside those of suites; what else there is, notes of a few bytes, stays."""
+"""The directories of the cache that grow, in addition to those of suites. The rest, notes of a few bytes, is kept."""
 _KEY = re.compile(r"(?:[a-z]+-)?([0-9a-f]{16,64})(?=[.-]|$)")
 _DAY = 86400.0
 
 
 @dataclass(frozen=True, slots=True)
 class CacheEntry:
-    """One thing in the cache: the files and directories that belong together. `size` is bytes on disk, `used` a time."""
+    """One cache entry: files and directories that belong together. `size`: bytes on disk; `used`: time of last use."""
 
     kind: str
     name: str
@@ -35,19 +35,19 @@ class CacheEntry:
     used: float
 
     def days(self) -> float:
-        """Days since it was used."""
+        """Days since the last use."""
         return max(0.0, (time.time() - self.used) / _DAY)
 
 
 def unused(cache: Path, days: float) -> list[CacheEntry]:
-    """The entries that were neither read nor written for so many days, the biggest first; without such as are in use now."""
+    """Entries neither read nor written for `days`, and not in use now; the largest first."""
     busy = _open_below(cache)
     old = [each for each in entries(cache) if each.days() >= days and not _used_by(each, busy)]
     return sorted(old, key=lambda each: -each.size)
 
 
 def entries(cache: Path) -> Iterator[CacheEntry]:
-    """All there is in the directories that grow."""
+    """All entries in the directories that grow."""
     for kind in sorted({*_KINDS, *(name for suite in everything() for name in suite.caches)}):
         grouped: dict[str, list[Path]] = defaultdict(list)
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
@@ -60,7 +60,7 @@ def entries(cache: Path) -> Iterator[CacheEntry]:
 
 
 def keeps_no_access_times(cache: Path) -> bool:
-    """Whether the file system does not tell when a file was read, so that what counts is when it was written."""
+    """Whether the file system does not record access times, so that only writes count as use."""
     try:
         return bool(os.statvfs(cache).f_flag & os.ST_NOATIME)
     except OSError:
@@ -68,7 +68,7 @@ def keeps_no_access_times(cache: Path) -> bool:
 
 
 def remove(entry: CacheEntry) -> bool:
-    """Remove an entry, unless somebody has it locked; whether it is gone. Lock files stay: they are what others wait for."""
+    """Remove an entry unless it is locked; returns whether it was removed. Lock files stay, as others may wait for them."""
     with contextlib.ExitStack() as held:
         for lock in _locks(entry):
             try:
@@ -77,7 +77,7 @@ def remove(entry: CacheEntry) -> bool:
             except OSError:
                 return False
         for path in entry.paths:
-            # Out of sight first, so that nobody finds a half of it.
+            # Rename first, so that nobody finds a half-removed entry.
             doomed = path.with_name(f".{path.name}.{os.getpid()}.gone")
             try:
                 path.rename(doomed)
@@ -91,7 +91,7 @@ def remove(entry: CacheEntry) -> bool:
 
 
 def _make_writable(_: object, path: str, __: object) -> None:
-    """A directory that was made to be read only."""
+    """Make a read-only directory writable and remove `path`."""
     parent = Path(path).parent
     parent.chmod(0o700)
     if Path(path).is_dir() and not Path(path).is_symlink():
@@ -102,7 +102,7 @@ def _make_writable(_: object, path: str, __: object) -> None:
 
 
 def _name(path: Path) -> str:
-    """What the files of one thing have in common: the key in their names."""
+    """The entry a file belongs to: the key in its name, else the name."""
     found = _KEY.match(path.name)
     if found and not path.name.startswith(("objects-", "ready-")):
         return found[1]
@@ -110,7 +110,7 @@ def _name(path: Path) -> str:
 
 
 def _measure(paths: Sequence[Path]) -> tuple[int, float]:
-    """Bytes on disk, and when a file was last read or written. A directory's times change when it is listed."""
+    """Bytes on disk, and when a file was last read or written. A directory's access time changes when it is listed."""
     size, used = 0, 0.0
     pending = list(paths)
     seen: set[tuple[int, int]] = set()
@@ -132,7 +132,7 @@ def _measure(paths: Sequence[Path]) -> tuple[int, float]:
 
 
 def _locks(entry: CacheEntry) -> list[Path]:
-    """The lock files that makers of this entry hold, those of them that there are."""
+    """The existing lock files that are held while this entry is made."""
     folder = entry.paths[0].parent
     candidates = [
         folder.with_suffix(".lock"),
@@ -147,7 +147,7 @@ def _locks(entry: CacheEntry) -> list[Path]:
 
 
 def _open_below(cache: Path) -> list[str]:
-    """What processes of this user have open, or name in their command lines, below the cache."""
+    """Paths below the cache that processes of this user have open or name in their command lines."""
     begin = f"{cache}{os.sep}"
     found: set[str] = set()
     for process in Path("/proc").glob("[0-9]*"):

@@ -1,4 +1,4 @@
-"""The kernel of a lab file as the kernel room takes it."""
+"""Converts the kernel section of a lab file to a build specification."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from kdevops.lab.model import Kernel, Source
 
 
 def spec_of(kernel: Kernel, fragments: tuple[str, ...] = ()) -> BuildSpec:
-    """What lab.yaml asks for, without what suites need on top of it. Its own fragments go over `fragments`."""
+    """The kernel that lab.yaml asks for, without the options of suites. Its own fragments override `fragments`."""
     config = kernel.config
     return BuildSpec(
         source=_source(kernel.source),

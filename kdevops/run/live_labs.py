@@ -1,7 +1,7 @@
 """Labs that may still have live guests: those the lab file describes now, and those it described when guests were started.
 
-What a lab was when its guests came up is kept in its directory, so that they can be found and stopped when the lab file
-says something else by now, or is gone.
+When guests are started, the lab is recorded in its directory, so that they can be found and stopped even if the lab file
+has changed or is gone.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ _FILE = "arm.json"
 
 @dataclass(frozen=True, slots=True)
 class _Mark:
-    """A lab as it was when its guests came up. `of`: the lab that it is an arm of, or itself when `alone`; `file`: where from."""
+    """A lab as recorded when its guests were started.
+
+    `of`: the lab it is a variant of, or itself if `alone`; `file`: its lab file.
+    """
 
     lab: Lab
     of: str
@@ -32,9 +35,9 @@ class _Mark:
 
 
 def remember(labs: Sequence[Lab], places: Places, lab_file: Path | None = None) -> None:
-    """Keep the arms of a lab, or the lab alone, as they are now; their guests are about to come up. The caller holds them.
+    """Record the variants of a lab, or the lab alone, before their guests are started. The caller holds their locks.
 
-    A lab that is kept alone is not an arm of another one any more.
+    A lab recorded alone is no longer a variant of another one.
     """
     for lab in labs:
         said = {
@@ -47,15 +50,15 @@ def remember(labs: Sequence[Lab], places: Places, lab_file: Path | None = None) 
 
 
 def remember_again(lab: Lab, places: Places, lab_file: Path | None = None) -> None:
-    """Keep a lab that comes from the record of a run, unless it is kept already, where it may be an arm."""
+    """Record a lab taken from a run's record, unless it is recorded already, perhaps as a variant."""
     if _mark(lab.name, places) is None:
         remember((lab,), places, lab_file)
 
 
 def standing(lab: Lab, places: Places) -> tuple[Lab, ...]:
-    """The lab's arms, and those recorded when guests came up, also where `compare` or the provider has changed since.
+    """The lab's variants, and those recorded when guests were started, even if `compare` or the provider has changed.
 
-    Of an arm the record counts; of a lab that was alone what it is now, unless its provider is of another type.
+    For a variant the record counts; for a lab that was alone, its present state, unless the provider type differs.
     """
     found = {(each.name, each.provider.type): each for each in arms(lab)}
     for name in (lab.name, lab.name + DEV):
@@ -67,15 +70,15 @@ def standing(lab: Lab, places: Places) -> tuple[Lab, ...]:
 
 
 def forget(lab: Lab, places: Places) -> None:
-    """The guests of all of them are gone."""
+    """Remove the records of the lab's variants: all their guests are gone."""
     for each in standing(lab, places):
         _path(each.name, places).unlink(missing_ok=True)
 
 
 def remembered(named: str, file: Path, places: Places) -> Lab | None:
-    """The lab whose name is `named`, or that was read from `file`, as it was when its guests came up; None where none is kept.
+    """The recorded lab named `named`, or read from `file`; None if there is none.
 
-    Raises UserError where several labs came from that file.
+    Raises UserError if several labs came from that file.
     """
     marks = _marks(places)
     if by_name := [mark.lab for mark in marks if mark.lab.name == named]:
@@ -91,7 +94,7 @@ def remembered(named: str, file: Path, places: Places) -> Lab | None:
 
 
 def names(places: Places) -> tuple[str, ...]:
-    """The names of labs that may have guests, as far as they are kept."""
+    """The names of recorded labs, which may have guests."""
     return tuple(sorted({mark.of for mark in _marks(places)}))
 
 
@@ -101,7 +104,7 @@ def _marks(places: Places) -> list[_Mark]:
 
 
 def _mark(name: str, places: Places) -> _Mark | None:
-    """What is kept of the lab `name`; None where that is nothing, or nothing that this version can read."""
+    """The record of the lab `name`; None if there is none that this version can read."""
     try:
         said = json.loads(_path(name, places).read_bytes())
         lab = stored_guests(said["lab"])

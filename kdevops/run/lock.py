@@ -1,4 +1,4 @@
-"""One lab, one command at a time: a lock that the kernel gives back when its holder dies."""
+"""One command per lab at a time: a lock that the kernel releases when its holder dies."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kdevops.errors import UserError
 
 @contextlib.contextmanager
 def lab_lock(directory: Path, lab: str, verb: str) -> Iterator[None]:
-    """Hold the lab for `verb`. Raises UserError, naming who holds it, when another command does."""
+    """Lock the lab for `verb`. Raises UserError naming the holder if another command has the lock."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -33,7 +33,7 @@ def lab_lock(directory: Path, lab: str, verb: str) -> Iterator[None]:
 
 
 def is_held(directory: Path) -> bool:
-    """Whether a command has the lab of `directory` now. It is only looked at: nothing is made or kept."""
+    """Whether a command holds the lock of the lab in `directory` now. Creates no file and keeps no lock."""
     try:
         descriptor = os.open(directory / "lock", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:

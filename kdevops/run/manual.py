@@ -1,4 +1,4 @@
-"""Guests by hand: up, down and status, outside of any run."""
+"""Manual control of guests outside a run: up, down and status."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from kdevops.suites.registry import host_variables, server_variables
 from kdevops.text import nearest_or_all
 
 _PLAY_SECONDS = 7200.0
-"""A kernel may be compiled in a play."""
+"""Long, because a play may compile a kernel."""
 _FOR_THIS_MACHINE = ("controller", "libvirt")
 _RUN = "run"
-"""Tag of the step that calls `kdevops run`, which would be refused: the lab is in use by the command that plays."""
+"""Tag of the step that calls `kdevops run`. It would be refused, because the command that plays holds the lab's lock."""
 
 
 async def prepare(lab: Lab, places: Places, report: Report, confirm: Confirm = ask_nobody) -> tuple[Built, Provider]:
-    """Everything that guests need before they can come up; the caller holds the lab. Raises KdevopsError."""
+    """Build everything guests need before they can start. The caller holds the lab's lock. Raises KdevopsError."""
     await kind_of(lab).preflight(lab, places, report, confirm)
     built = await build(lab, places, report)
     return built, await kind_of(lab).provider_for(lab, places, built, report, confirm)
@@ -50,7 +50,7 @@ async def bring_up(
     lab_file: Path | None = None,
     plays: Sequence[str] = (),
 ) -> tuple[GuestStatus, ...]:
-    """Bring all guests up, to stay, in parallel; then run these playbooks of ours on them. Raises KdevopsError."""
+    """Start all guests in parallel, to keep running; then run `plays` on them. Raises KdevopsError."""
     await servers_for(lab, places, provider, built, report, lab_file, stay=True).up()
     try:
         async with asyncio.TaskGroup() as group:
@@ -68,17 +68,17 @@ async def down(lab: Lab, places: Places, report: Report = silent) -> tuple[Guest
     with lab_lock(places.lab(lab.name), lab.name, "down"):
         provider = kind_of(lab).attached(lab, places, report)
         await provider.down()
-        sshconfig.config_path(places.state, lab.name).unlink(missing_ok=True)  # ssh would wait for whom there is not
+        sshconfig.config_path(places.state, lab.name).unlink(missing_ok=True)  # else ssh waits for a guest that is gone
         return await provider.status()
 
 
 async def status(lab: Lab, places: Places) -> tuple[GuestStatus, ...]:
-    """What is known of the lab's guests."""
+    """The status of the lab's guests."""
     return await kind_of(lab).attached(lab, places).status()
 
 
 def write_access(lab: Lab, places: Places, provider: Provider, built: Built, lab_file: Path | None) -> None:
-    """The lab's ssh configuration and inventory, for people and for plain ansible-playbook."""
+    """Write the lab's ssh configuration and inventory, for people and for plain ansible-playbook."""
     targets = [guest.ssh for name in lab.guest_names() if (guest := provider.attach(name))]
     servers = [
         inventory.ServerHost(server.role, guest.ssh, _variables(lab, server, built))
@@ -90,11 +90,11 @@ def write_access(lab: Lab, places: Places, provider: Provider, built: Built, lab
         "kdevops_lab_file": str(lab_file) if lab_file else "",
         "bootlinux_direct_boot": not built.installed,
     }
-    if "packages" in built.origin:  # guests start from an image of ours, which has what the suites need
+    if "packages" in built.origin:  # guests start from our image, which has what the suites need
         variables |= host_variables(lab)
     if spec := built.artifact.record.get("spec"):
         variables["bootlinux_spec"] = spec
-    if built.installed:  # with other parameters the role would start it again
+    if built.installed:  # with other parameters the role would reboot the guest
         variables["bootlinux_cmdline"] = list(provider.parameters(built.quiet_cmdline))
     write_atomic(sshconfig.config_path(places.state, lab.name), sshconfig.render(everybody), mode=0o600)
     write_atomic(places.inventory(lab.name), inventory.render(lab, targets, variables, servers), mode=0o600)
@@ -111,7 +111,7 @@ def servers_for(
     tell: Callable[[GuestChanged], None] | None = None,
     stay: bool = False,
 ) -> Servers:
-    """The servers of the lab, not up yet; their playbooks find them in the lab's inventory."""
+    """The lab's servers, not started yet; their playbooks find them in the lab's inventory."""
 
     async def play(server: Server) -> None:
         write_access(lab, places, provider, built, lab_file)
@@ -125,7 +125,7 @@ def _variables(lab: Lab, server: Server, built: Built) -> dict[str, object]:
 
 
 def check_plays(names: Sequence[str]) -> None:
-    """Raise UserError, naming the nearest, unless all these are playbooks of ours for guests."""
+    """Raise UserError, suggesting the nearest, unless all `names` are our playbooks for guests."""
     known = sorted(path.stem for path in data_dir("playbooks").glob("*.yml") if path.stem not in _FOR_THIS_MACHINE)
     for name in names:
         if name not in known:

@@ -1,4 +1,4 @@
-"""Where a lab's things are kept: names of directories below the state and the cache, in one place."""
+"""The directories of labs and runs below the state and cache directories."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from kdevops.paths import cache_dir, state_dir
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """`state` holds what must survive, `cache` what can be made again."""
+    """`state` holds data that must survive, `cache` data that can be made again."""
 
     state: Path
     cache: Path
 
     @classmethod
     def default(cls) -> Places:
-        """The user's own."""
+        """The user's directories."""
         return cls(state_dir(), cache_dir())
 
     @property
     def labs(self) -> Path:
-        """Where every lab has its directory."""
+        """The parent of all labs' directories."""
         return self.state / "labs"
 
     def lab(self, name: str) -> Path:
@@ -34,5 +34,5 @@ class Places:
         return self.lab(name) / "inventory.yaml"
 
     def run(self, run_id: int) -> Path:
-        """What a run's tests printed."""
+        """The output of a run's tests."""
         return self.state / "runs" / str(run_id)

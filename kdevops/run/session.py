@@ -1,4 +1,4 @@
-"""From a lab to a verdict: whatever is still undone is done, in this order, as much of it at once as can be."""
+"""A run from lab to verdict: builds what is missing, starts guests, runs the remaining tests and judges the results."""
 
 from __future__ import annotations
 
@@ -49,21 +49,21 @@ from kdevops.run.plan.record import (
 
 
 class Watcher(Protocol):
-    """Whoever looks on."""
+    """Observes a run."""
 
     def handle(self, event: RunEvent | Progress) -> None:
-        """Take news."""
+        """Take an event."""
 
     def plan(self, rows: Sequence[PlannedRow], done: Mapping[TestId, Outcome] | None = None) -> None:
-        """Take the plan, and what is already done of it."""
+        """Take the plan, and the outcomes so far."""
 
     def confirm(self, lines: Sequence[str]) -> bool:
-        """Say whether to go on; see `progress.Confirm`."""
+        """Return whether to go on; see `progress.Confirm`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A run that came to its end, or that was left interrupted because all of its guests were given up."""
+    """A run that has ended, or was left interrupted because kdevops gave up on all its guests."""
 
     run: Run
     verdict: RunVerdict
@@ -71,7 +71,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A run that may begin: what was built, the guests it will have, its plan and its record."""
+    """A run that is ready to start: what was built, the provider of its guests, its plan and its record."""
 
     built: Built
     provider: Provider
@@ -90,8 +90,8 @@ async def start(
 ) -> Ended:
     """Prepare, plan, run and judge.
 
-    `only` narrows the plan to tests whose `suite/profile/name`, or the end of it, fits a glob; `failures_of` to those
-    that went wrong in an earlier run. Raises KdevopsError for whatever keeps the run from starting.
+    `only` narrows the plan to tests whose `suite/profile/name`, or the end of it, matches a glob; `failures_of` to those
+    that failed in an earlier run. Raises KdevopsError if the run cannot start.
     """
     lab = loaded.lab
     with lab_lock(places.lab(lab.name), lab.name, "run"), Store(places.state) as store:
@@ -110,7 +110,7 @@ async def prepare(
     only: Sequence[str] = (),
     failures_of: int | None = None,
 ) -> Prepared:
-    """All of `start` that comes before the run is in the store; the caller holds the lab."""
+    """The part of `start` before the run is stored. The caller holds the lab's lock."""
     lab = loaded.lab
     failed = gone_wrong(store, failures_of) if failures_of is not None else None
     await kind_of(lab).preflight(lab, places, watcher.handle, watcher.confirm)
@@ -123,15 +123,15 @@ async def prepare(
         rows, absent = among(rows, failed)
         record["failures_of"] = failures_of
         if absent:
-            watcher.handle(Note(f"went wrong in run {failures_of} and not planned now: {told(absent)}"))
+            watcher.handle(Note(f"went wrong in run {failures_of}, but not planned now: {told(absent)}"))
     record |= asked_record(built.suites, only, failures_of, absent)
     return Prepared(built, provider, rows, record)
 
 
 async def resume(run_id: int, places: Places, watcher: Watcher, *, keep: bool = False) -> Ended:
-    """Go on with an interrupted run: finished tests stay finished, the others are run.
+    """Continue an interrupted run: run the tests that are not finished.
 
-    Raises UserError when the run has ended, or when what would be tested now is not what it began with.
+    Raises UserError if the run has ended, or if its kernel or suites have changed.
     """
     with Store(places.state) as store:
         run = store.run(run_id)
@@ -147,7 +147,7 @@ async def resume(run_id: int, places: Places, watcher: Watcher, *, keep: bool = 
 
 
 async def end(run_id: int, places: Places) -> Ended:
-    """End an interrupted run as it is: tests without a result are missing for good. Raises UserError when it has ended."""
+    """End an interrupted run; tests without a result stay missing. Raises UserError if it has ended already."""
     with Store(places.state) as store:
         run = store.run(run_id)
         with lab_lock(places.lab(run.lab), run.lab, "resume"):
@@ -159,11 +159,11 @@ async def end(run_id: int, places: Places) -> Ended:
 
 def _check_open(run: Run) -> None:
     if run.ended:
-        raise UserError(f"run {run.id} has ended ({run.state})", hint=f"do the same again: kdevops rerun {run.id}")
+        raise UserError(f"run {run.id} has ended ({run.state})", hint=f"repeat it with: kdevops rerun {run.id}")
 
 
 async def rerun(run_id: int, places: Places, watcher: Watcher, *, keep: bool = False) -> Ended:
-    """Do an earlier run again with the lab it had. Raises UserError when its kernel cannot be had any more."""
+    """Repeat an earlier run with its lab. Raises UserError if its kernel or suites have changed."""
     with Store(places.state) as store:
         run = store.run(run_id)
         lab = lab_of(run)
@@ -181,9 +181,9 @@ async def rerun(run_id: int, places: Places, watcher: Watcher, *, keep: bool = F
 
 
 def judge(store: Store, run: Run) -> RunVerdict:
-    """Compare a stored run with the baseline as it is now, and with the run of its baseline arm where it has one.
+    """Compare a stored run with the present baseline, and with its baseline run if it has one.
 
-    Raises UserError for a baseline that cannot be read.
+    Raises UserError if the baseline cannot be read.
     """
     planned = [row.id for row in store.plan(run.id)]
     known = baseline.load(Path(run.record["baseline"]), baseline.series_of(kernel_release(run)))
@@ -202,9 +202,9 @@ def judge(store: Store, run: Run) -> RunVerdict:
 
 
 def trouble_behind(run: Run, verdict: RunVerdict) -> InfrastructureError | None:
-    """The trouble of the machine that keeps a run from saying more, so that it exits with 3 and not with 4; None for none.
+    """The infrastructure error that left a run incomplete, so that it exits with 3 instead of 4; None if there is none.
 
-    It is that of a run whose guests were all given up, or of its baseline arm so, or of one in which nothing ran.
+    That is the last error of a run, or of its baseline run, that lost all its guests, or in which no test ran.
     """
     if verdict.exit_code is not ExitCode.INCOMPLETE:
         return None
@@ -213,7 +213,7 @@ def trouble_behind(run: Run, verdict: RunVerdict) -> InfrastructureError | None:
 
 
 def _arm(store: Store, run: Run, planned: Collection[TestId]) -> Arm | None:
-    """The baseline arm of a run, as far as both have the same tests."""
+    """The baseline run of a run, limited to the tests of both."""
     beside = compared_with(run)
     if beside is None:
         return None
@@ -234,7 +234,7 @@ async def carry_out(
     *,
     keep: bool,
 ) -> Ended:
-    """Run what a stored run has not done yet, finish it and judge it; the caller holds the lab."""
+    """Run the remaining tests of a stored run, finish it and judge it. The caller holds the lab's lock."""
     boot_suites = {suite.name: suite for suite in built.boot_suites}
     run = store.run(run_id)
     lab_file = Path(run.record["lab_file"])
@@ -275,7 +275,7 @@ async def carry_out(
     accel = provider.accel
     watcher.handle(Note(f"run {run_id}: {len(left)} tests; acceleration {accel.kind}: {accel.why}"))
     if flying := store.in_flight(run_id):
-        watcher.handle(Note(f"had begun when the run was interrupted, and begin again: {told(flying)}"))
+        watcher.handle(Note(f"started when the run was interrupted, and start again: {told(flying)}"))
     how: dict[str, JSON] = {"acceleration": accel.kind, "guests": provider.command_lines()}
     store.update_record(run_id, {**how, **trouble_record(None)})
     drained = await drive(job, names, keep=keep)

@@ -1,4 +1,4 @@
-"""What can be said against a lab without a network and without building: what a run would find out only later."""
+"""Checks a lab without network and without building, for errors that a run would find only later."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from kdevops.suites.registry import Asked, asked
 
 
 def validate(loaded: LoadedLab) -> None:
-    """Raise UserError with every reason, each with its place, why the kernels and suites of a lab cannot work.
+    """Raise UserError listing every reason, with its place, why the kernels and suites of a lab cannot work.
 
-    Of the checks of one part only the first that fails is told: those after it build upon it.
+    For each part only the first failed check is reported, because later checks depend on earlier ones.
     """
     problems: list[Problem] = []
     for checks in _checks(loaded.lab):
@@ -41,7 +41,7 @@ def validate(loaded: LoadedLab) -> None:
 
 
 def _checks(lab: Lab) -> Iterator[Iterator[Check]]:
-    """The checks of each part."""
+    """The checks of each part of the lab."""
     *others, under_test = arms(lab)
     for prefix, arm in ((("compare",), others[0]), ((), under_test)) if others else (((), under_test),):
         yield _source(prefix, arm)
@@ -72,7 +72,7 @@ def _config(prefix: Loc, lab: Lab) -> Iterator[Check]:
     if spec.source.is_built:
         return
     base = spec.config.base
-    if base == "distro":  # another machine may build it, and that one's is meant
+    if base == "distro":  # it means the configuration of the machine that builds, which may be another one
         base = "lean"
     only_base = replace(spec, config=ConfigSpec(base))
     yield (*prefix, "kernel", "config", "base"), lambda: plan_config(only_base, architecture())

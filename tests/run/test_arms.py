@@ -104,14 +104,14 @@ def test_tests_that_one_kernel_does_not_have(bench: Bench) -> None:
 
 def test_a_baseline_kernel_that_has_none_of_the_tests_is_refused_before_anything_is_stored(bench: Bench) -> None:
     bench.lacks = {"ab": {"breaks"}}
-    with pytest.raises(UserError, match="the baseline kernel has none of the tests to be run: commands/default/breaks"):
+    with pytest.raises(UserError, match="the baseline kernel has none of the selected tests: commands/default/breaks"):
         bench.start(lab(), only=["breaks"])
     assert bench.runs() == []
 
 
 def test_kernels_that_do_not_differ_are_told(bench: Bench) -> None:
     bench.start(lab(compare={"kernel": {}}))
-    assert any(note.startswith("both arms run the same kernel") for note in bench.watcher.notes)
+    assert any(note.startswith("both variants run the same kernel") for note in bench.watcher.notes)
 
 
 def test_what_the_baseline_kernel_did_is_taken_from_the_store(bench: Bench) -> None:

@@ -34,7 +34,7 @@ def test_only_fits_any_end_of_the_full_name(pattern: str, names: list[str]) -> N
 
 
 def test_only_that_fits_nothing_is_refused_with_the_nearest_name() -> None:
-    with pytest.raises(UserError, match=r"no planned test fits futex:runsh; did you mean futex:run.sh\?"):
+    with pytest.raises(UserError, match=r"no planned test matches futex:runsh; did you mean futex:run.sh\?"):
         narrowed(ROWS, ["example", "futex:runsh"])
 
 

@@ -191,10 +191,10 @@ def test_a_field_that_is_not_said_to_choose_has_the_baseline_run_again(
 ) -> None:
     install(site, facts=facts)
     path = lab(COMPARED)
-    assert "is compared with" not in kdevops("run", path, local=True).stderr
-    assert "is compared with" in kdevops("run", path, local=True).stderr, "the same is not done again"
+    assert "is used for the comparison" not in kdevops("run", path, local=True).stderr
+    assert "is used for the comparison" in kdevops("run", path, local=True).stderr, "the same is not done again"
     changed = kdevops("run", path, "--set", "suites.toy.shout=true", local=True)
-    assert ("is compared with" not in changed.stderr) == again
+    assert ("is used for the comparison" not in changed.stderr) == again
 
 
 def test_another_version_of_it_has_the_baseline_run_again(kdevops, site: Path, lab) -> None:
@@ -204,7 +204,7 @@ def test_another_version_of_it_has_the_baseline_run_again(kdevops, site: Path, l
     metadata = next(site.glob("*.dist-info")) / "METADATA"
     metadata.write_text(metadata.read_text().replace("Version: 1.0", "Version: 1.1"))
     done = kdevops("run", path, local=True)
-    assert "is compared with" not in done.stderr
+    assert "is used for the comparison" not in done.stderr
     assert "suite toy from toy-suite 1.1" in done.stdout
     refused = kdevops("rerun", "1", local=True)
     assert refused.returncode == 2

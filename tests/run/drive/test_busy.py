@@ -65,7 +65,7 @@ def test_a_resumed_run_gets_a_fresh_guest_where_a_test_was_in_flight(bench: Benc
     interrupted(bench)
     bench.resume(1)
     assert asked(bench) == [("ab-1", True)]
-    assert "had begun when the run was interrupted, and begin again: commands/default/second" in bench.watcher.notes
+    assert "started when the run was interrupted, and start again: commands/default/second" in bench.watcher.notes
     assert bench.runs() == [(1, "ab", RunState.COMPLETE)]
     bench.start(LAB)
     assert asked(bench) == [("ab-1", False)], "and is used on after that"
