@@ -57,8 +57,8 @@ def test_a_machine_that_has_it_all(path: Path) -> None:
     ("reason", "detail", "mend"),
     [
         ("No such file or directory", "does not run, there is no", "kdevops doctor --vagrant --install"),
-        ("Connection refused", "does not run, it left", "kdevops doctor --vagrant --install"),
-        ("Permission denied", "this user may not ask", 'sudo usermod --append --groups libvirt "$USER"'),
+        ("Connection refused", "does not run, but left", "kdevops doctor --vagrant --install"),
+        ("Permission denied", "this user may not connect", 'sudo usermod --append --groups libvirt "$USER"'),
     ],
 )
 def test_why_libvirt_does_not_answer(path: Path, reason: str, detail: str, mend: str) -> None:

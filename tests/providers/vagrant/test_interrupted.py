@@ -100,7 +100,7 @@ def test_half_a_box_in_the_pool_is_removed_by_the_next_command(
         assert (HALF in said) is removed
         if removed and command == "up":
             assert said.index(HALF) < said.index(UP)
-            assert any("its upload was stopped half way" in told for told in bench.told)
+            assert any("its upload was interrupted" in told for told in bench.told)
 
     asyncio.run(story())
 

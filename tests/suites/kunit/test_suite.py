@@ -71,7 +71,7 @@ def test_choose():
 
 
 def test_choose_refuses_a_mixture_that_no_boot_can_run():
-    with pytest.raises(UserError, match="lets modules run beta_two"):
+    with pytest.raises(UserError, match="runs beta_two from modules"):
         choose(("beta_one", "gamma"), ("alpha", "beta_two"), Kunit())
 
 
