@@ -141,5 +141,5 @@ async def check_acceleration(probe: Callable[[], Awaitable[Acceleration]]) -> Ch
         return Check("acceleration", ok=False, detail=error.message, mend=error.hint or "")
     detail = f"{found.kind}: {found.why}"
     if found.kind != "kvm":
-        detail += f"; guests are emulated and timeouts are {found.factor:g} times longer"
+        detail += f"; guests are emulated and timeouts are {found.slowdown:g} times longer"
     return Check("acceleration", ok=True, detail=detail)

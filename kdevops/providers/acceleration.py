@@ -11,7 +11,7 @@ import json
 import os
 import platform
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from kdevops.errors import CommandTimeout, UserError
@@ -25,20 +25,20 @@ _KVM_DEADLINE = 12.0
 """Seconds; a kernel that really runs under KVM prints its first line in well under one."""
 _TCG_DEADLINE = 120.0
 _ACCELERATED_SECONDS = 0.5
-"""Duration of the probe's boot on a current machine with KVM; an emulated one's factor is its ratio to this."""
-_FACTOR_RANGE = (8.0, 40.0)
+"""Duration of the probe's boot on a current machine with KVM; an emulated one's slowdown is its ratio to this."""
+_SLOWDOWN_RANGE = (8.0, 40.0)
 _GREETING = "Linux version"
 
 
 @dataclass(frozen=True, slots=True)
 class Acceleration:
-    """`kind` is "kvm", "tcg" or "unknown" (for machines elsewhere); `why` is the reason in a sentence, `factor`
-    multiplies timeouts.
+    """`kind` is "kvm", "tcg" or "unknown" (for machines elsewhere); `why` is the reason in a sentence, `slowdown`
+    multiplies timeouts. It is called "factor" in the cached record.
     """
 
     kind: str
     why: str
-    factor: float
+    slowdown: float
 
     def arguments(self) -> tuple[str, ...]:
         """QEMU's options for it."""
@@ -71,12 +71,13 @@ async def _probe(kernel: Path | None, cache: Path, binary: str, wanted: str, rep
     obstacle = "provider.accel is tcg" if wanted == "tcg" else _obstacle()
     record = cache / "acceleration" / f"{await _identity(binary, obstacle)}.json"
     try:
-        return Acceleration(**json.loads(record.read_text()))
-    except (OSError, ValueError, TypeError):
+        known = json.loads(record.read_text())
+        return Acceleration(known["kind"], known["why"], known["factor"])
+    except (OSError, ValueError, TypeError, KeyError):
         pass
     if kernel is None:
         why = obstacle or "KVM is untested (the test needs a kernel, so the first run does it)"
-        return Acceleration("tcg", why, _FACTOR_RANGE[0])
+        return Acceleration("tcg", why, _SLOWDOWN_RANGE[0])
     report(Progress("acceleration", "testing KVM with a timed boot"))
     if obstacle is None:
         obstacle = await _trouble_with_kvm(binary, kernel)
@@ -85,10 +86,10 @@ async def _probe(kernel: Path | None, cache: Path, binary: str, wanted: str, rep
     else:
         seconds, _ = await _boot(binary, kernel, Acceleration("tcg", obstacle, 1.0), _TCG_DEADLINE)
         if seconds is None:
-            return Acceleration("tcg", obstacle, _FACTOR_RANGE[1])  # not cached: this kernel may be the one at fault
-        low, high = _FACTOR_RANGE
+            return Acceleration("tcg", obstacle, _SLOWDOWN_RANGE[1])  # not cached: this kernel may be the one at fault
+        low, high = _SLOWDOWN_RANGE
         accel = Acceleration("tcg", obstacle, round(min(high, max(low, seconds / _ACCELERATED_SECONDS)), 1))
-    write_atomic(record, json.dumps(asdict(accel)))
+    write_atomic(record, json.dumps({"kind": accel.kind, "why": accel.why, "factor": accel.slowdown}))
     report(Progress("acceleration", f"{accel.kind}: {accel.why}", done=True))
     return accel
 

@@ -97,10 +97,10 @@ class Guest(Protocol):
 
 
 class Provider(Protocol):
-    """Provides guests. Timeouts are stretched by `factor`, which is 1.0 unless the CPU is emulated."""
+    """Provides guests. Timeouts are stretched by `slowdown`, which is 1.0 unless the CPU is emulated."""
 
     @property
-    def factor(self) -> float:
+    def slowdown(self) -> float:
         """How much slower than real hardware guests are."""
 
     @property

@@ -149,5 +149,5 @@ async def _up(provider: Provider, name: str, built: Built, report: Report, busy:
     report(Progress(f"guest {name}", "booting"))
     guest = await provider.up(name, extra_cmdline=built.quiet_cmdline, stay=True, fresh=name in busy)
     busy.end([name])
-    await built.furniture.bring(guest.ssh, provider.factor)
+    await built.furniture.bring(guest.ssh, provider.slowdown)
     report(Progress(f"guest {name}", "ready", done=True))

@@ -116,7 +116,7 @@ async def prepare(
     await kind_of(lab).preflight(lab, places, watcher.handle, watcher.confirm)
     built = await build(lab, places, watcher.handle)
     provider = await kind_of(lab).provider_for(lab, places, built, watcher.handle, watcher.confirm)
-    rows = narrowed(plan(built, store, lab, loaded.baseline, provider.factor), only)
+    rows = narrowed(plan(built, store, lab, loaded.baseline, provider.slowdown), only)
     record = record_of(loaded, built)
     absent: frozenset[TestId] = frozenset()
     if failed is not None:
@@ -175,7 +175,7 @@ async def rerun(run_id: int, places: Places, watcher: Watcher, *, keep: bool = F
             provider = await kind_of(lab).provider_for(lab, places, built, watcher.handle, watcher.confirm)
             record = {**as_asked(run), **facts(lab, built), "rerun_of": run_id}
             before = {row.id for row in store.plan(run_id)}
-            rows = plan(built, store, lab, Path(run.record["baseline"]), provider.factor)
+            rows = plan(built, store, lab, Path(run.record["baseline"]), provider.slowdown)
             new = store.create_run(lab.name, [row for row in rows if row.id in before], record)
             return await carry_out(new, lab, built, provider, places, store, watcher, keep=keep)
 

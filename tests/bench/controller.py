@@ -117,7 +117,7 @@ class PretendingProvider:
     truth: dict[TestId, float]
     directory: Path
     left: bytes
-    factor: float = 1.0
+    slowdown: float = 1.0
 
     async def up(self, name: str, **_: Any) -> PretendingGuest:
         nowhere = Path("/nonexistent")

@@ -26,7 +26,7 @@ from kdevops.errors import InfrastructureError
 class Found:
     kind: str
     why: str = "because"
-    factor: float = 12.5
+    slowdown: float = 12.5
 
 
 async def refuse() -> Found:

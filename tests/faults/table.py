@@ -46,7 +46,7 @@ class Bench:
         return self.control.state
 
     @property
-    def factor(self) -> float:
+    def slowdown(self) -> float:
         """How much longer deadlines are in guests here, as kdevops found out before the first of them booted."""
         records = (cache_dir() / "acceleration").glob("*.json")
         return max(float(json.loads(path.read_text())["factor"]) for path in records)
@@ -75,7 +75,7 @@ def pause_controller(bench: Bench) -> str:
     """Past the time when a silent guest counts as hung."""
     if not bench.wait_until(bench.in_flight, _SEEN) or not bench.control.signal(signal.SIGSTOP):
         return ""
-    seconds = (TIMEOUT + GRACE) * bench.factor + _MORE
+    seconds = (TIMEOUT + GRACE) * bench.slowdown + _MORE
     time.sleep(seconds)
     bench.control.signal(signal.SIGCONT)
     return f"SIGSTOP for {seconds:.0f} s"
@@ -83,12 +83,12 @@ def pause_controller(bench: Bench) -> str:
 
 def pause_qemu(bench: Bench) -> str:
     """Past the deadline that a test has in its guest, which sees the time go by."""
-    return _pause_qemu(bench, TIMEOUT * bench.factor + _MORE)
+    return _pause_qemu(bench, TIMEOUT * bench.slowdown + _MORE)
 
 
 def pause_qemu_long(bench: Bench) -> str:
     """Past the time when a silent guest counts as hung."""
-    return _pause_qemu(bench, (TIMEOUT + GRACE) * bench.factor + _MORE)
+    return _pause_qemu(bench, (TIMEOUT + GRACE) * bench.slowdown + _MORE)
 
 
 def _pause_qemu(bench: Bench, seconds: float) -> str:

@@ -94,7 +94,7 @@ class LocalProvider:
     refuse: int = 0
     """How many boots fail before one succeeds."""
     boots: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
-    factor: float = 1.0
+    slowdown: float = 1.0
     mute: bool = False
     """Whether the console shows nothing of what the kernel says."""
     at_boot: str = ""
@@ -126,7 +126,7 @@ class LocalProvider:
 
     @property
     def accel(self) -> Acceleration:
-        return Acceleration("none", "these guests are this machine", self.factor)
+        return Acceleration("none", "these guests are this machine", self.slowdown)
 
     def parameters(self, extra_cmdline=()) -> tuple[str, ...]:
         return tuple(extra_cmdline)

@@ -29,11 +29,11 @@ BACK = 30.0
 
 @dataclass(frozen=True)
 class Boots:
-    """Boots the machines of one lab. `factor` stretches deadlines; `lasting` is as in the provider."""
+    """Boots the machines of one lab. `slowdown` stretches deadlines; `lasting` is as in the provider."""
 
     lab: Lab
     directory: LabDirectory
-    factor: float
+    slowdown: float
     lasting: bool
     install: Install | None
     report: Report
@@ -47,9 +47,9 @@ class Boots:
         )
 
     async def answering(self, name: str, address: Address, seconds: float) -> str:
-        """The id of the machine's boot; "" if it does not answer within `seconds`, multiplied by the factor."""
+        """The id of the machine's boot; "" if it does not answer within `seconds`, multiplied by the slowdown."""
         console = self.recorders.asking(name)
-        return await self._reach.boot(self.target(name, address), address, console, seconds=seconds * self.factor)
+        return await self._reach.boot(self.target(name, address), address, console, seconds=seconds * self.slowdown)
 
     async def install_kernel(self, name: str, address: Address, words: tuple[str, ...], offset: int) -> str:
         """Make the machine, which answers, run the lab's kernel; returns the id of its new boot. Raises BootError."""
@@ -64,7 +64,7 @@ class Boots:
         if not boot_id:
             raise self.silent(name, address, "it does not answer after its kernel was installed", offset)
         # Write to disk what it will start next: a test may be a power cut.
-        await target.run(["sync"], timeout=BACK * self.factor)
+        await target.run(["sync"], timeout=BACK * self.slowdown)
         await self.link_disks(name, address)
         return boot_id
 
@@ -74,11 +74,11 @@ class Boots:
         log = self.directory.guest(name) / "reset.log"
         self._progress(f"{name} is reset")
         try:
-            await begin_reset(target, address, log, answers=answers, timeout=ANSWER * self.factor)
+            await begin_reset(target, address, log, answers=answers, timeout=ANSWER * self.slowdown)
         except InfrastructureError as error:
             raise boot_error(name, error, self._console(name), offset) from None
         await target.disconnect()
-        if not await self._reach.boot(target, address, None, seconds=self.boot_timeout * self.factor, old=before):
+        if not await self._reach.boot(target, address, None, seconds=self.boot_timeout * self.slowdown, old=before):
             raise self.silent(
                 name, address, "it does not come back from a reset" if answers or address.reset else "", offset
             )
@@ -92,14 +92,14 @@ class Boots:
                 f"guest {name} has {len(address.disks)} disks, but guests.disks says {len(sizes)}"
             )
         target = self.target(name, address)
-        await remote_disks.link(target, address.disks, sizes, timeout=ANSWER * self.factor, factor=self.factor)
+        await remote_disks.link(target, address.disks, sizes, timeout=ANSWER * self.slowdown, slowdown=self.slowdown)
 
     async def last_words(self, name: str, address: Address) -> None:
         """Record the last messages of earlier boots' kernels, if no console showed them."""
         await self.recorders.catch_up(name)
         if address.console:
             return
-        if said := await pstore.last_words(self.target(name, address), timeout=ANSWER * self.factor):
+        if said := await pstore.last_words(self.target(name, address), timeout=ANSWER * self.slowdown):
             append(self._console(name), said)
 
     def silent(self, name: str, address: Address, what: str, offset: int) -> BootError:
@@ -116,7 +116,7 @@ class Boots:
 
     @cached_property
     def _reach(self) -> Reach:
-        return Reach(self.directory.known_hosts, self.factor, self.lasting, self.report)
+        return Reach(self.directory.known_hosts, self.slowdown, self.lasting, self.report)
 
     @property
     def boot_timeout(self) -> float:

@@ -63,7 +63,7 @@ done
 _UNLINK = "rm -f /dev/disk/by-id/virtio-kd-[0-9]*"
 
 
-async def link(ssh: SshTarget, paths: Sequence[str], sizes: Sequence[int], *, timeout: float, factor: float) -> None:
+async def link(ssh: SshTarget, paths: Sequence[str], sizes: Sequence[int], *, timeout: float, slowdown: float) -> None:
     """Name the disks at these paths /dev/disk/by-id/virtio-kd-N; `sizes` are the minimum bytes of each.
 
     Raises InfrastructureError for one that is missing, smaller, read-only, named twice, or in use, because its content
@@ -71,7 +71,7 @@ async def link(ssh: SshTarget, paths: Sequence[str], sizes: Sequence[int], *, ti
     """
     if not paths:
         return
-    wait = int(_WAIT * factor)
+    wait = int(_WAIT * slowdown)
     words = [word for path, size in zip(paths, sizes, strict=True) for word in (path, str(size))]
     done = await ssh.run(["sh", "-ec", _LINK, "sh", str(wait), *words], timeout=timeout + wait, check=False)
     if done.returncode == 0:

@@ -19,7 +19,7 @@ class Owner(Protocol):
     """The functions of the provider that a guest uses."""
 
     @property
-    def factor(self) -> float:
+    def slowdown(self) -> float:
         """How much slower than real hardware guests are."""
 
     def console(self, name: str) -> Path:
@@ -85,4 +85,4 @@ class RemoteGuest:
 
     async def sysrq(self, keys: str) -> None:
         """Through the guest's own /proc/sysrq-trigger: a recorded console accepts no keys."""
-        await press(self.ssh, keys, timeout=ANSWER * self.provider.factor)
+        await press(self.ssh, keys, timeout=ANSWER * self.provider.slowdown)

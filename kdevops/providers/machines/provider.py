@@ -56,9 +56,9 @@ class RemoteProvider:
     _recorders: Recorders = field(default_factory=Recorders, repr=False, compare=False)
 
     @property
-    def factor(self) -> float:
+    def slowdown(self) -> float:
         """How much slower than real hardware guests are."""
-        return self.accel.factor
+        return self.accel.slowdown
 
     async def up(
         self, name: str, *, extra_cmdline: Sequence[str] = (), stay: bool = False, fresh: bool = False
@@ -223,7 +223,7 @@ class RemoteProvider:
         if self.lasting and guest.address.disks:
             # One that does not answer has lost the names when it answers again.
             with contextlib.suppress(InfrastructureError):
-                await remote_disks.unlink(guest.ssh, timeout=ANSWER * self.factor)
+                await remote_disks.unlink(guest.ssh, timeout=ANSWER * self.slowdown)
         await guest.ssh.disconnect()
 
     def _forget(self, names: Sequence[str]) -> None:
@@ -240,7 +240,7 @@ class RemoteProvider:
 
     @cached_property
     def _boots(self) -> Boots:
-        return Boots(self.lab, self.directory, self.factor, self.lasting, self.install, self.report, self._recorders)
+        return Boots(self.lab, self.directory, self.slowdown, self.lasting, self.install, self.report, self._recorders)
 
     @cached_property
     def _start(self) -> Together:

@@ -31,14 +31,14 @@ Console = Callable[[], Awaitable[bytes]]
 
 @dataclass
 class Reach:
-    """Reaches the machines of one lab. `factor` stretches deadlines; `strict`: a refused login is final (the keys are
+    """Reaches the machines of one lab. `slowdown` stretches deadlines; `strict`: a refused login is final (the keys are
     already set up, so waiting cannot help).
 
     `troubles` is why a machine did not answer the last time, by name.
     """
 
     known_hosts: Path
-    factor: float
+    slowdown: float
     strict: bool
     report: Report
     troubles: dict[str, str] = field(default_factory=dict)
@@ -67,7 +67,7 @@ class Reach:
     async def _ask(self, target: SshTarget, address: Address, console: Console | None) -> str:
         try:
             await self._pin(target.name, address, console)
-            said = (await target.run(_BOOT_ID, timeout=_ANSWER * self.factor)).stdout.strip()
+            said = (await target.run(_BOOT_ID, timeout=_ANSWER * self.slowdown)).stdout.strip()
         except (LostGuestError, CommandError) as error:
             self._refuse(target, error)
             self.troubles[target.name] = error.message
@@ -83,7 +83,7 @@ class Reach:
         if console and (key := await self._from_console(name, console)):
             how = f"taken from its console: {hostkeys.fingerprint(key)}"
         else:
-            key = await hostkeys.shown_by(address.host, address.port, timeout=_ANSWER * self.factor)
+            key = await hostkeys.shown_by(address.host, address.port, timeout=_ANSWER * self.slowdown)
             how = (
                 f"taken at first contact: {hostkeys.fingerprint(key)}, compare it with what the machine says: "
                 "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub"

@@ -101,9 +101,9 @@ class QemuProvider:
     _processes: dict[str, QemuProcess] = field(default_factory=dict, repr=False, compare=False)
 
     @property
-    def factor(self) -> float:
+    def slowdown(self) -> float:
         """How much slower than real hardware guests are."""
-        return self.accel.factor
+        return self.accel.slowdown
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -180,7 +180,7 @@ class QemuProvider:
         if guest is None or self.process(name).facts.get("boots") != self._boots(name, tuple(extra_cmdline)):
             return None
         try:
-            await guest.ssh.run(["true"], timeout=5 * self.factor)
+            await guest.ssh.run(["true"], timeout=5 * self.slowdown)
         except KdevopsError:
             return None
         return guest
@@ -197,7 +197,7 @@ class QemuProvider:
             "boot": secrets.token_hex(8),
         }
         process.start(argv, facts, stay=stay)
-        deadline = self._qemu.boot_timeout * self.factor
+        deadline = self._qemu.boot_timeout * self.slowdown
         guest = self._guest(name, port, stay=stay)
         refusal = ""
         try:

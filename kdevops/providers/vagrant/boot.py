@@ -81,16 +81,16 @@ class Boots:
         await target.disconnect()
         self.tell(f"{name} goes back to its snapshot")
         known.keep_console(name)
-        factor = known.accel.factor
+        slowdown = known.accel.slowdown
         try:
             await self.tool.restore(name, timeout=self.group.deadline(1))
             end = console_file.end_of(known.console(name))
             known.remember(name, console=end, boots=machine.saved, spoilt=False)
             # A bridge needs some seconds until it forwards a new machine's packets.
-            if not await target.answers(timeout=_BACK * factor):
+            if not await target.answers(timeout=_BACK * slowdown):
                 raise InfrastructureError("it does not answer over ssh")
             # The guest's clock is at the time of the snapshot.
-            await target.run(["date", "-s", f"@{time.time():.0f}"], timeout=ANSWER * factor)
+            await target.run(["date", "-s", f"@{time.time():.0f}"], timeout=ANSWER * slowdown)
         except KdevopsError as error:
             self.tell(f"{name} cannot go back to its snapshot: {error.message}")
             return False

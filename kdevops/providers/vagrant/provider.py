@@ -85,7 +85,7 @@ class VagrantGuest:
 
     async def sysrq(self, keys: str) -> None:
         """Through the guest's own /proc/sysrq-trigger: a recorded console accepts no keys."""
-        await press(self.ssh, keys, timeout=ANSWER * self.provider.factor)
+        await press(self.ssh, keys, timeout=ANSWER * self.provider.slowdown)
 
 
 @dataclass(frozen=True)
@@ -103,9 +103,9 @@ class VagrantProvider:
     _recorders: Recorders = field(default_factory=Recorders, repr=False, compare=False)
 
     @property
-    def factor(self) -> float:
+    def slowdown(self) -> float:
         """How much slower than real hardware guests are."""
-        return self.accel.factor
+        return self.accel.slowdown
 
     @property
     def has_machines(self) -> bool:
@@ -248,7 +248,7 @@ class VagrantProvider:
         guest = self.attach(name)
         if guest and guest.alive():
             with contextlib.suppress(KdevopsError):
-                await guest.ssh.run(["true"], timeout=ANSWER * self.factor)
+                await guest.ssh.run(["true"], timeout=ANSWER * self.slowdown)
                 return True
         return False
 
@@ -306,7 +306,7 @@ class VagrantProvider:
 
     @cached_property
     def _boots(self) -> Boots:
-        group = Group(self._tool, self._known.vagrant.boot_timeout * self.factor)
+        group = Group(self._tool, self._known.vagrant.boot_timeout * self.slowdown)
         return Boots(
             self._known, self._tool, group, self._hypervisors, Installation(self.install), self._progress, self._record
         )

@@ -24,7 +24,7 @@ _MIB = 1 << 20
 _SECTOR = 512
 _UDEV_RULES = "61-kdevops.rules"
 _EMULATED = 8
-"""Minimum factor for boot timeouts with an emulated CPU. The caller of Vagrant has a deadline of its own."""
+"""Minimum slowdown for boot timeouts with an emulated CPU. The caller of Vagrant has a deadline of its own."""
 _MOST_DISKS = {"virtio": 25, "nvme": 23, "virtualbox": 26}
 """vagrant-libvirt names disks vda to vdz, the first of them the root; NVMe disks use the PCI slots 8 to 30; of the 30
 AHCI ports, our disks leave four free."""

@@ -135,12 +135,12 @@ class Chunk:
         )
 
     def _overdue(self) -> bool:
-        current, factor = self._ledger.current, self._job.provider.factor
+        current, slowdown = self._ledger.current, self._job.provider.slowdown
         if current is None:
-            return self._pace.seconds > self._ledger.quiet_since + IDLE * factor
+            return self._pace.seconds > self._ledger.quiet_since + IDLE * slowdown
         timeout = self._job.tests[current.test].timeout
         assert timeout is not None  # set by the plan
-        return self._pace.seconds > current.since + timeout * factor
+        return self._pace.seconds > current.since + timeout * slowdown
 
     def _give_back(self, why: str) -> str:
         self._ledger.give_back()
@@ -162,10 +162,10 @@ class Chunk:
             await why_gone(self._guest)  # afterwards the console is up to date
             self._job.stray(self._name, self._log.cut(), f"while no test of {self._work.suite} ran")
             raise error
-        factor, last = self._job.provider.factor, self._work.lost >= MAX_LOST
+        slowdown, last = self._job.provider.slowdown, self._work.lost >= MAX_LOST
         try:
             outcome = await outcome_of_loss(
-                self._guest, error, self._log.since, seconds, factor=factor, last=last, lost=lost
+                self._guest, error, self._log.since, seconds, slowdown=slowdown, last=last, lost=lost
             )
         except InfrastructureError as trouble:
             self._ledger.try_alone(current.test, trouble.message, Outcome(Status.MISSING, reason=trouble.message))
@@ -175,9 +175,9 @@ class Chunk:
 
     async def _hung(self) -> str:
         """The deadline has passed: have the kernel print its tasks, keep the files, and have the guest reset."""
-        current, seconds, factor = self._ledger.current, self._ledger.seconds, self._job.provider.factor
+        current, seconds, slowdown = self._ledger.current, self._ledger.seconds, self._job.provider.slowdown
         if current is None:
-            raise InfrastructureError(f"{self._work.suite} printed nothing for {IDLE * factor:.0f} s and ran no test")
+            raise InfrastructureError(f"{self._work.suite} printed nothing for {IDLE * slowdown:.0f} s and ran no test")
         try:
             await prove_silent(self._guest)
         except LostGuestError as error:
@@ -187,7 +187,7 @@ class Chunk:
         if usual := self._job.tests[current.test].expected:
             reason += f"; it usually needs {usual:.0f} s"
         self._ledger.finish(current.test, Outcome(Status.HANG, seconds, reason))
-        if await self._guest.ssh.answers(timeout=_LAST_ANSWER * factor):
+        if await self._guest.ssh.answers(timeout=_LAST_ANSWER * slowdown):
             await self._leftovers.drained()
         return self._give_back(f"{current.test.name} hung")
 

@@ -46,10 +46,10 @@ class Slice:
 
 
 class KernelLog:
-    """One guest's console from now on. `factor`: slowdown by which timeouts are multiplied."""
+    """One guest's console from now on. `slowdown`: timeouts are multiplied by it."""
 
-    def __init__(self, guest: Guest, factor: float) -> None:
-        self._guest, self._factor = guest, factor
+    def __init__(self, guest: Guest, slowdown: float) -> None:
+        self._guest, self._slowdown = guest, slowdown
         self._since = console.end_position(guest.console)
         self._live = True
 
@@ -98,14 +98,14 @@ class KernelLog:
 
     async def _logged(self, marks: Marks) -> list[str] | None:
         try:
-            return between(await kernel_log(self._guest.ssh, timeout=_COMMAND * self._factor), marks)
+            return between(await kernel_log(self._guest.ssh, timeout=_COMMAND * self._slowdown), marks)
         except InfrastructureError:
             return None
 
     async def _shows(self, mark: str) -> bool:
         token = _token(mark).encode()
         reader = console.Reader(self._guest.console, *self._since)
-        end = time.monotonic() + _SHOWN * self._factor
+        end = time.monotonic() + _SHOWN * self._slowdown
         rest = b""
         while True:
             try:

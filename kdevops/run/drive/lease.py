@@ -130,10 +130,10 @@ class Lease:
             raise served
         if isinstance(guest, BaseException):
             raise guest
-        tainted = await guest.ssh.run(["cat", "/proc/sys/kernel/tainted"], timeout=COMMAND * job.provider.factor)
+        tainted = await guest.ssh.run(["cat", "/proc/sys/kernel/tainted"], timeout=COMMAND * job.provider.slowdown)
         self._taint = taint.parse(tainted.stdout) or 0
-        self._log = KernelLog(guest, job.provider.factor)
-        log = await kernel_log(guest.ssh, timeout=COMMAND * job.provider.factor)
+        self._log = KernelLog(guest, job.provider.slowdown)
+        log = await kernel_log(guest.ssh, timeout=COMMAND * job.provider.slowdown)
         self.tell_failed_boots()
         self.failed_boots.clear()
         self.stale = False
@@ -144,7 +144,7 @@ class Lease:
     async def _boot(self, extra: tuple[str, ...], *, fresh: bool) -> Guest:
         job = self.job
         guest = await job.provider.up(self.name, extra_cmdline=extra, stay=self.keep, fresh=fresh)
-        await job.furniture.bring(guest.ssh, job.provider.factor)
+        await job.furniture.bring(guest.ssh, job.provider.slowdown)
         return guest
 
     async def _reset(self, guest: Guest, why: str) -> None:
@@ -185,7 +185,7 @@ class Lease:
         """Run one test; also returns why the guest must not be reused. Raises LostGuestError for an unexplained loss."""
         assert self._log
         assert test.timeout is not None  # set by the plan
-        factor = self.job.provider.factor
+        slowdown = self.job.provider.slowdown
         argv, directory = suite.command(test)
         reader = suite.reader(test)
         tainted = ""
@@ -198,8 +198,8 @@ class Lease:
                     argv,
                     directory,
                     marks=marks,
-                    timeout=test.timeout * factor,
-                    grace=GRACE * factor,
+                    timeout=test.timeout * slowdown,
+                    grace=GRACE * slowdown,
                     alive=guest.alive,
                     transcript=transcript,
                     look=pace.look,
@@ -236,9 +236,9 @@ class Lease:
     ) -> tuple[Outcome, Slice]:
         """Handle a lost guest or connection. Raises InfrastructureError if the loss says nothing about the test."""
         assert self._log
-        since, seconds, lost, factor = self._log.since, pace.seconds, pace.lost, self.job.provider.factor
+        since, seconds, lost, slowdown = self._log.since, pace.seconds, pace.lost, self.job.provider.slowdown
         try:
-            outcome = await outcome_of_loss(guest, error, since, seconds, factor=factor, last=last, lost=lost)
+            outcome = await outcome_of_loss(guest, error, since, seconds, slowdown=slowdown, last=last, lost=lost)
         except InfrastructureError:
             self.job.stray(self.name, of_the_kernel(self._log.cut(), lost), f"during {test}, when it was lost")
             raise
@@ -256,7 +256,7 @@ class Lease:
         job, suite = self.job, self.job.boot_suites[work.suite]
         for test in work.tests:
             job.begin(test, self.name)
-        timeout = COMMAND * job.provider.factor
+        timeout = COMMAND * job.provider.slowdown
         self._guest = None
         guest: Guest | None = None
         try:

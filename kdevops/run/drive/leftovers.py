@@ -74,7 +74,7 @@ class Leftovers:
 
     async def _fetch(self, test: TestId | None, profile: str, directory: Path) -> bool:
         """Whether the files were fetched; a failure is only noted, because no status depends on them."""
-        timeout = _SECONDS * self._job.provider.factor
+        timeout = _SECONDS * self._job.provider.slowdown
         limit = MAX_FILE if test else MAX_RECORD
         command = self._suite.keep_command(test, profile, limit)
         self._job.directory.mkdir(parents=True, exist_ok=True)

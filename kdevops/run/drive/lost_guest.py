@@ -32,7 +32,7 @@ async def outcome_of_loss(
     since: Position,
     seconds: float,
     *,
-    factor: float,
+    slowdown: float,
     last: bool,
     lost: float = 0.0,
 ) -> Outcome:
@@ -42,7 +42,7 @@ async def outcome_of_loss(
     loss, unless this is the `last` try: then the test is what all tries have in common. Raises InfrastructureError in any
     try if the test certainly did not cause the loss.
     """
-    loss, oops = await _gather(guest, error, since, factor=factor, last=last, lost=lost)
+    loss, oops = await _gather(guest, error, since, slowdown=slowdown, last=last, lost=lost)
     judgement, reason = classify_loss(loss)
     if judgement is Judgement.AGAIN:
         raise error
@@ -52,13 +52,13 @@ async def outcome_of_loss(
 
 
 async def _gather(
-    guest: Guest, error: InfrastructureError, since: Position, *, factor: float, last: bool, lost: float
+    guest: Guest, error: InfrastructureError, since: Position, *, slowdown: float, last: bool, lost: float
 ) -> tuple[Loss, Oops | None]:
     """The facts of a loss, and the kernel's report."""
     alive = await outlives(guest, LAST_WORDS)
     if why := await why_gone(guest):
         return Loss(gone=why), None
-    presence = await _presence(guest, since, factor) if alive else _Presence()
+    presence = await _presence(guest, since, slowdown) if alive else _Presence()
     lines = console.read_since(guest.console, since)
     oops = find_oops(lines)
     loss = Loss(
@@ -85,7 +85,7 @@ class _Presence:
     answers: bool = False
 
 
-async def _presence(guest: Guest, since: Position, factor: float) -> _Presence:
+async def _presence(guest: Guest, since: Position, slowdown: float) -> _Presence:
     """Check an existing machine. One that is held or whose kernel is dead is not contacted."""
     if held := await guest.held():
         return _Presence(alive=True, held=held)
@@ -93,7 +93,7 @@ async def _presence(guest: Guest, since: Position, factor: float) -> _Presence:
         return _Presence(alive=True)
     if await guest.restarted():
         return _Presence()
-    if await guest.ssh.answers(timeout=GRACE * factor):
+    if await guest.ssh.answers(timeout=GRACE * slowdown):
         return _Presence(alive=True, answers=True)
     return _Presence(alive=True, held=await guest.held())
 

@@ -30,7 +30,7 @@ async def sweep(
     one of the tests in `told`.
     """
     command = ["sh", "-c", _SCRIPT, "kdevops", *suite.sweep_command()]
-    done = await guest.ssh.run(command, timeout=COMMAND * job.provider.factor, check=False)
+    done = await guest.ssh.run(command, timeout=COMMAND * job.provider.slowdown, check=False)
     if done.returncode != 0 or not done.stdout:
         return f"the check of what tests left behind failed (exit code {done.returncode})"
     now, *reasons = done.stdout.splitlines()

@@ -39,7 +39,7 @@ async def install_kernel(
     targets: Sequence[SshTarget],
     words: Sequence[str],
     *,
-    factor: float,
+    slowdown: float,
     report: Report,
 ) -> None:
     """Install and boot the kernel in guests with the role bootlinux, with parameters `words`, unless it runs already.
@@ -51,14 +51,14 @@ async def install_kernel(
     extravars: dict[str, Any] = {
         "bootlinux_artifact": _for_role(artifact),
         "bootlinux_cmdline": list(words),
-        "bootlinux_reboot_timeout": max(_REBOOT, round(_REBOOT_ACCELERATED * factor)),
+        "bootlinux_reboot_timeout": max(_REBOOT, round(_REBOOT_ACCELERATED * slowdown)),
     }
     await ansible.play(
         "bootlinux.yml",
         inventory=path,
         report=report,
         log=places.lab(lab.name) / "play-bootlinux.log",
-        timeout=_INSTALL * factor,
+        timeout=_INSTALL * slowdown,
         extravars=extravars,
     )
 

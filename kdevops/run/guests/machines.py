@@ -59,12 +59,12 @@ class MachinesKind(Kind):
 
         async def install(targets: Sequence[SshTarget], words: Sequence[str]) -> None:
             asked = [
-                runs_as_given(each, artifact.build_id, artifact.release, words, timeout=_LOOK * provider.factor)
+                runs_as_given(each, artifact.build_id, artifact.release, words, timeout=_LOOK * provider.slowdown)
                 for each in targets
             ]
             given = await asyncio.gather(*asked)
             if lacking := [target for target, runs in zip(targets, given, strict=True) if not runs]:
-                await install_kernel(lab, places, artifact, lacking, words, factor=provider.factor, report=report)
+                await install_kernel(lab, places, artifact, lacking, words, slowdown=provider.slowdown, report=report)
 
         return replace(provider, kernel=BootKernel(artifact.image, artifact.key), install=install)
 

@@ -40,32 +40,32 @@ class Furniture:
     suites: tuple[GuestSuite | ChunkSuite, ...] = ()
     secrets: Mapping[str, Path] = field(default_factory=dict)
 
-    async def bring(self, ssh: SshTarget, factor: float) -> None:
+    async def bring(self, ssh: SshTarget, slowdown: float) -> None:
         """Prepare the guest; what is already there is kept. Raises InfrastructureError."""
-        await prove_kernel(ssh, self.build_id, self.release, timeout=_COMMAND * factor)
+        await prove_kernel(ssh, self.build_id, self.release, timeout=_COMMAND * slowdown)
         if self.modules:
-            await _install(ssh, self.modules, "/", f"/lib/modules/{self.release}", factor)
+            await _install(ssh, self.modules, "/", f"/lib/modules/{self.release}", slowdown)
         for path, secret in self.secrets.items():
-            await ssh.run(["sh", "-c", _PUT, "sh", path], timeout=_COMMAND * factor, stdin=secret.read_bytes())
+            await ssh.run(["sh", "-c", _PUT, "sh", path], timeout=_COMMAND * slowdown, stdin=secret.read_bytes())
         for suite in self.suites:
             if isinstance(suite, ChunkSuite):
-                await _lend_or_send(ssh, suite, factor)
+                await _lend_or_send(ssh, suite, slowdown)
             elif suite.payload:
-                await _install(ssh, suite.payload, suite.remote, suite.remote, factor)
+                await _install(ssh, suite.payload, suite.remote, suite.remote, slowdown)
 
 
-async def _lend_or_send(ssh: SshTarget, suite: ChunkSuite, factor: float) -> None:
+async def _lend_or_send(ssh: SshTarget, suite: ChunkSuite, slowdown: float) -> None:
     if not suite.payload:
         return
-    if not await _mount(ssh, payload_serial(suite), suite.remote, factor):
-        await _install(ssh, suite.payload, suite.remote, suite.remote, factor)
-    await _prove(ssh, suite, factor)
+    if not await _mount(ssh, payload_serial(suite), suite.remote, slowdown):
+        await _install(ssh, suite.payload, suite.remote, suite.remote, slowdown)
+    await _prove(ssh, suite, slowdown)
 
 
-async def _prove(ssh: SshTarget, suite: ChunkSuite, factor: float) -> None:
+async def _prove(ssh: SshTarget, suite: ChunkSuite, slowdown: float) -> None:
     """Raise InfrastructureError if programs of the suite lack libraries in the guest, because tests would fail for that."""
     script = f"{suite.remote}/{PROOF}"
-    done = await ssh.run(["sh", "-c", '[ ! -f "$1" ] || exec sh "$1"', "sh", script], timeout=_COMMAND * factor)
+    done = await ssh.run(["sh", "-c", '[ ! -f "$1" ] || exec sh "$1"', "sh", script], timeout=_COMMAND * slowdown)
     if lacking := done.stdout.strip().splitlines():
         raise InfrastructureError(
             f"programs of {suite.name} do not start in guest {ssh.name}: {clean(lacking[0])}",
@@ -79,9 +79,9 @@ def payload_serial(suite: ChunkSuite) -> str:
     return f"kd-{suite.name}"
 
 
-async def _mount(ssh: SshTarget, serial: str, directory: str, factor: float) -> bool:
+async def _mount(ssh: SshTarget, serial: str, directory: str, slowdown: float) -> bool:
     """Mount the disk with this serial unless it is mounted already; False if there is no such disk."""
-    done = await ssh.run(["sh", "-ec", _MOUNT, "sh", serial, directory], timeout=_COMMAND * factor, check=False)
+    done = await ssh.run(["sh", "-ec", _MOUNT, "sh", serial, directory], timeout=_COMMAND * slowdown, check=False)
     if done.returncode not in {0, _NO_DISK}:
         said = done.stderr.strip().splitlines()[-1:]
         raise InfrastructureError(
@@ -90,10 +90,10 @@ async def _mount(ssh: SshTarget, serial: str, directory: str, factor: float) -> 
     return done.returncode == 0
 
 
-async def _install(ssh: SshTarget, archive: Path, directory: str, holds: str, factor: float) -> None:
+async def _install(ssh: SshTarget, archive: Path, directory: str, holds: str, slowdown: float) -> None:
     """Unpack `archive` into `directory` unless the marker in `holds` shows that it is complete."""
     marker = f"{holds}/.kdevops-complete"
-    if (await ssh.run(["test", "-e", marker], timeout=_COMMAND * factor, check=False)).returncode == 0:
+    if (await ssh.run(["test", "-e", marker], timeout=_COMMAND * slowdown, check=False)).returncode == 0:
         return
-    await ssh.push_tar(archive, directory, timeout=_TRANSFER * factor)
-    await ssh.run(["touch", marker], timeout=_COMMAND * factor)
+    await ssh.push_tar(archive, directory, timeout=_TRANSFER * slowdown)
+    await ssh.run(["touch", marker], timeout=_COMMAND * slowdown)

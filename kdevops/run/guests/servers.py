@@ -120,7 +120,7 @@ class Servers:
         assert self.play
         if await self._serves(server, guest):
             return
-        await replace(self.furniture, suites=(), secrets={}).bring(guest.ssh, self.provider.factor)
+        await replace(self.furniture, suites=(), secrets={}).bring(guest.ssh, self.provider.slowdown)
         await self.play(server)
         if not await self._serves(server, guest):
             raise InfrastructureError(
@@ -141,7 +141,7 @@ class Servers:
     async def _serves(self, server: Server, guest: Guest) -> bool:
         assert self.provider
         with contextlib.suppress(InfrastructureError):
-            done = await guest.ssh.run(_SERVES[server.role], timeout=_COMMAND * self.provider.factor, check=False)
+            done = await guest.ssh.run(_SERVES[server.role], timeout=_COMMAND * self.provider.slowdown, check=False)
             return done.returncode == 0
         return False
 

@@ -1,4 +1,4 @@
-"""The acceleration of guests, and the resulting factor for timeouts."""
+"""The acceleration of guests, and the resulting slowdown of timeouts."""
 
 from __future__ import annotations
 
@@ -21,6 +21,6 @@ async def speed_here(
 
 
 def speed_elsewhere(slowness: float) -> Acceleration:
-    """For machines elsewhere: their slowness, as a factor, is taken from the lab."""
+    """For machines elsewhere: their slowdown is taken from the lab."""
     told = f"{slowness:g} times slower than real ones" if slowness > 1 else "real or accelerated"
     return Acceleration("unknown", f"machines elsewhere are assumed to be {told} (provider.slowness)", slowness)

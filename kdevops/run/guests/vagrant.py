@@ -68,7 +68,7 @@ class VagrantKind(Kind):
         kernel = BootKernel(artifact.image, artifact.key, _root_of(lab, wanted, built))
 
         async def install(targets: Sequence[SshTarget], words: Sequence[str]) -> None:
-            await install_kernel(lab, places, artifact, targets, words, factor=accel.factor, report=report)
+            await install_kernel(lab, places, artifact, targets, words, slowdown=accel.slowdown, report=report)
 
         directory = LabDirectory(places.lab(lab.name))
         provider = VagrantProvider(lab, directory, accel, built.box, kernel, install, report)

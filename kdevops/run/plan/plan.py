@@ -16,10 +16,10 @@ from kdevops.run.plan.expected import expected_seconds
 from kdevops.suites.base import PlannedTest
 
 
-def plan(built: Built, store: Store, lab: Lab, baselines: Path, factor: float) -> list[PlannedRow]:
+def plan(built: Built, store: Store, lab: Lab, baselines: Path, slowdown: float) -> list[PlannedRow]:
     """Every test of every suite, with its earlier duration in seconds: from this store, else from the baseline.
 
-    `factor`: the slowdown of the guests, by which deadlines will be multiplied.
+    `slowdown`: the guests', by which deadlines will be multiplied.
     """
     if not built.suites:
         raise UserError(
@@ -32,7 +32,7 @@ def plan(built: Built, store: Store, lab: Lab, baselines: Path, factor: float) -
     usual = {**elsewhere, **here}
     expected = expected_seconds(tests, usual)
     # Durations from this store include the slowdown of such guests: undo it, as deadlines are multiplied by it later.
-    bases = {**elsewhere, **{test: seconds / factor for test, seconds in here.items()}}
+    bases = {**elsewhere, **{test: seconds / slowdown for test, seconds in here.items()}}
     return [PlannedRow(test.id, _deadline(test, bases.get(test.id)), expected.get(test.id)) for test in tests]
 
 

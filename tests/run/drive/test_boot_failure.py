@@ -72,7 +72,7 @@ class Booting(LocalProvider):
 
     @property
     def accel(self) -> Acceleration:
-        return Acceleration(self.kind, "", self.factor)  # type: ignore[arg-type]
+        return Acceleration(self.kind, "", self.slowdown)  # type: ignore[arg-type]
 
 
 @pytest.fixture

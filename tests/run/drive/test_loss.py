@@ -142,7 +142,7 @@ def console(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def ask(guest: Lost, *, error: InfrastructureError | None = None, last: bool = True, lost: float = 0.0) -> Any:
     work = outcome_of_loss(
-        cast(Guest, guest), error or LostGuestError("lost"), Position(0), 7.0, factor=1.0, last=last, lost=lost
+        cast(Guest, guest), error or LostGuestError("lost"), Position(0), 7.0, slowdown=1.0, last=last, lost=lost
     )
     return asyncio.run(work)
 

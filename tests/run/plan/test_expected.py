@@ -88,7 +88,7 @@ def test_what_is_only_expected_of_a_test_does_not_shorten_its_deadline(tmp_path:
         store.ended(
             store.create_run("xfs", [PlannedRow(seen_before.id, 60)], {}), seen_before.id, Outcome(Status.PASS, 400)
         )
-        rows = plan(built, store, cast(Lab, SimpleNamespace(name="xfs")), tmp_path / "baselines", factor=8.0)
+        rows = plan(built, store, cast(Lab, SimpleNamespace(name="xfs")), tmp_path / "baselines", slowdown=8.0)
     assert rows == [
         PlannedRow(seen_before.id, deadline(400 / 8), 400),
         PlannedRow(unseen.id, UNKNOWN, 400),
