@@ -88,7 +88,7 @@ def run(
             display,
             only=globs or only,
             failures_of=failures_of,
-            keep=keep,
+            persist=keep,
             fresh_baseline=fresh_baseline,
         ),
         both_arms(loaded),
@@ -114,7 +114,7 @@ def resume(context: Context, number: int | None, *, end: bool, keep: bool) -> in
     chosen = number if number is not None else _last_open()
     if end:
         return _watch(context, lambda _: session.end(chosen, Places.default()))
-    return _watch(context, lambda display: arms.resume(chosen, Places.default(), display, keep=keep))
+    return _watch(context, lambda display: arms.resume(chosen, Places.default(), display, persist=keep))
 
 
 @click.command()
@@ -132,7 +132,7 @@ def rerun(context: Context, number: int, *, keep: bool) -> int:
     from kdevops.run import session
     from kdevops.run.places import Places
 
-    return _watch(context, lambda display: session.rerun(number, Places.default(), display, keep=keep))
+    return _watch(context, lambda display: session.rerun(number, Places.default(), display, persist=keep))
 
 
 def _last_open() -> int:

@@ -61,7 +61,7 @@ class Guest(Protocol):
         """The file with its recorded serial console."""
 
     @property
-    def stay(self) -> bool:
+    def persist(self) -> bool:
         """Whether it outlives the command that started it."""
 
     def alive(self) -> bool:
@@ -108,11 +108,11 @@ class Provider(Protocol):
         """The guests' CPU acceleration, and how it was determined."""
 
     async def up(
-        self, name: str, *, extra_cmdline: Sequence[str] = (), stay: bool = False, fresh: bool = False
+        self, name: str, *, extra_cmdline: Sequence[str] = (), persist: bool = False, fresh: bool = False
     ) -> Guest:
         """Bring one guest up, or return it at once if it already runs and is healthy. Raises BootError.
 
-        Without `stay`, a guest dies with this process. `fresh` forces a new boot.
+        Without `persist`, a guest dies with this process. `fresh` forces a new boot.
         """
 
     def attach(self, name: str) -> Guest | None:

@@ -43,7 +43,7 @@ async def start(
     *,
     only: Sequence[str] = (),
     failures_of: int | None = None,
-    keep: bool = False,
+    persist: bool = False,
     fresh_baseline: bool = False,
 ) -> Ended:
     """As `session.start`; with `compare`, build both kernels, then run the tests on each, the baseline first.
@@ -52,7 +52,7 @@ async def start(
     `fresh_baseline`. Both plans are stored before the first test, so `resume` can continue either run.
     """
     if loaded.lab.compare is None:
-        return await session.start(loaded, places, watcher, only=only, failures_of=failures_of, keep=keep)
+        return await session.start(loaded, places, watcher, only=only, failures_of=failures_of, persist=persist)
     before, under_test = arms(loaded.lab)
     with _held((before, under_test), places, "run", loaded.path), Store(places.state) as store:
         watcher.handle(Note(f"lab {before.name}: the baseline kernel"))
@@ -82,13 +82,15 @@ async def start(
                 )
             )
         else:
-            await session.carry_out(beside, before, first.built, first.provider, places, store, watcher, keep=keep)
+            await session.carry_out(
+                beside, before, first.built, first.provider, places, store, watcher, persist=persist
+            )
         return await session.carry_out(
-            run_id, under_test, second.built, second.provider, places, store, watcher, keep=keep
+            run_id, under_test, second.built, second.provider, places, store, watcher, persist=persist
         )
 
 
-async def resume(run_id: int, places: Places, watcher: Watcher, *, keep: bool = False) -> Ended:
+async def resume(run_id: int, places: Places, watcher: Watcher, *, persist: bool = False) -> Ended:
     """As `session.resume`; for two variants, continue both unfinished runs, the baseline first.
 
     Returns the end of the run under test, even if only its baseline run was unfinished.
@@ -97,9 +99,9 @@ async def resume(run_id: int, places: Places, watcher: Watcher, *, keep: bool = 
         *others, last = _unfinished(store, run_id)
         done = bool(others) and store.run(last).ended is not None
     for each in others:
-        await session.resume(each, places, watcher, keep=keep)
+        await session.resume(each, places, watcher, persist=persist)
     if not done:
-        return await session.resume(last, places, watcher, keep=keep)
+        return await session.resume(last, places, watcher, persist=persist)
     with Store(places.state) as store:
         run = store.run(last)
         return Ended(run, session.judge(store, run))

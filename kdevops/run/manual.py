@@ -51,7 +51,7 @@ async def bring_up(
     plays: Sequence[str] = (),
 ) -> tuple[GuestStatus, ...]:
     """Start all guests in parallel, to keep running; then run `plays` on them. Raises KdevopsError."""
-    await servers_for(lab, places, provider, built, report, lab_file, stay=True).up()
+    await servers_for(lab, places, provider, built, report, lab_file, persist=True).up()
     try:
         async with asyncio.TaskGroup() as group:
             for name in lab.guest_names():
@@ -109,7 +109,7 @@ def servers_for(
     lab_file: Path | None,
     *,
     tell: Callable[[GuestChanged], None] | None = None,
-    stay: bool = False,
+    persist: bool = False,
 ) -> Servers:
     """The lab's servers, not started yet; their playbooks find them in the lab's inventory."""
 
@@ -117,7 +117,9 @@ def servers_for(
         write_access(lab, places, provider, built, lab_file)
         await _play(lab, places, [server.role], report)
 
-    return Servers(built.servers, provider, built.furniture, play, tell=tell, cmdline=built.quiet_cmdline, stay=stay)
+    return Servers(
+        built.servers, provider, built.furniture, play, tell=tell, cmdline=built.quiet_cmdline, persist=persist
+    )
 
 
 def _variables(lab: Lab, server: Server, built: Built) -> dict[str, object]:
@@ -147,7 +149,7 @@ async def _play(lab: Lab, places: Places, names: Sequence[str], report: Report) 
 
 async def _up(provider: Provider, name: str, built: Built, report: Report, busy: Busy) -> None:
     report(Progress(f"guest {name}", "booting"))
-    guest = await provider.up(name, extra_cmdline=built.quiet_cmdline, stay=True, fresh=name in busy)
+    guest = await provider.up(name, extra_cmdline=built.quiet_cmdline, persist=True, fresh=name in busy)
     busy.end([name])
     await built.furniture.bring(guest.ssh, provider.slowdown)
     report(Progress(f"guest {name}", "ready", done=True))

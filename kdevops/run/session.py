@@ -86,7 +86,7 @@ async def start(
     *,
     only: Sequence[str] = (),
     failures_of: int | None = None,
-    keep: bool = False,
+    persist: bool = False,
 ) -> Ended:
     """Prepare, plan, run and judge.
 
@@ -98,7 +98,7 @@ async def start(
         remember((lab,), places, loaded.path)
         ready = await prepare(loaded, places, store, watcher, only=only, failures_of=failures_of)
         run_id = store.create_run(lab.name, ready.rows, ready.record)
-        return await carry_out(run_id, lab, ready.built, ready.provider, places, store, watcher, keep=keep)
+        return await carry_out(run_id, lab, ready.built, ready.provider, places, store, watcher, persist=persist)
 
 
 async def prepare(
@@ -128,7 +128,7 @@ async def prepare(
     return Prepared(built, provider, rows, record)
 
 
-async def resume(run_id: int, places: Places, watcher: Watcher, *, keep: bool = False) -> Ended:
+async def resume(run_id: int, places: Places, watcher: Watcher, *, persist: bool = False) -> Ended:
     """Continue an interrupted run: run the tests that are not finished.
 
     Raises UserError if the run has ended, or if its kernel or suites have changed.
@@ -143,7 +143,7 @@ async def resume(run_id: int, places: Places, watcher: Watcher, *, keep: bool = 
             built = await build(lab, places, watcher.handle)
             check_same(run, built)
             provider = await kind_of(lab).provider_for(lab, places, built, watcher.handle, watcher.confirm)
-            return await carry_out(run_id, lab, built, provider, places, store, watcher, keep=keep)
+            return await carry_out(run_id, lab, built, provider, places, store, watcher, persist=persist)
 
 
 async def end(run_id: int, places: Places) -> Ended:
@@ -162,7 +162,7 @@ def _check_open(run: Run) -> None:
         raise UserError(f"run {run.id} has ended ({run.state})", hint=f"repeat it with: kdevops rerun {run.id}")
 
 
-async def rerun(run_id: int, places: Places, watcher: Watcher, *, keep: bool = False) -> Ended:
+async def rerun(run_id: int, places: Places, watcher: Watcher, *, persist: bool = False) -> Ended:
     """Repeat an earlier run with its lab. Raises UserError if its kernel or suites have changed."""
     with Store(places.state) as store:
         run = store.run(run_id)
@@ -177,7 +177,7 @@ async def rerun(run_id: int, places: Places, watcher: Watcher, *, keep: bool = F
             before = {row.id for row in store.plan(run_id)}
             rows = plan(built, store, lab, Path(run.record["baseline"]), provider.slowdown)
             new = store.create_run(lab.name, [row for row in rows if row.id in before], record)
-            return await carry_out(new, lab, built, provider, places, store, watcher, keep=keep)
+            return await carry_out(new, lab, built, provider, places, store, watcher, persist=persist)
 
 
 def judge(store: Store, run: Run) -> RunVerdict:
@@ -232,7 +232,7 @@ async def carry_out(
     store: Store,
     watcher: Watcher,
     *,
-    keep: bool,
+    persist: bool,
 ) -> Ended:
     """Run the remaining tests of a stored run, finish it and judge it. The caller holds the lab's lock."""
     boot_suites = {suite.name: suite for suite in built.boot_suites}
@@ -269,7 +269,7 @@ async def carry_out(
         emit=tell,
         quiet_cmdline=built.quiet_cmdline,
         furniture=built.furniture,
-        servers=servers_for(lab, places, provider, built, watcher.handle, lab_file, tell=tell, stay=keep),
+        servers=servers_for(lab, places, provider, built, watcher.handle, lab_file, tell=tell, persist=persist),
         busy=Busy(places.lab(lab.name)),
     )
     accel = provider.accel
@@ -278,7 +278,7 @@ async def carry_out(
         watcher.handle(Note(f"started when the run was interrupted, and start again: {told(flying)}"))
     how: dict[str, JSON] = {"acceleration": accel.kind, "guests": provider.command_lines()}
     store.update_record(run_id, {**how, **trouble_record(None)})
-    drained = await drive(job, names, keep=keep)
+    drained = await drive(job, names, persist=persist)
     trouble = drained.errors[-1] if drained.errors else None
     store.update_record(run_id, {"guests": provider.command_lines(), **trouble_record(trouble)})
     if drained.boot_failure and (booted := booted_here(store, store.run(run_id))) is not None:

@@ -104,7 +104,7 @@ class PretendingGuest:
     name: str
     ssh: PretendingTarget
     console: Path
-    stay: bool = False
+    persist: bool = False
 
     def alive(self) -> bool:
         return True
@@ -186,7 +186,7 @@ def run(directory: Path, truth: dict[TestId, float], guests: int) -> float:
             furniture=Furniture(RELEASE),
         )
         with asyncio.Runner(loop_factory=lambda: loop) as runner:
-            ended = runner.run(drive(job, [f"g{n}" for n in range(guests)], keep=False))
+            ended = runner.run(drive(job, [f"g{n}" for n in range(guests)], persist=False))
         counts = board.counts
         if (
             ended.state is not RunState.COMPLETE

@@ -88,7 +88,7 @@ def test_fresh_baseline_is_for_two_kernels(capsys: pytest.CaptureFixture[str], m
 
     monkeypatch.setattr(arms, "start", start)
     assert "far enough" in told(capsys, "run", "--fresh-baseline", "lab.yaml", "one", code=2)
-    assert asked == {"only": ["one"], "failures_of": None, "keep": False, "fresh_baseline": True}
+    assert asked == {"only": ["one"], "failures_of": None, "persist": False, "fresh_baseline": True}
 
 
 def test_results_of_a_run_are_told_beside_its_baseline_arm(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

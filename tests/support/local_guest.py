@@ -45,7 +45,7 @@ class LocalGuest:
 
     provider: LocalProvider
     name: str
-    stay: bool = False
+    persist: bool = False
 
     @property
     def ssh(self) -> SshTarget:
@@ -101,10 +101,10 @@ class LocalProvider:
     """What the kernel says while it boots."""
 
     async def up(
-        self, name: str, *, extra_cmdline: Sequence[str] = (), stay: bool = False, fresh: bool = False
+        self, name: str, *, extra_cmdline: Sequence[str] = (), persist: bool = False, fresh: bool = False
     ) -> LocalGuest:
         self.boots.append((name, tuple(extra_cmdline)))
-        guest = LocalGuest(self, name, stay)
+        guest = LocalGuest(self, name, persist)
         guest.directory.mkdir(parents=True, exist_ok=True)
         if self.refuse:
             self.refuse -= 1
@@ -115,13 +115,13 @@ class LocalProvider:
             file.write(self.at_boot)
         for name in ("taken", "restarted", "held"):
             (guest.directory / name).unlink(missing_ok=True)
-        (guest.directory / "stay").unlink(missing_ok=True)
-        if stay:
-            (guest.directory / "stay").touch()
+        (guest.directory / "persist").unlink(missing_ok=True)
+        if persist:
+            (guest.directory / "persist").touch()
         return guest
 
     def attach(self, name: str) -> LocalGuest | None:
-        guest = LocalGuest(self, name, stay=(self.directory / name / "stay").exists())
+        guest = LocalGuest(self, name, persist=(self.directory / name / "persist").exists())
         return guest if guest.alive() else None
 
     @property

@@ -75,9 +75,9 @@ class ToyRun:
             servers=servers or Servers(),
         )
 
-    def drive(self, job: Job, guests: int = 1, *, keep: bool = False) -> Drained:
+    def drive(self, job: Job, guests: int = 1, *, persist: bool = False) -> Drained:
         """Do it with guests g0 and on."""
-        return asyncio.run(drive(job, [f"g{number}" for number in range(guests)], keep=keep))
+        return asyncio.run(drive(job, [f"g{number}" for number in range(guests)], persist=persist))
 
     def outcomes(self) -> dict[str, Outcome]:
         return {test.name: outcome for test, outcome in self.store.outcomes(self.run_id).items()}

@@ -29,12 +29,12 @@ BACK = 30.0
 
 @dataclass(frozen=True)
 class Boots:
-    """Boots the machines of one lab. `slowdown` stretches deadlines; `lasting` is as in the provider."""
+    """Boots the machines of one lab. `slowdown` stretches deadlines; `preexisting` is as in the provider."""
 
     lab: Lab
     directory: LabDirectory
     slowdown: float
-    lasting: bool
+    preexisting: bool
     install: Install | None
     report: Report
     recorders: Recorders
@@ -106,7 +106,7 @@ class Boots:
         """The error for a machine that does not answer; `what` failed. Its console is read from `offset` on."""
         why = self._reach.troubles.get(name, "")
         error = InfrastructureError(
-            "; ".join(filter(None, [what, why])), hint=what_to_do(name, address, lasting=self.lasting)
+            "; ".join(filter(None, [what, why])), hint=what_to_do(name, address, preexisting=self.preexisting)
         )
         return boot_error(name, error, self._console(name), offset)
 
@@ -116,7 +116,7 @@ class Boots:
 
     @cached_property
     def _reach(self) -> Reach:
-        return Reach(self.directory.known_hosts, self.slowdown, self.lasting, self.report)
+        return Reach(self.directory.known_hosts, self.slowdown, self.preexisting, self.report)
 
     @property
     def boot_timeout(self) -> float:

@@ -48,7 +48,7 @@ class RemoteGuest:
     provider: Owner
     name: str
     ssh: SshTarget
-    stay: bool
+    persist: bool
     address: Address
     boot_id: str
     watch: DeathWatch | None = None

@@ -17,11 +17,11 @@ from kdevops.providers.shared.machine_state import Machine
 
 @dataclass(frozen=True)
 class Memory:
-    """Records of the machines of one lab. `lasting`: they are not ours, and stay known after they were given back."""
+    """Records of the machines of one lab. `preexisting`: they were not created for it, and their records outlive `down`."""
 
     lab: Lab
     directory: LabDirectory
-    lasting: bool
+    preexisting: bool
 
     @cached_property
     def shape(self) -> str:
@@ -47,7 +47,7 @@ class Memory:
 
     def forget(self, name: str) -> None:
         """The machine was given back."""
-        if not self.lasting:
+        if not self.preexisting:
             self._path(name).unlink(missing_ok=True)
             hostkeys.pin(self.directory.known_hosts, name, "")
         elif machine := self.of(name):  # its host key stays pinned

@@ -40,7 +40,7 @@ _ALWAYS = ("loglevel=5", "oops=panic", "random.trust_cpu=on")
 class RemoteProvider:
     """The machines of one lab. `kernel` and `install` are only needed to bring machines up.
 
-    `lasting`: the machines are not ours, and stay when the lab is done with them.
+    `preexisting`: the machines were not created for the lab, and it leaves them as they are.
     """
 
     lab: Lab
@@ -49,7 +49,7 @@ class RemoteProvider:
     accel: Acceleration
     kernel: BootKernel | None = None
     install: Install | None = None
-    lasting: bool = False
+    preexisting: bool = False
     report: Report = silent
     _locks: dict[str, asyncio.Lock] = field(default_factory=dict, repr=False, compare=False)
     _addresses: dict[str, Address] = field(default_factory=dict, repr=False, compare=False)
@@ -61,7 +61,7 @@ class RemoteProvider:
         return self.accel.slowdown
 
     async def up(
-        self, name: str, *, extra_cmdline: Sequence[str] = (), stay: bool = False, fresh: bool = False
+        self, name: str, *, extra_cmdline: Sequence[str] = (), persist: bool = False, fresh: bool = False
     ) -> RemoteGuest:
         """Bring a machine up with the lab's kernel. Raises BootError, and KdevopsError for what is unavailable."""
         assert self.kernel
@@ -74,7 +74,7 @@ class RemoteProvider:
             match way_up(found):
                 case Way.KEEP:
                     await self._boots.link_disks(name, address)  # the lab may name others now
-                    return self.remember(name, stay=stay)
+                    return self.remember(name, persist=persist)
                 case Way.REFUSE:
                     raise self._boots.silent(name, address, "its machine does not come up", offset)
                 case Way.RESET:
@@ -89,13 +89,13 @@ class RemoteProvider:
             await self._recorders.renew(name)
             end = console_file.end_of(self.console(name))
             facts = {"host": address.host, "port": address.port, "kernel": self.kernel.key, "console": end}
-            return self.remember(name, boots=boots, boot_id=boot_id, stay=stay, spoilt=False, **facts)
+            return self.remember(name, boots=boots, boot_id=boot_id, persist=persist, spoilt=False, **facts)
 
     def _found(self, machine: Machine | None, boots: str, now: str, *, fresh: bool) -> Found:
         if machine is None:
-            return Found(now=now, fresh=fresh, lasting=self.lasting)
+            return Found(now=now, fresh=fresh, preexisting=self.preexisting)
         same = machine.boots == boots
-        return Found(now, True, machine.boot_id, same, machine.spoilt, fresh, self.lasting)
+        return Found(now, True, machine.boot_id, same, machine.spoilt, fresh, self.preexisting)
 
     def attach(self, name: str) -> RemoteGuest | None:
         """The guest if it was brought up; whether the machine still runs it is not checked."""
@@ -183,7 +183,7 @@ class RemoteProvider:
             self._record(name, address)
             doomed = bool(address.reset) and self._found(machine, boots, "", fresh=fresh).unfit
             now = "" if doomed else await self._boots.answering(name, address, ANSWER)
-            worth = trust(now, machine.boot_id, doomed=doomed, lasting=self.lasting)
+            worth = trust(now, machine.boot_id, doomed=doomed, preexisting=self.preexisting)
             if worth is Trust.YES or (worth is Trust.UNLESS_GONE and not await self.gone(name, address)):
                 return address, now
         self._addresses.pop(name, None)
@@ -195,7 +195,7 @@ class RemoteProvider:
         address = self._addresses[name]
         self._memory.forget_another(name, address.identity)
         self._record(name, address)
-        patient = not self.lasting and self._memory.known(name, address.identity) is None  # it was just created
+        patient = not self.preexisting and self._memory.known(name, address.identity) is None  # it was just created
         return address, await self._boots.answering(name, address, self._boots.boot_timeout if patient else ANSWER)
 
     def _record(self, name: str, address: Address) -> None:
@@ -220,7 +220,7 @@ class RemoteProvider:
         guest = self.attach(name)
         if guest is None:
             return
-        if self.lasting and guest.address.disks:
+        if self.preexisting and guest.address.disks:
             # One that does not answer has lost the names when it answers again.
             with contextlib.suppress(InfrastructureError):
                 await remote_disks.unlink(guest.ssh, timeout=ANSWER * self.slowdown)
@@ -236,11 +236,13 @@ class RemoteProvider:
 
     @cached_property
     def _memory(self) -> Memory:
-        return Memory(self.lab, self.directory, self.lasting)
+        return Memory(self.lab, self.directory, self.preexisting)
 
     @cached_property
     def _boots(self) -> Boots:
-        return Boots(self.lab, self.directory, self.slowdown, self.lasting, self.install, self.report, self._recorders)
+        return Boots(
+            self.lab, self.directory, self.slowdown, self.preexisting, self.install, self.report, self._recorders
+        )
 
     @cached_property
     def _start(self) -> Together:
@@ -255,13 +257,15 @@ class RemoteProvider:
 
     def _guest(self, name: str, machine: Machine, address: Address) -> RemoteGuest:
         watch = DeathWatch(self.console(name), machine.console) if address.console_streams else None
-        return RemoteGuest(self, name, self._boots.target(name, address), machine.stay, address, machine.boot_id, watch)
+        return RemoteGuest(
+            self, name, self._boots.target(name, address), machine.persist, address, machine.boot_id, watch
+        )
 
     def _status(self, name: str, state: str) -> GuestStatus:
         machine = self._memory.of(name)
         if not machine or not machine.host:
             # An existing host is not the lab's until it was used; a machine created for the lab always is.
-            if self.lasting:
+            if self.preexisting:
                 return GuestStatus(name, "stopped")
             address = self.machines.known().get(name)
             return GuestStatus(name, state, address.host if address else "", address.port if address else 0)

@@ -128,10 +128,10 @@ class Reach:
             ) from None
 
 
-def what_to_do(name: str, address: Address | None, *, lasting: bool) -> str | None:
-    """Advice for a machine that does not answer; `lasting`: an existing host, not a machine in a cloud."""
+def what_to_do(name: str, address: Address | None, *, preexisting: bool) -> str | None:
+    """Advice for a machine that does not answer; `preexisting`: an existing host, not a machine in a cloud."""
     resets = bool(address and address.reset)
-    if lasting:
+    if preexisting:
         named = "reset it manually; or name a command that does so, as `reset` of the machine in provider.hosts"
         return None if resets else named
     return (

@@ -23,7 +23,7 @@ class Found:
     `now`: the id of its boot, "" if it does not answer, or was not asked because it will be reset anyway. `known`: the
     lab had exactly this machine before; `had` is the boot in which it was handed out then, `same` whether that booted
     the requested kernel and parameters, `spoilt` whether a test left it unfit. `fresh`: an unused boot is required.
-    `lasting`: an existing host, not created for the lab.
+    `preexisting`: an existing host, not created for the lab.
     """
 
     now: str = ""
@@ -32,7 +32,7 @@ class Found:
     same: bool = False
     spoilt: bool = False
     fresh: bool = False
-    lasting: bool = False
+    preexisting: bool = False
 
     @property
     def unfit(self) -> bool:
@@ -50,7 +50,7 @@ _WAYS: tuple[tuple[Callable[[Found], object], Way], ...] = (
         lambda found: found.known and found.now == found.had and found.same and not (found.spoilt or found.fresh),
         Way.KEEP,
     ),
-    (lambda found: not (found.now or found.known or found.lasting), Way.REFUSE),
+    (lambda found: not (found.now or found.known or found.preexisting), Way.REFUSE),
     (lambda found: not found.now or (found.now == found.used and found.unfit), Way.RESET),
     (lambda _: True, Way.INSTALL),
 )
@@ -75,9 +75,9 @@ class Trust(Enum):
     NO = auto()
 
 
-def trust(now: str, had: str, *, doomed: bool, lasting: bool) -> Trust:
+def trust(now: str, had: str, *, doomed: bool, preexisting: bool) -> Trust:
     """Whether to trust a recorded address. `now` and `had` are as in `Found`; `doomed`: it will be reset anyway."""
     if now and now == had:
         return Trust.YES
     # A cloud machine that does not answer may be behind a firewall with an old address of ours; starting it fixes that.
-    return Trust.UNLESS_GONE if now or doomed or lasting else Trust.NO
+    return Trust.UNLESS_GONE if now or doomed or preexisting else Trust.NO

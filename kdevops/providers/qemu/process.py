@@ -118,8 +118,8 @@ class QemuProcess:
         except (OSError, TimeoutError, ValueError, KeyError, TypeError):
             return ""
 
-    def start(self, argv: list[str], facts: dict[str, Any], *, stay: bool) -> None:
-        """Start QEMU and record `facts`. Without `stay`, it ends with this process. Raises InfrastructureError."""
+    def start(self, argv: list[str], facts: dict[str, Any], *, persist: bool) -> None:
+        """Start QEMU and record `facts`. Without `persist`, it ends with this process. Raises InfrastructureError."""
         if shutil.which(argv[0]) is None:
             raise InfrastructureError(f"{argv[0]} is not installed", hint=install_hint(architecture().binary))
         config = {
@@ -128,18 +128,18 @@ class QemuProcess:
             "console_socket": str(self.socket("console")),
             "limit": _CONSOLE_LIMIT,
             "state_socket": str(self.socket("state")),
-            "lifeline": not stay,
+            "lifeline": not persist,
         }
         for stale in ("exit.json", "qemu.log"):
             (self.directory / stale).unlink(missing_ok=True)
         write_atomic(self.directory / "keeper.json", json.dumps(config))
-        write_atomic(self.directory / "boot.json", json.dumps({**facts, "stay": stay}))
+        write_atomic(self.directory / "boot.json", json.dumps({**facts, "stay": persist}))
         # The lifeline is the write end of the keeper's stdin: held by this process, and closed by the kernel when it
         # ends.
         with (self.directory / "qemu.log").open("ab") as log:
             self._keeper = subprocess.Popen(
                 [sys.executable, "-ISE", qemu_keeper.__file__, self.directory / "keeper.json"],
-                stdin=subprocess.DEVNULL if stay else subprocess.PIPE,
+                stdin=subprocess.DEVNULL if persist else subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=log,
                 start_new_session=True,

@@ -42,7 +42,7 @@ class QemuGuest:
     provider: QemuProvider
     name: str
     ssh: SshTarget
-    stay: bool
+    persist: bool
 
     @property
     def console(self) -> Path:
@@ -119,7 +119,7 @@ class QemuProvider:
         await ensure_keys(self.directory, self.names)
 
     async def up(
-        self, name: str, *, extra_cmdline: Sequence[str] = (), stay: bool = False, fresh: bool = False
+        self, name: str, *, extra_cmdline: Sequence[str] = (), persist: bool = False, fresh: bool = False
     ) -> QemuGuest:
         """Bring a guest up, or return it at once if it already runs exactly this and answers.
 
@@ -130,8 +130,8 @@ class QemuProvider:
         await self.stop(name)
         for _ in range(_PORT_TRIES):
             port = self._pick_port(name)
-            if await self._boot(name, port, tuple(extra_cmdline), stay=stay):
-                return self._guest(name, port, stay=stay)
+            if await self._boot(name, port, tuple(extra_cmdline), persist=persist):
+                return self._guest(name, port, persist=persist)
             if self._qemu.ssh_port:
                 raise _port_taken(port)
         raise BootError(f"guest {name}: no free port found for ssh in {_PORT_TRIES} tries")
@@ -142,7 +142,7 @@ class QemuProvider:
         facts = process.facts
         if process.pid() is None or not facts:
             return None
-        return self._guest(name, int(facts["port"]), stay=bool(facts["stay"]))
+        return self._guest(name, int(facts["port"]), persist=bool(facts["stay"]))
 
     async def status(self) -> tuple[GuestStatus, ...]:
         """All guests of the lab, and any others that still run."""
@@ -185,7 +185,7 @@ class QemuProvider:
             return None
         return guest
 
-    async def _boot(self, name: str, port: int, extra_cmdline: tuple[str, ...], *, stay: bool) -> bool:
+    async def _boot(self, name: str, port: int, extra_cmdline: tuple[str, ...], *, persist: bool) -> bool:
         """Start QEMU and wait for ssh. False if the port was taken in the meantime. Raises BootError."""
         process = self.process(name)
         argv = await self._prepare(name, port, extra_cmdline)
@@ -196,9 +196,9 @@ class QemuProvider:
             "kernel": self._booted.key,
             "boot": secrets.token_hex(8),
         }
-        process.start(argv, facts, stay=stay)
+        process.start(argv, facts, persist=persist)
         deadline = self._qemu.boot_timeout * self.slowdown
-        guest = self._guest(name, port, stay=stay)
+        guest = self._guest(name, port, persist=persist)
         refusal = ""
         try:
             if await wait_for_banner(guest.ssh.host, port, timeout=deadline, gone=process.ended, held=process.held):
@@ -307,9 +307,9 @@ class QemuProvider:
         ]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
-    def _guest(self, name: str, port: int, *, stay: bool) -> QemuGuest:
+    def _guest(self, name: str, port: int, *, persist: bool) -> QemuGuest:
         target = ssh_target(self.directory, name, port, self.process(name).socket("ssh"))
-        return QemuGuest(self, name, target, stay)
+        return QemuGuest(self, name, target, persist)
 
     def _status(self, name: str) -> GuestStatus:
         process = self.process(name)

@@ -27,7 +27,8 @@ class Machine:
     `shape` and `boots` are hashes: of the machine's definition, and of what it booted. `saved` is the `boots` of its
     snapshot, "" for none. `spoilt`: it must not be used as it is. `console` is the offset of the current boot in the
     recorded console, in bytes. `boot_id` is the kernel's id of this boot, `identity` distinguishes the machine from
-    another one of the same name; both are "" if unknown.
+    another one of the same name; both are "" if unknown. `persist` (the guest outlives the command that started it) is
+    "stay" in the file.
     """
 
     shape: str
@@ -37,7 +38,7 @@ class Machine:
     port: int = 0
     kernel: str = ""
     console: int = 0
-    stay: bool = False
+    persist: bool = False
     spoilt: bool = False
     boot_id: str = ""
     identity: str = ""
@@ -46,13 +47,16 @@ class Machine:
     def load(cls, path: Path) -> Machine | None:
         """The state in `path`; None if there is none, or if it cannot be read."""
         try:
-            return cls(**json.loads(path.read_text()))
+            facts = dict(**json.loads(path.read_text()))
+            return cls(persist=facts.pop("stay", False), **facts)
         except (OSError, ValueError, TypeError):
             return None
 
     def store(self, path: Path) -> None:
         """Store it in `path`."""
-        write_atomic(path, json.dumps(asdict(self)), mode=0o600)
+        facts = asdict(self)
+        facts["stay"] = facts.pop("persist")
+        write_atomic(path, json.dumps(facts), mode=0o600)
 
 
 @dataclass

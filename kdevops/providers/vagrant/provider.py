@@ -48,7 +48,7 @@ class VagrantGuest:
     provider: VagrantProvider
     name: str
     ssh: SshTarget
-    stay: bool
+    persist: bool
     watch: DeathWatch
 
     @property
@@ -129,7 +129,7 @@ class VagrantProvider:
         self._known.render(direct(self._booted, ()) if self._known.vagrant.boot == "direct" else None)
 
     async def up(
-        self, name: str, *, extra_cmdline: Sequence[str] = (), stay: bool = False, fresh: bool = False
+        self, name: str, *, extra_cmdline: Sequence[str] = (), persist: bool = False, fresh: bool = False
     ) -> VagrantGuest:
         """Bring a machine up with the lab's kernel. Raises BootError, and KdevopsError for errors of Vagrant."""
         words = self.parameters(extra_cmdline)
@@ -140,9 +140,9 @@ class VagrantProvider:
             if machine:
                 self._record(name)
             if machine and usable and machine.boots == boots:
-                return self.remember(name, stay=stay)
+                return self.remember(name, persist=persist)
             if machine and not fresh and machine.saved == boots and await self._boots.restored(name):
-                return self.remember(name, stay=stay)
+                return self.remember(name, persist=persist)
             if machine is None:
                 await self._provide_box()
                 self._hypervisors.remember()
@@ -153,10 +153,10 @@ class VagrantProvider:
                 else:
                     await self._boots.installed(name, words, usable=bool(usable), again=machine is not None)
             except BaseException:
-                await self._leave_nothing(name, stay=stay)
+                await self._leave_nothing(name, persist=persist)
                 raise
             self._uploads.done(name)
-            self.remember(name, boots=boots, kernel=self._booted.key, stay=stay, spoilt=False)
+            self.remember(name, boots=boots, kernel=self._booted.key, persist=persist, spoilt=False)
             await self._boots.save(name, boots)
             return self.remember(name)
 
@@ -230,12 +230,12 @@ class VagrantProvider:
                 if not present(box.name, backend, box.version):  # another Vagrant may have added it
                     raise
 
-    async def _leave_nothing(self, name: str, *, stay: bool) -> None:
+    async def _leave_nothing(self, name: str, *, persist: bool) -> None:
         """Remove a machine that did not come up; one that was reachable is left as it is."""
         machine = self._known.machine(name)
         if machine is None or machine.host:
             return
-        if stay:
+        if persist:
             self._progress(f"{name} may be left half made, kdevops down removes it")
             return
         self._progress(f"{name} is removed, because it did not come up")
@@ -253,7 +253,7 @@ class VagrantProvider:
         return False
 
     def _guest(self, name: str, machine: Machine) -> VagrantGuest:
-        return VagrantGuest(self, name, self._known.target(name), machine.stay, self._known.watch(name, machine))
+        return VagrantGuest(self, name, self._known.target(name), machine.persist, self._known.watch(name, machine))
 
     def _record(self, name: str) -> None:
         """Record the console of a machine elsewhere; on this machine libvirt does that."""

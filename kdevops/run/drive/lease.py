@@ -32,7 +32,7 @@ _BOOT_CONSOLE = 8 << 20
 
 @dataclass
 class Lease:
-    """One guest's share of a run. `keep`: the guest outlives the run.
+    """One guest's share of a run. `persist`: the guest outlives the run.
 
     `stale`: something may still run in the guest, so it must be booted afresh before use. `last_error`: the last
     infrastructure error, if any. `failed_boots`: those since the last successful boot.
@@ -40,7 +40,7 @@ class Lease:
 
     job: Job
     name: str
-    keep: bool = False
+    persist: bool = False
     stale: bool = False
     last_error: InfrastructureError | None = None
     failed_boots: list[FailedBoot] = field(default_factory=list)
@@ -53,7 +53,7 @@ class Lease:
         """Run tests until all are done or kdevops gives up on this guest."""
         queue = self.job.queue
         there = self.job.provider.attach(self.name)
-        self.keep = self.keep or (there is not None and there.stay)  # it keeps running even after resets
+        self.persist = self.persist or (there is not None and there.persist)  # it keeps running even after resets
         while len(self.failed_boots) < MAX_BOOT_FAILURES and (work := await queue.take()):
             try:
                 await self._do(work)
@@ -73,7 +73,7 @@ class Lease:
         if self._guest and self._log and not self.stale:  # an interrupted test runs again
             self.job.stray(self.name, self._log.cut(), "after the last test")
         guest = self._guest or self.job.provider.attach(self.name)
-        if guest and not self.keep:
+        if guest and not self.persist:
             await guest.down()
             self.job.emit(GuestChanged(self.name, "down"))
 
@@ -143,7 +143,7 @@ class Lease:
 
     async def _boot(self, extra: tuple[str, ...], *, fresh: bool) -> Guest:
         job = self.job
-        guest = await job.provider.up(self.name, extra_cmdline=extra, stay=self.keep, fresh=fresh)
+        guest = await job.provider.up(self.name, extra_cmdline=extra, persist=self.persist, fresh=fresh)
         await job.furniture.bring(guest.ssh, job.provider.slowdown)
         return guest
 

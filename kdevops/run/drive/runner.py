@@ -27,7 +27,7 @@ class Drained:
     boot_failure: BootFailure | None = None
 
 
-async def drive(job: Job, guests: Sequence[str], *, keep: bool) -> Drained:
+async def drive(job: Job, guests: Sequence[str], *, persist: bool) -> Drained:
     """Run the queue of `job` on these guests and finish the run in the store.
 
     The run is left interrupted, so that it can be resumed, if kdevops gives up on every guest before all tests have run, if
@@ -35,7 +35,7 @@ async def drive(job: Job, guests: Sequence[str], *, keep: bool) -> Drained:
     UserError.
     """
     names = guests[: max(1, len(job.queue))]
-    leases = [Lease(job, name, keep, stale=name in job.busy) for name in names]
+    leases = [Lease(job, name, persist, stale=name in job.busy) for name in names]
     job.busy.begin(names)
     try:
         async with asyncio.TaskGroup() as group:
@@ -56,7 +56,7 @@ async def drive(job: Job, guests: Sequence[str], *, keep: bool) -> Drained:
         raise
     finally:
         job.busy.end(lease.name for lease in leases if not lease.stale)
-        await asyncio.shield(_give_back(job, leases, keep=keep))
+        await asyncio.shield(_give_back(job, leases, persist=persist))
     errors = tuple(lease.last_error for lease in leases if lease.last_error)
     return Drained(state, errors, _boot_failure(job, leases) if state is RunState.INTERRUPTED else None)
 
@@ -75,14 +75,14 @@ def _boot_failure(job: Job, leases: Sequence[Lease]) -> BootFailure | None:
     return found
 
 
-async def _give_back(job: Job, leases: Sequence[Lease], *, keep: bool) -> None:
+async def _give_back(job: Job, leases: Sequence[Lease], *, persist: bool) -> None:
     ends = await asyncio.gather(*(lease.give_back() for lease in leases), return_exceptions=True)
     for lease, end in zip(leases, ends, strict=True):
         if isinstance(end, InfrastructureError):
             job.trouble(lease.name, end.message)
     job.servers_said("at the end of the run")
     try:
-        await job.servers.give_back(keep=keep)
+        await job.servers.give_back(persist=persist)
     except InfrastructureError as error:
         job.trouble("servers", error.message)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class HostsKind(MachinesKind):
     """`provider: {type: hosts}`."""
 
-    lasting = True
+    preexisting = True
 
     def machines_of(self, lab: Lab, directory: LabDirectory, report: Report, confirm: Confirm) -> Machines:
         """The machines that the lab lists."""

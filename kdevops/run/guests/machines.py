@@ -26,7 +26,7 @@ _LOOK = 30.0
 class MachinesKind(Kind):
     """Machines with their own boot loader. The kind defines which they are, and how slow."""
 
-    lasting: bool
+    preexisting: bool
     """Whether the machines belong to somebody and outlive the lab."""
 
     @abstractmethod
@@ -77,4 +77,4 @@ class MachinesKind(Kind):
         directory.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         machines = self.machines_of(lab, directory, report, confirm)
         accel = speed_elsewhere(self.slowness(lab))
-        return RemoteProvider(lab, directory, machines, accel, lasting=self.lasting, report=report)
+        return RemoteProvider(lab, directory, machines, accel, preexisting=self.preexisting, report=report)

@@ -39,7 +39,7 @@ class Servers:
     play: Callable[[Server], Awaitable[None]] | None = None
     tell: Callable[[GuestChanged], None] | None = None
     cmdline: Sequence[str] = ()
-    stay: bool = False
+    persist: bool = False
     generation: int = 0
     _guests: dict[str, Guest] = field(default_factory=dict)
     _consoles: dict[str, int] = field(default_factory=dict)
@@ -85,9 +85,9 @@ class Servers:
                 yield name, console.read_since(guest.console, begin, end=end)
             self._heard[name] = end
 
-    async def give_back(self, *, keep: bool) -> None:
-        """Stop the servers unless `keep`, or unless they are to keep running. Raises InfrastructureError."""
-        await _all(self._end(guest) for guest in self._guests.values() if not keep and not guest.stay)
+    async def give_back(self, *, persist: bool) -> None:
+        """Stop the servers unless `persist`, or unless they are to keep running. Raises InfrastructureError."""
+        await _all(self._end(guest) for guest in self._guests.values() if not persist and not guest.persist)
 
     async def _boot(self, server: Server) -> None:
         assert self.provider
@@ -97,7 +97,9 @@ class Servers:
             return
         self._serving.discard(name)
         self._tell(GuestChanged(name, "booting"))
-        guest = await self.provider.up(name, extra_cmdline=self.cmdline, stay=self.stay, fresh=name in self._spoilt)
+        guest = await self.provider.up(
+            name, extra_cmdline=self.cmdline, persist=self.persist, fresh=name in self._spoilt
+        )
         self._guests[name] = guest
         self._consoles[name] = console.end_of(guest.console)
         self.generation += 1

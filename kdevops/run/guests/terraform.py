@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class TerraformKind(MachinesKind):
     """`provider: {type: terraform}`."""
 
-    lasting = False
+    preexisting = False
 
     def machines_of(self, lab: Lab, directory: LabDirectory, report: Report, confirm: Confirm) -> Machines:
         """The machines of the lab's cloud, or of its own module."""

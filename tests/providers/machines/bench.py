@@ -59,7 +59,7 @@ def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]
             installed, told = Installed({NAME: machine}), []
             provider = RemoteProvider(
                 LAB, LabDirectory(tmp_path / "lab"), machines, Acceleration("kvm", "", 1.0),
-                BootKernel(Path("/vmlinuz"), "key"), installed, lasting=True, report=told.append,
+                BootKernel(Path("/vmlinuz"), "key"), installed, preexisting=True, report=told.append,
             )  # fmt: skip
             bench = Bench(tmp_path, provider, machines, machine, installed, told)
             try:
@@ -81,4 +81,4 @@ def in_a_cloud(bench: Bench) -> RemoteProvider:
     """The same machine, had of a cloud."""
     said = {"type": "terraform", "cloud": "aws", "boot_timeout": 0.5}
     lab = Lab.model_validate({"name": "toys", "provider": said})
-    return replace(bench.again(), lab=lab, lasting=False)
+    return replace(bench.again(), lab=lab, preexisting=False)

@@ -34,8 +34,8 @@ def test_a_machine_is_had_once_and_given_at_once_afterwards(play: Callable[..., 
         assert guest.alive()
         assert not await guest.gone()
         assert not await guest.restarted()
-        again = await bench.again().up(NAME, stay=True)
-        assert again.stay
+        again = await bench.again().up(NAME, persist=True)
+        assert again.persist
         assert again.boot_id == guest.boot_id
         assert len(bench.installed.calls) == 1
         assert len(bench.machines.started) == 1
@@ -257,9 +257,9 @@ def test_a_disk_that_may_not_be_used_stops_everything(play: Callable[..., None])
     play(story, disks=("/dev/disk/by-id/wwn-1",))
 
 
-def test_down_leaves_a_lasting_machine_and_keeps_its_key(play: Callable[..., None]) -> None:
+def test_down_leaves_a_preexisting_machine_and_keeps_its_key(play: Callable[..., None]) -> None:
     async def story(bench: Bench) -> None:
-        await bench.provider.up(NAME, stay=True)
+        await bench.provider.up(NAME, persist=True)
         other = bench.again()
         await other.down()
         assert other.attach(NAME) is None
@@ -282,7 +282,7 @@ def test_the_record_of_a_run_has_how_machines_were_made(play: Callable[..., None
 def test_a_cloud_that_knows_an_old_address_of_ours_is_told_the_new_one(play: Callable[..., None]) -> None:
     async def story(bench: Bench) -> None:
         bench.place(reset=bench.toy.resets_by(), state=("echo", "running"))
-        await replace(bench.again(), lasting=False).up(NAME, stay=True)
+        await replace(bench.again(), preexisting=False).up(NAME, persist=True)
         mute = bench.toy.directory / "mute"
         mute.touch()
         start = bench.machines.start
@@ -292,7 +292,7 @@ def test_a_cloud_that_knows_an_old_address_of_ours_is_told_the_new_one(play: Cal
             return await start(names)
 
         bench.machines.start = let_in  # type: ignore[method-assign]
-        await replace(bench.again(), lasting=False).up(NAME, stay=True)
+        await replace(bench.again(), preexisting=False).up(NAME, persist=True)
         assert len(bench.machines.started) == 2
         assert bench.toy.resets() == 0, "nothing was wrong with the machine"
 

@@ -26,9 +26,9 @@ SAME = Found(now="b1", known=True, had="b1", same=True)
         pytest.param(Found("b2", True, "b1", True, fresh=True), Way.INSTALL, id="fresh, and it booted meanwhile"),
         pytest.param(Found("b1"), Way.INSTALL, id="it was made just now"),
         pytest.param(Found("b1", fresh=True), Way.INSTALL, id="made just now, and a fresh boot is asked for"),
-        pytest.param(Found("b1", lasting=True), Way.INSTALL, id="somebody's, for the first time"),
+        pytest.param(Found("b1", preexisting=True), Way.INSTALL, id="somebody's, for the first time"),
         pytest.param(Found(""), Way.REFUSE, id="it was made and never answers"),
-        pytest.param(Found("", lasting=True), Way.RESET, id="somebody's, and silent"),
+        pytest.param(Found("", preexisting=True), Way.RESET, id="somebody's, and silent"),
         pytest.param(Found("", True, "b1", True), Way.RESET, id="silent since it was given"),
         pytest.param(Found("", True, "", False), Way.RESET, id="silent, and never given"),
         pytest.param(Found("", True, "b1", True, fresh=True), Way.RESET, id="not asked, because it will be reset"),
@@ -40,8 +40,8 @@ def test_the_way_up(found: Found, way: Way) -> None:
 
 def test_a_boot_that_must_not_be_used_is_never_kept() -> None:
     flags = (False, True)
-    for now, known, had, same, spoilt, fresh, lasting in product(("", "b1", "b2"), flags, ("", "b1"), *[flags] * 4):
-        found = Found(now, known, had, same, spoilt, fresh, lasting)
+    for now, known, had, same, spoilt, fresh, preexisting in product(("", "b1", "b2"), flags, ("", "b1"), *[flags] * 4):
+        found = Found(now, known, had, same, spoilt, fresh, preexisting)
         if way_up(found) is Way.KEEP:
             assert known
             assert same
@@ -64,7 +64,7 @@ def test_a_fresh_boot_is_one_in_which_nothing_ran(found: Found, boot_id: str, ag
 
 
 @pytest.mark.parametrize(
-    ("now", "had", "doomed", "lasting", "worth"),
+    ("now", "had", "doomed", "preexisting", "worth"),
     [
         ("b1", "b1", False, False, Trust.YES),
         ("b1", "b1", False, True, Trust.YES),
@@ -76,5 +76,5 @@ def test_a_fresh_boot_is_one_in_which_nothing_ran(found: Found, boot_id: str, ag
         ("", "", False, False, Trust.NO),
     ],
 )
-def test_what_a_remembered_address_is_worth(now: str, had: str, doomed: bool, lasting: bool, worth: Trust) -> None:
-    assert trust(now, had, doomed=doomed, lasting=lasting) is worth
+def test_what_a_remembered_address_is_worth(now: str, had: str, doomed: bool, preexisting: bool, worth: Trust) -> None:
+    assert trust(now, had, doomed=doomed, preexisting=preexisting) is worth

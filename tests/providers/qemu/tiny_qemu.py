@@ -100,7 +100,7 @@ def tiny_guest(directory: Path, code: bytes, disk: Path | None = None, *, errors
         (directory / "errors").write_text(errors)
         disk = Path(f"blkdebug:{directory}/errors:{disk}")
     process = QemuProcess(directory)
-    process.start(command(process, disk), {"port": 1}, stay=False)
+    process.start(command(process, disk), {"port": 1}, persist=False)
     try:
         yield TinyGuest(process)
     finally:

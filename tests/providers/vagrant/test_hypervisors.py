@@ -271,5 +271,5 @@ def test_a_hypervisor_that_cannot_be_asked_says_nothing(monkeypatch: pytest.Monk
 def test_a_machine_whose_kernel_told_of_its_end_was_not_taken_away(tmp_path: Path, said: str, why: str) -> None:
     (tmp_path / "console.log").write_text(f"[    1.000000] {said}\n")
     provider = Mock(stopped=AsyncMock(return_value="it was killed"))
-    guest = VagrantGuest(provider, "lab-1", Mock(), stay=False, watch=DeathWatch(tmp_path / "console.log", 0))
+    guest = VagrantGuest(provider, "lab-1", Mock(), persist=False, watch=DeathWatch(tmp_path / "console.log", 0))
     assert asyncio.run(guest.gone()) == why

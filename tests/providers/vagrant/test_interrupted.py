@@ -23,10 +23,10 @@ async def appears(path: Path) -> None:
             await asyncio.sleep(0.02)
 
 
-async def interrupted(bench: Bench, provider: VagrantProvider, *names: str, stay: bool = False) -> None:
+async def interrupted(bench: Bench, provider: VagrantProvider, *names: str, persist: bool = False) -> None:
     """Have an `up` of these guests cancelled while Vagrant starts them."""
     (bench.path / "bin/vagrant").write_text(ENDLESS)
-    ups = [asyncio.create_task(provider.up(name, stay=stay)) for name in names]
+    ups = [asyncio.create_task(provider.up(name, persist=persist)) for name in names]
     await appears(bench.path / "said.up")
     await asyncio.sleep(0.3)  # it says something
     for up in ups:
@@ -51,7 +51,7 @@ def test_an_interrupted_start_leaves_no_machine(bench: Bench) -> None:
 def test_an_interrupted_start_of_a_guest_that_is_to_stay_is_told(bench: Bench) -> None:
     async def story() -> None:
         provider = await bench.provider()
-        await interrupted(bench, provider, "lab-1", stay=True)
+        await interrupted(bench, provider, "lab-1", persist=True)
         assert bench.said() == [UP]
         assert provider.has_machines, "so that the next command makes it anew"
         assert "lab-1 may be left half made, kdevops down removes it" in bench.told
@@ -91,7 +91,7 @@ def test_half_a_box_in_the_pool_is_removed_by_the_next_command(
     async def story() -> None:
         bench.monkeypatch.setenv("SAYS", says)
         bench.monkeypatch.setenv("PHYSICAL", physical)
-        await interrupted(bench, await bench.provider(), "lab-1", stay=True)
+        await interrupted(bench, await bench.provider(), "lab-1", persist=True)
         (bench.path / "bin/vagrant").write_text(script)
         bench.said()
         provider = await bench.provider()

@@ -16,8 +16,8 @@ bench = vagrant_bench.bench  # the fixture
 
 def test_a_machine_is_made_once_and_goes_back_to_its_snapshot(bench: Bench) -> None:
     async def story() -> None:
-        guest = await (await bench.provider()).up("lab-1", stay=True)
-        assert guest.stay
+        guest = await (await bench.provider()).up("lab-1", persist=True)
+        assert guest.persist
         assert bench.said() == [UP, SAVE]
         assert bench.installed[0][-1] == "random.trust_cpu=on"
 
@@ -59,7 +59,7 @@ def test_a_fresh_boot_is_none_of_those_before(bench: Bench) -> None:
     """KUnit's results are what a kernel says as it boots: a snapshot would tell those of an old boot."""
 
     async def story() -> None:
-        await (await bench.provider()).up("lab-1", extra_cmdline=["kunit.enable=1"], fresh=True, stay=True)
+        await (await bench.provider()).up("lab-1", extra_cmdline=["kunit.enable=1"], fresh=True, persist=True)
         assert bench.said() == [UP, SAVE]
         guest = await (await bench.provider()).up("lab-1", extra_cmdline=["kunit.enable=1"], fresh=True)
         assert bench.said() == ["virsh destroy lab-1", UP, SAVE]
@@ -118,10 +118,10 @@ def test_machines_are_removed_from_a_hypervisor_that_the_lab_names_no_more(bench
     )
 
     async def story() -> None:
-        await (await bench.provider()).up("lab-1", stay=True)
+        await (await bench.provider()).up("lab-1", persist=True)
         bench.hypervisors = ["qemu+tls://big/system"]
         provider = await bench.provider()
-        await provider.up("lab-1", stay=True)
+        await provider.up("lab-1", persist=True)
         asked = bench.path / "said.asked"
         assert set(asked.read_text().split()) == {"qemu:///system", "qemu+tls://big/system"}
         asked.unlink()
@@ -142,7 +142,7 @@ def without(bench: Bench, command: str) -> None:
 def test_down_forgets_nothing_that_it_could_not_look_for(bench: Bench, backend: str, command: str) -> None:
     async def story() -> None:
         bench.backend = backend
-        await (await bench.provider()).up("lab-1", stay=True)
+        await (await bench.provider()).up("lab-1", persist=True)
         (bench.path / "bin/vagrant").write_text("#!/bin/sh\necho it went wrong >&2\nexit 1\n")
         without(bench, command)
         provider = await bench.provider()

@@ -49,11 +49,11 @@ class Booting(LocalProvider):
     failed: int = field(default=0)
 
     async def up(
-        self, name: str, *, extra_cmdline: Sequence[str] = (), stay: bool = False, fresh: bool = False
+        self, name: str, *, extra_cmdline: Sequence[str] = (), persist: bool = False, fresh: bool = False
     ) -> LocalGuest:
         if not self.consoles:
             (self.directory / name / "console.log").unlink(missing_ok=True)  # of this guest it is the kernel's log too
-            return await super().up(name, extra_cmdline=extra_cmdline, stay=stay, fresh=fresh)
+            return await super().up(name, extra_cmdline=extra_cmdline, persist=persist, fresh=fresh)
         self.boots.append((name, tuple(extra_cmdline)))
         path = self.directory / name / "console.log"
         path.parent.mkdir(parents=True, exist_ok=True)

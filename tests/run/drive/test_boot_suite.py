@@ -73,9 +73,9 @@ class DyingProvider(LocalProvider):
     elsewhere = False
 
     async def up(
-        self, name: str, *, extra_cmdline: Sequence[str] = (), stay: bool = False, fresh: bool = False
+        self, name: str, *, extra_cmdline: Sequence[str] = (), persist: bool = False, fresh: bool = False
     ) -> LocalGuest:
-        guest = await super().up(name, extra_cmdline=extra_cmdline, stay=stay, fresh=fresh)
+        guest = await super().up(name, extra_cmdline=extra_cmdline, persist=persist, fresh=fresh)
         asked = [word.removeprefix("run=") for word in extra_cmdline if word.startswith("run=")]
         tests = [test for word in asked for test in word.split(",") if test]
         guest.console.write_text(OLD)
@@ -119,7 +119,7 @@ class Bench:
             emit=lambda _: None,
             furniture=Furniture(platform.release()),
         )
-        drained = asyncio.run(drive(job, ["g0", "g1"], keep=False))
+        drained = asyncio.run(drive(job, ["g0", "g1"], persist=False))
         return drained.state, {test.name: outcome for test, outcome in self.store.outcomes(run).items()}
 
 

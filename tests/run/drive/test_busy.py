@@ -25,15 +25,15 @@ from tests.support.toy_run import ToyRun
 
 @dataclass
 class Staying(LocalProvider):
-    """Guests that stay; `asked` says of each `up` whether it had to be fresh."""
+    """Guests that persist; `asked` says of each `up` whether it had to be fresh."""
 
     asked: list[tuple[str, bool]] = field(default_factory=list)
 
     async def up(
-        self, name: str, *, extra_cmdline: Sequence[str] = (), stay: bool = False, fresh: bool = False
+        self, name: str, *, extra_cmdline: Sequence[str] = (), persist: bool = False, fresh: bool = False
     ) -> LocalGuest:
         self.asked.append((name, fresh))
-        return await super().up(name, extra_cmdline=extra_cmdline, stay=stay, fresh=fresh)
+        return await super().up(name, extra_cmdline=extra_cmdline, persist=persist, fresh=fresh)
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ ONE = two_arms({"first": "true"}, compare=None)
 def interrupted(bench: Bench) -> None:
     bench.watcher.breaks_at = ("second", "ab-1")
     with pytest.raises(Interrupted):
-        bench.start(LAB, keep=True)
+        bench.start(LAB, persist=True)
     assert asked(bench) == [("ab-1", False)]
 
 
@@ -89,7 +89,7 @@ def test_so_does_whoever_brings_the_guest_up_by_hand(bench: Bench, monkeypatch: 
 
 def test_it_stays_to_be_told_when_the_controller_is_killed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """A controller that is killed runs none of its ends."""
-    bench.start(LAB, keep=True)
+    bench.start(LAB, persist=True)
     written = bench.places.lab("ab") / "busy.json"
     assert not written.exists(), "nothing is left of a run that came to its end"
     seen: list[object] = []
@@ -101,7 +101,7 @@ def test_it_stays_to_be_told_when_the_controller_is_killed(bench: Bench, monkeyp
             seen.append(json.loads(written.read_bytes()))
 
     monkeypatch.setattr(bench.watcher, "handle", look)
-    bench.start(LAB, keep=True)
+    bench.start(LAB, persist=True)
     assert seen == [["ab-1"]], "it is on disk before the first test begins"
 
 
@@ -123,7 +123,7 @@ def test_a_guest_that_waited_for_work_is_not_booted_again(tmp_path: Path) -> Non
 
         async with asyncio.TaskGroup() as group:
             group.create_task(cancel())
-            await drive(job, ["g0", "g1"], keep=True)
+            await drive(job, ["g0", "g1"], persist=True)
 
     with pytest.raises((asyncio.CancelledError, BaseExceptionGroup)):
         asyncio.run(main())

@@ -205,7 +205,7 @@ def test_cancelled_in_a_chunk_nothing_finished_is_lost(bench: Bench) -> None:
     job = bench.job(bench.suite({"a": "true", "b": "exit 1", "long": "sleep 600"}), seconds=1.0)
 
     async def main() -> None:
-        running = asyncio.create_task(drive(job, ["g0"], keep=False))
+        running = asyncio.create_task(drive(job, ["g0"], persist=False))
         while len(bench.outcomes()) < 2:  # noqa: ASYNC110 - the store tells nobody
             await asyncio.sleep(0.05)
         running.cancel()

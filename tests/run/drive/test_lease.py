@@ -18,8 +18,8 @@ from tests.support.toy_run import PANIC, ToyRun
 
 
 class Bench(ToyRun):
-    def run(self, scripts: dict[str, str], *, guests: int = 1, timeout: float = 30, keep: bool = False) -> Drained:
-        return self.drive(self.job(ShellSuite(scripts, timeout)), guests, keep=keep)
+    def run(self, scripts: dict[str, str], *, guests: int = 1, timeout: float = 30, persist: bool = False) -> Drained:
+        return self.drive(self.job(ShellSuite(scripts, timeout)), guests, persist=persist)
 
 
 @pytest.fixture
@@ -185,7 +185,7 @@ def test_cancelled_runs_are_interrupted_and_can_go_on(bench: Bench) -> None:
         task = asyncio.current_task()
         assert task
         asyncio.get_running_loop().call_later(1, task.cancel)
-        await drive(job, ["g0"], keep=False)
+        await drive(job, ["g0"], persist=False)
 
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(main())
@@ -194,12 +194,14 @@ def test_cancelled_runs_are_interrupted_and_can_go_on(bench: Bench) -> None:
     assert not (bench.provider.directory / "g0/up").exists()
 
 
-@pytest.mark.parametrize(("was_up", "keep", "is_up"), [(False, False, False), (False, True, True), (True, False, True)])
+@pytest.mark.parametrize(
+    ("was_up", "persist", "is_up"), [(False, False, False), (False, True, True), (True, False, True)]
+)
 def test_guests_outlive_a_run_where_that_was_asked_for_even_when_reset(
-    bench: Bench, was_up: bool, keep: bool, is_up: bool
+    bench: Bench, was_up: bool, persist: bool, is_up: bool
 ) -> None:
     if was_up:
-        asyncio.run(bench.provider.up("g0", stay=True))
-    bench.run({"takes the guest down": bench.once(f"{bench.dies()}; sleep 60")}, keep=keep)
+        asyncio.run(bench.provider.up("g0", persist=True))
+    bench.run({"takes the guest down": bench.once(f"{bench.dies()}; sleep 60")}, persist=persist)
     there = bench.provider.attach("g0")
-    assert (there is not None and there.stay) == is_up
+    assert (there is not None and there.persist) == is_up

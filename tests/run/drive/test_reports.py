@@ -119,7 +119,7 @@ def test_a_taint_whose_report_the_console_does_not_show(
 def test_what_is_said_after_a_test_has_ended_is_not_the_next_ones(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     late = f"( sleep 1; echo '{WARNING}' >>{bench.console()} ) &"
-    bench.drive(bench.job(ShellSuite({"a": f"{late} true"})), keep=True)
+    bench.drive(bench.job(ShellSuite({"a": f"{late} true"})), persist=True)
     # Nothing runs when it comes; the next run finds it before its first test.
     while WARNING not in bench.console().read_text():
         time.sleep(0.1)

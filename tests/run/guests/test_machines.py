@@ -55,7 +55,7 @@ def test_a_rack_where_nobody_answers_is_told_before_anything_is_built(tmp_path: 
 
 def test_machines_that_exist_last(tmp_path: Path) -> None:
     provider = HostsKind().attached(LAB, Places(tmp_path / "state", tmp_path / "cache"))
-    assert provider.lasting
+    assert provider.preexisting
     assert isinstance(provider.machines, HostMachines)
     assert provider.attach("rack-1") is None, "it was never brought up"
     assert provider.command_lines() == {"rack-1": ["ssh://root@192.0.2.1:22"]}

@@ -47,11 +47,11 @@ class Bench(ToyRun):
         wanted = tuple(Server(role, name, tuple(clients)) for role, name in zip(ROLES, names, strict=False))
         return Servers(wanted, self.provider, self.furniture, self.play, tell=self.events.append)
 
-    def run(self, scripts: dict[str, str], *, guests: int = 1, keep: bool = False, **settings: Any) -> Drained:
+    def run(self, scripts: dict[str, str], *, guests: int = 1, persist: bool = False, **settings: Any) -> Drained:
         suite = ToySuite(scripts, self.path / "leftovers", **settings)
         clients = [f"g{number}" for number in range(guests)]
         job = self.job(suite, guests=guests, seconds=1.0, servers=self.servers(clients))
-        return self.drive(job, guests, keep=keep)
+        return self.drive(job, guests, persist=persist)
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_the_server_serves_before_the_first_guest_boots_and_ends_with_the_run(be
 
 
 def test_a_server_that_is_to_be_kept_serves_the_next_run_as_it_is(bench: Bench) -> None:
-    bench.run({"a": "true"}, keep=True)
+    bench.run({"a": "true"}, persist=True)
     bench.run({"b": "true"})
     assert bench.plays == [SERVER]
 

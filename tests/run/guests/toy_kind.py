@@ -52,10 +52,10 @@ class ToyProvider(LocalProvider):
     build_id: str = ""
 
     async def up(
-        self, name: str, *, extra_cmdline: Sequence[str] = (), stay: bool = False, fresh: bool = False
+        self, name: str, *, extra_cmdline: Sequence[str] = (), persist: bool = False, fresh: bool = False
     ) -> ToyGuest:
-        guest = await super().up(name, extra_cmdline=extra_cmdline, stay=stay, fresh=fresh)
-        return ToyGuest(self, name, guest.stay, self.build_id)
+        guest = await super().up(name, extra_cmdline=extra_cmdline, persist=persist, fresh=fresh)
+        return ToyGuest(self, name, guest.persist, self.build_id)
 
     async def status(self) -> tuple[GuestStatus, ...]:
         return tuple(GuestStatus(name, "running" if self.attach(name) else "stopped") for name in self.names)
