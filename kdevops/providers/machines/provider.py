@@ -25,7 +25,7 @@ from kdevops.providers.machines.guest import ANSWER, RemoteGuest
 from kdevops.providers.machines.memory import Memory, hash_of
 from kdevops.providers.machines.reset import COMMAND
 from kdevops.providers.machines.way import Found, Trust, Way, boot_again, trust, way_up
-from kdevops.providers.shared.batch import Together
+from kdevops.providers.shared.batch import Batcher
 from kdevops.providers.shared.installation import Install
 from kdevops.providers.shared.lab_directory import LabDirectory
 from kdevops.providers.shared.machine_state import DeathWatch, Machine
@@ -245,12 +245,12 @@ class RemoteProvider:
         )
 
     @cached_property
-    def _start(self) -> Together:
-        return Together(self._start_all)
+    def _start(self) -> Batcher:
+        return Batcher(self._start_all)
 
     @cached_property
-    def _stop(self) -> Together:
-        return Together(self.machines.stop)
+    def _stop(self) -> Batcher:
+        return Batcher(self.machines.stop)
 
     def _address(self, name: str) -> Address | None:
         return self._addresses.get(name) or self.machines.known().get(name)

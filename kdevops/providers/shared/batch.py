@@ -19,7 +19,7 @@ class _Batch:
 
 
 @dataclass
-class Together:
+class Batcher:
     """Calls `work` with all names requested since its last call, never twice at a time.
 
     It returns the errors by name; an exception that it raises applies to all names.

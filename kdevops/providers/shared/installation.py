@@ -9,7 +9,7 @@ from pathlib import Path
 from kdevops.errors import BootError, InfrastructureError, PlayError
 from kdevops.guest import console as console_file
 from kdevops.guest.ssh import SshTarget
-from kdevops.providers.shared.batch import Together
+from kdevops.providers.shared.batch import Batcher
 
 Install = Callable[[Sequence[SshTarget], Sequence[str]], Awaitable[None]]
 """Installs the kernel in running guests and boots it with these parameters, with Ansible."""
@@ -25,7 +25,7 @@ class Installation:
     _targets: dict[str, SshTarget] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._together = Together(self._all)
+        self._batcher = Batcher(self._all)
 
     async def __call__(self, target: SshTarget, words: tuple[str, ...], console: Path) -> None:
         """Install the lab's kernel in a running guest and boot it with these parameters.
@@ -35,7 +35,7 @@ class Installation:
         offset = console_file.end_of(console)
         self._targets[target.name], self._words[target.name] = target, words
         try:
-            await self._together(target.name)
+            await self._batcher(target.name)
         except InfrastructureError as error:
             raise boot_error(target.name, error, console, offset) from None
 

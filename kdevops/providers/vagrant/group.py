@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from kdevops.errors import InfrastructureError, KdevopsError
-from kdevops.providers.shared.batch import Together
+from kdevops.providers.shared.batch import Batcher
 from kdevops.providers.vagrant.tool import Address, VagrantTool
 
 _UP = 2.0
@@ -24,8 +24,8 @@ class Group:
     _addresses: dict[str, Address] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._start = Together(self._start_all)
-        self._destroy = Together(self.tool.destroy)
+        self._start = Batcher(self._start_all)
+        self._destroy = Batcher(self.tool.destroy)
 
     async def start(self, name: str) -> Address:
         """Create the machine if necessary, start it, and return its ssh address."""

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from kdevops.providers.shared.batch import Agreed, Together
+from kdevops.providers.shared.batch import Agreed, Batcher
 
 
 def test_those_who_come_together_are_served_together() -> None:
@@ -17,9 +17,9 @@ def test_those_who_come_together_are_served_together() -> None:
         await asyncio.sleep(0.02)
 
     async def main() -> None:
-        together = Together(work, patience=0.02)
-        await asyncio.gather(*map(together, ["a", "b", "a"]))
-        await together("c")
+        batcher = Batcher(work, patience=0.02)
+        await asyncio.gather(*map(batcher, ["a", "b", "a"]))
+        await batcher("c")
 
     asyncio.run(main())
     assert calls == [("a", "b"), ("c",)]
@@ -38,13 +38,13 @@ def test_who_comes_while_work_is_done_waits_for_the_next_and_never_beside_it() -
         busy -= 1
 
     async def main() -> None:
-        together = Together(work, patience=0.01)
+        batcher = Batcher(work, patience=0.01)
 
         async def late(name: str) -> None:
             await asyncio.sleep(0.05)
-            await together(name)
+            await batcher(name)
 
-        await asyncio.gather(together("a"), late("b"), late("c"))
+        await asyncio.gather(batcher("a"), late("b"), late("c"))
 
     asyncio.run(main())
     assert calls == [("a",), ("b", "c")]
@@ -55,8 +55,8 @@ def test_a_failure_is_everybodys() -> None:
         raise ValueError(",".join(names))
 
     async def main() -> list[object]:
-        together = Together(work, patience=0.01)
-        return list(await asyncio.gather(together("a"), together("b"), return_exceptions=True))
+        batcher = Batcher(work, patience=0.01)
+        return list(await asyncio.gather(batcher("a"), batcher("b"), return_exceptions=True))
 
     assert [str(error) for error in asyncio.run(main())] == ["a,b", "a,b"]
 
@@ -72,8 +72,8 @@ def test_the_work_ends_when_the_last_one_who_waits_gives_up() -> None:
             raise
 
     async def main() -> None:
-        together = Together(work, patience=0.01)
-        first, second = asyncio.ensure_future(together("a")), asyncio.ensure_future(together("b"))
+        batcher = Batcher(work, patience=0.01)
+        first, second = asyncio.ensure_future(batcher("a")), asyncio.ensure_future(batcher("b"))
         await asyncio.sleep(0.05)
         first.cancel()
         await asyncio.sleep(0.05)
@@ -91,8 +91,8 @@ def test_what_goes_wrong_with_one_is_no_other_ones() -> None:
         return {name: ValueError(name) for name in names if name == "b"}
 
     async def main() -> list[object]:
-        together = Together(work, patience=0.01)
-        return list(await asyncio.gather(together("a"), together("b"), together("c"), return_exceptions=True))
+        batcher = Batcher(work, patience=0.01)
+        return list(await asyncio.gather(batcher("a"), batcher("b"), batcher("c"), return_exceptions=True))
 
     first, second, third = asyncio.run(main())
     assert (first, str(second), third) == (None, "b", None)
@@ -108,15 +108,15 @@ def test_who_comes_after_a_call_that_was_given_up_is_served(after: float) -> Non
         done.extend(names)
 
     async def main() -> None:
-        together = Together(work, patience=0.01)
-        first = asyncio.ensure_future(together("a"))
+        batcher = Batcher(work, patience=0.01)
+        first = asyncio.ensure_future(batcher("a"))
         await asyncio.sleep(0.02)
-        given_up = asyncio.ensure_future(together("b"))
+        given_up = asyncio.ensure_future(batcher("b"))
         await asyncio.sleep(after)
         given_up.cancel()
         with pytest.raises(asyncio.CancelledError):
             await given_up
-        await together("c")
+        await batcher("c")
         await first
 
     asyncio.run(main())
@@ -162,8 +162,8 @@ def test_nothing_is_done_for_one_that_gives_up_before_it_is_begun() -> None:
         calls.append(names)
 
     async def main() -> None:
-        together = Together(work, patience=0.05)
-        first, second, same = (asyncio.ensure_future(together(name)) for name in ("a", "b", "a"))
+        batcher = Batcher(work, patience=0.05)
+        first, second, same = (asyncio.ensure_future(batcher(name)) for name in ("a", "b", "a"))
         await asyncio.sleep(0.01)
         second.cancel()
         same.cancel()
