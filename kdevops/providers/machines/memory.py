@@ -12,7 +12,7 @@ from typing import Any
 from kdevops.guest import hostkeys
 from kdevops.lab.model import Lab
 from kdevops.providers.shared.lab_directory import LabDirectory
-from kdevops.providers.shared.machine_state import Machine
+from kdevops.providers.shared.machine_state import MachineState
 
 
 @dataclass(frozen=True)
@@ -30,18 +30,18 @@ class Memory:
         own = {"boot_timeout", "slowness", "hosts", "scratch"}
         return hash_of([*facts, self.lab.provider.model_dump(mode="json", exclude=own)])
 
-    def of(self, name: str) -> Machine | None:
+    def of(self, name: str) -> MachineState | None:
         """The record of the last machine of this name."""
-        return Machine.load(self._path(name))
+        return MachineState.load(self._path(name))
 
-    def known(self, name: str, identity: str) -> Machine | None:
+    def known(self, name: str, identity: str) -> MachineState | None:
         """The record of exactly this machine, if the definition in the lab is unchanged."""
         machine = self.of(name)
         return machine if machine and machine.shape == self.shape and machine.identity == identity else None
 
-    def change(self, name: str, **changes: Any) -> Machine:
+    def change(self, name: str, **changes: Any) -> MachineState:
         """Update the record with these facts."""
-        machine = replace(self.of(name) or Machine(self.shape), **changes)
+        machine = replace(self.of(name) or MachineState(self.shape), **changes)
         machine.store(self._path(name))
         return machine
 
@@ -51,7 +51,7 @@ class Memory:
             self._path(name).unlink(missing_ok=True)
             hostkeys.pin(self.directory.known_hosts, name, "")
         elif machine := self.of(name):  # its host key stays pinned
-            Machine(machine.shape, identity=machine.identity).store(self._path(name))
+            MachineState(machine.shape, identity=machine.identity).store(self._path(name))
 
     def forget_another(self, name: str, identity: str) -> None:
         """Drop the record and host key of another machine that had this name before."""

@@ -28,7 +28,7 @@ from kdevops.providers.machines.way import Found, Trust, Way, boot_again, trust,
 from kdevops.providers.shared.batch import Batcher
 from kdevops.providers.shared.installation import Install
 from kdevops.providers.shared.lab_directory import LabDirectory
-from kdevops.providers.shared.machine_state import DeathWatch, Machine
+from kdevops.providers.shared.machine_state import DeathWatch, MachineState
 from kdevops.providers.shared.recorder import Recorders
 from kdevops.text import clean
 
@@ -91,7 +91,7 @@ class RemoteProvider:
             facts = {"host": address.host, "port": address.port, "kernel": self.kernel.key, "console": end}
             return self.remember(name, boots=boots, boot_id=boot_id, persist=persist, spoilt=False, **facts)
 
-    def _found(self, machine: Machine | None, boots: str, now: str, *, fresh: bool) -> Found:
+    def _found(self, machine: MachineState | None, boots: str, now: str, *, fresh: bool) -> Found:
         if machine is None:
             return Found(now=now, fresh=fresh, preexisting=self.preexisting)
         same = machine.boots == boots
@@ -255,7 +255,7 @@ class RemoteProvider:
     def _address(self, name: str) -> Address | None:
         return self._addresses.get(name) or self.machines.known().get(name)
 
-    def _guest(self, name: str, machine: Machine, address: Address) -> RemoteGuest:
+    def _guest(self, name: str, machine: MachineState, address: Address) -> RemoteGuest:
         watch = DeathWatch(self.console(name), machine.console) if address.console_streams else None
         return RemoteGuest(
             self, name, self._boots.target(name, address), machine.persist, address, machine.boot_id, watch

@@ -27,7 +27,6 @@ class Wire:
 
     The `hub` machine listens on one socket per other machine; each of those connects to its own. When the hub ends, the
     others' connections end for good.
-    hub ends, the others' connections end for good.
     """
 
     mac: str
@@ -36,8 +35,8 @@ class Wire:
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
-    """One guest's hardware. `memory` is in bytes; `qmp` is a UNIX socket's path."""
+class QemuArgs:
+    """One guest's hardware, as QEMU is to provide it. `memory` is in bytes; `qmp` is a UNIX socket's path."""
 
     name: str
     cpus: int
@@ -50,27 +49,27 @@ class Machine:
 
 
 def command_line(
-    machine: Machine, kernel: BootKernel, accel: Acceleration, *, append: Sequence[str], binary: str | None = None
+    args: QemuArgs, kernel: BootKernel, accel: Acceleration, *, append: Sequence[str], binary: str | None = None
 ) -> list[str]:
     """QEMU's argv: serial console on stdio, no default devices, confined by seccomp."""
     arch = architecture()
     words = [
         binary or arch.binary,
-        *("-name", f"guest={machine.name}"),
+        *("-name", f"guest={args.name}"),
         *("-nodefaults", "-no-user-config", "-no-reboot"),
         *("-display", "none"),
         *("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"),
         *("-machine", arch.machine, *accel.arguments()),
-        *("-smp", str(machine.cpus)),
-        *("-m", f"{machine.memory >> 20}M"),
+        *("-smp", str(args.cpus)),
+        *("-m", f"{args.memory >> 20}M"),
         *("-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"),
-        *("-qmp", f"unix:{_escape(machine.qmp)},server=on,wait=off"),
+        *("-qmp", f"unix:{_escape(args.qmp)},server=on,wait=off"),
         *("-device", "virtio-rng-pci"),
-        *_network(machine),
+        *_network(args),
     ]
-    for number, wire in enumerate(machine.wires):
+    for number, wire in enumerate(args.wires):
         words += _wire(number, wire)
-    for number, disk in enumerate(machine.disks):
+    for number, disk in enumerate(args.disks):
         words += _disk(number, disk)
     words += ["-kernel", str(kernel.image)]
     if kernel.initrd:
@@ -78,10 +77,10 @@ def command_line(
     return [*words, "-append", " ".join([f"console={arch.serial}", *arch.parameters, *append])]
 
 
-def _network(machine: Machine) -> list[str]:
+def _network(args: QemuArgs) -> list[str]:
     # restrict=on: the guest reaches neither the internet nor, through the gateway's address, services on our loopback.
-    restrict = "off" if machine.outgoing else "on"
-    forward = f"hostfwd=tcp:127.0.0.1:{machine.ssh_port}-10.0.2.15:22"
+    restrict = "off" if args.outgoing else "on"
+    forward = f"hostfwd=tcp:127.0.0.1:{args.ssh_port}-10.0.2.15:22"
     return ["-netdev", f"user,id=net0,restrict={restrict},{forward}", "-device", "virtio-net-pci,netdev=net0,romfile="]
 
 

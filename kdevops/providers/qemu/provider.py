@@ -22,7 +22,7 @@ from kdevops.providers.acceleration import Acceleration
 from kdevops.providers.base import BootKernel, GuestStatus, PayloadDisk
 from kdevops.providers.qemu import qmp
 from kdevops.providers.qemu.attach import send_console
-from kdevops.providers.qemu.command_line import DiskFile, Machine, Wire, command_line
+from kdevops.providers.qemu.command_line import DiskFile, QemuArgs, Wire, command_line
 from kdevops.providers.qemu.disks import ROOT_SERIAL, SEED_SERIAL, lend, make_overlay, ssh_target, write_seed
 from kdevops.providers.qemu.process import QemuProcess
 from kdevops.providers.shared.lab_directory import LabDirectory, ensure_keys, make_disk
@@ -242,7 +242,7 @@ class QemuProvider:
             *self._extra_disks(directory, server),
             *[await lend(payload, directory) for payload in self.payloads if not server],
         )
-        machine = Machine(
+        args = QemuArgs(
             name,
             self.lab.guests.cpus,
             self.lab.guests.memory,
@@ -254,7 +254,7 @@ class QemuProvider:
         )
         words = self.parameters(extra_cmdline)
         append = (*self.image.cmdline, *words)
-        return command_line(machine, self._booted, self.accel, append=append, binary=self._qemu.binary)
+        return command_line(args, self._booted, self.accel, append=append, binary=self._qemu.binary)
 
     def _server(self, name: str) -> Server | None:
         return next((server for server in self.servers if server.name == name), None)

@@ -21,7 +21,7 @@ _LONGEST = max(map(len, _LAST_WORDS))
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class MachineState:
     """The last state of one machine; stored in a file for other commands.
 
     `shape` and `boots` are hashes: of the machine's definition, and of what it booted. `saved` is the `boots` of its
@@ -44,7 +44,7 @@ class Machine:
     identity: str = ""
 
     @classmethod
-    def load(cls, path: Path) -> Machine | None:
+    def load(cls, path: Path) -> MachineState | None:
         """The state in `path`; None if there is none, or if it cannot be read."""
         try:
             facts = dict(**json.loads(path.read_text()))

@@ -17,7 +17,7 @@ from kdevops.lab.vagrant import Vagrant
 from kdevops.paths import socket_of
 from kdevops.providers.acceleration import Acceleration
 from kdevops.providers.shared.lab_directory import LabDirectory
-from kdevops.providers.shared.machine_state import DeathWatch, Machine
+from kdevops.providers.shared.machine_state import DeathWatch, MachineState
 from kdevops.providers.vagrant.hypervisors import jump_to, pidfile
 from kdevops.providers.vagrant.render import DirectKernel, VagrantBox, prefix, render
 
@@ -72,13 +72,13 @@ class VagrantLab:
         driver = "kvm" if self.accel.kind == "kvm" else "qemu"
         render(self.lab, self.directory, self.box, driver=driver, kernel=kernel)  # type: ignore[arg-type]
 
-    def machine(self, name: str) -> Machine | None:
+    def machine(self, name: str) -> MachineState | None:
         """The record of a machine."""
-        return Machine.load(self._state(name))
+        return MachineState.load(self._state(name))
 
-    def remember(self, name: str, **changes: Any) -> Machine:
+    def remember(self, name: str, **changes: Any) -> MachineState:
         """Update the record of a machine."""
-        machine = replace(self.machine(name) or Machine(self.shape), **changes)
+        machine = replace(self.machine(name) or MachineState(self.shape), **changes)
         machine.store(self._state(name))
         return machine
 
@@ -94,7 +94,7 @@ class VagrantLab:
         control = socket_of(lab.guest(name), "ssh")
         return SshTarget(name, machine.host, machine.port, "root", lab.key, lab.known_hosts, control, jump)
 
-    def watch(self, name: str, machine: Machine) -> DeathWatch:
+    def watch(self, name: str, machine: MachineState) -> DeathWatch:
         """The watch that tells whether a started machine still runs the same kernel."""
         local = pidfile(self.hypervisor(name), self.prefix + name)
         return DeathWatch(self.console(name), machine.console, local)

@@ -23,7 +23,7 @@ from kdevops.providers.address import Address
 from kdevops.providers.base import BootKernel, GuestStatus
 from kdevops.providers.shared.installation import Install, Installation
 from kdevops.providers.shared.lab_directory import LabDirectory, ensure_keys
-from kdevops.providers.shared.machine_state import DeathWatch, Machine
+from kdevops.providers.shared.machine_state import DeathWatch, MachineState
 from kdevops.providers.shared.recorder import Recorders
 from kdevops.providers.vagrant.boot import ANSWER, Boots, direct
 from kdevops.providers.vagrant.box import present
@@ -207,7 +207,7 @@ class VagrantProvider:
         """Update the record of a machine."""
         return self._guest(name, self._known.remember(name, **changes))
 
-    async def _of_this_shape(self, name: str) -> Machine | None:
+    async def _of_this_shape(self, name: str) -> MachineState | None:
         """The record of a machine; one with another box or size, or an unfinished one, is removed first."""
         machine = self._known.machine(name)
         if machine and (machine.shape != self._known.shape or not machine.host):
@@ -252,7 +252,7 @@ class VagrantProvider:
                 return True
         return False
 
-    def _guest(self, name: str, machine: Machine) -> VagrantGuest:
+    def _guest(self, name: str, machine: MachineState) -> VagrantGuest:
         return VagrantGuest(self, name, self._known.target(name), machine.persist, self._known.watch(name, machine))
 
     def _record(self, name: str) -> None:

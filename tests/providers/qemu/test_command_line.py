@@ -8,7 +8,7 @@ from kdevops.errors import UserError
 from kdevops.providers.acceleration import Acceleration
 from kdevops.providers.architecture import architecture
 from kdevops.providers.base import BootKernel
-from kdevops.providers.qemu.command_line import DiskFile, Machine, command_line
+from kdevops.providers.qemu.command_line import DiskFile, QemuArgs, command_line
 
 TCG = Acceleration("tcg", "", 8.0)
 
@@ -18,8 +18,8 @@ def argv(**changes: object) -> list[str]:
         "name": "demo-1", "cpus": 2, "memory": 2 << 30, "disks": (DiskFile(Path("/s/root.qcow2"), "kd-root", "qcow2"),),
         "ssh_port": 2222, "qmp": Path("/run/q.sock"),
     }  # fmt: skip
-    machine = Machine(**{**facts, **changes})  # type: ignore[arg-type]
-    return command_line(machine, BootKernel(Path("/k/bzImage"), "key"), TCG, append=["root=PARTUUID=x-01", "rw"])
+    args = QemuArgs(**{**facts, **changes})  # type: ignore[arg-type]
+    return command_line(args, BootKernel(Path("/k/bzImage"), "key"), TCG, append=["root=PARTUUID=x-01", "rw"])
 
 
 def after(words: list[str], option: str) -> list[str]:

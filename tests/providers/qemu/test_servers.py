@@ -14,7 +14,7 @@ from kdevops.lab.model import Lab
 from kdevops.lab.servers import Server
 from kdevops.providers.acceleration import Acceleration
 from kdevops.providers.base import BootKernel
-from kdevops.providers.qemu.command_line import Machine, Wire, command_line
+from kdevops.providers.qemu.command_line import QemuArgs, Wire, command_line
 from kdevops.providers.qemu.disks import write_seed
 from kdevops.providers.qemu.provider import QemuProvider, _why_not_booted
 from kdevops.providers.shared.lab_directory import LabDirectory
@@ -27,8 +27,8 @@ def after(words: list[str], option: str) -> list[str]:
 
 
 def argv(wire: Wire) -> list[str]:
-    machine = Machine("lab-1", 1, 1 << 30, (), 2222, Path("/run/q.sock"), wires=(wire,))
-    return command_line(machine, BootKernel(Path("/k/bzImage"), "key"), TCG, append=[])
+    args = QemuArgs("lab-1", 1, 1 << 30, (), 2222, Path("/run/q.sock"), wires=(wire,))
+    return command_line(args, BootKernel(Path("/k/bzImage"), "key"), TCG, append=[])
 
 
 def provider(path: Path, clients: tuple[str, ...] = ("lab-1", "lab-2")) -> QemuProvider:

@@ -10,25 +10,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdevops.providers.shared.machine_state import DeathWatch, Machine
+from kdevops.providers.shared.machine_state import DeathWatch, MachineState
 
 PANIC = b"[   12.3] Kernel panic - not syncing: sysrq triggered crash\n"
 
 
 def test_what_is_kept_comes_back_and_rubbish_is_nothing(tmp_path: Path) -> None:
     path = tmp_path / "vagrant.json"
-    assert Machine.load(path) is None
-    machine = Machine("shape", "boots", "saved", "192.168.121.7", 22, "kernel", 12, persist=True)
+    assert MachineState.load(path) is None
+    machine = MachineState("shape", "boots", "saved", "192.168.121.7", 22, "kernel", 12, persist=True)
     machine.store(path)
-    assert Machine.load(path) == machine
+    assert MachineState.load(path) == machine
     assert path.stat().st_mode & 0o777 == 0o600
     path.write_text('{"shape": "x", "of another version": 1}')
-    assert Machine.load(path) is None
+    assert MachineState.load(path) is None
 
 
 def test_keys_of_the_file_stay_as_other_versions_wrote_them(tmp_path: Path) -> None:
     path = tmp_path / "machine.json"
-    Machine("shape", "boots", persist=True).store(path)
+    MachineState("shape", "boots", persist=True).store(path)
     facts = json.loads(path.read_text())
     assert facts == {
         "shape": "shape",
@@ -45,29 +45,29 @@ def test_keys_of_the_file_stay_as_other_versions_wrote_them(tmp_path: Path) -> N
     }
     for before in (facts, {"shape": "shape", "boots": "boots", "stay": True}):
         path.write_text(json.dumps(before))
-        assert Machine.load(path) == Machine("shape", "boots", persist=True)
+        assert MachineState.load(path) == MachineState("shape", "boots", persist=True)
 
 
 @given(
     st.builds(
-        Machine,
+        MachineState,
         **{name: st.text() for name in ("shape", "boots", "saved", "host", "kernel", "boot_id", "identity")},
         **{name: st.integers() for name in ("port", "console")},
         **{name: st.booleans() for name in ("persist", "spoilt")},
     )
 )
-def test_every_state_comes_back(machine: Machine) -> None:
+def test_every_state_comes_back(machine: MachineState) -> None:
     with TemporaryDirectory() as directory:
         path = Path(directory) / "machine.json"
         machine.store(path)
-        assert Machine.load(path) == machine
+        assert MachineState.load(path) == machine
 
 
 @pytest.mark.parametrize("text", ["", "[]", "5", "null", '"shape"', "[1]", '[["shape", "x"]]', '{"stay": true}', "{"])
 def test_file_that_holds_something_else_is_nothing(tmp_path: Path, text: str) -> None:
     path = tmp_path / "machine.json"
     path.write_text(text)
-    assert Machine.load(path) is None
+    assert MachineState.load(path) is None
 
 
 def test_only_what_came_after_the_watch_began_is_read(tmp_path: Path) -> None:

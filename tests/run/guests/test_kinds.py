@@ -14,7 +14,7 @@ from kdevops.errors import InfrastructureError, KdevopsError, UserError
 from kdevops.kernel.artifact import Artifact
 from kdevops.lab.model import Lab
 from kdevops.progress import silent
-from kdevops.providers.shared.machine_state import Machine
+from kdevops.providers.shared.machine_state import MachineState
 from kdevops.run.built import Built
 from kdevops.run.guests.kinds import all_kinds, all_rented, kind_of
 from kdevops.run.places import Places
@@ -62,7 +62,7 @@ def test_what_lacks_is_told(tmp_path: Path, tools: Path) -> None:
 def test_machines_that_were_made_are_proof_enough(tmp_path: Path, tools: Path) -> None:
     guest = tmp_path / "state/labs/x/guests/x-1"
     guest.mkdir(parents=True)
-    Machine("").store(guest / "vagrant.json")
+    MachineState("").store(guest / "vagrant.json")
     assert complaint(tmp_path) == ""
 
 
@@ -154,7 +154,7 @@ def test_of_guests_that_no_kind_has_nothing_is_claimed(tmp_path: Path) -> None:
 
 
 def test_nobody_types_at_a_console_that_libvirt_has(tmp_path: Path) -> None:
-    Machine("").store(tmp_path / "vagrant.json")
+    MachineState("").store(tmp_path / "vagrant.json")
     with pytest.raises(UserError, match="not interactive") as error:
         any(kind.connect_terminal(tmp_path, "x-1") for kind in all_kinds())
     assert "virsh console x-1" in (error.value.hint or "")
