@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from kdevops.errors import CommandError, CommandTimeout, InfrastructureError, UserError
 from kdevops.process import MAX_LOG, Completed, run
-from kdevops.providers.shared.in_thread import Door, in_thread
+from kdevops.providers.shared.run_in_thread import RunCommand, run_in_thread
 from kdevops.providers.terraform.diagnostics import read_line
 from kdevops.providers.terraform.errors import translate
 
@@ -154,7 +154,9 @@ class TerraformTool:
         """Let python-terraform do `work` in a thread, with its subprocesses run by this event loop."""
         name = f"{self.binary.name} {command}"
         try:
-            return await in_thread(lambda door: work(_through(self, door)), lambda argv: self._run(argv, timeout, fine))
+            return await run_in_thread(
+                lambda run_command: work(_through(self, run_command)), lambda argv: self._run(argv, timeout, fine)
+            )
         except ValueError as error:
             raise InfrastructureError(f"{name} printed unexpected output: {error}", log=self.log) from None
         except CommandTimeout:
@@ -300,14 +302,14 @@ def _machine_readable() -> dict[str, Any]:
     return {"json": _flag()}
 
 
-def _through(tool: TerraformTool, door: Door) -> Terraform:
+def _through(tool: TerraformTool, run_command: RunCommand) -> Terraform:
     from python_terraform import Terraform
 
     class Through(Terraform):
         """Replaces python-terraform's subprocesses, which have no deadline, and its reading of an old state file."""
 
         def cmd(self, cmd: str, *args: str, **kwargs: Any) -> tuple[int, str, str]:
-            done = door(self.generate_cmd_string(cmd, *args, **kwargs))
+            done = run_command(self.generate_cmd_string(cmd, *args, **kwargs))
             return done.returncode, done.stdout, done.stderr
 
         def read_state_file(self, file_path: str | None = None) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 from kdevops.distribution import install_hint
 from kdevops.errors import CommandError, CommandTimeout, InfrastructureError
 from kdevops.process import Completed, run
-from kdevops.providers.shared.in_thread import Door, in_thread
+from kdevops.providers.shared.run_in_thread import RunCommand, run_in_thread
 from kdevops.providers.vagrant.errors import translate
 from kdevops.providers.vagrant.render import VagrantBox
 
@@ -152,8 +152,8 @@ class VagrantTool:
     ) -> T:
         """Let python-vagrant do `work` in a thread, with its subprocesses run by this event loop."""
         try:
-            return await in_thread(
-                lambda door: work(_vagrant(self.root, door)),
+            return await run_in_thread(
+                lambda run_command: work(_vagrant(self.root, run_command)),
                 lambda argv: self._run(argv, timeout, hear, grace, on_bytes),
             )
         except CommandTimeout:
@@ -215,7 +215,7 @@ def _chosen(names: Sequence[str]) -> str | None:
     return f"/^({'|'.join(names)})$/"
 
 
-def _vagrant(root: Path, door: Door) -> Vagrant:
+def _vagrant(root: Path, run_command: RunCommand) -> Vagrant:
     if not shutil.which("vagrant"):
         raise InfrastructureError("vagrant is not installed", hint=install_hint("vagrant"))
     import vagrant
@@ -224,9 +224,9 @@ def _vagrant(root: Path, door: Door) -> Vagrant:
         """Replaces python-vagrant's own subprocesses, which have no deadline and lose error output."""
 
         def _call_vagrant_command(self, args: Sequence[str | None]) -> None:
-            door(self._make_vagrant_command(args))
+            run_command(self._make_vagrant_command(args))
 
         def _run_vagrant_command(self, args: Sequence[str | None]) -> str:
-            return door(self._make_vagrant_command(args)).stdout
+            return run_command(self._make_vagrant_command(args)).stdout
 
     return Through(root=str(root), quiet_stdout=True, quiet_stderr=True)

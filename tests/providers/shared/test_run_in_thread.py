@@ -10,7 +10,7 @@ from threading import Event
 import pytest
 
 from kdevops.process import Completed, run
-from kdevops.providers.shared.in_thread import Door, in_thread
+from kdevops.providers.shared.run_in_thread import RunCommand, run_in_thread
 
 
 async def carry_out(argv: Sequence[str]) -> Completed:
@@ -18,15 +18,15 @@ async def carry_out(argv: Sequence[str]) -> Completed:
 
 
 def test_what_a_library_asks_for_is_run_and_answered() -> None:
-    def work(door: Door) -> str:
-        return door(["echo", "one"]).stdout + door(["echo", "two"]).stdout
+    def work(run_command: RunCommand) -> str:
+        return run_command(["echo", "one"]).stdout + run_command(["echo", "two"]).stdout
 
-    assert asyncio.run(in_thread(work, carry_out)) == "one\ntwo\n"
+    assert asyncio.run(run_in_thread(work, carry_out)) == "one\ntwo\n"
 
 
 def test_a_command_that_runs_when_we_are_cancelled_is_ended() -> None:
     async def main() -> None:
-        task = asyncio.ensure_future(in_thread(lambda door: door(["sleep", "60"]), carry_out))
+        task = asyncio.ensure_future(run_in_thread(lambda run_command: run_command(["sleep", "60"]), carry_out))
         await asyncio.sleep(0.2)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -45,12 +45,12 @@ def test_a_command_that_would_begin_after_we_were_cancelled_is_not_begun() -> No
         ran.append(argv)
         return await carry_out(argv)
 
-    def work(door: Door) -> Completed:
+    def work(run_command: RunCommand) -> Completed:
         begin.wait(30)
-        return door(["true"])
+        return run_command(["true"])
 
     async def main() -> None:
-        task = asyncio.ensure_future(in_thread(work, note))
+        task = asyncio.ensure_future(run_in_thread(work, note))
         await asyncio.sleep(0.1)
         task.cancel()
         await asyncio.sleep(0)

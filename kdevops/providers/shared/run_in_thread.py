@@ -9,10 +9,13 @@ from typing import Any, TypeVar
 from kdevops.process import Completed
 
 T = TypeVar("T")
-Door = Callable[[Sequence[str]], Completed]
+RunCommand = Callable[[Sequence[str]], Completed]
+"""Runs a command from the thread and blocks it until the command has ended."""
 
 
-async def in_thread(work: Callable[[Door], T], run: Callable[[Sequence[str]], Coroutine[Any, Any, Completed]]) -> T:
+async def run_in_thread(
+    work: Callable[[RunCommand], T], run: Callable[[Sequence[str]], Coroutine[Any, Any, Completed]]
+) -> T:
     """Run `work` in a thread; the function it gets calls `run` in this loop, and is cancelled with us."""
     loop = asyncio.get_running_loop()
     running: list[asyncio.Task[Completed]] = []
@@ -24,10 +27,10 @@ async def in_thread(work: Callable[[Door], T], run: Callable[[Sequence[str]], Co
         running.append(asyncio.ensure_future(run(argv)))
         return await running[-1]
 
-    def door(argv: Sequence[str]) -> Completed:
+    def run_command(argv: Sequence[str]) -> Completed:
         return asyncio.run_coroutine_threadsafe(start(argv), loop).result()
 
-    thread = asyncio.ensure_future(asyncio.to_thread(work, door))
+    thread = asyncio.ensure_future(asyncio.to_thread(work, run_command))
     try:
         return await asyncio.shield(thread)
     except asyncio.CancelledError:
