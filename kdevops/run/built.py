@@ -11,7 +11,7 @@ from kdevops.images.image import BaseImage
 from kdevops.kernel.artifact import Artifact
 from kdevops.lab.servers import Server
 from kdevops.providers.base import PayloadDisk
-from kdevops.run.guests.prepare import Furniture, payload_serial
+from kdevops.run.guests.prepare import GuestSetup, payload_serial
 from kdevops.suites.base import BootSuite, ChunkSuite, GuestSuite, PreparedSuite
 
 if TYPE_CHECKING:
@@ -60,11 +60,11 @@ class Built:
         return tuple(suite for suite in self.suites if isinstance(suite, ChunkSuite))
 
     @property
-    def furniture(self) -> Furniture:
+    def guest_setup(self) -> GuestSetup:
         """What to put into every guest that runs tests."""
         suites: tuple[GuestSuite | ChunkSuite, ...] = (*self.guest_suites, *self.chunk_suites)
         modules = None if self.installed else self.artifact.modules
-        return Furniture(self.artifact.release, self.artifact.build_id, modules, suites, self.secrets)
+        return GuestSetup(self.artifact.release, self.artifact.build_id, modules, suites, self.secrets)
 
     @property
     def payloads(self) -> tuple[PayloadDisk, ...]:

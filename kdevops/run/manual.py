@@ -118,7 +118,7 @@ def servers_for(
         await _play(lab, places, [server.role], report)
 
     return Servers(
-        built.servers, provider, built.furniture, play, tell=tell, cmdline=built.quiet_cmdline, persist=persist
+        built.servers, provider, built.guest_setup, play, tell=tell, cmdline=built.quiet_cmdline, persist=persist
     )
 
 
@@ -151,5 +151,5 @@ async def _up(provider: Provider, name: str, built: Built, report: Report, busy:
     report(Progress(f"guest {name}", "booting"))
     guest = await provider.up(name, extra_cmdline=built.quiet_cmdline, persist=True, fresh=name in busy)
     busy.end([name])
-    await built.furniture.bring(guest.ssh, provider.slowdown)
+    await built.guest_setup.apply(guest.ssh, provider.slowdown)
     report(Progress(f"guest {name}", "ready", done=True))

@@ -268,7 +268,7 @@ async def carry_out(
         chunk_suites=chunk_suites,
         emit=tell,
         quiet_cmdline=built.quiet_cmdline,
-        furniture=built.furniture,
+        guest_setup=built.guest_setup,
         servers=servers_for(lab, places, provider, built, watcher.handle, lab_file, tell=tell, persist=persist),
         busy=Busy(places.lab(lab.name)),
     )

@@ -34,7 +34,7 @@ from kdevops.run.drive import chunk
 from kdevops.run.drive.job import Job
 from kdevops.run.drive.runner import drive
 from kdevops.run.drive.work import queue_of
-from kdevops.run.guests.prepare import Furniture
+from kdevops.run.guests.prepare import GuestSetup
 from kdevops.suites.base import PlannedTest
 from kdevops.suites.fstests.build import BuiltFstests
 from kdevops.suites.fstests.check_output import CheckAccount
@@ -183,7 +183,7 @@ def run(directory: Path, truth: dict[TestId, float], guests: int) -> float:
             boot_suites={},
             chunk_suites={suite.name: suite},
             emit=tell,
-            furniture=Furniture(RELEASE),
+            guest_setup=GuestSetup(RELEASE),
         )
         with asyncio.Runner(loop_factory=lambda: loop) as runner:
             ended = runner.run(drive(job, [f"g{n}" for n in range(guests)], persist=False))

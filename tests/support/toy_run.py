@@ -13,7 +13,7 @@ from kdevops.results.store import PlannedRow, Store
 from kdevops.run.drive.job import Job
 from kdevops.run.drive.runner import Drained, drive
 from kdevops.run.drive.work import queue_of
-from kdevops.run.guests.prepare import Furniture
+from kdevops.run.guests.prepare import GuestSetup
 from kdevops.run.guests.servers import Servers
 from tests.support.chunk_suite import ToySuite
 from tests.support.local_guest import LocalProvider, ShellSuite
@@ -33,7 +33,7 @@ class ToyRun:
     def __post_init__(self) -> None:
         self.store = Store(self.path)
         self.provider = LocalProvider(self.path / "guests")
-        self.furniture = Furniture(self.release)
+        self.guest_setup = GuestSetup(self.release)
 
     def console(self, name: str = "g0") -> Path:
         return self.provider.directory / name / "console.log"
@@ -71,7 +71,7 @@ class ToyRun:
             boot_suites={},
             chunk_suites=harness,
             emit=self.events.append,
-            furniture=Furniture(self.release),
+            guest_setup=GuestSetup(self.release),
             servers=servers or Servers(),
         )
 

@@ -16,7 +16,7 @@ from kdevops.results.store import Store
 from kdevops.run.drive.busy import Busy
 from kdevops.run.drive.reports import as_stored, unseen
 from kdevops.run.drive.work import WorkQueue
-from kdevops.run.guests.prepare import Furniture
+from kdevops.run.guests.prepare import GuestSetup
 from kdevops.run.guests.servers import Servers
 from kdevops.suites.base import BootSuite, ChunkSuite, GuestSuite, PlannedTest
 from kdevops.text import clean
@@ -44,7 +44,7 @@ class Job:
     guest_suites: Mapping[str, GuestSuite]
     boot_suites: Mapping[str, BootSuite]
     emit: Callable[[RunEvent], None]
-    furniture: Furniture
+    guest_setup: GuestSetup
     quiet_cmdline: tuple[str, ...] = ()
     chunk_suites: Mapping[str, ChunkSuite] = field(default_factory=dict)
     servers: Servers = field(default_factory=Servers)

@@ -144,7 +144,7 @@ class Lease:
     async def _boot(self, extra: tuple[str, ...], *, fresh: bool) -> Guest:
         job = self.job
         guest = await job.provider.up(self.name, extra_cmdline=extra, persist=self.persist, fresh=fresh)
-        await job.furniture.bring(guest.ssh, job.provider.slowdown)
+        await job.guest_setup.apply(guest.ssh, job.provider.slowdown)
         return guest
 
     async def _reset(self, guest: Guest, why: str) -> None:

@@ -28,7 +28,7 @@ _TRANSFER = 240.0
 
 
 @dataclass(frozen=True, slots=True)
-class Furniture:
+class GuestSetup:
     """What every guest of a lab gets. `build_id`: None if the kernel has none and is identified by `release` alone.
 
     `secrets`: our files by their path in the guest, where only root may read them.
@@ -40,7 +40,7 @@ class Furniture:
     suites: tuple[GuestSuite | ChunkSuite, ...] = ()
     secrets: Mapping[str, Path] = field(default_factory=dict)
 
-    async def bring(self, ssh: SshTarget, slowdown: float) -> None:
+    async def apply(self, ssh: SshTarget, slowdown: float) -> None:
         """Prepare the guest; what is already there is kept. Raises InfrastructureError."""
         await prove_kernel(ssh, self.build_id, self.release, timeout=_COMMAND * slowdown)
         if self.modules:

@@ -16,7 +16,7 @@ from kdevops.guest import console
 from kdevops.lab.servers import Role, Server
 from kdevops.providers.base import Guest, Provider
 from kdevops.results.events import GuestChanged
-from kdevops.run.guests.prepare import Furniture
+from kdevops.run.guests.prepare import GuestSetup
 from kdevops.triage.oops import find_oops
 
 _COMMAND = 30.0
@@ -35,7 +35,7 @@ class Servers:
 
     wanted: tuple[Server, ...] = ()
     provider: Provider | None = None
-    furniture: Furniture | None = None
+    guest_setup: GuestSetup | None = None
     play: Callable[[Server], Awaitable[None]] | None = None
     tell: Callable[[GuestChanged], None] | None = None
     cmdline: Sequence[str] = ()
@@ -118,11 +118,11 @@ class Servers:
 
     async def _serve(self, server: Server, guest: Guest) -> None:
         assert self.provider
-        assert self.furniture
+        assert self.guest_setup
         assert self.play
         if await self._serves(server, guest):
             return
-        await replace(self.furniture, suites=(), secrets={}).bring(guest.ssh, self.provider.slowdown)
+        await replace(self.guest_setup, suites=(), secrets={}).apply(guest.ssh, self.provider.slowdown)
         await self.play(server)
         if not await self._serves(server, guest):
             raise InfrastructureError(

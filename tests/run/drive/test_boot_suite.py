@@ -17,7 +17,7 @@ from kdevops.results.store import PlannedRow, Store
 from kdevops.run.drive.job import Job
 from kdevops.run.drive.runner import drive
 from kdevops.run.drive.work import queue_of
-from kdevops.run.guests.prepare import Furniture
+from kdevops.run.guests.prepare import GuestSetup
 from kdevops.suites.base import PlannedTest
 from tests.support.local_guest import LocalGuest, LocalProvider
 
@@ -117,7 +117,7 @@ class Bench:
             guest_suites={},
             boot_suites={"boot": suite},
             emit=lambda _: None,
-            furniture=Furniture(platform.release()),
+            guest_setup=GuestSetup(platform.release()),
         )
         drained = asyncio.run(drive(job, ["g0", "g1"], persist=False))
         return drained.state, {test.name: outcome for test, outcome in self.store.outcomes(run).items()}

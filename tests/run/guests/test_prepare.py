@@ -15,7 +15,7 @@ import pytest
 
 from kdevops.errors import InfrastructureError
 from kdevops.process import Completed
-from kdevops.run.guests.prepare import Furniture, payload_serial
+from kdevops.run.guests.prepare import GuestSetup, payload_serial
 from kdevops.suites.shared.proof import PROOF
 from tests.support.chunk_suite import ToySuite
 from tests.support.local_guest import LocalTarget
@@ -55,7 +55,7 @@ def suite(tmp_path: Path) -> ToySuite:
 
 
 def bring(suite: ToySuite, guest: Target) -> None:
-    asyncio.run(Furniture(platform.release(), suites=(suite,)).bring(guest, 1.0))
+    asyncio.run(GuestSetup(platform.release(), suites=(suite,)).apply(guest, 1.0))
 
 
 def test_without_a_disk_the_archive_is_sent_once(suite: ToySuite) -> None:

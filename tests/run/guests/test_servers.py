@@ -45,7 +45,7 @@ class Bench(ToyRun):
 
     def servers(self, clients: Sequence[str] = ("g0",), names: Sequence[str] = (SERVER,)) -> Servers:
         wanted = tuple(Server(role, name, tuple(clients)) for role, name in zip(ROLES, names, strict=False))
-        return Servers(wanted, self.provider, self.furniture, self.play, tell=self.events.append)
+        return Servers(wanted, self.provider, self.guest_setup, self.play, tell=self.events.append)
 
     def run(self, scripts: dict[str, str], *, guests: int = 1, persist: bool = False, **settings: Any) -> Drained:
         suite = ToySuite(scripts, self.path / "leftovers", **settings)
