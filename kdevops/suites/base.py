@@ -139,7 +139,7 @@ class Told:
     text: str = ""
 
 
-class Account(Protocol):
+class OutputParser(Protocol):
     """Reads the output of a harness while it runs a chunk. Its memory is bounded."""
 
     def feed(self, text: str) -> Sequence[Began | Told]:
@@ -172,8 +172,8 @@ class ChunkSuite(PreparedSuite, Protocol):
     def chunk_command(self, tests: Sequence[PlannedTest]) -> tuple[tuple[str, ...], str]:
         """The argv that runs these tests in this order, and its working directory in the guest."""
 
-    def account(self, tests: Sequence[PlannedTest]) -> Account:
-        """A reader of that command's output."""
+    def output_parser(self, tests: Sequence[PlannedTest]) -> OutputParser:
+        """A parser of that command's output."""
 
     def console_mark(self, test: TestId) -> str:
         """What the harness writes to the kernel log when it starts a test."""

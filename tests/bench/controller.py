@@ -37,7 +37,7 @@ from kdevops.run.drive.work import queue_of
 from kdevops.run.guests.prepare import GuestSetup
 from kdevops.suites.base import PlannedTest
 from kdevops.suites.fstests.build import BuiltFstests
-from kdevops.suites.fstests.check_output import CheckAccount
+from kdevops.suites.fstests.check_output import CheckParser
 from kdevops.suites.fstests.suite import PreparedFstests
 
 GUESTS = 1000
@@ -131,8 +131,8 @@ class PretendingProvider:
 class TimedFstests(PreparedFstests):
     """The suite, with the clock of the loop."""
 
-    def account(self, tests: Sequence[PlannedTest]) -> CheckAccount:
-        return CheckAccount(tests, asyncio.get_running_loop().time)
+    def output_parser(self, tests: Sequence[PlannedTest]) -> CheckParser:
+        return CheckParser(tests, asyncio.get_running_loop().time)
 
     def reconcile(self, directory: Path, told: Any) -> Sequence[str]:
         return ()  # there is no record to hold it against

@@ -22,7 +22,7 @@ done
 """
 
 
-class ToyAccount:
+class ToyParser:
     def __init__(self, profile: str) -> None:
         self._profile, self._rest, self.complaint = profile, "", ""
 
@@ -69,8 +69,8 @@ class ToySuite:
         words = [word for test in tests for word in (test.id.name, self.scripts[test.id.name])]
         return ("sh", "-c", f"{self.before}\n{_HARNESS}\n{self.after}", "toy", *words), "/"
 
-    def account(self, tests: Sequence[PlannedTest]) -> ToyAccount:
-        return ToyAccount(self.profile)
+    def output_parser(self, tests: Sequence[PlannedTest]) -> ToyParser:
+        return ToyParser(self.profile)
 
     def console_mark(self, test: TestId) -> str:
         return f"toy begins {test.name}."

@@ -47,7 +47,7 @@ class Chunk:
         self._leftovers = Leftovers(job, name, guest, self._suite)
         self._ledger = Ledger(job, name, guest, work, log, self._pace, self._leftovers.want)
         self._news = News(job, guest, self._ledger, self._pace, generation)
-        self._account = self._suite.account(tuple(self.left.values()))
+        self._parser = self._suite.output_parser(tuple(self.left.values()))
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
 
     @property
@@ -69,7 +69,7 @@ class Chunk:
                 ended = await self._listen()
             except (LostGuestError, CommandError) as error:
                 lost = error
-            self._news.hear(self._account.close())
+            self._news.hear(self._parser.close())
             await self._news.prove()
             if not lost and (not ended or self.left):
                 await self._news.ask()
@@ -100,7 +100,7 @@ class Chunk:
                 ["sh", "-c", _WRAPPER, "kdevops", directory, *argv],
                 timeout=None,
                 check=False,
-                on_bytes=lambda data: self._news.hear(self._account.feed(self._decoder.decode(data))),
+                on_bytes=lambda data: self._news.hear(self._parser.feed(self._decoder.decode(data))),
             )
         )
         try:
@@ -211,7 +211,7 @@ class Chunk:
 
     def _settle_unfinished(self, ended: Completed) -> str:
         """Decide on tests the harness did not report; returns why it ended early, or "" if it reported all."""
-        complaint, current, lost = self._account.complaint, self._ledger.current, self._work.lost
+        complaint, current, lost = self._parser.complaint, self._ledger.current, self._work.lost
         how = complaint or f"{self._work.suite} ended with exit code {ended.returncode}"
         what = unfinished(Rest(bool(self.left), current is not None, bool(complaint), lost))
         if what not in {Unfinished.NONE, Unfinished.BLAME}:

@@ -25,8 +25,8 @@ MAX_TEXT = 256 << 10
 """Characters kept of one test's output."""
 
 
-class CheckAccount:
-    """The account (`kdevops.suites.base.Account`) of one run of `check` over `tests`, all of one profile.
+class CheckParser:
+    """The parser (`kdevops.suites.base.OutputParser`) of the output of one run of `check` over `tests`, all of one profile.
 
     A test that is planned several times has ids named `generic/001`, `generic/001#2`, `generic/001#3`, …, which are
     reported in this order. Seconds of a passed test are from `check`; it prints none for the others, whose seconds are

@@ -16,7 +16,7 @@ from kdevops.results.model import Outcome, TestId
 from kdevops.suites.base import RECORDED, KernelBuild, KernelOptions, PlannedTest
 from kdevops.suites.fstests import catalogue, expunges, leftovers
 from kdevops.suites.fstests.build import BuiltFstests, build
-from kdevops.suites.fstests.check_output import CheckAccount, check_name
+from kdevops.suites.fstests.check_output import CheckParser, check_name
 from kdevops.suites.fstests.choice import SUITE, choose, plan
 from kdevops.suites.fstests.devices import advice, assign, disk_sizes
 from kdevops.suites.fstests.local_config import SCRATCH_MNT, TEST_DIR, local_configs
@@ -191,9 +191,9 @@ class PreparedFstests:
         check = ["./check", "-s", profile, "-R", "xunit", *order, *names]
         return ("sh", "-c", _RUN, "kdevops", self.configs[profile], profile, TEST_DIR, SCRATCH_MNT, *check), self.remote
 
-    def account(self, tests: Sequence[PlannedTest]) -> CheckAccount:
-        """A reader of the output of `check`."""
-        return CheckAccount(tests)
+    def output_parser(self, tests: Sequence[PlannedTest]) -> CheckParser:
+        """A parser of the output of `check`."""
+        return CheckParser(tests)
 
     def console_mark(self, test: TestId) -> str:
         """What fstests' `check` writes to /dev/kmsg, followed by the time."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from kdevops.results.model import Status, TestId
 from kdevops.suites.base import Began, PlannedTest, Told
-from kdevops.suites.fstests.check_output import CheckAccount
+from kdevops.suites.fstests.check_output import CheckParser
 
 PASS, FAIL, SKIP, MISSING = Status.PASS, Status.FAIL, Status.SKIP, Status.MISSING
 
@@ -138,8 +138,8 @@ def plan(*names: str) -> list[PlannedTest]:
     return [PlannedTest(TestId("fstests", "xfs_crc", name), None) for name in names]
 
 
-def account(*names: str) -> CheckAccount:
-    return CheckAccount(plan(*names), clock=lambda: 0.0)
+def check_parser(*names: str) -> CheckParser:
+    return CheckParser(plan(*names), clock=lambda: 0.0)
 
 
 def ends(events: Iterable[Began | Told]) -> list[tuple[str, Status, float, str]]:
@@ -148,5 +148,5 @@ def ends(events: Iterable[Began | Told]) -> list[tuple[str, Status, float, str]]
 
 
 def read(text: str, *names: str) -> list[tuple[str, Status, float, str]]:
-    reader = account(*(names or [f"generic/{number:03}" for number in range(1, 20)]), "xfs/1001")
+    reader = check_parser(*(names or [f"generic/{number:03}" for number in range(1, 20)]), "xfs/1001")
     return ends([*reader.feed(text), *reader.close()])

@@ -19,7 +19,7 @@ from tests.suites.fstests.check_printed import (
     SKIP,
     TIMESTAMPS,
     TODAY,
-    account,
+    check_parser,
     read,
 )
 
@@ -32,7 +32,7 @@ def cut(text: str, places: list[int]) -> list[str]:
 @given(st.sampled_from([TODAY, REAL, OLD, TIMESTAMPS]), st.lists(st.integers(0, 10_000), max_size=30))
 def test_where_the_text_is_cut_does_not_matter(text: str, places: list[int]) -> None:
     names = [f"generic/{number:03}" for number in range(1, 20)]
-    whole, pieces = account(*names, "xfs/1001"), account(*names, "xfs/1001")
+    whole, pieces = check_parser(*names, "xfs/1001"), check_parser(*names, "xfs/1001")
     expected = [*whole.feed(text), *whole.close()]
     assert [event for piece in cut(text, places) for event in pieces.feed(piece)] + [*pieces.close()] == expected
 
@@ -72,7 +72,7 @@ _WORDS = st.sampled_from(
 
 @given(st.lists(st.one_of(_WORDS, st.text(max_size=20)), max_size=60), st.lists(st.integers(0, 10_000), max_size=20))
 def test_garbage_never_raises_and_no_end_is_told_twice_or_before_its_beginning(parts, places) -> None:
-    reader = account("generic/001", "generic/001#2", "generic/002", "xfs/003")
+    reader = check_parser("generic/001", "generic/001#2", "generic/002", "xfs/003")
     events = [event for piece in cut("".join(parts), places) for event in reader.feed(piece)] + [*reader.close()]
     told = [event.test for event in events if isinstance(event, Told)]
     assert len(told) == len(set(told))

@@ -7,7 +7,7 @@ import pytest
 from kdevops.results.model import Outcome, Status
 from kdevops.suites.base import Began, Told
 from kdevops.suites.fstests import check_output
-from kdevops.suites.fstests.check_output import CheckAccount
+from kdevops.suites.fstests.check_output import CheckParser
 from tests.suites.fstests.check_printed import (
     FAIL,
     HEADER,
@@ -19,7 +19,7 @@ from tests.suites.fstests.check_printed import (
     TIMESTAMPS,
     TODAY,
     TODAY_TOLD,
-    account,
+    check_parser,
     ends,
     plan,
     read,
@@ -32,7 +32,7 @@ def test_today() -> None:
 
 def test_what_is_printed_of_a_test_is_kept_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
     def text() -> str:
-        (told,) = [event for event in account("generic/004").feed(TODAY) if isinstance(event, Told)]
+        (told,) = [event for event in check_parser("generic/004").feed(TODAY) if isinstance(event, Told)]
         return told.text
 
     shown = text()
@@ -44,7 +44,7 @@ def test_what_is_printed_of_a_test_is_kept_with_it(monkeypatch: pytest.MonkeyPat
 
 
 def test_the_real_one() -> None:
-    reader = account("generic/002", "generic/009", "generic/110", "xfs/008", "generic/999")
+    reader = check_parser("generic/002", "generic/009", "generic/110", "xfs/008", "generic/999")
     assert ends([*reader.feed(REAL), *reader.close()]) == [
         ("generic/999", MISSING, 0, "check: unknown test, ignored"),
         ("generic/002", PASS, 9, ""),
@@ -65,7 +65,7 @@ def test_crlf_and_control_characters() -> None:
 
 
 def test_every_test_begins_before_it_ends() -> None:
-    reader = account("generic/001", "generic/002")
+    reader = check_parser("generic/001", "generic/002")
     one, two = (test.id for test in plan("generic/001", "generic/002"))
     assert reader.feed(HEADER + "generic/0") == []
     assert reader.feed("01 79s") == []
@@ -113,7 +113,7 @@ def test_a_core_of_a_test_that_did_not_run_is_a_skip_as_check_counts_it() -> Non
 
 def test_seconds_of_a_failure_are_ours() -> None:
     ticks = itertools.count(100.0, 5.0)
-    reader = CheckAccount(plan("generic/001"), clock=lambda: next(ticks))
+    reader = CheckParser(plan("generic/001"), clock=lambda: next(ticks))
     reader.feed("generic/001  ")
     assert ends(reader.feed("- output mismatch (see x)\nRan: generic/001\n")) == [
         ("generic/001", FAIL, 5, "output mismatch")
@@ -166,7 +166,7 @@ def test_tests_that_nobody_planned_are_passed_over() -> None:
     ],
 )
 def test_what_is_not_certain_is_not_told(text: str) -> None:
-    reader = account("generic/001")
+    reader = check_parser("generic/001")
     events = [*reader.feed(text), *reader.close()]
     assert events == [Began(plan("generic/001")[0].id)]
 
@@ -186,7 +186,7 @@ def test_what_is_certain_is_told_when_check_dies_after_it(text: str, status: Sta
 
 
 def test_memory_is_bounded_and_the_end_of_an_endless_line_counts() -> None:
-    reader = account("generic/001")
+    reader = check_parser("generic/001")
     reader.feed("generic/001        ")
     for _ in range(200):
         reader.feed("x" * 10_000)

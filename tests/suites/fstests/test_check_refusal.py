@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.suites.fstests.check_printed import HEADER, TODAY, account
+from tests.suites.fstests.check_printed import HEADER, TODAY, check_parser
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ from tests.suites.fstests.check_printed import HEADER, TODAY, account
     ],
 )
 def test_complaint(text: str, complaint: str) -> None:
-    reader = account("generic/001")
+    reader = check_parser("generic/001")
     assert reader.complaint == ""
     reader.feed(text)
     reader.close()
@@ -71,7 +71,7 @@ def test_complaint(text: str, complaint: str) -> None:
 
 
 def test_a_second_loop_that_cannot_begin_is_a_complaint_too() -> None:
-    reader = account("generic/001", "generic/001#2")
+    reader = check_parser("generic/001", "generic/001#2")
     reader.feed(HEADER + "generic/001         1s\nRan: generic/001\nPassed all 1 tests\n\n" + HEADER)
     assert reader.complaint == ""
     reader.feed("our local _scratch_mkfs routine ...\ncheck: failed to mkfs $SCRATCH_DEV using specified options\n")

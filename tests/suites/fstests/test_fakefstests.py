@@ -9,7 +9,7 @@ import pytest
 from kdevops.results.model import Outcome, Status, TestId
 from kdevops.suites.base import Began, PlannedTest, Told
 from kdevops.suites.fstests.archive import find_sections
-from kdevops.suites.fstests.check_output import CheckAccount
+from kdevops.suites.fstests.check_output import CheckParser
 from kdevops.suites.fstests.record import read_record, reconcile
 from tests.fakefstests import HARMLESS, TESTS, Toy, make_repository, make_tree
 
@@ -49,11 +49,11 @@ def check(tree: Path, *arguments: str, **environment: str) -> subprocess.Complet
 
 
 def told_by(text: str, *names: str) -> tuple[dict[TestId, Outcome], str]:
-    account = CheckAccount([PlannedTest(TestId("fstests", "toy_crc", name), None) for name in names])
-    events = [*account.feed(text), *account.close()]
+    parser = CheckParser([PlannedTest(TestId("fstests", "toy_crc", name), None) for name in names])
+    events = [*parser.feed(text), *parser.close()]
     begun = [event.test for event in events if isinstance(event, Began)]
     assert len(begun) == len(set(begun))
-    return {event.test: event.outcome for event in events if isinstance(event, Told)}, account.complaint
+    return {event.test: event.outcome for event in events if isinstance(event, Told)}, parser.complaint
 
 
 def by_name(told: dict[TestId, Outcome]) -> dict[str, tuple[Status, str]]:
