@@ -124,14 +124,14 @@ class GuestSuite(PreparedSuite, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Began:
+class ParsedStart:
     """A harness started a test."""
 
     test: TestId
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ParsedEnd:
     """A harness finished a test; `text` is what it printed about it, bounded."""
 
     test: TestId
@@ -142,10 +142,10 @@ class Told:
 class OutputParser(Protocol):
     """Reads the output of a harness while it runs a chunk. Its memory is bounded."""
 
-    def feed(self, text: str) -> Sequence[Began | Told]:
+    def feed(self, text: str) -> Sequence[ParsedStart | ParsedEnd]:
         """Process a piece of text, which may end in the middle of a line; return events in order, each end once."""
 
-    def close(self) -> Sequence[Began | Told]:
+    def close(self) -> Sequence[ParsedStart | ParsedEnd]:
         """The harness has ended: return the events of its last, incomplete line."""
 
     @property

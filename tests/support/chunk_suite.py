@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kdevops.results.model import Outcome, Status, TestId
-from kdevops.suites.base import Began, PlannedTest, Told
+from kdevops.suites.base import ParsedEnd, ParsedStart, PlannedTest
 
 _STATUS = {"0": Status.PASS, "1": Status.FAIL, "4": Status.SKIP}
 _HARNESS = """
@@ -26,19 +26,19 @@ class ToyParser:
     def __init__(self, profile: str) -> None:
         self._profile, self._rest, self.complaint = profile, "", ""
 
-    def feed(self, text: str) -> Sequence[Began | Told]:
+    def feed(self, text: str) -> Sequence[ParsedStart | ParsedEnd]:
         *lines, self._rest = (self._rest + text).split("\n")
-        events: list[Began | Told] = []
+        events: list[ParsedStart | ParsedEnd] = []
         for line in lines:
             if match := re.fullmatch(r"begin (\S+)", line):
-                events.append(Began(TestId("toy", self._profile, match[1])))
+                events.append(ParsedStart(TestId("toy", self._profile, match[1])))
             elif match := re.fullmatch(r"end (\S+) ([014])", line):
-                events.append(Told(TestId("toy", self._profile, match[1]), Outcome(_STATUS[match[2]]), line))
+                events.append(ParsedEnd(TestId("toy", self._profile, match[1]), Outcome(_STATUS[match[2]]), line))
             elif line.startswith("refused"):
                 self.complaint = line
         return events
 
-    def close(self) -> Sequence[Began | Told]:
+    def close(self) -> Sequence[ParsedStart | ParsedEnd]:
         return []
 
 

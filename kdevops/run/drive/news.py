@@ -13,14 +13,14 @@ from kdevops.results.model import Status
 from kdevops.run.drive.job import Job
 from kdevops.run.drive.ledger import Ledger
 from kdevops.run.drive.pace import Pace
-from kdevops.suites.base import Began, Told
+from kdevops.suites.base import ParsedEnd, ParsedStart
 
 
 @dataclass(frozen=True, slots=True)
 class _Heard:
     """An event of the harness. `at`: its time by the guest's pace; `console_end`: the console's end at that time."""
 
-    event: Began | Told
+    event: ParsedStart | ParsedEnd
     at: float
     console_end: Position
 
@@ -42,7 +42,7 @@ class News:
         """Check whether the servers serve, unless one is known not to."""
         self._ill = self._ill or await self._servers.ill()
 
-    def hear(self, events: Sequence[Began | Told]) -> None:
+    def hear(self, events: Sequence[ParsedStart | ParsedEnd]) -> None:
         """Take events up to a failure that may be the server's; the rest waits for `prove`."""
         now, end = self._pace.seconds, console.end_position(self._guest.console)
         self._heard.extend(_Heard(event, now, end) for event in events)
@@ -60,7 +60,7 @@ class News:
     def _take(self, heard: _Heard) -> bool:
         """Take one event; False if it must not be believed, or not yet."""
         self._ledger.begin(heard.event.test, heard.at)
-        if isinstance(heard.event, Told):
+        if isinstance(heard.event, ParsedEnd):
             # Without a server, an outcome is not a result.
             if self.unserved() or (heard.event.outcome.status is Status.FAIL and self._servers.wanted):
                 return False
@@ -68,5 +68,5 @@ class News:
         return True
 
     def _finish(self, heard: _Heard) -> None:
-        assert isinstance(heard.event, Told)
+        assert isinstance(heard.event, ParsedEnd)
         self._ledger.finish(heard.event.test, heard.event.outcome, heard.event.text, heard.console_end)

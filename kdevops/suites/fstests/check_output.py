@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from kdevops.results.model import Outcome, Status, TestId
-from kdevops.suites.base import Began, PlannedTest, Told
+from kdevops.suites.base import ParsedEnd, ParsedStart, PlannedTest
 from kdevops.suites.fstests import check_lines as lines
 from kdevops.suites.fstests.check_refusal import Refusal
 from kdevops.text import clean
@@ -45,9 +45,9 @@ class CheckParser:
         self._current: _Test | None = None
         self._refusal = Refusal()
 
-    def feed(self, text: str) -> Sequence[Began | Told]:
+    def feed(self, text: str) -> Sequence[ParsedStart | ParsedEnd]:
         """Process a piece of text, which may end in the middle of a line; return events in order, each end once."""
-        events: list[Began | Told] = []
+        events: list[ParsedStart | ParsedEnd] = []
         *whole, self._rest = (self._rest + text.replace("\r", "")).split("\n")
         for line in whole:
             events += self._line(line)
@@ -57,7 +57,7 @@ class CheckParser:
             self._opened = True
         return events
 
-    def close(self) -> Sequence[Began | Told]:
+    def close(self) -> Sequence[ParsedStart | ParsedEnd]:
         """`check` has ended: return the events of its last, incomplete line."""
         events = [*self._line(self._rest, whole=False)] if self._rest else []
         self._rest, self._closed = "", True
@@ -68,7 +68,7 @@ class CheckParser:
         """One line why `check` could not run; empty if there was no problem."""
         return self._refusal.likely if self._closed and self._silent else self._refusal.certain
 
-    def _line(self, line: str, *, whole: bool = True) -> Sequence[Began | Told]:
+    def _line(self, line: str, *, whole: bool = True) -> Sequence[ParsedStart | ParsedEnd]:
         opened, self._opened = self._opened, False
         line = clean(_bounded(line), lines=True).rstrip()
         told = line
@@ -76,7 +76,7 @@ class CheckParser:
             return self._refuse(*refused)
         if lines.ends_run(line):
             return self._end(over=False)
-        events: list[Began | Told] = []
+        events: list[ParsedStart | ParsedEnd] = []
         if started := lines.start(line):
             name, line = started
             if not opened:
@@ -88,32 +88,32 @@ class CheckParser:
             self._current.read(line, whole=whole)
         return events
 
-    def _begin(self, name: str) -> Sequence[Began | Told]:
+    def _begin(self, name: str) -> Sequence[ParsedStart | ParsedEnd]:
         events = self._end(over=True)
         self._current = _Test(name, self._clock())
         ids = self._untold.get(name)
         if not ids:
             return events
         self._silent = False
-        return [*events, Began(ids[0])]
+        return [*events, ParsedStart(ids[0])]
 
-    def _end(self, *, over: bool) -> list[Began | Told]:
+    def _end(self, *, over: bool) -> list[ParsedStart | ParsedEnd]:
         """End the running test; `over`: `check` continued with another one."""
         test, self._current = self._current, None
         outcome = test.outcome(self._clock(), over=over) if test else None
         return self._tell(test.name, outcome, test.text) if test and outcome else []
 
-    def _refuse(self, name: str, words: str) -> list[Began | Told]:
+    def _refuse(self, name: str, words: str) -> list[ParsedStart | ParsedEnd]:
         events = self._end(over=True) if self._current and self._current.name != name else []
         self._current = None
         return [*events, *self._tell(name, Outcome(Status.MISSING, reason=f"check: {words}"), "")]
 
-    def _tell(self, name: str, outcome: Outcome, text: str) -> list[Began | Told]:
+    def _tell(self, name: str, outcome: Outcome, text: str) -> list[ParsedStart | ParsedEnd]:
         ids = self._untold.get(name)
         if not ids:
             return []
         self._silent = False
-        return [Told(ids.popleft(), outcome, text)]
+        return [ParsedEnd(ids.popleft(), outcome, text)]
 
 
 def check_name(test: TestId) -> str:

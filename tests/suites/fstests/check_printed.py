@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from kdevops.results.model import Status, TestId
-from kdevops.suites.base import Began, PlannedTest, Told
+from kdevops.suites.base import ParsedEnd, ParsedStart, PlannedTest
 from kdevops.suites.fstests.check_output import CheckParser
 
 PASS, FAIL, SKIP, MISSING = Status.PASS, Status.FAIL, Status.SKIP, Status.MISSING
@@ -142,8 +142,8 @@ def check_parser(*names: str) -> CheckParser:
     return CheckParser(plan(*names), clock=lambda: 0.0)
 
 
-def ends(events: Iterable[Began | Told]) -> list[tuple[str, Status, float, str]]:
-    told = [event for event in events if isinstance(event, Told)]
+def ends(events: Iterable[ParsedStart | ParsedEnd]) -> list[tuple[str, Status, float, str]]:
+    told = [event for event in events if isinstance(event, ParsedEnd)]
     return [(each.test.name, each.outcome.status, each.outcome.seconds, each.outcome.reason) for each in told]
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdevops.results.model import TestId
-from kdevops.suites.base import Began, Told
+from kdevops.suites.base import ParsedEnd, ParsedStart
 from kdevops.text import clean
 from tests.suites.fstests.check_printed import (
     FAIL,
@@ -74,11 +74,11 @@ _WORDS = st.sampled_from(
 def test_garbage_never_raises_and_no_end_is_told_twice_or_before_its_beginning(parts, places) -> None:
     reader = check_parser("generic/001", "generic/001#2", "generic/002", "xfs/003")
     events = [event for piece in cut("".join(parts), places) for event in reader.feed(piece)] + [*reader.close()]
-    told = [event.test for event in events if isinstance(event, Told)]
+    told = [event.test for event in events if isinstance(event, ParsedEnd)]
     assert len(told) == len(set(told))
     began: set[TestId] = set()
     for event in events:
-        if isinstance(event, Began):
+        if isinstance(event, ParsedStart):
             began.add(event.test)
         else:
             assert event.outcome.status is MISSING or event.test in began

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from kdevops.results.model import Outcome, Status
-from kdevops.suites.base import Began, Told
+from kdevops.suites.base import ParsedEnd, ParsedStart
 from kdevops.suites.fstests import check_output
 from kdevops.suites.fstests.check_output import CheckParser
 from tests.suites.fstests.check_printed import (
@@ -32,7 +32,7 @@ def test_today() -> None:
 
 def test_what_is_printed_of_a_test_is_kept_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
     def text() -> str:
-        (told,) = [event for event in check_parser("generic/004").feed(TODAY) if isinstance(event, Told)]
+        (told,) = [event for event in check_parser("generic/004").feed(TODAY) if isinstance(event, ParsedEnd)]
         return told.text
 
     shown = text()
@@ -69,10 +69,13 @@ def test_every_test_begins_before_it_ends() -> None:
     one, two = (test.id for test in plan("generic/001", "generic/002"))
     assert reader.feed(HEADER + "generic/0") == []
     assert reader.feed("01 79s") == []
-    assert reader.feed(" ... ") == [Began(one)]
+    assert reader.feed(" ... ") == [ParsedStart(one)]
     assert reader.feed(" 80") == []
     assert reader.feed("s\n") == []
-    assert reader.feed("generic/002  ") == [Told(one, Outcome(PASS, 80.0), "generic/001 79s ...  80s\n"), Began(two)]
+    assert reader.feed("generic/002  ") == [
+        ParsedEnd(one, Outcome(PASS, 80.0), "generic/001 79s ...  80s\n"),
+        ParsedStart(two),
+    ]
     assert ends(reader.feed("      7s\nRan: generic/001 generic/002\n")) == [("generic/002", PASS, 7, "")]
     assert reader.close() == []
 
@@ -168,7 +171,7 @@ def test_tests_that_nobody_planned_are_passed_over() -> None:
 def test_what_is_not_certain_is_not_told(text: str) -> None:
     reader = check_parser("generic/001")
     events = [*reader.feed(text), *reader.close()]
-    assert events == [Began(plan("generic/001")[0].id)]
+    assert events == [ParsedStart(plan("generic/001")[0].id)]
 
 
 @pytest.mark.parametrize(

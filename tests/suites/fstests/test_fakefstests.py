@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kdevops.results.model import Outcome, Status, TestId
-from kdevops.suites.base import Began, PlannedTest, Told
+from kdevops.suites.base import ParsedEnd, ParsedStart, PlannedTest
 from kdevops.suites.fstests.archive import find_sections
 from kdevops.suites.fstests.check_output import CheckParser
 from kdevops.suites.fstests.record import read_record, reconcile
@@ -51,9 +51,9 @@ def check(tree: Path, *arguments: str, **environment: str) -> subprocess.Complet
 def told_by(text: str, *names: str) -> tuple[dict[TestId, Outcome], str]:
     parser = CheckParser([PlannedTest(TestId("fstests", "toy_crc", name), None) for name in names])
     events = [*parser.feed(text), *parser.close()]
-    begun = [event.test for event in events if isinstance(event, Began)]
+    begun = [event.test for event in events if isinstance(event, ParsedStart)]
     assert len(begun) == len(set(begun))
-    return {event.test: event.outcome for event in events if isinstance(event, Told)}, parser.complaint
+    return {event.test: event.outcome for event in events if isinstance(event, ParsedEnd)}, parser.complaint
 
 
 def by_name(told: dict[TestId, Outcome]) -> dict[str, tuple[Status, str]]:
