@@ -49,22 +49,22 @@ def test_junit_is_well_formed_whatever_a_guest_says(said: str, status: Status) -
 def test_ktap_is_read_back_by_our_own_parser() -> None:
     text = ktap(verdict())
     assert text.startswith("KTAP version 1\n1..11\n")
-    account = parse(text.splitlines())
-    assert account is not None
-    assert account.problems == ()
-    assert [result.name for result in account.results] == [str(test) for test in PLANNED]
-    bad = {result.name for result in account.results if result.status not in {S.PASS, S.SKIP}}
+    parsed = parse(text.splitlines())
+    assert parsed is not None
+    assert parsed.problems == ()
+    assert [result.name for result in parsed.results] == [str(test) for test in PLANNED]
+    bad = {result.name for result in parsed.results if result.status not in {S.PASS, S.SKIP}}
     assert bad == {str(each.test) for each in verdict().tests if each.outcome.status not in {S.PASS, S.SKIP}}
-    (example,) = (result for result in account.results if result.name == "kunit/default/example")
+    (example,) = (result for result in parsed.results if result.name == "kunit/default/example")
     assert [(child.name, child.status) for child in example.children] == [("simple", S.PASS), ("mark _ SKIP", S.FAIL)]
 
 
 @given(hostile, st.sampled_from(list(Status)))
 def test_no_word_of_a_guest_becomes_a_result(said: str, status: Status) -> None:
     outcome = Outcome(status, reason=said)
-    account = parse(ktap(judge_run([tid("x")], {tid("x"): outcome}, BASELINE)).splitlines())
-    assert account is not None
-    (result,) = account.results
+    parsed = parse(ktap(judge_run([tid("x")], {tid("x"): outcome}, BASELINE)).splitlines())
+    assert parsed is not None
+    (result,) = parsed.results
     assert result.children == ()
     ended_well = {S.PASS: S.PASS, S.SKIP: S.SKIP}
     assert ended_well.get(result.status) == ended_well.get(status)
@@ -146,9 +146,9 @@ def complained() -> RunVerdict:
 
 
 def test_ktap_is_not_ok_for_a_kernel_that_complained() -> None:
-    account = parse(ktap(complained()).splitlines())
-    assert account is not None
-    assert [(result.name, result.status) for result in account.results] == [
+    parsed = parse(ktap(complained()).splitlines())
+    assert parsed is not None
+    assert [(result.name, result.status) for result in parsed.results] == [
         (str(tid("x")), S.FAIL),
         (str(tid("y")), S.PASS),
         ("kernel reports outside of tests", S.FAIL),

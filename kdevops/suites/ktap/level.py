@@ -6,8 +6,8 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from kdevops.results.model import Status
-from kdevops.suites.ktap.account import Result, summarize
 from kdevops.suites.ktap.grammar import Depth, ResultLine
+from kdevops.suites.ktap.parsed_log import Result, summarize
 
 _DIAGNOSTICS = 16
 

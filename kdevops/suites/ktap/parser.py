@@ -16,7 +16,6 @@ from collections.abc import Iterable
 from kdevops.guest import printk
 from kdevops.process import CUT
 from kdevops.results.model import Status
-from kdevops.suites.ktap.account import Account, Result, first_skip_reason, summarize
 from kdevops.suites.ktap.grammar import (
     Announcement,
     Bail,
@@ -32,6 +31,7 @@ from kdevops.suites.ktap.grammar import (
 )
 from kdevops.suites.ktap.level import Level, judge_parent
 from kdevops.suites.ktap.levels import Levels
+from kdevops.suites.ktap.parsed_log import ParsedLog, Result, first_skip_reason, summarize
 from kdevops.suites.ktap.tally import UNNAMED, Tally
 from kdevops.suites.ktap.yaml_block import YamlBlocks
 from kdevops.text import without_escapes
@@ -52,7 +52,7 @@ _TELLING = re.compile(r"EXPECTATION FAILED|ASSERTION FAILED|Expected ")
 _Known = Version | Header | Announcement | Plan | ResultLine | Bail
 
 
-def parse(lines: Iterable[str]) -> Account | None:
+def parse(lines: Iterable[str]) -> ParsedLog | None:
     """Parse `lines`; None if they contain no KTAP."""
     parser = Parser()
     for line in lines:
@@ -81,7 +81,7 @@ class Parser:
                 for line in [part] if self._plain else _STAMP.split(part):
                     self._feed(line)
 
-    def finish(self) -> Account | None:
+    def finish(self) -> ParsedLog | None:
         """The parsed log; None if there was no KTAP at all, so that the caller uses the exit code."""
         if not self._levels.open or self._tentative:
             return None
@@ -95,7 +95,7 @@ class Parser:
         status = Status.FAIL if root.bad else summarize(root.results)
         if not root.results and tally.counted_passes:
             status = Status.PASS  # kcmp_test and others count their tests and print no result lines
-        return Account(
+        return ParsedLog(
             Status.FAIL if tally.faults else status,
             tuple(root.results),
             tuple(tally.faults),

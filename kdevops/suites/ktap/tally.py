@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from kdevops.results.model import Status
-from kdevops.suites.ktap.account import Result
 from kdevops.suites.ktap.grammar import shorten
 from kdevops.suites.ktap.level import Level
+from kdevops.suites.ktap.parsed_log import Result
 
 MAX_RESULTS = 20_000
 """Results kept of one log; later ones are only counted."""

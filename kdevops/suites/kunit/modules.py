@@ -38,7 +38,7 @@ class _Reader(KtapReader):
         """The suite's outcome."""
         if execution.returncode != 0:
             return super().outcome(execution)
-        if told := outcome_in(self.account(), self._suite):
+        if told := outcome_in(self.parsed_log(), self._suite):
             return replace(told, seconds=execution.seconds)
         return Outcome(Status.FAIL, execution.seconds, "the module was loaded, but its suite has no results")
 

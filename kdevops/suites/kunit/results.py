@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from kdevops.results.model import Outcome, Status, TestId
-from kdevops.suites.ktap.account import Account, Result, failures_of, first_skip_reason, subtests_of
 from kdevops.suites.ktap.grammar import shorten
+from kdevops.suites.ktap.parsed_log import ParsedLog, Result, failures_of, first_skip_reason, subtests_of
 from kdevops.suites.ktap.parser import parse
 
 
@@ -24,12 +24,12 @@ def outcomes_from_console(lines: Iterable[str], planned: Sequence[TestId]) -> Co
 
     A suite that started but whose end was lost while others ran has none: the log cannot tell.
     """
-    account = parse(lines) or Account(Status.SKIP)
-    outcomes = {test: told for test in planned if (told := outcome_in(account, test.name))}
-    flying = account.in_flight.split(" / ")[0]
+    parsed = parse(lines) or ParsedLog(Status.SKIP)
+    outcomes = {test: told for test in planned if (told := outcome_in(parsed, test.name))}
+    flying = parsed.in_flight.split(" / ")[0]
     in_flight = next((test for test in planned if test.name == flying), None)
     if in_flight:
-        outcomes[in_flight] = _crash(account, flying)
+        outcomes[in_flight] = _crash(parsed, flying)
     return ConsoleOutcomes(outcomes, in_flight)
 
 
@@ -38,9 +38,9 @@ def outcome_from_debugfs(text: str, suite: str) -> Outcome | None:
     return outcome_in(parse(text.splitlines()), suite)
 
 
-def outcome_in(account: Account | None, suite: str) -> Outcome | None:
+def outcome_in(parsed: ParsedLog | None, suite: str) -> Outcome | None:
     """The suite's outcome, the worst if it ran several times; None if there is no result line for it."""
-    results = account.results if account else ()
+    results = parsed.results if parsed else ()
     told = [outcome_of(each) for each in results if each.name == suite and each.status is not Status.MISSING]
     return max(told, key=lambda outcome: outcome.status.ending.severity, default=None)
 
@@ -65,8 +65,8 @@ def _failure(result: Result) -> str:
     return shorten(f"{failures[0].name} failed{': ' if failures[0].reason else ''}{failures[0].reason}{more}")
 
 
-def _crash(account: Account, suite: str) -> Outcome:
-    children = next((result.children for result in reversed(account.results) if result.name == suite), ())
+def _crash(parsed: ParsedLog, suite: str) -> Outcome:
+    children = next((result.children for result in reversed(parsed.results) if result.name == suite), ())
     subtests = subtests_of(children)
     last = f" after {subtests[-1].name}" if subtests else ""
-    return Outcome(Status.CRASH, reason=shorten(f"the kernel died in {account.in_flight}{last}"), subtests=subtests)
+    return Outcome(Status.CRASH, reason=shorten(f"the kernel died in {parsed.in_flight}{last}"), subtests=subtests)

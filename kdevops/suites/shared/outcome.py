@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 
 from kdevops.guest.execute import Execution
 from kdevops.results.model import Outcome, Status
-from kdevops.suites.ktap.account import Account
 from kdevops.suites.ktap.grammar import shorten
+from kdevops.suites.ktap.parsed_log import ParsedLog
 from kdevops.suites.ktap.parser import Parser
 
 # KSFT_* of tools/testing/selftests/kselftest.h. Its runner.sh treats 0 as ok, 4 as skip, all else as not ok.
@@ -44,20 +44,20 @@ class KtapReader:
         if said := shorten(line[:_LOOKED_AT].lstrip("# ")):
             self._last = said
 
-    def account(self) -> Account | None:
+    def parsed_log(self) -> ParsedLog | None:
         """What the test's KTAP reported; None if it printed none."""
         return self._parser.finish()
 
     def outcome(self, execution: Execution) -> Outcome:
         """One status for the test. Exit code and KTAP must agree on success; if they differ, the worse one counts."""
-        account = self.account()
-        status, reason = _judge(execution, account, self._last, self._meanings)
+        parsed = self.parsed_log()
+        status, reason = _judge(execution, parsed, self._last, self._meanings)
         return Outcome(
             status,
             seconds=execution.seconds,
             reason=shorten(reason),
-            subtests=account.subtests if account else (),
-            subtests_cut=account.dropped if account else 0,
+            subtests=parsed.subtests if parsed else (),
+            subtests_cut=parsed.dropped if parsed else 0,
         )
 
 
@@ -69,31 +69,33 @@ def outcome(execution: Execution, lines: Iterable[str], words: Mapping[int, str]
     return reader.outcome(execution)
 
 
-def _judge(execution: Execution, account: Account | None, last: str, meanings: Mapping[int, str]) -> tuple[Status, str]:
+def _judge(
+    execution: Execution, parsed: ParsedLog | None, last: str, meanings: Mapping[int, str]
+) -> tuple[Status, str]:
     if execution.returncode is None:
-        return Status.HANG, _timed_out(execution, account)
-    failure = _failure(account)
+        return Status.HANG, _timed_out(execution, parsed)
+    failure = _failure(parsed)
     if execution.returncode == _PASS:
-        return _judge_success(account, failure)
+        return _judge_success(parsed, failure)
     if execution.returncode == _SKIP:
-        if account and account.failed:
+        if parsed and parsed.failed:
             return Status.FAIL, f"exit code 4 says skipped, but its KTAP says: {failure}"
-        return Status.SKIP, (account.skip_reason if account else "") or last or "exit code 4"
+        return Status.SKIP, (parsed.skip_reason if parsed else "") or last or "exit code 4"
     code = _describe(execution.returncode, meanings)
     if failure:
         return Status.FAIL, f"{failure} ({code})"
-    if account:
+    if parsed:
         return Status.FAIL, f"{code}, but its KTAP reports no failure"
     return Status.FAIL, f"{code}: {last}" if last else code
 
 
-def _judge_success(account: Account | None, failure: str) -> tuple[Status, str]:
-    if account is None:
+def _judge_success(parsed: ParsedLog | None, failure: str) -> tuple[Status, str]:
+    if parsed is None:
         return Status.PASS, ""
     if failure:
         return Status.FAIL, f"exit code 0, but its KTAP says: {failure}"
-    if account.status is Status.SKIP:
-        return Status.SKIP, f"exit code 0, but nothing in it ran: {account.skip_reason or 'no reason given'}"
+    if parsed.status is Status.SKIP:
+        return Status.SKIP, f"exit code 0, but nothing in it ran: {parsed.skip_reason or 'no reason given'}"
     return Status.PASS, ""
 
 
@@ -109,20 +111,20 @@ def _describe(code: int, meanings: Mapping[int, str]) -> str:
     return f"exit code {code}"
 
 
-def _failure(account: Account | None) -> str:
+def _failure(parsed: ParsedLog | None) -> str:
     """The first failure in the KTAP, "" if there is none."""
-    if account is None or account.status is not Status.FAIL:
+    if parsed is None or parsed.status is not Status.FAIL:
         return ""
-    failures = account.failures
+    failures = parsed.failures
     if not failures:
-        return account.faults[0] if account.faults else "failed"
+        return parsed.faults[0] if parsed.faults else "failed"
     more = f", and {len(failures) - 1} more" if len(failures) > 1 else ""
     first = failures[0]
     return f"{first.name} failed{': ' if first.reason else ''}{first.reason}{more}"
 
 
-def _timed_out(execution: Execution, account: Account | None) -> str:
-    where = f" in {account.in_flight}" if account and account.in_flight else ""
+def _timed_out(execution: Execution, parsed: ParsedLog | None) -> str:
+    where = f" in {parsed.in_flight}" if parsed and parsed.in_flight else ""
     if execution.silent:
         return f"no answer from the guest after {execution.seconds:.0f} s{where}"
     return f"stopped after {execution.seconds:.0f} s{where}; the guest still answered"

@@ -12,5 +12,5 @@ def read(text):
     return parse(text.strip("\n").splitlines())
 
 
-def flat(account):
-    return [(subtest.name, subtest.status) for subtest in account.subtests]
+def flat(parsed):
+    return [(subtest.name, subtest.status) for subtest in parsed.subtests]

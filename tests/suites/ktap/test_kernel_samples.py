@@ -47,23 +47,23 @@ def test_sample_gives_what_kunit_py_says(samples, name):
     path = samples / name
     if not path.exists():
         pytest.skip(f"{name} is not in this kernel's samples")
-    account = parse(path.read_text(errors="replace").splitlines())
+    parsed = parse(path.read_text(errors="replace").splitlines())
     if EXPECTED[name] is None:
-        assert account is None
+        assert parsed is None
         return
     status, cases, names = EXPECTED[name]
-    assert account is not None
-    assert account.status is status
-    assert sum(1 for result in account.results for _ in result.leaves()) == cases
+    assert parsed is not None
+    assert parsed.status is status
+    assert sum(1 for result in parsed.results for _ in result.leaves()) == cases
     if names is not None:
-        assert " ".join(result.name for result in account.results) == names
+        assert " ".join(result.name for result in parsed.results) == names
 
 
 def test_panic_names_the_suite_in_flight(samples):
-    account = parse((samples / "test_kernel_panic_interrupt.log").read_text().splitlines())
-    assert account.in_flight == "string-stream-test"
-    assert account.results[-1].status is Status.MISSING
-    assert [child.name for child in account.results[-1].children] == ["string_stream_test_empty_on_creation"]
+    parsed = parse((samples / "test_kernel_panic_interrupt.log").read_text().splitlines())
+    assert parsed.in_flight == "string-stream-test"
+    assert parsed.results[-1].status is Status.MISSING
+    assert [child.name for child in parsed.results[-1].children] == ["string_stream_test_empty_on_creation"]
 
 
 def test_every_readable_sample_is_in_the_table(samples):

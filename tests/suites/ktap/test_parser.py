@@ -39,17 +39,17 @@ def test_no_ktap_is_none(text):
     ],
 )
 def test_result_line(line, expected):
-    account = read(f"TAP version 13\n1..1\n{line}")
-    result = account.results[0]
+    parsed = read(f"TAP version 13\n1..1\n{line}")
+    result = parsed.results[0]
     assert (result.name, result.status, result.reason) == expected
-    assert not account.problems
-    assert account.status is expected[1]
+    assert not parsed.problems
+    assert parsed.status is expected[1]
 
 
 def test_result_without_number_counts_on():
-    account = read("TAP version 13\nok - a\nnot ok - b\nok 3 c")
-    assert flat(account) == [("a", PASS), ("b", FAIL), ("c", PASS)]
-    assert not account.problems
+    parsed = read("TAP version 13\nok - a\nnot ok - b\nok 3 c")
+    assert flat(parsed) == [("a", PASS), ("b", FAIL), ("c", PASS)]
+    assert not parsed.problems
 
 
 def test_results_without_any_header_count():
@@ -59,28 +59,28 @@ def test_results_without_any_header_count():
 @pytest.mark.parametrize("plan_first", [True, False])
 def test_plan_before_or_after(plan_first):
     results = "ok 1 a\nok 2 b"
-    account = read(f"KTAP version 1\n1..2\n{results}" if plan_first else f"KTAP version 1\n{results}\n1..2")
-    assert account.status is PASS
-    assert not account.problems
+    parsed = read(f"KTAP version 1\n1..2\n{results}" if plan_first else f"KTAP version 1\n{results}\n1..2")
+    assert parsed.status is PASS
+    assert not parsed.problems
 
 
 def test_planned_tests_without_result_are_a_failure():
-    account = read("KTAP version 1\n1..3\nok 1 a\nok 2 b")
-    assert account.status is FAIL
-    assert account.faults == ("the top level: 1 of 3 planned tests gave no result",)
-    assert not account.failures
+    parsed = read("KTAP version 1\n1..3\nok 1 a\nok 2 b")
+    assert parsed.status is FAIL
+    assert parsed.faults == ("the top level: 1 of 3 planned tests gave no result",)
+    assert not parsed.failures
 
 
 def test_more_results_than_planned_are_noted():
-    account = read("KTAP version 1\n1..1\nok 1 a\nok 2 b")
-    assert account.status is PASS
-    assert account.notes == ("the top level: 2 results where 1 were planned",)
+    parsed = read("KTAP version 1\n1..1\nok 1 a\nok 2 b")
+    assert parsed.status is PASS
+    assert parsed.notes == ("the top level: 2 results where 1 were planned",)
 
 
 def test_line_printed_twice_by_a_fork_counts_once():
-    account = read("TAP version 13\n1..2\nok 1 a\nok 1 a\nok 2 b")
-    assert flat(account) == [("a", PASS), ("b", PASS)]
-    assert account.notes == ("the top level: the line of number 1 came twice",)
+    parsed = read("TAP version 13\n1..2\nok 1 a\nok 1 a\nok 2 b")
+    assert flat(parsed) == [("a", PASS), ("b", PASS)]
+    assert parsed.notes == ("the top level: the line of number 1 came twice",)
     assert read("TAP version 13\n1..2\nok 1 a\nok 1 a").status is FAIL
 
 
@@ -88,49 +88,49 @@ TOTALS = "# Totals: pass:{} fail:{} xfail:0 xpass:0 skip:0 error:0"
 
 
 def test_totals_account_for_tests_without_result_lines():
-    account = read("TAP version 13\n1..3\nPASS: as expected\n" + TOTALS.format(3, 0))
-    assert account.status is PASS
-    assert account.notes == ("the top level: 3 tests are in its totals, but gave no result",)
+    parsed = read("TAP version 13\n1..3\nPASS: as expected\n" + TOTALS.format(3, 0))
+    assert parsed.status is PASS
+    assert parsed.notes == ("the top level: 3 tests are in its totals, but gave no result",)
     assert read("TAP version 13\n1..3\n" + TOTALS.format(2, 0)).status is FAIL
 
 
 def test_failures_that_only_the_totals_tell_are_failures():
-    account = read("TAP version 13\n1..3\n" + TOTALS.format(2, 1))
-    assert account.status is FAIL
-    assert account.faults == ("the top level: its totals count 1 failures, but no result tells of them",)
+    parsed = read("TAP version 13\n1..3\n" + TOTALS.format(2, 1))
+    assert parsed.status is FAIL
+    assert parsed.faults == ("the top level: its totals count 1 failures, but no result tells of them",)
     assert not read("TAP version 13\n1..1\nnot ok 1 a\n" + TOTALS.format(0, 1)).faults
 
 
 @pytest.mark.parametrize("between", ["", "TAP version 13\n", "TAP version 13\n1..2\n"])
 def test_the_totals_of_the_next_program_do_not_undo_failures_that_only_totals_tell(between: str):
-    account = read(f"TAP version 13\n{TOTALS.format(2, 1)}\n{between}{TOTALS.format(2, 0)}")
-    assert account.status is FAIL
-    assert set(account.faults) == {"the top level: its totals count 1 failures, but no result tells of them"}
+    parsed = read(f"TAP version 13\n{TOTALS.format(2, 1)}\n{between}{TOTALS.format(2, 0)}")
+    assert parsed.status is FAIL
+    assert set(parsed.faults) == {"the top level: its totals count 1 failures, but no result tells of them"}
 
 
 def test_number_left_out_is_a_missing_test():
-    account = read("KTAP version 1\nok 1 a\nok 3 c")
-    assert account.status is FAIL
-    assert account.faults == ("the top level: 1 of 3 planned tests gave no result",)
-    assert account.notes == ("the top level: number 3 follows 1",)
+    parsed = read("KTAP version 1\nok 1 a\nok 3 c")
+    assert parsed.status is FAIL
+    assert parsed.faults == ("the top level: 1 of 3 planned tests gave no result",)
+    assert parsed.notes == ("the top level: number 3 follows 1",)
 
 
 def test_duplicate_number_is_noted():
-    account = read("KTAP version 1\n1..2\nok 1 a\nok 1 b")
-    assert account.status is PASS
-    assert account.notes == ("the top level: number 1 came again or too late",)
+    parsed = read("KTAP version 1\n1..2\nok 1 a\nok 1 b")
+    assert parsed.status is PASS
+    assert parsed.notes == ("the top level: number 1 came again or too late",)
 
 
 def test_bail_out_is_a_failure():
-    account = read("TAP version 13\n1..1\nok 1 a\nBail out! no memory")
-    assert account.status is FAIL
-    assert account.faults == ("Bail out! no memory",)
+    parsed = read("TAP version 13\n1..1\nok 1 a\nBail out! no memory")
+    assert parsed.status is FAIL
+    assert parsed.faults == ("Bail out! no memory",)
 
 
 def test_nothing_planned_is_a_skip():
-    account = read("TAP version 13\n1..0 # SKIP needs root")
-    assert account.status is SKIP
-    assert account.skip_reason == "needs root"
+    parsed = read("TAP version 13\n1..0 # SKIP needs root")
+    assert parsed.status is SKIP
+    assert parsed.skip_reason == "needs root"
 
 
 def test_header_alone_is_a_failure():
@@ -138,13 +138,13 @@ def test_header_alone_is_a_failure():
 
 
 def test_unknown_version_is_noted():
-    account = read("KTAP version 7\nok 1 a")
-    assert account.status is PASS
-    assert account.notes == ("unknown version: KTAP version 7",)
+    parsed = read("KTAP version 7\nok 1 a")
+    assert parsed.status is PASS
+    assert parsed.notes == ("unknown version: KTAP version 7",)
 
 
 def test_nesting_by_indentation():
-    account = read("""
+    parsed = read("""
 KTAP version 1
 1..2
   KTAP version 1
@@ -158,7 +158,7 @@ KTAP version 1
 not ok 1 example_test_1
 ok 2 example_test_2
 """)
-    assert flat(account) == [
+    assert flat(parsed) == [
         ("example_test_1 / test_3 / test_1", FAIL),
         ("example_test_1 / test_3 / test_2", PASS),
         ("example_test_1 / test_3", FAIL),
@@ -166,12 +166,12 @@ ok 2 example_test_2
         ("example_test_1", FAIL),
         ("example_test_2", PASS),
     ]
-    assert [failure.name for failure in account.failures] == ["example_test_1 / test_3 / test_1"]
-    assert not account.problems
+    assert [failure.name for failure in parsed.failures] == ["example_test_1 / test_3 / test_1"]
+    assert not parsed.problems
 
 
 def test_nesting_by_kselftest_prefix():
-    account = read("""
+    parsed = read("""
 TAP version 13
 1..1
 # selftests: net: a.sh
@@ -182,30 +182,30 @@ TAP version 13
 # not ok 2 two
 ok 1 selftests: net: a.sh
 """)
-    assert flat(account) == [
+    assert flat(parsed) == [
         ("selftests: net: a.sh / one", PASS),
         ("selftests: net: a.sh / two", FAIL),
         ("selftests: net: a.sh", FAIL),
     ]
-    assert account.results[0].reason == "says ok, but two below it failed"
+    assert parsed.results[0].reason == "says ok, but two below it failed"
 
 
 def test_several_programs_one_after_the_other():
-    account = read("TAP version 13\n1..1\nok 1 a\nTAP version 13\n1..2\nok 1 b\nok 2 c")
-    assert account.status is PASS
-    assert not account.problems
+    parsed = read("TAP version 13\n1..1\nok 1 a\nTAP version 13\n1..2\nok 1 b\nok 2 c")
+    assert parsed.status is PASS
+    assert not parsed.problems
     assert read("TAP version 13\n1..2\nok 1 a\nTAP version 13\n1..1\nok 1 b").status is FAIL
 
 
 def test_parent_whose_children_did_not_all_report():
-    account = read("KTAP version 1\n1..1\n  KTAP version 1\n  1..2\n  ok 1 a\nok 1 parent")
-    assert account.status is FAIL
-    assert account.results[0].status is FAIL
-    assert account.results[0].reason == "says ok, but 1 of 2 planned tests gave no result"
+    parsed = read("KTAP version 1\n1..1\n  KTAP version 1\n  1..2\n  ok 1 a\nok 1 parent")
+    assert parsed.status is FAIL
+    assert parsed.results[0].status is FAIL
+    assert parsed.results[0].reason == "says ok, but 1 of 2 planned tests gave no result"
 
 
 def test_cut_by_a_crash():
-    account = read("""
+    parsed = read("""
 KTAP version 1
 1..2
     KTAP version 1
@@ -222,9 +222,9 @@ ok 1 alpha
         ok 1 c
 Kernel panic - not syncing: Fatal exception
 """)
-    assert account.in_flight == "beta / deep"
-    assert account.status is FAIL
-    assert flat(account)[2:] == [
+    assert parsed.in_flight == "beta / deep"
+    assert parsed.status is FAIL
+    assert flat(parsed)[2:] == [
         ("beta / b", PASS),
         ("beta / deep / c", PASS),
         ("beta / deep", MISSING),
@@ -239,7 +239,7 @@ def test_module_without_a_top_level_header():
 
 
 def test_lost_result_line_does_not_give_its_cases_to_the_next_suite():
-    account = read("""
+    parsed = read("""
 KTAP version 1
 1..2
     KTAP version 1
@@ -250,12 +250,12 @@ KTAP version 1
     ok 1 b
 ok 2 beta
 """)
-    assert account.status is FAIL
-    assert flat(account) == [("alpha / a", PASS), ("alpha", MISSING), ("beta / b", PASS), ("beta", PASS)]
+    assert parsed.status is FAIL
+    assert flat(parsed) == [("alpha / a", PASS), ("alpha", MISSING), ("beta / b", PASS), ("beta", PASS)]
 
 
 def test_reason_comes_from_the_diagnostics():
-    account = read("""
+    parsed = read("""
 KTAP version 1
 1..1
     # Subtest: suite
@@ -266,7 +266,7 @@ KTAP version 1
     not ok 1 a
 not ok 1 suite
 """)
-    assert account.failures[0].reason == "a: EXPECTATION FAILED at lib/a.c:30"
+    assert parsed.failures[0].reason == "a: EXPECTATION FAILED at lib/a.c:30"
 
 
 def test_memory_is_bounded(monkeypatch):
@@ -277,12 +277,12 @@ def test_memory_is_bounded(monkeypatch):
     for number in range(1, 100):
         parser.feed(f"not ok 1 {number}{'x' * 10_000}")
         parser.feed("# " + "y" * 100_000)
-    account = parser.finish()
-    assert len(account.subtests) == 10
-    assert account.dropped == 89
-    assert len(account.faults) <= 5
-    assert len(account.notes) <= 5
-    assert max(len(subtest.name) for subtest in account.subtests) <= 240
+    parsed = parser.finish()
+    assert len(parsed.subtests) == 10
+    assert parsed.dropped == 89
+    assert len(parsed.faults) <= 5
+    assert len(parsed.notes) <= 5
+    assert max(len(subtest.name) for subtest in parsed.subtests) <= 240
 
 
 def test_failures_past_the_limit_are_not_forgotten(monkeypatch):
@@ -292,5 +292,5 @@ def test_failures_past_the_limit_are_not_forgotten(monkeypatch):
 
 
 def test_depth_is_bounded():
-    account = parse([" " * depth + "ok 1 x" for depth in range(200)])
-    assert "nested deeper" in account.notes[0]
+    parsed = parse([" " * depth + "ok 1 x" for depth in range(200)])
+    assert "nested deeper" in parsed.notes[0]

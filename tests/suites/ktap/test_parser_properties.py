@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from kdevops.process import CUT
 from kdevops.suites.ktap import parser as ktap
 from kdevops.suites.ktap import tally
-from kdevops.suites.ktap.account import Result
+from kdevops.suites.ktap.parsed_log import Result
 from kdevops.suites.ktap.parser import parse
 from tests.suites.ktap.reading import FAIL, PASS, SKIP, read
 
@@ -64,11 +64,11 @@ def shape(results):
 
 @given(st.lists(TREES, min_size=1, max_size=4), PREFIXES, st.booleans())
 def test_what_was_written_is_read(results, prefix, kselftest):
-    account = parse(prefix + line for line in render(results, 0, kselftest))
-    assert shape(account.results) == shape(results)
-    assert not account.problems
-    assert account.in_flight == ""
-    assert (account.status is FAIL) == any(result.status is FAIL for result in results)
+    parsed = parse(prefix + line for line in render(results, 0, kselftest))
+    assert shape(parsed.results) == shape(results)
+    assert not parsed.problems
+    assert parsed.in_flight == ""
+    assert (parsed.status is FAIL) == any(result.status is FAIL for result in results)
 
 
 @given(st.lists(TREES, min_size=1, max_size=4), st.data())
@@ -83,8 +83,8 @@ def test_noise_changes_nothing(results, data):
 @given(st.lists(TREES, min_size=1, max_size=4), st.data())
 def test_a_cut_log_is_never_green(results, data):
     lines = list(render(results, 0))
-    account = parse(lines[: data.draw(st.integers(2, len(lines) - 1))])
-    assert account.status is FAIL
+    parsed = parse(lines[: data.draw(st.integers(2, len(lines) - 1))])
+    assert parsed.status is FAIL
 
 
 FRAGMENTS = st.sampled_from(
@@ -109,8 +109,8 @@ LINES = st.lists(st.one_of(FRAGMENTS, st.integers(0, 10**12).map(str), st.text(m
 
 @given(st.lists(st.one_of(LINES, st.text(max_size=30)), max_size=40))
 def test_never_raises(lines):
-    account = parse(lines)
-    assert account is None or account.status in {PASS, FAIL, SKIP}
+    parsed = parse(lines)
+    assert parsed is None or parsed.status in {PASS, FAIL, SKIP}
 
 
 CHATTER = st.lists(st.one_of(LINES, NOISE, PREFIXES, st.text(max_size=30)), max_size=12)
@@ -125,9 +125,9 @@ REAL_FAILURES = st.builds(
 
 @given(CHATTER, REAL_FAILURES, CHATTER)
 def test_no_line_hides_a_failure(before, failure, after):
-    account = parse([*before, failure, *after])
-    assert account.status is FAIL
-    assert account.failures or account.faults
+    parsed = parse([*before, failure, *after])
+    assert parsed.status is FAIL
+    assert parsed.failures or parsed.faults
 
 
 @given(st.lists(TREES, min_size=1, max_size=4), st.data())
@@ -179,19 +179,19 @@ def test_a_failure_deeper_than_we_look_is_a_failure():
     deep = [" " * depth + "TAP version 13" for depth in range(ktap.MAX_DEPTH)]
     above = [" " * depth + "ok 1 parent" for depth in reversed(range(ktap.MAX_DEPTH))]
     assert parse([*deep, " " * 40 + "ok 1 a", *above]).status is not FAIL
-    account = parse([*deep, " " * 40 + "not ok 1 a", *above])
-    assert account.status is FAIL
-    assert account.faults == ("a, nested deeper than 16 levels, failed",)
+    parsed = parse([*deep, " " * 40 + "not ok 1 a", *above])
+    assert parsed.status is FAIL
+    assert parsed.faults == ("a, nested deeper than 16 levels, failed",)
 
 
 def test_a_failure_that_was_not_kept_is_its_parents_failure(monkeypatch):
     monkeypatch.setattr(tally, "MAX_RESULTS", 2)
     cases = "\n".join(f"    {'not ' * (number == 9)}ok {number} {number}" for number in range(1, 10))
-    account = read(f"KTAP version 1\n1..1\n    KTAP version 1\n    # Subtest: s\n    1..9\n{cases}\nok 1 s")
-    assert account.status is FAIL
-    assert account.results[0].status is FAIL
-    assert account.results[0].reason == "says ok, but 9 below it failed"
-    assert account.dropped == 7
+    parsed = read(f"KTAP version 1\n1..1\n    KTAP version 1\n    # Subtest: s\n    1..9\n{cases}\nok 1 s")
+    assert parsed.status is FAIL
+    assert parsed.results[0].status is FAIL
+    assert parsed.results[0].reason == "says ok, but 9 below it failed"
+    assert parsed.dropped == 7
 
 
 @pytest.mark.parametrize(
@@ -204,14 +204,14 @@ def test_a_failure_that_was_not_kept_is_its_parents_failure(monkeypatch):
     ],
 )
 def test_an_endless_line(line, status, reason):
-    account = read(f"TAP version 13\n1..1\n{line}")
-    assert account.status is status
-    assert (account.results[0].status, account.results[0].reason) == (status, reason)
+    parsed = read(f"TAP version 13\n1..1\n{line}")
+    assert parsed.status is status
+    assert (parsed.results[0].status, parsed.results[0].reason) == (status, reason)
 
 
 def test_no_summary_is_a_reason():
-    account = read("KTAP version 1\n1..1\n# s: pass:0 fail:1 skip:0 total:1\nnot ok 1 s")
-    assert account.results[0].reason == ""
+    parsed = read("KTAP version 1\n1..1\n# s: pass:0 fail:1 skip:0 total:1\nnot ok 1 s")
+    assert parsed.results[0].reason == ""
 
 
 @pytest.mark.parametrize("lines", [["ok done"], ["ok", "ok so far"], ["ok then", "# bye"]])

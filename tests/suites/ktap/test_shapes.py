@@ -41,10 +41,10 @@ SHAPES = pytest.mark.parametrize("shape", list(shapes()), ids=lambda shape: shap
 
 @SHAPES
 def test_shape(shape):
-    account = parse(shape.lines)
-    assert account is not None
-    assert account.status.value == shape.status
-    told = [SIGNS[each.status] + each.name.replace(" / ", "/").replace(" ", "_") for each in account.subtests]
+    parsed = parse(shape.lines)
+    assert parsed is not None
+    assert parsed.status.value == shape.status
+    told = [SIGNS[each.status] + each.name.replace(" / ", "/").replace(" ", "_") for each in parsed.subtests]
     assert told == shape.results
 
 
@@ -58,8 +58,8 @@ def test_the_kernels_own_parser_says_the_same(kernels_parser, shape):
     """Where it is right; where the table says that it is not, it must not agree either."""
     text = "\n".join(line.rstrip("\r").replace("\r", "\n") for line in shape.lines)
     theirs = Counter(leaves(kernels_parser.statuses(text))), WORDS.get(kernels_parser.status(text))
-    account = parse(shape.lines)
-    ours = Counter(leaf.status for result in account.results for leaf in result.leaves()), account.status
+    parsed = parse(shape.lines)
+    ours = Counter(leaf.status for result in parsed.results for leaf in result.leaves()), parsed.status
     assert (ours == theirs) == (shape.kernel == "same"), (ours, theirs)
 
 

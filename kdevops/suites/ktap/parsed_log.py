@@ -26,7 +26,7 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class ParsedLog:
     """The parsed log. `status` is FAIL, PASS (something passed and nothing failed) or SKIP (nothing ran).
 
     `faults` make the log a failure, regardless of its results (planned tests without a result, bail out); `notes` are
