@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from enum import Enum, auto
 
 from kdevops.results.model import Outcome, Status
-from kdevops.suites.fstests.account import Account, Files, by_log
 from kdevops.suites.fstests.check_log import LoggedRun
 from kdevops.suites.fstests.record import REPORT, Record
+from kdevops.suites.fstests.run_outcomes import Files, RunOutcomes, by_log
 from kdevops.suites.fstests.xunit_cases import Suite
 from kdevops.suites.fstests.xunit_totals import difference
 
 
 def add_log(
-    account: Account,
+    collected: RunOutcomes,
     name: str,
     suites: Sequence[Suite],
     record: Record,
@@ -22,25 +22,25 @@ def add_log(
     kernel: str,
     release: Callable[[str], str],
 ) -> list[LoggedRun]:
-    """Add what the log has about this run to the account; returns its paragraphs. `name` is the report's file name."""
+    """Add what the log has about this run to `collected`; returns its paragraphs. `name` is the report's file name."""
     own, others = _own_and_others(record.runs, suites, kernel, release)
     for run in others:
         when = ", ".join(filter(None, (run.kernel, run.printed))) or "without kernel and date"
-        account.notes.append(f"check.log contains another run ({when}), which is not imported together with {name}")
+        collected.notes.append(f"check.log contains another run ({when}), which is not imported together with {name}")
     logged = by_log(own, record.times, files)
-    account.notes += logged.notes
+    collected.notes += logged.notes
     if logged.why:
-        account.lacks(logged.why, counted=account.counted)
-    added = _take(account, name, logged.ends)
+        collected.lacks(logged.why, counted=collected.counted)
+    added = _take(collected, name, logged.ends)
     # For a test with "no such test?", `check` writes a pass into its report, and nothing into the log.
     surplus = any(difference(suite).surplus for suite in suites)
     beside = name == REPORT and all(suite.finished and suite.began and suite.ended for suite in suites)
     if own and not any(run.broken for run in own) and (surplus or beside):
-        _doubt_what_the_log_lacks(account, name, logged.ends)
+        _doubt_what_the_log_lacks(collected, name, logged.ends)
     if beside and added:
         words = f"check.log contains {added} tests more than {name}"
-        account.notes.append(words)
-        account.lacks(words, counted=account.counted)
+        collected.notes.append(words)
+        collected.lacks(words, counted=collected.counted)
     return own
 
 
@@ -58,25 +58,25 @@ def _own_and_others(
     return own, others
 
 
-def _take(account: Account, name: str, logged: Mapping[str, list[Outcome]]) -> int:
+def _take(collected: RunOutcomes, name: str, logged: Mapping[str, list[Outcome]]) -> int:
     """Add outcomes from the log for tests without one in the report; returns how many are not in the report at all."""
     added = 0
     for test, ends in logged.items():
-        if account.statuses(test) <= {Status.MISSING}:
-            added += test not in account.ends
-            account.ends[test] = ends
+        if collected.statuses(test) <= {Status.MISSING}:
+            added += test not in collected.ends
+            collected.ends[test] = ends
         else:
-            _compare(account, name, test, ends)
-    account.lacking = max(0, account.lacking - added)
+            _compare(collected, name, test, ends)
+    collected.lacking = max(0, collected.lacking - added)
     return added
 
 
-def _doubt_what_the_log_lacks(account: Account, name: str, logged: Mapping[str, list[Outcome]]) -> None:
-    for test in [test for test in account.ends if test not in logged]:
-        words = f"{name} says {'/'.join(sorted(account.statuses(test)))}, but check.log does not list it"
-        account.notes.append(f"{test}: {words}")
-        account.replace([test], Outcome(Status.MISSING, reason=words))
-        account.lacks(words, counted=account.counted)
+def _doubt_what_the_log_lacks(collected: RunOutcomes, name: str, logged: Mapping[str, list[Outcome]]) -> None:
+    for test in [test for test in collected.ends if test not in logged]:
+        words = f"{name} says {'/'.join(sorted(collected.statuses(test)))}, but check.log does not list it"
+        collected.notes.append(f"{test}: {words}")
+        collected.replace([test], Outcome(Status.MISSING, reason=words))
+        collected.lacks(words, counted=collected.counted)
 
 
 def _same_time(run: LoggedRun, suites: Iterable[Suite], last: bool) -> bool:
@@ -106,15 +106,15 @@ def agreement(said: Set[Status], logged: Set[Status]) -> Agreement:
     return Agreement.FAILED if Status.FAIL in logged else Agreement.UNCLEAR
 
 
-def _compare(account: Account, name: str, test: str, ends: Sequence[Outcome]) -> None:
-    said, logged = account.statuses(test), {end.status for end in ends} - {Status.MISSING}
+def _compare(collected: RunOutcomes, name: str, test: str, ends: Sequence[Outcome]) -> None:
+    said, logged = collected.statuses(test), {end.status for end in ends} - {Status.MISSING}
     found = agreement(said, logged)
     if found is Agreement.AGREE:
         return
     status = Status.FAIL if found is Agreement.FAILED else min(logged - said)
     words = f"{name} says {'/'.join(sorted(said))}, but check.log says {status}"
-    account.notes.append(f"{test}: {words}")
+    collected.notes.append(f"{test}: {words}")
     if found is Agreement.FAILED:
-        account.replace([test], next(end for end in ends if end.status is Status.FAIL))
+        collected.replace([test], next(end for end in ends if end.status is Status.FAIL))
     else:
-        account.replace([test], Outcome(Status.MISSING, reason=words))
+        collected.replace([test], Outcome(Status.MISSING, reason=words))

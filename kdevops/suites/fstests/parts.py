@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from kdevops.suites.fstests.account import Files
 from kdevops.suites.fstests.check_log import LoggedRun
+from kdevops.suites.fstests.run_outcomes import Files
 
 
 @dataclass(frozen=True, slots=True)

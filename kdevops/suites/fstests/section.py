@@ -12,10 +12,10 @@ from datetime import datetime
 from typing import TypeAlias
 
 from kdevops.results.model import Outcome, Status
-from kdevops.suites.fstests.account import Account, Files, by_files, by_log, by_report, has
 from kdevops.suites.fstests.log_beside import add_log
 from kdevops.suites.fstests.parts import Part, by_kernel_and_day, divide
 from kdevops.suites.fstests.record import REPORT, Record
+from kdevops.suites.fstests.run_outcomes import Files, RunOutcomes, by_files, by_log, by_report, has
 from kdevops.suites.fstests.xunit_cases import TEST_NAME, Suite
 
 _MAX_NAMED = 5
@@ -82,16 +82,16 @@ def _reported(
     suites = [suite for _, suite in told]
     names = "/".join(dict.fromkeys(name for name, _ in told))
     troubles = [f"{name} {report.trouble}" for name, report in record.reports.items() if report.trouble]
-    account = by_report(names, suites, troubles)
+    collected = by_report(names, suites, troubles)
     properties = suites[0].properties
     kernel = next(filter(None, (naming.kernel(suite.properties) for suite in suites)), "")
     if alone:
-        own = add_log(account, names, suites, record, files, kernel, naming.release)
+        own = add_log(collected, names, suites, record, files, kernel, naming.release)
         kernel = kernel or next(filter(None, (naming.release(run.kernel) for run in reversed(own))), "")
-    _contradict(account, files)
+    _contradict(collected, files)
     when = max((suite.ended for suite in suites if suite.ended), default=None)
-    outcomes = account.close({*_known(record), *files})
-    return Recorded(naming.profile(properties), kernel, when, outcomes, files, tuple(account.notes))
+    outcomes = collected.close({*_known(record), *files})
+    return Recorded(naming.profile(properties), kernel, when, outcomes, files, tuple(collected.notes))
 
 
 def _logged(record: Record, files: Files, naming: Naming) -> list[Recorded]:
@@ -107,31 +107,31 @@ def _logged(record: Record, files: Files, naming: Naming) -> list[Recorded]:
 
 
 def _part(part: Part, record: Record, naming: Naming, damage: Sequence[str], notes: Sequence[str]) -> Recorded:
-    account = by_log(part.runs, record.times, part.files) if part.runs else by_files(part.files)
-    account.notes += damage
+    collected = by_log(part.runs, record.times, part.files) if part.runs else by_files(part.files)
+    collected.notes += damage
     if damage:
-        account.lacks(damage[0])
-    _contradict(account, part.files)
-    account.notes += notes
+        collected.lacks(damage[0])
+    _contradict(collected, part.files)
+    collected.notes += notes
     when = max((run.when for run in part.runs if run.when), default=None)
-    outcomes = account.close({*_known(record), *part.files} if part.last else ())
+    outcomes = collected.close({*_known(record), *part.files} if part.last else ())
     kernel = naming.release(part.runs[0].kernel) if part.runs else ""
-    return Recorded(naming.profile({}), kernel, when, outcomes, part.files, tuple(account.notes))
+    return Recorded(naming.profile({}), kernel, when, outcomes, part.files, tuple(collected.notes))
 
 
 def _known(record: Record) -> Iterable[str]:
     return {*filter(TEST_NAME.fullmatch, record.times), *(name for run in record.runs for name in run.names)}
 
 
-def _contradict(account: Account, files: Files) -> None:
+def _contradict(collected: RunOutcomes, files: Files) -> None:
     """`check` removes both files of a test when it starts, so a passed test has neither."""
-    for name in account.passed():
+    for name in collected.passed():
         for ending in (".out.bad", ".notrun"):
-            if len(account.ends[name]) == 1 and has(files.get(name, ()), ending):
+            if len(collected.ends[name]) == 1 and has(files.get(name, ()), ending):
                 words = f"it is recorded as passed, but there is its {ending}"
-                account.notes.append(f"{name}: {words}")
-                account.replace([name], Outcome(Status.MISSING, reason=words))
-    stray = sorted(name for name, paths in files.items() if name not in account.ends and has(paths, ".out.bad"))
-    if stray and not account.why:
+                collected.notes.append(f"{name}: {words}")
+                collected.replace([name], Outcome(Status.MISSING, reason=words))
+    stray = sorted(name for name, paths in files.items() if name not in collected.ends and has(paths, ".out.bad"))
+    if stray and not collected.why:
         more = f" and {len(stray) - _MAX_NAMED} more" if len(stray) > _MAX_NAMED else ""
-        account.notes.append(f"there is .out.bad of tests that did not run: {', '.join(stray[:_MAX_NAMED])}{more}")
+        collected.notes.append(f"there is .out.bad of tests that did not run: {', '.join(stray[:_MAX_NAMED])}{more}")

@@ -10,8 +10,8 @@ import pytest
 from kdevops.__main__ import main
 from kdevops.results.model import Status
 from kdevops.suites.fstests import xunit
-from kdevops.suites.fstests.account import UNNAMED
 from kdevops.suites.fstests.archive import find_sections
+from kdevops.suites.fstests.run_outcomes import UNNAMED
 from tests.suites.fstests.field_samples import (
     CRASH,
     ERROR,

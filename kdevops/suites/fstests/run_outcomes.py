@@ -33,7 +33,7 @@ Files = Mapping[str, Sequence[Path]]
 
 
 @dataclass(slots=True)
-class Account:
+class RunOutcomes:
     """The outcomes of a run's tests, by name in order, and notes on contradictions.
 
     `why`, if not "", says why tests are missing: `lacking` of them, or at least that many unless `counted`.
@@ -87,54 +87,54 @@ class Account:
         }
 
 
-def by_report(name: str, suites: Sequence[Suite], troubles: Sequence[str]) -> Account:
-    """The account of suites of one profile and kernel in the report `name`, whose problems are `troubles`."""
-    account = Account(notes=[*troubles])
+def by_report(name: str, suites: Sequence[Suite], troubles: Sequence[str]) -> RunOutcomes:
+    """The outcomes in suites of one profile and kernel in the report `name`, whose problems are `troubles`."""
+    collected = RunOutcomes(notes=[*troubles])
     for suite in suites:
         differs = difference(suite)
         words = f"{name} {differs.words}" if differs.words else ""
         for case in suite.cases:
             unsaid = differs.doubtful and case.status is Status.PASS
             end = Outcome(Status.MISSING, reason=f"{words}: unknown which test that was") if unsaid else None
-            account.put(case.name, end or Outcome(case.status, float(case.seconds), case.reason))
+            collected.put(case.name, end or Outcome(case.status, float(case.seconds), case.reason))
         said = [*filter(None, dict.fromkeys(_stranger(name, case) for case in suite.strangers))]
         unfinished = "" if suite.finished else UNFINISHED
-        account.notes += filter(None, (words, *said[:_MAX_TOLD]))
+        collected.notes += filter(None, (words, *said[:_MAX_TOLD]))
         if unfinished and not troubles:
-            account.notes.append(f"{unfinished}; unknown which test was running")
+            collected.notes.append(f"{unfinished}; unknown which test was running")
         why = next(filter(None, (unfinished, words, *said, *troubles)), "")
         if why:
-            account.lacks(why, differs.lacking, counted=suite.finished and not said and "tests" in suite.declared)
-    if not account.ends and not account.why:
-        account.lacks(f"{name} contains no test")
-    return account
+            collected.lacks(why, differs.lacking, counted=suite.finished and not said and "tests" in suite.declared)
+    if not collected.ends and not collected.why:
+        collected.lacks(f"{name} contains no test")
+    return collected
 
 
-def by_log(runs: Sequence[LoggedRun], times: Mapping[str, int], files: Files) -> Account:
-    """The account of the paragraphs of `check.log` that belong to one run."""
-    account = Account()
+def by_log(runs: Sequence[LoggedRun], times: Mapping[str, int], files: Files) -> RunOutcomes:
+    """The outcomes in the paragraphs of `check.log` that belong to one run."""
+    collected = RunOutcomes()
     for run in runs:
         # A paragraph without tests matters only if no other follows.
         if run.broken and (run.names or run is runs[-1]):
-            account.notes.append(run.broken)
-            account.lacks(run.broken)
+            collected.notes.append(run.broken)
+            collected.lacks(run.broken)
         if run.interrupted:
-            account.lacks("check was interrupted", counted=True)
+            collected.lacks("check was interrupted", counted=True)
         for name in sorted(run.names):
-            account.put(name, _logged(run, name, times, files.get(name, ())))
-    return account
+            collected.put(name, _logged(run, name, times, files.get(name, ())))
+    return collected
 
 
-def by_files(files: Files) -> Account:
-    """The account of test files alone: they can only show that tests failed or were not run."""
-    account = Account()
+def by_files(files: Files) -> RunOutcomes:
+    """The outcomes that test files alone show: they can only show that tests failed or were not run."""
+    collected = RunOutcomes()
     for name, paths in files.items():
         if has(paths, ".out.bad"):
-            account.put(name, failed(paths))
+            collected.put(name, failed(paths))
         elif has(paths, ".notrun"):
-            account.put(name, skipped(paths))
-    account.lacks("there is no report and no check.log, so nothing shows that it passed")
-    return account
+            collected.put(name, skipped(paths))
+    collected.lacks("there is no report and no check.log, so nothing shows that it passed")
+    return collected
 
 
 def has(files: Sequence[Path], ending: str) -> bool:
