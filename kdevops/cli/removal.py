@@ -38,7 +38,7 @@ def remove(context: Context, numbers: tuple[int, ...], *, agreed: bool) -> None:
     with ExitStack() as held:
         with Store(state_dir()) as store:
             runs = [store.run(number) for number in dict.fromkeys(numbers)]
-            _refuse_compared(store, runs, places.run)
+            _check_not_compared(store, runs, places.run)
         for run in {run.lab: run for run in runs if not run.ended}.values():
             held.enter_context(_stopped(run))
         sizes = {run.id: _size(places.run(run.id)) for run in runs}
@@ -58,7 +58,7 @@ def remove(context: Context, numbers: tuple[int, ...], *, agreed: bool) -> None:
     )
 
 
-def _refuse_compared(store: Store, runs: Sequence[Run], place: Callable[[int], Path]) -> None:
+def _check_not_compared(store: Store, runs: Sequence[Run], place: Callable[[int], Path]) -> None:
     """Raise UserError if a run that keeps its output is compared with one of `runs`."""
     from kdevops.run.plan.record import compared_with
 

@@ -49,7 +49,7 @@ async def ensure_box(
 
     Raises UserError for a ready image or packages that the mirror lacks, InfrastructureError for all else.
     """
-    _refuse(image)
+    _check_image(image)
     check_packages(image)
     key = recipe_key(image, needs, provider)
     store = cache / "boxes"
@@ -77,7 +77,8 @@ def recipe_key(image: Image, needs: GuestNeeds, provider: BoxProvider) -> str:
     return hashlib.sha256(json.dumps(recipe).encode()).hexdigest()[:32]
 
 
-def _refuse(image: Image) -> None:
+def _check_image(image: Image) -> None:
+    """Raise UserError for an image, or a machine, that no box can be built from."""
     brought = image.path or image.url
     if brought:
         raise UserError(

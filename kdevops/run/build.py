@@ -19,7 +19,7 @@ from kdevops.run.built import Built
 from kdevops.run.guests.kinds import kind_of
 from kdevops.run.kernel_spec import spec_of
 from kdevops.run.places import Places
-from kdevops.suites.base import KernelBuild, PickySuite, PreparedSuite, Suite
+from kdevops.suites.base import KernelBuild, PreflightSuite, PreparedSuite, Suite
 from kdevops.suites.registry import blamed, check_prepared, secrets_of, servers_of, suites_of
 
 
@@ -39,8 +39,8 @@ async def build(lab: Lab, places: Places, report: Report) -> Built:
     check_prepared(lab, prepared)
     root = start.result()
     for suite in suites:
-        if isinstance(suite, PickySuite):
-            suite.refuse(artifact.release, root.origin.get("packages"))
+        if isinstance(suite, PreflightSuite):
+            suite.check_kernel(artifact.release, root.origin.get("packages"))
     secrets = secrets_of(lab, places.lab(lab.name))
     return Built(artifact, root.image, prepared, servers, secrets, root.box, root.origin, kind.installs(lab))
 
@@ -55,8 +55,8 @@ async def kernel_spec(lab: Lab, suites: Sequence[Suite], places: Places, report:
     spec = spec_of(lab.kernel, kind_of(lab).fragments(lab))
     tree = None if spec.source.is_built else await source_tree(spec, cache=places.cache, report=report)
     for suite in suites:
-        if isinstance(suite, PickySuite):
-            await suite.foresee(series_of_tree(tree) if tree else "", cache=places.cache, report=report)
+        if isinstance(suite, PreflightSuite):
+            await suite.preflight(series_of_tree(tree) if tree else "", cache=places.cache, report=report)
     asked = []
     for suite in suites:
         with blamed(suite.name):

@@ -230,11 +230,11 @@ class Suite(Protocol):
 
 
 @runtime_checkable
-class PickySuite(Suite, Protocol):
+class PreflightSuite(Suite, Protocol):
     """A suite that can detect before the build, and again once the image exists, that it cannot run."""
 
-    async def foresee(self, series: str, *, cache: Path, report: Report) -> None:
+    async def preflight(self, series: str, *, cache: Path, report: Report) -> None:
         """Raise UserError for what can never run. `series` is the kernel's, "6.1"; empty if unknown."""
 
-    def refuse(self, kernel_release: str, packages: Mapping[str, str] | None) -> None:
+    def check_kernel(self, kernel_release: str, packages: Mapping[str, str] | None) -> None:
         """Raise UserError for what this kernel or these package versions of the image (None: unknown) cannot run."""

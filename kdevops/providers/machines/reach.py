@@ -69,7 +69,7 @@ class Reach:
             await self._pin(target.name, address, console)
             said = (await target.run(_BOOT_ID, timeout=_ANSWER * self.slowdown)).stdout.strip()
         except (LostGuestError, CommandError) as error:
-            self._refuse(target, error)
+            self._check_hopeless(target, error)
             self.troubles[target.name] = error.message
             return ""
         return said if _UUID.fullmatch(said) else ""
@@ -107,7 +107,7 @@ class Reach:
                 return ""
             await asyncio.sleep(_LOOK)
 
-    def _refuse(self, target: SshTarget, error: InfrastructureError) -> None:
+    def _check_hopeless(self, target: SshTarget, error: InfrastructureError) -> None:
         """Raise for errors that waiting cannot fix."""
         who = f"{target.user}@{target.host} port {target.port}"
         if "Host key verification failed" in error.message or "IDENTIFICATION HAS CHANGED" in error.message:

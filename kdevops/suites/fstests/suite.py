@@ -88,17 +88,17 @@ class FstestsSuite:
         """The kernel options for fstests, the file systems and the profiles."""
         return kernel_options(self.profiles)
 
-    async def foresee(self, series: str, *, cache: Path, report: Report) -> None:
+    async def preflight(self, series: str, *, cache: Path, report: Report) -> None:
         """Raise UserError for unknown profiles and tests, missing disks, or a kernel that is too old."""
         profiles = self.profiles
         assign(profiles, disk_sizes(self.guests))
         if series:
-            self.refuse(series, None)
+            self.check_kernel(series, None)
         tests = catalogue.read((await fetch(self.settings.source, cache=cache, report=report)).path)
         for fs in dict.fromkeys(profile.fs for profile in profiles.values()):
             choose(tests, self.settings, fs)
 
-    def refuse(
+    def check_kernel(
         self, kernel_release: str, packages: Mapping[str, str] | None, config: Mapping[str, str] | None = None
     ) -> None:
         """Raise UserError, with every reason, for profiles that cannot run on this kernel with these packages.
@@ -118,9 +118,9 @@ class FstestsSuite:
     async def prepare(self, kernel: KernelBuild, *, cache: Path, report: Report) -> PreparedFstests:
         """Build fstests and decide what to run.
 
-        Raises UserError as `foresee` does, for a kernel without what a profile needs, and if fstests does not build.
+        Raises UserError as `preflight` does, for a kernel without what a profile needs, and if fstests does not build.
         """
-        self.refuse(kernel.release, None, kernel.config)
+        self.check_kernel(kernel.release, None, kernel.config)
         profiles = self.profiles
         sizes = disk_sizes(self.guests)
         devices = assign(profiles, sizes)
