@@ -80,7 +80,7 @@ def down(context: Context) -> None:
     from kdevops.run import arms
     from kdevops.run.places import Places
 
-    lab = context.standing_lab()
+    lab = context.live_lab()
 
     async def main() -> tuple[GuestStatus, ...]:
         with Display(Console(stderr=True, highlight=False)) as display:
@@ -103,7 +103,7 @@ def status(context: Context) -> None:
     from kdevops.run import arms
     from kdevops.run.places import Places
 
-    lab = context.standing_lab()
+    lab = context.live_lab()
     places = Places.default()
     _tell(context, asyncio.run(arms.status(lab, places)), _rented(lab, places))
 

@@ -72,18 +72,18 @@ class Context:
             raise UserError("there is no lab.yaml in this directory", hint=hint)
         return load_lab(self.lab_file or DEFAULT_LAB, self.overrides)
 
-    def standing_lab(self) -> Lab:
+    def live_lab(self) -> Lab:
         """The lab whose guests to show or stop, as its file describes it now.
 
         Files that it names may be missing. If the lab file itself is missing, returns the lab as recorded when its guests
         were started, found by lab file or by lab name. Raises UserError if there is none.
         """
         from kdevops.lab.load import load_lab
-        from kdevops.run.live_labs import names, remembered
+        from kdevops.run.live_labs import names, recorded_lab
         from kdevops.run.places import Places
 
         path, places = self.lab_file or DEFAULT_LAB, Places.default()
-        known = None if self.overrides or path.exists() else remembered(str(path), path.absolute(), places)
+        known = None if self.overrides or path.exists() else recorded_lab(str(path), path.absolute(), places)
         if known:
             return known
         try:

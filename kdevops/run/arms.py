@@ -25,13 +25,13 @@ from kdevops.results.store import PlannedRow, Store
 from kdevops.run import manual, session
 from kdevops.run.build import build_kernel, first_error
 from kdevops.run.guests.kinds import kind_of
-from kdevops.run.live_labs import forget, remember, standing
+from kdevops.run.live_labs import forget, live_labs, remember
 from kdevops.run.lock import lab_lock
 from kdevops.run.places import Places
 from kdevops.run.plan.absent import arms_records
 from kdevops.run.plan.narrow import told
 from kdevops.run.plan.record import COMPARED_WITH, compared_with
-from kdevops.run.plan.reusable_run import covering
+from kdevops.run.plan.reusable_run import reusable_run
 from kdevops.run.session import Ended, Prepared, Watcher
 from kdevops.suites.registry import suites_of
 
@@ -70,7 +70,7 @@ async def start(
             (row.id for row in first.rows if row.id not in here),
             series_of(first.built.artifact.release),
         )
-        old = None if fresh_baseline else covering(store, before, rows, first.record)
+        old = None if fresh_baseline else reusable_run(store, before, rows, first.record)
         with store.together():
             beside = old.id if old else store.create_run(before.name, rows, records[0])
             run_id = store.create_run(under_test.name, second.rows, {**records[1], COMPARED_WITH: beside})
@@ -143,7 +143,7 @@ async def down(lab: Lab, places: Places, report: Report = silent) -> tuple[Guest
     """Stop the guests of all variants. Raises the first KdevopsError after trying all."""
     guests: list[GuestStatus] = []
     errors: list[KdevopsError] = []
-    for each in standing(lab, places):
+    for each in live_labs(lab, places):
         try:
             guests += await manual.down(each, places, report)
         except KdevopsError as error:
@@ -156,7 +156,7 @@ async def down(lab: Lab, places: Places, report: Report = silent) -> tuple[Guest
 
 async def status(lab: Lab, places: Places) -> tuple[GuestStatus, ...]:
     """The status of the guests of all variants."""
-    return tuple([guest for each in standing(lab, places) for guest in await manual.status(each, places)])
+    return tuple([guest for each in live_labs(lab, places) for guest in await manual.status(each, places)])
 
 
 async def build_kernels(lab: Lab, places: Places, report: Report) -> list[Artifact]:

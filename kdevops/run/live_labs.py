@@ -55,7 +55,7 @@ def remember_again(lab: Lab, places: Places, lab_file: Path | None = None) -> No
         remember((lab,), places, lab_file)
 
 
-def standing(lab: Lab, places: Places) -> tuple[Lab, ...]:
+def live_labs(lab: Lab, places: Places) -> tuple[Lab, ...]:
     """The lab's variants, and those recorded when guests were started, even if `compare` or the provider has changed.
 
     For a variant the record counts; for a lab that was alone, its present state, unless the provider type differs.
@@ -71,11 +71,11 @@ def standing(lab: Lab, places: Places) -> tuple[Lab, ...]:
 
 def forget(lab: Lab, places: Places) -> None:
     """Remove the records of the lab's variants: all their guests are gone."""
-    for each in standing(lab, places):
+    for each in live_labs(lab, places):
         _path(each.name, places).unlink(missing_ok=True)
 
 
-def remembered(named: str, file: Path, places: Places) -> Lab | None:
+def recorded_lab(named: str, file: Path, places: Places) -> Lab | None:
     """The recorded lab named `named`, or read from `file`; None if there is none.
 
     Raises UserError if several labs came from that file.

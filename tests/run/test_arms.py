@@ -18,7 +18,7 @@ from kdevops.results.store import PlannedRow, Store
 from kdevops.run import session
 from kdevops.run.lock import lab_lock
 from kdevops.run.plan.record import lab_of
-from kdevops.run.plan.reusable_run import covering
+from kdevops.run.plan.reusable_run import reusable_run
 from kdevops.run.session import Ended
 from tests.support.arms_bench import SCRIPTS, Bench, Interrupted
 from tests.support.arms_bench import two_arms as lab
@@ -208,11 +208,14 @@ def test_only_a_complete_run_is_taken_from_the_store(bench: Bench) -> None:
     with Store(bench.places.state) as store:
         first, rows = store.run(1), store.plan(1)
         (before, _) = arms_of(lab())
-        assert covering(store, before, rows, first.record) == first
-        assert covering(store, before, [*rows, PlannedRow(TestId("commands", "default", "x"), 1)], first.record) is None
+        assert reusable_run(store, before, rows, first.record) == first
+        assert (
+            reusable_run(store, before, [*rows, PlannedRow(TestId("commands", "default", "x"), 1)], first.record)
+            is None
+        )
         store.create_run("ab", rows, first.record)
-        assert covering(store, before, rows, first.record) == first
-        assert covering(store, before.model_copy(update={"name": "other"}), rows, first.record) is None
+        assert reusable_run(store, before, rows, first.record) == first
+        assert reusable_run(store, before.model_copy(update={"name": "other"}), rows, first.record) is None
 
 
 def test_interrupted_in_the_baseline_arm_both_are_gone_on_with(bench: Bench) -> None:

@@ -15,7 +15,7 @@ from kdevops.lab.arms import arms as arms_of
 from kdevops.lab.model import Lab
 from kdevops.providers.base import GuestStatus
 from kdevops.run import arms, manual
-from kdevops.run.live_labs import forget, remember, remember_again, remembered, standing
+from kdevops.run.live_labs import forget, live_labs, recorded_lab, remember, remember_again
 from kdevops.run.places import Places
 
 COMPARE = {"kernel": {"cmdline": "old"}}
@@ -65,26 +65,26 @@ def test_what_could_not_be_taken_down_is_tried_again(places: Places, monkeypatch
     remember(arms_of(lab(compare=COMPARE)), places)
     with pytest.raises(InfrastructureError):
         asyncio.run(arms.down(lab(), places))
-    assert [each.name for each in standing(lab(), places)] == ["ab", "ab-dev"]
+    assert [each.name for each in live_labs(lab(), places)] == ["ab", "ab-dev"]
 
 
 def test_a_lab_of_that_name_which_is_nobodys_arm_is_left_alone(places: Places) -> None:
     places.lab("ab-dev").mkdir(parents=True)
-    assert standing(lab(), places) == (lab(),)
+    assert live_labs(lab(), places) == (lab(),)
     remember(arms_of(lab(compare=COMPARE)), places)
     remember((lab(name="ab-dev"),), places)
-    assert [each.name for each in standing(lab(), places)] == ["ab"], "it was brought up for itself since"
+    assert [each.name for each in live_labs(lab(), places)] == ["ab"], "it was brought up for itself since"
 
 
 def test_both_are_asked_where_an_arm_was_elsewhere(places: Places) -> None:
     remember(arms_of(lab(compare=COMPARE, provider={"type": "vagrant"})), places)
-    found = [(each.name, each.provider.type) for each in standing(lab(), places)]
+    found = [(each.name, each.provider.type) for each in live_labs(lab(), places)]
     assert found == [("ab", "qemu"), ("ab", "vagrant"), ("ab-dev", "vagrant")]
 
 
 def test_a_lab_is_itself_where_nothing_was_brought_up(places: Places) -> None:
     compared = lab(compare=COMPARE)
-    assert standing(compared, places) == arms_of(compared)
+    assert live_labs(compared, places) == arms_of(compared)
     forget(compared, places)
 
 
@@ -93,25 +93,27 @@ def test_rubbish_is_nothing(tmp_path_factory: pytest.TempPathFactory, rubbish: b
     places = Places(tmp_path_factory.mktemp("state"), Path("/nonexistent"))
     remember(arms_of(lab(compare=COMPARE)), places)
     (places.lab("ab-dev") / "arm.json").write_bytes(rubbish)
-    assert [each.name for each in standing(lab(), places)] == ["ab"]
+    assert [each.name for each in live_labs(lab(), places)] == ["ab"]
 
 
 def test_a_single_lab_is_what_its_file_says_now_and_is_found_where_it_was(places: Places) -> None:
     remember((lab(provider={"type": "vagrant"}, guests={"count": 3}),), places)
-    assert [(each.provider.type, each.guests.count) for each in standing(lab(), places)] == [
+    assert [(each.provider.type, each.guests.count) for each in live_labs(lab(), places)] == [
         ("qemu", 1),
         ("vagrant", 3),
     ]
     remember((lab(guests={"count": 3}),), places)
-    assert standing(lab(), places) == (lab(),), "of the same provider's guests the provider itself finds those that run"
+    assert live_labs(lab(), places) == (lab(),), (
+        "of the same provider's guests the provider itself finds those that run"
+    )
 
 
 def test_what_comes_from_a_run_s_record_does_not_make_an_arm_a_lab_of_its_own(places: Places) -> None:
     before, under_test = arms_of(lab(compare=COMPARE))
     remember((before, under_test), places)
     remember_again(under_test, places)
-    assert standing(lab(), places) == (before, under_test)
+    assert live_labs(lab(), places) == (before, under_test)
     forget(lab(), places)
-    assert remembered("ab-dev", Path("x.yaml"), places) is None
+    assert recorded_lab("ab-dev", Path("x.yaml"), places) is None
     remember_again(under_test, places)
-    assert remembered("ab-dev", Path("x.yaml"), places) == under_test
+    assert recorded_lab("ab-dev", Path("x.yaml"), places) == under_test

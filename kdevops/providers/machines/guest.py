@@ -25,7 +25,7 @@ class Owner(Protocol):
     def console(self, name: str) -> Path:
         """The recorded console."""
 
-    def told_end(self, name: str) -> bool:
+    def saw_end(self, name: str) -> bool:
         """Whether the console showed the kernel's end."""
 
     async def gone(self, name: str, address: Address) -> str:
@@ -60,7 +60,7 @@ class RemoteGuest:
 
     def alive(self) -> bool:
         """Whether nothing shows that its kernel ended."""
-        return not self.provider.told_end(self.name) and (self.watch is None or self.watch.alive())
+        return not self.provider.saw_end(self.name) and (self.watch is None or self.watch.alive())
 
     async def gone(self) -> str:
         """Why the machine was taken away, according to its cloud."""

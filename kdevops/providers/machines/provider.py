@@ -140,7 +140,7 @@ class RemoteProvider:
         """The file with the machine's recorded console."""
         return self.directory.guest(name) / "console.log"
 
-    def told_end(self, name: str) -> bool:
+    def saw_end(self, name: str) -> bool:
         """Whether a polled console showed the kernel's end."""
         return self._recorders.ended(name)
 

@@ -72,7 +72,7 @@ class DeathWatch:
     pidfile: Path | None = None
     _rest: bytes = b""
     _dead: bool = field(default=False)
-    told: bool = field(default=False, init=False)
+    saw_end: bool = field(default=False, init=False)
     """Whether the console showed the kernel's end, at the last check."""
 
     def __post_init__(self) -> None:
@@ -80,8 +80,8 @@ class DeathWatch:
 
     def alive(self) -> bool:
         """Whether the machine runs and its kernel has not ended since the watch began."""
-        self.told = self.told or self._ended()
-        self._dead = self._dead or self.told or (self.pidfile is not None and not self.pidfile.exists())
+        self.saw_end = self.saw_end or self._ended()
+        self._dead = self._dead or self.saw_end or (self.pidfile is not None and not self.pidfile.exists())
         return not self._dead
 
     def _ended(self) -> bool:

@@ -63,7 +63,7 @@ class VagrantGuest:
     async def gone(self) -> str:
         """Why its hypervisor does not run it, if neither its kernel nor its guest ended it."""
         self.watch.alive()
-        return "" if self.watch.told else await self.provider.stopped(self.name)
+        return "" if self.watch.saw_end else await self.provider.stopped(self.name)
 
     async def held(self) -> str:
         """Unknown: a query takes too long."""

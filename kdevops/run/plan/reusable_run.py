@@ -26,7 +26,7 @@ _DIVIDED = frozenset({"", _SUITES})
 """Paths whose parts are compared one by one; a part that is null counts as absent."""
 
 
-def covering(store: Store, lab: Lab, rows: Sequence[PlannedRow], record: Mapping[str, JSON]) -> Run | None:
+def reusable_run(store: Store, lab: Lab, rows: Sequence[PlannedRow], record: Mapping[str, JSON]) -> Run | None:
     """The newest complete run of the lab that ran these tests under the conditions of `record`; None if there is none.
 
     The conditions: the same kernel and parameters, image, guests and suites, and the same scripts for tests that are scripts.

@@ -81,7 +81,7 @@ def test_only_what_came_after_the_watch_began_is_read(tmp_path: Path) -> None:
     with console.open("ab") as file:
         file.write(PANIC)
     assert not watch.alive()
-    assert watch.told
+    assert watch.saw_end
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_a_machine_without_a_process_is_dead_and_one_without_a_console_is_not(tm
     assert watch.alive()
     pidfile.unlink()
     assert not watch.alive()
-    assert not watch.told
+    assert not watch.saw_end
     pidfile.touch()
     assert not watch.alive(), "another machine of that name is not this one"
 
