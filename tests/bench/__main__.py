@@ -1,4 +1,4 @@
-"""`make bench`, or `python tests/bench [PART...]`: how we compare with doing it by hand, as ratios within one run on one machine.
+"""`make bench`, or `python tests/bench [PART...]`: how we compare with doing it manually, as ratios in one run on one machine.
 
 Absolute seconds are printed for orientation only; machines differ, ratios less so. Nothing here is asserted.
 """
@@ -98,7 +98,7 @@ def boot_against_virtme() -> None:
 
 
 def inner_loop() -> None:
-    """A line changed in a built tree, to the verdict of one selftest; against make, a boot and the test by hand."""
+    """A line changed in a built tree, to the verdict of one selftest; against make, a boot and the test run manually."""
     with tempfile.TemporaryDirectory(prefix="kdevops-bench-tree-") as place:
         _inner_loop(Path(place))
 
@@ -115,23 +115,23 @@ def _inner_loop(place: Path) -> None:
     kdevops("run", lab, *ONE_GUEST, "--only", TEST)
     facts = json.loads(kdevops("kernel", "show", "--json"))[0]
     objects = build_directory(Path(facts["image"]).parent)
-    (objects / "by-hand").mkdir(exist_ok=True)
+    (objects / "manual").mkdir(exist_ok=True)
     # The very same command: other words for the same compiler would make everything anew.
     log = (objects.parent / "make.log").read_text(errors="replace").splitlines()
     make = next(shlex.split(line[2:]) for line in log if line.startswith("$ make") and line.endswith(" all"))
-    by_hand(tree, objects, make)  # both begin warm, and take turns: the machine's other work then troubles both
-    ours, hand = [], []
+    run_manually(tree, objects, make)  # both begin warm, and take turns: the machine's other work then troubles both
+    ours, manual = [], []
     for _ in range(ROUNDS):
         ours.append(timed(lambda: (change(tree), kdevops("run", lab, *ONE_GUEST, "--only", TEST))))
-        hand.append(timed(lambda: by_hand(tree, objects, make)))
-    tell("one-line change to verdict : by hand", ours, hand)
+        manual.append(timed(lambda: run_manually(tree, objects, make)))
+    tell("one-line change to verdict : manually", ours, manual)
 
 
-def by_hand(tree: Path, objects: Path, make: list[str]) -> None:
+def run_manually(tree: Path, objects: Path, make: list[str]) -> None:
     """What somebody would do who has the best script for it: make, the same QEMU command line, ssh until it answers."""
     change(tree)
     call(make)
-    call(["make", "-s", "-C", str(tree / "tools/testing/selftests/size"), f"OUTPUT={objects}/by-hand"])
+    call(["make", "-s", "-C", str(tree / "tools/testing/selftests/size"), f"OUTPUT={objects}/manual"])
     lab = Path(os.environ["KDEVOPS_STATE"], "labs/bench")
     argv = json.loads((lab / "guests/bench-1/keeper.json").read_text())["argv"]
     argv[argv.index("-kernel") + 1] = str(objects / "arch/x86/boot/bzImage")
@@ -143,7 +143,7 @@ def by_hand(tree: Path, objects: Path, make: list[str]) -> None:
     try:
         while subprocess.run([*ssh, "true"], capture_output=True, check=False).returncode != 0:
             time.sleep(0.1)
-        program = (objects / "by-hand/get_size").read_bytes()
+        program = (objects / "manual/get_size").read_bytes()
         command = "cat > /tmp/get_size && chmod +x /tmp/get_size && /tmp/get_size"
         subprocess.run([*ssh, command], input=program, capture_output=True, check=True)
     finally:

@@ -34,9 +34,9 @@ def main() -> None:
         one = ("--set", "guests.count=1", *settings)
         kdevops("run", lab, *one, "--keep", "--only", tests[0])
         ours = timed(lambda: kdevops("run", lab, *one, "--keep"))
-        hand = timed(lambda: by_hand(tests))
+        manual = timed(lambda: run_manually(tests))
         print(
-            f"kdevops run : check by hand, {len(tests)} tests in one guest   {ours / hand:.3f}   ({ours:.0f} s, {hand:.0f} s)"
+            f"kdevops run : check by hand, {len(tests)} tests in one guest   {ours / manual:.3f}   ({ours:.0f} s, {manual:.0f} s)"
         )
         kdevops("down", lab, *one)
         single = timed(lambda: kdevops("run", lab, *one))
@@ -46,7 +46,7 @@ def main() -> None:
         )
 
 
-def by_hand(tests: list[str]) -> None:
+def run_manually(tests: list[str]) -> None:
     """What somebody types who has logged in."""
     script = "cd /opt/fstests-* && HOST_OPTIONS=/run/kdevops/fstests/local.config ./check -s xfs_crc -R xunit"
     said = kdevops("ssh", "bench-1", f"{script} {' '.join(tests)}")
