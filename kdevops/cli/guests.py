@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from kdevops.lab.load import LoadedLab
     from kdevops.lab.model import Lab
     from kdevops.providers.base import GuestStatus
+    from kdevops.run.dirs import Dirs
     from kdevops.run.guests.rented import Rented
-    from kdevops.run.places import Places
 
 
 @click.command()
@@ -49,18 +49,18 @@ def up(context: Context, *, plays: tuple[str, ...]) -> None:
 
     from kdevops.report.live import Display
     from kdevops.run import arms
-    from kdevops.run.places import Places
+    from kdevops.run.dirs import Dirs
 
     loaded = context.lab()
-    places = Places.default()
+    dirs = Dirs.default()
 
     async def main() -> tuple[GuestStatus, ...]:
         with Display(Console(stderr=True, highlight=False), ask=context.asker(both_arms(loaded))) as display:
             return await arms.up(
-                loaded.lab, places, display.handle, lab_file=loaded.path, plays=plays, confirm=display.confirm
+                loaded.lab, dirs, display.handle, lab_file=loaded.path, plays=plays, confirm=display.confirm
             )
 
-    _tell(context, asyncio.run(main()), _rented(loaded.lab, places))
+    _tell(context, asyncio.run(main()), _rented(loaded.lab, dirs))
 
 
 @click.command()
@@ -78,13 +78,13 @@ def down(context: Context) -> None:
 
     from kdevops.report.live import Display
     from kdevops.run import arms
-    from kdevops.run.places import Places
+    from kdevops.run.dirs import Dirs
 
     lab = context.live_lab()
 
     async def main() -> tuple[GuestStatus, ...]:
         with Display(Console(stderr=True, highlight=False)) as display:
-            return await arms.down(lab, Places.default(), display.handle)
+            return await arms.down(lab, Dirs.default(), display.handle)
 
     _tell(context, asyncio.run(main()))
 
@@ -101,11 +101,11 @@ def status(context: Context) -> None:
     LAB is a lab file or the name of a lab; the lab file may be missing.
     """
     from kdevops.run import arms
-    from kdevops.run.places import Places
+    from kdevops.run.dirs import Dirs
 
     lab = context.live_lab()
-    places = Places.default()
-    _tell(context, asyncio.run(arms.status(lab, places)), _rented(lab, places))
+    dirs = Dirs.default()
+    _tell(context, asyncio.run(arms.status(lab, dirs)), _rented(lab, dirs))
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -206,12 +206,12 @@ def both_arms(loaded: LoadedLab) -> list[str]:
     return ["The other kernel of this lab gets the same number of machines."] if loaded.lab.compare else []
 
 
-def _rented(lab: Lab, places: Places) -> dict[str, Rented]:
+def _rented(lab: Lab, dirs: Dirs) -> dict[str, Rented]:
     """Records of rented machines, by guest name."""
     from kdevops.lab.arms import arms
     from kdevops.run.guests.kinds import kind_of
 
-    found = [rented for each in arms(lab) if (rented := kind_of(each).rented(places.lab(each.name)))]
+    found = [rented for each in arms(lab) if (rented := kind_of(each).rented(dirs.lab(each.name)))]
     return {name: rented for rented in found for name in rented.nodes}
 
 

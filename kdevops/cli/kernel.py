@@ -32,13 +32,13 @@ def build(context: Context) -> None:
 
     from kdevops.report.live import Display
     from kdevops.run.arms import build_kernels
-    from kdevops.run.places import Places
+    from kdevops.run.dirs import Dirs
 
     lab = context.lab().lab
 
     async def main() -> list[Artifact]:
         with Display(Console(stderr=True, highlight=False)) as display:
-            return await build_kernels(lab, Places.default(), display.handle)
+            return await build_kernels(lab, Dirs.default(), display.handle)
 
     _tell(context, asyncio.run(main()))
 

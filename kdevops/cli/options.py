@@ -79,17 +79,17 @@ class Context:
         were started, found by lab file or by lab name. Raises UserError if there is none.
         """
         from kdevops.lab.load import load_lab
+        from kdevops.run.dirs import Dirs
         from kdevops.run.live_labs import names, recorded_lab
-        from kdevops.run.places import Places
 
-        path, places = self.lab_file or DEFAULT_LAB, Places.default()
-        known = None if self.overrides or path.exists() else recorded_lab(str(path), path.absolute(), places)
+        path, dirs = self.lab_file or DEFAULT_LAB, Dirs.default()
+        known = None if self.overrides or path.exists() else recorded_lab(str(path), path.absolute(), dirs)
         if known:
             return known
         try:
             return (load_lab(path, self.overrides, check_files=False) if path.exists() else self.lab()).lab
         except UserError as error:
-            if kept := names(places):
+            if kept := names(dirs):
                 by_name = f"a lab that may have guests can also be given by name: {', '.join(kept)}"
                 error.hint = "; ".join(filter(None, [error.hint, by_name]))
             raise

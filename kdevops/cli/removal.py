@@ -32,21 +32,21 @@ def remove(context: Context, numbers: tuple[int, ...], *, agreed: bool) -> None:
     """
     from kdevops.paths import state_dir
     from kdevops.results.store import Store
-    from kdevops.run.places import Places
+    from kdevops.run.dirs import Dirs
 
-    places = Places.default()
+    dirs = Dirs.default()
     with ExitStack() as held:
         with Store(state_dir()) as store:
             runs = [store.run(number) for number in dict.fromkeys(numbers)]
-            _check_not_compared(store, runs, places.run)
+            _check_not_compared(store, runs, dirs.run)
         for run in {run.lab: run for run in runs if not run.ended}.values():
             held.enter_context(_stopped(run))
-        sizes = {run.id: _size(places.run(run.id)) for run in runs}
+        sizes = {run.id: _size(dirs.run(run.id)) for run in runs}
         if not (agreed or _agree(sizes)):
             context.emit([], ["nothing was removed"])
             return
         for run in runs:
-            _remove(places.run(run.id))
+            _remove(dirs.run(run.id))
     context.emit(
         [{"id": number, "bytes": size or 0} for number, size in sizes.items()],
         [
@@ -75,10 +75,10 @@ def _check_not_compared(store: Store, runs: Sequence[Run], place: Callable[[int]
 @contextmanager
 def _stopped(run: Run) -> Iterator[None]:
     """Lock the lab of an unfinished run, so that nobody resumes it. Raises UserError if the lab is in use."""
+    from kdevops.run.dirs import Dirs
     from kdevops.run.lock import is_held, lab_lock
-    from kdevops.run.places import Places
 
-    directory = Places.default().lab(run.lab)
+    directory = Dirs.default().lab(run.lab)
     if is_held(directory):
         raise UserError(f"run {run.id} has not ended, and its lab {run.lab} is in use", hint="wait for it, or stop it")
     with lab_lock(directory, run.lab, "results remove"):

@@ -120,7 +120,7 @@ def import_(
     from kdevops.paths import data_dir, state_dir
     from kdevops.results.model import Status
     from kdevops.results.store import Store
-    from kdevops.run.places import Places
+    from kdevops.run.dirs import Dirs
     from kdevops.suites.registry import importer
     from kdevops.text import clean
 
@@ -130,7 +130,7 @@ def import_(
         raise UserError("--lab: a name cannot be empty")
     reads = importer(suite)
     with Store(state_dir()) as store:
-        place = Places.default().run
+        place = Dirs.default().run
         done = reads.import_results(directory, store, place, lab=name, kernel=kernel, baseline=compared)
     lines, facts = [], []
     for each in done:
@@ -171,11 +171,11 @@ def _last(store: Store) -> Run:
 def _as_it_is(run: Run) -> Run:
     """The run, as interrupted if the store has it as running but its lab is not locked: kdevops was killed."""
     from kdevops.results.model import RunState
+    from kdevops.run.dirs import Dirs
     from kdevops.run.lock import is_held
-    from kdevops.run.places import Places
 
     going_on = run.state in {RunState.PLANNED, RunState.RUNNING}
-    if going_on and not is_held(Places.default().lab(run.lab)):
+    if going_on and not is_held(Dirs.default().lab(run.lab)):
         return replace(run, state=RunState.INTERRUPTED)
     return run
 
@@ -206,12 +206,12 @@ def _list(context: Context, store: Store) -> None:
 def _whole(context: Context, store: Store, run: Run, kind: str | None) -> int:
     from kdevops.report.summary import print_summary
     from kdevops.report.summary_json import summary_json
-    from kdevops.run.places import Places
+    from kdevops.run.dirs import Dirs
     from kdevops.run.plan.record import kernel_release
     from kdevops.run.session import judge, trouble_behind
 
     verdict = judge(store, run)
-    directory = Places.default().run(run.id)
+    directory = Dirs.default().run(run.id)
     facts = {"kernel": kernel_release(run), "directory": directory if directory.exists() else None}
     trouble = trouble_behind(run, verdict)
     if trouble and context.json:
@@ -241,7 +241,7 @@ def _whole(context: Context, store: Store, run: Run, kind: str | None) -> int:
 
 def _some(context: Context, store: Store, run: Run, name: str) -> None:
     from kdevops.report import single
-    from kdevops.run.places import Places
+    from kdevops.run.dirs import Dirs
 
     outcomes = store.outcomes(run.id)
     tests = single.fitting(name, outcomes)
@@ -250,14 +250,14 @@ def _some(context: Context, store: Store, run: Run, name: str) -> None:
             f"run {run.id}: no test {name}; {single.near(name, outcomes)}",
             hint=f"list all tests with: kdevops results {run.id} --json",
         )
-    directory = Places.default().run(run.id)
+    directory = Dirs.default().run(run.id)
     found = [single.facts(test, outcome, directory) for test, outcome in tests.items()]
     context.emit(found[0] if len(found) == 1 else found, single.told(run.id, tests, directory))
 
 
 def _listed(context: Context, store: Store, run: Run, which: str) -> None:
     from kdevops.report import single
-    from kdevops.run.places import Places
+    from kdevops.run.dirs import Dirs
     from kdevops.run.session import judge
 
     tests = {
@@ -265,7 +265,7 @@ def _listed(context: Context, store: Store, run: Run, which: str) -> None:
         for each in judge(store, run).tests
         if which in {each.outcome.status.value, each.verdict.value}
     }
-    directory = Places.default().run(run.id)
+    directory = Dirs.default().run(run.id)
     context.emit(
         [single.facts(test, outcome, directory) for test, outcome in tests.items()],
         single.listed(tests),

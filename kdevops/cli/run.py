@@ -70,7 +70,7 @@ def run(
     """
     from kdevops.cli.guests import both_arms
     from kdevops.run import arms
-    from kdevops.run.places import Places
+    from kdevops.run.dirs import Dirs
 
     if names and only:
         raise UserError(f"{names[0]} and --only {only[0]}: both select tests", hint="give all of them as TEST")
@@ -84,7 +84,7 @@ def run(
         context,
         lambda display: arms.start(
             loaded,
-            Places.default(),
+            Dirs.default(),
             display,
             only=globs or only,
             failures_of=failures_of,
@@ -109,12 +109,12 @@ def resume(context: Context, number: int | None, *, end: bool, keep: bool) -> in
     For a comparison of two kernels, this continues both runs.
     """
     from kdevops.run import arms, session
-    from kdevops.run.places import Places
+    from kdevops.run.dirs import Dirs
 
     chosen = number if number is not None else _last_open()
     if end:
-        return _watch(context, lambda _: session.end(chosen, Places.default()))
-    return _watch(context, lambda display: arms.resume(chosen, Places.default(), display, persist=keep))
+        return _watch(context, lambda _: session.end(chosen, Dirs.default()))
+    return _watch(context, lambda display: arms.resume(chosen, Dirs.default(), display, persist=keep))
 
 
 @click.command()
@@ -130,9 +130,9 @@ def rerun(context: Context, number: int, *, keep: bool) -> int:
     The run it was compared with is not repeated.
     """
     from kdevops.run import session
-    from kdevops.run.places import Places
+    from kdevops.run.dirs import Dirs
 
-    return _watch(context, lambda display: session.rerun(number, Places.default(), display, persist=keep))
+    return _watch(context, lambda display: session.rerun(number, Dirs.default(), display, persist=keep))
 
 
 def _last_open() -> int:
@@ -171,10 +171,10 @@ def _watch(context: Context, work: Callable[[Display], Awaitable[Ended]], more: 
 
 def _as_json(ended: Ended) -> dict[str, Any]:
     from kdevops.report.summary_json import summary_json
-    from kdevops.run.places import Places
+    from kdevops.run.dirs import Dirs
     from kdevops.run.plan.record import kernel_release
 
-    directory = Places.default().run(ended.run.id)
+    directory = Dirs.default().run(ended.run.id)
     return summary_json(ended.run, ended.verdict, kernel=kernel_release(ended.run), directory=directory)
 
 
@@ -185,9 +185,9 @@ def _tell(context: Context, ended: Ended) -> None:
         click.echo(json.dumps(_as_json(ended), indent=2))
         return
     from kdevops.report.summary import print_summary
-    from kdevops.run.places import Places
+    from kdevops.run.dirs import Dirs
     from kdevops.run.plan.record import kernel_release
 
-    directory = Places.default().run(ended.run.id)
+    directory = Dirs.default().run(ended.run.id)
     release = kernel_release(ended.run)
     print_summary(ended.run, ended.verdict, kernel=release, directory=directory)

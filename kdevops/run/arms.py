@@ -24,10 +24,10 @@ from kdevops.results.events import Note
 from kdevops.results.store import PlannedRow, Store
 from kdevops.run import manual, session
 from kdevops.run.build import build_kernel, first_error
+from kdevops.run.dirs import Dirs
 from kdevops.run.guests.kinds import kind_of
 from kdevops.run.live_labs import forget, live_labs, remember
 from kdevops.run.lock import lab_lock
-from kdevops.run.places import Places
 from kdevops.run.plan.absent import arms_records
 from kdevops.run.plan.narrow import told
 from kdevops.run.plan.record import COMPARED_WITH, compared_with
@@ -38,7 +38,7 @@ from kdevops.suites.registry import suites_of
 
 async def start(
     loaded: LoadedLab,
-    places: Places,
+    dirs: Dirs,
     watcher: Watcher,
     *,
     only: Sequence[str] = (),
@@ -52,14 +52,14 @@ async def start(
     `fresh_baseline`. Both plans are stored before the first test, so `resume` can continue either run.
     """
     if loaded.lab.compare is None:
-        return await session.start(loaded, places, watcher, only=only, failures_of=failures_of, persist=persist)
+        return await session.start(loaded, dirs, watcher, only=only, failures_of=failures_of, persist=persist)
     before, under_test = arms(loaded.lab)
-    with _held((before, under_test), places, "run", loaded.path), Store(places.state) as store:
+    with _held((before, under_test), dirs, "run", loaded.path), Store(dirs.state) as store:
         watcher.handle(Note(f"lab {before.name}: the baseline kernel"))
-        first = await session.prepare(replace(loaded, lab=before), places, store, watcher)
+        first = await session.prepare(replace(loaded, lab=before), dirs, store, watcher)
         watcher.handle(Note(f"lab {under_test.name}: the kernel under test"))
         second = await session.prepare(
-            replace(loaded, lab=under_test), places, store, watcher, only=only, failures_of=failures_of
+            replace(loaded, lab=under_test), dirs, store, watcher, only=only, failures_of=failures_of
         )
         _tell_apart(first, second, before, under_test, watcher)
         rows = _common(first.rows, second.rows, watcher)
@@ -82,34 +82,32 @@ async def start(
                 )
             )
         else:
-            await session.carry_out(
-                beside, before, first.built, first.provider, places, store, watcher, persist=persist
-            )
+            await session.carry_out(beside, before, first.built, first.provider, dirs, store, watcher, persist=persist)
         return await session.carry_out(
-            run_id, under_test, second.built, second.provider, places, store, watcher, persist=persist
+            run_id, under_test, second.built, second.provider, dirs, store, watcher, persist=persist
         )
 
 
-async def resume(run_id: int, places: Places, watcher: Watcher, *, persist: bool = False) -> Ended:
+async def resume(run_id: int, dirs: Dirs, watcher: Watcher, *, persist: bool = False) -> Ended:
     """As `session.resume`; for two variants, continue both unfinished runs, the baseline first.
 
     Returns the end of the run under test, even if only its baseline run was unfinished.
     """
-    with Store(places.state) as store:
+    with Store(dirs.state) as store:
         *others, last = _unfinished(store, run_id)
         done = bool(others) and store.run(last).ended is not None
     for each in others:
-        await session.resume(each, places, watcher, persist=persist)
+        await session.resume(each, dirs, watcher, persist=persist)
     if not done:
-        return await session.resume(last, places, watcher, persist=persist)
-    with Store(places.state) as store:
+        return await session.resume(last, dirs, watcher, persist=persist)
+    with Store(dirs.state) as store:
         run = store.run(last)
         return Ended(run, session.judge(store, run))
 
 
 async def up(
     lab: Lab,
-    places: Places,
+    dirs: Dirs,
     report: Report,
     *,
     lab_file: Path | None = None,
@@ -123,13 +121,13 @@ async def up(
     manual.check_plays(plays)  # first, because machines in a cloud cost money
     labs = arms(lab)
     at_once = asyncio.Semaphore(1 if any(kind_of(each).one_lab_at_a_time for each in labs) else len(labs))
-    with _held(labs, places, "up", lab_file):
-        made = [(each, *await manual.prepare(each, places, report, confirm)) for each in labs]
+    with _held(labs, dirs, "up", lab_file):
+        made = [(each, *await manual.prepare(each, dirs, report, confirm)) for each in labs]
 
         async def bring_up(number: int) -> tuple[GuestStatus, ...]:
             each, built, provider = made[number]
             async with at_once:
-                return await manual.bring_up(each, places, built, provider, report, lab_file=lab_file, plays=plays)
+                return await manual.bring_up(each, dirs, built, provider, report, lab_file=lab_file, plays=plays)
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -139,37 +137,37 @@ async def up(
         return tuple(guest for task in tasks for guest in task.result())
 
 
-async def down(lab: Lab, places: Places, report: Report = silent) -> tuple[GuestStatus, ...]:
+async def down(lab: Lab, dirs: Dirs, report: Report = silent) -> tuple[GuestStatus, ...]:
     """Stop the guests of all variants. Raises the first KdevopsError after trying all."""
     guests: list[GuestStatus] = []
     errors: list[KdevopsError] = []
-    for each in live_labs(lab, places):
+    for each in live_labs(lab, dirs):
         try:
-            guests += await manual.down(each, places, report)
+            guests += await manual.down(each, dirs, report)
         except KdevopsError as error:
             errors.append(error)
     if errors:
         raise errors[0]
-    forget(lab, places)
+    forget(lab, dirs)
     return tuple(guests)
 
 
-async def status(lab: Lab, places: Places) -> tuple[GuestStatus, ...]:
+async def status(lab: Lab, dirs: Dirs) -> tuple[GuestStatus, ...]:
     """The status of the guests of all variants."""
-    return tuple([guest for each in live_labs(lab, places) for guest in await manual.status(each, places)])
+    return tuple([guest for each in live_labs(lab, dirs) for guest in await manual.status(each, dirs)])
 
 
-async def build_kernels(lab: Lab, places: Places, report: Report) -> list[Artifact]:
+async def build_kernels(lab: Lab, dirs: Dirs, report: Report) -> list[Artifact]:
     """Build the kernels of all variants with the options their suites need; the baseline's first."""
-    return [await build_kernel(each, suites_of(each), places, report) for each in arms(lab)]
+    return [await build_kernel(each, suites_of(each), dirs, report) for each in arms(lab)]
 
 
 @contextmanager
-def _held(labs: Sequence[Lab], places: Places, verb: str, lab_file: Path | None) -> Iterator[None]:
+def _held(labs: Sequence[Lab], dirs: Dirs, verb: str, lab_file: Path | None) -> Iterator[None]:
     with ExitStack() as held:
         for lab in labs:
-            held.enter_context(lab_lock(places.lab(lab.name), lab.name, verb))
-        remember(labs, places, lab_file)
+            held.enter_context(lab_lock(dirs.lab(lab.name), lab.name, verb))
+        remember(labs, dirs, lab_file)
         yield
 
 

@@ -16,14 +16,14 @@ from kdevops.kernel.tree import series_of_tree
 from kdevops.lab.model import Lab
 from kdevops.progress import Report
 from kdevops.run.built import Built
+from kdevops.run.dirs import Dirs
 from kdevops.run.guests.kinds import kind_of
 from kdevops.run.kernel_spec import spec_of
-from kdevops.run.places import Places
 from kdevops.suites.base import KernelBuild, PreflightSuite, PreparedSuite, Suite
 from kdevops.suites.registry import blamed, check_prepared, secrets_of, servers_of, suites_of
 
 
-async def build(lab: Lab, places: Places, report: Report) -> Built:
+async def build(lab: Lab, dirs: Dirs, report: Report) -> Built:
     """Build kernel, suites and image, in parallel where possible; cached parts are reused.
 
     Raises UserError if the lab asks for something impossible, InfrastructureError if this machine cannot build it.
@@ -31,8 +31,8 @@ async def build(lab: Lab, places: Places, report: Report) -> Built:
     kind, suites, servers = kind_of(lab), suites_of(lab), servers_of(lab)
     try:
         async with asyncio.TaskGroup() as group:
-            start = group.create_task(kind.build_root(lab, places, report))
-            kernel = group.create_task(_kernel_and_suites(lab, suites, places, report))
+            start = group.create_task(kind.build_root(lab, dirs, report))
+            kernel = group.create_task(_kernel_and_suites(lab, suites, dirs, report))
     except* KdevopsError as errors:
         raise first_error(errors) from None
     artifact, prepared = kernel.result()
@@ -41,22 +41,22 @@ async def build(lab: Lab, places: Places, report: Report) -> Built:
     for suite in suites:
         if isinstance(suite, PreflightSuite):
             suite.check_kernel(artifact.release, root.origin.get("packages"))
-    secrets = secrets_of(lab, places.lab(lab.name))
+    secrets = secrets_of(lab, dirs.lab(lab.name))
     return Built(artifact, root.image, prepared, servers, secrets, root.box, root.origin, kind.installs(lab))
 
 
-async def build_kernel(lab: Lab, suites: Sequence[Suite], places: Places, report: Report) -> Artifact:
+async def build_kernel(lab: Lab, suites: Sequence[Suite], dirs: Dirs, report: Report) -> Artifact:
     """Build the lab's kernel with the options its suites need."""
-    return await build_kernel_of(await kernel_spec(lab, suites, places, report), cache=places.cache, report=report)
+    return await build_kernel_of(await kernel_spec(lab, suites, dirs, report), cache=dirs.cache, report=report)
 
 
-async def kernel_spec(lab: Lab, suites: Sequence[Suite], places: Places, report: Report) -> BuildSpec:
+async def kernel_spec(lab: Lab, suites: Sequence[Suite], dirs: Dirs, report: Report) -> BuildSpec:
     """The build specification, with the options each suite asks for; fetches the source to find them out."""
     spec = spec_of(lab.kernel, kind_of(lab).fragments(lab))
-    tree = None if spec.source.is_built else await source_tree(spec, cache=places.cache, report=report)
+    tree = None if spec.source.is_built else await source_tree(spec, cache=dirs.cache, report=report)
     for suite in suites:
         if isinstance(suite, PreflightSuite):
-            await suite.preflight(series_of_tree(tree) if tree else "", cache=places.cache, report=report)
+            await suite.preflight(series_of_tree(tree) if tree else "", cache=dirs.cache, report=report)
     asked = []
     for suite in suites:
         with blamed(suite.name):
@@ -66,9 +66,9 @@ async def kernel_spec(lab: Lab, suites: Sequence[Suite], places: Places, report:
 
 
 async def _kernel_and_suites(
-    lab: Lab, suites: Sequence[Suite], places: Places, report: Report
+    lab: Lab, suites: Sequence[Suite], dirs: Dirs, report: Report
 ) -> tuple[Artifact, tuple[PreparedSuite, ...]]:
-    artifact = await build_kernel(lab, suites, places, report)
+    artifact = await build_kernel(lab, suites, dirs, report)
     distribution = artifact.record.get("distribution")
     kernel = KernelBuild(
         artifact.key,
@@ -84,7 +84,7 @@ async def _kernel_and_suites(
     prepared = []
     for suite in suites:
         with blamed(suite.name):
-            prepared.append(await suite.prepare(kernel, cache=places.cache, report=report))
+            prepared.append(await suite.prepare(kernel, cache=dirs.cache, report=report))
     return artifact, tuple(prepared)
 
 

@@ -16,7 +16,7 @@ from kdevops.files import write_atomic
 from kdevops.lab.arms import arms
 from kdevops.lab.joined import stored_guests
 from kdevops.lab.model import DEV, Lab
-from kdevops.run.places import Places
+from kdevops.run.dirs import Dirs
 
 _FILE = "arm.json"
 
@@ -34,7 +34,7 @@ class _Mark:
     file: str
 
 
-def remember(labs: Sequence[Lab], places: Places, lab_file: Path | None = None) -> None:
+def remember(labs: Sequence[Lab], dirs: Dirs, lab_file: Path | None = None) -> None:
     """Record the variants of a lab, or the lab alone, before their guests are started. The caller holds their locks.
 
     A lab recorded alone is no longer a variant of another one.
@@ -46,41 +46,41 @@ def remember(labs: Sequence[Lab], places: Places, lab_file: Path | None = None) 
             "file": str(lab_file) if lab_file else "",
             "lab": lab.model_dump(mode="json"),
         }
-        write_atomic(_path(lab.name, places), json.dumps(said), mode=0o600)
+        write_atomic(_path(lab.name, dirs), json.dumps(said), mode=0o600)
 
 
-def remember_again(lab: Lab, places: Places, lab_file: Path | None = None) -> None:
+def remember_again(lab: Lab, dirs: Dirs, lab_file: Path | None = None) -> None:
     """Record a lab taken from a run's record, unless it is recorded already, perhaps as a variant."""
-    if _mark(lab.name, places) is None:
-        remember((lab,), places, lab_file)
+    if _mark(lab.name, dirs) is None:
+        remember((lab,), dirs, lab_file)
 
 
-def live_labs(lab: Lab, places: Places) -> tuple[Lab, ...]:
+def live_labs(lab: Lab, dirs: Dirs) -> tuple[Lab, ...]:
     """The lab's variants, and those recorded when guests were started, even if `compare` or the provider has changed.
 
     For a variant the record counts; for a lab that was alone, its present state, unless the provider type differs.
     """
     found = {(each.name, each.provider.type): each for each in arms(lab)}
     for name in (lab.name, lab.name + DEV):
-        if (mark := _mark(name, places)) and mark.of == lab.name:
+        if (mark := _mark(name, dirs)) and mark.of == lab.name:
             key = name, mark.lab.provider.type
             if not mark.alone or key not in found:
                 found[key] = mark.lab
     return tuple(found.values())
 
 
-def forget(lab: Lab, places: Places) -> None:
+def forget(lab: Lab, dirs: Dirs) -> None:
     """Remove the records of the lab's variants: all their guests are gone."""
-    for each in live_labs(lab, places):
-        _path(each.name, places).unlink(missing_ok=True)
+    for each in live_labs(lab, dirs):
+        _path(each.name, dirs).unlink(missing_ok=True)
 
 
-def recorded_lab(named: str, file: Path, places: Places) -> Lab | None:
+def recorded_lab(named: str, file: Path, dirs: Dirs) -> Lab | None:
     """The recorded lab named `named`, or read from `file`; None if there is none.
 
     Raises UserError if several labs came from that file.
     """
-    marks = _marks(places)
+    marks = _marks(dirs)
     if by_name := [mark.lab for mark in marks if mark.lab.name == named]:
         return by_name[0]
     by_file = [mark.lab for mark in marks if mark.file == str(file) and mark.lab.name == mark.of]
@@ -93,20 +93,20 @@ def recorded_lab(named: str, file: Path, places: Places) -> Lab | None:
     return by_file[0] if by_file else None
 
 
-def names(places: Places) -> tuple[str, ...]:
+def names(dirs: Dirs) -> tuple[str, ...]:
     """The names of recorded labs, which may have guests."""
-    return tuple(sorted({mark.of for mark in _marks(places)}))
+    return tuple(sorted({mark.of for mark in _marks(dirs)}))
 
 
-def _marks(places: Places) -> list[_Mark]:
-    found = (_mark(path.parent.name, places) for path in sorted(places.labs.glob(f"*/{_FILE}")))
+def _marks(dirs: Dirs) -> list[_Mark]:
+    found = (_mark(path.parent.name, dirs) for path in sorted(dirs.labs.glob(f"*/{_FILE}")))
     return [mark for mark in found if mark]
 
 
-def _mark(name: str, places: Places) -> _Mark | None:
+def _mark(name: str, dirs: Dirs) -> _Mark | None:
     """The record of the lab `name`; None if there is none that this version can read."""
     try:
-        said = json.loads(_path(name, places).read_bytes())
+        said = json.loads(_path(name, dirs).read_bytes())
         lab = stored_guests(said["lab"])
         mark = _Mark(lab, str(said["of"]), bool(said.get("alone")), str(said.get("file", "")))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -114,5 +114,5 @@ def _mark(name: str, places: Places) -> _Mark | None:
     return mark if lab.name == name else None
 
 
-def _path(name: str, places: Places) -> Path:
-    return places.lab(name) / _FILE
+def _path(name: str, dirs: Dirs) -> Path:
+    return dirs.lab(name) / _FILE

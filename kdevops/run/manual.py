@@ -18,11 +18,11 @@ from kdevops.provision import ansible, inventory
 from kdevops.results.events import GuestChanged
 from kdevops.run.build import build, first_error
 from kdevops.run.built import Built
+from kdevops.run.dirs import Dirs
 from kdevops.run.drive.busy import Busy
 from kdevops.run.guests.kinds import kind_of
 from kdevops.run.guests.servers import Servers
 from kdevops.run.lock import lab_lock
-from kdevops.run.places import Places
 from kdevops.suites.registry import host_variables, server_variables
 from kdevops.text import nearest_or_all
 
@@ -33,16 +33,16 @@ _RUN = "run"
 """Tag of the step that calls `kdevops run`. It would be refused, because the command that plays holds the lab's lock."""
 
 
-async def prepare(lab: Lab, places: Places, report: Report, confirm: Confirm = ask_nobody) -> tuple[Built, Provider]:
+async def prepare(lab: Lab, dirs: Dirs, report: Report, confirm: Confirm = ask_nobody) -> tuple[Built, Provider]:
     """Build everything guests need before they can start. The caller holds the lab's lock. Raises KdevopsError."""
-    await kind_of(lab).preflight(lab, places, report, confirm)
-    built = await build(lab, places, report)
-    return built, await kind_of(lab).provider_for(lab, places, built, report, confirm)
+    await kind_of(lab).preflight(lab, dirs, report, confirm)
+    built = await build(lab, dirs, report)
+    return built, await kind_of(lab).provider_for(lab, dirs, built, report, confirm)
 
 
 async def bring_up(
     lab: Lab,
-    places: Places,
+    dirs: Dirs,
     built: Built,
     provider: Provider,
     report: Report,
@@ -51,33 +51,33 @@ async def bring_up(
     plays: Sequence[str] = (),
 ) -> tuple[GuestStatus, ...]:
     """Start all guests in parallel, to keep running; then run `plays` on them. Raises KdevopsError."""
-    await servers_for(lab, places, provider, built, report, lab_file, persist=True).up()
+    await servers_for(lab, dirs, provider, built, report, lab_file, persist=True).up()
     try:
         async with asyncio.TaskGroup() as group:
             for name in lab.guest_names():
-                group.create_task(_up(provider, name, built, report, Busy(places.lab(lab.name))))
+                group.create_task(_up(provider, name, built, report, Busy(dirs.lab(lab.name))))
     except* KdevopsError as errors:
         raise first_error(errors) from None
-    write_access(lab, places, provider, built, lab_file)
-    await _play(lab, places, plays, report)
+    write_access(lab, dirs, provider, built, lab_file)
+    await _play(lab, dirs, plays, report)
     return await provider.status()
 
 
-async def down(lab: Lab, places: Places, report: Report = silent) -> tuple[GuestStatus, ...]:
+async def down(lab: Lab, dirs: Dirs, report: Report = silent) -> tuple[GuestStatus, ...]:
     """Stop all guests of the lab."""
-    with lab_lock(places.lab(lab.name), lab.name, "down"):
-        provider = kind_of(lab).attached(lab, places, report)
+    with lab_lock(dirs.lab(lab.name), lab.name, "down"):
+        provider = kind_of(lab).attached(lab, dirs, report)
         await provider.down()
-        sshconfig.config_path(places.state, lab.name).unlink(missing_ok=True)  # else ssh waits for a guest that is gone
+        sshconfig.config_path(dirs.state, lab.name).unlink(missing_ok=True)  # else ssh waits for a guest that is gone
         return await provider.status()
 
 
-async def status(lab: Lab, places: Places) -> tuple[GuestStatus, ...]:
+async def status(lab: Lab, dirs: Dirs) -> tuple[GuestStatus, ...]:
     """The status of the lab's guests."""
-    return await kind_of(lab).attached(lab, places).status()
+    return await kind_of(lab).attached(lab, dirs).status()
 
 
-def write_access(lab: Lab, places: Places, provider: Provider, built: Built, lab_file: Path | None) -> None:
+def write_access(lab: Lab, dirs: Dirs, provider: Provider, built: Built, lab_file: Path | None) -> None:
     """Write the lab's ssh configuration and inventory, for people and for plain ansible-playbook."""
     targets = [guest.ssh for name in lab.guest_names() if (guest := provider.attach(name))]
     servers = [
@@ -96,13 +96,13 @@ def write_access(lab: Lab, places: Places, provider: Provider, built: Built, lab
         variables["bootlinux_spec"] = spec
     if built.installed:  # with other parameters the role would reboot the guest
         variables["bootlinux_cmdline"] = list(provider.parameters(built.quiet_cmdline))
-    write_atomic(sshconfig.config_path(places.state, lab.name), sshconfig.render(everybody), mode=0o600)
-    write_atomic(places.inventory(lab.name), inventory.render(lab, targets, variables, servers), mode=0o600)
+    write_atomic(sshconfig.config_path(dirs.state, lab.name), sshconfig.render(everybody), mode=0o600)
+    write_atomic(dirs.inventory(lab.name), inventory.render(lab, targets, variables, servers), mode=0o600)
 
 
 def servers_for(
     lab: Lab,
-    places: Places,
+    dirs: Dirs,
     provider: Provider,
     built: Built,
     report: Report,
@@ -114,8 +114,8 @@ def servers_for(
     """The lab's servers, not started yet; their playbooks find them in the lab's inventory."""
 
     async def play(server: Server) -> None:
-        write_access(lab, places, provider, built, lab_file)
-        await _play(lab, places, [server.role], report)
+        write_access(lab, dirs, provider, built, lab_file)
+        await _play(lab, dirs, [server.role], report)
 
     return Servers(
         built.servers, provider, built.guest_setup, play, tell=tell, cmdline=built.quiet_cmdline, persist=persist
@@ -134,12 +134,12 @@ def check_plays(names: Sequence[str]) -> None:
             raise UserError(f"there is no playbook {name}{nearest_or_all(name, known)}")
 
 
-async def _play(lab: Lab, places: Places, names: Sequence[str], report: Report) -> None:
+async def _play(lab: Lab, dirs: Dirs, names: Sequence[str], report: Report) -> None:
     for name in names:
-        log = places.lab(lab.name) / f"play-{name}.log"
+        log = dirs.lab(lab.name) / f"play-{name}.log"
         await ansible.play(
             f"{name}.yml",
-            inventory=places.inventory(lab.name),
+            inventory=dirs.inventory(lab.name),
             report=report,
             log=log,
             timeout=_PLAY_SECONDS,

@@ -21,6 +21,7 @@ from kdevops.results.store import JSON, PlannedRow, Run, Store
 from kdevops.results.verdict import Arm, RunVerdict, judge_run
 from kdevops.run.build import build
 from kdevops.run.built import Built
+from kdevops.run.dirs import Dirs
 from kdevops.run.drive.boot_failure import booted_here, conclude, note_booted
 from kdevops.run.drive.busy import Busy
 from kdevops.run.drive.job import Job
@@ -30,7 +31,6 @@ from kdevops.run.guests.kinds import kind_of
 from kdevops.run.live_labs import remember, remember_again
 from kdevops.run.lock import lab_lock
 from kdevops.run.manual import servers_for, write_access
-from kdevops.run.places import Places
 from kdevops.run.plan.absent import asked_for, asked_record, explaining, only_beside
 from kdevops.run.plan.known import expunged, leave_out, left_out
 from kdevops.run.plan.narrow import among, gone_wrong, narrowed, told
@@ -81,7 +81,7 @@ class Prepared:
 
 async def start(
     loaded: LoadedLab,
-    places: Places,
+    dirs: Dirs,
     watcher: Watcher,
     *,
     only: Sequence[str] = (),
@@ -94,16 +94,16 @@ async def start(
     that failed in an earlier run. Raises KdevopsError if the run cannot start.
     """
     lab = loaded.lab
-    with lab_lock(places.lab(lab.name), lab.name, "run"), Store(places.state) as store:
-        remember((lab,), places, loaded.path)
-        ready = await prepare(loaded, places, store, watcher, only=only, failures_of=failures_of)
+    with lab_lock(dirs.lab(lab.name), lab.name, "run"), Store(dirs.state) as store:
+        remember((lab,), dirs, loaded.path)
+        ready = await prepare(loaded, dirs, store, watcher, only=only, failures_of=failures_of)
         run_id = store.create_run(lab.name, ready.rows, ready.record)
-        return await carry_out(run_id, lab, ready.built, ready.provider, places, store, watcher, persist=persist)
+        return await carry_out(run_id, lab, ready.built, ready.provider, dirs, store, watcher, persist=persist)
 
 
 async def prepare(
     loaded: LoadedLab,
-    places: Places,
+    dirs: Dirs,
     store: Store,
     watcher: Watcher,
     *,
@@ -113,9 +113,9 @@ async def prepare(
     """The part of `start` before the run is stored. The caller holds the lab's lock."""
     lab = loaded.lab
     failed = gone_wrong(store, failures_of) if failures_of is not None else None
-    await kind_of(lab).preflight(lab, places, watcher.handle, watcher.confirm)
-    built = await build(lab, places, watcher.handle)
-    provider = await kind_of(lab).provider_for(lab, places, built, watcher.handle, watcher.confirm)
+    await kind_of(lab).preflight(lab, dirs, watcher.handle, watcher.confirm)
+    built = await build(lab, dirs, watcher.handle)
+    provider = await kind_of(lab).provider_for(lab, dirs, built, watcher.handle, watcher.confirm)
     rows = narrowed(plan(built, store, lab, loaded.baseline, provider.slowdown), only)
     record = record_of(loaded, built)
     absent: frozenset[TestId] = frozenset()
@@ -128,29 +128,29 @@ async def prepare(
     return Prepared(built, provider, rows, record)
 
 
-async def resume(run_id: int, places: Places, watcher: Watcher, *, persist: bool = False) -> Ended:
+async def resume(run_id: int, dirs: Dirs, watcher: Watcher, *, persist: bool = False) -> Ended:
     """Continue an interrupted run: run the tests that are not finished.
 
     Raises UserError if the run has ended, or if its kernel or suites have changed.
     """
-    with Store(places.state) as store:
+    with Store(dirs.state) as store:
         run = store.run(run_id)
         lab = lab_of(run)
-        with lab_lock(places.lab(lab.name), lab.name, "resume"):
+        with lab_lock(dirs.lab(lab.name), lab.name, "resume"):
             _check_open(run)
-            remember_again(lab, places, Path(run.record["lab_file"]))
-            await kind_of(lab).preflight(lab, places, watcher.handle, watcher.confirm)
-            built = await build(lab, places, watcher.handle)
+            remember_again(lab, dirs, Path(run.record["lab_file"]))
+            await kind_of(lab).preflight(lab, dirs, watcher.handle, watcher.confirm)
+            built = await build(lab, dirs, watcher.handle)
             check_same(run, built)
-            provider = await kind_of(lab).provider_for(lab, places, built, watcher.handle, watcher.confirm)
-            return await carry_out(run_id, lab, built, provider, places, store, watcher, persist=persist)
+            provider = await kind_of(lab).provider_for(lab, dirs, built, watcher.handle, watcher.confirm)
+            return await carry_out(run_id, lab, built, provider, dirs, store, watcher, persist=persist)
 
 
-async def end(run_id: int, places: Places) -> Ended:
+async def end(run_id: int, dirs: Dirs) -> Ended:
     """End an interrupted run; tests without a result stay missing. Raises UserError if it has ended already."""
-    with Store(places.state) as store:
+    with Store(dirs.state) as store:
         run = store.run(run_id)
-        with lab_lock(places.lab(run.lab), run.lab, "resume"):
+        with lab_lock(dirs.lab(run.lab), run.lab, "resume"):
             _check_open(run)
             store.finish(run_id)
             run = store.run(run_id)
@@ -162,22 +162,22 @@ def _check_open(run: Run) -> None:
         raise UserError(f"run {run.id} has ended ({run.state})", hint=f"repeat it with: kdevops rerun {run.id}")
 
 
-async def rerun(run_id: int, places: Places, watcher: Watcher, *, persist: bool = False) -> Ended:
+async def rerun(run_id: int, dirs: Dirs, watcher: Watcher, *, persist: bool = False) -> Ended:
     """Repeat an earlier run with its lab. Raises UserError if its kernel or suites have changed."""
-    with Store(places.state) as store:
+    with Store(dirs.state) as store:
         run = store.run(run_id)
         lab = lab_of(run)
-        with lab_lock(places.lab(lab.name), lab.name, "rerun"):
-            remember_again(lab, places, Path(run.record["lab_file"]))
-            await kind_of(lab).preflight(lab, places, watcher.handle, watcher.confirm)
-            built = await build(lab, places, watcher.handle)
+        with lab_lock(dirs.lab(lab.name), lab.name, "rerun"):
+            remember_again(lab, dirs, Path(run.record["lab_file"]))
+            await kind_of(lab).preflight(lab, dirs, watcher.handle, watcher.confirm)
+            built = await build(lab, dirs, watcher.handle)
             check_same(run, built)
-            provider = await kind_of(lab).provider_for(lab, places, built, watcher.handle, watcher.confirm)
+            provider = await kind_of(lab).provider_for(lab, dirs, built, watcher.handle, watcher.confirm)
             record = {**as_asked(run), **facts(lab, built), "rerun_of": run_id}
             before = {row.id for row in store.plan(run_id)}
             rows = plan(built, store, lab, Path(run.record["baseline"]), provider.slowdown)
             new = store.create_run(lab.name, [row for row in rows if row.id in before], record)
-            return await carry_out(new, lab, built, provider, places, store, watcher, persist=persist)
+            return await carry_out(new, lab, built, provider, dirs, store, watcher, persist=persist)
 
 
 def judge(store: Store, run: Run) -> RunVerdict:
@@ -228,7 +228,7 @@ async def carry_out(
     lab: Lab,
     built: Built,
     provider: Provider,
-    places: Places,
+    dirs: Dirs,
     store: Store,
     watcher: Watcher,
     *,
@@ -247,7 +247,7 @@ async def carry_out(
 
     def tell(event: RunEvent) -> None:
         if isinstance(event, GuestChanged) and event.state == "ready":
-            write_access(lab, places, provider, built, lab_file)
+            write_access(lab, dirs, provider, built, lab_file)
             if event.guest in names:
                 note_booted(store, run_id)
         watcher.handle(event)
@@ -258,7 +258,7 @@ async def carry_out(
     queue = queue_of(left, min(len(names), len(left)), boot_suites=boot_suites, chunk_suites=chunk_suites, last=last)
     job = Job(
         run=run_id,
-        directory=places.run(run_id),
+        directory=dirs.run(run_id),
         provider=provider,
         store=store,
         queue=queue,
@@ -269,8 +269,8 @@ async def carry_out(
         emit=tell,
         quiet_cmdline=built.quiet_cmdline,
         guest_setup=built.guest_setup,
-        servers=servers_for(lab, places, provider, built, watcher.handle, lab_file, tell=tell, persist=persist),
-        busy=Busy(places.lab(lab.name)),
+        servers=servers_for(lab, dirs, provider, built, watcher.handle, lab_file, tell=tell, persist=persist),
+        busy=Busy(dirs.lab(lab.name)),
     )
     accel = provider.accel
     watcher.handle(Note(f"run {run_id}: {len(left)} tests; acceleration {accel.kind}: {accel.why}"))

@@ -14,7 +14,7 @@ from kdevops.kernel.artifact import Artifact
 from kdevops.results.model import Outcome, Status, TestId
 from kdevops.results.store import PlannedRow, Store
 from kdevops.run import arms
-from kdevops.run.places import Places
+from kdevops.run.dirs import Dirs
 
 LAB = """name: ab
 guests: {count: 2}
@@ -92,10 +92,10 @@ def test_fresh_baseline_is_for_two_kernels(capsys: pytest.CaptureFixture[str], m
 
 
 def test_results_of_a_run_are_told_beside_its_baseline_arm(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    places = Places.default()
+    dirs = Dirs.default()
     test = TestId("commands", "default", "one")
     record = {"kernel": {"release": "6.1.11", "source": "linux"}, "baseline": str(tmp_path / "none")}
-    with Store(places.state) as store:
+    with Store(dirs.state) as store:
         for lab, more, status in (("ab", {}, Status.PASS), ("ab-dev", {"compared_with": 1}, Status.FAIL)):
             run = store.create_run(lab, [PlannedRow(test, 60)], {**record, **more})
             store.ended(run, test, Outcome(status))

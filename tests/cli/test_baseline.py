@@ -16,7 +16,7 @@ from kdevops.errors import InfrastructureError
 from kdevops.results import baseline as files
 from kdevops.results.model import KernelReport, Outcome, Status, TestId
 from kdevops.results.store import PlannedRow, Store
-from kdevops.run.places import Places
+from kdevops.run.dirs import Dirs
 
 S = Status
 
@@ -37,7 +37,7 @@ def stored(
     }
     if imported:
         record["imported"] = {"directory": "/results"}
-    with Store(Places.default().state) as store:
+    with Store(Dirs.default().state) as store:
         ids = [TestId("selftests", "default", name) for name in outcomes]
         run = store.create_run("demo", [PlannedRow(test, 60) for test in ids], record)
         for test in ids:

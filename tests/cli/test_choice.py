@@ -34,7 +34,7 @@ class Command:
         monkeypatch.setattr(arms, "start", self._start)
         monkeypatch.setattr(run_module, "_watch", lambda context, work, *_: work(None))
 
-    def _start(self, loaded: Any, places: Any, watcher: Any, **options: Any) -> int:
+    def _start(self, loaded: Any, dirs: Any, watcher: Any, **options: Any) -> int:
         self.options = {"fstests": loaded.lab.suites.fstests, **options}
         return 0
 

@@ -18,8 +18,8 @@ from kdevops.lab.model import Lab
 from kdevops.providers.shared.lab_directory import LabDirectory
 from kdevops.providers.terraform import record as terraform_record
 from kdevops.providers.terraform.machines import TerraformMachines
+from kdevops.run.dirs import Dirs
 from kdevops.run.live_labs import remember
-from kdevops.run.places import Places
 from tests.cli.test_clouds import TOY, WITH_TERRAFORM
 
 LAB: dict[str, Any] = {
@@ -70,7 +70,7 @@ def write(**changes: Any) -> Path:
 
 def brought_up(lab: Lab, path: Path) -> None:
     """The lab as it is kept when its guests come up."""
-    remember(arms(lab), Places.default(), path)
+    remember(arms(lab), Dirs.default(), path)
 
 
 def names(capsys: pytest.CaptureFixture[str], verb: str, *arguments: str) -> list[str]:
@@ -138,7 +138,7 @@ def test_machines_are_destroyed_without_their_module_their_tool_and_their_lab_fi
     path = write(provider=provider, compare=None, suites=None, kernel=None, guests={"count": 2})
     lab = load_lab(path).lab
     brought_up(lab, path)
-    directory = LabDirectory(Places.default().lab("gone"))
+    directory = LabDirectory(Dirs.default().lab("gone"))
     made = TerraformMachines(lab, directory, lambda _: None, confirm=lambda _: True)
     asyncio.run(made.start(lab.guest_names()))
     record = terraform_record.load(directory.path)

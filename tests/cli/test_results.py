@@ -12,8 +12,8 @@ from kdevops.cli.results import _LISTED
 from kdevops.results.compare import Verdict
 from kdevops.results.model import Outcome, Status, TestId
 from kdevops.results.store import PlannedRow, Store
+from kdevops.run.dirs import Dirs
 from kdevops.run.lock import lab_lock
-from kdevops.run.places import Places
 
 S = Status
 
@@ -27,7 +27,7 @@ def stored(outcomes: dict[str, Outcome], *, finish: bool = True, planned: tuple[
     """A run of lab xfs whose tests, named profile/group/number, ended so; `planned` ones did not end."""
     ids = {name: TestId("fstests", *name.split("/", 1)) for name in (*outcomes, *planned)}
     record = {"kernel": {"release": "6.1.192"}, "baseline": str(Path("baselines").absolute())}
-    with Store(Places.default().state) as store:
+    with Store(Dirs.default().state) as store:
         run = store.create_run("xfs", [PlannedRow(test, 60) for test in ids.values()], record)
         for name, outcome in outcomes.items():
             store.started(run, ids[name], "xfs-1")
@@ -77,7 +77,7 @@ def test_the_help_tells_that_the_exit_code_is_the_runs(capsys: pytest.CaptureFix
 
 def profiles() -> int:
     """One test with four profiles, and some more."""
-    out = Places.default().run(1) / "fstests/xfs_4k/generic/475.log"
+    out = Dirs.default().run(1) / "fstests/xfs_4k/generic/475.log"
     out.parent.mkdir(parents=True)
     out.write_text("what check printed\n")
     return stored(
@@ -167,7 +167,7 @@ def test_a_number_beyond_all_runs_is_no_bug(capsys: pytest.CaptureFixture[str]) 
 
 def test_a_run_whose_controller_was_killed_is_shown_as_interrupted(capsys: pytest.CaptureFixture[str]) -> None:
     stored({"xfs/generic/001": Outcome(S.PASS)}, finish=False, planned=("xfs/generic/002",))
-    place = Places.default().lab("xfs")
+    place = Dirs.default().lab("xfs")
     with lab_lock(place, "xfs", "run"):
         assert json.loads(told(capsys, "results", "--json"))[0]["state"] == "running"
         assert told(capsys, "results", "1", code=4).startswith("Unfinished")
@@ -177,13 +177,13 @@ def test_a_run_whose_controller_was_killed_is_shown_as_interrupted(capsys: pytes
         assert told(capsys, "results", "1", code=4).startswith("Interrupted")
     (place / "lock").unlink()  # as where a store was copied
     assert "interrupted" in told(capsys, "results")
-    with Store(Places.default().state) as store:
+    with Store(Dirs.default().state) as store:
         assert store.run(1).state == "running"  # looking has changed nothing
     assert "kdevops resume 1" in told(capsys, "results", "1", code=4)
 
 
 def test_the_list_of_runs_has_the_kernels_and_says_that_times_are_utc(capsys: pytest.CaptureFixture[str]) -> None:
     stored({"xfs/generic/001": Outcome(S.PASS)})
-    with Store(Places.default().state) as store:
+    with Store(Dirs.default().state) as store:
         created = store.run(1).created[:16].replace("T", " ")
     assert told(capsys, "results").split() == f"1 {created} UTC xfs 6.1.192 complete pass 1".split()

@@ -53,7 +53,7 @@ def test_both_kernels_are_run_and_the_one_under_test_is_judged_beside_the_other(
 
 def test_a_stored_run_is_judged_beside_its_baseline_arm_at_any_time(bench: Bench) -> None:
     ended = bench.start(lab())
-    with Store(bench.places.state) as store:
+    with Store(bench.dirs.state) as store:
         again = session.judge(store, store.run(2))
         assert again == ended.verdict
         assert again.arm
@@ -205,7 +205,7 @@ def test_what_does_not_concern_the_baseline_does_not_run_it_anew(bench: Bench, c
 
 def test_only_a_complete_run_is_taken_from_the_store(bench: Bench) -> None:
     bench.start(lab())
-    with Store(bench.places.state) as store:
+    with Store(bench.dirs.state) as store:
         first, rows = store.run(1), store.plan(1)
         (before, _) = arms_of(lab())
         assert reusable_run(store, before, rows, first.record) == first
@@ -272,7 +272,7 @@ def test_a_baseline_kernel_that_does_not_boot_leaves_the_run_incomplete(bench: B
 
 def test_the_run_under_test_is_not_begun_while_somebody_has_its_lab(bench: Bench) -> None:
     with (
-        lab_lock(bench.places.lab("ab-dev"), "ab-dev", "up"),
+        lab_lock(bench.dirs.lab("ab-dev"), "ab-dev", "up"),
         pytest.raises(UserError, match="lab ab-dev is in use by `kdevops up`"),
     ):
         bench.start(lab())
@@ -281,7 +281,7 @@ def test_the_run_under_test_is_not_begun_while_somebody_has_its_lab(bench: Bench
 
 def test_the_record_of_each_arm_is_a_lab_of_its_own(bench: Bench) -> None:
     ended = bench.start(lab())
-    with Store(bench.places.state) as store:
+    with Store(bench.dirs.state) as store:
         runs = [store.run(number) for number in (1, 2)]
     labs = [lab_of(run) for run in runs]
     assert labs == list(arms_of(lab()))

@@ -15,8 +15,8 @@ from kdevops.lab.arms import arms as arms_of
 from kdevops.lab.model import Lab
 from kdevops.providers.base import GuestStatus
 from kdevops.run import arms, manual
+from kdevops.run.dirs import Dirs
 from kdevops.run.live_labs import forget, live_labs, recorded_lab, remember, remember_again
-from kdevops.run.places import Places
 
 COMPARE = {"kernel": {"cmdline": "old"}}
 
@@ -26,8 +26,8 @@ def lab(**said: Any) -> Lab:
 
 
 @pytest.fixture
-def places(tmp_path: Path) -> Places:
-    return Places(tmp_path / "state", tmp_path / "cache")
+def dirs(tmp_path: Path) -> Dirs:
+    return Dirs(tmp_path / "state", tmp_path / "cache")
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, int]]:
     asked: list[tuple[str, str, int]] = []
 
     def record(verb: str) -> Any:
-        async def do(each: Lab, places: Places, *_: object) -> tuple[GuestStatus, ...]:
+        async def do(each: Lab, dirs: Dirs, *_: object) -> tuple[GuestStatus, ...]:
             asked.append((verb, each.name, each.guests.count))
             return tuple(GuestStatus(name, "running") for name in each.guest_names())
 
@@ -47,73 +47,71 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, int]]:
     return asked
 
 
-def test_the_other_arm_is_found_after_compare_was_taken_out(places: Places, asked: list[tuple[str, str, int]]) -> None:
-    remember(arms_of(lab(compare=COMPARE, guests={"count": 2})), places)
-    guests = asyncio.run(arms.status(lab(), places))
+def test_the_other_arm_is_found_after_compare_was_taken_out(dirs: Dirs, asked: list[tuple[str, str, int]]) -> None:
+    remember(arms_of(lab(compare=COMPARE, guests={"count": 2})), dirs)
+    guests = asyncio.run(arms.status(lab(), dirs))
     assert [guest.name for guest in guests] == ["ab-1", "ab-2", "ab-dev-1", "ab-dev-2"]
-    asyncio.run(arms.down(lab(), places))
+    asyncio.run(arms.down(lab(), dirs))
     assert asked[2:] == [("down", "ab", 2), ("down", "ab-dev", 2)]
-    asyncio.run(arms.down(lab(), places))
+    asyncio.run(arms.down(lab(), dirs))
     assert asked[4:] == [("down", "ab", 1)], "what is down is not looked for again"
 
 
-def test_what_could_not_be_taken_down_is_tried_again(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def down(each: Lab, places: Places, *_: object) -> tuple[GuestStatus, ...]:
+def test_what_could_not_be_taken_down_is_tried_again(dirs: Dirs, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def down(each: Lab, dirs: Dirs, *_: object) -> tuple[GuestStatus, ...]:
         raise InfrastructureError("it does not end")
 
     monkeypatch.setattr(manual, "down", down)
-    remember(arms_of(lab(compare=COMPARE)), places)
+    remember(arms_of(lab(compare=COMPARE)), dirs)
     with pytest.raises(InfrastructureError):
-        asyncio.run(arms.down(lab(), places))
-    assert [each.name for each in live_labs(lab(), places)] == ["ab", "ab-dev"]
+        asyncio.run(arms.down(lab(), dirs))
+    assert [each.name for each in live_labs(lab(), dirs)] == ["ab", "ab-dev"]
 
 
-def test_a_lab_of_that_name_which_is_nobodys_arm_is_left_alone(places: Places) -> None:
-    places.lab("ab-dev").mkdir(parents=True)
-    assert live_labs(lab(), places) == (lab(),)
-    remember(arms_of(lab(compare=COMPARE)), places)
-    remember((lab(name="ab-dev"),), places)
-    assert [each.name for each in live_labs(lab(), places)] == ["ab"], "it was brought up for itself since"
+def test_a_lab_of_that_name_which_is_nobodys_arm_is_left_alone(dirs: Dirs) -> None:
+    dirs.lab("ab-dev").mkdir(parents=True)
+    assert live_labs(lab(), dirs) == (lab(),)
+    remember(arms_of(lab(compare=COMPARE)), dirs)
+    remember((lab(name="ab-dev"),), dirs)
+    assert [each.name for each in live_labs(lab(), dirs)] == ["ab"], "it was brought up for itself since"
 
 
-def test_both_are_asked_where_an_arm_was_elsewhere(places: Places) -> None:
-    remember(arms_of(lab(compare=COMPARE, provider={"type": "vagrant"})), places)
-    found = [(each.name, each.provider.type) for each in live_labs(lab(), places)]
+def test_both_are_asked_where_an_arm_was_elsewhere(dirs: Dirs) -> None:
+    remember(arms_of(lab(compare=COMPARE, provider={"type": "vagrant"})), dirs)
+    found = [(each.name, each.provider.type) for each in live_labs(lab(), dirs)]
     assert found == [("ab", "qemu"), ("ab", "vagrant"), ("ab-dev", "vagrant")]
 
 
-def test_a_lab_is_itself_where_nothing_was_brought_up(places: Places) -> None:
+def test_a_lab_is_itself_where_nothing_was_brought_up(dirs: Dirs) -> None:
     compared = lab(compare=COMPARE)
-    assert live_labs(compared, places) == arms_of(compared)
-    forget(compared, places)
+    assert live_labs(compared, dirs) == arms_of(compared)
+    forget(compared, dirs)
 
 
 @given(st.one_of(st.binary(max_size=40), st.sampled_from([b"[]", b"{}", b'{"of": "ab"}', b'{"of": "ab", "lab": {}}'])))
 def test_rubbish_is_nothing(tmp_path_factory: pytest.TempPathFactory, rubbish: bytes) -> None:
-    places = Places(tmp_path_factory.mktemp("state"), Path("/nonexistent"))
-    remember(arms_of(lab(compare=COMPARE)), places)
-    (places.lab("ab-dev") / "arm.json").write_bytes(rubbish)
-    assert [each.name for each in live_labs(lab(), places)] == ["ab"]
+    dirs = Dirs(tmp_path_factory.mktemp("state"), Path("/nonexistent"))
+    remember(arms_of(lab(compare=COMPARE)), dirs)
+    (dirs.lab("ab-dev") / "arm.json").write_bytes(rubbish)
+    assert [each.name for each in live_labs(lab(), dirs)] == ["ab"]
 
 
-def test_a_single_lab_is_what_its_file_says_now_and_is_found_where_it_was(places: Places) -> None:
-    remember((lab(provider={"type": "vagrant"}, guests={"count": 3}),), places)
-    assert [(each.provider.type, each.guests.count) for each in live_labs(lab(), places)] == [
+def test_a_single_lab_is_what_its_file_says_now_and_is_found_where_it_was(dirs: Dirs) -> None:
+    remember((lab(provider={"type": "vagrant"}, guests={"count": 3}),), dirs)
+    assert [(each.provider.type, each.guests.count) for each in live_labs(lab(), dirs)] == [
         ("qemu", 1),
         ("vagrant", 3),
     ]
-    remember((lab(guests={"count": 3}),), places)
-    assert live_labs(lab(), places) == (lab(),), (
-        "of the same provider's guests the provider itself finds those that run"
-    )
+    remember((lab(guests={"count": 3}),), dirs)
+    assert live_labs(lab(), dirs) == (lab(),), "of the same provider's guests the provider itself finds those that run"
 
 
-def test_what_comes_from_a_run_s_record_does_not_make_an_arm_a_lab_of_its_own(places: Places) -> None:
+def test_what_comes_from_a_run_s_record_does_not_make_an_arm_a_lab_of_its_own(dirs: Dirs) -> None:
     before, under_test = arms_of(lab(compare=COMPARE))
-    remember((before, under_test), places)
-    remember_again(under_test, places)
-    assert live_labs(lab(), places) == (before, under_test)
-    forget(lab(), places)
-    assert recorded_lab("ab-dev", Path("x.yaml"), places) is None
-    remember_again(under_test, places)
-    assert recorded_lab("ab-dev", Path("x.yaml"), places) == under_test
+    remember((before, under_test), dirs)
+    remember_again(under_test, dirs)
+    assert live_labs(lab(), dirs) == (before, under_test)
+    forget(lab(), dirs)
+    assert recorded_lab("ab-dev", Path("x.yaml"), dirs) is None
+    remember_again(under_test, dirs)
+    assert recorded_lab("ab-dev", Path("x.yaml"), dirs) == under_test

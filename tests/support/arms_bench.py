@@ -19,8 +19,8 @@ from kdevops.results.model import Outcome, RunState, TestId
 from kdevops.results.store import PlannedRow, Store
 from kdevops.run import arms, manual, session
 from kdevops.run.built import Built
+from kdevops.run.dirs import Dirs
 from kdevops.run.guests.kinds import KINDS, Kind, kind_named
-from kdevops.run.places import Places
 from kdevops.run.session import Ended
 from tests.support.local_guest import LocalProvider, ShellSuite
 
@@ -80,11 +80,11 @@ class BenchKind(Kind):
         self.bench = bench
         self.one_lab_at_a_time = real.one_lab_at_a_time
 
-    def attached(self, lab: Lab, places: Places, report: Report = silent) -> LocalProvider:
+    def attached(self, lab: Lab, dirs: Dirs, report: Report = silent) -> LocalProvider:
         return self.bench.providers[lab.name]
 
     async def provider_for(
-        self, lab: Lab, places: Places, built: Built, report: Report, confirm: Confirm = ask_nobody
+        self, lab: Lab, dirs: Dirs, built: Built, report: Report, confirm: Confirm = ask_nobody
     ) -> LocalProvider:
         return self.bench.providers.setdefault(lab.name, LocalProvider(self.bench.path / "guests" / lab.name))
 
@@ -94,7 +94,7 @@ class Bench:
 
     def __init__(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.path = path
-        self.places = Places(path / "state", path / "cache")
+        self.dirs = Dirs(path / "state", path / "cache")
         self.watcher = Watcher()
         self.built: list[str] = []
         self.key = "kernel"
@@ -107,30 +107,30 @@ class Bench:
             if hasattr(module, "write_access"):
                 monkeypatch.setattr(module, "write_access", lambda *_: None)
 
-    async def _build(self, lab: Lab, places: Places, report: Report) -> Built:
+    async def _build(self, lab: Lab, dirs: Dirs, report: Report) -> Built:
         self.built.append(lab.name)
         commands = lab.suites.commands
         assert commands
         kernel = " ".join(lab.kernel.cmdline)
         scripts = {name: f"KERNEL={kernel}\n{text}" for name, text in commands.tests.items()}
         scripts = {name: text for name, text in scripts.items() if name not in self.lacks.get(lab.name, set())}
-        artifact = Artifact(self.key, places.cache, places.cache, platform.release(), None)
+        artifact = Artifact(self.key, dirs.cache, dirs.cache, platform.release(), None)
         return Built(artifact, None, (ShellSuite(scripts, name="commands"),), origin={"key": "image"})
 
     def start(self, lab: Lab, **options: Any) -> Ended:
         loaded = LoadedLab(lab, self.path / "lab.yaml", "")
-        return asyncio.run(arms.start(loaded, self.places, self.watcher, **options))
+        return asyncio.run(arms.start(loaded, self.dirs, self.watcher, **options))
 
     def resume(self, run: int) -> Ended:
-        return asyncio.run(arms.resume(run, self.places, self.watcher))
+        return asyncio.run(arms.resume(run, self.dirs, self.watcher))
 
     def rerun(self, run: int) -> Ended:
-        return asyncio.run(session.rerun(run, self.places, self.watcher))
+        return asyncio.run(session.rerun(run, self.dirs, self.watcher))
 
     def runs(self) -> list[tuple[int, str, RunState]]:
-        with Store(self.places.state) as store:
+        with Store(self.dirs.state) as store:
             return [(run.id, run.lab, run.state) for run in reversed(store.runs())]
 
     def statuses(self, run: int) -> dict[str, str]:
-        with Store(self.places.state) as store:
+        with Store(self.dirs.state) as store:
             return {test.name: outcome.status.value for test, outcome in store.outcomes(run).items()}

@@ -14,31 +14,31 @@ from kdevops.lab.model import Lab
 from kdevops.progress import Confirm, Report, ask_nobody, silent
 from kdevops.run import build, manual, session
 from kdevops.run.built import Built, Root
+from kdevops.run.dirs import Dirs
 from kdevops.run.guests.kinds import KINDS, Kind
-from kdevops.run.places import Places
 from tests.support.local_guest import LocalProvider
 
 
-async def _kernel(lab: Lab, _: object, places: Places, __: object) -> Artifact:
-    return Artifact(" ".join(["kernel", *lab.kernel.cmdline]), places.cache, places.cache, platform.release(), None)
+async def _kernel(lab: Lab, _: object, dirs: Dirs, __: object) -> Artifact:
+    return Artifact(" ".join(["kernel", *lab.kernel.cmdline]), dirs.cache, dirs.cache, platform.release(), None)
 
 
 class _LocalKind(Kind):
     """A kind whose guests are this machine."""
 
-    def attached(self, lab: Lab, places: Places, report: Report = silent) -> LocalProvider:
-        return LocalProvider(places.state / "local-guests" / lab.name)
+    def attached(self, lab: Lab, dirs: Dirs, report: Report = silent) -> LocalProvider:
+        return LocalProvider(dirs.state / "local-guests" / lab.name)
 
     async def provider_for(
-        self, lab: Lab, places: Places, built: Built, report: Report, confirm: Confirm = ask_nobody
+        self, lab: Lab, dirs: Dirs, built: Built, report: Report, confirm: Confirm = ask_nobody
     ) -> LocalProvider:
-        return self.attached(lab, places)
+        return self.attached(lab, dirs)
 
-    async def build_root(self, lab: Lab, places: Places, report: Report) -> Root:
+    async def build_root(self, lab: Lab, dirs: Dirs, report: Report) -> Root:
         return Root({"key": "image"})
 
 
-def _no_access(lab: Lab, places: Places, provider: object, built: Built, lab_file: object) -> None:
+def _no_access(lab: Lab, dirs: Dirs, provider: object, built: Built, lab_file: object) -> None:
     return None
 
 

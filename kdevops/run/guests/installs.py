@@ -13,7 +13,7 @@ from kdevops.lab.model import Lab
 from kdevops.progress import Report
 from kdevops.provision import ansible, inventory
 from kdevops.run.built import Built
-from kdevops.run.places import Places
+from kdevops.run.dirs import Dirs
 
 _REBOOT = 600
 """Least seconds for a kernel to boot; one that runs tests while booting takes long under emulation."""
@@ -34,7 +34,7 @@ def check_servers(lab: Lab, built: Built) -> None:
 
 async def install_kernel(
     lab: Lab,
-    places: Places,
+    dirs: Dirs,
     artifact: Artifact,
     targets: Sequence[SshTarget],
     words: Sequence[str],
@@ -46,7 +46,7 @@ async def install_kernel(
 
     Raises InfrastructureError with Ansible's error, for example if the kernel does not boot.
     """
-    path = places.lab(lab.name) / f"inventory-{targets[0].name}.yaml"
+    path = dirs.lab(lab.name) / f"inventory-{targets[0].name}.yaml"
     write_atomic(path, inventory.render(lab, targets), mode=0o600)
     extravars: dict[str, Any] = {
         "bootlinux_artifact": _for_role(artifact),
@@ -57,7 +57,7 @@ async def install_kernel(
         "bootlinux.yml",
         inventory=path,
         report=report,
-        log=places.lab(lab.name) / "play-bootlinux.log",
+        log=dirs.lab(lab.name) / "play-bootlinux.log",
         timeout=_INSTALL * slowdown,
         extravars=extravars,
     )

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from kdevops.lab.model import Lab
     from kdevops.providers.base import Provider
     from kdevops.run.built import Built, Root
+    from kdevops.run.dirs import Dirs
     from kdevops.run.guests.rented import Rented
-    from kdevops.run.places import Places
 
 
 class Kind(Protocol):
@@ -32,12 +32,12 @@ class Kind(Protocol):
     one_lab_at_a_time: bool = False
     """Whether labs of this kind must not start their guests at the same time."""
 
-    def attached(self, lab: Lab, places: Places, report: Report = silent) -> Provider:
+    def attached(self, lab: Lab, dirs: Dirs, report: Report = silent) -> Provider:
         """A provider for existing guests only: status, attach, down."""
         raise NotImplementedError
 
     async def provider_for(
-        self, lab: Lab, places: Places, built: Built, report: Report, confirm: Confirm = ask_nobody
+        self, lab: Lab, dirs: Dirs, built: Built, report: Report, confirm: Confirm = ask_nobody
     ) -> Provider:
         """The provider for guests that run `built`. `confirm` is called before anything that costs money.
 
@@ -45,13 +45,13 @@ class Kind(Protocol):
         """
         raise NotImplementedError
 
-    async def preflight(self, lab: Lab, places: Places, report: Report, confirm: Confirm = ask_nobody) -> None:
+    async def preflight(self, lab: Lab, dirs: Dirs, report: Report, confirm: Confirm = ask_nobody) -> None:
         """Before a kernel is built, check whether the guests can be provided, and ask for confirmation if needed.
 
         Raises KdevopsError if not. By default there is nothing to check.
         """
 
-    async def build_root(self, lab: Lab, places: Places, report: Report) -> Root:
+    async def build_root(self, lab: Lab, dirs: Dirs, report: Report) -> Root:
         """The root of the guests, made if it is missing. By default guests have their own."""
         from kdevops.run.built import Root
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from kdevops.providers.machines.provider import RemoteProvider
     from kdevops.providers.shared.lab_directory import LabDirectory
     from kdevops.run.built import Built
-    from kdevops.run.places import Places
+    from kdevops.run.dirs import Dirs
 
 _LOOK = 30.0
 
@@ -37,16 +37,16 @@ class MachinesKind(Kind):
     def slowness(self, lab: Lab) -> float:
         """How many times slower than real hardware they are."""
 
-    def attached(self, lab: Lab, places: Places, report: Report = silent) -> RemoteProvider:
+    def attached(self, lab: Lab, dirs: Dirs, report: Report = silent) -> RemoteProvider:
         """A provider for existing machines only."""
-        return self._provider(lab, places, report, ask_nobody)
+        return self._provider(lab, dirs, report, ask_nobody)
 
-    async def preflight(self, lab: Lab, places: Places, report: Report, confirm: Confirm = ask_nobody) -> None:
+    async def preflight(self, lab: Lab, dirs: Dirs, report: Report, confirm: Confirm = ask_nobody) -> None:
         """Check whether the machines can be provided, and ask for confirmation if needed."""
-        await self._provider(lab, places, report, confirm).machines.preflight(lab.guest_names())
+        await self._provider(lab, dirs, report, confirm).machines.preflight(lab.guest_names())
 
     async def provider_for(
-        self, lab: Lab, places: Places, built: Built, report: Report, confirm: Confirm = ask_nobody
+        self, lab: Lab, dirs: Dirs, built: Built, report: Report, confirm: Confirm = ask_nobody
     ) -> RemoteProvider:
         """The provider for machines that run `built`. Raises UserError for what such machines cannot do."""
         from kdevops.guest.identity import runs_as_given
@@ -55,7 +55,7 @@ class MachinesKind(Kind):
 
         check_servers(lab, built)
         artifact = built.artifact
-        provider = self._provider(lab, places, report, confirm)
+        provider = self._provider(lab, dirs, report, confirm)
 
         async def install(targets: Sequence[SshTarget], words: Sequence[str]) -> None:
             asked = [
@@ -64,16 +64,16 @@ class MachinesKind(Kind):
             ]
             given = await asyncio.gather(*asked)
             if lacking := [target for target, runs in zip(targets, given, strict=True) if not runs]:
-                await install_kernel(lab, places, artifact, lacking, words, slowdown=provider.slowdown, report=report)
+                await install_kernel(lab, dirs, artifact, lacking, words, slowdown=provider.slowdown, report=report)
 
         return replace(provider, kernel=BootKernel(artifact.image, artifact.key), install=install)
 
-    def _provider(self, lab: Lab, places: Places, report: Report, confirm: Confirm) -> RemoteProvider:
+    def _provider(self, lab: Lab, dirs: Dirs, report: Report, confirm: Confirm) -> RemoteProvider:
         from kdevops.providers.machines.provider import RemoteProvider
         from kdevops.providers.shared.lab_directory import LabDirectory
         from kdevops.run.guests.speed import speed_elsewhere
 
-        directory = LabDirectory(places.lab(lab.name))
+        directory = LabDirectory(dirs.lab(lab.name))
         directory.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         machines = self.machines_of(lab, directory, report, confirm)
         accel = speed_elsewhere(self.slowness(lab))

@@ -14,21 +14,21 @@ if TYPE_CHECKING:
     from kdevops.lab.servers import Server
     from kdevops.providers.base import Provider
     from kdevops.run.built import Built, Root
-    from kdevops.run.places import Places
+    from kdevops.run.dirs import Dirs
 
 
 class QemuKind(Kind):
     """`provider: {type: qemu}`."""
 
-    def attached(self, lab: Lab, places: Places, report: Report = silent) -> Provider:
+    def attached(self, lab: Lab, dirs: Dirs, report: Report = silent) -> Provider:
         """A provider for existing guests only, including servers."""
         from kdevops.providers.qemu.provider import QemuProvider
         from kdevops.providers.shared.lab_directory import LabDirectory
 
-        return QemuProvider(lab, LabDirectory(places.lab(lab.name)), servers=_servers(lab))
+        return QemuProvider(lab, LabDirectory(dirs.lab(lab.name)), servers=_servers(lab))
 
     async def provider_for(
-        self, lab: Lab, places: Places, built: Built, report: Report, confirm: Confirm = ask_nobody
+        self, lab: Lab, dirs: Dirs, built: Built, report: Report, confirm: Confirm = ask_nobody
     ) -> Provider:
         """The provider for guests that run `built`. Raises UserError if the lab requires KVM and KVM does not work."""
         from kdevops.lab.model import Qemu
@@ -40,21 +40,21 @@ class QemuKind(Kind):
 
         assert built.image
         wanted, artifact = lab.provider_as(Qemu), built.artifact
-        accel = await speed_here(wanted.accel, places, artifact.image, report, binary=wanted.binary)
-        initrd = await initrd_for(artifact, built.image, places.cache)
+        accel = await speed_here(wanted.accel, dirs, artifact.image, report, binary=wanted.binary)
+        initrd = await initrd_for(artifact, built.image, dirs.cache)
         kernel = BootKernel(artifact.image, artifact.key, initrd=initrd)
-        directory = LabDirectory(places.lab(lab.name))
+        directory = LabDirectory(dirs.lab(lab.name))
         provider = QemuProvider(lab, directory, accel, built.image, kernel, built.payloads, built.servers)
         await provider.render()
         return provider
 
-    async def build_root(self, lab: Lab, places: Places, report: Report) -> Root:
+    async def build_root(self, lab: Lab, dirs: Dirs, report: Report) -> Root:
         """The image of `guests.image`, with what the suites need in guests."""
         from kdevops.images.image import ensure_image
         from kdevops.run.built import Root
         from kdevops.suites.registry import guest_needs
 
-        image = await ensure_image(lab.guests.image, guest_needs(lab), cache=places.cache, report=report)
+        image = await ensure_image(lab.guests.image, guest_needs(lab), cache=dirs.cache, report=report)
         return Root({"key": image.key, **image.record}, image=image)
 
     def installs(self, lab: Lab) -> bool:

@@ -7,17 +7,17 @@ from pathlib import Path
 from kdevops.progress import Report
 from kdevops.providers.acceleration import Acceleration, probe
 from kdevops.providers.architecture import architecture
-from kdevops.run.places import Places
+from kdevops.run.dirs import Dirs
 
 
 async def speed_here(
-    wanted: str, places: Places, kernel: Path | None, report: Report, *, binary: str | None = None
+    wanted: str, dirs: Dirs, kernel: Path | None, report: Report, *, binary: str | None = None
 ) -> Acceleration:
     """For guests on this machine: a timed boot of `kernel` shows what `wanted` (`provider.accel`) achieves.
 
     `binary`: the QEMU to use; default: the one of this machine. Raises UserError if KVM is wanted and does not work.
     """
-    return await probe(kernel, cache=places.cache, binary=binary or architecture().binary, wanted=wanted, report=report)
+    return await probe(kernel, cache=dirs.cache, binary=binary or architecture().binary, wanted=wanted, report=report)
 
 
 def speed_elsewhere(slowness: float) -> Acceleration:

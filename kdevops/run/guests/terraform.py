@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from kdevops.lab.terraform import Terraform
     from kdevops.providers.machines.base import Machines
     from kdevops.providers.shared.lab_directory import LabDirectory
+    from kdevops.run.dirs import Dirs
     from kdevops.run.guests.rented import Rented
-    from kdevops.run.places import Places
 
 
 class TerraformKind(MachinesKind):
@@ -35,10 +35,10 @@ class TerraformKind(MachinesKind):
         """The slowness set in the lab."""
         return _of(lab).slowness
 
-    async def preflight(self, lab: Lab, places: Places, report: Report, confirm: Confirm = ask_nobody) -> None:
+    async def preflight(self, lab: Lab, dirs: Dirs, report: Report, confirm: Confirm = ask_nobody) -> None:
         """Plan the machines and ask for confirmation. Also raises UserError for machines with another processor."""
         _check_architecture(_of(lab))
-        await super().preflight(lab, places, report, confirm)
+        await super().preflight(lab, dirs, report, confirm)
 
     def fragments(self, lab: Lab) -> tuple[str, ...]:
         """Fragments for the hardware of all clouds; none for the user's own module, which may make anything."""

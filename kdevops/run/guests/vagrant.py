@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kdevops.providers.acceleration import Acceleration
     from kdevops.providers.base import Provider
     from kdevops.run.built import Built, Root
-    from kdevops.run.places import Places
+    from kdevops.run.dirs import Dirs
 
 
 class VagrantKind(Kind):
@@ -28,20 +28,20 @@ class VagrantKind(Kind):
     one_lab_at_a_time = True
     """Two Vagrant processes must not copy one box into libvirt's pool at the same time."""
 
-    def attached(self, lab: Lab, places: Places, report: Report = silent) -> Provider:
+    def attached(self, lab: Lab, dirs: Dirs, report: Report = silent) -> Provider:
         """A provider for existing machines only."""
         from kdevops.providers.shared.lab_directory import LabDirectory
         from kdevops.providers.vagrant.provider import VagrantProvider
 
-        return VagrantProvider(lab, LabDirectory(places.lab(lab.name)))
+        return VagrantProvider(lab, LabDirectory(dirs.lab(lab.name)))
 
-    async def preflight(self, lab: Lab, places: Places, report: Report, confirm: Confirm = ask_nobody) -> None:
+    async def preflight(self, lab: Lab, dirs: Dirs, report: Report, confirm: Confirm = ask_nobody) -> None:
         """Check Vagrant and its hypervisors; skipped if machines were made before, because it takes seconds."""
         from kdevops.doctor.vagrant import check_tools
         from kdevops.providers.shared.lab_directory import LabDirectory
         from kdevops.providers.vagrant.provider import VagrantProvider
 
-        provider = VagrantProvider(lab, LabDirectory(places.lab(lab.name)))
+        provider = VagrantProvider(lab, LabDirectory(dirs.lab(lab.name)))
         if provider.has_machines:
             return
         for check in await check_tools(_of(lab).backend):
@@ -50,7 +50,7 @@ class VagrantKind(Kind):
         await provider.ask_hypervisors()
 
     async def provider_for(
-        self, lab: Lab, places: Places, built: Built, report: Report, confirm: Confirm = ask_nobody
+        self, lab: Lab, dirs: Dirs, built: Built, report: Report, confirm: Confirm = ask_nobody
     ) -> Provider:
         """The provider for machines that run `built`. Raises UserError for what Vagrant cannot do here."""
         from kdevops.providers.base import BootKernel
@@ -64,18 +64,18 @@ class VagrantKind(Kind):
             raise UserError(
                 f"kdevops cannot make a box for {platform.machine()}", hint="set provider.box to an existing one"
             )
-        accel = await _speed(wanted, places, artifact.image, report)
+        accel = await _speed(wanted, dirs, artifact.image, report)
         kernel = BootKernel(artifact.image, artifact.key, _root_of(lab, wanted, built))
 
         async def install(targets: Sequence[SshTarget], words: Sequence[str]) -> None:
-            await install_kernel(lab, places, artifact, targets, words, slowdown=accel.slowdown, report=report)
+            await install_kernel(lab, dirs, artifact, targets, words, slowdown=accel.slowdown, report=report)
 
-        directory = LabDirectory(places.lab(lab.name))
+        directory = LabDirectory(dirs.lab(lab.name))
         provider = VagrantProvider(lab, directory, accel, built.box, kernel, install, report)
         await provider.render()
         return provider
 
-    async def build_root(self, lab: Lab, places: Places, report: Report) -> Root:
+    async def build_root(self, lab: Lab, dirs: Dirs, report: Report) -> Root:
         """The box that the lab names, or one made from `guests.image`."""
         from kdevops.images.box import ensure_box
         from kdevops.providers.vagrant.render import VagrantBox
@@ -87,7 +87,7 @@ class VagrantKind(Kind):
             box = VagrantBox(wanted.box, wanted.box_version, wanted.box_url, wanted.box_sha256)
             return Root({"kind": "box", "name": box.name, "version": box.version, "sha256": box.sha256}, box=box)
         needs = guest_needs(lab)
-        made = await ensure_box(lab.guests.image, needs, wanted.backend, cache=places.cache, report=report)
+        made = await ensure_box(lab.guests.image, needs, wanted.backend, cache=dirs.cache, report=report)
         return Root({"key": made.key, **made.record}, box=VagrantBox(made.name, url=str(made.path)))
 
     def installs(self, lab: Lab) -> bool:
@@ -124,7 +124,7 @@ def _of(lab: Lab) -> Vagrant:
     return lab.provider_as(Vagrant)
 
 
-async def _speed(wanted: Vagrant, places: Places, kernel: Path, report: Report) -> Acceleration:
+async def _speed(wanted: Vagrant, dirs: Dirs, kernel: Path, report: Report) -> Acceleration:
     from kdevops.providers.acceleration import Acceleration
     from kdevops.run.guests.speed import speed_here
 
@@ -132,7 +132,7 @@ async def _speed(wanted: Vagrant, places: Places, kernel: Path, report: Report) 
         return Acceleration("kvm", "VirtualBox always uses hardware virtualisation", 1.0)
     if any(not uri.startswith("qemu:///") for uri in wanted.hypervisors) and wanted.accel == "auto":
         return Acceleration("kvm", "a remote hypervisor is assumed to have KVM (else set provider.accel: tcg)", 1.0)
-    return await speed_here(wanted.accel, places, kernel, report)
+    return await speed_here(wanted.accel, dirs, kernel, report)
 
 
 def _root_of(lab: Lab, wanted: Vagrant, built: Built) -> tuple[str, ...]:

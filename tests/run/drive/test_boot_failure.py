@@ -109,7 +109,7 @@ def test_a_kernel_that_does_not_boot_where_an_earlier_one_did_is_a_verdict(
     assert failure
     assert (failure.title, failure.guest, failure.booted) == (TITLE, "ab-1", 1)
     assert "do_one_initcall" in failure.text
-    assert "RIP: 0010:futex_init" in (bench.places.run(2) / failure.console).read_text()
+    assert "RIP: 0010:futex_init" in (bench.dirs.run(2) / failure.console).read_text()
     assert bench.runs()[1] == (2, "ab", RunState.INCOMPLETE)
     assert bench.statuses(2) == {"good": "missing", "fine": "missing"}
     with pytest.raises(UserError, match="run 2 has ended"):
@@ -141,7 +141,7 @@ def test_where_nothing_ever_booted_it_is_trouble_and_the_run_can_be_resumed(
     assert exit_code(ended) == ExitCode.INFRASTRUCTURE
     assert ended.verdict.boot_failure is None
     assert bench.runs() == [(1, "ab", RunState.INTERRUPTED)]
-    assert "VFS: Unable to mount" in (bench.places.run(1) / "boot-failure/ab-1.console").read_text()
+    assert "VFS: Unable to mount" in (bench.dirs.run(1) / "boot-failure/ab-1.console").read_text()
     assert main(["results", "1"]) == ExitCode.INFRASTRUCTURE
     told = capsys.readouterr()
     assert "kdevops resume 1" in told.out
@@ -217,7 +217,7 @@ def test_what_became_of_a_run_is_not_said_of_the_one_that_does_it_again(bench: B
     bench.start(lab())
     fails(bench, BUG)
     assert bench.start(lab()).verdict.boot_failure
-    with Store(bench.places.state) as store:
+    with Store(bench.dirs.state) as store:
         store.update_record(2, {"stray_reports": [{"title": "WARNING in foo"}]})
     fails(bench)
     again = bench.rerun(2)

@@ -83,14 +83,14 @@ def test_so_does_whoever_brings_the_guest_up_by_hand(bench: Bench, monkeypatch: 
     monkeypatch.setattr(manual, "_play", play)
     interrupted(bench)
     for fresh in (True, False):
-        asyncio.run(arms.up(LAB, bench.places, bench.watcher.handle))
+        asyncio.run(arms.up(LAB, bench.dirs, bench.watcher.handle))
         assert asked(bench) == [("ab-1", fresh)]
 
 
 def test_it_stays_to_be_told_when_the_controller_is_killed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """A controller that is killed runs none of its ends."""
     bench.start(LAB, persist=True)
-    written = bench.places.lab("ab") / "busy.json"
+    written = bench.dirs.lab("ab") / "busy.json"
     assert not written.exists(), "nothing is left of a run that came to its end"
     seen: list[object] = []
     bench.providers["ab"].boots.clear()

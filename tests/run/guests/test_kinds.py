@@ -16,8 +16,8 @@ from kdevops.lab.model import Lab
 from kdevops.progress import silent
 from kdevops.providers.shared.machine_state import MachineState
 from kdevops.run.built import Built
+from kdevops.run.dirs import Dirs
 from kdevops.run.guests.kinds import all_kinds, all_rented, kind_of
-from kdevops.run.places import Places
 
 VAGRANT = 'echo "Vagrant 2.3.4"; echo "vagrant-libvirt (0.11.2, system)"'
 SOCKET = (
@@ -42,7 +42,7 @@ def give(tools: Path, **scripts: str) -> None:
 def complaint(tmp_path: Path, **provider: str) -> str:
     lab = Lab.model_validate({"name": "x", "provider": {"type": "vagrant", **provider}})
     try:
-        asyncio.run(kind_of(lab).preflight(lab, Places(tmp_path / "state", tmp_path / "cache"), silent))
+        asyncio.run(kind_of(lab).preflight(lab, Dirs(tmp_path / "state", tmp_path / "cache"), silent))
     except KdevopsError as error:
         return error.message
     return ""
@@ -106,13 +106,13 @@ def test_one_guest_is_not_several() -> None:
 @pytest.mark.parametrize("provider", [{"type": "terraform", "cloud": "aws"}, {"type": "hosts", "hosts": ADDRESSES}])
 def test_machines_have_a_root_of_their_own(tmp_path: Path, provider: dict[str, Any]) -> None:
     lab = lab_with(**provider)
-    root = asyncio.run(kind_of(lab).build_root(lab, Places(tmp_path, tmp_path), silent))
+    root = asyncio.run(kind_of(lab).build_root(lab, Dirs(tmp_path, tmp_path), silent))
     assert (root.image, root.box, root.origin) == (None, None, {"kind": provider["type"]})
 
 
 def test_a_box_that_the_lab_names_is_taken_as_it_is(tmp_path: Path) -> None:
     lab = lab_with(type="vagrant", box="debian/bookworm64", box_version="12.1")
-    root = asyncio.run(kind_of(lab).build_root(lab, Places(tmp_path, tmp_path), silent))
+    root = asyncio.run(kind_of(lab).build_root(lab, Dirs(tmp_path, tmp_path), silent))
     assert root.image is None
     assert root.box
     assert (root.box.name, root.box.version) == ("debian/bookworm64", "12.1")
@@ -122,12 +122,12 @@ def test_a_box_that_the_lab_names_is_taken_as_it_is(tmp_path: Path) -> None:
 def test_a_kernel_that_libvirt_boots_from_somebodys_box_needs_to_know_its_root(tmp_path: Path) -> None:
     elsewhere = "qemu+ssh://me@192.0.2.1/system"  # which is taken to have KVM, so that no kernel is booted to find out
     lab = lab_with(type="vagrant", boot="direct", box="debian/bookworm64", hypervisors=[elsewhere])
-    places = Places(tmp_path / "state", tmp_path / "cache")
-    root = asyncio.run(kind_of(lab).build_root(lab, places, silent))
+    dirs = Dirs(tmp_path / "state", tmp_path / "cache")
+    root = asyncio.run(kind_of(lab).build_root(lab, dirs, silent))
     artifact = Artifact("key", tmp_path, tmp_path / "bzImage", "6.1.0", None)
     built = Built(artifact, None, (), box=root.box, origin=root.origin)
     with pytest.raises(UserError, match="needs the root device of box debian/bookworm64") as error:
-        asyncio.run(kind_of(lab).provider_for(lab, places, built, silent))
+        asyncio.run(kind_of(lab).provider_for(lab, dirs, built, silent))
     assert "kernel.cmdline: [root=/dev/vda1]" in (error.value.hint or "")
 
 

@@ -15,8 +15,8 @@ from kdevops.lab.model import Lab
 from kdevops.progress import Confirm, Report, ask_nobody, silent
 from kdevops.providers.base import GuestStatus
 from kdevops.run.built import Built
+from kdevops.run.dirs import Dirs
 from kdevops.run.guests.kinds import Kind, counted
-from kdevops.run.places import Places
 from tests.support.local_guest import LocalGuest, LocalProvider, LocalTarget
 
 
@@ -68,22 +68,22 @@ class ToyProvider(LocalProvider):
 class ToyKind(Kind):
     """`provider: {type: toy}`."""
 
-    def attached(self, lab: Lab, places: Places, report: Report = silent) -> ToyProvider:
-        return self._provider(lab, places)
+    def attached(self, lab: Lab, dirs: Dirs, report: Report = silent) -> ToyProvider:
+        return self._provider(lab, dirs)
 
-    async def preflight(self, lab: Lab, places: Places, report: Report, confirm: Confirm = ask_nobody) -> None:
+    async def preflight(self, lab: Lab, dirs: Dirs, report: Report, confirm: Confirm = ask_nobody) -> None:
         if lab.provider_as(Toy).colour == "blue":
             raise UserError("there are no blue toys")
 
     async def provider_for(
-        self, lab: Lab, places: Places, built: Built, report: Report, confirm: Confirm = ask_nobody
+        self, lab: Lab, dirs: Dirs, built: Built, report: Report, confirm: Confirm = ask_nobody
     ) -> ToyProvider:
-        return self._provider(lab, places, built.artifact)
+        return self._provider(lab, dirs, built.artifact)
 
     def describe(self, lab: Lab) -> str:
         return f"{counted(lab, 'toy')}, {lab.provider_as(Toy).colour}"
 
     @staticmethod
-    def _provider(lab: Lab, places: Places, artifact: Artifact | None = None) -> ToyProvider:
+    def _provider(lab: Lab, dirs: Dirs, artifact: Artifact | None = None) -> ToyProvider:
         build_id = (artifact.build_id or "") if artifact else ""
-        return ToyProvider(places.lab(lab.name) / "toys", names=lab.guest_names(), build_id=build_id)
+        return ToyProvider(dirs.lab(lab.name) / "toys", names=lab.guest_names(), build_id=build_id)

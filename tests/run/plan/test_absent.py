@@ -39,7 +39,7 @@ def single(*names: str, **more: Any) -> Lab:
 
 def accept(bench: Bench, ended: Ended, series: str = SERIES) -> None:
     directory = bench.path / "baselines"
-    with Store(bench.places.state) as store:
+    with Store(bench.dirs.state) as store:
         outcomes = store.outcomes(ended.run.id)
     baseline.save(directory, baseline.accept(baseline.load(directory, series), outcomes))
     accepted.finish(directory, series, accepted.mark_of(ended.run, outcomes), ended.run)
@@ -55,7 +55,7 @@ def test_a_test_that_is_not_planned_any_more_makes_the_run_incomplete(bench: Ben
         "Incomplete: 1 test of the baseline was not planned for unknown reasons: two; "
         "nothing regressed in 2 tests that ran (2 pass); 2 of the 3 tests in the baseline"
     )
-    with Store(bench.places.state) as store:
+    with Store(bench.dirs.state) as store:
         assert session.judge(store, store.run(ended.run.id)) == ended.verdict
 
 
@@ -99,7 +99,7 @@ def test_what_an_older_series_ran_is_told_and_not_taken_over(bench: Bench) -> No
     assert (ended.verdict.exit_code, list(ended.verdict.absent.values())) == (ExitCode.OK, [OLDER])
     directory = bench.path / "baselines"
     known = baseline.load(directory, SERIES)
-    with Store(bench.places.state) as store:
+    with Store(bench.dirs.state) as store:
         outcomes = store.outcomes(ended.run.id)
     gone = gone_since(ended.run, outcomes, known)
     baseline.save(directory, baseline.accept(known, outcomes, gone=gone))
@@ -113,7 +113,7 @@ STRAY = {**KASAN, "guest": "ab-1", "when": "at boot"}
 
 def test_a_run_that_is_done_again_begins_without_what_happened_in_the_first(bench: Bench) -> None:
     first = bench.start(single())
-    with Store(bench.places.state) as store:
+    with Store(bench.dirs.state) as store:
         happened = {"stray_reports": [STRAY], **BootFailure("x", "g", "c").as_record()}
         store.update_record(first.run.id, happened)
         assert session.judge(store, store.run(first.run.id)).exit_code is ExitCode.REGRESSION
@@ -124,7 +124,7 @@ def test_a_run_that_is_done_again_begins_without_what_happened_in_the_first(benc
 
 def test_what_the_baseline_kernel_says_at_boot_too_is_known(bench: Bench) -> None:
     ended = bench.start(lab({"always": "true"}))
-    with Store(bench.places.state) as store:
+    with Store(bench.dirs.state) as store:
         store.update_record(ended.run.id, {"stray_reports": [STRAY]})
         assert session.judge(store, store.run(ended.run.id)).troubles == {KASAN["signature"]}
         store.update_record(1, {"stray_reports": [STRAY]})
@@ -155,7 +155,7 @@ def test_the_baseline_arm_alone_is_not_asked_for_what_the_other_kernel_lacks(ben
     bench.lacks = {"ab-dev": {"breaks"}}
     ended = bench.start(lab())
     assert [test.name for test in ended.verdict.lost] == ["breaks"]
-    with Store(bench.places.state) as store:
+    with Store(bench.dirs.state) as store:
         assert session.judge(store, store.run(1)).absent == {
             TestId(*key, "breaks"): "the kernel under test does not have it"
         }

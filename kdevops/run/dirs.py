@@ -9,14 +9,14 @@ from kdevops.paths import cache_dir, state_dir
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class Dirs:
     """`state` holds data that must survive, `cache` data that can be made again."""
 
     state: Path
     cache: Path
 
     @classmethod
-    def default(cls) -> Places:
+    def default(cls) -> Dirs:
         """The user's directories."""
         return cls(state_dir(), cache_dir())
 
