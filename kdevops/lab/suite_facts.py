@@ -40,6 +40,8 @@ class SuiteFacts:
     """Fields set by options of `kdevops run`: groups (-g), exclude_groups (-x), start_after, count, soak, known."""
     test_pattern: str = ""
     """Arguments of `kdevops run` that go to the field `tests`: a regular expression for the whole word."""
+    console_marks: tuple[str, ...] = ()
+    """Beginnings of the kernel messages by which its harness marks the start of a test."""
     variables: Mapping[str, object] = {}
     """Ansible variables for guests that are already prepared."""
     imports: bool = False

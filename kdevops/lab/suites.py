@@ -22,6 +22,7 @@ OURS: Mapping[str, str] = {
     "fstests": "kdevops.suites.fstests.kind",
 }
 """Name in lab.yaml → module with the suite's KIND, in the order in which suites are reported."""
+_SHORTEST_MARK = 4
 
 
 @functools.cache
@@ -64,6 +65,13 @@ def outsiders() -> tuple[dict[str, SuiteFacts], list[str]]:
     return found, refused
 
 
+@functools.cache
+def console_marks() -> tuple[str, ...]:
+    """The console marks of all usable suites: a guest that is kept may have run tests of any."""
+    kinds = [*(kind for name in OURS if (kind := find(name))), *outsiders()[0].values()]
+    return tuple(mark for kind in kinds for mark in kind.console_marks)
+
+
 def unknown(name: str) -> str:
     """The message for an unknown suite, with the known and the unusable ones."""
     from kdevops.text import nearest
@@ -92,6 +100,8 @@ def _refusal(name: str, kind: object) -> str:
         for word in words:
             if word != name and not outside.is_part(word, name):
                 return f"{what} would begin with {word!r}; the suite may use {name} and {name}-… only"
+    if any(len(mark.strip()) < _SHORTEST_MARK for mark in kind.console_marks):
+        return f"a console mark must have {_SHORTEST_MARK} or more characters, else other messages would begin tests"
     said = {*kind.chooses, *kind.options, *(loc[0] for loc in kind.paths), *(["tests"] if kind.test_pattern else [])}
     if absent := sorted(said - model.model_fields.keys()):
         return f"it refers to the field {absent[0]}, which its section does not have"

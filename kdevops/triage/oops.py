@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from kdevops.guest import printk
+from kdevops.lab.suites import console_marks
 from kdevops.triage import chain
 from kdevops.triage.patterns import Pattern, Severity, find
 from kdevops.triage.report import MAX_LINES, MAX_TITLE, MAX_WIDTH, Report, seconds
@@ -19,8 +20,8 @@ MAX_REPORTS = 64
 _MICROSECONDS = 6
 """Decimal digits that make a time stamp unique for a message."""
 _RESTART = re.compile(r"Linux version \d")
-# KTAP of in-kernel tests, and the lines that fstests and blktests write to the kernel log.
-_NEXT_TEST = re.compile(r" *(?:not )?ok \d|run (?:fstests|blktests) ")
+# KTAP of in-kernel tests, and what blktests, which people run as a command, writes to the kernel log.
+_NEXT_TEST = re.compile(r" *(?:not )?ok \d|run blktests ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ class ConsoleWatch:
         if self._last:
             if _RESTART.match(text):
                 self._restart()
-            elif self._before and _NEXT_TEST.match(text):
+            elif self._before and (_NEXT_TEST.match(text) or text.startswith(console_marks())):
                 self._before = None
             if not stamped and self._last.stamped and len(columns := printk.begins(text, MAX_WIDTH)) > 1:
                 text, stamped = text[columns[1] :], True

@@ -120,6 +120,20 @@ def test_files_that_it_says_to_have_are_made_absolute_and_looked_for(kdevops, si
     assert shown["suites"]["toy"]["script"] == str(tmp_path / "its.sh")
 
 
+@pytest.mark.parametrize(("facts", "at_boot"), [("pass", True), ('console_marks = ("toy: begins ",)', False)])
+def test_what_a_kept_guest_said_after_a_mark_of_its_harness_was_not_said_at_boot(
+    kdevops, site: Path, lab, tmp_path: Path, facts: str, at_boot: bool
+) -> None:
+    install(site, facts=facts)
+    said = tmp_path / "state/local-guests/toys/toys-1/console.log"
+    said.parent.mkdir(parents=True)
+    said.write_text(
+        "[    0.1] Linux version 6.1.0\n[    7.1] toy: begins one\n[    7.2] WARNING: CPU: 0 PID: 9 at fs/toy.c:1 toy+0x1/0x2\n"
+    )
+    done = kdevops("run", lab(LAB), local=True)
+    assert ("at boot, kernel report: WARNING" in done.stderr) == at_boot, done.stderr
+
+
 def test_an_unknown_suite_is_told_which_there_are_and_which_do_not_load(kdevops, site: Path, lab) -> None:
     install(site)
     install(site, name="lame", distribution="lame-suite", source="import nowhere_to_be_found\n")
@@ -144,6 +158,7 @@ def test_an_unknown_suite_is_told_which_there_are_and_which_do_not_load(kdevops,
         ({"facts": 'test_suites = ("toy", "fstests")'}, "ids of tests would begin with 'fstests'"),
         ({"facts": 'chooses = frozenset({"wrods"})'}, "it refers to the field wrods, which its section does not have"),
         ({"facts": 'test_pattern = "x"'}, "it refers to the field tests, which its section does not have"),
+        ({"facts": 'console_marks = (" x ",)'}, "a console mark must have 4 or more characters"),
         ({"facts": 'caches = ("kernels",)'}, "a cache would begin with 'kernels'"),
         ({"facts": 'caches = ("toy-/../../x",)'}, "a cache would begin with 'toy-/../../x'"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from kdevops.triage import oops
 from kdevops.triage.oops import find_oops, find_reports
 from kdevops.triage.patterns import Severity
 
@@ -168,8 +169,8 @@ def test_two_warnings_are_two_and_keep_their_own_lines() -> None:
 
 
 def test_an_oops_right_behind_a_report_in_the_same_task_leaves_the_blame_with_that() -> None:
-    oops = ("Oops: general protection fault, maybe for address 0x10: 0000 [#1] SMP", *trace(3), END)
-    lines = console(KASAN, *trace(9)) + console(*oops, start=12.2)
+    dies = ("Oops: general protection fault, maybe for address 0x10: 0000 [#1] SMP", *trace(3), END)
+    lines = console(KASAN, *trace(9)) + console(*dies, start=12.2)
     first, second = find_reports(lines)
     assert (first.severity, second.severity) == (Severity.VIOLATION, Severity.FATAL)
     blamed = find_oops(lines)
@@ -183,9 +184,21 @@ def test_an_oops_right_behind_a_report_in_the_same_task_leaves_the_blame_with_th
     [((), 14.5, 12), ((), 12.2, 99), (("    ok 3 kmalloc_oob",), 12.2, 12), (("run fstests a/1 at x",), 12.2, 12)],
 )
 def test_an_oops_of_another_time_task_or_test_is_its_own(between: tuple[str, ...], start: float, pid: int) -> None:
-    oops = ("Oops: 0002 [#1] SMP", *trace(3), END)
-    later = [line.replace("PID: 12", f"PID: {pid}") for line in console(*between, *oops, start=start)]
+    dies = ("Oops: 0002 [#1] SMP", *trace(3), END)
+    later = [line.replace("PID: 12", f"PID: {pid}") for line in console(*between, *dies, start=start)]
     blamed = find_oops(console(WARN, *trace(9), END) + later)
+    assert blamed
+    assert blamed.title == "Oops: 0002 [#1] SMP"
+
+
+def test_an_oops_in_the_next_test_of_any_suite_is_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    later = console("toy: begins a/1", "Oops: 0002 [#1] SMP", *trace(3), END, start=12.2)
+    lines = console(WARN, *trace(9), END) + later
+    blamed = find_oops(lines)
+    assert blamed
+    assert blamed.title == WARN, "no suite has such a mark"
+    monkeypatch.setattr(oops, "console_marks", lambda: ("toy: begins ",))
+    blamed = find_oops(lines)
     assert blamed
     assert blamed.title == "Oops: 0002 [#1] SMP"
 

@@ -20,6 +20,7 @@ from kdevops.guest import console, printk
 from kdevops.guest.console import Position
 from kdevops.guest.execute import Marks
 from kdevops.guest.ssh import SshTarget
+from kdevops.lab.suites import console_marks
 from kdevops.providers.base import Guest
 from kdevops.triage.oops import find_reports
 from kdevops.triage.patterns import find
@@ -33,8 +34,8 @@ _SHOWN = 1.0
 """Accelerated seconds for the console to show a kernel message."""
 _COMMAND = 30.0
 _POLL = 0.02
-_FIRST_TEST = ("kdevops: begin ", "run fstests ")
-"""Marks at the start of a test, ours or those of fstests."""
+_BEGIN = "kdevops: begin "
+"""Our own mark at the start of a test; suites with a harness have `console_marks`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +179,8 @@ def between(lines: Sequence[str], marks: Marks) -> list[str] | None:
 
 def before_tests(lines: Sequence[str]) -> list[str]:
     """The lines of a kernel log before the first test of this boot, for which no test is to blame."""
-    first = (number for number, line in enumerate(lines) if any(mark in line for mark in _FIRST_TEST))
+    marks = (_BEGIN, *console_marks())
+    first = (number for number, line in enumerate(lines) if any(mark in line for mark in marks))
     return list(lines[: next(first, len(lines))])
 
 

@@ -21,6 +21,8 @@ from kdevops.text import clean
 
 MAX_REASON = 240
 """Characters kept of a reason."""
+CONSOLE_MARK = "run fstests "
+"""What `check` writes to /dev/kmsg when a test starts, before its name and the time."""
 
 _NAME = r"[A-Za-z0-9_.-]{1,64}/\d{3,9}[A-Za-z0-9_-]{0,128}"
 # What `check` itself prints after a name when the test starts: the last duration, or blanks instead.

@@ -12,6 +12,7 @@ from kdevops.lab.model import Lab
 from kdevops.lab.servers import Role
 from kdevops.results.store import Store
 from kdevops.suites.base import Suite
+from kdevops.suites.fstests.check_lines import CONSOLE_MARK
 from kdevops.suites.fstests.smb_credentials import GUEST_PATH, ensure_credentials
 from kdevops.suites.kind import Check, Imported, KnownProfile, Stored, SuiteKind, check_clients
 from kdevops.text import fits_any
@@ -38,6 +39,7 @@ class FstestsKind(SuiteKind[Fstests]):
         ("expunges",): "file",
     }
     options = frozenset({*_CHOOSING, "soak"})
+    console_marks = (CONSOLE_MARK,)
     test_pattern = r"[a-z0-9_]+/[A-Za-z0-9_*?\[\]-]+"
     variables = {"fstests_install": False}  # noqa: RUF012 - never changed
     imports = True

@@ -16,6 +16,7 @@ from kdevops.results.model import Outcome, TestId
 from kdevops.suites.base import RECORDED, KernelBuild, KernelOptions, PlannedTest
 from kdevops.suites.fstests import catalogue, expunges, leftovers
 from kdevops.suites.fstests.build import BuiltFstests, build
+from kdevops.suites.fstests.check_lines import CONSOLE_MARK
 from kdevops.suites.fstests.check_output import CheckParser, check_name
 from kdevops.suites.fstests.choice import SUITE, choose, plan
 from kdevops.suites.fstests.devices import advice, assign, disk_sizes
@@ -197,7 +198,7 @@ class PreparedFstests:
 
     def console_mark(self, test: TestId) -> str:
         """What fstests' `check` writes to /dev/kmsg, followed by the time."""
-        return f"run fstests {check_name(test)} at "
+        return f"{CONSOLE_MARK}{check_name(test)} at "
 
     def keep_command(self, test: TestId | None, profile: str, limit: int) -> tuple[str, ...]:
         """A tar of a test's files, or of `check`'s own record."""

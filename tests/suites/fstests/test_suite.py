@@ -14,6 +14,7 @@ from kdevops.run.plan.absent import asked_record
 from kdevops.suites.base import ChoosySuite, KernelBuild
 from kdevops.suites.fstests import suite
 from kdevops.suites.fstests.build import BuiltFstests
+from kdevops.suites.fstests.kind import KIND
 from kdevops.suites.fstests.suite import FstestsSuite, PreparedFstests
 from tests.fakefstests import make_tree
 
@@ -67,6 +68,11 @@ def test_the_kernel_of_a_distribution_fails_what_that_distribution_is_known_to_f
     }.items():
         prepared = prepare(fstests, kernel(distribution=distribution), tmp_path)
         assert [test.known for test in prepared.tests] == known
+
+
+def test_the_mark_of_each_test_begins_as_the_suite_says(tree: Path, tmp_path: Path) -> None:
+    prepared = prepare(suite_of(tree, tests=["generic/001"]), kernel(), tmp_path)
+    assert prepared.console_mark(prepared.tests[0].id).startswith(KIND.console_marks)
 
 
 def test_what_the_lab_does_not_choose_of_the_tree_is_told_from_what_the_tree_lacks(tree: Path, tmp_path: Path) -> None:
