@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 from collections.abc import Callable, Iterator
 
-from kdevops.errors import UserError
 from kdevops.lab.document import Document, Loc, Problem
-from kdevops.lab.suites import find
+from kdevops.lab.suites import named_in
 from kdevops.sources import SOURCES
 
 
@@ -80,12 +78,9 @@ def resolve_paths(document: Document) -> list[Problem]:
 
 def _of_suites(lab: object) -> Iterator[tuple[Loc, Callable[[str], bool]]]:
     """The files that suites of the lab say to have, of those that there are."""
-    suites = lab.get("suites") if isinstance(lab, dict) else None
-    for name in suites if isinstance(suites, dict) else ():
-        with contextlib.suppress(UserError):  # which is told where the suite's name is looked at
-            kind = find(name)
-            for loc, what in kind.paths.items() if kind else ():
-                yield ("suites", name, *loc), _always if what == "file" else _is_local
+    for name, _, kind in named_in(lab):
+        for loc, what in kind.paths.items():
+            yield ("suites", name, *loc), _always if what == "file" else _is_local
 
 
 def _texts(value: object, loc: Loc, done: Loc = ()) -> Iterator[tuple[Loc, str]]:

@@ -19,6 +19,7 @@ from kdevops.lab.files import resolve_paths
 from kdevops.lab.joined import lab_model, more_suites, why_not
 from kdevops.lab.model import Lab, lab_schema
 from kdevops.lab.override import apply
+from kdevops.lab.suites import named_in
 from kdevops.paths import data_dir
 
 _PIPED = {"dev", "proc"}
@@ -101,12 +102,15 @@ def _digest(lab: Lab) -> str:
 
 
 def _arguments(value: object, environment: Mapping[str, str]) -> list[str]:
-    """kselftest's KSELFTEST_<TEST>_ARGS as overrides, for a lab with selftests, so that they are recorded with its runs."""
-    suites = value.get("suites") if isinstance(value, dict) else None
-    if not isinstance(suites, dict) or not isinstance(suites.get("selftests"), dict):
-        return []
-    found = ((re.fullmatch(r"KSELFTEST_([A-Z0-9_]+)_ARGS", name), text) for name, text in sorted(environment.items()))
-    return [f"suites.selftests.args.{name[1]}={json.dumps(text)}" for name, text in found if name]
+    """The `environment` of the lab's suites as overrides, so that it is recorded with its runs."""
+    return [
+        f"suites.{suite}.{field_name}.{found[1]}={json.dumps(text)}"
+        for suite, section, kind in named_in(value)
+        if isinstance(section, dict)
+        for pattern, field_name in kind.environment.items()
+        for name, text in sorted(environment.items())
+        if (found := re.fullmatch(pattern, name, re.ASCII))
+    ]
 
 
 def _leave_out(document: Document, suites: Iterable[str]) -> None:

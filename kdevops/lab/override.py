@@ -6,6 +6,7 @@ from pathlib import Path
 
 from kdevops.errors import UserError
 from kdevops.lab.document import MAX_BYTES, MAX_DEPTH, Document, Loc, Problem, SourceSpan, parse
+from kdevops.lab.suites import named_in
 from kdevops.sources import SOURCES
 
 _KERNEL_SOURCES = tuple((kind, *facts.goes_with) for kind, facts in SOURCES.items())
@@ -16,9 +17,8 @@ _EITHER: dict[Loc, tuple[tuple[str, ...], ...]] = {
     ("compare", "guests", "image"): (("path",), ("url", "sha256")),
     ("provider",): (("cloud",), ("module",)),
     ("compare", "provider"): (("cloud",), ("module",)),
-    ("suites", "fstests", "source"): (("path",), ("git", "ref")),
 }
-"""Sections with mutually exclusive members, each listed with the fields that belong to it."""
+"""Sections with mutually exclusive members, each listed with the fields that belong to it; suites have `exclusive`."""
 
 
 def apply(document: Document, assignment: str) -> None:
@@ -57,7 +57,7 @@ def apply(document: Document, assignment: str) -> None:
 
 def _drop_others(document: Document, loc: Loc) -> None:
     """Remove fields of the file that exclude `loc`; those set on the command line are left for the validation to refuse."""
-    members = _EITHER.get(loc[:-1], ())
+    members = {**_EITHER, **_of_suites(document.value)}.get(loc[:-1], ())
     if not any(member[0] == loc[-1] for member in members):
         return
     section: object = document.value
@@ -69,6 +69,12 @@ def _drop_others(document: Document, loc: Loc) -> None:
             document.value = _put(document.value, [str(step) for step in other], None)
             document.places = {known: place for known, place in document.places.items() if known[: len(other)] != other}
             document.problems = [problem for problem in document.problems if problem.loc[: len(other)] != other]
+
+
+def _of_suites(lab: object) -> dict[Loc, tuple[tuple[str, ...], ...]]:
+    return {
+        ("suites", name, *loc): members for name, _, kind in named_in(lab) for loc, members in kind.exclusive.items()
+    }
 
 
 def _put(old: object, parts: list[str], value: object) -> object:

@@ -36,6 +36,13 @@ class SuiteFacts:
     """Directories below the cache that `kdevops gc` may empty."""
     paths: Mapping[tuple[str, ...], Literal["file", "file or URL"]] = {}
     """Fields that name files: they are made absolute and must exist."""
+    exclusive: Mapping[tuple[str, ...], tuple[tuple[str, ...], ...]] = {}
+    """Members of which its section, or a section in it, takes one, each with the fields that belong to it.
+
+    `--set` of one removes the others that the lab file has: {("source",): (("path",), ("git", "ref"))}.
+    """
+    environment: Mapping[str, str] = {}
+    """Environment variables that set an entry of a field: regular expression whose group is the key → the field."""
     options: frozenset[str] = frozenset()
     """Fields set by options of `kdevops run`: groups (-g), exclude_groups (-x), start_after, count, soak, known."""
     test_pattern: str = ""

@@ -7,9 +7,11 @@ that a command without suites does not pay for them.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 
 from kdevops.errors import UserError
 from kdevops.lab import outside
@@ -44,6 +46,15 @@ def for_tests(suite: str) -> SuiteFacts | None:
     except UserError:
         return None
     return kind if kind and suite in kind.all_test_suites else None
+
+
+def named_in(value: object) -> Iterator[tuple[str, object, SuiteFacts]]:
+    """The usable suites that a lab names, as plain data: name, section, suite. The others are reported elsewhere."""
+    suites = value.get("suites") if isinstance(value, dict) else None
+    for name, section in suites.items() if isinstance(suites, dict) else ():
+        with contextlib.suppress(UserError):
+            if kind := find(name):
+                yield name, section, kind
 
 
 def origin(name: str) -> str:
@@ -82,6 +93,11 @@ def unknown(name: str) -> str:
     return "; ".join([f"no such suite; there are {', '.join(there)}{close}", *refused])
 
 
+def _exclusive(kind: SuiteFacts) -> Iterator[tuple[str, ...]]:
+    """Every exclusive member of a suite's section, as a path of fields."""
+    return ((*loc, name) for loc, members in kind.exclusive.items() for member in members for name in member)
+
+
 def _refusal(name: str, kind: object) -> str:
     """Why an object cannot be the suite `name`; empty if it can."""
     from kdevops.lab.fields import Model
@@ -102,7 +118,10 @@ def _refusal(name: str, kind: object) -> str:
                 return f"{what} would begin with {word!r}; the suite may use {name} and {name}-… only"
     if any(len(mark.strip()) < _SHORTEST_MARK for mark in kind.console_marks):
         return f"a console mark must have {_SHORTEST_MARK} or more characters, else other messages would begin tests"
+    if wrong := next((each for each in kind.environment if re.compile(each).groups != 1), ""):
+        return f"the regular expression {wrong!r} of its environment must have one group"
     said = {*kind.chooses, *kind.options, *(loc[0] for loc in kind.paths), *(["tests"] if kind.test_pattern else [])}
+    said |= {*kind.environment.values(), *(loc[0] for loc in _exclusive(kind))}
     if absent := sorted(said - model.model_fields.keys()):
         return f"it refers to the field {absent[0]}, which its section does not have"
     return ""

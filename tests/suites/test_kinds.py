@@ -50,6 +50,8 @@ def test_what_ours_say_fits_their_sections(name: str) -> None:
     assert ours.chooses <= fields
     assert ours.options <= fields
     assert {loc[0] for loc in ours.paths} <= fields
+    assert set(ours.environment.values()) <= fields
+    assert {(*loc, *member)[0] for loc, members in ours.exclusive.items() for member in members} <= fields
     assert bool(ours.test_pattern) == bool(ours.options), "who takes -g takes names of tests"
     assert "tests" in fields or not ours.test_pattern
     re.compile(ours.test_pattern)

@@ -107,7 +107,7 @@ def test_its_fields_are_set_shown_and_in_the_schema(kdevops, site: Path, lab) ->
     assert json.loads(shown.stdout)["suites"] == {"toy": {"words": ["one", "two"], "wrong": ["two"], "shout": True}}
     schema = json.loads(kdevops("lab", "schema").stdout)
     assert schema["$defs"]["Suites"]["properties"].keys() == {"commands", "selftests", "kunit", "fstests", "toy"}
-    assert schema["$defs"]["Toy"]["properties"].keys() == {"words", "wrong", "shout", "script"}
+    assert schema["$defs"]["Toy"]["properties"].keys() == {"words", "wrong", "shout", "script", "said"}
     assert "toy        Words, each of which is a test. (from toy-suite 1.0)" in kdevops("lab", "suites").stdout
 
 
@@ -118,6 +118,22 @@ def test_files_that_it_says_to_have_are_made_absolute_and_looked_for(kdevops, si
     (tmp_path / "its.sh").touch()
     shown = json.loads(kdevops("lab", "show", path, "--json").stdout)
     assert shown["suites"]["toy"]["script"] == str(tmp_path / "its.sh")
+
+
+def test_of_fields_that_exclude_each_other_the_one_that_is_set_takes_the_place(kdevops, site: Path, lab) -> None:
+    install(site, facts='exclusive = {(): (("script",), ("wrong", "shout"))}')
+    shown = kdevops("lab", "show", lab(LAB), "--set", "suites.toy.script=its.sh", "--json")
+    assert json.loads(shown.stdout)["suites"]["toy"]["script"] == "its.sh"
+    assert json.loads(shown.stdout)["suites"]["toy"]["wrong"] == [], "of the file, and replaced"
+
+
+def test_the_environment_sets_what_it_says(
+    kdevops, site: Path, lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(site, facts='environment = {"TOY_([a-z]+)_SAYS": "said"}')
+    monkeypatch.setenv("TOY_one_SAYS", "good: day")
+    assert kdevops("run", lab(LAB), local=True).returncode == 1
+    assert (tmp_path / "state/runs/1/toy/default/one.log").read_text().strip() == "good: day"
 
 
 @pytest.mark.parametrize(("facts", "at_boot"), [("pass", True), ('console_marks = ("toy: begins ",)', False)])
@@ -159,6 +175,9 @@ def test_an_unknown_suite_is_told_which_there_are_and_which_do_not_load(kdevops,
         ({"facts": 'chooses = frozenset({"wrods"})'}, "it refers to the field wrods, which its section does not have"),
         ({"facts": 'test_pattern = "x"'}, "it refers to the field tests, which its section does not have"),
         ({"facts": 'console_marks = (" x ",)'}, "a console mark must have 4 or more characters"),
+        ({"facts": 'environment = {"A_.*": "said"}'}, "the regular expression 'A_.*' of its environment must have one"),
+        ({"facts": 'environment = {"A_(.*)": "siad"}'}, "it refers to the field siad, which its section does not have"),
+        ({"facts": 'exclusive = {("srcipt",): (("a",),)}'}, "it refers to the field srcipt"),
         ({"facts": 'caches = ("kernels",)'}, "a cache would begin with 'kernels'"),
         ({"facts": 'caches = ("toy-/../../x",)'}, "a cache would begin with 'toy-/../../x'"),
     ],

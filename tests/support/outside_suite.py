@@ -31,6 +31,7 @@ class Toy(Model):
     wrong: Strings = ()
     shout: bool = False
     script: Path | None = None
+    said: dict[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,8 @@ class Prepared:
         return tuple(PlannedTest(TestId("toy", "default", word), 60.0) for word in self.toy.words)
 
     def command(self, test: PlannedTest) -> tuple[tuple[str, ...], str]:
-        word = test.id.name.upper() if self.toy.shout else test.id.name
+        word = (self.toy.said or {}).get(test.id.name, test.id.name)
+        word = word.upper() if self.toy.shout else word
         code = 1 if test.id.name in self.toy.wrong else 0
         if self.payload:
             return ("sh", f"{self.remote}/script", word, str(code)), self.remote

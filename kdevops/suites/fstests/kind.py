@@ -38,6 +38,7 @@ class FstestsKind(SuiteKind[Fstests]):
         ("profile_files",): "file",
         ("expunges",): "file",
     }
+    exclusive = {("source",): (("path",), ("git", "ref"))}  # noqa: RUF012 - never changed
     options = frozenset({*_CHOOSING, "soak"})
     console_marks = (CONSOLE_MARK,)
     test_pattern = r"[a-z0-9_]+/[A-Za-z0-9_*?\[\]-]+"

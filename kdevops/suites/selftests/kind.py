@@ -17,6 +17,7 @@ class SelftestsKind(SuiteKind[Selftests]):
     name = "selftests"
     model = Selftests
     chooses = frozenset({"targets", "tests", "skip"})
+    environment = {r"KSELFTEST_([A-Z0-9_]+)_ARGS": "args"}  # noqa: RUF012 - never changed
     caches = ("selftests",)
     variables = {"selftests_install": False}  # noqa: RUF012 - never changed
 
