@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from kdevops.doctor import checks, packages, terraform, vagrant
+from kdevops.doctor import checks, packages
 from kdevops.doctor.checks import Check
+from kdevops.doctor.option import Asked
 from kdevops.kernel.artifact import artifacts
 from kdevops.paths import cache_dir, state_dir
 from kdevops.progress import Report
@@ -17,31 +18,30 @@ from kdevops.providers.acceleration import Acceleration
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What to check. `vagrant`: the backend; `terraform`: check the tool; `cloud`: also check what this cloud needs."""
+    """What to check. `suites`: those whose build tools are needed; `providers`: what kinds of provider add."""
 
     install: bool = False
     packages_only: bool = False
     suites: tuple[str, ...] = ()
-    vagrant: vagrant.Backend | None = None
-    terraform: bool = False
-    cloud: str | None = None
+    providers: tuple[Asked, ...] = ()
 
     @property
     def libvirt(self) -> bool:
         """Whether libvirt's packages are needed."""
-        return self.vagrant == "libvirt"
+        return any(each.libvirt for each in self.providers)
 
 
 async def examine(wanted: Wanted, report: Report, ask_password: Callable[[], str] | None) -> list[Check]:
     """Run the wanted checks. Raises KdevopsError if packages cannot be installed."""
     suites, libvirt = wanted.suites, wanted.libvirt
     missing = await packages.missing(suites=suites, libvirt=libvirt)
-    of_vagrant = await _vagrant(wanted)
-    if wanted.install and (missing or (wanted.libvirt and not healthy(of_vagrant))):
+    of_providers = await _providers(wanted)
+    if wanted.install and (missing or not all(healthy(found) for each, found in of_providers if each.libvirt)):
         log = state_dir() / "logs/doctor-install.log"
         await packages.install(report=report, log=log, ask_password=ask_password, suites=suites, libvirt=libvirt)
-        missing, of_vagrant = await packages.missing(suites=suites, libvirt=libvirt), await _vagrant(wanted)
-    found = [*checks.check_packages(missing, suites=suites, libvirt=libvirt), *of_vagrant, *await _terraform(wanted)]
+        missing, of_providers = await packages.missing(suites=suites, libvirt=libvirt), await _providers(wanted)
+    found = checks.check_packages(missing, suites=suites, libvirt=libvirt)
+    found += [check for _, of_one in of_providers for check in of_one]
     if wanted.packages_only:
         return found
     return [
@@ -59,18 +59,10 @@ def healthy(found: list[Check]) -> bool:
     return all(check.ok for check in found if check.needed)
 
 
-async def _vagrant(wanted: Wanted) -> list[Check]:
+async def _providers(wanted: Wanted) -> list[tuple[Asked, list[Check]]]:
     """Empty if only packages are checked."""
-    if not wanted.vagrant or wanted.packages_only:
-        return []
-    return await vagrant.check_vagrant(wanted.vagrant)
-
-
-async def _terraform(wanted: Wanted) -> list[Check]:
-    """Empty if only packages are checked."""
-    if not wanted.terraform or wanted.packages_only:
-        return []
-    return await terraform.check_terraform(wanted.cloud)
+    asked = () if wanted.packages_only else wanted.providers
+    return [(each, await each.option.checks(each.choice)) for each in asked]
 
 
 async def probe(report: Report) -> Acceleration:

@@ -10,13 +10,16 @@ import pytest
 from click.testing import CliRunner
 
 from kdevops.cli import doctor as module
-from kdevops.doctor import examine, packages
+from kdevops.doctor import examine, option, packages
 from kdevops.doctor import vagrant as doctor_vagrant
 from kdevops.doctor.checks import Check
+from kdevops.doctor.option import DoctorOption
 from kdevops.doctor.packages import Need
 from kdevops.errors import InfrastructureError
 from kdevops.lab.terraform import Cloud
+from kdevops.lab.vagrant import Vagrant
 from kdevops.paths import state_dir
+from kdevops.run.guests.kinds import KINDS, Kind
 
 QEMU = Need("qemu-img", "qemu-utils", command=True)
 
@@ -122,8 +125,38 @@ def test_it_takes_what_every_verb_takes(machine: list[Need], tmp_path: Path, mon
     assert state_dir() == tmp_path
 
 
-def test_the_clouds_are_those_of_lab_files() -> None:
-    assert set(module.CLOUDS) == set(get_args(Cloud))
+def test_the_choices_are_those_of_lab_files() -> None:
+    options = {option.name: option.type for option in module.doctor.params}
+    assert set(options["terraform"].choices) == set(get_args(Cloud))
+    assert set(options["vagrant"].choices) == set(get_args(Vagrant.model_fields["backend"].annotation))
+
+
+class ToyKind(Kind):
+    """A kind that has something to check."""
+
+    def doctor_option(self) -> DoctorOption:
+        async def checks(choice: str) -> list[Check]:
+            return [Check("toy", ok=choice == "small", detail=f"a {choice} one")]
+
+        return DoctorOption(("small", "large"), "small", "Also check toys.", checks)
+
+
+def test_a_kind_of_provider_brings_its_option(machine: list[Need], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(KINDS, "toy", ToyKind())
+    doctor = module.command()
+    assert "--toy [small|large]" in CliRunner().invoke(doctor, ["--help"]).output
+    assert "toy" not in CliRunner().invoke(doctor).output
+    assert "ok      toy              a small one" in CliRunner().invoke(doctor, ["--toy"]).output
+    assert "MISSING toy              a large one" in CliRunner().invoke(doctor, ["--toy", "large"]).output
+    assert CliRunner().invoke(doctor, ["--toy", "huge"]).exit_code == 2
+
+
+def test_a_suite_whose_role_names_its_tools_has_an_option(machine: list[Need], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert option.suites_with_tools() == ("fstests",)
+    monkeypatch.setattr(module, "suites_with_tools", lambda: ("fstests", "toys"))
+    machine.append(QEMU)
+    result = CliRunner().invoke(module.command(), ["--packages", "--toys"])
+    assert result.output.endswith("To fix it:\n  kdevops doctor --toys --install\n")
 
 
 def test_libvirt_is_set_up_though_no_package_is_missing(machine: list[Need], libvirt: list[str]) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 from kdevops.progress import Confirm, Report, ask_nobody, silent
 
 if TYPE_CHECKING:
+    from kdevops.doctor.option import DoctorOption
     from kdevops.errors import InfrastructureError
     from kdevops.images.box_tree import BoxProvider
     from kdevops.lab.model import Lab
@@ -72,6 +73,10 @@ class Kind(Protocol):
 
     def box_provider(self, lab: Lab) -> BoxProvider | None:
         """The Vagrant provider to make a box for; None if guests do not start from a box."""
+        return None
+
+    def doctor_option(self) -> DoctorOption | None:
+        """The option of `kdevops doctor` that is called like this kind; None if there is nothing more to check."""
         return None
 
     def is_down(self, directory: Path, guest: str, port: int | None) -> bool:

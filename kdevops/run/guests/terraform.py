@@ -12,12 +12,16 @@ from kdevops.run.guests.kinds import counted
 from kdevops.run.guests.machines import MachinesKind
 
 if TYPE_CHECKING:
+    from kdevops.doctor.checks import Check
+    from kdevops.doctor.option import DoctorOption
     from kdevops.lab.model import Lab
     from kdevops.lab.terraform import Terraform
     from kdevops.providers.machines.base import Machines
     from kdevops.providers.shared.lab_directory import LabDirectory
     from kdevops.run.dirs import Dirs
     from kdevops.run.guests.rented import Rented
+
+_NO_CLOUD = "none"
 
 
 class TerraformKind(MachinesKind):
@@ -60,12 +64,26 @@ class TerraformKind(MachinesKind):
         facts = record.lab, record.where, record.nodes, record.created, record.expires, record.overdue
         return Rented(*facts, age=age(record), advice=_advice(record.origin))
 
+    def doctor_option(self) -> DoctorOption:
+        """The tool, and what a cloud needs."""
+        from kdevops.doctor.option import DoctorOption
+        from kdevops.lab.clouds import cloud_names
+
+        help_ = "Also check Terraform or OpenTofu and, for a cloud, its command-line tool and credentials."
+        return DoctorOption(cloud_names(), _NO_CLOUD, help_, _checks)
+
     async def destroy(self, directory: Path, report: Report) -> None:
         """Destroy the machines with the tool that made them."""
         from kdevops.providers.shared.lab_directory import LabDirectory
         from kdevops.providers.terraform.work import destroy
 
         await destroy(LabDirectory(directory), report)
+
+
+async def _checks(cloud: str) -> list[Check]:
+    from kdevops.doctor.terraform import check_terraform
+
+    return await check_terraform(None if cloud == _NO_CLOUD else cloud)
 
 
 def _of(lab: Lab) -> Terraform:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import platform
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from kdevops.errors import InfrastructureError, UserError
 from kdevops.progress import Confirm, Report, ask_nobody, silent
 from kdevops.run.guests.kinds import Kind
 
 if TYPE_CHECKING:
+    from kdevops.doctor.checks import Check
+    from kdevops.doctor.option import DoctorOption
     from kdevops.guest.ssh import SshTarget
     from kdevops.images.box_tree import BoxProvider
     from kdevops.lab.model import Lab
@@ -113,9 +115,22 @@ class VagrantKind(Kind):
             hint=f"log in: kdevops ssh {guest}; or on the libvirt host: virsh console {guest}",
         )
 
+    def doctor_option(self) -> DoctorOption:
+        """Vagrant, and what the backend needs."""
+        from kdevops.doctor.option import DoctorOption
+
+        help_ = "Also check Vagrant and its backend; with --install, libvirt is also set up and started."
+        return DoctorOption(("libvirt", "virtualbox"), "libvirt", help_, _checks, frozenset({"libvirt"}))
+
     def box_provider(self, lab: Lab) -> BoxProvider:
         """The lab's backend."""
         return _of(lab).backend
+
+
+async def _checks(backend: str) -> list[Check]:
+    from kdevops.doctor import vagrant
+
+    return await vagrant.check_vagrant(cast("vagrant.Backend", backend))
 
 
 def _of(lab: Lab) -> Vagrant:
