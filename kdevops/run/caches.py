@@ -13,13 +13,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kdevops.run.guests.kinds import all_kinds
 from kdevops.suites.registry import everything
 
 _KINDS = (
-    "boxes", "builds", "downloads", "fetched", "git", "images", "initramfs", "kernels", "patched", "sources", "terraform",
-    "tests",
+    "builds", "downloads", "fetched", "git", "images", "initramfs", "kernels", "patched", "sources", "tests",
 )  # fmt: skip
-"""The directories of the cache that grow, in addition to those of suites. The rest, notes of a few bytes, is kept."""
+"""The directories of the cache that grow, in addition to those of suites and of kinds of provider.
+
+The rest, notes of a few bytes, is kept.
+"""
 _KEY = re.compile(r"(?:[a-z]+-)?([0-9a-f]{16,64})(?=[.-]|$)")
 _DAY = 86400.0
 
@@ -48,7 +51,9 @@ def unused(cache: Path, days: float) -> list[CacheEntry]:
 
 def entries(cache: Path) -> Iterator[CacheEntry]:
     """All entries in the directories that grow."""
-    for kind in sorted({*_KINDS, *(name for suite in everything() for name in suite.caches)}):
+    of_suites = (name for suite in everything() for name in suite.caches)
+    of_providers = (name for provider in all_kinds() for name in provider.caches)
+    for kind in sorted({*_KINDS, *of_suites, *of_providers}):
         grouped: dict[str, list[Path]] = defaultdict(list)
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             for path in sorted((cache / kind).iterdir()):

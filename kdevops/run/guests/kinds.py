@@ -33,6 +33,9 @@ class Kind(Protocol):
     one_lab_at_a_time: bool = False
     """Whether labs of this kind must not start their guests at the same time."""
 
+    caches: tuple[str, ...] = ()
+    """Directories below the cache that `kdevops gc` may empty."""
+
     def attached(self, lab: Lab, dirs: Dirs, report: Report = silent) -> Provider:
         """A provider for existing guests only: status, attach, down."""
         raise NotImplementedError

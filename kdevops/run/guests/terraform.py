@@ -28,6 +28,7 @@ class TerraformKind(MachinesKind):
     """`provider: {type: terraform}`."""
 
     preexisting = False
+    caches = ("terraform",)
 
     def machines_of(self, lab: Lab, directory: LabDirectory, report: Report, confirm: Confirm) -> Machines:
         """The machines of the lab's cloud, or of its own module."""

@@ -29,6 +29,7 @@ class VagrantKind(Kind):
 
     one_lab_at_a_time = True
     """Two Vagrant processes must not copy one box into libvirt's pool at the same time."""
+    caches = ("boxes",)
 
     def attached(self, lab: Lab, dirs: Dirs, report: Report = silent) -> Provider:
         """A provider for existing machines only."""

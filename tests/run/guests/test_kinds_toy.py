@@ -10,6 +10,7 @@ import pytest
 
 from kdevops.__main__ import main
 from kdevops.lab.model import PROVIDERS, Compare, Lab
+from kdevops.run.caches import entries
 from kdevops.run.guests.kinds import KINDS
 from tests.fakelinux import make_tree
 from tests.run.guests.toy_kind import Toy
@@ -63,6 +64,13 @@ def test_guests_of_a_new_kind_come_up_are_shown_and_go_down(capsys: pytest.Captu
     Path("lab.yaml").unlink()
     assert main(["down", "toys", "--json"]) == 0
     assert states(capsys.readouterr().out) == stopped
+
+
+def test_what_a_new_kind_leaves_in_the_cache_is_thrown_away(tmp_path: Path) -> None:
+    for directory in ("toys", "boxes", "terraform", "nobodys"):
+        (tmp_path / "cache" / directory).mkdir(parents=True)
+        (tmp_path / "cache" / directory / "a").touch()
+    assert [each.kind for each in entries(tmp_path / "cache")] == ["boxes", "terraform", "toys"]
 
 
 def test_tests_run_on_guests_of_a_new_kind(capsys: pytest.CaptureFixture[str]) -> None:

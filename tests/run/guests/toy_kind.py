@@ -68,6 +68,8 @@ class ToyProvider(LocalProvider):
 class ToyKind(Kind):
     """`provider: {type: toy}`."""
 
+    caches = ("toys",)
+
     def attached(self, lab: Lab, dirs: Dirs, report: Report = silent) -> ToyProvider:
         return self._provider(lab, dirs)
 
