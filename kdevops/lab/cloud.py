@@ -69,6 +69,13 @@ class Reserved(Model):
         return inside or next((word for word in self.beginning if name.startswith(word)), "")
 
 
+class Size(Model):
+    """An attribute of a machine or a disk in a plan, or `block.attribute`: text, or a number if it has a `unit`."""
+
+    attribute: str = Field(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?$")
+    unit: str = Field(default="", pattern=r"^[A-Za-z]{0,12}$")
+
+
 class CloudFacts(Model):
     """The facts of one cloud."""
 
@@ -83,6 +90,9 @@ class CloudFacts(Model):
         min_length=1, description="regular expressions: how the command says that there is no such machine"
     )
     running: Strings = Field(min_length=1, description="what the command prints of a machine that runs, in lower case")
+    sizes: tuple[Size, ...] = Field(
+        min_length=1, description="what a plan says of the size of machines and disks, the most informative first"
+    )
     errors: tuple[Complaint, ...] = ()
 
     @field_validator("absent")

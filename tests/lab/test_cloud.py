@@ -32,6 +32,11 @@ TOY: dict[str, Any] = {
     "reserved": {"anywhere": ["forbidden"]},
     "absent": ["toy: nothing of that name"],
     "running": ["humming"],
+    "sizes": [
+        {"attribute": "instance_type"},
+        {"attribute": "size", "unit": "GiB"},
+        {"attribute": "bulk", "unit": "Toys"},
+    ],
     "errors": [
         {
             "name": "toy-none",
@@ -77,6 +82,8 @@ def test_every_cloud_has_facts() -> None:
             {"credentials": {"variables": ["A"], "missing": "toy-none", "files": [{"path": "/etc/x"}]}},
             "credentials.files.0.path: a path below the home directory is needed",
         ),
+        ({"sizes": []}, "sizes: a list of 1 or more entries"),
+        ({"sizes": [{"attribute": "a.b.c"}]}, "sizes.0.attribute: text 'a.b.c' is not valid"),
         ({"absent": ["("]}, "absent: '(' is not a regular expression"),
         ({"errors": [*TOY["errors"], *TOY["errors"]]}, "errors has two rows toy-none"),
         ({"errors": [{**TOY["errors"][0], "hint": "{nobody}"}]}, "hint names {nobody}, and match has no such group"),
@@ -153,6 +160,16 @@ print(json.dumps([dataclasses.asdict(check) for check in asyncio.run(check_terra
     assert checks["toyctl"]["mend"] == "install it, see https://toy.example.org/install"
     assert checks["credentials of toy"]["mend"] == "toyctl login"
     assert "TOY_TOKEN" in checks["credentials of toy"]["detail"]
+
+
+def test_a_change_of_size_in_a_new_cloud_is_asked_about(checkout: Path) -> None:
+    code = """
+from kdevops.providers.terraform.plan import summarise
+change = {"actions": ["update"], "before": {"bulk": 1}, "after": {"bulk": 2}}
+found = summarise({"resource_changes": [{"mode": "managed", "type": "toy_box", "index": "x-1", "change": change}]}, ["x-1"])
+print(found.asks, found.lines)
+"""
+    assert run(checkout, "-c", code) == "True ('resize     1 toy_box (2 Toys): x-1',)\n"
 
 
 def test_errors_names_and_answers_of_a_new_cloud_are_understood(checkout: Path) -> None:

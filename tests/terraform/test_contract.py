@@ -56,6 +56,18 @@ def test_the_facts_of_a_cloud_fit_its_module(cloud: str) -> None:
 
 
 @pytest.mark.parametrize("cloud", clouds())
+def test_a_plan_shows_the_size_of_machines_and_disks(cloud: str) -> None:
+    main = (MODULES / cloud / "main.tf").read_text()
+    resources = "".join(re.findall(r'^resource "(?!terraform_data).*?^\}', main, re.MULTILINE | re.DOTALL))
+    machine = re.findall(r"^  (\w+) += (?:local|var)\.instance_type$", resources, re.MULTILINE)
+    disk = re.findall(r"^  (\w+) += var\.disks\[", resources, re.MULTILINE)
+    assert machine
+    assert disk
+    sizes = {(size.attribute, bool(size.unit)) for size in facts_of(cloud).sizes}
+    assert {*((name, False) for name in machine), *((name, True) for name in disk)} <= sizes
+
+
+@pytest.mark.parametrize("cloud", clouds())
 def test_module_has_the_usual_files(cloud: str) -> None:
     files = {path.name for path in (MODULES / cloud).glob("*.tf")}
     assert FILES - {"cloud.tf"} <= files <= FILES

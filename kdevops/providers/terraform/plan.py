@@ -6,8 +6,10 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
+from kdevops.lab.cloud import Size, all_facts
 from kdevops.text import clean
 
 _MOST_NAMES = 20
@@ -17,13 +19,6 @@ _VERBS = {
     ("create", "delete"): "replace", ("forget",): "forget",
 }  # fmt: skip
 _ORDER = ("make", "change", "resize", "replace", "destroy", "forget")
-_SIZES = ("instance_type", "machine_type", "vm_size", "size", "shape", "flavor_name")
-_GIB = ("size", "disk_size_gb", "size_in_gbs")
-# In nested blocks of a machine.
-_INNER = (
-    ("shape_config", "ocpus", "OCPUs"), ("shape_config", "memory_in_gbs", "GiB"), ("os_disk", "disk_size_gb", "GiB"),
-    ("source_details", "boot_volume_size_in_gbs", "GiB"), ("root_block_device", "volume_size", "GiB"),
-)  # fmt: skip
 _WHO_GETS_IN = re.compile(r"(?:ingress|egress|security|secgroup|firewall)\w*_rule(?:_v\d)?$|_firewall$")
 """Resource types that control access to ssh: they follow this machine's address, cost nothing and need no consent."""
 
@@ -100,16 +95,27 @@ def _change(resource: object) -> _Change | None:
     return _Change(verb, clean(str(resource.get("type", "?")), _TEXT), size, name)
 
 
+@cache
+def _known() -> tuple[Size, ...]:
+    """The sizes of all clouds, because a module of the user's own may make machines in any: words before numbers."""
+    sizes = dict.fromkeys(size for facts in all_facts().values() for size in facts.sizes)
+    return tuple(sorted(sizes, key=lambda size: size.unit != ""))
+
+
 def _sizes(values: object) -> dict[str, str]:
     """The size of a machine or a disk, by attribute name, the most informative one first."""
     if not isinstance(values, dict):
         return {}
-    words = {key: clean(values[key], _TEXT) for key in _SIZES if isinstance(values.get(key), str) and values[key]}
-    numbers = {key: _number(values.get(key), "GiB") for key in _GIB if key not in words}
-    for block, key, unit in _INNER:
-        for inner in _list(values.get(block))[:1]:
-            numbers[f"{block}.{key}"] = _number(inner.get(key), unit) if isinstance(inner, dict) else ""
-    return words | {key: told for key, told in numbers.items() if told}
+    found: dict[str, str] = {}
+    for size in _known():
+        block, dot, key = size.attribute.rpartition(".")
+        inner = next(iter(_list(values.get(block))), None) if dot else values
+        value = inner.get(key) if isinstance(inner, dict) else None
+        if size.unit:
+            found.setdefault(size.attribute, _number(value, size.unit))
+        elif isinstance(value, str) and value:
+            found[size.attribute] = clean(value, _TEXT)
+    return {name: told for name, told in found.items() if told}
 
 
 def _number(value: object, unit: str) -> str:
