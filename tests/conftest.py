@@ -35,10 +35,21 @@ def _ask_no_hypervisor(request: pytest.FixtureRequest, _no_hypervisors: Path, mo
         monkeypatch.setenv("PATH", f"{_no_hypervisors}{os.pathsep}{os.environ['PATH']}")
 
 
+MEASURED = frozenset({"results", "run", "suites"})
+"""The rooms whose coverage has a floor: scripts/coverage-floor."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("soak"):
             item.add_marker(pytest.mark.e2e)
+        # Measuring doubles the time of a test. The many examples of a property run no other lines than a few do.
+        if _room_of(item) not in MEASURED or getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            item.add_marker(pytest.mark.no_cover)
+
+
+def _room_of(item: pytest.Item) -> str:
+    return item.path.relative_to(Path(__file__).parent).parts[0]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
