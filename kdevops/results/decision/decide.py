@@ -1,0 +1,63 @@
+"""The decision on each test that was selected, from what its runs gave so far."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from math import log
+from typing import TypeVar
+
+from kdevops.results.decision import beside, several, stored
+from kdevops.results.decision.beside import Pairs
+from kdevops.results.decision.stored import Against
+
+Tally = Pairs | Against
+"""What the runs of one selected test gave: pairs from both kernels, or counts against what is stored."""
+Key = TypeVar("Key")
+
+
+class Decision(StrEnum):
+    """`regressed`: it goes bad more often than before. `flake`: not by as much as matters. `open`: not decided yet."""
+
+    REGRESSED = "regressed"
+    FLAKE = "flake"
+    OPEN = "open"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How sure a decision must be. `alpha`: the risk of either error; `smallest`: the difference of rates that matters."""
+
+    alpha: float = 0.05
+    smallest: float = 0.25
+
+
+def log_worse(tally: Tally) -> float:
+    """Natural logarithm of the evidence that the kernel under test goes bad more often."""
+    return beside.log_worse(tally) if isinstance(tally, Pairs) else stored.log_worse(tally)
+
+
+def log_not_worse(tally: Tally, smallest: float) -> float:
+    """Natural logarithm of the evidence that it does not by `smallest` or more."""
+    if isinstance(tally, Pairs):
+        return beside.log_not_worse(tally, smallest)
+    return stored.log_not_worse(tally, smallest)
+
+
+def decide(tallies: Mapping[Key, Tally], rule: Rule) -> dict[Key, Decision]:
+    """The decision on every selected test. `tallies` has all that were selected in a run, decided or not.
+
+    A decided test stays decided when only others run on.
+    """
+    evidence = {key: log_worse(tally) for key, tally in tallies.items()}
+    regressed = several.how_many(evidence.values(), rule.alpha)
+    needed = several.log_threshold(len(tallies), regressed, rule.alpha) if regressed else 0.0
+    return {
+        key: Decision.REGRESSED
+        if regressed and evidence[key] >= needed
+        else Decision.FLAKE
+        if log_not_worse(tally, rule.smallest) >= log(1 / rule.alpha)
+        else Decision.OPEN
+        for key, tally in tallies.items()
+    }

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kdevops.results.decision.beside import Pairs
+from kdevops.results.decision.decide import Decision, Rule, Tally, decide
+from kdevops.results.decision.stored import Against
+from tests.support.whole_runs import flaky_rates, run_once
+
+NUMBERS = st.integers(0, 40)
+TALLIES = st.one_of(
+    st.builds(Pairs, NUMBERS, NUMBERS, NUMBERS, NUMBERS),
+    st.builds(lambda a, b, c, d: Against(a + b, b, c + d, d), NUMBERS, NUMBERS, NUMBERS, NUMBERS),
+)
+
+
+@pytest.mark.parametrize(
+    ("tally", "decision"),
+    [
+        (Pairs(), Decision.OPEN),
+        (Pairs(only_now=2), Decision.OPEN),
+        (Pairs(only_now=4), Decision.REGRESSED),
+        (Pairs(both=4), Decision.OPEN),
+        (Pairs(both=40), Decision.FLAKE),
+        (Pairs(neither=10), Decision.OPEN),
+        (Pairs(neither=15), Decision.FLAKE),
+        (Pairs(only_baseline=12), Decision.FLAKE),
+        (Against(7, 1, 7, 7), Decision.REGRESSED),
+        (Against(7, 1), Decision.OPEN),
+        (Against(100, 5, 20, 1), Decision.OPEN),
+        (Against(100, 5, 30, 1), Decision.FLAKE),
+        (Against(0, 0, 40, 40), Decision.OPEN),
+    ],
+)
+def test_one_test(tally: Tally, decision: Decision) -> None:
+    assert decide({"generic/001": tally}, Rule())["generic/001"] is decision
+
+
+@given(st.lists(TALLIES, min_size=1, max_size=8))
+def test_every_selected_test_is_decided_or_open(tallies: list[Tally]) -> None:
+    assert decide(dict(enumerate(tallies)), Rule()).keys() == set(range(len(tallies)))
+
+
+@given(st.lists(TALLIES, min_size=1, max_size=6), st.data())
+def test_what_is_decided_stays_so_while_others_run_on(tallies: list[Tally], data: st.DataObject) -> None:
+    before = decide(dict(enumerate(tallies)), Rule())
+    later = {
+        number: data.draw(TALLIES) if before[number] is Decision.OPEN else tally for number, tally in enumerate(tallies)
+    }
+    after = decide(later, Rule())
+    for number, decision in before.items():
+        if decision is Decision.REGRESSED:
+            assert after[number] is Decision.REGRESSED
+
+
+def test_a_run_in_which_nothing_regressed_is_hardly_ever_red() -> None:
+    chance, runs = Random(5), 60
+    red = open_still = 0
+    for _ in range(runs):
+        rates = flaky_rates(chance)
+        ended = run_once(chance, rates, rates, stored=chance.choice([1, 10, 100]), budget=1000)
+        red += bool(ended.regressed)
+        open_still += bool(ended.open)
+    assert red <= 0.05 * runs
+    assert open_still <= 0.05 * runs
+
+
+def test_a_test_that_always_fails_now_is_found_among_flaky_ones() -> None:
+    chance, runs, found = Random(6), 60, 0
+    for _ in range(runs):
+        rates = [*flaky_rates(chance), 0.05]
+        ended = run_once(chance, rates, [*rates[:-1], 1.0], stored=chance.choice([1, 10, 100]), budget=1000)
+        found += len(rates) - 1 in ended.regressed
+    assert found >= 0.95 * runs
