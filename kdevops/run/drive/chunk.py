@@ -12,10 +12,10 @@ from kdevops.process import Completed
 from kdevops.providers.base import Guest
 from kdevops.results.model import Outcome, Status, TestId
 from kdevops.run.drive.endings import Ending, Look, Over, Rest, Seen, Unfinished, ending, look, unfinished
+from kdevops.run.drive.file_fetcher import FileFetcher
 from kdevops.run.drive.job import MAX_LOST, Job
 from kdevops.run.drive.kernel_log import KernelLog
 from kdevops.run.drive.ledger import Ledger
-from kdevops.run.drive.leftovers import Leftovers
 from kdevops.run.drive.lost_guest import outcome_of_loss, prove_silent, why_gone
 from kdevops.run.drive.news import News
 from kdevops.run.drive.pace import Pace
@@ -44,8 +44,8 @@ class Chunk:
         self._tainted = tainted
         self._suite = job.chunk_suites[work.suite]
         self._pace = Pace(guest, lambda text: job.trouble(name, text))
-        self._leftovers = Leftovers(job, name, guest, self._suite)
-        self._ledger = Ledger(job, name, guest, work, log, self._pace, self._leftovers.want)
+        self._fetcher = FileFetcher(job, name, guest, self._suite)
+        self._ledger = Ledger(job, name, guest, work, log, self._pace, self._fetcher.want)
         self._news = News(job, guest, self._ledger, self._pace, generation)
         self._parser = self._suite.output_parser(tuple(self.left.values()))
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
@@ -60,7 +60,7 @@ class Chunk:
 
         Raises InfrastructureError if the harness cannot make progress; the caller must then give back `left`.
         """
-        async with self._pace, self._leftovers:
+        async with self._pace, self._fetcher:
             if unfit := await self._sweep():
                 raise InfrastructureError(f"guest {self._name} is not fit for tests: {unfit}")
             ended: Completed | None = None
@@ -188,7 +188,7 @@ class Chunk:
             reason += f"; it usually needs {usual:.0f} s"
         self._ledger.finish(current.test, Outcome(Status.HANG, seconds, reason))
         if await self._guest.ssh.answers(timeout=_LAST_ANSWER * slowdown):
-            await self._leftovers.drained()
+            await self._fetcher.drained()
         return self._give_back(f"{current.test.name} hung")
 
     async def _let_the_kernel_tell(self) -> None:
@@ -203,8 +203,8 @@ class Chunk:
 
     async def _ended(self, ended: Completed) -> str:
         """Handle a harness that ended by itself."""
-        await self._leftovers.drained()
-        await self._leftovers.record(self._work, self._ledger.told)
+        await self._fetcher.drained()
+        await self._fetcher.record(self._work, self._ledger.told)
         unfit = self._settle_unfinished(ended) or self._ledger.unfit
         strays = self._job.stray(self._name, self._log.cut(), f"after the last test of {self._work.suite}")
         return unfit or spoiled_by(strays) or await self._sweep(said=any(stray.gates for stray in strays))

@@ -29,7 +29,7 @@ _SECONDS = 60.0
 """Accelerated seconds to fetch the files of one test."""
 
 
-class Leftovers:
+class FileFetcher:
     """Fetches files in the background, in order. A context manager; leaving it drops what has not been fetched."""
 
     def __init__(self, job: Job, name: str, guest: Guest, suite: ChunkSuite) -> None:
