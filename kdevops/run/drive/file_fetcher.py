@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from kdevops.errors import InfrastructureError
 from kdevops.guest.archive import unpack
 from kdevops.providers.base import Guest
 from kdevops.results.events import Note
 from kdevops.results.model import Outcome, TestId
+from kdevops.run.drive.background import Background
 from kdevops.run.drive.job import Job
 from kdevops.run.drive.work import Work
 from kdevops.suites.base import ChunkSuite
@@ -29,25 +27,12 @@ _SECONDS = 60.0
 """Accelerated seconds to fetch the files of one test."""
 
 
-class FileFetcher:
+class FileFetcher(Background):
     """Fetches files in the background, in order. A context manager; leaving it drops what has not been fetched."""
 
     def __init__(self, job: Job, name: str, guest: Guest, suite: ChunkSuite) -> None:
         self._job, self._name, self._guest, self._suite = job, name, guest, suite
         self._wanted: asyncio.Queue[TestId] = asyncio.Queue()
-        self._task: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._work_off())
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self._task
-        self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
 
     def want(self, test: TestId) -> None:
         """Queue the files of this test for fetching."""
@@ -64,7 +49,7 @@ class FileFetcher:
             for line in self._suite.reconcile(directory, told):
                 self._job.trouble(self._name, line)
 
-    async def _work_off(self) -> None:
+    async def _go_on(self) -> None:
         while True:
             test = await self._wanted.get()
             try:

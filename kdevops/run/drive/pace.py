@@ -5,18 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
-from types import TracebackType
 from typing import Self
 
 from kdevops.clock import POLL, Clock
 from kdevops.errors import InfrastructureError, LostGuestError
 from kdevops.providers.base import Guest
+from kdevops.run.drive.background import Background
 
 _TOLD = 1.0
 """Shorter holds, in seconds, are not reported."""
 
 
-class Pace(Clock):
+class Pace(Clock, Background):
     """The clock for tests in one guest; a context manager in which it ticks by itself.
 
     Whatever holds up the tests is reported through `trouble`; `why` is the last cause.
@@ -27,20 +27,10 @@ class Pace(Clock):
         self.why = ""
         self._guest, self._trouble = guest, trouble
         self._told = 0.0
-        self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         self.tick()
-        self._task = asyncio.create_task(self._go_on())
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self._task
-        self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
+        return await super().__aenter__()
 
     def look(self) -> float:
         """Seconds counted so far. Raises LostGuestError if the machine has been held for too long.
