@@ -24,7 +24,7 @@ from urllib.parse import quote, unquote
 
 from kdevops.errors import InfrastructureError, UserError
 from kdevops.files import write_atomic
-from kdevops.results import reports
+from kdevops.results import committed, reports
 from kdevops.results.complaints import signatures
 from kdevops.results.model import Counts, Outcome, Status, TestId
 from kdevops.results.rate import counts_of
@@ -36,7 +36,6 @@ _LINE = re.compile(
     r"(?P<name>[^\s=#]+)(?P<counts>(?:\s+[^\s=#]+=\S+)+)(?:\s+(?P<seconds>\d{1,9}(?:\.\d{1,9})?)s)?(?:\s+#\s*(?P<note>.*))?",
     re.ASCII,
 )
-_CONFLICT = re.compile(r"(<{7}|={7}|>{7}|\|{7})( |$)")
 _SERIES = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})(?![0-9])")
 _COUNTED = {status.value: status for status in Status if status is not Status.MISSING}
 _SAME_SECONDS = 0.25
@@ -137,7 +136,7 @@ def load(directory: Path, series: str) -> Baseline:
         for path in sorted((directory / older).glob("*/*.txt")):
             key = (unquote(path.parent.name), unquote(path.stem))
             if key not in tables:
-                tables[key] = parse(_read(path), path=path, series=older)
+                tables[key] = parse(committed.read(path), path=path, series=older)
     return Baseline(series, tables, ignored=ignored, reports=reports.load(directory, nearest_first))
 
 
@@ -159,14 +158,8 @@ def parse(text: str, *, path: Path, series: str) -> Table:
     header: list[str] = []
     entries: dict[str, Entry] = {}
     first_seen: dict[str, int] = {}
-    for number, line in enumerate(text.split("\n"), start=1):
-        line = line.strip()
-        where = f"{path}:{number}"
-        if _CONFLICT.match(line):
-            raise UserError(
-                f"{where}: an unresolved git conflict: {clean(line, 80)}",
-                hint="keep one line per test (you may add the counts of both sides) and remove the markers",
-            )
+    keep = "keep one line per test (you may add the counts of both sides) and remove the markers"
+    for number, where, line in committed.lines(text, path, on_conflict=keep):
         if line.startswith("#"):
             if entries:
                 raise UserError(
@@ -262,15 +255,6 @@ def _component(name: str) -> str:
 
 def _numbers(series: str) -> tuple[int, ...]:
     return tuple(int(part) for part in series.split("."))
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"cannot read the baseline {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"the baseline {path} is not UTF-8 text (byte {error.start})") from error
 
 
 def _parse_line(line: str, where: str) -> tuple[str, Entry]:

@@ -12,7 +12,6 @@ non-ASCII characters, and characters that would look like the start of a conflic
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from urllib.parse import quote, unquote
 
 from kdevops.errors import InfrastructureError, UserError
 from kdevops.files import write_atomic
+from kdevops.results import committed
 from kdevops.text import clean
 
 HEADER = (
@@ -27,7 +27,6 @@ HEADER = (
     "# Take a line out, and it counts again.",
 )
 _SAFE = " !\"$&'()*+,-./:;<=>?@[\\]^_`{|}~"
-_CONFLICT = re.compile(r"(<{7}|={7}|>{7}|\|{7})( |$)")
 _LIKE_A_CONFLICT = {character: quote(character) for character in "<=>|"}
 
 
@@ -63,13 +62,9 @@ def load(directory: Path, series: Sequence[str]) -> KnownReports:
     for each in series:
         path = file_of(directory, each)
         try:
-            return parse(path.read_text(encoding="utf-8"), path=path, series=each)
-        except FileNotFoundError:
+            return parse(committed.read(path), path=path, series=each)
+        except committed.AbsentError:
             continue
-        except OSError as error:
-            raise UserError(f"cannot read the baseline {path}: {error.strerror}") from error
-        except UnicodeDecodeError as error:
-            raise UserError(f"the baseline {path} is not UTF-8 text (byte {error.start})") from error
     return KnownReports()
 
 
@@ -77,14 +72,8 @@ def parse(text: str, *, path: Path, series: str) -> KnownReports:
     """The signatures in a file's text. Raises UserError naming `path` and the line of the mistake."""
     header: list[str] = []
     notes: dict[str, list[str]] = {}
-    for number, line in enumerate(text.split("\n"), start=1):
-        line = line.strip()
-        where = f"{path}:{number}"
-        if _CONFLICT.match(line):
-            raise UserError(
-                f"{where}: an unresolved git conflict: {clean(line, 80)}",
-                hint="keep the lines of both sides and remove the markers",
-            )
+    keep = "keep the lines of both sides and remove the markers"
+    for _, where, line in committed.lines(text, path, on_conflict=keep):
         name, _, note = line.partition("#")
         if signature := clean(unquote(name)):
             said = notes.setdefault(signature, [])
