@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kdevops.cli.options import Context, common_options, json_option, lab_argument, pass_context, set_option
+from kdevops.cli.options import Context, common_options, json_option, lab_verb, pass_context
 from kdevops.errors import UserError
 
 if TYPE_CHECKING:
@@ -27,11 +27,7 @@ def baseline() -> None:
 
 
 @baseline.command()
-@lab_argument
-@set_option
-@json_option
-@common_options
-@pass_context
+@lab_verb
 def show(context: Context) -> None:
     """List the baseline of LAB."""
     from kdevops.report.counting import many

@@ -19,6 +19,7 @@ from kdevops.cli.options import (
     guest_argument,
     json_option,
     lab_argument,
+    lab_verb,
     pass_context,
     set_option,
     yes_option,
@@ -64,11 +65,7 @@ def up(context: Context, *, plays: tuple[str, ...]) -> None:
 
 
 @click.command()
-@lab_argument
-@set_option
-@json_option
-@common_options
-@pass_context
+@lab_verb
 def down(context: Context) -> None:
     """Stop all guests of LAB, including leftovers of an interrupted command.
 
@@ -90,11 +87,7 @@ def down(context: Context) -> None:
 
 
 @click.command()
-@lab_argument
-@set_option
-@json_option
-@common_options
-@pass_context
+@lab_verb
 def status(context: Context) -> None:
     """Show the guests of LAB: their state and ssh address; for cloud machines also their age.
 

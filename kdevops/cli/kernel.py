@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kdevops.cli.options import Context, common_options, json_option, lab_argument, pass_context, set_option
+from kdevops.cli.options import Context, common_options, json_option, lab_verb, pass_context
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,11 +21,7 @@ def kernel() -> None:
 
 
 @kernel.command(short_help="Build the kernel of LAB unless it is cached.")
-@lab_argument
-@set_option
-@json_option
-@common_options
-@pass_context
+@lab_verb
 def build(context: Context) -> None:
     """Build the kernel of LAB, with the options its suites need, and the kernel of `compare`, unless they are cached."""
     from rich.console import Console

@@ -16,9 +16,8 @@ from kdevops.cli.options import (
     common_options,
     complete_template,
     json_option,
-    lab_argument,
+    lab_verb,
     pass_context,
-    set_option,
     templates,
 )
 from kdevops.errors import ExitCode, UserError
@@ -59,11 +58,7 @@ def init(template: str, file: Path) -> None:
 
 
 @lab.command()
-@lab_argument
-@set_option
-@json_option
-@common_options
-@pass_context
+@lab_verb
 def validate(context: Context) -> None:
     """Check LAB: every field, the files it names, kernel trees, configurations and profiles. Fetches and builds nothing."""
     from kdevops.run.guests.kinds import kind_of
@@ -127,11 +122,7 @@ def suites(context: Context) -> ExitCode:
 
 
 @lab.command()
-@lab_argument
-@set_option
-@json_option
-@common_options
-@pass_context
+@lab_verb
 def show(context: Context) -> None:
     """Print the effective LAB, with --set, defaults and absolute paths. The output is itself a lab file."""
     import yaml

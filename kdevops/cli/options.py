@@ -5,12 +5,8 @@ directory. A verb for a guest takes the guest's name, which identifies the lab. 
 or None for 0), raises KdevopsError, and looks like this:
 
     @click.command()
-    @lab_argument
-    @set_option
-    @json_option
-    @common_options
-    @pass_context
-    def up(context: Context) -> ExitCode | None:
+    @lab_verb
+    def down(context: Context) -> ExitCode | None:
         loaded = context.lab()                        # LoadedLab; UserError when it is not valid
         ...
         context.emit(data, lines)                     # data with --json, lines without
@@ -33,7 +29,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
@@ -49,6 +45,8 @@ if TYPE_CHECKING:
 DEFAULT_LAB = Path("lab.yaml")
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 
 @dataclass(slots=True)
@@ -221,6 +219,11 @@ def common_options(function: _Function) -> _Function:
         help="Log every command that is run.",
     )
     return state(verbose(function))
+
+
+def lab_verb(function: Callable[Concatenate[Context, _P], _R]) -> Callable[_P, _R]:
+    """LAB, `--set`, `--json`, the common options, and the Context: for a verb without options of its own between them."""
+    return lab_argument(set_option(json_option(common_options(pass_context(function)))))
 
 
 def guest_argument(function: _Function) -> _Function:

@@ -15,15 +15,7 @@ import pytest
 
 import kdevops
 from kdevops.__main__ import main
-from kdevops.cli.options import (
-    Context,
-    common_options,
-    guest_argument,
-    json_option,
-    lab_argument,
-    pass_context,
-    set_option,
-)
+from kdevops.cli.options import Context, common_options, guest_argument, json_option, lab_verb, pass_context
 from kdevops.cli.root import COMMANDS
 from kdevops.errors import ExitCode, InfrastructureError, UserError
 from kdevops.paths import state_dir
@@ -187,11 +179,7 @@ def test_the_lab_of_a_command_line(
     verb: ModuleType, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     @click.command()
-    @lab_argument
-    @set_option
-    @json_option
-    @common_options
-    @pass_context
+    @lab_verb
     def it(context: Context) -> None:
         lab = context.lab().lab
         context.emit({"name": lab.name, "count": lab.guests.count}, [f"{lab.name} {lab.guests.count}"])
