@@ -76,31 +76,26 @@ def test_work_that_ends_in_time_gives_its_result() -> None:
     assert asyncio.run(within(work(), None)) == 7
 
 
-def test_work_that_does_not_end_is_cancelled() -> None:
-    ended = []
+async def _endless(ended: list[bool]) -> None:
+    try:
+        await asyncio.sleep(600)
+    finally:
+        ended.append(True)
 
-    async def work() -> None:
-        try:
-            await asyncio.sleep(600)
-        finally:
-            ended.append(True)
+
+def test_work_that_does_not_end_is_cancelled() -> None:
+    ended: list[bool] = []
 
     with pytest.raises(OutOfTimeError):
-        asyncio.run(within(work(), 0.05))
+        asyncio.run(within(_endless(ended), 0.05))
     assert ended
 
 
 def test_the_cancellation_of_who_waits_is_the_work_s() -> None:
-    ended = []
-
-    async def work() -> None:
-        try:
-            await asyncio.sleep(600)
-        finally:
-            ended.append(True)
+    ended: list[bool] = []
 
     async def main() -> None:
-        task = asyncio.create_task(within(work(), 600))
+        task = asyncio.create_task(within(_endless(ended), 600))
         await asyncio.sleep(0.05)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

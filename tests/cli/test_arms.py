@@ -15,6 +15,7 @@ from kdevops.results.model import Outcome, Status, TestId
 from kdevops.results.store import PlannedRow, Store
 from kdevops.run import arms
 from kdevops.run.dirs import Dirs
+from tests.cli.said import told
 
 LAB = """name: ab
 guests: {count: 2}
@@ -32,12 +33,6 @@ def _somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("Makefile").write_text("VERSION = 6\nPATCHLEVEL = 1\n")  # this directory is the kernel's source
     Path("Kconfig").touch()
     Path("scripts").mkdir()
-
-
-def told(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> str:
-    assert main(list(arguments)) == code
-    captured = capsys.readouterr()
-    return captured.err if code else captured.out
 
 
 def test_status_and_down_list_the_guests_of_both(capsys: pytest.CaptureFixture[str]) -> None:

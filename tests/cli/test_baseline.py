@@ -17,6 +17,7 @@ from kdevops.results import baseline as files
 from kdevops.results.model import KernelReport, Outcome, Status, TestId
 from kdevops.results.store import PlannedRow, Store
 from kdevops.run.dirs import Dirs
+from tests.cli.said import told
 
 S = Status
 
@@ -45,12 +46,6 @@ def stored(
         if finish:
             store.finish(run)
     return run
-
-
-def told(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> str:
-    assert main(list(arguments)) == code
-    captured = capsys.readouterr()
-    return captured.err if code else captured.out
 
 
 TABLE = Path("baselines/6.1/selftests/default.txt")

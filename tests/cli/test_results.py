@@ -14,6 +14,7 @@ from kdevops.results.model import Outcome, Status, TestId
 from kdevops.results.store import PlannedRow, Store
 from kdevops.run.dirs import Dirs
 from kdevops.run.lock import lab_lock
+from tests.cli.said import told
 
 S = Status
 
@@ -35,12 +36,6 @@ def stored(outcomes: dict[str, Outcome], *, finish: bool = True, planned: tuple[
         if finish:
             store.finish(run)
     return run
-
-
-def told(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> str:
-    assert main(list(arguments)) == code
-    captured = capsys.readouterr()
-    return captured.err if code == 2 else captured.out
 
 
 @pytest.mark.parametrize(("kind", "begins"), [("junit", "<?xml"), ("ktap", "KTAP version 1"), ("mail", "1 test of 1")])

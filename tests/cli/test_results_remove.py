@@ -12,6 +12,7 @@ from kdevops.results.model import Outcome, Status, TestId
 from kdevops.results.store import PlannedRow, Store
 from kdevops.run.dirs import Dirs
 from kdevops.run.lock import lab_lock
+from tests.cli.said import told
 
 TEST = TestId("commands", "default", "one")
 
@@ -34,12 +35,6 @@ def stored(*, finish: bool = True, **more: int) -> Path:
     output.parent.mkdir(parents=True)
     output.write_text("it printed this\n" * 1000)
     return output
-
-
-def told(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> str:
-    assert main(list(arguments)) == code
-    captured = capsys.readouterr()
-    return captured.err if code == 2 else captured.out
 
 
 def test_output_goes_and_results_stay(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.terraform import stub
-from tests.terraform.tool import LAB, MODULES, SECONDS, tool
+from tests.terraform.tool import LAB, MODULES, carried_out, tool
 
 SCHEMAS = Path(__file__).parent / "schemas"
 DISKS = [50, 64]
@@ -47,15 +46,7 @@ class Attached:
 
     def run(self, *words: str) -> tuple[int, str]:
         """The exit code, and what was printed for programs."""
-        done = subprocess.run(
-            [self.tool, *words],
-            check=False,
-            cwd=self.module,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-        )
+        done = carried_out([self.tool, *words], self.module, self.environment)
         return done.returncode, done.stdout
 
     def errors(self, file: str, old: str, new: str) -> list[dict[str, Any]]:

@@ -33,6 +33,13 @@ LAB: Mapping[str, Any] = {
 """The variables that have no default, for a lab of two machines."""
 
 
+def carried_out(argv: list[str], module: Path, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """A command of the tool in a module, whatever its exit code."""
+    return subprocess.run(
+        argv, check=False, cwd=module, env=environment, capture_output=True, text=True, timeout=SECONDS
+    )
+
+
 def clouds() -> list[str]:
     """The clouds of the front end."""
     return list(cloud_names())
@@ -90,15 +97,7 @@ class Root:
 
     def run(self, *words: str, codes: tuple[int, ...] = (0,)) -> str:
         """What a command prints; fails the test for an exit code that is not among `codes`."""
-        done = subprocess.run(
-            [self.tool, *words],
-            check=False,
-            cwd=self.module,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-        )
+        done = carried_out([self.tool, *words], self.module, self.environment)
         assert done.returncode in codes, (
             f"{words}: exit code {done.returncode}\n{done.stdout[-5000:]}\n{done.stderr[-5000:]}"
         )

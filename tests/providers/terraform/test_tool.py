@@ -12,6 +12,7 @@ import pytest
 
 from kdevops.errors import InfrastructureError, KdevopsError, UserError
 from kdevops.providers.terraform.tool import TerraformTool, find_tool
+from tests.support.interrupted import interrupted
 
 SCRIPT = r"""#!/bin/sh
 echo "$*" >>"$SAID"
@@ -164,16 +165,8 @@ def test_odd_outputs_are_an_error(tmp_path: Path, said: Path, monkeypatch: pytes
 
 
 def test_who_is_interrupted_may_write_its_state(tmp_path: Path, said: Path) -> None:
-    async def cancelled() -> None:
-        task = asyncio.create_task(tool(tmp_path).destroy())
-        while not Path(f"{said}.pid").exists():  # noqa: ASYNC110 - nobody tells of a file
-            await asyncio.sleep(0.05)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-
     began = time.monotonic()
-    asyncio.run(cancelled())
+    asyncio.run(interrupted(tool(tmp_path).destroy(), Path(f"{said}.pid").exists))
     assert said.read_text().splitlines()[-2:] == ["interrupted", "saved"]
     with pytest.raises(ProcessLookupError):
         os.kill(int(Path(f"{said}.pid").read_text()), signal.SIGCONT)

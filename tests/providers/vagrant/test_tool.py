@@ -13,6 +13,7 @@ import pytest
 from kdevops.errors import InfrastructureError, KdevopsError, UserError
 from kdevops.providers.vagrant.render import VagrantBox
 from kdevops.providers.vagrant.tool import Address, VagrantTool
+from tests.support.interrupted import interrupted
 
 SCRIPT = r"""#!/bin/sh
 echo "$*" >>"$SAID"
@@ -118,16 +119,8 @@ def test_a_failure_is_translated(tmp_path: Path, said: Path, monkeypatch: pytest
 
 
 def test_a_command_that_does_not_end_is_ended_at_its_deadline_and_on_cancel(tmp_path: Path, said: Path) -> None:
-    async def cancelled() -> None:
-        task = asyncio.create_task(tool(tmp_path).destroy(["lab-1"]))
-        while not Path(f"{said}.pid").exists():  # noqa: ASYNC110 - nobody tells of a file
-            await asyncio.sleep(0.05)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-
     began = time.monotonic()
-    asyncio.run(cancelled())
+    asyncio.run(interrupted(tool(tmp_path).destroy(["lab-1"]), Path(f"{said}.pid").exists))
     pid = int(Path(f"{said}.pid").read_text())
     with pytest.raises(ProcessLookupError):
         os.kill(pid, signal.SIGCONT)
