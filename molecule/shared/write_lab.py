@@ -1,6 +1,6 @@
 """Write a lab with the kernel that all tests share: write_lab.py NAME FIELDS, the lab's own fields as JSON, to stdout.
 
-One image is for all scenarios: guests cannot reach the distribution's mirrors, so it has all packages that roles ask for.
+All scenarios share one image with all packages that the roles need: guests cannot reach the distribution's mirrors.
 """
 
 import json

@@ -136,8 +136,8 @@ def fails_and_the_old_one_is_back(
     # A panic reboots by itself, here at once.
     said = apply(variables | {"bootlinux_cmdline": ["init=/nonexistent", "panic=1"]}, code=2).said
     assert re.search(
-        rf"kernel \S+-toy \(build id {build_id[:12]}\) was installed and started but did "
-        rf"not come up: {NAME} runs \S+-cloud-amd64 again\. The console tells why",
+        rf"kernel \S+-toy \(build id {build_id[:12]}\) was installed and booted but did "
+        rf"not come up: {NAME} runs \S+-cloud-amd64 again\. See its console for the cause",
         said,
     )
     assert "Requested init /nonexistent failed" in guest.console()

@@ -1,4 +1,4 @@
-# What the role asks a guest first, and again after it changed something: a line "name value" for each thing. Reads only.
+# Prints the guest's state as lines "name value". The role runs it first, and again after each change. It only reads.
 PATH=$PATH:/usr/sbin:/sbin
 grub=/boot/grub
 editenv=grub-editenv
