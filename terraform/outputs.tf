@@ -1,17 +1,17 @@
-# The same file for every cloud, whose main.tf says what these values are.
+# This file is the same for all clouds; each cloud's main.tf defines these values.
 
 output "controller_ip_map" {
-  description = "Machine → the address at which the controller reaches its ssh."
+  description = "Machine → address at which the controller reaches its ssh."
   value       = local.addresses
 }
 
 output "ssh_ports" {
-  description = "Machine → the port of its ssh."
+  description = "Machine → port of its ssh."
   value       = { for name in keys(local.identities) : name => 22 }
 }
 
 output "identities" {
-  description = "Machine → the cloud's id of it: another one after a replacement."
+  description = "Machine → its id in the cloud, which changes when the machine is replaced."
   value       = local.identities
 }
 
@@ -21,7 +21,7 @@ output "disks" {
 }
 
 output "console_commands" {
-  description = "Machine → argv that prints all that its serial console said so far; empty where the cloud has none."
+  description = "Machine → argv that prints the output of its serial console so far; empty if the cloud has no console."
   value       = local.console_commands
 }
 
@@ -31,11 +31,11 @@ output "reset_commands" {
 }
 
 output "state_commands" {
-  description = "Machine → argv that prints running or active, in any case, while the machine exists and runs."
+  description = "Machine → argv that prints running or active, in upper or lower case, while the machine exists and runs."
   value       = local.state_commands
 }
 
 output "summary" {
-  description = "Where the machines are, in a few words."
+  description = "Location of the machines, in a few words."
   value       = local.summary
 }

@@ -1,29 +1,29 @@
-# The same file for every cloud. What only one cloud has stands in its cloud.tf.
+# This file is the same for all clouds. Variables of one cloud only are in its cloud.tf.
 
 variable "lab" {
-  description = "Name of the lab: prefix of all names, and the tag kdevops-lab."
+  description = "Name of the lab: prefix of all names, and value of the tag kdevops-lab."
   type        = string
   nullable    = false
 
   validation {
     condition     = can(regex("^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$", var.lab))
-    error_message = "A lab's name has small letters, digits and dashes, begins with a letter, and is at most 32 long."
+    error_message = "A lab's name consists of lower-case letters, digits and dashes, begins with a letter, and has at most 32 characters."
   }
 }
 
 variable "kdevops_nodes" {
-  description = "Names of the machines to have."
+  description = "Names of the machines to create."
   type        = set(string)
   nullable    = false
 
   validation {
     condition     = alltrue([for name in var.kdevops_nodes : can(regex("^[a-z]([a-z0-9-]{0,48}[a-z0-9])?$", name))])
-    error_message = "A machine's name has small letters, digits and dashes, begins with a letter, and is at most 50 long."
+    error_message = "A machine's name consists of lower-case letters, digits and dashes, begins with a letter, and has at most 50 characters."
   }
 }
 
 variable "owner" {
-  description = "Who is asked about these machines: the tag kdevops-owner."
+  description = "The person responsible for these machines: value of the tag kdevops-owner."
   type        = string
   nullable    = false
 
@@ -34,102 +34,102 @@ variable "owner" {
 }
 
 variable "expires" {
-  description = "When the machines are overdue, in UTC: 2030-01-31T23:59:59Z. The tag kdevops-expires; nothing deletes them then."
+  description = "When the machines are overdue, in UTC, such as 2030-01-31T23:59:59Z: value of the tag kdevops-expires. Nothing deletes them automatically."
   type        = string
   nullable    = false
 
   validation {
     condition     = can(formatdate("YYYY", var.expires)) && can(regex("^[0-9T:-]+Z$", var.expires))
-    error_message = "A time as RFC 3339 has it is needed, in UTC and without fractions: 2030-01-31T23:59:59Z."
+    error_message = "The time must be in the format of RFC 3339, in UTC and without fractions: 2030-01-31T23:59:59Z."
   }
 }
 
 variable "region" {
-  description = "Where the machines are; empty for what the cloud's own configuration says, else the module's default."
+  description = "The region of the machines; empty for the one in the cloud's own configuration, else the module's default."
   type        = string
   default     = ""
   nullable    = false
 
   validation {
     condition     = can(regex("^([A-Za-z0-9][A-Za-z0-9._:/@-]*)?$", var.region))
-    error_message = "This is no name of a region."
+    error_message = "This is not the name of a region."
   }
 }
 
 variable "zone" {
-  description = "The part of the region; empty for one that the cloud or the module chooses."
+  description = "The zone within the region; empty lets the cloud or the module choose."
   type        = string
   default     = ""
   nullable    = false
 
   validation {
     condition     = can(regex("^([A-Za-z0-9][A-Za-z0-9._:/@-]*)?$", var.zone))
-    error_message = "This is no name of a zone."
+    error_message = "This is not the name of a zone."
   }
 }
 
 variable "instance_type" {
-  description = "The cloud's name of the size of machine; empty for the cheapest sane one of the architecture."
+  description = "The cloud's name of the machine size; empty for the cheapest suitable one of the architecture."
   type        = string
   default     = ""
   nullable    = false
 
   validation {
     condition     = can(regex("^([A-Za-z0-9][A-Za-z0-9._:/@-]*)?$", var.instance_type))
-    error_message = "This is no name of an instance type."
+    error_message = "This is not the name of an instance type."
   }
 }
 
 variable "architecture" {
-  description = "What the machines' processors are: x86_64 or aarch64."
+  description = "The machines' architecture: x86_64 or aarch64."
   type        = string
   default     = "x86_64"
   nullable    = false
 
   validation {
     condition     = contains(["x86_64", "aarch64"], var.architecture)
-    error_message = "The architecture is x86_64 or aarch64."
+    error_message = "The architecture must be x86_64 or aarch64."
   }
 }
 
 variable "image" {
-  description = "The cloud's id of the image to boot; empty looks up the newest official one of Debian 12."
+  description = "The cloud's id of the image to boot; empty for the newest official image of Debian 12."
   type        = string
   default     = ""
   nullable    = false
 
   validation {
     condition     = can(regex("^([A-Za-z0-9/][A-Za-z0-9._:/@-]*)?$", var.image))
-    error_message = "This is no id of an image."
+    error_message = "This is not the id of an image."
   }
 }
 
 variable "root_size" {
-  description = "GiB of the root disk."
+  description = "Size of the root disk in GiB."
   type        = number
   default     = 30
   nullable    = false
 
   validation {
     condition     = var.root_size >= 8 && floor(var.root_size) == var.root_size
-    error_message = "The root disk has 8 GiB at least, in whole GiB."
+    error_message = "The root disk's size must be a whole number of GiB, at least 8."
   }
 }
 
 variable "disks" {
-  description = "GiB of each extra disk of each machine, in order."
+  description = "Sizes of each machine's extra disks in GiB, in order."
   type        = list(number)
   default     = []
   nullable    = false
 
   validation {
     condition     = alltrue([for size in var.disks : try(size >= 1 && floor(size) == size, false)])
-    error_message = "An extra disk has 1 GiB at least, in whole GiB."
+    error_message = "An extra disk's size must be a whole number of GiB, at least 1."
   }
 }
 
 variable "ssh_public_key" {
-  description = "The lab's own public key, in the form of OpenSSH; root is let in by it."
+  description = "The lab's own public key in OpenSSH's format; root logs in with it."
   type        = string
   nullable    = false
 
@@ -138,34 +138,34 @@ variable "ssh_public_key" {
       "^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]{60,}={0,2}( [A-Za-z0-9._@+-]+)?$",
       var.ssh_public_key
     ))
-    error_message = "A public key is one line: ssh-ed25519 AAAA…, and a comment of one word at most."
+    error_message = "A public key is one line: ssh-ed25519 AAAA…, with a comment of at most one word."
   }
 }
 
 variable "allowed_cidrs" {
-  description = "Ranges of addresses, IPv4 or IPv6, from which ssh may be reached. One at least, and never everybody."
+  description = "Address ranges, IPv4 or IPv6, from which ssh is allowed. At least one, and never the whole Internet."
   type        = set(string)
   nullable    = false
 
   validation {
     condition     = length(var.allowed_cidrs) > 0
-    error_message = "Nobody could reach the machines: name one range at least, such as your own address with /32."
+    error_message = "Nobody could reach the machines: name at least one range, such as your own address with /32."
   }
 
   validation {
-    # cidrsubnet gives back the network's address: a range with host bits is refused here and not in the midst of an apply.
+    # cidrsubnet returns the network's address, so a range with host bits is refused here and not in the middle of an apply.
     condition     = alltrue([for range in var.allowed_cidrs : try(cidrsubnet(range, 0, 0) == range, false)])
-    error_message = "A range is a network's address and the length of its prefix: 192.0.2.0/24 or 2001:db8::/64."
+    error_message = "A range is a network address with a prefix length: 192.0.2.0/24 or 2001:db8::/64."
   }
 
   validation {
     condition     = alltrue([for range in var.allowed_cidrs : try(tonumber(split("/", range)[1]) > 0, false)])
-    error_message = "The whole Internet would be let in: name the addresses that you come from."
+    error_message = "This would allow the whole Internet: name the addresses from which you connect."
   }
 }
 
 variable "spot" {
-  description = "Have cheaper machines, which the cloud may take away at any time."
+  description = "Use cheaper machines that the cloud may take away at any time."
   type        = bool
   default     = false
   nullable    = false

@@ -1,9 +1,9 @@
 #!/bin/sh
-# What Vagrant runs in a new guest, as root: the lab's own keys in place of those that everybody knows, the guest's name, and disks
-# that are found by their serial on whatever bus. Once more, it changes nothing.
+# Vagrant runs this in a new guest as root. It replaces the well-known keys with the lab's own, sets the guest's name, and makes disks
+# findable by serial number on any bus. A second run changes nothing.
 #
-# usage: HOST_KEY=… prepare.sh NAME PUBLIC_KEY UDEV_RULES         all of them in base64
-# PUBLIC_KEY is the lab's; HOST_KEY, the private key by which this guest is known, is no argument, for those every process may see.
+# usage: HOST_KEY=… prepare.sh NAME PUBLIC_KEY UDEV_RULES         all values in base64
+# PUBLIC_KEY is the lab's. HOST_KEY, this guest's private host key, is not an argument, because every process can see arguments.
 set -eu
 umask 077
 
@@ -15,7 +15,7 @@ public_key=$(decoded "$2")
 udev_rules=$(decoded "$3")
 host_key=$(decoded "$HOST_KEY")
 
-# Write $2 to the file $1, with mode $3. False when that stood there already.
+# Write $2 to the file $1 with mode $3. False if the file already had these contents.
 written() {
     [ "$(cat "$1" 2>/dev/null)" != "$2" ] || return 1
     printf '%s\n' "$2" >"$1.new"
@@ -50,14 +50,14 @@ if grep -qi '^[[:space:]]*include[[:space:]].*/etc/ssh/sshd_config\.d/' "$config
     mkdir -p -m 755 "$config.d"
     ! written "$config.d/00-kdevops.conf" "$settings" 644 || changed=yes
 elif ! grep -qx '# kdevops' "$config"; then
-    # Of a setting that stands twice, the first counts.
+    # sshd uses the first value of a setting.
     written "$config" "$settings
 $(cat "$config")" 644
     changed=yes
 fi
 if [ "$changed" ]; then
     "$sshd" -t
-    # It reads its settings anew, and what runs over ssh now goes on. Where systemd listens there is no daemon to tell.
+    # sshd reads its settings again; running sessions continue. If systemd listens for it, there is no daemon to notify.
     [ ! -s /run/sshd.pid ] || kill -HUP "$(cat /run/sshd.pid)"
 fi
 
@@ -73,5 +73,5 @@ if written /etc/hostname "$name" 644; then
     printf '127.0.1.1 %s\n' "$name" >>/etc/hosts
 fi
 
-# Here a guest's power is cut as a matter of course.
+# kdevops routinely cuts a guest's power.
 sync

@@ -1,7 +1,7 @@
-# The machines of one lab, their disks and the key that opens them.
+# The machines of one lab, their disks and their ssh key.
 
 provider "aws" {
-  # null leaves it to the environment and the shared configuration of the user.
+  # null: use the environment and the user's shared configuration.
   region = var.region != "" ? var.region : local.region_of_zone
 
   default_tags {
@@ -19,7 +19,7 @@ locals {
   region         = data.aws_region.current.name
   region_of_zone = try(regex("^([a-z0-9-]+-[0-9]+)[a-z]$", var.zone)[0], null)
 
-  # Debian's and Amazon's own names of the architectures.
+  # Debian's and Amazon's names of the architectures.
   debian_architecture = { x86_64 = "amd64", aarch64 = "arm64" }[var.architecture]
   aws_architecture    = { x86_64 = "x86_64", aarch64 = "arm64" }[var.architecture]
 
@@ -28,7 +28,7 @@ locals {
     aarch64 = "t4g.small"
   }[var.architecture]
 
-  # Before Nitro, disks had other names and the console's newest lines were not to be had.
+  # Before Nitro, disks had different names and the console's newest lines were not available.
   nitro = data.aws_ec2_instance_type.chosen.hypervisor != "xen"
 }
 
@@ -38,7 +38,7 @@ data "aws_ec2_instance_type" "chosen" {
   lifecycle {
     postcondition {
       condition     = contains(self.supported_architectures, local.aws_architecture)
-      error_message = "Instances of type ${local.instance_type} are not of architecture ${var.architecture}."
+      error_message = "Instances of type ${local.instance_type} do not have the architecture ${var.architecture}."
     }
   }
 }
@@ -55,12 +55,12 @@ data "aws_ami" "chosen" {
   lifecycle {
     postcondition {
       condition     = self.architecture == local.aws_architecture
-      error_message = "Image ${self.id} is of architecture ${self.architecture}, and the lab's is ${var.architecture}."
+      error_message = "Image ${self.id} has the architecture ${self.architecture}, but the lab has ${var.architecture}."
     }
   }
 }
 
-# What a machine is made anew for. A newer image of Debian is no reason, so instances ignore it unless one of these changed.
+# A machine is replaced if one of these changes. A newer Debian image alone does not replace it.
 resource "terraform_data" "machine" {
   input = [var.architecture, var.image, local.instance_type, var.root_size]
 }
@@ -80,11 +80,11 @@ resource "aws_instance" "node" {
   vpc_security_group_ids = [aws_security_group.lab.id]
   ipv6_address_count     = local.ipv6 ? 1 : null
 
-  # A machine that powers itself off is gone as one that was taken away is: the next apply makes it anew. Were it to stop, it
-  # would cost its disks, and an apply would not start it.
+  # A machine that powers itself off is terminated, like one that AWS took away: the next apply creates it again. A stopped
+  # machine would still cost money for its disks, and an apply would not start it.
   instance_initiated_shutdown_behavior = "terminate"
 
-  # Debian's image lets in "admin" alone. The public host keys go to the console, where the controller reads them.
+  # Debian's image allows only "admin" to log in. The public host keys are printed on the console, where the controller reads them.
   user_data = "#cloud-config\n${jsonencode({
     hostname            = each.key
     disable_root        = false
@@ -128,12 +128,12 @@ resource "aws_instance" "node" {
     replace_triggered_by = [terraform_data.machine]
   }
 
-  # The first boot finds the way out; and the gateway stays until the last public address is given back.
+  # The first boot needs Internet access, and the gateway must stay until the last public address is released.
   depends_on = [aws_route.internet, aws_route.internet_ipv6, aws_route_table_association.lab]
 }
 
 locals {
-  # /dev/sdf and on are the letters that AWS recommends for volumes.
+  # AWS recommends /dev/sdf and following letters for volumes.
   letters = split("", "fghijklmnopqrstuvwxyz")
 
   volumes = { for each in setproduct(var.kdevops_nodes, range(length(var.disks))) : "${each[0]}-disk-${each[1]}" => {
@@ -155,7 +155,7 @@ resource "aws_ebs_volume" "disk" {
   lifecycle {
     precondition {
       condition     = length(var.disks) <= length(local.letters)
-      error_message = "AWS has device names for ${length(local.letters)} extra disks of a machine, and ${length(var.disks)} are asked for."
+      error_message = "AWS has device names for ${length(local.letters)} extra disks per machine, but ${length(var.disks)} are requested."
     }
   }
 }
@@ -167,27 +167,27 @@ resource "aws_volume_attachment" "disk" {
   volume_id   = aws_ebs_volume.disk[each.key].id
   device_name = "/dev/sd${local.letters[each.value.index]}"
 
-  # A guest whose kernel hangs would never let go of its disk. There is nothing on it that is worth waiting for.
+  # A guest with a hung kernel would never release its disk, and nothing on it is worth waiting for.
   force_detach = true
 }
 
 locals {
-  # Nitro shows volumes as NVMe, with the volume's id as serial number and in no order; Xen gives them the letter asked for.
+  # Nitro presents volumes as NVMe disks, with the volume's id as serial number and in no fixed order; Xen uses the requested letter.
   guest_disks = { for name in var.kdevops_nodes : name => [for index in range(length(var.disks)) : (
     local.nitro
     ? "/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_${replace(aws_ebs_volume.disk["${name}-disk-${index}"].id, "-", "")}"
     : "/dev/xvd${local.letters[index]}"
   )] }
 
-  # The last 64 KiB. Without --latest it is what AWS kept when the machine last booted or stopped, minutes old at best.
+  # The last 64 KiB. Without --latest, AWS returns what it stored when the machine last booted or stopped, which is minutes old.
   console_commands = { for name, machine in aws_instance.node : name => concat(
     ["aws", "ec2", "get-console-output", "--region", local.region, "--instance-id", machine.id],
     local.nitro ? ["--latest"] : [],
     ["--query", "Output", "--output", "text"],
   ) }
 
-  # A guest that does not answer to it is reset hard after four minutes. Stopping by force and starting again would be no faster,
-  # would change the machine's address, and cannot be done to a spot instance.
+  # If the guest does not react, AWS resets it hard after four minutes. A forced stop and a start would not be faster, would change the
+  # machine's address, and are not possible for spot instances.
   reset_commands = { for name, machine in aws_instance.node : name =>
     ["aws", "ec2", "reboot-instances", "--region", local.region, "--instance-ids", machine.id]
   }

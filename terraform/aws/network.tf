@@ -1,4 +1,4 @@
-# A network of the lab's own, from which machines reach everything and into which ssh leads from the caller's addresses alone.
+# The lab's own network: outgoing connections are unrestricted; incoming, only ssh from the caller's addresses is allowed.
 
 locals {
   allowed_ipv4 = toset([for range in var.allowed_cidrs : range if !strcontains(range, ":")])
@@ -10,7 +10,7 @@ data "aws_availability_zones" "regular" {
   state = "available"
 
   filter {
-    # Local zones have few types, and cost more.
+    # Local zones offer few types and cost more.
     name   = "opt-in-status"
     values = ["opt-in-not-required"]
   }
@@ -30,7 +30,7 @@ locals {
   zone  = var.zone != "" ? var.zone : try(local.zones[0], null)
 }
 
-# The zone is chosen once: AWS offering a type in one more zone is no reason to make the machines anew.
+# The zone is chosen once: if AWS later offers the type in another zone, the machines must not be replaced.
 resource "terraform_data" "zone" {
   input = [local.region, var.zone]
 }
@@ -60,7 +60,7 @@ resource "aws_subnet" "lab" {
 
     precondition {
       condition     = contains(data.aws_ec2_instance_type_offerings.zones.locations, coalesce(local.zone, "none"))
-      error_message = "Instances of type ${local.instance_type} are not to be had in ${var.zone != "" ? var.zone : local.region}."
+      error_message = "Instances of type ${local.instance_type} are not available in ${var.zone != "" ? var.zone : local.region}."
     }
   }
 }

@@ -4,7 +4,7 @@ terraform {
   required_providers {
     aws = {
       source = "hashicorp/aws"
-      # From 5.39 on, default_tags reach the root volumes of instances.
+      # Since 5.39, default_tags apply to the root volumes of instances.
       version = "~> 5.40"
     }
   }

@@ -1,21 +1,21 @@
-# The machines of one lab, their disks and the key that opens them.
+# The machines of one lab, their disks and their ssh key.
 
 provider "azurerm" {
   subscription_id = var.subscription_id != "" ? var.subscription_id : null
 
-  # Who may not make a group may not turn on services of the subscription either.
+  # A user who may not create a group may not enable services of the subscription either.
   resource_provider_registrations = var.resource_group != "" ? "none" : "core"
 
   features {
     resource_group {
-      # The group is the lab's own: what a machine that was taken away left in it goes with it.
+      # The group belongs to the lab, so it is deleted together with anything that evicted machines left in it.
       prevent_deletion_if_contains_resources = false
     }
   }
 }
 
 locals {
-  # Azure's tools have no default region where Terraform could read it.
+  # Azure's tools have no default region that Terraform could read.
   region = coalesce(var.region, one(data.azurerm_resource_group.given[*].location), "eastus2")
   group  = one(concat(data.azurerm_resource_group.given[*].name, azurerm_resource_group.lab[*].name))
   zone   = var.zone != "" ? var.zone : null
@@ -26,12 +26,12 @@ locals {
     kdevops-expires = var.expires
   })
 
-  # The smallest that is not throttled, can be had as spot and takes so many disks: 2 processors take 4, 4 take 8, 8 take 16.
+  # The smallest size that is not throttled, is available as spot and takes enough disks: 2 processors take 4, 4 take 8, 8 take 16.
   processors    = length(var.disks) <= 4 ? 2 : length(var.disks) <= 8 ? 4 : 8
   instance_type = coalesce(var.instance_type, "Standard_D${local.processors}${local.aarch64 ? "p" : "a"}s_v5")
   aarch64       = var.architecture == "aarch64"
 
-  # A publisher's image has a name of four parts, one of your own the id of a resource.
+  # A publisher's image has a name of four parts; your own image has a resource id.
   image      = coalesce(var.image, "Debian:debian-${var.debian}:${var.debian}-${local.aarch64 ? "arm64" : "gen2"}:latest")
   image_name = strcontains(local.image, ":") ? split(":", local.image) : null
 }
@@ -50,8 +50,8 @@ resource "azurerm_resource_group" "lab" {
   tags     = local.tags
 }
 
-# What a machine is made anew for. A newer image is no reason, so machines ignore it unless one of these changed. Of itself the
-# provider would give a running machine another size, which restarts it, or leaves it deallocated.
+# A machine is replaced if one of these changes. A newer image alone does not replace it. Without this the provider would resize a
+# running machine, which restarts it or leaves it deallocated.
 resource "terraform_data" "machine" {
   input = [var.architecture, local.image, local.instance_type]
 }
@@ -67,8 +67,8 @@ resource "azurerm_linux_virtual_machine" "node" {
   size                  = local.instance_type
   network_interface_ids = [azurerm_network_interface.node[each.key].id]
 
-  # Azure asks for a user that is not root; nothing uses it. The public host keys go to the console, where the controller reads
-  # them.
+  # Azure requires a user other than root; nothing uses it. The public host keys are printed on the console, where the controller
+  # reads them.
   admin_username                  = "kdevops"
   disable_password_authentication = true
   custom_data = base64encode("#cloud-config\n${jsonencode({
@@ -79,7 +79,7 @@ resource "azurerm_linux_virtual_machine" "node" {
     ssh                 = { emit_keys_to_console = true }
   })}")
 
-  # A machine that is taken away is deleted, and the next apply makes it anew. A deallocated one would count as there.
+  # An evicted machine is deleted, and the next apply creates it again. A deallocated one would count as existing.
   priority        = var.spot ? "Spot" : "Regular"
   eviction_policy = var.spot ? "Delete" : null
 
@@ -101,14 +101,14 @@ resource "azurerm_linux_virtual_machine" "node" {
     public_key = var.ssh_public_key
   }
 
-  # Without a name: that of a machine that was taken away may still be there.
+  # Without a name: the disk of an evicted machine may still have it.
   os_disk {
     caching              = "ReadWrite"
     storage_account_type = var.disk_type
-    disk_size_gb         = max(var.root_size, 30) # Debian's image has 30, and a disk cannot be smaller than its image
+    disk_size_gb         = max(var.root_size, 30) # Debian's image has 30 GiB, and a disk cannot be smaller than its image
   }
 
-  # Empty: Azure keeps the console itself, and for nothing.
+  # Empty: Azure itself stores the console, free of charge.
   boot_diagnostics {}
 
   tags = local.tags
@@ -119,14 +119,14 @@ resource "azurerm_linux_virtual_machine" "node" {
 
     precondition {
       condition     = local.image_name == null || try(length(local.image_name) == 4, false)
-      error_message = "An image of Azure is PUBLISHER:OFFER:SKU:VERSION, or the id of a resource: /subscriptions/…"
+      error_message = "An Azure image is PUBLISHER:OFFER:SKU:VERSION, or a resource id: /subscriptions/…"
     }
 
-    # Azure detaches the root disk of a machine that it deletes, and the provider cannot say otherwise. Terraform knows nothing of
-    # such a disk, so only a group that is the lab's own takes it along.
+    # Azure detaches the root disk of a machine that it evicts, and the provider cannot change that. Terraform does not know such a
+    # disk, so it is deleted only together with a group of the lab's own.
     precondition {
       condition     = !(var.spot && var.resource_group != "")
-      error_message = "A spot machine that Azure takes away leaves its root disk behind, which would stay in ${var.resource_group} and cost money for ever: leave out spot, or resource_group, for a group of the lab's own that goes with all that is in it."
+      error_message = "If Azure evicts a spot machine, its root disk would stay in ${var.resource_group} and cost money for ever: remove spot, or remove resource_group to get the lab's own group, which is deleted with everything in it."
     }
   }
 }
@@ -161,18 +161,18 @@ resource "azurerm_virtual_machine_data_disk_attachment" "disk" {
 }
 
 locals {
-  # Links that udev makes in every image that Azure endorses.
+  # Links that udev creates in every image that Azure endorses.
   guest_disks = { for name in var.kdevops_nodes : name =>
     [for index in range(length(var.disks)) : "/dev/disk/azure/scsi1/lun${index}"]
   }
 
-  # The log is one string, which is text as tsv alone: as JSON, the default, its line ends are escaped.
+  # The log is one string. Only tsv prints it as text: in JSON, the default, line breaks are escaped.
   console_commands = { for name, machine in azurerm_linux_virtual_machine.node : name =>
     ["az", "vm", "boot-diagnostics", "get-boot-log", "--ids", machine.id, "--output", "tsv"]
   }
 
-  # By force, which moves the machine to another host and takes minutes, so nobody waits for the command. Without force a guest
-  # that hangs is waited for a quarter of an hour.
+  # A forced restart moves the machine to another host and takes minutes, so the command does not wait for it. Without force, Azure
+  # waits a quarter of an hour for a hung guest.
   reset_commands = { for name, machine in azurerm_linux_virtual_machine.node : name =>
     ["az", "vm", "restart", "--force", "--no-wait", "--ids", machine.id]
   }

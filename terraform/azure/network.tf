@@ -1,7 +1,7 @@
-# A network of the lab's own, from which machines reach everything and into which ssh leads from the caller's addresses alone.
+# The lab's own network: outgoing connections are unrestricted; incoming, only ssh from the caller's addresses is allowed.
 
 locals {
-  # A rule of Azure has addresses of one kind, and the machines have none of IPv6.
+  # An Azure rule has addresses of one family, and the machines have no IPv6 addresses.
   allowed_ipv4 = [for range in var.allowed_cidrs : range if !strcontains(range, ":")]
 }
 
@@ -20,7 +20,7 @@ resource "azurerm_subnet" "lab" {
   address_prefixes     = [var.network_cidr]
 }
 
-# Behind these rules stand Azure's own: the lab's network comes in, nobody else does, everything goes out.
+# Azure's default rules follow these: incoming only from the lab's network, outgoing to everywhere.
 resource "azurerm_network_security_group" "lab" {
   name                = "${var.lab}-ssh"
   resource_group_name = local.group
@@ -44,7 +44,7 @@ resource "azurerm_network_security_rule" "ssh" {
   lifecycle {
     precondition {
       condition     = length(local.allowed_ipv4) > 0
-      error_message = "Machines in Azure have addresses of IPv4 alone: allow one range of IPv4 at least."
+      error_message = "Machines in Azure have only IPv4 addresses: allow at least one IPv4 range."
     }
   }
 }
@@ -81,6 +81,6 @@ resource "azurerm_network_interface" "node" {
     public_ip_address_id          = azurerm_public_ip.node[each.key].id
   }
 
-  # No machine is there before the rules are.
+  # No machine must exist before the rules do.
   depends_on = [azurerm_subnet_network_security_group_association.lab, azurerm_network_security_rule.ssh]
 }

@@ -4,7 +4,7 @@ terraform {
   required_providers {
     azurerm = {
       source = "hashicorp/azurerm"
-      # Late enough to take keys of ed25519.
+      # The first version that accepts ed25519 keys, or newer.
       version = "~> 4.40"
     }
   }

@@ -1,16 +1,16 @@
 # The machines of one lab and their disks.
 #
-# Of provider google: google_compute_network, google_compute_subnetwork, google_compute_firewall, google_compute_instance,
+# Uses these resources of the provider google: google_compute_network, google_compute_subnetwork, google_compute_firewall, google_compute_instance,
 # google_compute_disk, google_compute_attached_disk; data google_client_config, google_compute_zones, google_compute_image.
 
 provider "google" {
-  # null leaves it to the environment of the user.
+  # null: use the user's environment.
   project = var.project != "" ? var.project : null
 
   default_labels = local.labels
 }
 
-# Its id tells apart what two labs of one name make in one project, where names must differ.
+# This id distinguishes the resources of two labs with the same name in one project, where names must be unique.
 resource "terraform_data" "lab" {}
 
 locals {
@@ -22,7 +22,7 @@ locals {
     aarch64 = "t2a-standard-1"
   }[var.architecture]
 
-  # A label has small letters, digits, dashes and underscores, 63 at most: 2030-01-31T23:59:59Z is 2030-01-31t23-59-59z.
+  # A label consists of at most 63 lower-case letters, digits, dashes and underscores: 2030-01-31T23:59:59Z is 2030-01-31t23-59-59z.
   labels = merge(var.labels, {
     kdevops-lab     = var.lab
     kdevops-owner   = substr(replace(lower(var.owner), "/[^a-z0-9_-]/", "-"), 0, 63)
@@ -31,8 +31,8 @@ locals {
 }
 
 locals {
-  # Run by Google's agent at each boot. Root may log in, by the lab's key alone: the agent itself lets in others than root at most.
-  # The console says which host keys the machine has, in the form in which cloud-init says it.
+  # Run by Google's agent at each boot. Allows root to log in with the lab's key only; the agent itself adds keys only for other users.
+  # Prints the machine's host keys on the console, in cloud-init's format.
   startup = <<-EOT
     #!/bin/sh
     set -eu
@@ -58,7 +58,7 @@ data "google_compute_image" "debian" {
   family  = var.architecture == "aarch64" ? "debian-12-arm64" : "debian-12"
 }
 
-# What a machine is made anew for. A newer image of Debian is no reason, so instances ignore it unless one of these changed.
+# A machine is replaced if one of these changes. A newer Debian image alone does not replace it.
 resource "terraform_data" "machine" {
   input = [var.architecture, var.image, local.instance_type, var.root_size]
 }
@@ -70,7 +70,7 @@ resource "google_compute_instance" "node" {
   machine_type = local.instance_type
   zone         = local.zone
 
-  # The next apply starts a machine that powered itself off.
+  # The next apply starts a machine that has powered itself off.
   desired_status = "RUNNING"
 
   boot_disk {
@@ -87,7 +87,7 @@ resource "google_compute_instance" "node" {
     subnetwork = google_compute_subnetwork.lab.id
     stack_type = google_compute_subnetwork.lab.stack_type
 
-    # A public address, as long as the machine runs.
+    # A public address for as long as the machine runs.
     access_config {}
 
     dynamic "ipv6_access_config" {
@@ -99,8 +99,8 @@ resource "google_compute_instance" "node" {
     }
   }
 
-  # Kernels that are tested here are signed by nobody and are never the one of the boot before, so nothing checks them.
-  # Machines of Arm have none of this.
+  # Kernels under test are unsigned and change between boots, so checks of the boot chain are off.
+  # Arm machines do not have these settings.
   dynamic "shielded_instance_config" {
     for_each = var.architecture == "x86_64" ? [true] : []
 
@@ -119,8 +119,8 @@ resource "google_compute_instance" "node" {
     instance_termination_action = var.spot ? "DELETE" : null
   }
 
-  # Google's images have no cloud-init, so a script at each boot takes its place. Keys of the project and of its users are not
-  # taken. The console can be read as things stand; serial-port-enable would open it for writing to the whole Internet.
+  # Google's images have no cloud-init, so a script that runs at each boot replaces it. Keys of the project and its users are
+  # ignored. The console is readable without serial-port-enable, which would open it for writing to the whole Internet.
   metadata = {
     startup-script         = local.startup
     block-project-ssh-keys = "TRUE"
@@ -128,15 +128,15 @@ resource "google_compute_instance" "node" {
     serial-port-enable     = "FALSE"
   }
 
-  # There is no service_account, so a guest has no credentials of the project's.
+  # There is no service_account, so guests have no credentials for the project.
 
   lifecycle {
-    # Disks are attached by resources of their own.
+    # Disks are attached by separate resources.
     ignore_changes       = [attached_disk, boot_disk[0].initialize_params[0].image]
     replace_triggered_by = [terraform_data.machine]
   }
 
-  # The first boot is reached by ssh as soon as it answers.
+  # ssh must be allowed when the first boot comes up.
   depends_on = [google_compute_firewall.ssh, google_compute_firewall.ssh_ipv6]
 }
 
@@ -165,12 +165,12 @@ resource "google_compute_attached_disk" "disk" {
 }
 
 locals {
-  # What gcloud needs to know which machine is meant.
+  # Identifies the machine for gcloud.
   targets = { for name, machine in google_compute_instance.node : name =>
     [machine.name, "--project", machine.project, "--zone", machine.zone]
   }
 
-  # The last MiB, in the command's own form: the user's configuration may name another.
+  # The last MiB, in the command's default format: the user's configuration may set another.
   console_commands = { for name, target in local.targets : name => concat(
     ["gcloud", "compute", "instances", "get-serial-port-output"], target,
     ["--port", "1", "--format", "value[no-quote](contents)"],

@@ -1,4 +1,4 @@
-# A network of the lab's own, from which machines reach everything and into which ssh leads from the caller's addresses alone.
+# The lab's own network: outgoing connections are unrestricted; incoming, only ssh from the caller's addresses is allowed.
 
 locals {
   allowed_ipv4 = [for range in var.allowed_cidrs : range if !strcontains(range, ":")]
@@ -10,7 +10,7 @@ locals {
   zone_of_user   = try(regex("^${local.region}-[a-z]$", one(data.google_client_config.user[*].zone)), "")
   zones_there    = data.google_compute_zones.region.names
 
-  # The machines of Arm that are the default are not in every zone of their regions: https://cloud.google.com/compute/docs/regions-zones
+  # The default Arm machines are not available in every zone of their regions: https://cloud.google.com/compute/docs/regions-zones
   zones_of_t2a = [
     "asia-southeast1-b", "asia-southeast1-c",
     "europe-west4-a", "europe-west4-b", "europe-west4-c",
@@ -25,19 +25,19 @@ locals {
   )
 }
 
-# Asked only when nobody says where: it has a token of the user's with it, good for an hour, which stays in the state.
+# Read only if no region is given, because it stores one of the user's tokens, valid for an hour, in the state.
 data "google_client_config" "user" {
   count = var.region == "" && var.zone == "" ? 1 : 0
 }
 
-# All of them, whether up or down: machines are not to move when a zone has trouble.
+# All zones, up or down: machines must not move when a zone has an outage.
 data "google_compute_zones" "region" {
   region = local.region
 
   lifecycle {
     postcondition {
       condition     = length(self.names) > 0 && (var.zone == "" || startswith(var.zone, "${local.region}-"))
-      error_message = "There is no ${var.zone != "" ? "zone ${var.zone}" : "zone"} in a region ${local.region}."
+      error_message = "There is no ${var.zone != "" ? "zone ${var.zone}" : "zone"} in region ${local.region}."
     }
   }
 }
@@ -57,7 +57,7 @@ resource "google_compute_subnetwork" "lab" {
   ipv6_access_type = local.ipv6 ? "EXTERNAL" : null
 }
 
-# What no rule lets in, Google's networks refuse; outwards they let everything.
+# Google's networks refuse incoming traffic that no rule allows; outgoing traffic is unrestricted.
 resource "google_compute_firewall" "ssh" {
   count = length(local.allowed_ipv4) > 0 ? 1 : 0
 
@@ -73,7 +73,7 @@ resource "google_compute_firewall" "ssh" {
   }
 }
 
-# One rule has ranges of one family.
+# A rule can have ranges of only one address family.
 resource "google_compute_firewall" "ssh_ipv6" {
   count = local.ipv6 ? 1 : 0
 

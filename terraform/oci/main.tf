@@ -1,7 +1,7 @@
-# The machines of one lab, their disks and the key that opens them.
+# The machines of one lab, their disks and their ssh key.
 
 provider "oci" {
-  # null leaves it to the environment and the user's own configuration.
+  # null: use the environment and the user's own configuration.
   region              = var.region != "" ? var.region : null
   config_file_profile = var.profile != "" ? var.profile : null
 }
@@ -17,7 +17,7 @@ locals {
   flexible      = endswith(local.instance_type, ".Flex")
   ocpus         = var.ocpus != 0 ? var.ocpus : var.architecture == "aarch64" ? 2 : 1
 
-  # A zone is named in full (Uocm:PHX-AD-1) or by its end (AD-1).
+  # A zone is given by its full name (Uocm:PHX-AD-1) or by its end (AD-1).
   zones = data.oci_identity_availability_domains.all.availability_domains[*].name
   zone  = try(sort([for zone in local.zones : zone if endswith(zone, var.zone)])[0], null)
 
@@ -35,7 +35,7 @@ data "oci_identity_availability_domains" "all" {
   }
 }
 
-# OCI has no image of Debian's. Ubuntu is the nearest that the roles know.
+# OCI has no Debian images. Ubuntu is the closest distribution that the roles support.
 data "oci_core_images" "ubuntu" {
   count = var.image == "" ? 1 : 0
 
@@ -50,12 +50,12 @@ data "oci_core_images" "ubuntu" {
   lifecycle {
     postcondition {
       condition     = length(self.images) > 0
-      error_message = "There is no image of Ubuntu ${var.ubuntu} for ${local.instance_type}: name one by its OCID."
+      error_message = "There is no image of Ubuntu ${var.ubuntu} for ${local.instance_type}: give an image's OCID."
     }
   }
 }
 
-# What a machine is made anew for. A newer image of Ubuntu is no reason, so instances ignore it unless one of these changed.
+# A machine is replaced if one of these changes. A newer Ubuntu image alone does not replace it.
 resource "terraform_data" "machine" {
   input = [var.architecture, var.image, var.ubuntu, local.instance_type]
 }
@@ -82,7 +82,7 @@ resource "oci_core_instance" "node" {
   source_details {
     source_type             = "image"
     source_id               = local.image
-    boot_volume_size_in_gbs = max(var.root_size, 50) # OCI has none smaller
+    boot_volume_size_in_gbs = max(var.root_size, 50) # OCI's minimum
   }
 
   create_vnic_details {
@@ -91,9 +91,9 @@ resource "oci_core_instance" "node" {
     assign_public_ip = true
   }
 
-  # OCI may choose a card of hardware (VFIO) for an image that knows how to drive it, which the kernel that is tested does not
-  # (oracle-terraform-modules/terraform-oci-compute-instance #109). What is not named here is as the image has it; of its names for
-  # volumes OCI refuses any other setting (oracle/terraform-provider-oci #1564).
+  # OCI may choose a hardware network card (VFIO) if the image has a driver for it, but the kernel under test does not
+  # (oracle-terraform-modules/terraform-oci-compute-instance #109). Settings that are not listed here are taken from the image; for
+  # consistent volume names OCI refuses any other setting (oracle/terraform-provider-oci #1564).
   dynamic "launch_options" {
     for_each = startswith(local.instance_type, "VM.") ? [true] : []
 
@@ -103,10 +103,10 @@ resource "oci_core_instance" "node" {
   }
 
   instance_options {
-    are_legacy_imds_endpoints_disabled = true # a guest's processes get no credentials by being tricked into a plain GET
+    are_legacy_imds_endpoints_disabled = true # no credentials for processes in the guest that are tricked into a plain GET
   }
 
-  # Ubuntu's image lets in "ubuntu" alone. The public host keys go to the console.
+  # Ubuntu's image allows only "ubuntu" to log in. The public host keys are printed on the console.
   metadata = {
     ssh_authorized_keys = var.ssh_public_key
     user_data = base64encode("#cloud-config\n${jsonencode({
@@ -135,12 +135,12 @@ resource "oci_core_instance" "node" {
     replace_triggered_by = [terraform_data.machine]
   }
 
-  # No machine is there before the rules are; and the first boot finds the way out.
+  # No machine must exist before the rules do, and the first boot needs Internet access.
   depends_on = [oci_core_network_security_group_security_rule.ssh, oci_core_network_security_group_security_rule.out]
 }
 
 locals {
-  # What attachments may be called in the guest: the boot volume is oraclevda.
+  # Possible device names in the guest; the boot volume is oraclevda.
   letters = concat(split("", "bcdefghijklmnopqrstuvwxyz"), formatlist("a%s", split("", "abcdefg")))
 
   volumes = { for each in setproduct(var.kdevops_nodes, range(length(var.disks))) : "${each[0]}-disk-${each[1]}" => {
@@ -162,12 +162,12 @@ resource "oci_core_volume" "disk" {
   lifecycle {
     precondition {
       condition     = alltrue([for size in var.disks : size >= 50])
-      error_message = "A disk of OCI has 50 GiB at least, and one of ${min(var.disks...)} is asked for."
+      error_message = "An OCI disk has at least 50 GiB, but one of ${min(var.disks...)} GiB is requested."
     }
 
     precondition {
       condition     = length(var.disks) <= length(local.letters)
-      error_message = "OCI has device names for ${length(local.letters)} extra disks of a machine, and ${length(var.disks)} are asked for."
+      error_message = "OCI has device names for ${length(local.letters)} extra disks per machine, but ${length(var.disks)} are requested."
     }
   }
 }
@@ -177,7 +177,7 @@ resource "oci_core_volume_attachment" "disk" {
 
   instance_id     = oci_core_instance.node[each.value.node].id
   volume_id       = oci_core_volume.disk[each.key].id
-  attachment_type = "paravirtualized" # iSCSI would want commands in the guest
+  attachment_type = "paravirtualized" # iSCSI would need commands in the guest
   device          = "/dev/oracleoci/oraclevd${local.letters[each.value.index]}"
   display_name    = each.key
 }
@@ -196,15 +196,15 @@ locals {
     ["compute", "instance"],
   )
 
-  # A console history is captured by one command and printed by another that wants the first one's answer.
+  # One command captures the console history; another prints it and needs the id that the first returns.
   console_commands = { for name in var.kdevops_nodes : name => tolist([]) }
 
   reset_commands = { for name, machine in oci_core_instance.node : name =>
     concat(local.cli, ["action", "--action", "RESET", "--instance-id", machine.id])
   }
 
-  # One that was reset is starting for a while. Raw output is a word where JSON would have been, which oci_cli_rc may have turned
-  # into a table.
+  # A machine is STARTING for a while after a reset. Raw output prints the plain word; oci_cli_rc may have set another format, such
+  # as a table.
   state_commands = { for name, machine in oci_core_instance.node : name =>
     concat(local.cli, ["get", "--instance-id", machine.id, "--output", "json", "--raw-output", "--query", local.state])
   }

@@ -1,4 +1,4 @@
-# A network of the lab's own, from which machines reach everything and into which ssh leads from the caller's addresses alone.
+# The lab's own network: outgoing connections are unrestricted; incoming, only ssh from the caller's addresses is allowed.
 
 locals {
   allowed_ipv4 = toset([for range in var.allowed_cidrs : range if !strcontains(range, ":")])
@@ -31,7 +31,7 @@ resource "oci_core_route_table" "lab" {
   }
 }
 
-# Without rules, in the place of the network's default list, which lets ssh in from everywhere.
+# An empty list that replaces the network's default list, which allows ssh from everywhere.
 resource "oci_core_security_list" "nothing" {
   compartment_id = var.compartment_id
   vcn_id         = oci_core_vcn.lab.id
@@ -59,7 +59,7 @@ resource "oci_core_network_security_group" "lab" {
   lifecycle {
     precondition {
       condition     = length(local.allowed_ipv4) > 0
-      error_message = "Machines in OCI have addresses of IPv4 alone: allow one range of IPv4 at least."
+      error_message = "Machines in OCI have only IPv4 addresses: allow at least one IPv4 range."
     }
   }
 }

@@ -1,7 +1,7 @@
-# The machines of one lab, their disks and the key that opens them.
+# The machines of one lab, their disks and their ssh key.
 
 provider "openstack" {
-  # null leaves it to the environment and the user's clouds.yaml.
+  # null: use the environment and the user's clouds.yaml.
   cloud  = var.cloud != "" ? var.cloud : null
   region = var.region != "" ? var.region : null
 }
@@ -13,7 +13,7 @@ locals {
     kdevops-expires = var.expires
   })
 
-  # Images have no names that all clouds agree on; "Debian 12" and "debian-12-genericcloud-arm64" are what is meant here.
+  # Image names differ between clouds; this matches names such as "Debian 12" and "debian-12-genericcloud-arm64".
   debian        = "(?i)^debian[ _-]?(gnu/linux )?1[2-9]([^0-9].*)?"
   image_pattern = coalesce(var.image_pattern, "${local.debian}${var.architecture == "aarch64" ? "(arm64|aarch64).*" : ""}$")
   image         = coalesce(var.image, try(data.openstack_images_image_ids_v2.debian[0].ids[0], null), "none")
@@ -28,12 +28,12 @@ data "openstack_images_image_ids_v2" "debian" {
   lifecycle {
     postcondition {
       condition     = length(self.ids) > 0
-      error_message = "This cloud has no image that is called ${local.image_pattern}: name one by its id. openstack image list shows them."
+      error_message = "This cloud has no image whose name matches ${local.image_pattern}: give an image's id. openstack image list shows them."
     }
   }
 }
 
-# What a machine is made anew for. A newer image of Debian is no reason, so instances ignore it unless one of these changed.
+# A machine is replaced if one of these changes. A newer Debian image alone does not replace it.
 resource "terraform_data" "machine" {
   input = [var.architecture, var.image, local.image_pattern, var.instance_type]
 }
@@ -46,7 +46,7 @@ resource "openstack_compute_instance_v2" "node" {
   availability_zone = var.zone != "" ? var.zone : null
   metadata          = local.tags
 
-  # Debian's image lets in "debian" alone. The public host keys go to the console, where the controller reads them.
+  # Debian's image allows only "debian" to log in. The public host keys are printed on the console, where the controller reads them.
   user_data = "#cloud-config\n${jsonencode({
     hostname            = each.key
     disable_root        = false
@@ -57,7 +57,7 @@ resource "openstack_compute_instance_v2" "node" {
   })}"
   config_drive = true
 
-  # From a volume, as many flavors have no disk of their own, or one of another size.
+  # The machine boots from a volume, because many flavors have no disk, or one of a different size.
   block_device {
     uuid                  = local.image
     source_type           = "image"
@@ -78,16 +78,16 @@ resource "openstack_compute_instance_v2" "node" {
 
     precondition {
       condition     = var.instance_type != ""
-      error_message = "Clouds of OpenStack name their flavors as they like: say an instance_type. openstack flavor list shows them."
+      error_message = "OpenStack clouds choose the names of their flavors: set an instance_type. openstack flavor list shows them."
     }
 
     precondition {
       condition     = !var.spot
-      error_message = "OpenStack has no spot machines: leave spot out."
+      error_message = "OpenStack has no spot machines: remove spot."
     }
   }
 
-  # The first boot finds the way out.
+  # The first boot needs Internet access.
   depends_on = [openstack_networking_router_interface_v2.lab]
 }
 
@@ -98,7 +98,7 @@ locals {
   } }
 }
 
-# Without a zone: those of volumes are not those of machines.
+# Without a zone: volumes and machines have different zones.
 resource "openstack_blockstorage_volume_v3" "disk" {
   for_each = local.volumes
 
@@ -109,7 +109,7 @@ resource "openstack_blockstorage_volume_v3" "disk" {
   enable_online_resize = true
 
   lifecycle {
-    # Cinder's own notes, which it makes when a volume is attached.
+    # Cinder adds its own metadata when a volume is attached.
     ignore_changes = [metadata["attached_mode"], metadata["readonly"]]
   }
 }
@@ -124,7 +124,7 @@ resource "openstack_compute_volume_attach_v2" "disk" {
 locals {
   region = coalesce(var.region, openstack_networking_secgroup_v2.lab.region, "of this cloud's default")
 
-  # Virtio has room for 20 characters of a volume's id.
+  # Virtio's serial numbers have only 20 characters for a volume's id.
   guest_disks = { for name in var.kdevops_nodes : name => [for index in range(length(var.disks)) :
     format(var.disk_path, openstack_compute_volume_attach_v2.disk["${name}-disk-${index}"].volume_id)
   ] }
@@ -143,7 +143,7 @@ locals {
     concat(local.cli, ["server", "reboot", "--hard", machine.id])
   }
 
-  # Prints ACTIVE. What the client calls the power state is "Running" in its tables, and a number everywhere else.
+  # Prints ACTIVE. The power state is "Running" only in the client's tables, and a number in all other formats.
   state_commands = { for name, machine in openstack_compute_instance_v2.node : name =>
     concat(local.cli, ["server", "show", machine.id, "-f", "value", "-c", "status"])
   }

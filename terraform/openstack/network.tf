@@ -1,11 +1,11 @@
-# A network of the lab's own, from which machines reach everything, or one that exists. Ssh leads into it from the caller's
-# addresses alone.
+# The lab's own network or an existing one: outgoing connections are unrestricted; incoming, only ssh from the caller's addresses
+# is allowed.
 
 locals {
   own_network  = var.network == ""
   allowed_ipv4 = toset([for range in var.allowed_cidrs : range if !strcontains(range, ":")])
 
-  # Floating addresses are of IPv4, and so is what is taken of a network that exists.
+  # Floating addresses are IPv4, and of an existing network only IPv4 addresses are used.
   addresses = local.own_network ? { for name, each in openstack_networking_floatingip_associate_v2.node : name => each.floating_ip } : {
     for name, port in openstack_networking_port_v2.node : name => [for ip in port.all_fixed_ips : ip if !strcontains(ip, ":")][0]
   }
@@ -62,7 +62,7 @@ resource "openstack_networking_router_interface_v2" "lab" {
   subnet_id = openstack_networking_subnet_v2.lab[0].id
 }
 
-# Everything goes out of a new group, by rules that OpenStack makes itself.
+# OpenStack itself adds rules to a new group that allow all outgoing traffic.
 resource "openstack_networking_secgroup_v2" "lab" {
   name        = "kdevops-${var.lab}"
   description = "ssh from where the controller is, and everything outwards"
@@ -71,7 +71,7 @@ resource "openstack_networking_secgroup_v2" "lab" {
   lifecycle {
     precondition {
       condition     = length(local.allowed_ipv4) > 0
-      error_message = "Machines are reached at addresses of IPv4 alone: allow one range of IPv4 at least."
+      error_message = "Machines are reached only at IPv4 addresses: allow at least one IPv4 range."
     }
   }
 }
@@ -98,7 +98,7 @@ resource "openstack_networking_port_v2" "node" {
   admin_state_up     = true
   tags               = local.labels
 
-  # A port that is made before the subnet has no address; and no machine is there before the rules are.
+  # A port created before the subnet would have no address, and no machine must exist before the rules do.
   depends_on = [openstack_networking_subnet_v2.lab, openstack_networking_secgroup_rule_v2.ssh]
 }
 
@@ -116,6 +116,6 @@ resource "openstack_networking_floatingip_associate_v2" "node" {
   floating_ip = openstack_networking_floatingip_v2.node[each.key].address
   port_id     = openstack_networking_port_v2.node[each.key].id
 
-  # Without the way to the external network there is nothing to associate with.
+  # A floating address can be associated only when the router is connected to the external network.
   depends_on = [openstack_networking_router_interface_v2.lab]
 }

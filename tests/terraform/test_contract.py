@@ -96,14 +96,14 @@ def test_variables_say_what_they_are(cloud: str, file: str) -> None:
 
 
 def test_readme_names_the_variables() -> None:
-    named = table("What goes in")
+    named = table("Input")
     assert named.keys() == variables(REFERENCE).keys()
     for name, body in variables(REFERENCE).items():
         assert f"type        = {named[name]}\n" in body, name
 
 
 def test_readme_names_the_outputs() -> None:
-    assert table("What comes out").keys() == outputs(REFERENCE).keys()
+    assert table("Output").keys() == outputs(REFERENCE).keys()
 
 
 @pytest.mark.parametrize("cloud", clouds())

@@ -73,18 +73,18 @@ WRONG_TYPES: dict[str, Any] = {
 # What one cloud refuses, and the words for it.
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("azure", {"image": "Debian:debian-12"}, "PUBLISHER:OFFER:SKU:VERSION"),
-    ("azure", {"allowed_cidrs": ["2001:db8::/64"]}, "one range of IPv4"),
-    ("azure", {"subscription_id": "mine"}, "is a UUID"),
-    ("azure", {"spot": True, "resource_group": "team"}, "leaves its root disk behind"),
+    ("azure", {"allowed_cidrs": ["2001:db8::/64"]}, "one IPv4 range"),
+    ("azure", {"subscription_id": "mine"}, "must be a UUID"),
+    ("azure", {"spot": True, "resource_group": "team"}, "its root disk would stay"),
     ("oci", {"compartment_id": "mine"}, "ocid1.compartment"),
-    ("oci", {"disks": [50, 20]}, "50 GiB at least, and one of 20"),
+    ("oci", {"disks": [50, 20]}, "at least 50 GiB, but one of 20"),
     ("oci", {"zone": "AD-9"}, "no availability domain AD-9"),
-    ("oci", {"allowed_cidrs": ["2001:db8::/64"]}, "one range of IPv4"),
-    ("openstack", {"instance_type": ""}, "say an instance_type"),
+    ("oci", {"allowed_cidrs": ["2001:db8::/64"]}, "one IPv4 range"),
+    ("openstack", {"instance_type": ""}, "set an instance_type"),
     ("openstack", {"spot": True}, "has no spot machines"),
-    ("openstack", {"allowed_cidrs": ["2001:db8::/64"]}, "one range of IPv4"),
-    ("openstack", {"image_pattern": "("}, "no regular expression"),
-    ("openstack", {"disk_path": "/dev/sdb"}, "one %s for its id"),
+    ("openstack", {"allowed_cidrs": ["2001:db8::/64"]}, "one IPv4 range"),
+    ("openstack", {"image_pattern": "("}, "not a regular expression"),
+    ("openstack", {"disk_path": "/dev/sdb"}, "contains %s once"),
 ]
 
 

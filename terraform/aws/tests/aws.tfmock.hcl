@@ -1,4 +1,4 @@
-# What a provider that makes nothing answers.
+# The answers of the mocked provider.
 
 mock_data "aws_region" {
   defaults = { name = "eu-central-1" }

@@ -1,4 +1,4 @@
-# What the module makes, by a provider that makes nothing.
+# The module's resources, with a mocked provider.
 
 mock_provider "aws" {
   source = "./tests"

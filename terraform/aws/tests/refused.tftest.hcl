@@ -1,4 +1,4 @@
-# What is refused before anything is asked of AWS, or before anything is made.
+# Values that are refused before AWS is contacted, or before anything is created.
 
 mock_provider "aws" {
   source = "./tests"
@@ -13,7 +13,7 @@ variables {
   allowed_cidrs  = ["192.0.2.7/32"]
 }
 
-# Each variable that is named here must be refused, whatever the others are.
+# Each variable named here must be refused, regardless of the others.
 
 run "input_1" {
   command = plan

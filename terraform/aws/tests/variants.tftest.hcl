@@ -1,4 +1,4 @@
-# What users may ask for besides.
+# Optional settings.
 
 mock_provider "aws" {
   source = "./tests"
