@@ -80,12 +80,12 @@ def test_a_release_is_of_a_tag_that_the_changes_tell_of(tmp_path: Path) -> None:
         subprocess.run(["git", *who, "tag", "-f", "-a", name, "-m", name], cwd=clone, check=True, capture_output=True)
 
     tag("v9.9.9")
-    assert "write what is new in 9.9.9" in release().stderr
+    assert "describe the changes in 9.9.9" in release().stderr
     subprocess.run(["git", "tag", "-d", "v9.9.9"], cwd=clone, check=True, capture_output=True)
     newest = next(line.split()[1] for line in (clone / "CHANGELOG.md").read_text().splitlines() if line[:4] == "## 0")
     tag(f"v{newest}")
     (clone / "new").touch()
-    assert "not committed" in release().stderr
+    assert "uncommitted" in release().stderr
     (clone / "new").unlink()
     done = release()
     assert done.returncode == 0, done.stderr
