@@ -1,9 +1,9 @@
-# Applies the seed, what the controller tells one guest: its name, its keys, its network. Sourced, by init and by the unit.
+# Applies the seed, which contains the guest's name, keys and network settings. Sourced by init and by the unit.
 #
 # The seed is a virtio disk with the serial kd-seed that holds a plain ustar archive of the files
 #   hostname              one line
-#   authorized_keys       who may log in as root
-#   ssh_host_ed25519_key  private, so that the controller knows the host key before the first boot
+#   authorized_keys       the keys of root
+#   ssh_host_ed25519_key  the private host key, so that the controller knows it before the first boot
 #   network               lines ADDRESS=<address>/<prefix>, GATEWAY=<address>, DNS=<address>, and for each further card, whose
 #                         addresses all begin with $lan, LAN=<mac>,<address>/<prefix>
 # Written for busybox sh, whose applets (tar, ip) start without the cost of loading a program.
@@ -15,7 +15,7 @@ say() {
     echo "kdevops-init: $*" >/dev/console
 }
 
-# wait_for COMMAND...: tries it every 50 ms, for 10 s at most.
+# wait_for COMMAND...: tries it every 50 ms for at most 10 s.
 wait_for() {
     tries=0
     until "$@"; do
@@ -28,7 +28,7 @@ wait_for() {
 find_seed() {
     for file in /sys/block/vd*/serial; do
         serial=
-        # The kernel ends a serial with no newline, for which read answers false.
+        # The kernel does not end the serial with a newline, so read returns false.
         read -r serial 2>/dev/null <"$file" || true
         [ "$serial" = kd-seed ] || continue
         device=${file%/serial}
@@ -38,10 +38,10 @@ find_seed() {
     return 1
 }
 
-# find_interface [MAC]: the card with this address, else the one that is on none of the lab's own networks.
+# find_interface [MAC]: the card with this address, otherwise the one that is on none of the lab's own networks.
 find_interface() {
     for interface in /sys/class/net/*; do
-        # What has no device behind it is lo, or a tunnel or dummy that is built into the kernel.
+        # An interface without a device is lo, or a tunnel or dummy that is built into the kernel.
         [ -e "$interface/device" ] || continue
         mac=
         read -r mac 2>/dev/null <"$interface/address" || true

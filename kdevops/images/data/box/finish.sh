@@ -1,36 +1,36 @@
-# What is left to be done in the tree $1 once every package is in it. Goes behind assignments to `uuid` and `partuuid`, by
-# which the root file system will be known.
+# Finishes the tree $1 after all packages are installed. Appended to assignments of `uuid` and `partuuid`, which identify the root
+# file system.
 set -e
 in_tree() {
     chroot "$tree" env PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C "$@"
 }
 tree=$1
 
-# A password that nothing matches, where useradd's own means a locked account, which sshd lets nobody into.
+# A password that nothing matches; useradd's default would lock the account, and sshd refuses locked accounts.
 in_tree useradd --create-home --user-group --uid 1000 --shell /bin/bash --password '*' vagrant
 
-# Otherwise nothing but udev starts before names can be looked up: for an emulated guest these are seconds.
+# Otherwise nearly everything waits for systemd-resolved, which takes seconds on an emulated guest.
 resolved=lib/systemd/system/systemd-resolved.service
 sed -e '/^\(Before\|DefaultDependencies\)=/d' -e 's/^WantedBy=.*/WantedBy=multi-user.target/' \
     "$tree/$resolved" >"$tree/etc/systemd/system/${resolved##*/}"
 in_tree systemctl --quiet reenable systemd-resolved.service
 in_tree systemctl --quiet enable systemd-networkd.service kdevops-host-keys.service
 
-# Its hook for new kernels asks first whether there is a need.
+# Make initramfs-tools' hook for new kernels check first whether an initramfs is needed.
 sed -i '1a [ "$INITRD" ] || . /usr/lib/kdevops/initrd.sh' "$tree/etc/kernel/postinst.d/initramfs-tools"
 
-# GRUB without grub-install, which wants a disk: the core image goes behind the boot sector later.
+# GRUB without grub-install, which needs a disk: the core image is written after the boot sector later.
 mkdir -p "$tree/boot/grub"
 cp -r "$tree/usr/lib/grub/i386-pc" "$tree/boot/grub/"
 in_tree grub-mkimage -O i386-pc -o /boot/grub/core.img -p "(hd0,msdos1)/boot/grub" biosdisk part_msdos ext2 normal linux
 in_tree grub-editenv /boot/grub/grubenv create
-# Scripts of update-grub that find nothing here; each costs an emulated guest a second.
+# Scripts of update-grub that find nothing here; each takes a second on an emulated guest.
 for script in 05_debian_theme 20_linux_xen 30_os-prober 30_uefi-firmware 40_custom 41_custom; do
     [ ! -e "$tree/etc/grub.d/$script" ] || chmod -x "$tree/etc/grub.d/$script"
 done
 
-# There is no disk yet for grub-probe to look at, so it is told what there will be. What it gives for a device is what the
-# kernel gets for a root, because /dev/disk is not there either.
+# There is no disk yet for grub-probe to examine, so this substitute prints the future values. The device that it prints becomes the
+# kernel's root parameter, because /dev/disk does not exist either.
 probe=$tree/usr/sbin/grub-probe
 mv "$probe" "$probe.real"
 cat >"$probe" <<END

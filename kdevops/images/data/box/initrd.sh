@@ -1,5 +1,5 @@
-# Read by the hook that makes an initramfs for the kernel $1, which looks whether INITRD is No. A kernel that has in it what
-# finds this root needs none, and making one takes an emulated guest half a minute.
+# Sourced by the hook that creates an initramfs for the kernel $1 unless INITRD is No. A kernel with built-in drivers for this
+# root needs none, and creating one takes half a minute on an emulated guest.
 INITRD=No
 case $(findmnt --noheadings --output SOURCE / || true) in
     /dev/vd*) options="VIRTIO_PCI VIRTIO_BLK" ;;
@@ -10,5 +10,5 @@ esac
 for option in DEVTMPFS_MOUNT EXT4_FS $options; do
     grep -qsx "CONFIG_$option=y" "/boot/config-$1" || INITRD=
 done
-# One of an earlier build would be found by update-grub.
+# update-grub would find the initramfs of an earlier build.
 [ -z "$INITRD" ] || rm -f "/boot/initrd.img-$1"
