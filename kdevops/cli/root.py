@@ -22,6 +22,7 @@ COMMANDS = {
     "image": ("kdevops.cli.image:image", "Make guest images: Vagrant boxes."),
     "run": ("kdevops.cli.run:run", "Run the tests of a lab, after preparing what they need."),
     "resume": ("kdevops.cli.run:resume", "Continue an interrupted run."),
+    "decide": ("kdevops.cli.decide:decide", "Run unknown failures again until it is clear what they are."),
     "rerun": ("kdevops.cli.run:rerun", "Repeat an earlier run."),
     "results": ("kdevops.cli.results:results", "Show runs and their test results."),
     "baseline": ("kdevops.cli.baseline:baseline", "Show, accept and compare stored baselines."),

@@ -80,7 +80,7 @@ def run(
             f"--fresh-baseline is for a lab with two kernels, and {loaded.path} has no `compare`",
             hint="set the kernel to compare with: --set compare.kernel.source.package=linux-source-6.1",
         )
-    return _watch(
+    return watch(
         context,
         lambda display: arms.start(
             loaded,
@@ -113,8 +113,8 @@ def resume(context: Context, number: int | None, *, end: bool, keep: bool) -> in
 
     chosen = number if number is not None else _last_open()
     if end:
-        return _watch(context, lambda _: session.end(chosen, Dirs.default()))
-    return _watch(context, lambda display: arms.resume(chosen, Dirs.default(), display, persist=keep))
+        return watch(context, lambda _: session.end(chosen, Dirs.default()))
+    return watch(context, lambda display: arms.resume(chosen, Dirs.default(), display, persist=keep))
 
 
 @click.command()
@@ -132,7 +132,7 @@ def rerun(context: Context, number: int, *, keep: bool) -> int:
     from kdevops.run import session
     from kdevops.run.dirs import Dirs
 
-    return _watch(context, lambda display: session.rerun(number, Dirs.default(), display, persist=keep))
+    return watch(context, lambda display: session.rerun(number, Dirs.default(), display, persist=keep))
 
 
 def _last_open() -> int:
@@ -146,7 +146,7 @@ def _last_open() -> int:
     raise UserError("there is no interrupted run to resume", hint="list the runs with: kdevops results")
 
 
-def _watch(context: Context, work: Callable[[Display], Awaitable[Ended]], more: Sequence[str] = ()) -> int:
+def watch(context: Context, work: Callable[[Display], Awaitable[Ended]], more: Sequence[str] = ()) -> int:
     """Do `work` under the live display and print its summary. Progress goes to stderr, the result to stdout."""
     from rich.console import Console
 

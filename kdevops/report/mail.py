@@ -32,7 +32,14 @@ _MAX_EXAMPLES = 10
 _MAX_GROUPS = 20
 _MAX_REASONS = 12
 _SLOWEST = 5
-_DETAILED = (Verdict.REGRESSED, Verdict.NEW, Verdict.SUSPECT, Verdict.KNOWN_FAILURE)
+_DETAILED = (
+    Verdict.REGRESSED,
+    Verdict.INCONCLUSIVE,
+    Verdict.NEW,
+    Verdict.FLAKE,
+    Verdict.SUSPECT,
+    Verdict.KNOWN_FAILURE,
+)
 _BLANK = "\N{NO-BREAK SPACE}"
 """Marks where a line should not break; replaced by a blank at the end."""
 
@@ -106,6 +113,8 @@ def _lists(part: RunVerdict) -> Iterator[tuple[str, Sequence[Judged]]]:
         ("Regressed", part.of(Verdict.REGRESSED)),
         ("New failures", [each for each in new if words.has_baseline(part, each)]),
         ("Failures", [each for each in new if not words.has_baseline(part, each)]),
+        ("Not decided yet", part.of(Verdict.INCONCLUSIVE)),
+        ("Flakes, no worse than before", part.of(Verdict.FLAKE)),
         ("Also failed sometimes before", part.of(Verdict.SUSPECT)),
         ("Known failures", [each for each in known if words.is_bad(each)]),
         ("Known failures, left out", [each for each in known if not words.is_bad(each)]),

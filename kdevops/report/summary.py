@@ -18,6 +18,7 @@ from kdevops.report.styles import UNBROKEN, counted, indented
 from kdevops.report.troubles import UNKNOWN, troubles, under
 from kdevops.results.compare import Verdict
 from kdevops.results.model import Counts, Outcome, Status
+from kdevops.results.reruns import in_words
 from kdevops.results.store import Run
 from kdevops.results.verdict import Judged, RunVerdict
 from kdevops.text import clean
@@ -140,6 +141,8 @@ def _test(judged: Judged, has_baseline: bool) -> Iterator[RenderableType]:
     if details["kernel: "] == clean(outcome.reason):
         del details["kernel: "]
     details["failed: "] = _failed_subtests(outcome)
+    if judged.decided:
+        details["again: "] = in_words(judged.decided)
     if judged.before:
         details["note: "] = judged.before.note
     if words.is_bad(judged) or outcome.oops:

@@ -9,6 +9,8 @@ from kdevops.report import words
 from kdevops.report.counts_table import by_suite
 from kdevops.report.kernels import described
 from kdevops.report.troubles import label_of, troubles
+from kdevops.results.decision.decide import Decided
+from kdevops.results.decision.interval import wilson
 from kdevops.results.model import Counts, Status
 from kdevops.results.store import JSON, Run
 from kdevops.results.verdict import Arm, Judged, RunVerdict
@@ -83,6 +85,21 @@ def _json_arms(run: Run, verdict: RunVerdict) -> dict[str, JSON] | None:
     }
 
 
+def _json_decided(decided: Decided | None) -> dict[str, JSON] | None:
+    """What reruns say: how often the test was bad and ran, and the interval (95 %) of that rate, on each side."""
+    if decided is None:
+        return None
+    sides = {"now": decided.now, "before": decided.before}
+    return {
+        "decision": decided.decision.value,
+        "runs_to_go": decided.to_go,
+        **{
+            side: {"bad": bad, "runs": runs, "interval": [round(end, 4) for end in wilson(bad, runs)]}
+            for side, (bad, runs) in sides.items()
+        },
+    }
+
+
 def _json_test(judged: Judged, arm: Arm | None) -> dict[str, JSON]:
     outcome, before = judged.outcome, judged.before
     beside = arm.outcomes.get(judged.test) if arm else None
@@ -96,6 +113,7 @@ def _json_test(judged: Judged, arm: Arm | None) -> dict[str, JSON]:
         "was": {status.value: n for status, n in before.counts.counts.items()}
         if before and not before.expunged
         else None,
+        "decided": _json_decided(judged.decided),
         "expunged": bool(before and before.expunged),
         "note": clean(before.note) if before else "",
         "seconds": outcome.seconds,

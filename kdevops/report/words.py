@@ -87,6 +87,8 @@ def groups(verdict: RunVerdict) -> tuple[Group, ...]:
             "Failures without a baseline",
             tuple(each for each in new_failures if not has_baseline(verdict, each)),
         ),
+        Group("Not decided yet", verdict.of(Verdict.INCONCLUSIVE)),
+        Group("Flakes: no worse than before", verdict.of(Verdict.FLAKE)),
         Group("Suspect: also failed sometimes before", verdict.of(Verdict.SUSPECT)),
         Group("Skipped now", verdict.of(Verdict.SKIPPED_NOW)),
         Group("Fixed", verdict.of(Verdict.FIXED)),
@@ -161,6 +163,8 @@ def next_steps(run: Run, verdict: RunVerdict) -> list[tuple[str, str]]:
         steps.append(("continue", f"kdevops resume {arm.run.id}"))
     elif not verdict.complete and "imported" not in run.record:
         steps.append(("run again", f"kdevops rerun {run.id}"))
+    if verdict.undecided:
+        steps.append(("decide", f"kdevops decide {run.id}"))
     if verdict.ran and verdict.complete and (acceptable := _acceptable(run, verdict)):
         steps.append(("accept", f"kdevops baseline accept {acceptable}"))
     return steps
@@ -255,6 +259,11 @@ def _lacking(verdict: RunVerdict) -> list[str]:
     parts = []
     if verdict.arm and not verdict.arm.complete:
         parts.append(f"run {verdict.arm.run.id} of the baseline kernel lacks results")
+    if undecided := verdict.undecided:
+        is_ = "is" if len(undecided) == 1 else "are"
+        parts.append(
+            f"{many(len(undecided), 'failure')} {is_} not decided: {_some([each.test.name for each in undecided])}"
+        )
     if lost := verdict.lost:
         was = "was" if len(lost) == 1 else "were"
         names = _some([test.name for test in lost])
@@ -277,6 +286,8 @@ def _beside(verdict: RunVerdict) -> list[str]:
     """New tests, tests of the baseline that were not planned, and kernel reports that do not make the run red."""
     good = [each for each in verdict.of(Verdict.NEW) if not is_bad(each) and not each.arm]
     parts = [f"{len(good)} new"] if good and knows(verdict) else []
+    if flakes := len(verdict.of(Verdict.FLAKE)):
+        parts.append(f"{many(flakes, 'flake')}, no worse than before")
     return [*parts, *([_of_the_baseline(verdict)] if verdict.absent else []), *_heard(verdict)]
 
 

@@ -29,7 +29,8 @@ once, else a skip, else missing. The cells that can be argued about:
   where: no way of going wrong is new, and a skip loses nothing. What is flaky (F:1/11) is not `fixed` by a pass.
 
 Where the same test was run on another kernel beside this one, the baseline arm, that counts for more than what is stored:
-see `judge_beside`.
+see `judge_beside`. A failure on which reruns were to decide is what they say, `regressed`, `flake` or still `inconclusive`:
+see `kdevops.results.reruns`.
 """
 
 from __future__ import annotations
@@ -48,6 +49,8 @@ class Verdict(StrEnum):
     OK = "ok"
     KNOWN_FAILURE = "known-failure"
     REGRESSED = "regressed"
+    FLAKE = "flake"
+    INCONCLUSIVE = "inconclusive"
     SUSPECT = "suspect"
     FIXED = "fixed"
     NEW = "new"

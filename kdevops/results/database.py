@@ -92,7 +92,12 @@ _REPORTS = (
     *_append_only("report"),
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _REPORTS)
+_DECIDING = (
+    "ALTER TABLE run ADD COLUMN decides INTEGER REFERENCES run (id)",
+    "CREATE INDEX run_by_decided ON run (decides, id) WHERE decides IS NOT NULL",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _REPORTS, _DECIDING)
 """Statements from schema n to n + 1; `PRAGMA user_version` is the number applied. Append, never edit."""
 
 

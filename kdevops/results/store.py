@@ -30,6 +30,7 @@ JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON
 HISTORY_RUNS = 10
 """Runs used to estimate a test's duration."""
 _OPEN = (RunState.PLANNED, RunState.RUNNING, RunState.INTERRUPTED)
+_RUN = "SELECT id, lab, state, created, ended, record, decides FROM run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,10 @@ class PlannedRow:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run. `created` and `ended` are UTC in ISO 8601; `record` is what is needed to run it again."""
+    """One run. `created` and `ended` are UTC in ISO 8601; `record` is what is needed to run it again.
+
+    `decides`: the run whose failures this one only repeats, to decide on them; None for a run of its own.
+    """
 
     id: int
     lab: str
@@ -51,6 +55,7 @@ class Run:
     created: str
     ended: str | None
     record: Mapping[str, Any]
+    decides: int | None = None
 
 
 class Kind(StrEnum):
@@ -98,16 +103,18 @@ class Store:
         """Close the file. Not needed for durability."""
         self._connection.close()
 
-    def create_run(self, lab: str, plan: Sequence[PlannedRow], record: Mapping[str, JSON]) -> int:
-        """Store a run with its whole plan and return its number.
+    def create_run(
+        self, lab: str, plan: Sequence[PlannedRow], record: Mapping[str, JSON], *, decides: int | None = None
+    ) -> int:
+        """Store a run with its whole plan and return its number. `decides`: see `Run`.
 
         Raises UserError for an empty plan, a test planned twice, or a name that is not printable.
         """
         _check_plan(plan)
         with database.transaction(self._connection, self.path) as sql:
             cursor = sql.execute(
-                "INSERT INTO run (lab, state, created, record) VALUES (?, ?, ?, ?)",
-                (lab, RunState.PLANNED, _now(), json.dumps(record)),
+                "INSERT INTO run (lab, state, created, record, decides) VALUES (?, ?, ?, ?, ?)",
+                (lab, RunState.PLANNED, _now(), json.dumps(record), decides),
             )
             run_id = cursor.lastrowid
             assert run_id is not None
@@ -129,25 +136,23 @@ class Store:
     def run(self, run_id: int) -> Run:
         """The run with this number. Raises UserError when there is none."""
         there = abs(run_id) < 1 << 63  # else SQLite cannot be asked
-        rows = self._query(
-            "SELECT id, lab, state, created, ended, record FROM run WHERE id = ?", run_id if there else 0
-        )
+        rows = self._query(f"{_RUN} WHERE id = ?", run_id if there else 0)
         if not rows:
             raise UserError(f"no run {run_id} in {self.path}", hint="list the runs with `kdevops results`")
         return _run(rows[0])
 
     def runs(self, lab: str | None = None) -> tuple[Run, ...]:
-        """All runs, or all of one lab, newest first."""
-        rows = self._query(
-            "SELECT id, lab, state, created, ended, record FROM run WHERE lab = ?1 OR ?1 IS NULL ORDER BY id DESC", lab
-        )
+        """All runs, or all of one lab, newest first, but for those that only help to decide another."""
+        rows = self._query(f"{_RUN} WHERE (lab = ?1 OR ?1 IS NULL) AND decides IS NULL ORDER BY id DESC", lab)
         return tuple(map(_run, rows))
+
+    def deciding(self, run_id: int) -> tuple[Run, ...]:
+        """The runs that repeat failures of this one to decide on them, oldest first."""
+        return tuple(map(_run, self._query(f"{_RUN} WHERE decides = ? ORDER BY id", run_id)))
 
     def last_ended(self) -> Run | None:
         """The newest run that has ended, None when there is none."""
-        rows = self._query(
-            "SELECT id, lab, state, created, ended, record FROM run WHERE ended IS NOT NULL ORDER BY id DESC LIMIT 1"
-        )
+        rows = self._query(f"{_RUN} WHERE ended IS NOT NULL AND decides IS NULL ORDER BY id DESC LIMIT 1")
         return _run(rows[0]) if rows else None
 
     def plan(self, run_id: int) -> tuple[PlannedRow, ...]:
@@ -334,9 +339,9 @@ def _check_plan(plan: Sequence[PlannedRow]) -> None:
         seen.add(row.id)
 
 
-def _run(row: tuple[int, str, str, str, str | None, str]) -> Run:
-    run_id, lab, state, created, ended, record = row
-    return Run(run_id, lab, RunState(state), created, ended, json.loads(record))
+def _run(row: tuple[int, str, str, str, str | None, str, int | None]) -> Run:
+    run_id, lab, state, created, ended, record, decides = row
+    return Run(run_id, lab, RunState(state), created, ended, json.loads(record), decides)
 
 
 def _now() -> str:

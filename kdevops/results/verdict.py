@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from kdevops.errors import ExitCode, InfrastructureError
@@ -19,9 +20,15 @@ from kdevops.results.baseline import Baseline, Entry
 from kdevops.results.boot_failure import BootFailure
 from kdevops.results.compare import Verdict, judge_beside
 from kdevops.results.complaints import Complaint, Stray, complaints, signatures, strays
+from kdevops.results.decision.decide import Decided, Decision
 from kdevops.results.model import Counts, Outcome, RunState, Status, TestId
 from kdevops.results.store import Run
 
+_BY_DECISION = {
+    Decision.REGRESSED: Verdict.REGRESSED,
+    Decision.FLAKE: Verdict.FLAKE,
+    Decision.OPEN: Verdict.INCONCLUSIVE,
+}
 NARROWED = "the run was narrowed"
 """Prefix of the explanation for an absent test when the command line selected other tests."""
 
@@ -31,7 +38,8 @@ class Judged:
     """One test of a run, or one of its repeats. `before` is None for an unknown test.
 
     `now` counts the results of all repeats, `arm` those on the baseline kernel, None if it did not run there. `gates`: its
-    status alone makes the run red; `complaints` are the kernel reports during the test.
+    status alone makes the run red; `complaints` are the kernel reports during the test. `decided` has what reruns of the test
+    say, None if it was not selected for a decision.
     """
 
     test: TestId
@@ -43,6 +51,7 @@ class Judged:
     arm: Counts | None = None
     complaints: tuple[Complaint, ...] = ()
     left_out: bool = False
+    decided: Decided | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +116,11 @@ class RunVerdict:
         return tuple(sorted(test for test, why in self.absent.items() if not why))
 
     @property
+    def undecided(self) -> tuple[Judged, ...]:
+        """The tests on whose failure reruns have not decided yet."""
+        return self.of(Verdict.INCONCLUSIVE)
+
+    @property
     def troubles(self) -> frozenset[str]:
         """Signatures of unknown kernel reports that gate."""
         under_tests = (each for test in self.tests for each in test.complaints)
@@ -115,13 +129,13 @@ class RunVerdict:
 
     @property
     def exit_code(self) -> ExitCode:
-        """OK only if nothing gates, nothing is missing (nor on the baseline kernel), nothing was lost and something ran.
+        """OK only if nothing gates or is undecided, nothing is missing (nor on the baseline kernel) or lost, and something ran.
 
         A regression outweighs incompleteness; a kernel that does not boot although another did is a regression.
         """
         if self.boot_failure or self.troubles or any(each.gates for each in self.tests):
             return ExitCode.REGRESSION
-        whole = self.complete and (self.arm is None or self.arm.complete) and not self.lost
+        whole = self.complete and (self.arm is None or self.arm.complete) and not self.lost and not self.undecided
         return ExitCode.OK if whole and self.ran else ExitCode.INCOMPLETE
 
     def of(self, *verdicts: Verdict) -> tuple[Judged, ...]:
@@ -148,6 +162,7 @@ def judge_run(
     explain: Callable[[TestId], str] = lambda _: "",
     boot_failure: BootFailure | None = None,
     strays_said: Iterable[Mapping[str, Any]] = (),
+    decisions: Mapping[TestId, Decided] = MappingProxyType({}),
 ) -> RunVerdict:
     """Judge every planned test; a test without an outcome is missing.
 
@@ -155,6 +170,7 @@ def judge_run(
     the baseline kernel. `asked` are requested suites and profiles, in addition to the planned ones; `had` are tests that only
     the baseline kernel has. `explain` gives the reason why a test that ran or exists in the baseline was not planned, "" if
     unknown. `boot_failure`: the kernel did not boot; `strays_said` are the reports outside of tests in the run's record.
+    `decisions`: what reruns say of the failures that were selected, by plain name.
     Raises InfrastructureError when the numbers do not add up: an outcome that was not planned, a test planned twice.
     """
     now = _by_test({test: outcomes[test].status if test in outcomes else Status.MISSING for test in planned})
@@ -171,6 +187,7 @@ def judge_run(
             beside.get(test.plain),
             known,
             left_out=test in left_out,
+            decided=decisions.get(test.plain),
         )
         for test in planned
     )
@@ -209,6 +226,7 @@ def _judge_test(
     known: Collection[str],
     *,
     left_out: bool,
+    decided: Decided | None,
 ) -> Judged:
     outcome = outcome or Outcome(Status.MISSING, reason="no result yet")
     before = baseline.entry(test)
@@ -217,11 +235,13 @@ def _judge_test(
         verdict = Verdict.MISSING
     elif left_out and outcome.status is Status.SKIP:
         verdict = Verdict.KNOWN_FAILURE
+    elif decided and now.bad:
+        verdict = _BY_DECISION[decided.decision]
     bad = Counts.of([outcome.status]).bad > 0
     gates = bad and verdict in {Verdict.REGRESSED, Verdict.NEW}
     reported = complaints(outcome, known, excused=bad and before is not None and before.expunged)
     skipped = left_out and outcome.status is Status.SKIP
-    return Judged(test, outcome, before, now, verdict, gates, arm, reported, left_out=skipped)
+    return Judged(test, outcome, before, now, verdict, gates, arm, reported, left_out=skipped, decided=decided)
 
 
 def _check_sum(planned: Sequence[TestId], outcomes: Mapping[TestId, Outcome], statuses: Iterable[Status]) -> None:

@@ -17,6 +17,7 @@ from kdevops.results.boot_failure import BootFailure
 from kdevops.results.complaints import STRAY_REPORTS, signatures
 from kdevops.results.events import GuestChanged, Note, RunEvent
 from kdevops.results.model import Outcome, TestId
+from kdevops.results.reruns import decided
 from kdevops.results.store import JSON, PlannedRow, Run, Store
 from kdevops.results.verdict import Arm, RunVerdict, judge_run
 from kdevops.run.build import build
@@ -25,7 +26,7 @@ from kdevops.run.dirs import Dirs
 from kdevops.run.drive.boot_failure import booted_here, conclude, note_booted
 from kdevops.run.drive.busy import Busy
 from kdevops.run.drive.job import Job
-from kdevops.run.drive.runner import drive
+from kdevops.run.drive.runner import Drained, drive
 from kdevops.run.drive.work import queue_of
 from kdevops.run.guests.kinds import kind_of
 from kdevops.run.live_labs import remember, remember_again
@@ -138,11 +139,7 @@ async def resume(run_id: int, dirs: Dirs, watcher: Watcher, *, persist: bool = F
         lab = lab_of(run)
         with lab_lock(dirs.lab(lab.name), lab.name, "resume"):
             _check_open(run)
-            remember_again(lab, dirs, Path(run.record["lab_file"]))
-            await kind_of(lab).preflight(lab, dirs, watcher.handle, watcher.confirm)
-            built = await build(lab, dirs, watcher.handle)
-            check_same(run, built)
-            provider = await kind_of(lab).provider_for(lab, dirs, built, watcher.handle, watcher.confirm)
+            built, provider = await rebuild(run, lab, dirs, watcher)
             return await carry_out(run_id, lab, built, provider, dirs, store, watcher, persist=persist)
 
 
@@ -168,16 +165,24 @@ async def rerun(run_id: int, dirs: Dirs, watcher: Watcher, *, persist: bool = Fa
         run = store.run(run_id)
         lab = lab_of(run)
         with lab_lock(dirs.lab(lab.name), lab.name, "rerun"):
-            remember_again(lab, dirs, Path(run.record["lab_file"]))
-            await kind_of(lab).preflight(lab, dirs, watcher.handle, watcher.confirm)
-            built = await build(lab, dirs, watcher.handle)
-            check_same(run, built)
-            provider = await kind_of(lab).provider_for(lab, dirs, built, watcher.handle, watcher.confirm)
+            built, provider = await rebuild(run, lab, dirs, watcher)
             record = {**as_asked(run), **facts(lab, built), "rerun_of": run_id}
             before = {row.id for row in store.plan(run_id)}
             rows = plan(built, store, lab, Path(run.record["baseline"]), provider.slowdown)
             new = store.create_run(lab.name, [row for row in rows if row.id in before], record)
             return await carry_out(new, lab, built, provider, dirs, store, watcher, persist=persist)
+
+
+async def rebuild(run: Run, lab: Lab, dirs: Dirs, watcher: Watcher) -> tuple[Built, Provider]:
+    """What a stored run was made of, built anew where it is not cached. The caller holds the lab's lock.
+
+    Raises UserError if its kernel or suites have changed.
+    """
+    remember_again(lab, dirs, Path(run.record["lab_file"]))
+    await kind_of(lab).preflight(lab, dirs, watcher.handle, watcher.confirm)
+    built = await build(lab, dirs, watcher.handle)
+    check_same(run, built)
+    return built, await kind_of(lab).provider_for(lab, dirs, built, watcher.handle, watcher.confirm)
 
 
 def judge(store: Store, run: Run) -> RunVerdict:
@@ -198,6 +203,7 @@ def judge(store: Store, run: Run) -> RunVerdict:
         explain=explaining(run, planned, known),
         boot_failure=BootFailure.of(run),
         strays_said=run.record.get(STRAY_REPORTS, ()),
+        decisions=decided(store, run),
     )
 
 
@@ -234,7 +240,24 @@ async def carry_out(
     *,
     persist: bool,
 ) -> Ended:
-    """Run the remaining tests of a stored run, finish it and judge it. The caller holds the lab's lock."""
+    """As `run_rest`, and judge the run."""
+    await run_rest(run_id, lab, built, provider, dirs, store, watcher, persist=persist)
+    run = store.run(run_id)
+    return Ended(run, judge(store, run))
+
+
+async def run_rest(
+    run_id: int,
+    lab: Lab,
+    built: Built,
+    provider: Provider,
+    dirs: Dirs,
+    store: Store,
+    watcher: Watcher,
+    *,
+    persist: bool,
+) -> Drained:
+    """Run the remaining tests of a stored run and finish it. The caller holds the lab's lock."""
     boot_suites = {suite.name: suite for suite in built.boot_suites}
     run = store.run(run_id)
     lab_file = Path(run.record["lab_file"])
@@ -283,5 +306,4 @@ async def carry_out(
     store.update_record(run_id, {"guests": provider.command_lines(), **trouble_record(trouble)})
     if drained.boot_failure and (booted := booted_here(store, store.run(run_id))) is not None:
         conclude(store, run_id, replace(drained.boot_failure, booted=booted))
-    run = store.run(run_id)
-    return Ended(run, judge(store, run))
+    return drained

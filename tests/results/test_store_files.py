@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from dataclasses import astuple
 from pathlib import Path
 
 import pytest
@@ -24,10 +25,15 @@ db = stored.db  # the fixture
 def test_a_store_of_the_first_schema_is_opened_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(database, "MIGRATIONS", database.MIGRATIONS[:1])
-        with Store(tmp_path) as db:
-            run_id = db.create_run("demo", rows("a", "b"), {})
+        database.connect(tmp_path / database.FILE_NAME).close()
+    run_id = 1
     with sqlite3.connect(tmp_path / database.FILE_NAME) as raw:
         assert raw.execute("PRAGMA user_version").fetchone() == (1,)
+        raw.execute("INSERT INTO run (id, lab, state, created, record) VALUES (1, 'demo', 'running', '2026', '{}')")
+        raw.executemany(
+            "INSERT INTO planned (id, run, position, suite, profile, name, timeout) VALUES (?, 1, ?, ?, ?, ?, 30.0)",
+            [(number, number, *astuple(row.id)) for number, row in enumerate(rows("a", "b"), 1)],
+        )
         raw.execute(
             "INSERT INTO outcome (planned, status, seconds, reason, output, oops, guest, subtests_cut)"
             " VALUES (1, 'pass', 2.5, '', 'a.log', 'WARNING: x', 'demo-1', 3)"
@@ -181,4 +187,4 @@ def test_a_state_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
 def test_every_commit_waits_for_the_disk(db: Store) -> None:
     assert db._query("PRAGMA journal_mode") == [("wal",)]
-    assert db._query("PRAGMA synchronous") == [(len(database.MIGRATIONS),)]
+    assert db._query("PRAGMA synchronous") == [(2,)]  # FULL

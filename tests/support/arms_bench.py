@@ -17,7 +17,7 @@ from kdevops.progress import Confirm, Progress, Report, ask_nobody, silent
 from kdevops.results.events import Note, RunEvent
 from kdevops.results.model import Outcome, RunState, TestId
 from kdevops.results.store import PlannedRow, Store
-from kdevops.run import arms, manual, session
+from kdevops.run import arms, decide, manual, session
 from kdevops.run.built import Built
 from kdevops.run.dirs import Dirs
 from kdevops.run.guests.kinds import KINDS, Kind, kind_named
@@ -126,6 +126,9 @@ class Bench:
 
     def rerun(self, run: int) -> Ended:
         return asyncio.run(session.rerun(run, self.dirs, self.watcher))
+
+    def decide(self, run: int, budget: decide.Budget | None = None) -> Ended:
+        return asyncio.run(decide.decide(run, budget or decide.Budget(), self.dirs, self.watcher))
 
     def runs(self) -> list[tuple[int, str, RunState]]:
         with Store(self.dirs.state) as store:

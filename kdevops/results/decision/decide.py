@@ -26,6 +26,33 @@ class Decision(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Decided:
+    """What the reruns of one selected test say. `to_go`: further runs on each kernel until it is likely decided, or None."""
+
+    decision: Decision
+    tally: Tally
+    to_go: int | None = None
+
+    @property
+    def runs(self) -> int:
+        """How often the test ran again on the kernel under test."""
+        return int(self.tally.runs if isinstance(self.tally, Pairs) else self.tally.now_runs)
+
+    @property
+    def now(self) -> tuple[int, int]:
+        """Bad results and all results of the kernel under test."""
+        bad = self.tally.bad_now if isinstance(self.tally, Pairs) else self.tally.now_bad
+        return int(bad), self.runs
+
+    @property
+    def before(self) -> tuple[int, int]:
+        """Bad results and all results of the baseline kernel, or those stored in the baseline."""
+        if isinstance(self.tally, Pairs):
+            return int(self.tally.bad_baseline), int(self.tally.runs)
+        return int(self.tally.baseline_bad), int(self.tally.baseline_runs)
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """How sure a decision must be. `alpha`: the risk of either error; `smallest`: the difference of rates that matters."""
 

@@ -10,7 +10,7 @@ from kdevops.results.store import JSON, Run, Store
 from kdevops.suites.base import PreparedSuite
 from kdevops.suites.registry import asked
 
-_KEY = "known"
+KNOWN = "known"
 """In a run's record: `{"tests": {suite: {profile: {test: why}}}, "left_out": [suite]}`."""
 
 
@@ -25,14 +25,14 @@ def known_record(lab: Lab, suites: Iterable[PreparedSuite]) -> dict[str, JSON]:
     skipping = [
         suite for each in asked(lab) if each.kind.leaves_out_known(each.section) for suite in each.kind.all_test_suites
     ]
-    return {_KEY: {"tests": tests, "left_out": skipping}}
+    return {KNOWN: {"tests": tests, "left_out": skipping}}
 
 
 def expunged(run: Run) -> Mapping[TestId, str]:
     """The known failures at the time the run was planned, by plain name, each with the reason."""
     return {
         TestId(suite, profile, name): why
-        for suite, profiles in run.record.get(_KEY, {}).get("tests", {}).items()
+        for suite, profiles in run.record.get(KNOWN, {}).get("tests", {}).items()
         for profile, tests in profiles.items()
         for name, why in tests.items()
     }
@@ -40,7 +40,7 @@ def expunged(run: Run) -> Mapping[TestId, str]:
 
 def left_out(run: Run, planned: Iterable[TestId]) -> frozenset[TestId]:
     """The planned tests that are not run, because they are known failures and the lab skips those."""
-    suites, known = run.record.get(_KEY, {}).get("left_out", []), expunged(run)
+    suites, known = run.record.get(KNOWN, {}).get("left_out", []), expunged(run)
     return frozenset(test for test in planned if test.suite in suites and test.plain in known)
 
 

@@ -1,0 +1,187 @@
+"""Decisions by reruns: real shell scripts on two kernels, in guests that are this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kdevops.errors import ExitCode, UserError
+from kdevops.results.baseline import Baseline, Entry, Table, save
+from kdevops.results.compare import Verdict
+from kdevops.results.model import Counts, Status, TestId
+from kdevops.results.reruns import SIDE, TURN
+from kdevops.results.store import Store
+from kdevops.run.decide import Budget
+from tests.support.arms_bench import Bench, Interrupted
+from tests.support.arms_bench import two_arms as lab
+from tests.support.local_guest import LocalGuest, LocalProvider
+
+V = Verdict
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    return Bench(tmp_path, monkeypatch)
+
+
+def every(path: Path, times: int) -> str:
+    """A script that fails the first time, then once in so many times, on each kernel by itself."""
+    count = f"{path}/count-$KERNEL"
+    return f"n=$(cat {count} 2>/dev/null || echo 0); echo $((n + 1)) > {count}; [ $((n % {times})) != 0 ]"
+
+
+def new_only(script: str) -> str:
+    return f'[ "$KERNEL" = old ] || {{ {script}; }}'
+
+
+def test_a_failure_of_the_kernel_under_test_alone_has_regressed(bench: Bench) -> None:
+    bench.start(lab({"always": "true", "breaks": new_only("false")}))
+    ended = bench.decide(2)
+    assert {each.test.name: each.verdict for each in ended.verdict.tests} == {"always": V.OK, "breaks": V.REGRESSED}
+    assert ended.verdict.exit_code is ExitCode.REGRESSION
+    found = next(each for each in ended.verdict.tests if each.test.name == "breaks").decided
+    assert found
+    assert (found.before, found.now) == ((0, 3), (3, 3))
+
+
+def test_only_what_was_selected_runs_again_on_both_kernels_in_turn(bench: Bench) -> None:
+    bench.start(lab({"always": "true", "both": "false", "breaks": new_only("false")}))
+    bench.decide(2)
+    with Store(bench.dirs.state) as store:
+        again = store.deciding(2)
+        assert [(each.record[SIDE], each.record[TURN]) for each in again] == [
+            *(("baseline", turn) for turn in (1, 2, 3)),
+            *(("now", turn) for turn in (1, 2, 3)),
+        ]
+        assert {test.name for each in again for test in store.outcomes(each.id)} == {"breaks"}
+        assert [run.id for run in store.runs()] == [2, 1], "reruns are not among the runs"
+
+
+def test_guests_stay_up_until_the_next_look_and_are_fresh_after_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.start(lab({"breaks": new_only("false")}))
+    stopped: list[str] = []
+    down = LocalGuest.down
+
+    async def told(guest: LocalGuest) -> None:
+        stopped.append(guest.name)
+        await down(guest)
+
+    monkeypatch.setattr(LocalGuest, "down", told)
+    bench.decide(2)
+    assert stopped == ["ab-1", "ab-dev-1"]
+
+
+def test_a_test_that_failed_once_by_chance_is_a_flake_and_green(bench: Bench, tmp_path: Path) -> None:
+    bench.start(lab({"flaky": new_only(every(tmp_path, 1000)), "always": "true"}))
+    ended = bench.decide(2)
+    assert {each.test.name: each.verdict for each in ended.verdict.tests} == {"always": V.OK, "flaky": V.FLAKE}
+    assert ended.verdict.exit_code is ExitCode.OK
+    (flaky,) = ended.verdict.of(V.FLAKE)
+    assert flaky.decided
+    assert flaky.decided.runs <= 25
+
+
+def test_a_test_that_fails_as_often_on_both_kernels_is_a_flake(bench: Bench, tmp_path: Path) -> None:
+    first = f'[ "$KERNEL" = new ] || [ -e {tmp_path}/later ] || {{ touch {tmp_path}/later; exit 0; }}; '
+    bench.start(lab({"flaky": first + every(tmp_path, 4)}))
+    ended = bench.decide(2)
+    assert [each.verdict for each in ended.verdict.tests] == [V.FLAKE]
+
+
+def test_a_budget_that_is_used_up_leaves_it_open_and_it_goes_on_later(bench: Bench, tmp_path: Path) -> None:
+    bench.start(lab({"flaky": new_only(every(tmp_path, 1000))}))
+    ended = bench.decide(2, Budget(results=7))
+    assert [each.verdict for each in ended.verdict.tests] == [V.INCONCLUSIVE]
+    assert ended.verdict.exit_code is ExitCode.INCOMPLETE
+    assert any("budget" in note for note in bench.watcher.notes)
+    with Store(bench.dirs.state) as store:
+        assert len(store.deciding(2)) == 6
+    ended = bench.decide(2)
+    assert [each.verdict for each in ended.verdict.tests] == [V.FLAKE]
+
+
+def test_a_budget_of_nothing_runs_nothing(bench: Bench) -> None:
+    bench.start(lab({"breaks": new_only("false")}))
+    ended = bench.decide(2, Budget(results=0))
+    assert ended.verdict.exit_code is ExitCode.INCOMPLETE
+    with Store(bench.dirs.state) as store:
+        assert store.deciding(2) == ()
+
+
+@pytest.mark.parametrize("at", ["ab-1", "ab-dev-1"])
+def test_a_decision_that_is_killed_goes_on(bench: Bench, at: str) -> None:
+    bench.start(lab({"breaks": new_only("false")}))
+    provider = bench.providers["ab" if at == "ab-1" else "ab-dev"]
+    calls = [0]
+
+    async def dies(self: LocalProvider, name: str, **options: object) -> object:
+        calls[0] += 1
+        raise Interrupted
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(provider, "up", dies.__get__(provider), raising=False)
+        with pytest.raises(Interrupted):
+            bench.decide(2)
+    assert calls[0]
+    ended = bench.decide(2)
+    assert [each.verdict for each in ended.verdict.tests] == [V.REGRESSED]
+    with Store(bench.dirs.state) as store:
+        assert all(each.ended for each in store.deciding(2))
+
+
+def test_without_a_baseline_kernel_the_stored_counts_decide(bench: Bench) -> None:
+    ended = bench.start(lab({"breaks": "false", "always": "true"}, compare=None))
+    series = ended.verdict.series
+    tests = {"breaks": Entry(Counts({Status.PASS: 6, Status.FAIL: 1})), "always": Entry(Counts({Status.PASS: 7}))}
+    save(
+        Path(ended.run.record["baseline"]),
+        Baseline(series, {("commands", "default"): Table(series, tests)}),
+    )
+    ended = bench.decide(1)
+    assert {each.test.name: each.verdict for each in ended.verdict.tests} == {"always": V.OK, "breaks": V.REGRESSED}
+    assert ended.verdict.exit_code is ExitCode.REGRESSION
+
+
+def test_with_nothing_stored_it_stays_open(bench: Bench) -> None:
+    bench.start(lab({"breaks": "false"}, compare=None))
+    ended = bench.decide(1, Budget(results=20))
+    assert ended.verdict.exit_code is ExitCode.INCOMPLETE
+    assert [each.verdict for each in ended.verdict.tests] == [V.INCONCLUSIVE]
+
+
+def test_where_nothing_is_unknown_nothing_runs(bench: Bench) -> None:
+    bench.start(lab({"always": "true", "both": "false"}))
+    ended = bench.decide(2)
+    assert ended.verdict.exit_code is ExitCode.OK
+    assert any("nothing to decide" in note for note in bench.watcher.notes)
+
+
+def test_a_run_that_has_not_ended_or_only_decides_is_refused(bench: Bench) -> None:
+    bench.start(lab({"breaks": new_only("false")}))
+    bench.decide(2)
+    with Store(bench.dirs.state) as store:
+        rerun = store.deciding(2)[0].id
+        unfinished = store.create_run("ab", store.plan(2), store.run(2).record)
+    with pytest.raises(UserError, match="helps to decide run 2"):
+        bench.decide(rerun)
+    with pytest.raises(UserError, match="has not ended"):
+        bench.decide(unfinished)
+
+
+def test_accepting_what_was_stored_later_does_not_change_the_selection(bench: Bench) -> None:
+    ended = bench.start(lab({"breaks": new_only("false")}))
+    bench.decide(2, Budget(results=2))
+    series = ended.verdict.series
+    save(
+        Path(ended.run.record["baseline"]),
+        Baseline(series, {("commands", "default"): Table(series, {"breaks": Entry(Counts({Status.FAIL: 50}))})}),
+    )
+    assert bench.decide(2).verdict.exit_code is ExitCode.REGRESSION
+
+
+def test_ids_in_the_record_are_read_back(bench: Bench) -> None:
+    bench.start(lab({"a/b c": new_only("false")}))
+    assert bench.decide(2).verdict.of(V.REGRESSED)[0].test == TestId("commands", "default", "a/b c")
