@@ -184,6 +184,11 @@ def _change(run: Run, *, replace: bool) -> _Change:
     from kdevops.run.plan.known import left_out
     from kdevops.run.plan.record import kernel_release
 
+    if run.decides is not None:
+        raise UserError(
+            f"run {run.id} helps to decide run {run.decides}: it has only tests that were selected for failing",
+            hint=f"accept the run itself: kdevops baseline accept {run.decides}",
+        )
     if not run.ended:
         raise UserError(f"run {run.id} is not finished", hint=f"continue it with: kdevops resume {run.id}")
     source = Path(run.record["baseline"])

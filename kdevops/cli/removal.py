@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 def remove(context: Context, numbers: tuple[int, ...], *, agreed: bool) -> None:
     """Remove the output and files of the tests of RUNs to free disk space.
 
-    Each test's status, reason and kernel report are kept: the runs can still be shown, compared and accepted.
+    This includes the runs that helped to decide on their failures. Each test's status, reason and kernel report are kept:
+    the runs can still be shown, compared and accepted.
     """
     from kdevops.paths import state_dir
     from kdevops.results.store import Store
@@ -39,14 +40,18 @@ def remove(context: Context, numbers: tuple[int, ...], *, agreed: bool) -> None:
         with Store(state_dir()) as store:
             runs = [store.run(number) for number in dict.fromkeys(numbers)]
             _check_not_compared(store, runs, dirs.run)
+            directories = {
+                run.id: [dirs.run(run.id), *(dirs.run(each.id) for each in store.deciding(run.id))] for run in runs
+            }
         for run in {run.lab: run for run in runs if not run.ended}.values():
             held.enter_context(_stopped(run))
-        sizes = {run.id: _size(dirs.run(run.id)) for run in runs}
+        sizes = {run.id: _total(map(_size, directories[run.id])) for run in runs}
         if not (agreed or _agree(sizes)):
             context.emit([], ["nothing was removed"])
             return
         for run in runs:
-            _remove(dirs.run(run.id))
+            for directory in directories[run.id]:
+                _remove(directory)
     context.emit(
         [{"id": number, "bytes": size or 0} for number, size in sizes.items()],
         [
@@ -98,6 +103,12 @@ def _size(directory: Path) -> int | None:
     if not os.path.lexists(directory):
         return None
     return sum(Path(place, name).lstat().st_size for place, _, names in os.walk(directory) for name in names)
+
+
+def _total(sizes: Iterable[int | None]) -> int | None:
+    """The sum of the sizes of what exists; None if nothing does."""
+    there = [size for size in sizes if size is not None]
+    return sum(there) if there else None
 
 
 def _told(size: int) -> str:

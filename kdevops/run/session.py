@@ -155,6 +155,10 @@ async def end(run_id: int, dirs: Dirs) -> Ended:
 
 
 def _check_open(run: Run) -> None:
+    if run.decides is not None:
+        raise UserError(
+            f"run {run.id} helps to decide run {run.decides}", hint=f"go on with: kdevops decide {run.decides}"
+        )
     if run.ended:
         raise UserError(f"run {run.id} has ended ({run.state})", hint=f"repeat it with: kdevops rerun {run.id}")
 

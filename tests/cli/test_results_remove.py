@@ -22,11 +22,11 @@ def _somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def stored(*, finish: bool = True, **more: int) -> Path:
+def stored(*, finish: bool = True, decides: int | None = None, **more: int) -> Path:
     """A run of lab demo with output, and where that is."""
     record = {"kernel": {"release": "6.1.192"}, "baseline": str(Path("baselines").absolute()), **more}
     with Store(Dirs.default().state) as store:
-        run = store.create_run("demo", [PlannedRow(TEST, 60)], record)
+        run = store.create_run("demo", [PlannedRow(TEST, 60)], record, decides=decides)
         store.started(run, TEST, "demo-1")
         if finish:
             store.ended(run, TEST, Outcome(Status.FAIL, 1.0, output="commands/default/one.log"))
@@ -51,6 +51,13 @@ def test_output_goes_and_results_stay(capsys: pytest.CaptureFixture[str]) -> Non
     assert "run 1 has no output" in told(capsys, "results", "remove", "1", "--yes")
     fact = json.loads(told(capsys, "results", "remove", "1", "2", "--yes", "--json"))
     assert [(each["id"], each["bytes"] > 0) for each in fact] == [(1, False), (2, True)]
+
+
+def test_the_output_of_runs_that_help_to_decide_goes_too(capsys: pytest.CaptureFixture[str]) -> None:
+    stored(), stored(decides=1)
+    told(capsys, "results", "remove", "1", "--yes")
+    assert not Dirs.default().run(1).exists()
+    assert not Dirs.default().run(2).exists()
 
 
 def test_nothing_goes_unless_somebody_agrees(

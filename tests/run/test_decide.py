@@ -169,6 +169,8 @@ def test_a_run_that_has_not_ended_or_only_decides_is_refused(bench: Bench) -> No
         bench.decide(rerun)
     with pytest.raises(UserError, match="has not ended"):
         bench.decide(unfinished)
+    with pytest.raises(UserError, match="helps to decide run 2"):
+        bench.resume(rerun)
 
 
 def test_accepting_what_was_stored_later_does_not_change_the_selection(bench: Bench) -> None:
