@@ -33,7 +33,8 @@ def show(context: Context) -> None:
     from kdevops.report.counting import many
     from kdevops.report.words import NO_SERIES
     from kdevops.results import reports
-    from kdevops.results.baseline import escape, series_in
+    from kdevops.results.baseline import series_in
+    from kdevops.results.baseline_text import escape, symptom_lines
     from kdevops.text import clean
 
     directory = context.lab().baseline
@@ -54,14 +55,15 @@ def show(context: Context) -> None:
             | {
                 "counts": {status.value: count for status, count in entry.counts.counts.items()},
                 "seconds": entry.seconds,
+                "symptoms": {symptom: seen.times for symptom, seen in entry.symptoms.items()},
+                "symptoms_cut": entry.symptoms_cut,
             }
             for name, entry in table.entries.items()
         ]
         lines.append(clean(f"{series}/{suite}/{profile}: {len(table.entries)} tests"))
-        lines += [
-            f"  {escape(name)}  " + " ".join(f"{status}={count}" for status, count in entry.counts.counts.items())
-            for name, entry in table.entries.items()
-        ]
+        for name, entry in table.entries.items():
+            counts = " ".join(f"{status}={count}" for status, count in entry.counts.counts.items())
+            lines += [f"  {escape(name)}  {counts}", *(f"  {line}" for line in symptom_lines(name, entry))]
     for each in known:
         data += [{"series": each.series, "report": name, "note": note} for name, note in sorted(each.notes.items())]
         lines.append(f"{each.series}: {many(len(each.notes), 'kernel report')}")
@@ -105,6 +107,7 @@ def accept(context: Context, number: int | None, *, replace: bool) -> None:
         if change.shipped:  # from now on the run is compared with the baseline it was accepted into
             _belongs(run, change.directory)
         lines = [f"{path} written" for path in written] or ["the baseline already contains all of that"]
+        lines += _learned(change.before, change.after)
         lines += _see(change.directory / change.after.series)
     context.emit({"run": run.id, "written": [str(path) for path in written]}, lines)
 
@@ -118,7 +121,8 @@ def accept(context: Context, number: int | None, *, replace: bool) -> None:
 def diff(context: Context, number: int | None, *, replace: bool) -> None:
     """Show what `accept` would change."""
     from kdevops.results import reports
-    from kdevops.results.baseline import file_of, format_table
+    from kdevops.results.baseline import file_of
+    from kdevops.results.baseline_text import format_table
 
     run = _run(number)
     change = _change(run, replace=replace)
@@ -152,6 +156,25 @@ class _Change:
     mark: str
     ran: bool
     again: str
+
+
+def _learned(before: Baseline, after: Baseline) -> list[str]:
+    """How many ways in which tests go bad are known now and were not, and of which tests there are too many."""
+    from kdevops.report.counting import many
+    from kdevops.results.entry import MAX_SYMPTOMS
+    from kdevops.results.model import TestId
+    from kdevops.text import clean
+
+    new, cut = 0, []
+    for key, table in after.tables.items():
+        old = before.tables.get(key)
+        for name, entry in table.entries.items():
+            was = old.entries.get(name) if old else None
+            new += len(entry.symptoms.keys() - (was.symptoms.keys() if was else ()))
+            if entry.symptoms_cut > (was.symptoms_cut if was else 0):
+                ways = f"{many(entry.symptoms_cut, 'way')} to go bad beyond the {MAX_SYMPTOMS} that are kept"
+                cut.append(clean(f"{TestId(*key, name)}: {ways}"))
+    return [*([f"known from now on: {many(new, 'new way')} to go bad"] if new else []), *cut]
 
 
 def _load(directory: Path, series: str) -> Baseline:

@@ -28,6 +28,11 @@ class SuiteFacts:
     """Fields that only select tests and do not affect their results."""
     repeats: bool = False
     """Whether it can plan a test several times: `x`, `x#2`, `x#3`. Then no test's own name may end like that."""
+    explains_failures: bool = False
+    """Whether every failure has a subtest that says how.
+
+    A failure without one is then from an import or an older version, and nobody can say how the test failed.
+    """
     lab_makes_tests: bool = False
     """Whether the lab defines the tests, so that an unknown test may belong to another lab."""
     tools: tuple[str, ...] = ()

@@ -10,8 +10,8 @@ from kdevops.errors import ExitCode
 from kdevops.report.alike import alike
 from kdevops.report.counting import many
 from kdevops.report.troubles import EXCUSED, KNOWN, OLD, UNKNOWN, troubles, under, where
-from kdevops.results.baseline import Entry
 from kdevops.results.compare import Verdict
+from kdevops.results.entry import Entry
 from kdevops.results.model import Counts, RunState, Status, TestId
 from kdevops.results.store import Run
 from kdevops.results.verdict import NARROWED, Judged, RunVerdict

@@ -1,67 +1,30 @@
-"""Known test results, as text files for `git diff` and `git merge`.
+"""The baseline: known test results of a kernel series, by suite and profile.
 
-One file for each kernel series, suite and profile: `<directory>/6.1/selftests/default.txt`. It begins with any number
-of comment lines, then has one line per test, sorted by name:
-
-    futex:run.sh  pass=12 fail=1  1.4s  # flaky since 6.1.20 https://…
-
-that is the name, the count of each status (without zeros and `missing`, which is not a result), the usual seconds (omitted
-while unknown), and an optional note. Columns are not aligned, so that a new test with a long name changes only one line. In
-names, and in the directories of suite and profile, blanks, `#`, `%`, `=`, `<`, `>`, `|` and non-ASCII characters are
-percent-escaped as in a URL: a line always splits at blanks, and none looks like a conflict.
+How a file looks is in `kdevops.results.baseline_text`, what it says of one test in `kdevops.results.entry`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from statistics import median
 from typing import Any
 from urllib.parse import quote, unquote
 
 from kdevops.errors import InfrastructureError, UserError
 from kdevops.files import write_atomic
 from kdevops.results import committed, reports
+from kdevops.results.baseline_text import format_table, parse
 from kdevops.results.complaints import signatures
-from kdevops.results.model import Counts, Outcome, Status, TestId
+from kdevops.results.entry import Entry, Table, updated
+from kdevops.results.model import Outcome, Status, TestId
 from kdevops.results.rate import counts_of
 from kdevops.results.reports import KnownReports
 from kdevops.text import clean
 
-_SAFE = "/:!$&'()*+,;@[]^`{}~\"\\-._?"
-_LINE = re.compile(
-    r"(?P<name>[^\s=#]+)(?P<counts>(?:\s+[^\s=#]+=\S+)+)(?:\s+(?P<seconds>\d{1,9}(?:\.\d{1,9})?)s)?(?:\s+#\s*(?P<note>.*))?",
-    re.ASCII,
-)
 _SERIES = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})(?![0-9])")
-_COUNTED = {status.value: status for status in Status if status is not Status.MISSING}
-_SAME_SECONDS = 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """The history of one test. `seconds` is its usual duration, to a tenth, None while unknown.
-
-    `expunged`: known only from an expunge list. `counts` then come from its note about other people's runs, and a failure
-    may also be a crash or a hang.
-    """
-
-    counts: Counts
-    seconds: float | None = None
-    note: str = ""
-    expunged: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """One file: entries by test name, and the comment lines above them. `series` is that of the file."""
-
-    series: str
-    entries: Mapping[str, Entry] = field(default_factory=dict)
-    header: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,37 +116,6 @@ def series_in(directory: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(found), tuple(sorted(clean(name) for name in others if not name.startswith(".")))
 
 
-def parse(text: str, *, path: Path, series: str) -> Table:
-    """The table in a file's text. Raises UserError naming `path` and the line of the mistake."""
-    header: list[str] = []
-    entries: dict[str, Entry] = {}
-    first_seen: dict[str, int] = {}
-    keep = "keep one line per test (you may add the counts of both sides) and remove the markers"
-    for number, where, line in committed.lines(text, path, on_conflict=keep):
-        if line.startswith("#"):
-            if entries:
-                raise UserError(
-                    f"{where}: a comment between tests would lose its place when they are sorted",
-                    hint="put it above the first test, or after a test as its note",
-                )
-            header.append(line)
-        elif line:
-            name, entry = _parse_line(line, where)
-            if name in entries:
-                raise UserError(
-                    f"{where}: {clean(name, 80)} is already on line {first_seen[name]}",
-                    hint="keep one of the two lines (you may add their counts)",
-                )
-            entries[name], first_seen[name] = entry, number
-    return Table(series, entries, tuple(header))
-
-
-def format_table(table: Table) -> str:
-    """The text of a table; the inverse of `parse`."""
-    lines = sorted(f"{escape(name)}  {_format_entry(entry)}" for name, entry in table.entries.items())
-    return "".join(f"{line}\n" for line in (*table.header, *lines))
-
-
 def accept(
     baseline: Baseline,
     outcomes: Mapping[TestId, Outcome],
@@ -212,7 +144,7 @@ def accept(
         table = tables.get(key) or before
         if table.series != baseline.series:
             table = replace(table, entries={n: e for n, e in table.entries.items() if TestId(*key, n) not in gone})
-        entry = _updated(before.entries.get(test.name), repeats, afresh=afresh)
+        entry = updated(before.entries.get(test.name), test, repeats, afresh=afresh)
         tables[key] = Table(baseline.series, {**table.entries, test.name: entry}, table.header)
     known = baseline.reports.with_signatures(baseline.series, signatures(outcomes.values(), strays))
     return Baseline(baseline.series, tables, reports=known)
@@ -243,11 +175,6 @@ def file_of(directory: Path, series: str, suite: str, profile: str) -> Path:
     return directory / series / _component(suite) / f"{_component(profile)}.txt"
 
 
-def escape(name: str) -> str:
-    """A test's name as written in a file."""
-    return quote(name, safe=_SAFE)
-
-
 def _component(name: str) -> str:
     escaped = quote(name, safe="")
     return f"%2E{escaped[1:]}" if escaped.startswith(".") else escaped
@@ -255,57 +182,3 @@ def _component(name: str) -> str:
 
 def _numbers(series: str) -> tuple[int, ...]:
     return tuple(int(part) for part in series.split("."))
-
-
-def _parse_line(line: str, where: str) -> tuple[str, Entry]:
-    match = _LINE.fullmatch(line)
-    if not match:
-        raise UserError(
-            f"{where}: not a test line: {clean(line, 80)}",
-            hint="expected e.g. `futex:run.sh  pass=12 fail=1  1.4s  # note`; write a blank in a name as %20",
-        )
-    seconds = float(match["seconds"]) if match["seconds"] else None
-    counts = _parse_counts(match["counts"].split(), where)
-    return unquote(match["name"]), Entry(counts, seconds, clean(match["note"] or ""))
-
-
-def _parse_counts(words: Iterable[str], where: str) -> Counts:
-    counts: dict[Status, int] = {}
-    for word in words:
-        name, _, number = word.partition("=")
-        status = _COUNTED.get(name)
-        if status is None:
-            raise UserError(f"{where}: unknown status {clean(name, 40)!r}", hint=f"known: {', '.join(_COUNTED)}")
-        if not re.fullmatch(r"[1-9][0-9]{0,8}", number):
-            raise UserError(f"{where}: {clean(word, 40)}: a count must be a whole number from 1 to 999999999")
-        if status in counts:
-            raise UserError(f"{where}: {name} is counted twice")
-        counts[status] = int(number)
-    return Counts(counts)
-
-
-def _format_entry(entry: Entry) -> str:
-    parts = [" ".join(f"{status}={entry.counts[status]}" for status in _COUNTED.values() if entry.counts[status])]
-    if entry.seconds is not None:
-        parts.append(f"{entry.seconds:.1f}s")
-    if note := clean(entry.note):
-        parts.append(f"# {note}")
-    return "  ".join(parts)
-
-
-def _updated(before: Entry | None, repeats: Sequence[Outcome], *, afresh: bool) -> Entry:
-    now = Counts.of(outcome.status for outcome in repeats)
-    if before is None:
-        return Entry(now, _usual(None, repeats))
-    return replace(before, counts=now if afresh else before.counts + now, seconds=_usual(before.seconds, repeats))
-
-
-def _usual(before: float | None, repeats: Sequence[Outcome]) -> float | None:
-    """The old duration unless the new one clearly differs: noise must not change every line of a file."""
-    seconds = [outcome.seconds for outcome in repeats if outcome.status.ran_to_its_end]
-    if not seconds:
-        return before
-    now = round(median(seconds), 1)
-    if before is not None and abs(now - before) <= max(1.0, _SAME_SECONDS * before):
-        return before
-    return now

@@ -39,7 +39,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
 
-from kdevops.results.baseline import Entry
+from kdevops.results.entry import Entry
 from kdevops.results.model import Counts, Status
 
 

@@ -99,6 +99,12 @@ def signatures(outcomes: Iterable[Outcome], strays: Iterable[Mapping[str, Any]] 
     return frozenset([*_signatures(outcomes), *(signature_of(report) for report in beside if report.gates)])
 
 
+def cause(outcome: Outcome) -> KernelReport | None:
+    """The report that is the cause of a crash; None if the kernel reported nothing."""
+    at = _causing(outcome) if outcome.oops else len(outcome.reports)
+    return outcome.reports[at] if at < len(outcome.reports) else None
+
+
 def _signatures(outcomes: Iterable[Outcome]) -> Iterator[str]:
     for outcome in outcomes:
         yield from (signature_of(report) for report in reports_of(outcome) if report.gates)
@@ -111,6 +117,11 @@ def _explaining(outcome: Outcome) -> Collection[int]:
         return {number for number, report in enumerate(reports) if _STALL.search(report.kind)}
     if outcome.status is not Status.CRASH or not outcome.oops:
         return ()
-    same = [number for number, report in enumerate(reports) if report.text == outcome.oops]
-    named = [number for number, report in enumerate(reports) if report.title and report.title in outcome.oops]
-    return range(next(iter([*same, *named]), len(reports)), len(reports))
+    return range(_causing(outcome), len(reports))
+
+
+def _causing(outcome: Outcome) -> int:
+    """The index of the report that is the cause of a crash; the number of reports if none of them is."""
+    same = [number for number, report in enumerate(outcome.reports) if report.text == outcome.oops]
+    named = [number for number, report in enumerate(outcome.reports) if report.title and report.title in outcome.oops]
+    return next(iter([*same, *named]), len(outcome.reports))

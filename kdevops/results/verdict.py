@@ -16,11 +16,12 @@ from types import MappingProxyType
 from typing import Any
 
 from kdevops.errors import ExitCode, InfrastructureError
-from kdevops.results.baseline import Baseline, Entry
+from kdevops.results.baseline import Baseline
 from kdevops.results.boot_failure import BootFailure
 from kdevops.results.compare import Verdict, judge_beside
 from kdevops.results.complaints import Complaint, Stray, complaints, signatures, strays
 from kdevops.results.decision.decide import Decided, Decision
+from kdevops.results.entry import Entry
 from kdevops.results.model import Counts, Outcome, RunState, Status, TestId
 from kdevops.results.store import Run
 

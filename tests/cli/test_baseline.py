@@ -14,7 +14,8 @@ from kdevops import paths
 from kdevops.__main__ import main
 from kdevops.errors import InfrastructureError
 from kdevops.results import baseline as files
-from kdevops.results.model import KernelReport, Outcome, Status, TestId
+from kdevops.results import entry
+from kdevops.results.model import KernelReport, Outcome, Status, Subtest, TestId
 from kdevops.results.store import PlannedRow, Store
 from kdevops.run.dirs import Dirs
 from tests.cli.said import told
@@ -62,7 +63,44 @@ def test_a_run_is_counted_once_however_often_it_is_accepted(capsys: pytest.Captu
     assert TABLE.read_text() == "a  pass=1  0.0s\n"
     told(capsys, "baseline", "accept", "2")
     told(capsys, "baseline", "accept", "1")
-    assert TABLE.read_text() == "a  pass=1 fail=1  0.0s\n"
+    assert TABLE.read_text() == "a  pass=1 fail=1  0.0s\na>fail  seen=1\n"
+
+
+def failing(*names: str) -> Outcome:
+    return Outcome(S.FAIL, subtests=tuple(Subtest(name, S.FAIL) for name in names))
+
+
+def test_the_ways_in_which_tests_go_bad_are_shown_and_accepted(capsys: pytest.CaptureFixture[str]) -> None:
+    lab_here()
+    stored({"a": failing("alpha"), "b": Outcome(S.PASS)})
+    stored({"a": failing("alpha", "beta")})
+    accepted = told(capsys, "baseline", "accept", "1")
+    assert "known from now on: 1 new way to go bad\n" in accepted
+    TABLE.write_text(TABLE.read_text().replace("seen=1", "seen=1  # bug 7"))
+    assert [line for line in told(capsys, "baseline", "diff", "2").splitlines() if line[0] in "+-"][2:] == [
+        "-a  fail=1  0.0s",
+        "-a>sub:alpha  seen=1  # bug 7",
+        "+a  fail=2  0.0s",
+        "+a>sub:alpha  seen=2  # bug 7",
+        "+a>sub:beta  seen=1",
+    ]
+    told(capsys, "baseline", "accept", "2")
+    text = told(capsys, "baseline", "show")
+    assert "  a  fail=2\n  a>sub:alpha  seen=2  # bug 7\n  a>sub:beta  seen=1\n  b  pass=1\n" in text
+    first, second = json.loads(told(capsys, "baseline", "show", "--json"))
+    assert (first["symptoms"], first["symptoms_cut"]) == ({"sub:alpha": 2, "sub:beta": 1}, 0)
+    assert (second["symptoms"], second["symptoms_cut"]) == ({}, 0)
+
+
+def test_more_ways_than_are_kept_are_told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(entry, "MAX_SYMPTOMS", 2)
+    stored({"a": failing("x", "y", "z")})
+    stored({"a": failing("x", "y")})
+    cut = "selftests/default/a: 1 way to go bad beyond the 2 that are kept\n"
+    assert cut in told(capsys, "baseline", "accept", "1")
+    assert "a>more  left-out=1  # " in TABLE.read_text()
+    assert cut not in told(capsys, "baseline", "accept", "2")
+    assert "a>more  left-out=1  # " in TABLE.read_text()
 
 
 def test_what_is_accepted_goes_with_the_files_of_git(capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,7 +19,8 @@ from kdevops.report.mail import mail
 from kdevops.report.summary import summary_text
 from kdevops.report.summary_json import summary_json
 from kdevops.report.words import headline
-from kdevops.results.baseline import Baseline, Entry, Table
+from kdevops.results.baseline import Baseline
+from kdevops.results.entry import Entry, Table
 from kdevops.results.events import TestEnded
 from kdevops.results.model import Counts, KernelReport, Outcome, Status, TestId
 from kdevops.results.reports import KnownReports

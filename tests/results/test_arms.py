@@ -3,8 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdevops.errors import ExitCode
-from kdevops.results.baseline import Baseline, Entry, Table
+from kdevops.results.baseline import Baseline
 from kdevops.results.compare import Verdict, judge, judge_beside
+from kdevops.results.entry import Entry, Table
 from kdevops.results.model import Counts, Outcome, RunState, Status, TestId
 from kdevops.results.store import Run
 from kdevops.results.verdict import Arm, RunVerdict, judge_run

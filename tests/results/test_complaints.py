@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from kdevops.errors import ExitCode
 from kdevops.results import rows
-from kdevops.results.baseline import Baseline, Entry, Table, accept
+from kdevops.results.baseline import Baseline, accept
 from kdevops.results.complaints import FLOOD, complaints
+from kdevops.results.entry import Entry, Table
 from kdevops.results.model import Counts, KernelReport, Outcome, RunState, Status, TestId
 from kdevops.results.reports import KnownReports
 from kdevops.results.store import Run

@@ -10,8 +10,9 @@ from kdevops.errors import ExitCode, InfrastructureError
 from kdevops.report.summary import summary_text
 from kdevops.report.summary_json import summary_json
 from kdevops.report.words import was
-from kdevops.results.baseline import Baseline, Entry, Table, accept, save
+from kdevops.results.baseline import Baseline, accept, save
 from kdevops.results.compare import Verdict, judge
+from kdevops.results.entry import Entry, Table
 from kdevops.results.model import Counts, Outcome, RunState, Status, TestId
 from kdevops.results.store import PlannedRow, Run, Store
 from kdevops.results.verdict import judge_run

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from kdevops.errors import ExitCode
 from kdevops.report.summary import summary_text
 from kdevops.report.summary_json import summary_json
-from kdevops.results.baseline import Baseline, Entry, Mode, Table, accept, format_table, load, save
+from kdevops.results.baseline import Baseline, Mode, accept, load, save
+from kdevops.results.baseline_text import format_table
 from kdevops.results.compare import Verdict
+from kdevops.results.entry import Entry, Table
 from kdevops.results.model import Counts, Outcome, RunState, Status, TestId
 from kdevops.results.store import PlannedRow, Run, Store
 from kdevops.results.verdict import judge_run

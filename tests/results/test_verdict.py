@@ -3,8 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdevops.errors import ExitCode, InfrastructureError
-from kdevops.results.baseline import Baseline, Entry, Table
+from kdevops.results.baseline import Baseline
 from kdevops.results.compare import Verdict, judge
+from kdevops.results.entry import Entry, Table
 from kdevops.results.model import Counts, Outcome, Status, TestId
 from kdevops.results.verdict import RunVerdict, judge_run
 

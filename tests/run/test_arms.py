@@ -11,8 +11,9 @@ import pytest
 
 from kdevops.errors import ExitCode, UserError
 from kdevops.lab.arms import arms as arms_of
-from kdevops.results.baseline import Baseline, Entry, Table, save
+from kdevops.results.baseline import Baseline, save
 from kdevops.results.compare import Verdict
+from kdevops.results.entry import Entry, Table
 from kdevops.results.model import Counts, RunState, Status, TestId
 from kdevops.results.store import PlannedRow, Store
 from kdevops.run import session

@@ -15,7 +15,8 @@ from typing import Any
 from kdevops.lab.model import DEV
 from kdevops.paths import data_dir
 from kdevops.results import accepted
-from kdevops.results.baseline import Baseline, Table
+from kdevops.results.baseline import Baseline
+from kdevops.results.entry import Table
 from kdevops.results.model import TestId
 from kdevops.results.store import JSON, Run
 from kdevops.results.verdict import NARROWED

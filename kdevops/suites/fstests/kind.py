@@ -30,6 +30,7 @@ class FstestsKind(SuiteKind[Fstests]):
     model = Fstests
     chooses = frozenset({"profiles", "tests", "exclude", "expunges", *_CHOOSING})
     repeats = True
+    explains_failures = True
     tools = ("xfsprogs", "btrfs-progs", "e2fsprogs", "nfs-common", "cifs-utils")
     caches = ("fstests",)
     paths = {  # noqa: RUF012 - never changed

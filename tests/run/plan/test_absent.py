@@ -13,8 +13,9 @@ from kdevops.errors import ExitCode
 from kdevops.lab.model import Lab
 from kdevops.report.words import headline
 from kdevops.results import accepted, baseline
-from kdevops.results.baseline import Baseline, Entry, Table
+from kdevops.results.baseline import Baseline
 from kdevops.results.boot_failure import BootFailure
+from kdevops.results.entry import Entry, Table
 from kdevops.results.model import Counts, Outcome, RunState, Status, TestId
 from kdevops.results.store import PlannedRow, Run, Store
 from kdevops.run import session

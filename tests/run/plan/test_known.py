@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from kdevops.lab.model import Lab
-from kdevops.results.baseline import Baseline, Entry, Table, save
+from kdevops.results.baseline import Baseline, save
 from kdevops.results.compare import Verdict
+from kdevops.results.entry import Entry, Table
 from kdevops.results.model import Counts, Outcome, Status, TestId
 from kdevops.results.store import PlannedRow, Run, Store
 from kdevops.run.plan.known import expunged, known_record, leave_out, left_out

@@ -1,0 +1,94 @@
+"""What a baseline knows of one test, and how the results of a run change that."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from statistics import median
+
+from kdevops.results.model import Counts, Outcome, Status, TestId
+from kdevops.results.symptoms import kind_of, symptoms
+
+MAX_SYMPTOMS = 10_000
+"""Symptoms kept per test: the worst kinds first, then the most frequent."""
+_SAME_SECONDS = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The number of results that had a symptom, and an optional note."""
+
+    times: int
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The history of one test. `seconds` is its usual duration, to a tenth, None while unknown.
+
+    `expunged`: known only from an expunge list. `counts` then come from its note about other people's runs, and a failure
+    may also be a crash or a hang. `symptoms` are the ways in which it went bad; without one of a status that it had, nobody
+    can say how. `symptoms_cut` counts those that were dropped because there were too many.
+    """
+
+    counts: Counts
+    seconds: float | None = None
+    note: str = ""
+    expunged: bool = False
+    symptoms: Mapping[str, Seen] = field(default_factory=dict)
+    symptoms_cut: int = 0
+
+    def tells_how(self, status: Status) -> bool:
+        """Whether it says how the test ended with this bad status; also if it never did."""
+        return not self.counts[status] or any(kind_of(each) is status for each in self.symptoms)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One file: entries by test name, and the comment lines above them. `series` is that of the file."""
+
+    series: str
+    entries: Mapping[str, Entry] = field(default_factory=dict)
+    header: tuple[str, ...] = ()
+
+
+def updated(before: Entry | None, test: TestId, repeats: Sequence[Outcome], *, afresh: bool) -> Entry:
+    """The entry of `test` with these results added; `afresh`: counts and symptoms restart, notes of what recurs stay."""
+    entry = before or Entry(Counts())
+    now = Counts.of(outcome.status for outcome in repeats)
+    known, cut = _symptoms(
+        entry, Counter(each for outcome in repeats for each in symptoms(test, outcome)), afresh=afresh
+    )
+    return replace(
+        entry,
+        counts=now if afresh else entry.counts + now,
+        seconds=_usual(entry.seconds, repeats),
+        symptoms=known,
+        symptoms_cut=cut,
+    )
+
+
+def _symptoms(entry: Entry, now: Mapping[str, int], *, afresh: bool) -> tuple[Mapping[str, Seen], int]:
+    """The symptoms with those of `now` counted, and how many are cut."""
+    before, cut = ({}, 0) if afresh else (entry.symptoms, entry.symptoms_cut)
+    added = {}
+    for each, times in now.items():
+        note = entry.symptoms[each].note if each in entry.symptoms else ""
+        added[each] = Seen((before[each].times if each in before else 0) + times, note)
+    found = {**before, **added}
+    if len(found) <= MAX_SYMPTOMS:
+        return found, cut
+    worst = sorted(found, key=lambda each: (-kind_of(each).ending.severity, -found[each].times, each))[:MAX_SYMPTOMS]
+    return {each: found[each] for each in worst}, max(cut, len(found) - MAX_SYMPTOMS)
+
+
+def _usual(before: float | None, repeats: Sequence[Outcome]) -> float | None:
+    """The old duration unless the new one clearly differs: noise must not change every line of a file."""
+    seconds = [outcome.seconds for outcome in repeats if outcome.status.ran_to_its_end]
+    if not seconds:
+        return before
+    now = round(median(seconds), 1)
+    if before is not None and abs(now - before) <= max(1.0, _SAME_SECONDS * before):
+        return before
+    return now
