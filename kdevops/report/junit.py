@@ -10,6 +10,7 @@ import re
 import xml.etree.ElementTree as ET  # only written, never read
 from collections.abc import Sequence
 
+from kdevops.report.another_way import another_way
 from kdevops.report.troubles import OUTSIDE, lines, unknown_outside, unknown_under
 from kdevops.results.model import Outcome
 from kdevops.results.store import Run
@@ -61,7 +62,7 @@ def _testcase(suite: ET.Element, classname: str, judged: Judged) -> None:
         ET.SubElement(properties, "property", {"name": "kernel-report", "value": _text(line)})
     if tag := _tag(judged):
         reported = tag != outcome.status.ending.junit
-        message = _reported(judged) if reported else outcome.reason
+        message = _reported(judged) if reported else "; ".join(filter(None, (another_way(judged), outcome.reason)))
         element = ET.SubElement(case, tag, {"message": _text(message) or outcome.status.value})
         if tag != "skipped":
             element.set("type", "kernel report" if reported else outcome.status.value)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from kdevops.report import words
 from kdevops.report.alike import alike
+from kdevops.report.another_way import differing
 from kdevops.report.counting import many
 from kdevops.report.kernels import described
 from kdevops.report.origins import origins, profiles
@@ -53,6 +54,7 @@ def mail(run: Run, verdict: RunVerdict, *, troubles: Sequence[str] = ()) -> str:
         *([*_profile(label, part)] for label, part in parts.items()),
         [*_total(verdict)],
         [*_details(parts)],
+        [*_another_way(parts)],
         [*_warnings(verdict)],
         [*_absent(verdict)],
         *([*_without_result(parts, status, status.ending.heading)] for status in words.without_result()),
@@ -159,6 +161,17 @@ def _details(parts: Mapping[str, RunVerdict]) -> Iterator[str]:
         yield from _group(why, tests)
     if rest := groups[_MAX_GROUPS:]:
         yield f"{sum(len(tests) for _, tests in rest):>5}  for {many(len(rest), 'other reason')}"
+
+
+def _another_way(parts: Mapping[str, RunVerdict]) -> Iterator[str]:
+    """Tests that failed before and now fail otherwise."""
+    found = [each for part in parts.values() for each in part.of(*_DETAILED) if each.in_another_way]
+    if found:
+        yield "Fails in another way than before:"
+    for each in found[:_MAX_GROUPS]:
+        yield from _wrap(f"{_where(each)}: {differing(each)}", "  ", indent=7)
+    if rest := len(found[_MAX_GROUPS:]):
+        yield f"{rest:>5}  {'other test' if rest == 1 else 'other tests'}"
 
 
 def _why(judged: Judged) -> str:

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kdevops.report import words
+from kdevops.report.another_way import another_way
 from kdevops.report.counts_table import CountsTable
 from kdevops.report.kernels import described
 from kdevops.report.styles import UNBROKEN, counted, indented
@@ -20,6 +21,7 @@ from kdevops.results.compare import Verdict
 from kdevops.results.model import Counts, Outcome, Status
 from kdevops.results.reruns import in_words
 from kdevops.results.store import Run
+from kdevops.results.symptoms import failed_subtests
 from kdevops.results.verdict import Judged, RunVerdict
 from kdevops.text import clean
 
@@ -137,6 +139,8 @@ def _test(judged: Judged, has_baseline: bool) -> Iterator[RenderableType]:
     if words.is_bad(judged):
         line.append(f" after {outcome.seconds:.1f} s" + (f" on {clean(outcome.guest)}" if outcome.guest else ""))
     yield indented(line, 4)
+    if way := another_way(judged):
+        yield indented(Text(way, overflow="fold"), 4)
     details = {"": outcome.reason, "kernel: ": words.oops_title(outcome.oops)}
     if details["kernel: "] == clean(outcome.reason):
         del details["kernel: "]
@@ -153,9 +157,7 @@ def _test(judged: Judged, has_baseline: bool) -> Iterator[RenderableType]:
 
 
 def _failed_subtests(outcome: Outcome) -> str:
-    bad = [each.name for each in outcome.subtests if not each.status.is_well]
-    parents = {name.rpartition(" / ")[0] for name in bad}  # they fail only because of their children
-    names = [name for name in bad if name not in parents]
+    names = failed_subtests(outcome)
     more = f" and {len(names) - _MAX_SUBTESTS} more" if len(names) > _MAX_SUBTESTS else ""
     return ", ".join(names[:_MAX_SUBTESTS]) + more
 

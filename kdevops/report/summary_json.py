@@ -118,6 +118,7 @@ def _json_test(judged: Judged, arm: Arm | None) -> dict[str, JSON]:
         "note": clean(before.note) if before else "",
         "seconds": outcome.seconds,
         "reason": clean(outcome.reason),
+        "unknown": list(judged.unknown),
         "guest": clean(outcome.guest),
         "output": clean(outcome.output),
         "oops": words.oops_title(outcome.oops),

@@ -1,7 +1,7 @@
 """What became of one test, compared with what was known before.
 
-The whole comparison of one test is `judge`, a function of two count tables. It is exact and knows no statistics: one
-failure of a test that never failed is a regression.
+The comparison of one test's counts is `judge`, a function of two count tables. It is exact and knows no statistics: one
+failure of a test that never failed is a regression. Whether a known failure is the same as before is `judge_ways`.
 
     known before ↓   now →  pass    bad            skip         missing
     nothing                 new     new            new          missing
@@ -17,6 +17,8 @@ once, else a skip, else missing. The cells that can be argued about:
 
 - Bad in a way that is worse than anything seen before (a crash or a hang where there were only fails) is `regressed`
   for flaky and failing tests too: that a test failed is no reason to expect that it takes the kernel down.
+- Bad in another way than before (another subtest, another crash title, see `kdevops.results.ways`) is `regressed`, where
+  the counts alone say `known-failure` or `suspect`: it is another failure, of which nothing is known.
 - A test that passed and failed before and fails now is `suspect`: shown, but no regression: it may be the old flake.
 - A skip where skips are known is `ok`. Where they are not it is `skipped-now`: shown, because coverage was lost, but no
   regression, because the kernel did nothing wrong; a run in which nothing at all ran is not green (see `exit_code`).
@@ -41,6 +43,7 @@ from enum import Enum, StrEnum, auto
 
 from kdevops.results.entry import Entry
 from kdevops.results.model import Counts, Status
+from kdevops.results.ways import Ways
 
 
 class Verdict(StrEnum):
@@ -131,6 +134,12 @@ def judge_beside(stored: Entry | None, arm: Counts | None, now: Counts) -> Verdi
         case Measure.BOTH:
             verdict = judge(before + there, now)
             return Verdict.SUSPECT if expunged and verdict is Verdict.REGRESSED else verdict
+
+
+def judge_ways(verdict: Verdict, ways: Ways) -> Verdict:
+    """The verdict by counts, unless the test goes bad in a way that nobody knows: that is not the known failure."""
+    excused = verdict in {Verdict.KNOWN_FAILURE, Verdict.SUSPECT}
+    return Verdict.REGRESSED if excused and ways.unknown else verdict
 
 
 def _judge_bad(before: Counts | None, now: Counts) -> Verdict:

@@ -18,12 +18,13 @@ from typing import Any
 from kdevops.errors import ExitCode, InfrastructureError
 from kdevops.results.baseline import Baseline
 from kdevops.results.boot_failure import BootFailure
-from kdevops.results.compare import Verdict, judge_beside
+from kdevops.results.compare import Verdict, judge_beside, judge_ways
 from kdevops.results.complaints import Complaint, Stray, complaints, signatures, strays
 from kdevops.results.decision.decide import Decided, Decision
 from kdevops.results.entry import Entry
 from kdevops.results.model import Counts, Outcome, RunState, Status, TestId
 from kdevops.results.store import Run
+from kdevops.results.ways import Ways, ways
 
 _BY_DECISION = {
     Decision.REGRESSED: Verdict.REGRESSED,
@@ -39,8 +40,8 @@ class Judged:
     """One test of a run, or one of its repeats. `before` is None for an unknown test.
 
     `now` counts the results of all repeats, `arm` those on the baseline kernel, None if it did not run there. `gates`: its
-    status alone makes the run red; `complaints` are the kernel reports during the test. `decided` has what reruns of the test
-    say, None if it was not selected for a decision.
+    status alone makes the run red; `complaints` are the kernel reports during the test. `ways` are those in which it went
+    bad, in any of its repeats. `decided` has what reruns of the test say, None if it was not selected for a decision.
     """
 
     test: TestId
@@ -53,6 +54,18 @@ class Judged:
     complaints: tuple[Complaint, ...] = ()
     left_out: bool = False
     decided: Decided | None = None
+    ways: Ways = field(default_factory=Ways)
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """The symptoms of it that nobody knows, see `kdevops.results.symptoms`."""
+        return self.ways.unknown
+
+    @property
+    def in_another_way(self) -> bool:
+        """Whether it went bad before, or on the baseline kernel, and now goes bad in a way that nobody knows."""
+        before = self.before.counts.bad if self.before else 0
+        return bool(self.unknown) and before + (self.arm.bad if self.arm else 0) > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +189,7 @@ def judge_run(
     """
     now = _by_test({test: outcomes[test].status if test in outcomes else Status.MISSING for test in planned})
     beside = _by_test({test: outcome.status for test, outcome in arm.outcomes.items()}) if arm else {}
+    bad, bad_beside = _bad(outcomes), _bad(arm.outcomes) if arm else {}
     known = frozenset(baseline.reports.notes)
     if arm:
         known |= arm.elsewhere | signatures(arm.outcomes.values())
@@ -187,6 +201,7 @@ def judge_run(
             baseline,
             beside.get(test.plain),
             known,
+            ways(test.plain, baseline.entry(test), bad_beside.get(test.plain, ()), bad.get(test.plain, ())),
             left_out=test in left_out,
             decided=decisions.get(test.plain),
         )
@@ -218,6 +233,15 @@ def _by_test(statuses: Mapping[TestId, Status]) -> dict[TestId, Counts]:
     return {plain: Counts.of(each) for plain, each in repeats.items()}
 
 
+def _bad(outcomes: Mapping[TestId, Outcome]) -> dict[TestId, list[Outcome]]:
+    """The bad outcomes of each test, all repeats together, under its plain name."""
+    found: dict[TestId, list[Outcome]] = {}
+    for test, outcome in outcomes.items():
+        if outcome.status.is_bad:
+            found.setdefault(test.plain, []).append(outcome)
+    return found
+
+
 def _judge_test(
     test: TestId,
     outcome: Outcome | None,
@@ -225,13 +249,14 @@ def _judge_test(
     baseline: Baseline,
     arm: Counts | None,
     known: Collection[str],
+    found: Ways,
     *,
     left_out: bool,
     decided: Decided | None,
 ) -> Judged:
     outcome = outcome or Outcome(Status.MISSING, reason="no result yet")
     before = baseline.entry(test)
-    verdict = judge_beside(before, arm, now)
+    verdict = judge_ways(judge_beside(before, arm, now), found)
     if outcome.status is Status.MISSING:
         verdict = Verdict.MISSING
     elif left_out and outcome.status is Status.SKIP:
@@ -242,7 +267,9 @@ def _judge_test(
     gates = bad and verdict in {Verdict.REGRESSED, Verdict.NEW}
     reported = complaints(outcome, known, excused=bad and before is not None and before.expunged)
     skipped = left_out and outcome.status is Status.SKIP
-    return Judged(test, outcome, before, now, verdict, gates, arm, reported, left_out=skipped, decided=decided)
+    return Judged(
+        test, outcome, before, now, verdict, gates, arm, reported, left_out=skipped, decided=decided, ways=found
+    )
 
 
 def _check_sum(planned: Sequence[TestId], outcomes: Mapping[TestId, Outcome], statuses: Iterable[Status]) -> None:

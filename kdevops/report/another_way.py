@@ -1,0 +1,30 @@
+"""Tests that went bad before and now go bad in another way: shared by all reports for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kdevops.results.symptoms import spoken
+from kdevops.results.verdict import Judged
+from kdevops.text import clean
+
+_MAX_WAYS = 3
+_MAX_WAY = 160
+
+
+def another_way(judged: Judged) -> str:
+    """ "fails in another way: subtest alpha (known: subtest beta)"; "" for any other test."""
+    if not judged.in_another_way:
+        return ""
+    return f"fails in another way: {differing(judged)}"
+
+
+def differing(judged: Judged) -> str:
+    """The ways that nobody knows, and the known ones in parentheses."""
+    known = f" (known: {_some(judged.ways.known)})" if judged.ways.known else ""
+    return f"{_some(judged.unknown)}{known}"
+
+
+def _some(symptoms: Sequence[str]) -> str:
+    more = f" and {len(symptoms) - _MAX_WAYS} more" if len(symptoms) > _MAX_WAYS else ""
+    return ", ".join(clean(spoken(each), _MAX_WAY) for each in symptoms[:_MAX_WAYS]) + more

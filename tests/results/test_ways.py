@@ -1,0 +1,217 @@
+"""The ways in which a test goes bad, known and unknown, and what they do to its verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from kdevops.errors import ExitCode
+from kdevops.results.baseline import Baseline, accept
+from kdevops.results.compare import Verdict
+from kdevops.results.entry import Entry, Seen, Table, updated
+from kdevops.results.model import Counts, KernelReport, Outcome, RunState, Status, Subtest, TestId
+from kdevops.results.store import Run
+from kdevops.results.verdict import Arm, Judged, judge_run
+from kdevops.results.ways import ways
+
+S, V = Status, Verdict
+KEY = ("selftests", "default")
+TEST = TestId(*KEY, "futex:run.sh")
+FSTEST = TestId("fstests", "xfs_crc", "generic/001")
+PASSES, PLAIN, HANGS, DIES = Outcome(S.PASS), Outcome(S.FAIL), Outcome(S.HANG), Outcome(S.CRASH)
+
+
+def failing(*names: str) -> Outcome:
+    return Outcome(S.FAIL, subtests=tuple(Subtest(name, S.FAIL) for name in names))
+
+
+def crashing(title: str) -> Outcome:
+    return Outcome(S.CRASH, oops=title, reports=(KernelReport("BUG", title, title, gates=True, text=title),))
+
+
+ALPHA, BETA = failing("alpha"), failing("beta")
+OLD_FAILS, OLD_CRASHES = Entry(Counts({S.FAIL: 3})), Entry(Counts({S.CRASH: 1}))
+
+
+def learned(*outcomes: Outcome) -> Entry:
+    return updated(None, TEST, outcomes, afresh=False)
+
+
+def arm(outcomes: Sequence[Outcome], test: TestId = TEST) -> Arm:
+    run = Run(5, "ab", RunState.COMPLETE, "2026-11-21T08:00:00.000+00:00", None, {})
+    return Arm(run, {test.repeat(number) if number > 1 else test: end for number, end in enumerate(outcomes, 1)})
+
+
+def judged(known: Entry | None, now: Outcome, *, beside: Outcome | None = None, test: TestId = TEST) -> Judged:
+    tables = {(test.suite, test.profile): Table("6.1", {test.name: known})} if known else {}
+    verdict = judge_run([test], {test: now}, Baseline("6.1", tables), arm=arm([beside], test) if beside else None)
+    (found,) = verdict.tests
+    assert (verdict.exit_code is ExitCode.REGRESSION) == found.gates
+    return found
+
+
+@pytest.mark.parametrize(
+    ("known", "now", "verdict", "unknown"),
+    [
+        # The same subtest again, another one, and both.
+        (learned(BETA), BETA, V.KNOWN_FAILURE, ()),
+        (learned(BETA), ALPHA, V.REGRESSED, ("sub:alpha",)),
+        (learned(BETA), failing("alpha", "beta"), V.REGRESSED, ("sub:alpha",)),
+        (learned(failing("alpha", "beta")), ALPHA, V.KNOWN_FAILURE, ()),
+        (learned(BETA, PASSES), BETA, V.SUSPECT, ()),
+        (learned(BETA, PASSES), ALPHA, V.REGRESSED, ("sub:alpha",)),
+        (learned(BETA), PLAIN, V.REGRESSED, ("fail",)),
+        (learned(PLAIN), PLAIN, V.KNOWN_FAILURE, ()),
+        (learned(PLAIN), ALPHA, V.REGRESSED, ("sub:alpha",)),
+        # A crash by its title, and the three kinds apart.
+        (learned(crashing("BUG in a")), crashing("BUG in a"), V.KNOWN_FAILURE, ()),
+        (learned(crashing("BUG in a")), crashing("BUG in b"), V.REGRESSED, ("crash:BUG in b",)),
+        (learned(crashing("BUG in a"), PASSES), crashing("BUG in b"), V.REGRESSED, ("crash:BUG in b",)),
+        (learned(crashing("BUG in a")), DIES, V.REGRESSED, ("crash",)),
+        (learned(crashing("BUG in a")), HANGS, V.REGRESSED, ("hang",)),
+        (learned(HANGS), HANGS, V.KNOWN_FAILURE, ()),
+        (learned(HANGS), PLAIN, V.REGRESSED, ("fail",)),
+        # A file that does not say how: any failure of the same status is the known one.
+        (OLD_FAILS, ALPHA, V.KNOWN_FAILURE, ()),
+        (OLD_FAILS, crashing("BUG in a"), V.REGRESSED, ("crash:BUG in a",)),
+        (OLD_CRASHES, crashing("BUG in a"), V.KNOWN_FAILURE, ()),
+        (OLD_CRASHES, ALPHA, V.REGRESSED, ("sub:alpha",)),
+        (updated(OLD_FAILS, TEST, [BETA], afresh=False), ALPHA, V.REGRESSED, ("sub:alpha",)),
+        (updated(OLD_FAILS, TEST, [HANGS], afresh=False), ALPHA, V.KNOWN_FAILURE, ()),
+        # What never failed, or is unknown.
+        (learned(PASSES), ALPHA, V.REGRESSED, ("sub:alpha",)),
+        (None, ALPHA, V.NEW, ("sub:alpha",)),
+        (learned(BETA), PASSES, V.FIXED, ()),
+    ],
+)
+def test_how_it_went_bad_decides(known: Entry | None, now: Outcome, verdict: Verdict, unknown: tuple[str, ...]) -> None:
+    found = judged(known, now)
+    assert (found.verdict, found.unknown) == (verdict, unknown)
+
+
+@pytest.mark.parametrize(
+    ("known", "beside", "now", "verdict"),
+    [
+        (None, BETA, BETA, V.KNOWN_FAILURE),
+        (None, BETA, ALPHA, V.REGRESSED),
+        (learned(ALPHA), BETA, ALPHA, V.KNOWN_FAILURE),
+        (learned(ALPHA), BETA, failing("alpha", "beta"), V.KNOWN_FAILURE),
+        (learned(PASSES, ALPHA), PASSES, ALPHA, V.SUSPECT),
+        (learned(PASSES, ALPHA), PASSES, BETA, V.REGRESSED),
+        (OLD_FAILS, BETA, ALPHA, V.REGRESSED),
+        (OLD_FAILS, HANGS, ALPHA, V.KNOWN_FAILURE),
+        (OLD_FAILS, Outcome(S.MISSING), ALPHA, V.KNOWN_FAILURE),
+        (None, crashing("BUG in a"), crashing("BUG in b"), V.REGRESSED),
+        (None, crashing("BUG in a"), crashing("BUG in a"), V.KNOWN_FAILURE),
+    ],
+)
+def test_the_baseline_kernel_says_how_too(known: Entry | None, beside: Outcome, now: Outcome, verdict: Verdict) -> None:
+    assert judged(known, now, beside=beside).verdict is verdict
+
+
+def test_imported_results_are_compared_by_status_alone() -> None:
+    imported, printed = Outcome(S.FAIL, reason="output mismatch"), failing("output:0123abcd")
+    known = updated(None, FSTEST, [imported], afresh=False)
+    assert judged(known, printed, test=FSTEST).verdict is V.KNOWN_FAILURE
+    told = updated(None, FSTEST, [printed], afresh=False)
+    assert judged(told, imported, test=FSTEST).verdict is V.KNOWN_FAILURE
+    assert judged(told, failing("output:4567abcd"), test=FSTEST).verdict is V.REGRESSED
+    assert judged(None, printed, beside=imported, test=FSTEST).verdict is V.KNOWN_FAILURE
+
+
+def test_an_expunge_list_does_not_say_how() -> None:
+    known = Baseline("6.1").with_expunges({FSTEST: "https://bugs.example/1"})
+    for now in (failing("output:0123abcd"), crashing("BUG in a"), HANGS):
+        (found,) = judge_run([FSTEST], {FSTEST: now}, known).tests
+        assert (found.verdict, found.unknown, found.in_another_way) == (V.KNOWN_FAILURE, (), False)
+
+
+def test_all_repeats_have_the_ways_of_all() -> None:
+    twice = {FSTEST: failing("output:0123abcd"), FSTEST.repeat(2): failing("output:4567abcd")}
+    known = updated(None, FSTEST, [failing("output:0123abcd")], afresh=False)
+    baseline = Baseline("6.1", {("fstests", "xfs_crc"): Table("6.1", {FSTEST.name: known})})
+    tests = judge_run(list(twice), twice, baseline).tests
+    assert [each.verdict for each in tests] == [V.REGRESSED] * 2
+    assert {each.unknown for each in tests} == {("output:4567abcd",)}
+    assert tests[0].ways.known == ("output:0123abcd",)
+
+
+def test_it_is_another_way_only_where_there_was_one() -> None:
+    assert judged(learned(BETA), ALPHA).in_another_way
+    assert judged(None, ALPHA, beside=BETA).in_another_way
+    assert not judged(learned(PASSES), ALPHA).in_another_way
+    assert not judged(None, ALPHA).in_another_way
+    assert not judged(learned(BETA), BETA).in_another_way
+
+
+OUTCOMES = st.sampled_from(
+    [
+        PASSES,
+        Outcome(S.SKIP),
+        Outcome(S.MISSING),
+        PLAIN,
+        HANGS,
+        DIES,
+        ALPHA,
+        BETA,
+        failing("alpha", "beta"),
+        failing("a / x", "a"),
+        crashing("BUG in a"),
+        crashing("BUG in b"),
+        Outcome(S.CRASH, oops="an old text"),
+    ]
+)
+HISTORY = st.lists(OUTCOMES, max_size=6)
+
+
+def baseline(history: Sequence[Outcome]) -> Baseline:
+    known = Baseline("6.1")
+    for outcome in history:
+        known = accept(known, {TEST: outcome})
+    return known
+
+
+@given(HISTORY, HISTORY, OUTCOMES)
+def test_more_evidence_without_the_symptom_never_makes_it_known(
+    history: Sequence[Outcome], more: Sequence[Outcome], now: Outcome
+) -> None:
+    before = ways(TEST, baseline(history).entry(TEST), (), [now])
+    assume(before.unknown)
+    untold = {outcome.status for outcome in more if outcome.status is S.CRASH and outcome.oops and not outcome.reports}
+    assume(not untold)
+    added = ways(TEST, baseline([*history, *more]).entry(TEST), (), [now])
+    learned_since = {each for outcome in more for each in ways(TEST, None, (), [outcome]).unknown}
+    assert set(before.unknown) - learned_since == set(added.unknown)
+
+
+@given(HISTORY, HISTORY, OUTCOMES)
+def test_a_regression_stays_one_with_more_results_of_other_kinds(
+    history: Sequence[Outcome], more: Sequence[Outcome], now: Outcome
+) -> None:
+    def verdict(seen: Sequence[Outcome]) -> Verdict:
+        return judge_run([TEST], {TEST: now}, baseline(seen)).tests[0].verdict
+
+    has = ways(TEST, None, (), [now]).unknown
+    assume(verdict(history) is V.REGRESSED)
+    assume(has)
+    assume(not any(set(has) & set(ways(TEST, None, (), [each]).unknown) for each in more))
+    assume(not any(each.status is S.CRASH and each.oops and not each.reports for each in more))
+    assert verdict([*history, *more]) is V.REGRESSED
+
+
+@given(HISTORY, OUTCOMES)
+def test_what_was_accepted_is_known(history: Sequence[Outcome], now: Outcome) -> None:
+    assert ways(TEST, baseline([*history, now]).entry(TEST), (), [now]).unknown == ()
+
+
+@given(st.lists(OUTCOMES, min_size=1, max_size=4))
+def test_two_arms_that_do_the_same_differ_in_nothing(outcomes: Sequence[Outcome]) -> None:
+    assert ways(TEST, None, outcomes, outcomes).unknown == ()
+
+
+def test_symptoms_in_a_file_are_those_of_the_verdict() -> None:
+    entry = Entry(Counts({S.FAIL: 1}), symptoms={"sub:beta": Seen(1)})
+    assert judged(entry, ALPHA).ways.known == ("sub:beta",)
