@@ -88,6 +88,7 @@ def test_what_a_suite_does_not_say_is_taken_in_the_careful_way() -> None:
     assert silent.chooses == frozenset(), "every field makes the baseline run again"
     assert not silent.repeats
     assert not silent.lab_makes_tests, "a test that is gone was lost"
+    assert not silent.explains_failures, "a failure without a subtest is one of its own"
     assert silent.not_chosen({}, "x", ()) == ""
     assert not silent.leaves_out_known(Section()), "known failures are run"
     assert silent.console_marks == (), "no message of the kernel begins a test of it"

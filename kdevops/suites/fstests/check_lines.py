@@ -92,8 +92,12 @@ def reason_below(line: str) -> str:
 
 def failure(text: str) -> str:
     """The first failure in `text`, in a few words; "" for none."""
-    match = _FAILURE.search(text)
-    return _shorten(_SEE.sub("", match[0])).strip("[]") if match else ""
+    return next(iter(failures(text)), "")
+
+
+def failures(text: str) -> list[str]:
+    """Every failure in `text`, in a few words."""
+    return [_shorten(_SEE.sub("", match[0])).strip("[]") for match in _FAILURE.finditer(text)]
 
 
 def closes_failure(text: str) -> bool:

@@ -11,11 +11,12 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kdevops.results.model import Outcome, Status, TestId
 from kdevops.suites.base import ParsedEnd, ParsedStart, PlannedTest
 from kdevops.suites.fstests import check_lines as lines
+from kdevops.suites.fstests.check_failures import Failures
 from kdevops.suites.fstests.check_refusal import Refusal
 from kdevops.text import clean
 
@@ -128,7 +129,7 @@ class _Test:
     name: str
     began: float
     text: str = ""
-    failure: str = ""
+    failures: Failures = field(default_factory=Failures)
     skipped: str | None = None
     seconds: int | None = None
     concluded: bool = False
@@ -144,12 +145,11 @@ class _Test:
             if not self.skipped:
                 self.skipped = lines.reason_below(text)
             return
-        if self.failure in {"", "dumped core"} and (skipped := lines.skip_reason(text)) is not None:
+        if self.failures.first in {"", "dumped core"} and (skipped := lines.skip_reason(text)) is not None:
             self.skipped = skipped
             return
-        failure = lines.failure(text)
-        self.failure = self.failure or failure
-        if self.failure:
+        self.failures.read(text)
+        if self.failures.first:
             self.concluded |= whole and lines.closes_failure(text)
         elif whole and (seconds := lines.seconds(text)):
             self.seconds, self.concluded = seconds
@@ -161,8 +161,8 @@ class _Test:
             return Outcome(Status.SKIP, took, self.skipped)
         if not (over or self.concluded):
             return None
-        if self.failure:
-            return Outcome(Status.FAIL, took, self.failure)
+        if self.failures.first:
+            return Outcome(Status.FAIL, took, self.failures.first, self.failures.subtests(over=over))
         return Outcome(Status.PASS, float(self.seconds)) if self.seconds is not None else None
 
 
