@@ -32,6 +32,7 @@ _VARIES = tuple(
     (re.compile(regex), put)
     for regex, put in (
         (r"0x[0-9a-fA-F]{8,16}\b", "0x…"),
+        (r"^\[ {0,6}\d{1,9}\]", "[…]"),  # clone3 prints its process there
         (r"\b(pid[ =:]{0,2})\d{1,9}\b", r"\1…"),
         (r"(?<=/tmp/)[\w./-]+", "…"),
     )

@@ -46,6 +46,7 @@ def test_what_went_well_has_none() -> None:
         (failing("\x1b[31mred\x07"), {"sub:red"}),
         (failing("\x07"), {"sub:(unnamed)"}),
         (failing("at 0x00007f1234567890, pid 4242"), {"sub:at 0x…, pid …"}),
+        (failing("[514] Result (-22) of vec[16]"), {"sub:[…] Result (-22) of vec[16]"}),
         (failing("timeout=5000ns flags 0x10"), {"sub:timeout=5000ns flags 0x10"}),
     ],
 )

@@ -8,7 +8,7 @@ from kdevops.suites.ktap.level import Level
 from kdevops.suites.ktap.parsed_log import Result
 
 MAX_RESULTS = 20_000
-"""Results kept of one log; later ones are only counted."""
+"""Results kept of one log; later ones are only counted, but for as many failures and as many parents again."""
 MAX_PROBLEMS = 50
 """Faults kept, and notes kept; later ones say nothing new."""
 UNNAMED = "(unnamed)"
@@ -49,8 +49,12 @@ class Tally:
         return False
 
     def keep(self, level: Level, result: Result, *, parent: bool) -> None:
-        """Keep a result if there is room. Parents get twice the room: their status covers dropped results below."""
-        room = self._kept < MAX_RESULTS * (1 + parent)
+        """Keep a result if there is room.
+
+        There is more for failures, because they say how the test failed, and for parents, because their status covers
+        dropped results below.
+        """
+        room = self._kept < MAX_RESULTS * (1 + parent + (not result.status.is_well))
         level.take(result, keep=room)
         if room:
             self._kept += 1

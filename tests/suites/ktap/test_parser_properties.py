@@ -187,11 +187,14 @@ def test_a_failure_deeper_than_we_look_is_a_failure():
 def test_a_failure_that_was_not_kept_is_its_parents_failure(monkeypatch):
     monkeypatch.setattr(tally, "MAX_RESULTS", 2)
     cases = "\n".join(f"    {'not ' * (number == 9)}ok {number} {number}" for number in range(1, 10))
-    parsed = read(f"KTAP version 1\n1..1\n    KTAP version 1\n    # Subtest: s\n    1..9\n{cases}\nok 1 s")
+    full = "    KTAP version 1\n    # Subtest: r\n    1..4\n" + "".join(f"    not ok {n} {n}\n" for n in range(1, 5))
+    parsed = read(
+        f"KTAP version 1\n1..2\n{full}not ok 1 r\n    KTAP version 1\n    # Subtest: s\n    1..9\n{cases}\nok 2 s"
+    )
     assert parsed.status is FAIL
-    assert parsed.results[0].status is FAIL
-    assert parsed.results[0].reason == "says ok, but 9 below it failed"
-    assert parsed.dropped == 7
+    assert parsed.results[1].status is FAIL
+    assert parsed.results[1].reason == "says ok, but 9 below it failed"
+    assert parsed.dropped == 9
 
 
 @pytest.mark.parametrize(
