@@ -19,6 +19,9 @@ _ESCAPES = re.compile(
 )
 # Cc controls, Cf invisible formatting (turns the direction of text), Cs lone surrogates (cannot be encoded).
 _UNPRINTABLE = frozenset({"Cc", "Cf", "Cs"})
+# Printable ASCII needs no look at its category, and is most of any text.
+_DOUBTFUL = re.compile(r"[^ -~]")
+_DOUBTFUL_IN_LINES = re.compile(r"[^ -~\n]")
 _BREAKS = frozenset("\n\r\t\v\f\x85\u2028\u2029")
 
 
@@ -28,7 +31,8 @@ def clean(text: str, limit: int | None = None, *, lines: bool = False) -> str:
     The result is one line, trimmed, or with `lines` several, separated by "\\n". With `limit` it has at most that many
     characters, the last of them "…" if it was cut.
     """
-    if not (text.isascii() and text.isprintable()):  # true for nearly all text, and avoids checking each character
+    # Nothing printable is removed, and nearly all text is printable.
+    if not (text.replace("\n", "") if lines else text).isprintable():
         text = _printed(text, lines=lines)
     if not lines:
         text = text.strip()
@@ -62,13 +66,12 @@ def fits_any(name: str, patterns: Iterable[str]) -> bool:
 def _printed(text: str, *, lines: bool) -> str:
     text = without_escapes(text)
     if lines:
-        return "".join(_printable(character, keep="\n") for character in text.replace("\r\n", "\n"))
-    return "".join(_printable(character) for character in text)
+        return _DOUBTFUL_IN_LINES.sub(_printable, text.replace("\r\n", "\n"))
+    return _DOUBTFUL.sub(_printable, text)
 
 
-def _printable(character: str, keep: str = "") -> str:
-    if character == keep:
-        return character
+def _printable(match: re.Match[str]) -> str:
+    character = match[0]
     if character in _BREAKS:
         return " "
     return "" if unicodedata.category(character) in _UNPRINTABLE else character

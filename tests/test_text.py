@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdevops.text import clean
+from kdevops.text import clean, without_escapes
 
 HOSTILE = st.text(alphabet=st.characters() | st.sampled_from("\x1b\x9b\x9d\x07[]m;0\r\n\t\u202e"), max_size=60)
 
@@ -46,6 +46,35 @@ def test_nothing_unprintable_is_left_and_the_limit_holds(text: str, limit: int |
     assert limit is None or len(result) <= limit
     assert clean(result, limit, lines=lines) == result
     result.encode()
+
+
+@given(HOSTILE, st.booleans())
+def test_the_fast_ways_remove_what_looking_at_each_character_would(text: str, lines: bool) -> None:
+    assert clean(text, lines=lines) == each_character(text, lines=lines)
+
+
+def test_each_character_there_is_is_cleaned_alike() -> None:
+    characters = map(chr, range(0x110000))
+    different = [
+        c for c in characters if clean(c) != each_character(c) or clean(c, lines=True) != each_character(c, lines=True)
+    ]
+    assert not different
+
+
+def each_character(text: str, *, lines: bool = False) -> str:
+    """The definition of what `clean` does, one character after the other."""
+    text = without_escapes(text)
+    if lines:
+        text = text.replace("\r\n", "\n")
+    kept = ""
+    for character in text:
+        if character == "\n" and lines:
+            kept += character
+        elif character in "\n\r\t\v\f\x85\u2028\u2029":
+            kept += " "
+        elif unicodedata.category(character) not in {"Cc", "Cf", "Cs"}:
+            kept += character
+    return kept if lines else kept.strip()
 
 
 @given(st.text(alphabet=st.characters(categories=["L", "N", "P", "S"])))
