@@ -94,7 +94,8 @@ def groups(verdict: RunVerdict) -> tuple[Group, ...]:
         Group("Fixed", verdict.of(Verdict.FIXED)),
     )
     told_of = {each.test.plain for group in found for each in group.tests}
-    otherwise = [each for each in verdict.of(*Verdict) if each.test.plain not in told_of and _differs(each)]
+    all_tests = verdict.of(*Verdict) if verdict.arm else ()
+    otherwise = [each for each in all_tests if each.test.plain not in told_of and _differs(each)]
     found = (*found, Group("Other differences from the baseline kernel", tuple(otherwise)))
     return tuple(group for group in found if group.tests)
 

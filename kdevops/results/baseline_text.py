@@ -53,6 +53,7 @@ def parse(text: str, *, path: Path, series: str) -> Table:
     entries: dict[str, Entry] = {}
     first_seen: dict[object, int] = {}
     symptoms = _Symptoms()
+    same: dict[str, Counts] = {}
     keep = "keep one line per test and symptom (you may add the counts of both sides) and remove the markers"
     for number, where, line in committed.lines(text, path, on_conflict=keep):
         if line.startswith("#"):
@@ -69,7 +70,7 @@ def parse(text: str, *, path: Path, series: str) -> Table:
         if (first := _FIRST_WORD.match(line)) and ">" in first[0]:
             key = symptoms.read(line, where)
         else:
-            key, entry = _parse_line(line, where)
+            key, entry = _parse_line(line, where, same)
             entries.setdefault(key, entry)
         if key in first_seen:
             word = line.partition(" ")[0]
@@ -141,7 +142,8 @@ class _Symptoms:
         }
 
 
-def _parse_line(line: str, where: str) -> tuple[str, Entry]:
+def _parse_line(line: str, where: str, same: dict[str, Counts]) -> tuple[str, Entry]:
+    """The name and entry of a line. `same`: counts by text, since most lines of a file have the same few."""
     match = _LINE.fullmatch(line)
     if not match:
         raise UserError(
@@ -149,7 +151,8 @@ def _parse_line(line: str, where: str) -> tuple[str, Entry]:
             hint="expected e.g. `futex:run.sh  pass=12 fail=1  1.4s  # note`; write a blank in a name as %20",
         )
     seconds = float(match["seconds"]) if match["seconds"] else None
-    counts = _parse_counts(match["counts"].split(), where)
+    if (counts := same.get(text := match["counts"])) is None:
+        counts = same[text] = _parse_counts(text.split(), where)
     return unquote(match["name"]), Entry(counts, seconds, clean(match["note"] or ""))
 
 

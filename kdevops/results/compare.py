@@ -123,8 +123,10 @@ def judge_beside(stored: Entry | None, arm: Counts | None, now: Counts) -> Verdi
     Missing is not an answer, and a hang is one only to a hang. A skip adds to what is stored; any other end counts for more
     than that, but for one thing: that it passed there does not undo that the test is known to be flaky, or expunged.
     """
+    if arm is None:
+        return judge(stored.counts if stored else None, now, expunged=stored is not None and stored.expunged)
     before, expunged = (stored.counts, stored.expunged) if stored else (Counts(), False)
-    there = _answer(arm, now) if arm else Counts()
+    there = _answer(arm, now)
     flaky = before.bad > 0 and (before[Status.PASS] > 0 or expunged)
     match measure(Evidence(there[Status.PASS] > 0 or there.bad > 0, there.bad > 0, flaky)):
         case Measure.STORED:

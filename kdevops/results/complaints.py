@@ -70,6 +70,8 @@ def stray_report(said: Mapping[str, Any]) -> KernelReport:
 
 def complaints(outcome: Outcome, known: Collection[str], *, excused: bool = False) -> tuple[Complaint, ...]:
     """The reports of a test; `known` are signatures, `excused`: an expunge list marks the test as failing."""
+    if not (reports := reports_of(outcome)):
+        return ()
     explaining = _explaining(outcome)
     return tuple(
         Complaint(
@@ -77,7 +79,7 @@ def complaints(outcome: Outcome, known: Collection[str], *, excused: bool = Fals
             known=signature_of(report) in known,
             gates=report.gates and not excused and number not in explaining and signature_of(report) not in known,
         )
-        for number, report in enumerate(reports_of(outcome))
+        for number, report in enumerate(reports)
     )
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from kdevops.lab.suites import for_tests
 
@@ -91,7 +92,7 @@ class Status(StrEnum):
     @classmethod
     def read(cls, word: str) -> Status:
         """The status that is written so. Raises ValueError for another word."""
-        return cls(word)  # type: ignore[call-arg]  # mypy takes this for the making of a member
+        return _WRITTEN.get(word) or cls(word)  # type: ignore[call-arg]  # mypy takes this for the making of a member
 
     @property
     def is_bad(self) -> bool:
@@ -124,18 +125,22 @@ class Status(StrEnum):
         return self.ending.is_bad and not self.ending.by_itself
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class TestId:
+class _Parts(NamedTuple):
+    """A tuple, because it is the key of every table, and a tuple is hashed several times faster than a dataclass."""
+
+    suite: str
+    profile: str
+    name: str
+
+
+class TestId(_Parts):
     """One test: `selftests/default/futex:run.sh`. The profile is "default" for suites that have none.
 
     A test that is planned several times is named `generic/001`, `generic/001#2`, `generic/001#3`.
     """
 
+    __slots__ = ()
     __test__ = False  # pytest: not a test class
-
-    suite: str
-    profile: str
-    name: str
 
     def __str__(self) -> str:
         return f"{self.suite}/{self.profile}/{self.name}"
@@ -162,6 +167,9 @@ def _repeats(suite: str) -> bool:
     """Whether the suite reserves "x#2" for repeats; in other suites it may be a test's own name."""
     kind = for_tests(suite)
     return kind is not None and kind.repeats
+
+
+_WRITTEN = {status.value: status for status in Status}
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,4 +256,8 @@ class Counts:
     @property
     def bad(self) -> int:
         """Number of fails, crashes and hangs."""
-        return sum(self[status] for status in Status if status.is_bad)
+        number = 0
+        for status, count in self.counts.items():  # a loop: this is asked several times of every result
+            if status.ending.is_bad:
+                number += count
+        return number

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import chain
 from types import MappingProxyType
 from typing import Any
 
@@ -90,7 +92,7 @@ class Arm:
         return Counts.of(outcome.status for outcome in self.outcomes.values())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RunVerdict:
     """The verdict on a run. `series` is that of its kernel; `compared` has the series of each suite's baseline table.
 
@@ -109,7 +111,7 @@ class RunVerdict:
     boot_failure: BootFailure | None = None
     strays: tuple[Stray, ...] = ()
 
-    @property
+    @cached_property
     def counts(self) -> Counts:
         """Number of tests per status; the total is the number planned."""
         return Counts.of(each.outcome.status for each in self.tests)
@@ -134,7 +136,7 @@ class RunVerdict:
         """The tests on whose failure reruns have not decided yet."""
         return self.of(Verdict.INCONCLUSIVE)
 
-    @property
+    @cached_property
     def troubles(self) -> frozenset[str]:
         """Signatures of unknown kernel reports that gate."""
         under_tests = (each for test in self.tests for each in test.complaints)
@@ -155,13 +157,20 @@ class RunVerdict:
     def of(self, *verdicts: Verdict) -> tuple[Judged, ...]:
         """The tests with one of these verdicts, in the plan's order; of each test's repeats, the worst."""
         worst: dict[TestId, Judged] = {}
-        for each in self.tests:
-            if each.verdict in verdicts:
-                plain = each.test.plain
-                worst[plain] = max(
-                    worst.get(plain, each), each, key=lambda judged: judged.outcome.status.ending.severity
-                )
+        for position in sorted(chain.from_iterable(self._positions.get(verdict, ()) for verdict in verdicts)):
+            each = self.tests[position]
+            known = worst.setdefault(each.test.plain, each)
+            if known is not each and each.outcome.status.ending.severity > known.outcome.status.ending.severity:
+                worst[each.test.plain] = each
         return tuple(worst.values())
+
+    @cached_property
+    def _positions(self) -> Mapping[Verdict, Sequence[int]]:
+        """Where in `tests` each verdict is: most of them are few, and every report asks for each of them several times."""
+        found: dict[Verdict, list[int]] = {}
+        for position, each in enumerate(self.tests):
+            found.setdefault(each.verdict, []).append(position)
+        return found
 
 
 def judge_run(
@@ -187,8 +196,8 @@ def judge_run(
     `decisions`: what reruns say of the failures that were selected, by plain name.
     Raises InfrastructureError when the numbers do not add up: an outcome that was not planned, a test planned twice.
     """
-    now = _by_test({test: outcomes[test].status if test in outcomes else Status.MISSING for test in planned})
-    beside = _by_test({test: outcome.status for test, outcome in arm.outcomes.items()}) if arm else {}
+    now = _by_test((test, outcomes[test].status if test in outcomes else Status.MISSING) for test in planned)
+    beside = _by_test((test, outcome.status) for test, outcome in arm.outcomes.items()) if arm else {}
     bad, bad_beside = _bad(outcomes), _bad(arm.outcomes) if arm else {}
     known = frozenset(baseline.reports.notes)
     if arm:
@@ -210,7 +219,7 @@ def judge_run(
     tables = {(test.suite, test.profile): baseline.table(test) for test in planned}
     compared = {key: table.series if table else None for key, table in tables.items()}
     ever_ran = baseline.ever_ran({*tables, *asked}) | (beside.keys() & now.keys()) | frozenset(had)
-    absent = {test: explain(test) for test in ever_ran - {test.plain for test in planned}}
+    absent = {test: explain(test) for test in ever_ran - now.keys()}
     _check_sum(planned, outcomes, (each.outcome.status for each in tests))
     return RunVerdict(
         tests,
@@ -225,12 +234,16 @@ def judge_run(
     )
 
 
-def _by_test(statuses: Mapping[TestId, Status]) -> dict[TestId, Counts]:
+_ONCE = {status: Counts.of([status]) for status in Status}
+
+
+def _by_test(statuses: Iterable[tuple[TestId, Status]]) -> dict[TestId, Counts]:
     """Counts of each test's results, all repeats together, under its plain name."""
-    repeats: dict[TestId, list[Status]] = {}
-    for test, status in statuses.items():
-        repeats.setdefault(test.plain, []).append(status)
-    return {plain: Counts.of(each) for plain, each in repeats.items()}
+    found: dict[TestId, Counts] = {}
+    for test, status in statuses:
+        plain, once = test.plain, _ONCE[status]  # nearly all tests run once: these share their counts
+        found[plain] = found[plain] + once if plain in found else once
+    return found
 
 
 def _bad(outcomes: Mapping[TestId, Outcome]) -> dict[TestId, list[Outcome]]:
@@ -263,7 +276,7 @@ def _judge_test(
         verdict = Verdict.KNOWN_FAILURE
     elif decided and now.bad:
         verdict = _BY_DECISION[decided.decision]
-    bad = Counts.of([outcome.status]).bad > 0
+    bad = outcome.status.is_bad
     gates = bad and verdict in {Verdict.REGRESSED, Verdict.NEW}
     reported = complaints(outcome, known, excused=bad and before is not None and before.expunged)
     skipped = left_out and outcome.status is Status.SKIP
@@ -273,11 +286,11 @@ def _judge_test(
 
 
 def _check_sum(planned: Sequence[TestId], outcomes: Mapping[TestId, Outcome], statuses: Iterable[Status]) -> None:
-    unplanned = outcomes.keys() - set(planned)
-    total = Counts.of(statuses).total
-    if unplanned or len(set(planned)) != total:
+    distinct, total = set(planned), Counts.of(statuses).total
+    unplanned = [test for test in outcomes if test not in distinct]
+    if unplanned or len(distinct) != total:
         raise InfrastructureError(
-            f"the numbers of this run do not add up: {len(set(planned))} tests planned, {total} counted,"
+            f"the numbers of this run do not add up: {len(distinct)} tests planned, {total} counted,"
             f" {len(unplanned)} with a result but not planned",
             hint="this is a bug in kdevops: please report it with the result store",
         )
