@@ -185,7 +185,8 @@ def _list(context: Context, store: Store) -> None:
     from kdevops.text import clean
 
     runs = [_as_it_is(run) for run in store.runs()]
-    tables = {run.id: Counts.of(outcome.status for outcome in store.outcomes(run.id).values()) for run in runs}
+    counts = store.counts()
+    tables = {run.id: counts.get(run.id, Counts()) for run in runs}
     facts = [
         {"id": run.id, "lab": run.lab, "state": run.state.value, "created": run.created, "ended": run.ended}
         | {
@@ -207,8 +208,8 @@ def _whole(context: Context, store: Store, run: Run, kind: str | None) -> int:
     from kdevops.report.summary import print_summary
     from kdevops.report.summary_json import summary_json
     from kdevops.run.dirs import Dirs
+    from kdevops.run.judging import judge, trouble_behind
     from kdevops.run.plan.record import kernel_release
-    from kdevops.run.session import judge, trouble_behind
 
     verdict = judge(store, run)
     directory = Dirs.default().run(run.id)
@@ -258,7 +259,7 @@ def _some(context: Context, store: Store, run: Run, name: str) -> None:
 def _listed(context: Context, store: Store, run: Run, which: str) -> None:
     from kdevops.report import single
     from kdevops.run.dirs import Dirs
-    from kdevops.run.session import judge
+    from kdevops.run.judging import judge
 
     tests = {
         each.test: each.outcome

@@ -156,7 +156,7 @@ def watch(context: Context, work: Callable[[Display], Awaitable[Ended]], more: S
         with Display(Console(stderr=True, highlight=False), ask=context.asker(more)) as display:
             return await work(display)
 
-    from kdevops.run.session import trouble_behind
+    from kdevops.run.judging import trouble_behind
 
     ended = asyncio.run(main())
     trouble = trouble_behind(ended.run, ended.verdict)

@@ -6,6 +6,7 @@ import math
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from sys import intern
 from typing import Any
 
 from kdevops.results.model import KernelReport, Outcome, Status, Subtest, TestId
@@ -63,12 +64,12 @@ def write_outcome(connection: sqlite3.Connection, planned: int, outcome: Outcome
     )
 
 
-def read_outcomes(query: Callable[..., list[Any]], run_id: int) -> dict[TestId, Outcome]:
-    """The outcomes of a run's tests, in the plan's order; `query` takes a statement and its values."""
+def read_outcomes(query: Callable[..., list[Any]], run_id: int) -> dict[TestId, Outcome | None]:
+    """The planned tests of a run, in order, each with its outcome; `query` takes a statement and its values."""
     # Read outcomes first: if a test ends meanwhile, its subtests and reports are ignored, instead of an outcome lacking them.
     rows = query(
         "SELECT planned.id, suite, profile, name, status, seconds, reason, output, oops, guest, subtests_cut, reports_cut"
-        " FROM planned JOIN outcome ON outcome.planned = planned.id WHERE run = ? ORDER BY position",
+        " FROM planned LEFT JOIN outcome ON outcome.planned = planned.id WHERE run = ? ORDER BY position",
         run_id,
     )
     subtests: dict[int, list[Subtest]] = defaultdict(list)
@@ -85,21 +86,23 @@ def read_outcomes(query: Callable[..., list[Any]], run_id: int) -> dict[TestId, 
         run_id,
     ):
         reports[planned].append(KernelReport(kind, signature, title, bool(gates), text))
-    return {
-        TestId(suite, profile, name): Outcome(
+    found: dict[TestId, Outcome | None] = {}
+    rows.reverse()
+    while rows:  # each row is freed as soon as it is read: there may be hundreds of thousands
+        planned, suite, profile, name, status, seconds, reason, output, oops, guest, cut, reports_cut = rows.pop()
+        found[TestId(intern(suite), intern(profile), name)] = status and Outcome(
             Status.read(status),
-            seconds=seconds,
-            reason=reason,
-            subtests=tuple(subtests.get(planned, ())),
-            output=output,
-            oops=oops,
-            guest=guest,
-            subtests_cut=subtests_cut,
-            reports=tuple(reports.get(planned, ())),
-            reports_cut=reports_cut,
+            seconds,
+            intern(reason),
+            tuple(subtests.get(planned, ())),
+            output,
+            oops,
+            intern(guest),
+            cut,
+            tuple(reports.get(planned, ())),
+            reports_cut,
         )
-        for planned, suite, profile, name, status, seconds, reason, output, oops, guest, subtests_cut, reports_cut in rows
-    }
+    return found
 
 
 def signature_of(report: KernelReport) -> str:

@@ -21,7 +21,7 @@ from typing import Any, Self, TypeAlias
 
 from kdevops.errors import InfrastructureError, UserError
 from kdevops.results import database
-from kdevops.results.model import Outcome, RunState, Status, TestId
+from kdevops.results.model import Counts, Outcome, RunState, Status, TestId
 from kdevops.results.rows import MAX_LINE, read_outcomes, write_outcome
 from kdevops.text import clean
 
@@ -211,7 +211,20 @@ class Store:
 
     def outcomes(self, run_id: int) -> Mapping[TestId, Outcome]:
         """The outcomes, in the plan's order; tests without a status are absent."""
+        return {test: outcome for test, outcome in self.planned_outcomes(run_id).items() if outcome}
+
+    def planned_outcomes(self, run_id: int) -> Mapping[TestId, Outcome | None]:
+        """All planned tests, in order, each with its outcome; None while it has no status."""
         return read_outcomes(self._query, run_id)
+
+    def counts(self) -> Mapping[int, Counts]:
+        """How many tests ended how, by run; runs without any result are absent."""
+        found: dict[int, dict[Status, int]] = defaultdict(dict)
+        for run_id, status, number in self._query(
+            "SELECT run, status, count(*) FROM planned JOIN outcome ON outcome.planned = planned.id GROUP BY run, status"
+        ):
+            found[run_id][Status.read(status)] = number
+        return {run_id: Counts(table) for run_id, table in found.items()}
 
     def journal(self, run_id: int) -> tuple[Entry, ...]:
         """All journal entries, in order."""

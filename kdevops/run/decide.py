@@ -36,6 +36,7 @@ from kdevops.results.store import JSON, PlannedRow, Run, Store
 from kdevops.run import session
 from kdevops.run.built import Built
 from kdevops.run.dirs import Dirs
+from kdevops.run.judging import judge
 from kdevops.run.lock import lab_lock
 from kdevops.run.plan.known import KNOWN
 from kdevops.run.plan.narrow import told
@@ -90,7 +91,7 @@ async def decide(run_id: int, budget: Budget, dirs: Dirs, watcher: Watcher, *, r
         else:
             watcher.handle(Note(f"run {run_id} has no failure that is not known: there is nothing to decide"))
         run = store.run(run_id)
-        return Ended(run, session.judge(store, run))
+        return Ended(run, judge(store, run))
 
 
 def _check(run: Run) -> None:
@@ -103,7 +104,7 @@ def _check(run: Run) -> None:
 def _choose(store: Store, run: Run, rule: Rule, *, beside: bool) -> bool:
     """Fix which tests are to be decided, once for all, for it must not depend on what reruns give. Whether there are any."""
     if DECISION not in run.record:
-        tests = selected(session.judge(store, run))
+        tests = selected(judge(store, run))
         if not tests:
             return False
         store.update_record(run.id, decision_record(tests, rule, beside=beside))

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from kdevops.errors import ExitCode, InfrastructureError, UserError
+from kdevops.errors import UserError
 from kdevops.lab.load import LoadedLab
 from kdevops.lab.model import Lab
 from kdevops.progress import Progress
 from kdevops.providers.base import Provider
-from kdevops.results import baseline
-from kdevops.results.boot_failure import BootFailure
-from kdevops.results.complaints import STRAY_REPORTS, signatures
 from kdevops.results.events import GuestChanged, Note, RunEvent
 from kdevops.results.model import Outcome, TestId
-from kdevops.results.reruns import decided
 from kdevops.results.store import JSON, PlannedRow, Run, Store
-from kdevops.results.verdict import Arm, RunVerdict, judge_run
+from kdevops.results.verdict import RunVerdict
 from kdevops.run.build import build
 from kdevops.run.built import Built
 from kdevops.run.dirs import Dirs
@@ -29,22 +25,20 @@ from kdevops.run.drive.job import Job
 from kdevops.run.drive.runner import Drained, drive
 from kdevops.run.drive.work import queue_of
 from kdevops.run.guests.kinds import kind_of
+from kdevops.run.judging import judge
 from kdevops.run.live_labs import remember, remember_again
 from kdevops.run.lock import lab_lock
 from kdevops.run.manual import servers_for, write_access
-from kdevops.run.plan.absent import asked_for, asked_record, explaining, only_beside
-from kdevops.run.plan.known import expunged, leave_out, left_out
+from kdevops.run.plan.absent import asked_record
+from kdevops.run.plan.known import leave_out
 from kdevops.run.plan.narrow import among, gone_wrong, narrowed, told
 from kdevops.run.plan.plan import as_planned, plan, planned_of
 from kdevops.run.plan.record import (
     as_asked,
     check_same,
-    compared_with,
     facts,
-    kernel_release,
     lab_of,
     record_of,
-    trouble_of,
     trouble_record,
 )
 
@@ -187,50 +181,6 @@ async def rebuild(run: Run, lab: Lab, dirs: Dirs, watcher: Watcher) -> tuple[Bui
     built = await build(lab, dirs, watcher.handle)
     check_same(run, built)
     return built, await kind_of(lab).provider_for(lab, dirs, built, watcher.handle, watcher.confirm)
-
-
-def judge(store: Store, run: Run) -> RunVerdict:
-    """Compare a stored run with the present baseline, and with its baseline run if it has one.
-
-    Raises UserError if the baseline cannot be read.
-    """
-    planned = [row.id for row in store.plan(run.id)]
-    known = baseline.load(Path(run.record["baseline"]), baseline.series_of(kernel_release(run)))
-    return judge_run(
-        planned,
-        store.outcomes(run.id),
-        known.with_expunges(expunged(run)),
-        left_out=left_out(run, planned),
-        arm=_arm(store, run, planned),
-        asked=asked_for(run),
-        had=only_beside(run),
-        explain=explaining(run, planned, known),
-        boot_failure=BootFailure.of(run),
-        strays_said=run.record.get(STRAY_REPORTS, ()),
-        decisions=decided(store, run),
-    )
-
-
-def trouble_behind(run: Run, verdict: RunVerdict) -> InfrastructureError | None:
-    """The infrastructure error that left a run incomplete, so that it exits with 3 instead of 4; None if there is none.
-
-    That is the last error of a run, or of its baseline run, that lost all its guests, or in which no test ran.
-    """
-    if verdict.exit_code is not ExitCode.INCOMPLETE:
-        return None
-    of_arm = trouble_of(verdict.arm.run) if verdict.arm and not verdict.arm.run.ended else None
-    return (trouble_of(run) if not run.ended or not verdict.ran else None) or of_arm
-
-
-def _arm(store: Store, run: Run, planned: Collection[TestId]) -> Arm | None:
-    """The baseline run of a run, limited to the tests of both."""
-    beside = compared_with(run)
-    if beside is None:
-        return None
-    tests, outcomes = frozenset(planned), store.outcomes(beside)
-    of_both = {test: outcome for test, outcome in outcomes.items() if test in tests}
-    run_beside = store.run(beside)
-    return Arm(run_beside, of_both, signatures(outcomes.values(), run_beside.record.get(STRAY_REPORTS, ())))
 
 
 async def carry_out(

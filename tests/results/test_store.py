@@ -9,7 +9,7 @@ import pytest
 
 from kdevops.errors import InfrastructureError, UserError
 from kdevops.results import rows as limits
-from kdevops.results.model import KernelReport, Outcome, RunState, Status, Subtest
+from kdevops.results.model import Counts, KernelReport, Outcome, RunState, Status, Subtest
 from kdevops.results.store import Kind, PlannedRow, Store
 from tests.results import stored
 from tests.results.stored import report, rows, tid
@@ -96,6 +96,27 @@ def test_an_outcome_comes_back_as_it_went_in(db: Store) -> None:
     assert db.outcomes(run_id) == {tid("a"): outcome}
     assert db.pending(run_id) == (tid("b"),)
     assert db.in_flight(run_id) == ()
+
+
+def test_counts_of_all_runs_are_those_of_their_outcomes(db: Store) -> None:
+    first, second, _ = (db.create_run("demo", rows("a", "b", "c", "d"), {}) for _ in range(3))
+    for run, statuses in ((first, "pass fail pass"), (second, "crash skip hang missing")):
+        for name, status in zip("abcd", statuses.split(), strict=False):
+            db.ended(run, tid(name), Outcome(Status.read(status)))
+    found = db.counts()
+    assert found.keys() == {first, second}
+    for run in found:
+        assert found[run] == Counts.of(outcome.status for outcome in db.outcomes(run).values())
+
+
+def test_planned_tests_come_with_their_outcomes_or_none(db: Store) -> None:
+    run = db.create_run("demo", rows("c", "a", "b"), {})
+    db.ended(run, tid("a"), Outcome(Status.PASS, 1.0, guest="g"))
+    assert list(db.planned_outcomes(run).items()) == [
+        (tid("c"), None),
+        (tid("a"), Outcome(Status.PASS, 1.0, guest="g")),
+        (tid("b"), None),
+    ]
 
 
 def test_a_second_status_is_refused(db: Store) -> None:

@@ -17,6 +17,7 @@ from kdevops.results.entry import Entry, Table
 from kdevops.results.model import Counts, RunState, Status, TestId
 from kdevops.results.store import PlannedRow, Store
 from kdevops.run import session
+from kdevops.run.judging import judge
 from kdevops.run.lock import lab_lock
 from kdevops.run.plan.record import lab_of
 from kdevops.run.plan.reusable_run import reusable_run
@@ -55,11 +56,11 @@ def test_both_kernels_are_run_and_the_one_under_test_is_judged_beside_the_other(
 def test_a_stored_run_is_judged_beside_its_baseline_arm_at_any_time(bench: Bench) -> None:
     ended = bench.start(lab())
     with Store(bench.dirs.state) as store:
-        again = session.judge(store, store.run(2))
+        again = judge(store, store.run(2))
         assert again == ended.verdict
         assert again.arm
         assert again.arm.run.id == 1
-        assert session.judge(store, store.run(1)).arm is None
+        assert judge(store, store.run(1)).arm is None
 
 
 def test_the_stored_baseline_still_counts(bench: Bench) -> None:

@@ -18,7 +18,8 @@ from kdevops.providers.acceleration import Acceleration
 from kdevops.results.model import RunState
 from kdevops.results.store import Store
 from kdevops.run.drive.boot_failure import FailedBoot, fault_of, proven
-from kdevops.run.session import Ended, trouble_behind
+from kdevops.run.judging import trouble_behind
+from kdevops.run.session import Ended
 from tests.support.arms_bench import Bench, two_arms
 from tests.support.local_guest import LocalGuest, LocalProvider
 

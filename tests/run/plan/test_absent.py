@@ -18,7 +18,7 @@ from kdevops.results.boot_failure import BootFailure
 from kdevops.results.entry import Entry, Table
 from kdevops.results.model import Counts, Outcome, RunState, Status, TestId
 from kdevops.results.store import PlannedRow, Run, Store
-from kdevops.run import session
+from kdevops.run.judging import judge
 from kdevops.run.plan.absent import OLDER, asked_for, asked_record, explaining, gone_since
 from kdevops.run.session import Ended
 from tests.support.arms_bench import Bench
@@ -57,7 +57,7 @@ def test_a_test_that_is_not_planned_any_more_makes_the_run_incomplete(bench: Ben
         "nothing regressed in 2 tests that ran (2 pass); 2 of the 3 tests in the baseline"
     )
     with Store(bench.dirs.state) as store:
-        assert session.judge(store, store.run(ended.run.id)) == ended.verdict
+        assert judge(store, store.run(ended.run.id)) == ended.verdict
 
 
 def test_a_run_that_was_narrowed_tells_how_much_of_the_baseline_it_is(bench: Bench) -> None:
@@ -117,7 +117,7 @@ def test_a_run_that_is_done_again_begins_without_what_happened_in_the_first(benc
     with Store(bench.dirs.state) as store:
         happened = {"stray_reports": [STRAY], **BootFailure("x", "g", "c").as_record()}
         store.update_record(first.run.id, happened)
-        assert session.judge(store, store.run(first.run.id)).exit_code is ExitCode.REGRESSION
+        assert judge(store, store.run(first.run.id)).exit_code is ExitCode.REGRESSION
     again = bench.rerun(first.run.id)
     assert again.verdict.exit_code is ExitCode.OK
     assert happened.keys().isdisjoint(again.run.record)
@@ -127,9 +127,9 @@ def test_what_the_baseline_kernel_says_at_boot_too_is_known(bench: Bench) -> Non
     ended = bench.start(lab({"always": "true"}))
     with Store(bench.dirs.state) as store:
         store.update_record(ended.run.id, {"stray_reports": [STRAY]})
-        assert session.judge(store, store.run(ended.run.id)).troubles == {KASAN["signature"]}
+        assert judge(store, store.run(ended.run.id)).troubles == {KASAN["signature"]}
         store.update_record(1, {"stray_reports": [STRAY]})
-        assert session.judge(store, store.run(ended.run.id)).exit_code is ExitCode.OK
+        assert judge(store, store.run(ended.run.id)).exit_code is ExitCode.OK
 
 
 def test_a_test_that_only_the_baseline_kernel_has_is_lost(bench: Bench) -> None:
@@ -157,9 +157,7 @@ def test_the_baseline_arm_alone_is_not_asked_for_what_the_other_kernel_lacks(ben
     ended = bench.start(lab())
     assert [test.name for test in ended.verdict.lost] == ["breaks"]
     with Store(bench.dirs.state) as store:
-        assert session.judge(store, store.run(1)).absent == {
-            TestId(*key, "breaks"): "the kernel under test does not have it"
-        }
+        assert judge(store, store.run(1)).absent == {TestId(*key, "breaks"): "the kernel under test does not have it"}
 
 
 def run_of(lab_record: dict[str, Any] | None, **more: Any) -> Run:
@@ -243,7 +241,7 @@ def test_a_suite_of_which_nothing_is_planned_any_more_is_asked_for_all_the_same(
         store.ended(number, test, Outcome(Status.PASS))
         store.finish(number)
         assert asked_for(store.run(number)) >= {("kunit", "default")}
-        assert [test.name for test in session.judge(store, store.run(number)).lost] == ["list"]
+        assert [test.name for test in judge(store, store.run(number)).lost] == ["list"]
 
 
 def test_what_only_ever_skipped_is_not_missed(bench: Bench) -> None:

@@ -10,8 +10,8 @@ from kdevops.results.compare import Verdict
 from kdevops.results.entry import Entry, Table
 from kdevops.results.model import Counts, Outcome, Status, TestId
 from kdevops.results.store import PlannedRow, Run, Store
+from kdevops.run.judging import judge
 from kdevops.run.plan.known import expunged, known_record, leave_out, left_out
-from kdevops.run.session import judge
 from kdevops.suites.base import PlannedTest
 
 S = Status

@@ -1,0 +1,85 @@
+"""The verdict on a stored run: what its record and the store say, compared with the present baseline.
+
+Apart from `kdevops.run.session`, so that looking at a run imports nothing of what makes one.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from kdevops.errors import ExitCode, InfrastructureError
+from kdevops.results import baseline
+from kdevops.results.boot_failure import BootFailure
+from kdevops.results.complaints import STRAY_REPORTS, signatures
+from kdevops.results.model import TestId
+from kdevops.results.reruns import decided
+from kdevops.results.store import Run, Store
+from kdevops.results.verdict import Arm, RunVerdict, judge_run
+from kdevops.run.plan.absent import asked_for, explaining, only_beside
+from kdevops.run.plan.known import expunged, left_out
+from kdevops.run.plan.record import compared_with, kernel_release, trouble_of
+
+
+def judge(store: Store, run: Run) -> RunVerdict:
+    """Compare a stored run with the present baseline, and with its baseline run if it has one.
+
+    Raises UserError if the baseline cannot be read.
+    """
+    with _without_collecting():
+        return _judge(store, run)
+
+
+def _judge(store: Store, run: Run) -> RunVerdict:
+    found = store.planned_outcomes(run.id)
+    planned = tuple(found)
+    known = baseline.load(Path(run.record["baseline"]), baseline.series_of(kernel_release(run)))
+    return judge_run(
+        planned,
+        {test: outcome for test, outcome in found.items() if outcome},
+        known.with_expunges(expunged(run)),
+        left_out=left_out(run, planned),
+        arm=_arm(store, run, planned),
+        asked=asked_for(run),
+        had=only_beside(run),
+        explain=explaining(run, planned, known),
+        boot_failure=BootFailure.of(run),
+        strays_said=run.record.get(STRAY_REPORTS, ()),
+        decisions=decided(store, run),
+    )
+
+
+def trouble_behind(run: Run, verdict: RunVerdict) -> InfrastructureError | None:
+    """The infrastructure error that left a run incomplete, so that it exits with 3 instead of 4; None if there is none.
+
+    That is the last error of a run, or of its baseline run, that lost all its guests, or in which no test ran.
+    """
+    if verdict.exit_code is not ExitCode.INCOMPLETE:
+        return None
+    of_arm = trouble_of(verdict.arm.run) if verdict.arm and not verdict.arm.run.ended else None
+    return (trouble_of(run) if not run.ended or not verdict.ran else None) or of_arm
+
+
+def _arm(store: Store, run: Run, planned: Collection[TestId]) -> Arm | None:
+    """The baseline run of a run, limited to the tests of both."""
+    beside = compared_with(run)
+    if beside is None:
+        return None
+    tests, outcomes = frozenset(planned), store.outcomes(beside)
+    of_both = {test: outcome for test, outcome in outcomes.items() if test in tests}
+    run_beside = store.run(beside)
+    return Arm(run_beside, of_both, signatures(outcomes.values(), run_beside.record.get(STRAY_REPORTS, ())))
+
+
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """Keep the garbage collector from walking tables that only grow: nothing that makes a verdict has cycles."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
