@@ -156,6 +156,15 @@ class RunVerdict:
 
     def of(self, *verdicts: Verdict) -> tuple[Judged, ...]:
         """The tests with one of these verdicts, in the plan's order; of each test's repeats, the worst."""
+        if verdicts not in self._told:  # reports ask for the same ones several times
+            self._told[verdicts] = self._worst_of(verdicts)
+        return self._told[verdicts]
+
+    @cached_property
+    def _told(self) -> dict[tuple[Verdict, ...], tuple[Judged, ...]]:
+        return {}
+
+    def _worst_of(self, verdicts: tuple[Verdict, ...]) -> tuple[Judged, ...]:
         worst: dict[TestId, Judged] = {}
         for position in sorted(chain.from_iterable(self._positions.get(verdict, ()) for verdict in verdicts)):
             each = self.tests[position]
@@ -166,7 +175,7 @@ class RunVerdict:
 
     @cached_property
     def _positions(self) -> Mapping[Verdict, Sequence[int]]:
-        """Where in `tests` each verdict is: most of them are few, and every report asks for each of them several times."""
+        """Where in `tests` each verdict is: there are few of most."""
         found: dict[Verdict, list[int]] = {}
         for position, each in enumerate(self.tests):
             found.setdefault(each.verdict, []).append(position)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import platform
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import kdevops
 from kdevops.errors import BootError, InfrastructureError, UserError
 from kdevops.lab.joined import stored_lab
-from kdevops.lab.load import LoadedLab
 from kdevops.lab.model import Lab
 from kdevops.results.boot_failure import BOOT_FAILURE
 from kdevops.results.complaints import STRAY_REPORTS
 from kdevops.results.store import JSON, Run
-from kdevops.run.built import Built
 from kdevops.run.plan.known import known_record
 from kdevops.suites.registry import origins_of
+
+if TYPE_CHECKING:  # looking at a run need not import what makes one
+    from kdevops.lab.load import LoadedLab
+    from kdevops.run.built import Built
 
 COMPARED_WITH = "compared_with"
 """In the record of a run under test: its baseline run."""
