@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import os
 import signal
 import sys
@@ -29,6 +28,7 @@ _MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, er
 def main(argv: list[str] | None = None) -> int:
     """Run the command line `argv` (default: the process's own) and return the exit code."""
     from kdevops.cli.options import Context
+    from kdevops.cli.output import writing
 
     _fill_closed()
     if not os.environ.get("HOME", "/").startswith("/"):
@@ -38,13 +38,13 @@ def main(argv: list[str] | None = None) -> int:
     terminated = _end_alike()
     try:
         code = _run(arguments, context)
-        sys.stdout.flush()
+        with writing():
+            sys.stdout.flush()
     except BrokenPipeError:
-        # The reader is gone; keep the interpreter from complaining when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return BROKEN_PIPE
+        return _reader_gone()
     except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted", err=True)
+        with contextlib.suppress(OSError):
+            click.echo("interrupted", err=True)
         return TERMINATED if terminated else INTERRUPTED
     except click.ClickException as error:
         as_json = context.json or "--json" in arguments
@@ -167,7 +167,40 @@ def _write_report(error: Exception, arguments: list[str]) -> Path | None:
     return Path(name)
 
 
+def _reader_gone() -> int:
+    from kdevops.cli.output import discard_output
+
+    discard_output()
+    return BROKEN_PIPE
+
+
 def _tell(error: KdevopsError, *, as_json: bool) -> int:
+    from kdevops.cli.output import OutputError, print_json
+
+    _say(error)
+    if as_json and not isinstance(error, OutputError):
+        told = {
+            "message": error.message,
+            "hint": error.hint,
+            "log": str(error.log) if error.log else None,
+            "exit_code": int(error.exit_code),
+        }
+        try:
+            print_json({**error.data, "error": told}, indent=None)
+        except BrokenPipeError:
+            return _reader_gone()
+        except OutputError as second:
+            _say(second)
+            return int(second.exit_code)
+    return int(error.exit_code)
+
+
+def _say(error: KdevopsError) -> None:
+    with contextlib.suppress(OSError):  # where standard error cannot be written, only the exit code is left
+        _print_error(error)
+
+
+def _print_error(error: KdevopsError) -> None:
     from kdevops.text import clean
 
     click.secho(clean(error.message, 20_000, lines=True), err=True, fg="red")
@@ -178,15 +211,6 @@ def _tell(error: KdevopsError, *, as_json: bool) -> int:
         click.echo(f"hint: {clean(error.hint, 2000, lines=True)}", err=True)
     if error.log:
         click.echo(f"log: {error.log}", err=True)
-    if as_json:
-        told = {
-            "message": error.message,
-            "hint": error.hint,
-            "log": str(error.log) if error.log else None,
-            "exit_code": int(error.exit_code),
-        }
-        click.echo(json.dumps({**error.data, "error": told}))
-    return int(error.exit_code)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import textwrap
 from pathlib import Path
@@ -20,6 +19,7 @@ from kdevops.cli.options import (
     pass_context,
     templates,
 )
+from kdevops.cli.output import print_json
 from kdevops.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def schema() -> None:
     from kdevops.lab.model import lab_schema
     from kdevops.lab.suites import outsiders
 
-    click.echo(json.dumps(lab_schema(whole_model()), indent=2))
+    print_json(lab_schema(whole_model()))
     for line in outsiders()[1]:
         click.echo(f"kdevops: {line}", err=True)
 

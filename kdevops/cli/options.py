@@ -22,7 +22,6 @@ The shared options fill the Context; only a verb's own options are parameters.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sys
@@ -34,6 +33,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
+from kdevops.cli.output import print_json, writing
 from kdevops.errors import UserError
 from kdevops.paths import data_dir, state_dir
 
@@ -119,8 +119,12 @@ class Context:
         return ask
 
     def emit(self, data: object, lines: Iterable[str]) -> None:
-        """Print `data` as JSON with `--json`, else `lines`."""
-        click.echo(json.dumps(data, indent=2) if self.json else "\n".join(lines))
+        """Print `data` as JSON with `--json`, else `lines`. Raises OutputError."""
+        if self.json:
+            print_json(data)
+            return
+        with writing():
+            click.echo("\n".join(lines))
 
 
 pass_context = click.make_pass_decorator(Context, ensure=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,12 +9,14 @@ from typing import TYPE_CHECKING
 import click
 
 from kdevops.cli.options import Context, common_options, json_option, pass_context
+from kdevops.cli.output import print_json, writing
 from kdevops.cli.removal import remove
 from kdevops.errors import UserError
 from kdevops.results.model import Status
 
 if TYPE_CHECKING:
     from kdevops.results.store import Run, Store
+    from kdevops.results.verdict import RunVerdict
 
 
 _LISTED = (
@@ -218,26 +219,33 @@ def _whole(context: Context, store: Store, run: Run, kind: str | None) -> int:
     if trouble and context.json:
         trouble.data = summary_json(run, verdict, **facts)  # type: ignore[arg-type]
     elif context.json:
-        click.echo(json.dumps(summary_json(run, verdict, **facts), indent=2))  # type: ignore[arg-type]
-    elif kind == "mail":
+        print_json(summary_json(run, verdict, **facts))  # type: ignore[arg-type]
+    elif kind in {None, "text"}:
+        with writing():
+            print_summary(run, verdict, **facts)  # type: ignore[arg-type]
+    else:
+        text = _formatted(store, run, verdict, str(kind))
+        with writing():
+            click.echo(text, nl=kind == "junit")
+    if trouble:
+        raise trouble
+    return verdict.exit_code
+
+
+def _formatted(store: Store, run: Run, verdict: RunVerdict, kind: str) -> str:
+    if kind == "mail":
         from kdevops.report.mail import mail
         from kdevops.results.store import Kind
 
         troubles = [entry.text for entry in store.journal(run.id) if entry.kind is Kind.INFRASTRUCTURE]
-        click.echo(mail(run, verdict, troubles=troubles), nl=False)
-    elif kind == "junit":
+        return mail(run, verdict, troubles=troubles)
+    if kind == "junit":
         from kdevops.report.junit import junit
 
-        click.echo(junit(run, verdict))
-    elif kind == "ktap":
-        from kdevops.report.ktap import ktap
+        return junit(run, verdict)
+    from kdevops.report.ktap import ktap
 
-        click.echo(ktap(verdict), nl=False)
-    else:
-        print_summary(run, verdict, **facts)  # type: ignore[arg-type]
-    if trouble:
-        raise trouble
-    return verdict.exit_code
+    return ktap(verdict)
 
 
 def _some(context: Context, store: Store, run: Run, name: str) -> None:

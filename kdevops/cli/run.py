@@ -18,6 +18,7 @@ from kdevops.cli.options import (
     set_option,
     yes_option,
 )
+from kdevops.cli.output import print_json, writing
 from kdevops.errors import UserError
 
 if TYPE_CHECKING:
@@ -179,10 +180,8 @@ def _as_json(ended: Ended) -> dict[str, Any]:
 
 
 def _tell(context: Context, ended: Ended) -> None:
-    import json
-
     if context.json:
-        click.echo(json.dumps(_as_json(ended), indent=2))
+        print_json(_as_json(ended))
         return
     from kdevops.report.summary import print_summary
     from kdevops.run.dirs import Dirs
@@ -190,4 +189,5 @@ def _tell(context: Context, ended: Ended) -> None:
 
     directory = Dirs.default().run(ended.run.id)
     release = kernel_release(ended.run)
-    print_summary(ended.run, ended.verdict, kernel=release, directory=directory)
+    with writing():
+        print_summary(ended.run, ended.verdict, kernel=release, directory=directory)
