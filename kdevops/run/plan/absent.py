@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from kdevops.lab.model import DEV
 from kdevops.paths import data_dir
 from kdevops.results import accepted
 from kdevops.results.baseline import Baseline
@@ -22,8 +21,9 @@ from kdevops.results.store import JSON, Run
 from kdevops.results.verdict import NARROWED
 from kdevops.run.plan.choices import PASSED_OVER, chosen_otherwise
 from kdevops.run.plan.narrow import fits
-from kdevops.suites.base import ChoosySuite, PreparedSuite
-from kdevops.suites.registry import kind_of_tests
+
+if TYPE_CHECKING:  # suites and labs are heavy, and most runs left nothing out that they would have to explain
+    from kdevops.suites.base import PreparedSuite
 
 _ASKED = "asked"
 """In a run's record: the selection on the command line, `{"only": [glob], "failures_of": run, "absent": [test]}`."""
@@ -40,6 +40,8 @@ def asked_record(
     suites: Iterable[PreparedSuite], only: Sequence[str], failures_of: int | None, absent: Iterable[TestId] = ()
 ) -> dict[str, JSON]:
     """The part of a run's record for `explaining`. `absent`: tests that failed in run `failures_of` and are not planned."""
+    from kdevops.suites.base import ChoosySuite
+
     passed_over = {suite.name: list(suite.passed_over) for suite in suites if isinstance(suite, ChoosySuite)}
     asked = {"only": list(only), "failures_of": failures_of, "absent": sorted(map(str, absent))}
     return {_ASKED: asked, PASSED_OVER: passed_over}
@@ -118,6 +120,9 @@ def _narrowed(asked: _Section, test: TestId) -> str:
 
 def _other_lab(run: Run, test: TestId, table: Table | None, labs: Callable[[str], frozenset[str]]) -> str:
     """Whether the test may belong to another lab, for suites whose tests are defined in the lab itself."""
+    from kdevops.lab.model import DEV
+    from kdevops.suites.registry import kind_of_tests
+
     kind = kind_of_tests(test.suite)
     if kind is None or not kind.lab_makes_tests or table is None:
         return ""
@@ -129,6 +134,8 @@ def _other_lab(run: Run, test: TestId, table: Table | None, labs: Callable[[str]
 
 def _moved(test: TestId, planned: Collection[TestId]) -> str:
     """Whether the test now runs under another suite, e.g. a KUnit suite that was a module and is now built in."""
+    from kdevops.suites.registry import kind_of_tests
+
     kind = kind_of_tests(test.suite)
     for other in kind.all_test_suites if kind else ():
         if other != test.suite and TestId(other, test.profile, test.name) in planned:

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from kdevops.results.model import TestId
-from kdevops.suites.registry import kind_of_tests
 
 PASSED_OVER = "passed_over"
 """In a run's record: `{suite: [test]}`, available tests that were not chosen for at least one profile."""
@@ -18,6 +17,8 @@ PASSED_OVER = "passed_over"
 
 def chosen_otherwise(record: Mapping[str, Any], test: TestId) -> str:
     """The lab's choice, from a run's record, that excludes a test; "" if none does."""
+    from kdevops.suites.registry import kind_of_tests  # heavy, and most runs left nothing out
+
     kind = kind_of_tests(test.suite)
     if kind is None:
         return ""

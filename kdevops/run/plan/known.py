@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
-from kdevops.lab.model import Lab
 from kdevops.results.model import TestId
 from kdevops.results.store import JSON, Run, Store
-from kdevops.suites.base import PreparedSuite
-from kdevops.suites.registry import asked
+
+if TYPE_CHECKING:  # looking at a run need not import what makes one
+    from kdevops.lab.model import Lab
+    from kdevops.suites.base import PreparedSuite
 
 KNOWN = "known"
 """In a run's record: `{"tests": {suite: {profile: {test: why}}}, "left_out": [suite]}`."""
@@ -16,6 +18,8 @@ KNOWN = "known"
 
 def known_record(lab: Lab, suites: Iterable[PreparedSuite]) -> dict[str, JSON]:
     """The part of a run's record for `expunged` and `left_out`."""
+    from kdevops.suites.registry import asked
+
     tests: dict[str, dict[str, dict[str, JSON]]] = {}
     for suite in suites:
         for test in suite.tests:

@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import kdevops
 from kdevops.errors import BootError, InfrastructureError, UserError
-from kdevops.lab.joined import stored_lab
-from kdevops.lab.model import Lab
 from kdevops.results.boot_failure import BOOT_FAILURE
 from kdevops.results.complaints import STRAY_REPORTS
 from kdevops.results.store import JSON, Run
 from kdevops.run.plan.known import known_record
-from kdevops.suites.registry import origins_of
 
 if TYPE_CHECKING:  # looking at a run need not import what makes one
     from kdevops.lab.load import LoadedLab
+    from kdevops.lab.model import Lab
     from kdevops.run.built import Built
 
 COMPARED_WITH = "compared_with"
@@ -48,6 +46,8 @@ def _maker() -> dict[str, JSON]:
 
 def facts(lab: Lab, built: Built) -> dict[str, JSON]:
     """The part of a record that describes what was built."""
+    from kdevops.suites.registry import origins_of
+
     artifact = built.artifact
     kernel: dict[str, Any] = {"key": artifact.key, "release": artifact.release, "build_id": artifact.build_id}
     return {
@@ -87,6 +87,8 @@ def as_asked(run: Run) -> dict[str, JSON]:
 
 def check_same(run: Run, built: Built) -> None:
     """Raise UserError if the kernel or a suite is no longer the one that `run` tests."""
+    from kdevops.suites.registry import origins_of
+
     then = run.record
     changed = [f"suite {suite.name}" for suite in built.suites if dict(suite.record) != then["suites"].get(suite.name)]
     changed += [
@@ -115,6 +117,8 @@ def kernel_release(run: Run) -> str:
 
 def lab_of(run: Run) -> Lab:
     """The lab of a run, as recorded. Raises UserError if there is none, or this version cannot read it."""
+    from kdevops.lab.joined import stored_lab
+
     if imported := run.record.get("imported"):
         raise UserError(
             f"run {run.id} was imported from {imported['directory']}: it has no lab",
