@@ -22,11 +22,13 @@ LAB = REPOSITORY / "labs/demo.yaml"
 ROUNDS = 5
 ONE_GUEST = ("--set", "guests.count=1")
 TEST = "size:get_size"
+WITHOUT_GUESTS = {"simulations", "judging"}
 
 
 def main() -> None:
     parts = {
         "simulations": simulations,
+        "judging": judging,
         "start": start_of_the_program,
         "build": second_build,
         "up": second_up,
@@ -38,16 +40,26 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="kdevops-bench-") as directory:
         os.environ["KDEVOPS_STATE"] = directory
         os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-        print("preparing: image, kernel, selftests", flush=True)
-        kdevops("run", LAB, *ONE_GUEST, "--only", TEST)
-        for part in sys.argv[1:] or parts:
+        chosen = sys.argv[1:] or list(parts)
+        if {*chosen} - WITHOUT_GUESTS:
+            print("preparing: image, kernel, selftests", flush=True)
+            kdevops("run", LAB, *ONE_GUEST, "--only", TEST)
+        for part in chosen:
             parts[part]()
 
 
 def simulations() -> None:
     for simulation in ("simulate.py", "controller.py"):
-        # A process each, for one of them tells of its memory.
-        print(call([sys.executable, str(Path(__file__).with_name(simulation))]), end="", flush=True)
+        script(simulation)
+
+
+def judging() -> None:
+    script("judging.py")
+
+
+def script(name: str) -> None:
+    # A process each, for some of them tell of their memory.
+    print(call([sys.executable, str(Path(__file__).with_name(name))]), end="", flush=True)
 
 
 def start_of_the_program() -> None:
