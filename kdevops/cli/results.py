@@ -212,7 +212,7 @@ def _whole(context: Context, store: Store, run: Run, kind: str | None) -> int:
     from kdevops.run.judging import judge, trouble_behind
     from kdevops.run.plan.record import kernel_release
 
-    verdict = judge(store, run)
+    verdict = judge(store, run, whole=kind in {"junit", "ktap"})
     directory = Dirs.default().run(run.id)
     facts = {"kernel": kernel_release(run), "directory": directory if directory.exists() else None}
     trouble = trouble_behind(run, verdict)
@@ -271,7 +271,7 @@ def _listed(context: Context, store: Store, run: Run, which: str) -> None:
 
     tests = {
         each.test: each.outcome
-        for each in judge(store, run).tests
+        for each in judge(store, run, whole=context.json).tests
         if which in {each.outcome.status.value, each.verdict.value}
     }
     directory = Dirs.default().run(run.id)

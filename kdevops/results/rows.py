@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import sqlite3
 from collections import defaultdict
@@ -64,8 +65,11 @@ def write_outcome(connection: sqlite3.Connection, planned: int, outcome: Outcome
     )
 
 
-def read_outcomes(query: Callable[..., list[Any]], run_id: int) -> dict[TestId, Outcome | None]:
-    """The planned tests of a run, in order, each with its outcome; `query` takes a statement and its values."""
+def read_outcomes(query: Callable[..., list[Any]], run_id: int, *, brief: bool = False) -> dict[TestId, Outcome | None]:
+    """The planned tests of a run, in order, each with its outcome; `query` takes a statement and its values.
+
+    `brief`: without subtests that went well, and without the text of reports, except under crashes, which it explains.
+    """
     # Read outcomes first: if a test ends meanwhile, its subtests and reports are ignored, instead of an outcome lacking them.
     rows = query(
         "SELECT planned.id, suite, profile, name, status, seconds, reason, output, oops, guest, subtests_cut, reports_cut"
@@ -75,15 +79,20 @@ def read_outcomes(query: Callable[..., list[Any]], run_id: int) -> dict[TestId, 
     subtests: dict[int, list[Subtest]] = defaultdict(list)
     for planned, name, status, reason in query(
         "SELECT subtest.planned, subtest.name, status, reason FROM subtest"
-        " JOIN planned ON planned.id = subtest.planned WHERE run = ? ORDER BY subtest.planned, number",
+        " JOIN planned ON planned.id = subtest.planned WHERE run = ?"
+        " AND status NOT IN (SELECT value FROM json_each(?)) ORDER BY subtest.planned, number",
         run_id,
+        json.dumps([status for status in Status if brief and status.is_well]),
     ):
         subtests[planned].append(Subtest(name, Status.read(status), reason))
     reports: dict[int, list[KernelReport]] = defaultdict(list)
     for planned, kind, signature, title, gates, text in query(
-        "SELECT report.planned, kind, signature, title, gates, text FROM report"
-        " JOIN planned ON planned.id = report.planned WHERE run = ? ORDER BY report.planned, number",
+        "SELECT report.planned, kind, signature, title, gates, CASE WHEN ?2 AND status != ?3 THEN '' ELSE text END"
+        " FROM report JOIN planned ON planned.id = report.planned JOIN outcome ON outcome.planned = planned.id"
+        " WHERE run = ?1 ORDER BY report.planned, number",
         run_id,
+        brief,
+        Status.CRASH,
     ):
         reports[planned].append(KernelReport(kind, signature, title, bool(gates), text))
     found: dict[TestId, Outcome | None] = {}

@@ -209,13 +209,17 @@ class Store:
         with database.transaction(self._connection, self.path):
             self._note(run_id, Kind.INFRASTRUCTURE, guest=guest, text=text)
 
-    def outcomes(self, run_id: int) -> Mapping[TestId, Outcome]:
-        """The outcomes, in the plan's order; tests without a status are absent."""
-        return {test: outcome for test, outcome in self.planned_outcomes(run_id).items() if outcome}
+    def outcomes(self, run_id: int, *, brief: bool = False) -> Mapping[TestId, Outcome]:
+        """The outcomes, in the plan's order; tests without a status are absent. For `brief` see `planned_outcomes`."""
+        found = self.planned_outcomes(run_id, brief=brief)
+        return {test: outcome for test, outcome in found.items() if outcome}
 
-    def planned_outcomes(self, run_id: int) -> Mapping[TestId, Outcome | None]:
-        """All planned tests, in order, each with its outcome; None while it has no status."""
-        return read_outcomes(self._query, run_id)
+    def planned_outcomes(self, run_id: int, *, brief: bool = False) -> Mapping[TestId, Outcome | None]:
+        """All planned tests, in order, each with its outcome; None while it has no status.
+
+        `brief`: without subtests that went well, and without the text of kernel reports, except under crashes.
+        """
+        return read_outcomes(self._query, run_id, brief=brief)
 
     def counts(self) -> Mapping[int, Counts]:
         """How many tests ended how, by run; runs without any result are absent."""

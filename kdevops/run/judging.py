@@ -23,17 +23,18 @@ from kdevops.run.plan.known import expunged, left_out
 from kdevops.run.plan.record import compared_with, kernel_release, trouble_of
 
 
-def judge(store: Store, run: Run) -> RunVerdict:
+def judge(store: Store, run: Run, *, whole: bool = False) -> RunVerdict:
     """Compare a stored run with the present baseline, and with its baseline run if it has one.
 
+    The outcomes have the subtests that did not go well, and kernel reports without their texts; `whole`: all of them.
     Raises UserError if the baseline cannot be read.
     """
     with _without_collecting():
-        return _judge(store, run)
+        return _judge(store, run, whole=whole)
 
 
-def _judge(store: Store, run: Run) -> RunVerdict:
-    found = store.planned_outcomes(run.id)
+def _judge(store: Store, run: Run, *, whole: bool) -> RunVerdict:
+    found = store.planned_outcomes(run.id, brief=not whole)
     planned = tuple(found)
     known = baseline.load(Path(run.record["baseline"]), baseline.series_of(kernel_release(run)))
     return judge_run(
@@ -67,7 +68,7 @@ def _arm(store: Store, run: Run, planned: Collection[TestId]) -> Arm | None:
     beside = compared_with(run)
     if beside is None:
         return None
-    tests, outcomes = frozenset(planned), store.outcomes(beside)
+    tests, outcomes = frozenset(planned), store.outcomes(beside, brief=True)
     of_both = {test: outcome for test, outcome in outcomes.items() if test in tests}
     run_beside = store.run(beside)
     return Arm(run_beside, of_both, signatures(outcomes.values(), run_beside.record.get(STRAY_REPORTS, ())))
