@@ -7,7 +7,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from dataclasses import astuple
 from pathlib import Path
 
 import pytest
@@ -32,7 +31,10 @@ def test_a_store_of_the_first_schema_is_opened_and_goes_on(tmp_path: Path, monke
         raw.execute("INSERT INTO run (id, lab, state, created, record) VALUES (1, 'demo', 'running', '2026', '{}')")
         raw.executemany(
             "INSERT INTO planned (id, run, position, suite, profile, name, timeout) VALUES (?, 1, ?, ?, ?, ?, 30.0)",
-            [(number, number, *astuple(row.id)) for number, row in enumerate(rows("a", "b"), 1)],
+            [
+                (number, number, row.id.suite, row.id.profile, row.id.name)
+                for number, row in enumerate(rows("a", "b"), 1)
+            ],
         )
         raw.execute(
             "INSERT INTO outcome (planned, status, seconds, reason, output, oops, guest, subtests_cut)"
