@@ -67,7 +67,7 @@ def parse(text: str, *, path: Path, series: str) -> Table:
         if not line:
             continue
         key: object
-        if (first := _FIRST_WORD.match(line)) and ">" in first[0]:
+        if ">" in line and (first := _FIRST_WORD.match(line)) and ">" in first[0]:
             key = symptoms.read(line, where)
         else:
             key, entry = _parse_line(line, where, same)

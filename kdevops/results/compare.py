@@ -140,8 +140,9 @@ def judge_beside(stored: Entry | None, arm: Counts | None, now: Counts) -> Verdi
 
 def judge_ways(verdict: Verdict, ways: Ways) -> Verdict:
     """The verdict by counts, unless the test goes bad in a way that nobody knows: that is not the known failure."""
-    excused = verdict in {Verdict.KNOWN_FAILURE, Verdict.SUSPECT}
-    return Verdict.REGRESSED if excused and ways.unknown else verdict
+    if ways.unknown and verdict in {Verdict.KNOWN_FAILURE, Verdict.SUSPECT}:
+        return Verdict.REGRESSED
+    return verdict
 
 
 def _judge_bad(before: Counts | None, now: Counts) -> Verdict:

@@ -26,7 +26,7 @@ from kdevops.results.decision.decide import Decided, Decision
 from kdevops.results.entry import Entry
 from kdevops.results.model import Counts, Outcome, RunState, Status, TestId
 from kdevops.results.store import Run
-from kdevops.results.ways import Ways, ways
+from kdevops.results.ways import NO_WAYS, Ways, ways
 
 _BY_DECISION = {
     Decision.REGRESSED: Verdict.REGRESSED,
@@ -56,7 +56,7 @@ class Judged:
     complaints: tuple[Complaint, ...] = ()
     left_out: bool = False
     decided: Decided | None = None
-    ways: Ways = field(default_factory=Ways)
+    ways: Ways = NO_WAYS
 
     @property
     def unknown(self) -> tuple[str, ...]:
@@ -219,7 +219,8 @@ def judge_run(
             baseline,
             beside.get(test.plain),
             known,
-            ways(test.plain, baseline.entry(test), bad_beside.get(test.plain, ()), bad.get(test.plain, ())),
+            bad.get(test.plain, ()),
+            bad_beside.get(test.plain, ()),
             left_out=test in left_out,
             decided=decisions.get(test.plain),
         )
@@ -271,13 +272,15 @@ def _judge_test(
     baseline: Baseline,
     arm: Counts | None,
     known: Collection[str],
-    found: Ways,
+    bad_now: Sequence[Outcome],
+    bad_beside: Sequence[Outcome],
     *,
     left_out: bool,
     decided: Decided | None,
 ) -> Judged:
     outcome = outcome or Outcome(Status.MISSING, reason="no result yet")
     before = baseline.entry(test)
+    found = ways(test.plain, before, bad_beside, bad_now) if bad_now else NO_WAYS
     verdict = judge_ways(judge_beside(before, arm, now), found)
     if outcome.status is Status.MISSING:
         verdict = Verdict.MISSING

@@ -23,6 +23,10 @@ class Ways:
     known: tuple[str, ...] = ()
 
 
+NO_WAYS = Ways()
+"""Those of a test that did not go bad."""
+
+
 def ways(test: TestId, stored: Entry | None, arm: Sequence[Outcome], now: Iterable[Outcome]) -> Ways:
     """Compare the symptoms of all results of `test`; `arm` are its results on the baseline kernel.
 
@@ -30,7 +34,7 @@ def ways(test: TestId, stored: Entry | None, arm: Sequence[Outcome], now: Iterab
     """
     found = frozenset(each for outcome in now for each in symptoms(test, outcome))
     if not found or (stored and stored.expunged):
-        return Ways()
+        return NO_WAYS
     there = [(outcome.status, symptoms(test, outcome)) for outcome in arm if outcome.status.is_bad]
     seen_there = {status for status, _ in there}
     untold = {status for status, each in there if not each}
