@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from kdevops.results.symptoms import spoken
 from kdevops.results.verdict import Judged
@@ -22,9 +22,12 @@ def another_way(judged: Judged) -> str:
 def differing(judged: Judged) -> str:
     """The ways that nobody knows, and the known ones in parentheses."""
     known = f" (known: {_some(judged.ways.known)})" if judged.ways.known else ""
-    return f"{_some(judged.unknown)}{known}"
+    # A fingerprint tells a person nothing, but the first line that differs does.
+    lines = {each.name: each.reason for each in judged.outcome.subtests}
+    return f"{_some(judged.unknown, lines)}{known}"
 
 
-def _some(symptoms: Sequence[str]) -> str:
+def _some(symptoms: Sequence[str], lines: Mapping[str, str] | None = None) -> str:
     more = f" and {len(symptoms) - _MAX_WAYS} more" if len(symptoms) > _MAX_WAYS else ""
-    return ", ".join(clean(spoken(each), _MAX_WAY) for each in symptoms[:_MAX_WAYS]) + more
+    line = {each: f' "{said}"' for each in symptoms if (said := (lines or {}).get(each))}
+    return ", ".join(clean(spoken(each) + line.get(each, ""), _MAX_WAY) for each in symptoms[:_MAX_WAYS]) + more

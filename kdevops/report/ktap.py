@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from kdevops.report.another_way import another_way
 from kdevops.report.troubles import OUTSIDE, unknown_outside, unknown_under
 from kdevops.results.model import Outcome, Status
 from kdevops.results.verdict import RunVerdict
@@ -26,6 +27,8 @@ def ktap(verdict: RunVerdict) -> str:
         outcome, unknown = judged.outcome, unknown_under(judged)
         lines += _nested(outcome)
         lines += _reported(unknown)
+        if way := another_way(judged):
+            lines.append(f"# {_escaped(way)}")
         status = Status.FAIL if outcome.status.is_well and unknown else outcome.status
         lines += _lines(number, str(judged.test), status, outcome.reason)
     if outside:

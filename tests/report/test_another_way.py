@@ -9,6 +9,7 @@ import pytest
 
 from kdevops.report.another_way import another_way
 from kdevops.report.junit import junit
+from kdevops.report.ktap import ktap
 from kdevops.report.mail import mail
 from kdevops.report.summary import summary_text
 from kdevops.report.summary_json import summary_json
@@ -51,6 +52,7 @@ def test_every_report_tells_it() -> None:
     failure = ET.fromstring(junit(RUN, found)).find(".//failure")
     assert failure is not None
     assert failure.get("message") == f"{SAID}; alpha failed"
+    assert f"# {SAID}\n# reason: alpha failed\nnot ok 1 selftests/default/futex:run.sh\n" in ktap(found)
     (test,) = json.loads(json.dumps(summary_json(RUN, found)))["tests"]
     assert (test["verdict"], test["unknown"]) == ("regressed", ["sub:alpha"])
 
@@ -58,7 +60,7 @@ def test_every_report_tells_it() -> None:
 def test_the_known_failure_is_told_as_before() -> None:
     found = verdict(failing("beta"), "sub:beta")
     assert another_way(found.tests[0]) == ""
-    texts = (summary_text(RUN, found), mail(RUN, found), junit(RUN, found))
+    texts = (summary_text(RUN, found), mail(RUN, found), junit(RUN, found), ktap(found))
     assert not any("another way" in text for text in texts)
 
 
@@ -82,6 +84,13 @@ def test_the_known_failure_is_told_as_before() -> None:
 )
 def test_words(judged: Judged, words: str) -> None:
     assert another_way(judged) == words
+
+
+def test_a_fingerprint_comes_with_the_first_line_that_differs() -> None:
+    now = Outcome(S.FAIL, subtests=(Subtest("output:0123abcd", S.FAIL, "+cp: No space left on device"),))
+    assert another_way(one(now, "output:4567abcd")) == (
+        'fails in another way: output 0123abcd "+cp: No space left on device" (known: output 4567abcd)'
+    )
 
 
 def test_a_name_from_a_guest_is_bounded_and_cannot_change_the_terminal() -> None:
