@@ -76,7 +76,7 @@ def show(context: Context, number: int | None, name: str | None, which: str | No
     """List runs, or show the results of RUN (default with an option: the last finished run).
 
     Showing a run exits with its exit code, as `kdevops run` did: 1 for a regression, 3 if kdevops gave up on its guests, 4
-    for an incomplete run. The list of runs, --test and --list exit with 0.
+    for an incomplete run or lost coverage. The list of runs, --test and --list exit with 0.
     """
     from kdevops.paths import state_dir
     from kdevops.results.store import Store

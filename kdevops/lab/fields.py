@@ -72,7 +72,8 @@ def _check_sha256(value: str) -> str:
     return value
 
 
-def _as_tuple(value: object) -> object:
+def as_tuple(value: object) -> object:
+    """For a validator of a tuple: one text, or a list, as a tuple; other values unchanged."""
     return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
 
 
@@ -89,7 +90,7 @@ Sha256 = Annotated[str, AfterValidator(_check_sha256)]
 
 def one_or_more(item: Any) -> BeforeValidator:
     """For a tuple of `item`, a text type: accepts one text for a list of one."""
-    return BeforeValidator(_as_tuple, json_schema_input_type=Union[item, list[item]])  # noqa: UP007 - made of a variable
+    return BeforeValidator(as_tuple, json_schema_input_type=Union[item, list[item]])  # noqa: UP007 - made of a variable
 
 
 Strings = Annotated[tuple[str, ...], one_or_more(str)]

@@ -37,6 +37,7 @@ from kdevops.lab.hosts import Hosts
 from kdevops.lab.servers import ROLES
 from kdevops.lab.terraform import Terraform
 from kdevops.lab.vagrant import Vagrant
+from kdevops.lab.verdict import VerdictRules
 from kdevops.sources import SOURCES, SourceKind
 
 DEV = "-dev"
@@ -259,6 +260,7 @@ class Lab(Model):
     baseline: Path | None = Field(
         default=None, description="directory of stored baselines; default: baselines/ beside the lab file"
     )
+    verdict: VerdictRules = VerdictRules()
 
     @field_validator("guests")
     @classmethod

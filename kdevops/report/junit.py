@@ -1,7 +1,7 @@
 """A run as JUnit XML, for CI systems. Crash, hang and missing are errors; a known failure is still a failure here.
 
-A test with an unknown kernel report is an error even if it passed: the report makes the run red, and a CI system that
-reads only this file must see that.
+A test with an unknown kernel report is an error even if it passed, and so is one that ran before and skips now: either keeps
+the run from being green, and a CI system that reads only this file must see that.
 """
 
 from __future__ import annotations
@@ -11,12 +11,15 @@ import xml.etree.ElementTree as ET  # only written, never read
 from collections.abc import Sequence
 
 from kdevops.report.another_way import another_way
-from kdevops.report.troubles import OUTSIDE, lines, unknown_outside, unknown_under
+from kdevops.report.beyond import Beyond, beyond, skipped_now
+from kdevops.report.troubles import lines, unknown_under
 from kdevops.results.model import Outcome
 from kdevops.results.store import Run
 from kdevops.results.verdict import Judged, RunVerdict
 from kdevops.text import clean
 
+_MAX_NAMED = 20
+"""Messages in an attribute; the text has all of them."""
 # Characters that `clean` keeps, because they do not harm a terminal, but that XML 1.0 forbids (§2.2).
 _NOT_XML = re.compile("[\ufffe\uffff]")
 
@@ -26,24 +29,28 @@ def junit(run: Run, verdict: RunVerdict) -> str:
     suites: dict[str, list[Judged]] = {}
     for each in verdict.tests:
         suites.setdefault(f"{each.test.suite}/{each.test.profile}", []).append(each)
-    outside = unknown_outside(verdict)
-    totals = _totals(verdict.tests, more=["error"] * bool(outside))
+    others = beyond(verdict)
+    totals = _totals(verdict.tests, more=["error"] * len(others))
     root = ET.Element("testsuites", {"name": f"{run.lab} run {run.id}", **totals})
     for name, tests in suites.items():
         suite = ET.SubElement(root, "testsuite", {"name": _text(name), "timestamp": run.created, **_totals(tests)})
         for each in tests:
             _testcase(suite, name, each)
-    if outside:
-        suite = ET.SubElement(
-            root, "testsuite", {"name": "kernel", "timestamp": run.created, **_totals((), more=["error"])}
-        )
-        case = ET.SubElement(suite, "testcase", {"name": OUTSIDE, "classname": "kernel", "time": "0.000"})
-        error = ET.SubElement(case, "error", {"message": _text(", ".join(outside)), "type": "kernel report"})
-        texts = (f"{each.when} on {each.guest}:\n{each.complaint.report.text}" for each in verdict.strays)
-        error.text = _NOT_XML.sub("", clean("\n".join(texts), lines=True))
+    for other in others:
+        _other(root, run, other)
     ET.indent(root)
     document: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
     return f"{document.decode()}\n"
+
+
+def _other(root: ET.Element, run: Run, other: Beyond) -> None:
+    totals = _totals((), more=["error"])
+    suite = ET.SubElement(root, "testsuite", {"name": other.suite, "timestamp": run.created, **totals})
+    case = ET.SubElement(suite, "testcase", {"name": other.name, "classname": other.suite, "time": "0.000"})
+    more = len(other.messages) - _MAX_NAMED
+    message = ", ".join(other.messages[:_MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
+    error = ET.SubElement(case, "error", {"message": _text(message), "type": other.kind})
+    error.text = _NOT_XML.sub("", clean(other.text, lines=True))
 
 
 def _testcase(suite: ET.Element, classname: str, judged: Judged) -> None:
@@ -61,11 +68,10 @@ def _testcase(suite: ET.Element, classname: str, judged: Judged) -> None:
     for line in lines(judged):
         ET.SubElement(properties, "property", {"name": "kernel-report", "value": _text(line)})
     if tag := _tag(judged):
-        reported = tag != outcome.status.ending.junit
-        message = _reported(judged) if reported else "; ".join(filter(None, (another_way(judged), outcome.reason)))
+        kind, message = _why(judged, tag)
         element = ET.SubElement(case, tag, {"message": _text(message) or outcome.status.value})
         if tag != "skipped":
-            element.set("type", "kernel report" if reported else outcome.status.value)
+            element.set("type", kind)
             element.text = _details(outcome)
     elif outcome.oops or outcome.reports:
         ET.SubElement(case, "system-err").text = _details(outcome)
@@ -74,7 +80,15 @@ def _testcase(suite: ET.Element, classname: str, judged: Judged) -> None:
 def _tag(judged: Judged) -> str:
     """The element for a test that did not simply pass; "" for a pass."""
     tag = judged.outcome.status.ending.junit
-    return "error" if unknown_under(judged) and tag in {"", "skipped"} else tag
+    return "error" if tag in {"", "skipped"} and (unknown_under(judged) or skipped_now(judged)) else tag
+
+
+def _why(judged: Judged, tag: str) -> tuple[str, str]:
+    """The type and the message of a test's element."""
+    outcome = judged.outcome
+    if tag == outcome.status.ending.junit:
+        return outcome.status.value, "; ".join(filter(None, (another_way(judged), outcome.reason)))
+    return ("kernel report", _reported(judged)) if unknown_under(judged) else ("coverage", skipped_now(judged))
 
 
 def _reported(judged: Judged) -> str:

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable, Iterator
 
 from kdevops.report.another_way import another_way
-from kdevops.report.troubles import OUTSIDE, unknown_outside, unknown_under
+from kdevops.report.beyond import Beyond, beyond, skipped_now
+from kdevops.report.troubles import unknown_under
 from kdevops.results.model import Outcome, Status
 from kdevops.results.verdict import RunVerdict
 from kdevops.text import clean
@@ -18,21 +19,22 @@ _ENDS = re.compile(r"(List of all partitions|Kernel panic - not syncing: VFS|reb
 def ktap(verdict: RunVerdict) -> str:
     """Every planned test as one test line, with its subtests nested before it.
 
-    A test with an unknown kernel report is not ok, even if it passed; unknown reports outside of tests get their own
-    line. Either makes the run red.
+    A test with an unknown kernel report is not ok, even if it passed, and so is one that ran before and skips now; unknown
+    reports outside of tests, and tests that were lost, get a line. Each of these keeps the run from being green.
     """
-    outside = unknown_outside(verdict)
-    lines = ["KTAP version 1", f"1..{len(verdict.tests) + bool(outside)}"]
+    others = beyond(verdict)
+    lines = ["KTAP version 1", f"1..{len(verdict.tests) + len(others)}"]
     for number, judged in enumerate(verdict.tests, start=1):
         outcome, unknown = judged.outcome, unknown_under(judged)
         lines += _nested(outcome)
         lines += _reported(unknown)
         if way := another_way(judged):
             lines.append(f"# {_escaped(way)}")
-        status = Status.FAIL if outcome.status.is_well and unknown else outcome.status
-        lines += _lines(number, str(judged.test), status, outcome.reason)
-    if outside:
-        lines += [*_reported(outside), *_lines(len(verdict.tests) + 1, OUTSIDE, Status.FAIL, "")]
+        lost = skipped_now(judged)
+        status = Status.FAIL if outcome.status.is_well and (unknown or lost) else outcome.status
+        lines += _lines(number, str(judged.test), status, lost or outcome.reason)
+    for number, other in enumerate(others, start=len(verdict.tests) + 1):
+        lines += [*_told(other), *_lines(number, other.name, Status.FAIL, "")]
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -45,6 +47,12 @@ def _nested(outcome: Outcome) -> Iterator[str]:
         yield from (f"  {line}" for line in _lines(number, each.name, each.status, each.reason))
     if outcome.subtests_cut:
         yield f"  # {outcome.subtests_cut} more subtests were not kept"
+
+
+def _told(other: Beyond) -> Iterator[str]:
+    if other.kind == "kernel report":
+        return _reported(other.messages)
+    return (f"# {other.kind}: {_escaped(clean(each))}" for each in other.messages)
 
 
 def _reported(signatures: Iterable[str]) -> Iterator[str]:

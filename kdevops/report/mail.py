@@ -56,6 +56,7 @@ def mail(run: Run, verdict: RunVerdict, *, troubles: Sequence[str] = ()) -> str:
         [*_details(parts)],
         [*_another_way(parts)],
         [*_warnings(verdict)],
+        [*_skipped_now(run, verdict)],
         [*_absent(verdict)],
         *([*_without_result(parts, status, status.ending.heading)] for status in words.without_result()),
         [*_troubles(troubles)],
@@ -121,7 +122,8 @@ def _lists(part: RunVerdict) -> Iterator[tuple[str, Sequence[Judged]]]:
         ("Known failures", [each for each in known if words.is_bad(each)]),
         ("Known failures, left out", [each for each in known if not words.is_bad(each)]),
         ("Fixed", part.of(Verdict.FIXED)),
-        ("Skipped now", part.of(Verdict.SKIPPED_NOW)),
+        ("Skipped now, ran before", part.skipped_now),
+        ("Skipped now, allowed", [each for each in part.of(Verdict.SKIPPED_NOW) if each.allowed]),
         ("No result", missing if len(missing) <= _FEW else ()),
     )
     return ((title, tests) for title, tests in lists if tests)
@@ -193,6 +195,19 @@ def _warnings(verdict: RunVerdict) -> Iterator[str]:
         yield from _group(str(trouble), trouble.tests, trouble.times, trouble.beside)
     if rest := found[_MAX_GROUPS:]:
         yield f"{sum(trouble.times for trouble in rest):>5}  of {many(len(rest), 'other kind')}"
+
+
+def _skipped_now(run: Run, verdict: RunVerdict) -> Iterator[str]:
+    """Tests that ran before and skip now, by reason."""
+    if not (skipped := verdict.skipped_now):
+        return
+    yield f"Ran before, but skipped now: {len(skipped)}"
+    groups = alike((clean(each.outcome.reason) or "no reason given", each) for each in skipped)
+    for reason, tests in groups[:_MAX_GROUPS]:
+        yield from _group(reason, tests)
+    if rest := groups[_MAX_GROUPS:]:
+        yield f"{sum(len(tests) for _, tests in rest):>5}  for {many(len(rest), 'other reason')}"
+    yield from _wrap(words.how_to_allow(run, verdict), "       ")
 
 
 def _absent(verdict: RunVerdict) -> Iterator[str]:

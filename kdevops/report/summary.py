@@ -89,6 +89,8 @@ def _parts(run: Run, verdict: RunVerdict, kernel: str, directory: Path | None) -
         if len(group.tests) > _MAX_TESTS:
             rest = f"and {len(group.tests) - _MAX_TESTS} more, listed by: kdevops results {run.id} --format mail"
             yield indented(Text(rest))
+        if group.title == words.SKIPPED_NOW:
+            yield indented(Text(words.how_to_allow(run, verdict), overflow="fold"))
     if not verdict.troubles:
         yield from _troubles(run, verdict)
     yield from _absent(verdict)

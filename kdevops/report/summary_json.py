@@ -9,6 +9,7 @@ from kdevops.report import words
 from kdevops.report.counts_table import by_suite
 from kdevops.report.kernels import described
 from kdevops.report.troubles import label_of, troubles
+from kdevops.results.compare import Verdict
 from kdevops.results.decision.decide import Decided
 from kdevops.results.decision.interval import wilson
 from kdevops.results.model import Counts, Status
@@ -23,7 +24,8 @@ def summary_json(run: Run, verdict: RunVerdict, *, kernel: str = "", directory: 
     `was` counts statuses, null when unknown; `expunged` tests are known to fail from an expunge list alone. `arms` has
     both runs where two kernels were compared, else null; `baseline_status` is then how the test ended with the other one.
     `reports` are what the kernel said: those that gate and are not known make the run red. `absent` are tests that the
-    baseline saw run and that were not planned, `why` null where nothing explains it. `suites_from` has
+    baseline saw run and that were not planned, `why` null where nothing explains it. `skipped_now` are tests that ran before
+    and skip now, `allowed` the lab's rule that allows it, else null: those make the run incomplete. `suites_from` has
     the distributions that suites which are not ours are from.
     """
     return {
@@ -56,6 +58,16 @@ def summary_json(run: Run, verdict: RunVerdict, *, kernel: str = "", directory: 
         "absent": [
             {"suite": test.suite, "profile": test.profile, "name": test.name, "why": why or None}
             for test, why in sorted(verdict.absent.items())
+        ],
+        "skipped_now": [
+            {
+                "suite": each.test.suite,
+                "profile": each.test.profile,
+                "name": each.test.name,
+                "reason": clean(each.outcome.reason),
+                "allowed": each.allowed or None,
+            }
+            for each in verdict.of(Verdict.SKIPPED_NOW)
         ],
         "suites": [
             {

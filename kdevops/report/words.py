@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,7 +18,9 @@ from kdevops.results.store import Run
 from kdevops.results.verdict import NARROWED, Judged, RunVerdict
 from kdevops.text import clean
 
+SKIPPED = "if that is right: list them under verdict.allow_skips in the lab"
 LOST = "if they are gone for good, remove their lines from the baseline; if you do not want them, skip them in the lab"
+SKIPPED_NOW = "Skipped now, ran before"
 NO_SERIES = "because a series is two numbers, as in 6.1"
 _MAX_NAMES = 3
 _MAX_NAME = 120
@@ -69,7 +72,9 @@ def headline(run: Run, verdict: RunVerdict) -> str:
     elif not verdict.ran:
         parts = [f"Nothing ran: {planned} planned, {told(verdict.counts) or 'none'}", *lacking]
     elif missing or lacking:
-        word = {RunState.INTERRUPTED: "Interrupted", RunState.RUNNING: "Unfinished"}.get(run.state, "Incomplete")
+        whole = verdict.complete and (verdict.arm is None or verdict.arm.complete) and not verdict.undecided
+        otherwise = "Coverage lost" if whole else "Incomplete"
+        word = {RunState.INTERRUPTED: "Interrupted", RunState.RUNNING: "Unfinished"}.get(run.state, otherwise)
         first, *others = [*missing, *lacking]
         parts = [f"{word}: {first}", *others, claim, *_skips(verdict)]
     else:
@@ -90,10 +95,11 @@ def groups(verdict: RunVerdict) -> tuple[Group, ...]:
         Group("Not decided yet", verdict.of(Verdict.INCONCLUSIVE)),
         Group("Flakes: no worse than before", verdict.of(Verdict.FLAKE)),
         Group("Suspect: also failed sometimes before", verdict.of(Verdict.SUSPECT)),
-        Group("Skipped now", verdict.of(Verdict.SKIPPED_NOW)),
+        Group(SKIPPED_NOW, verdict.skipped_now),
         Group("Fixed", verdict.of(Verdict.FIXED)),
     )
     told_of = {each.test.plain for group in found for each in group.tests}
+    told_of |= {each.test.plain for each in verdict.of(Verdict.SKIPPED_NOW)}  # allowed ones are listed by rule
     all_tests = verdict.of(*Verdict) if verdict.arm else ()
     otherwise = [each for each in all_tests if each.test.plain not in told_of and _differs(each)]
     found = (*found, Group("Other differences from the baseline kernel", tuple(otherwise)))
@@ -114,6 +120,18 @@ def absences(verdict: RunVerdict) -> list[tuple[str, list[TestId]]]:
     return sorted(reasons.items(), key=lambda reason: (bool(reason[0]), -len(reason[1]), reason[0]))
 
 
+def allowed_skips(verdict: RunVerdict) -> list[tuple[str, int]]:
+    """The rules of the lab that allow tests to skip now although they ran before, with the number of tests."""
+    return Counter(each.allowed for each in verdict.of(Verdict.SKIPPED_NOW) if each.allowed).most_common()
+
+
+def how_to_allow(run: Run, verdict: RunVerdict) -> str:
+    """What to do about tests that skip now and ran before, if they should."""
+    if "imported" in run.record:
+        return "if that is right: accept the run"  # it has no lab
+    return SKIPPED if verdict.arm else f"{SKIPPED}, or accept the run"
+
+
 def suites_from(run: Run) -> list[str]:
     """Each suite of the run that is not ours, with its distribution."""
     return [clean(f"{name} from {where}") for name, where in run.record.get("suites_from", {}).items()]
@@ -128,6 +146,7 @@ def asides(verdict: RunVerdict) -> list[str]:
     if verdict.arm:
         unknown = sum(not _answered(each) for each in verdict.tests if each.test == each.test.plain)
         lines += [f"No result with the baseline kernel: {many(unknown, 'test')}"] if unknown else []
+    lines += [f"Ran before, and may skip by {rule}: {many(number, 'test')}" for rule, number in allowed_skips(verdict)]
     if verdict.ignored:
         lines.append(f"Not read as baselines, {NO_SERIES}: {', '.join(verdict.ignored)}")
     return lines
@@ -269,14 +288,19 @@ def _lacking(verdict: RunVerdict) -> list[str]:
         was = "was" if len(lost) == 1 else "were"
         names = _some([test.name for test in lost])
         parts.append(f"{many(len(lost), 'test')} of the baseline {was} not planned for unknown reasons: {names}")
+    if skipped := verdict.skipped_now:
+        skip = "skips" if len(skipped) == 1 else "skip"
+        names = _some([each.test.plain.name for each in skipped])
+        parts.append(f"{many(len(skipped), 'test')} that ran before {skip} now: {names}")
     return parts
 
 
 def _skips(verdict: RunVerdict) -> list[str]:
     """Planned tests that were skipped or left out."""
     left_out = sum(each.left_out for each in verdict.tests)
-    skipped, before = verdict.counts[Status.SKIP] - left_out, len(verdict.of(Verdict.SKIPPED_NOW))
-    ran_before = f", of which {before} ran before" if before else ""
+    skipped = verdict.counts[Status.SKIP] - left_out
+    allowed = sum(number for _, number in allowed_skips(verdict))
+    ran_before = f", of which {allowed} ran before and may skip" if allowed else ""
     return [
         *([f"{skipped} skipped{ran_before}"] if skipped else []),
         *([f"{left_out} left out as known to fail"] if left_out else []),

@@ -20,8 +20,8 @@ once, else a skip, else missing. The cells that can be argued about:
 - Bad in another way than before (another subtest, another crash title, see `kdevops.results.ways`) is `regressed`, where
   the counts alone say `known-failure` or `suspect`: it is another failure, of which nothing is known.
 - A test that passed and failed before and fails now is `suspect`: shown, but no regression: it may be the old flake.
-- A skip where skips are known is `ok`. Where they are not it is `skipped-now`: shown, because coverage was lost, but no
-  regression, because the kernel did nothing wrong; a run in which nothing at all ran is not green (see `exit_code`).
+- A skip where skips are known is `ok`. Where they are not it is `skipped-now`: not a regression, because the kernel did
+  nothing wrong, but coverage was lost, so the run is not green unless the lab allows it (see `exit_code`).
 - What nobody knows is `new`, also where it fails, for there is nothing to have regressed from. But a failure that is
   not known makes the run red all the same, with or without a baseline: a script that asks only for the exit code must
   never take it for good. `baseline accept` is how one says that it is known.

@@ -4,8 +4,9 @@ How one test is compared stands in `kdevops.results.compare`. A test that was le
 fail, is a `known-failure` though it was skipped.
 
 Two things are judged beside how tests ended. What the kernel reported of its own trouble makes the run red, also under a
-test that passed, unless that is known: see `complaints`. And a test that the baseline saw run, and that was not even
-planned, is `absent`; where nothing says why, the run is incomplete as one with a missing test.
+test that passed, unless that is known: see `complaints`. And coverage that was lost makes the run incomplete, as a missing
+test does: a test that the baseline, or the baseline kernel, saw run and that skips now, unless the lab allows that skip; and
+one that was not even planned, which is `absent`, where nothing says why.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ class Judged:
     `now` counts the results of all repeats, `arm` those on the baseline kernel, None if it did not run there. `gates`: its
     status alone makes the run red; `complaints` are the kernel reports during the test. `ways` are those in which it went
     bad, in any of its repeats. `decided` has what reruns of the test say, None if it was not selected for a decision.
+    `allowed`: the rule of the lab that allows a test that ran before to skip now, "" without one.
     """
 
     test: TestId
@@ -57,6 +59,7 @@ class Judged:
     left_out: bool = False
     decided: Decided | None = None
     ways: Ways = NO_WAYS
+    allowed: str = ""
 
     @property
     def unknown(self) -> tuple[str, ...]:
@@ -137,6 +140,15 @@ class RunVerdict:
         return self.of(Verdict.INCONCLUSIVE)
 
     @cached_property
+    def skipped_now(self) -> tuple[Judged, ...]:
+        """Tests that ran before and skip now although the lab does not allow it, in the plan's order, each once."""
+        found: dict[TestId, Judged] = {}
+        for each in self.tests:
+            if each.verdict is Verdict.SKIPPED_NOW and not each.allowed:
+                found.setdefault(each.test.plain, each)
+        return tuple(found.values())
+
+    @cached_property
     def troubles(self) -> frozenset[str]:
         """Signatures of unknown kernel reports that gate."""
         under_tests = (each for test in self.tests for each in test.complaints)
@@ -145,13 +157,15 @@ class RunVerdict:
 
     @property
     def exit_code(self) -> ExitCode:
-        """OK only if nothing gates or is undecided, nothing is missing (nor on the baseline kernel) or lost, and something ran.
+        """OK only if nothing gates or is undecided, nothing is missing (nor on the baseline kernel), no coverage was lost,
+        and something ran.
 
         A regression outweighs incompleteness; a kernel that does not boot although another did is a regression.
         """
         if self.boot_failure or self.troubles or any(each.gates for each in self.tests):
             return ExitCode.REGRESSION
-        whole = self.complete and (self.arm is None or self.arm.complete) and not self.lost and not self.undecided
+        whole = self.complete and (self.arm is None or self.arm.complete)
+        whole = whole and not (self.lost or self.skipped_now or self.undecided)
         return ExitCode.OK if whole and self.ran else ExitCode.INCOMPLETE
 
     def of(self, *verdicts: Verdict) -> tuple[Judged, ...]:
@@ -195,6 +209,7 @@ def judge_run(
     boot_failure: BootFailure | None = None,
     strays_said: Iterable[Mapping[str, Any]] = (),
     decisions: Mapping[TestId, Decided] = MappingProxyType({}),
+    allow_skip: Callable[[TestId, str], str] = lambda _test, _reason: "",
 ) -> RunVerdict:
     """Judge every planned test; a test without an outcome is missing.
 
@@ -203,6 +218,7 @@ def judge_run(
     the baseline kernel has. `explain` gives the reason why a test that ran or exists in the baseline was not planned, "" if
     unknown. `boot_failure`: the kernel did not boot; `strays_said` are the reports outside of tests in the run's record.
     `decisions`: what reruns say of the failures that were selected, by plain name.
+    `allow_skip` gives the rule that allows a test to skip for a reason although it ran before, "" without one.
     Raises InfrastructureError when the numbers do not add up: an outcome that was not planned, a test planned twice.
     """
     now = _by_test((test, outcomes[test].status if test in outcomes else Status.MISSING) for test in planned)
@@ -223,6 +239,7 @@ def judge_run(
             bad_beside.get(test.plain, ()),
             left_out=test in left_out,
             decided=decisions.get(test.plain),
+            allow_skip=allow_skip,
         )
         for test in planned
     )
@@ -277,6 +294,7 @@ def _judge_test(
     *,
     left_out: bool,
     decided: Decided | None,
+    allow_skip: Callable[[TestId, str], str],
 ) -> Judged:
     outcome = outcome or Outcome(Status.MISSING, reason="no result yet")
     before = baseline.entry(test)
@@ -292,8 +310,20 @@ def _judge_test(
     gates = bad and verdict in {Verdict.REGRESSED, Verdict.NEW}
     reported = complaints(outcome, known, excused=bad and before is not None and before.expunged)
     skipped = left_out and outcome.status is Status.SKIP
+    allowed = allow_skip(test, outcome.reason) if verdict is Verdict.SKIPPED_NOW else ""
     return Judged(
-        test, outcome, before, now, verdict, gates, arm, reported, left_out=skipped, decided=decided, ways=found
+        test,
+        outcome,
+        before,
+        now,
+        verdict,
+        gates,
+        arm,
+        reported,
+        left_out=skipped,
+        decided=decided,
+        ways=found,
+        allowed=allowed,
     )
 
 

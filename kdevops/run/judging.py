@@ -19,6 +19,7 @@ from kdevops.results.reruns import decided
 from kdevops.results.store import Run, Store
 from kdevops.results.verdict import Arm, RunVerdict, judge_run
 from kdevops.run.plan.absent import asked_for, explaining, only_beside
+from kdevops.run.plan.allowed_skips import allowing
 from kdevops.run.plan.known import expunged, left_out
 from kdevops.run.plan.record import compared_with, kernel_release, trouble_of
 
@@ -49,6 +50,7 @@ def _judge(store: Store, run: Run, *, whole: bool) -> RunVerdict:
         boot_failure=BootFailure.of(run),
         strays_said=run.record.get(STRAY_REPORTS, ()),
         decisions=decided(store, run),
+        allow_skip=allowing(run),
     )
 
 

@@ -30,6 +30,7 @@ from kdevops.run.live_labs import remember, remember_again
 from kdevops.run.lock import lab_lock
 from kdevops.run.manual import servers_for, write_access
 from kdevops.run.plan.absent import asked_record
+from kdevops.run.plan.allowed_skips import unmatched
 from kdevops.run.plan.known import leave_out
 from kdevops.run.plan.narrow import among, gone_wrong, narrowed, told
 from kdevops.run.plan.plan import as_planned, plan, planned_of
@@ -111,7 +112,10 @@ async def prepare(
     await kind_of(lab).preflight(lab, dirs, watcher.handle, watcher.confirm)
     built = await build(lab, dirs, watcher.handle)
     provider = await kind_of(lab).provider_for(lab, dirs, built, watcher.handle, watcher.confirm)
-    rows = narrowed(plan(built, store, lab, loaded.baseline, provider.slowdown), only)
+    every = plan(built, store, lab, loaded.baseline, provider.slowdown)
+    for rule in unmatched(lab, [row.id for row in every]):
+        watcher.handle(Note(f"verdict.allow_skips: no planned test matches {rule.test}"))
+    rows = narrowed(every, only)
     record = record_of(loaded, built)
     absent: frozenset[TestId] = frozenset()
     if failed is not None:

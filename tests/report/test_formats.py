@@ -1,4 +1,5 @@
 import xml.etree.ElementTree as ET
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -6,7 +7,9 @@ from hypothesis import strategies as st
 
 from kdevops.report.junit import junit
 from kdevops.report.ktap import ktap
-from kdevops.results.model import KernelReport, Outcome, Status, Subtest, TestId
+from kdevops.results.baseline import Baseline
+from kdevops.results.entry import Entry, Table
+from kdevops.results.model import Counts, KernelReport, Outcome, Status, Subtest, TestId
 from kdevops.results.verdict import RunVerdict, judge_run
 from kdevops.suites.ktap.parser import parse
 from tests.report.samples import BASELINE, PLANNED, RUN, S, tid, verdict
@@ -17,14 +20,22 @@ hostile = st.text(max_size=40) | st.sampled_from(
 )
 
 
+def narrowed(outcomes: dict[TestId, Outcome], **more: Any) -> RunVerdict:
+    """A run narrowed to these tests."""
+    return judge_run(list(outcomes), outcomes, BASELINE, explain=lambda _: "the run was narrowed", **more)
+
+
 def test_junit_counts_and_tells() -> None:
     root = ET.fromstring(junit(RUN, verdict()).encode())
     assert {key: root.attrib[key] for key in ("tests", "failures", "errors", "skipped")} == {
         "tests": "11",
         "failures": "3",
-        "errors": "3",
-        "skipped": "2",
+        "errors": "4",
+        "skipped": "1",
     }
+    skipped = root.find(".//testcase[@name='sync:skips']/error[@type='coverage']")
+    assert skipped is not None
+    assert skipped.attrib["message"] == "skipped now, ran before: CONFIG_SYNC is not set"
     assert [suite.attrib["name"] for suite in root] == ["selftests/default", "kunit/default"]
     crash = root.find(".//testcase[@name='futex:run.sh']/error")
     assert crash is not None
@@ -54,7 +65,8 @@ def test_ktap_is_read_back_by_our_own_parser() -> None:
     assert parsed.problems == ()
     assert [result.name for result in parsed.results] == [str(test) for test in PLANNED]
     bad = {result.name for result in parsed.results if result.status not in {S.PASS, S.SKIP}}
-    assert bad == {str(each.test) for each in verdict().tests if each.outcome.status not in {S.PASS, S.SKIP}}
+    well = {str(each.test) for each in verdict().tests if each.outcome.status in {S.PASS, S.SKIP}}
+    assert bad == {str(test) for test in PLANNED} - well | {str(tid("sync:skips"))}
     (example,) = (result for result in parsed.results if result.name == "kunit/default/example")
     assert [(child.name, child.status) for child in example.children] == [("simple", S.PASS), ("mark _ SKIP", S.FAIL)]
 
@@ -62,7 +74,7 @@ def test_ktap_is_read_back_by_our_own_parser() -> None:
 @given(hostile, st.sampled_from(list(Status)))
 def test_no_word_of_a_guest_becomes_a_result(said: str, status: Status) -> None:
     outcome = Outcome(status, reason=said)
-    parsed = parse(ktap(judge_run([tid("x")], {tid("x"): outcome}, BASELINE)).splitlines())
+    parsed = parse(ktap(narrowed({tid("x"): outcome})).splitlines())
     assert parsed is not None
     (result,) = parsed.results
     assert result.children == ()
@@ -72,16 +84,16 @@ def test_no_word_of_a_guest_becomes_a_result(said: str, status: Status) -> None:
 
 def test_subtests_that_were_not_kept_are_counted() -> None:
     outcome = Outcome(S.PASS, subtests=(Subtest("a", S.PASS),), subtests_cut=7)
-    assert "  # 7 more subtests were not kept\n" in ktap(judge_run([tid("x")], {tid("x"): outcome}, BASELINE))
+    assert "  # 7 more subtests were not kept\n" in ktap(narrowed({tid("x"): outcome}))
 
 
 def test_a_reason_that_looks_like_a_result_stands_behind_a_word_of_ours() -> None:
-    text = ktap(judge_run([tid("x")], {tid("x"): Outcome(S.FAIL, reason="ok 1 y")}, BASELINE))
+    text = ktap(narrowed({tid("x"): Outcome(S.FAIL, reason="ok 1 y")}))
     assert text == "KTAP version 1\n1..1\n# reason: ok 1 y\nnot ok 1 selftests/default/x\n"
 
 
 def _ktap_of(outcome: Outcome) -> str:
-    return ktap(judge_run([tid("x"), tid("y")], {tid("x"): outcome, tid("y"): Outcome(S.PASS)}, BASELINE))
+    return ktap(narrowed({tid("x"): outcome, tid("y"): Outcome(S.PASS)}))
 
 
 @pytest.mark.parametrize(
@@ -142,7 +154,7 @@ def complained() -> RunVerdict:
     }
     outcomes = {tid("x"): Outcome(S.PASS, reports=(report,)), tid("y"): Outcome(S.PASS)}
     said = [{**at_boot, "guest": "lab-1", "when": "at boot"}]
-    return judge_run(list(outcomes), outcomes, BASELINE, strays_said=said)
+    return narrowed(outcomes, strays_said=said)
 
 
 def test_ktap_is_not_ok_for_a_kernel_that_complained() -> None:
@@ -162,3 +174,41 @@ def test_junit_has_an_error_for_a_kernel_that_complained() -> None:
     }  # fmt: skip
     messages = [error.attrib["message"] for error in root.iter("error")]
     assert messages == ["pass, with unknown kernel reports: WARNING in foo", "UBSAN: shift # SKIP in bar"]
+
+
+def lost() -> RunVerdict:
+    """One test that ran before skips now, and another was not planned."""
+    known = Baseline("6.1", {("selftests", "default"): Table("6.1", {n: Entry(Counts({S.PASS: 1})) for n in "xyz"})})
+    outcomes = {tid("x"): Outcome(S.PASS), tid("y"): Outcome(S.SKIP, reason="no # SKIP device")}
+    return judge_run(list(outcomes), outcomes, known)
+
+
+def test_coverage_that_was_lost_is_an_error_in_junit() -> None:
+    root = ET.fromstring(junit(RUN, lost()).encode())
+    assert {name: root.attrib[name] for name in ("tests", "errors", "skipped")} == {
+        "tests": "3", "errors": "2", "skipped": "0",
+    }  # fmt: skip
+    assert [(error.attrib["type"], error.attrib["message"]) for error in root.iter("error")] == [
+        ("coverage", "skipped now, ran before: no # SKIP device"),
+        ("coverage", "selftests/default/z"),
+    ]
+
+
+def test_coverage_that_was_lost_is_not_ok_in_ktap(kernels_parser: KernelParser) -> None:
+    text = ktap(lost())
+    parsed = parse(text.splitlines())
+    assert parsed is not None
+    names = [str(tid("x")), str(tid("y")), "tests of the baseline that were not planned"]
+    assert [(each.name, each.status) for each in parsed.results] == list(
+        zip(names, (S.PASS, S.FAIL, S.FAIL), strict=True)
+    )
+    assert "# coverage: selftests/default/z\n" in text
+    assert [status for _, status, _ in kernels_parser.statuses(text)] == ["success", "failure", "failure"]
+
+
+def test_an_allowed_skip_is_a_skip() -> None:
+    known = Baseline("6.1", {("selftests", "default"): Table("6.1", {n: Entry(Counts({S.PASS: 1})) for n in "xy"})})
+    outcomes = {tid("x"): Outcome(S.PASS), tid("y"): Outcome(S.SKIP, reason="no device")}
+    judged = judge_run(list(outcomes), outcomes, known, allow_skip=lambda _test, _reason: "reason no*")
+    assert ET.fromstring(junit(RUN, judged).encode()).attrib["errors"] == "0"
+    assert "ok 2 selftests/default/y # SKIP no device\n" in ktap(judged)

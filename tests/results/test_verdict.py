@@ -98,7 +98,7 @@ def run(statuses: dict[str, Status], known: dict[str, Counts] | None) -> RunVerd
         ({"a": S.FAIL, "b": S.PASS}, None, ExitCode.REGRESSION),
         ({"a": S.PASS, "b": S.FAIL}, {"a": PASSES}, ExitCode.REGRESSION),
         ({"a": S.PASS, "b": S.PASS}, {"a": PASSES}, ExitCode.OK),
-        ({"a": S.PASS, "b": S.SKIP}, {"a": PASSES, "b": PASSES}, ExitCode.OK),
+        ({"a": S.PASS, "b": S.SKIP}, {"a": PASSES, "b": PASSES}, ExitCode.INCOMPLETE),
     ],
 )
 def test_exit_codes(statuses: dict[str, Status], known: dict[str, Counts] | None, code: ExitCode) -> None:

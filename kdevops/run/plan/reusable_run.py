@@ -15,8 +15,9 @@ from kdevops.suites.registry import kind_of_tests
 # Fields of a lab, by path, that do not affect how a test ends. All others are compared, including those that later
 # versions add: an unnecessary run costs time, but a missing one costs the answer.
 _MATTERS_NOT: Mapping[str, frozenset[str]] = {
-    # The kernel's key covers all but its parameters; the other variant and the baseline files are not part of a run.
-    "": frozenset({"name", "compare", "baseline"}),
+    # The kernel's key covers all but its parameters; the other variant, the baseline files and the rules of the verdict
+    # are not part of a run.
+    "": frozenset({"name", "compare", "baseline", "verdict"}),
     "kernel": frozenset({"source", "patches", "config", "compiler", "jobs"}),
     "guests": frozenset({"count"}),
     "provider": frozenset({"ssh_port", "boot_timeout"}),

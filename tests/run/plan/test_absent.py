@@ -53,7 +53,7 @@ def test_a_test_that_is_not_planned_any_more_makes_the_run_incomplete(bench: Ben
     assert ended.verdict.exit_code is ExitCode.INCOMPLETE
     assert [test.name for test in ended.verdict.lost] == ["two"]
     assert headline(ended.run, ended.verdict) == (
-        "Incomplete: 1 test of the baseline was not planned for unknown reasons: two; "
+        "Coverage lost: 1 test of the baseline was not planned for unknown reasons: two; "
         "nothing regressed in 2 tests that ran (2 pass); 2 of the 3 tests in the baseline"
     )
     with Store(bench.dirs.state) as store:

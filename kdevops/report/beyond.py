@@ -1,0 +1,41 @@
+"""What keeps a run from being green without being the end of one of its tests, for formats that only support tests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kdevops.report.troubles import OUTSIDE, unknown_outside
+from kdevops.results.compare import Verdict
+from kdevops.results.verdict import Judged, RunVerdict
+
+NOT_PLANNED = "tests of the baseline that were not planned"
+"""Replaces a test's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beyond:
+    """One such cause as a failed test: the `suite` and the `name` that replace a test's, a `message`, and details."""
+
+    suite: str
+    name: str
+    kind: str
+    messages: tuple[str, ...]
+    text: str = ""
+
+
+def beyond(verdict: RunVerdict) -> tuple[Beyond, ...]:
+    """Unknown kernel reports outside of tests, and tests that the baseline saw run and that were not planned."""
+    said = "\n".join(f"{each.when} on {each.guest}:\n{each.complaint.report.text}" for each in verdict.strays)
+    lost = tuple(map(str, verdict.lost))
+    found = (
+        Beyond("kernel", OUTSIDE, "kernel report", unknown_outside(verdict), said),
+        Beyond("coverage", NOT_PLANNED, "coverage", lost, "\n".join(lost)),
+    )
+    return tuple(each for each in found if each.messages)
+
+
+def skipped_now(judged: Judged) -> str:
+    """Why a skipped test keeps the run from being green, "" if it does not: it ran before."""
+    if judged.verdict is not Verdict.SKIPPED_NOW or judged.allowed:
+        return ""
+    return f"skipped now, ran before: {judged.outcome.reason or 'no reason given'}"
