@@ -32,7 +32,7 @@ def show(context: Context) -> None:
     """List the baseline of LAB."""
     from kdevops.report.counting import many
     from kdevops.report.words import NO_SERIES
-    from kdevops.results import reports
+    from kdevops.results import allowed_reports, reports
     from kdevops.results.baseline import series_in
     from kdevops.results.baseline_text import escape, symptom_lines
     from kdevops.text import clean
@@ -47,7 +47,8 @@ def show(context: Context) -> None:
         if table.series == each.series
     ]
     known = [each.reports for each in loaded if each.reports.series == each.series and each.reports.notes]
-    lines = [str(directory) + ("" if tables or known else ": nothing yet")]
+    allowed = allowed_reports.load(directory).entries
+    lines = [str(directory) + ("" if tables or known or allowed else ": nothing yet")]
     data: list[dict[str, Any]] = []
     for series, suite, profile, table in tables:
         data += [
@@ -68,6 +69,8 @@ def show(context: Context) -> None:
         data += [{"series": each.series, "report": name, "note": note} for name, note in sorted(each.notes.items())]
         lines.append(f"{each.series}: {many(len(each.notes), 'kernel report')}")
         lines += [f"  {line}" for line in reports.lines_of(each)]
+    data += [{"allowed": dict(allowed_reports.facts(each))} for each in allowed]
+    lines += [f"allowed: {clean(each.pattern)} ({each})" for each in allowed]
     if ignored:
         lines.append(f"not read, {NO_SERIES}: {', '.join(ignored)}")
     context.emit(data, lines)
@@ -199,6 +202,7 @@ def _change(run: Run, *, replace: bool) -> _Change:
     """The baseline of a run, before and after accepting the run."""
     from kdevops.paths import state_dir
     from kdevops.results import accepted
+    from kdevops.results.allowed_reports import day_of
     from kdevops.results.baseline import Mode, accept, series_of
     from kdevops.results.complaints import STRAY_REPORTS
     from kdevops.results.model import Status
@@ -226,11 +230,12 @@ def _change(run: Run, *, replace: bool) -> _Change:
     gone = gone_since(run, outcomes, before)
     skipped = left_out(run, outcomes)  # excluded by us, which says nothing about the tests
     outcomes = {test: outcome for test, outcome in outcomes.items() if test not in skipped}
+    mode = Mode.REPLACE if replace else Mode.MERGE
     return _Change(
         directory,
         shipped,
         before,
-        accept(before, outcomes, mode=Mode.REPLACE if replace else Mode.MERGE, gone=gone, strays=strays),
+        accept(before, outcomes, mode=mode, gone=gone, strays=strays, today=day_of(run)),
         mark,
         any(outcome.status is not Status.MISSING for outcome in outcomes.values()),
         "" if replace else _again(run, directory, before.series, mark),

@@ -70,14 +70,16 @@ class Document:
         return self.places[loc]
 
 
-def parse(text: str, place: Callable[[int, int], SourceSpan], *, null_ok: bool = False) -> Document:
-    """Read YAML. `place` makes a SourceSpan from a line and a column, both counted from 1.
+def parse(
+    text: str, place: Callable[[int, int], SourceSpan], *, null_ok: bool = False, what: str = "a lab file"
+) -> Document:
+    """Read YAML. `place` makes a SourceSpan from a line and a column, both counted from 1. `what` it should be, for messages.
 
     A null is a problem of the document unless it is the whole document and `null_ok` is set. Raises UserError if the
     text is not YAML or too large.
     """
     try:
-        _check_bounds(text, place)
+        _check_bounds(text, place, what)
         root = yaml.compose(text, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
         raise UserError(
@@ -85,25 +87,25 @@ def parse(text: str, place: Callable[[int, int], SourceSpan], *, null_ok: bool =
         ) from None
     except (yaml.YAMLError, UnicodeEncodeError):
         raise UserError(f"{place(1, 1)}: not valid YAML: it contains control characters or invalid text") from None
-    reader = _Reader(place)
+    reader = _Reader(place, what)
     if root is None or (null_ok and root.tag == _TAG + "null"):
         return Document({} if not null_ok else None, {(): place(1, 1)})
     value = reader.read(root, ())
     return Document(value, reader.places, reader.problems)
 
 
-def _check_bounds(text: str, place: Callable[[int, int], SourceSpan]) -> None:
+def _check_bounds(text: str, place: Callable[[int, int], SourceSpan], what: str) -> None:
     """Refuse text that is too deep or too large before composing it: libyaml takes hours for a megabyte of `[`."""
     depth = 0
     for count, event in enumerate(yaml.parse(text, Loader=_LOADER)):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH or count > 2 * MAX_NODES:
             line = event.start_mark.line if event.start_mark else 0
-            raise UserError(f"{place(line + 1, 1)}: {_too_much()}")
+            raise UserError(f"{place(line + 1, 1)}: {_too_much(what)}")
 
 
-def _too_much() -> str:
-    return f"more than {MAX_NODES} values, or nested deeper than {MAX_DEPTH}: this is not a lab file"
+def _too_much(what: str) -> str:
+    return f"more than {MAX_NODES} values, or nested deeper than {MAX_DEPTH}: this is not {what}"
 
 
 def _syntax_error(error: yaml.MarkedYAMLError, text: str, place: Callable[[int, int], SourceSpan]) -> str:
@@ -125,8 +127,8 @@ def _syntax_error(error: yaml.MarkedYAMLError, text: str, place: Callable[[int, 
 class _Reader:
     """Turns composed nodes into plain data. Collects problems, so that all of them can be shown at once."""
 
-    def __init__(self, place: Callable[[int, int], SourceSpan]) -> None:
-        self._place = place
+    def __init__(self, place: Callable[[int, int], SourceSpan], what: str) -> None:
+        self._place, self._what = place, what
         self._count = 0
         self._scalars = yaml.constructor.SafeConstructor()
         self.places: dict[Loc, SourceSpan] = {}
@@ -138,7 +140,7 @@ class _Reader:
         where = self._where(node)
         self.places.setdefault(loc, where)
         if self._count > MAX_NODES or len(loc) > MAX_DEPTH:
-            raise UserError(f"{where}: {_too_much()}")
+            raise UserError(f"{where}: {_too_much(self._what)}")
         if isinstance(node, yaml.MappingNode) and node.tag == _TAG + "map":
             return self._mapping(node, loc)
         if isinstance(node, yaml.SequenceNode) and node.tag == _TAG + "seq":

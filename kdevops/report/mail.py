@@ -195,6 +195,8 @@ def _warnings(verdict: RunVerdict) -> Iterator[str]:
         yield from _group(str(trouble), trouble.tests, trouble.times, trouble.beside)
     if rest := found[_MAX_GROUPS:]:
         yield f"{sum(trouble.times for trouble in rest):>5}  of {many(len(rest), 'other kind')}"
+    for line in words.allowed_reports(verdict):
+        yield from _wrap(line, indent=2)
 
 
 def _skipped_now(run: Run, verdict: RunVerdict) -> Iterator[str]:

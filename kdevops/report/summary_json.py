@@ -9,6 +9,7 @@ from kdevops.report import words
 from kdevops.report.counts_table import by_suite
 from kdevops.report.kernels import described
 from kdevops.report.troubles import label_of, troubles
+from kdevops.results.allowed_reports import facts
 from kdevops.results.compare import Verdict
 from kdevops.results.decision.decide import Decided
 from kdevops.results.decision.interval import wilson
@@ -23,10 +24,11 @@ def summary_json(run: Run, verdict: RunVerdict, *, kernel: str = "", directory: 
 
     `was` counts statuses, null when unknown; `expunged` tests are known to fail from an expunge list alone. `arms` has
     both runs where two kernels were compared, else null; `baseline_status` is then how the test ended with the other one.
-    `reports` are what the kernel said: those that gate and are not known make the run red. `absent` are tests that the
-    baseline saw run and that were not planned, `why` null where nothing explains it. `skipped_now` are tests that ran before
-    and skip now, `allowed` the lab's rule that allows it, else null: those make the run incomplete. `suites_from` has
-    the distributions that suites which are not ours are from.
+    `reports` are what the kernel said: those that gate and are not known make the run red; `allowed` is the entry of
+    `reports.yaml` by which one is known, and `allowed_reports` has the entries that ended or end soon. `absent` are tests
+    that the baseline saw run and that were not planned, `why` null where nothing explains it. `skipped_now` are tests that
+    ran before and skip now, `allowed` the lab's rule that allows it, else null: those make the run incomplete.
+    `suites_from` has the distributions that suites which are not ours are from.
     """
     return {
         "run": run.id,
@@ -51,9 +53,14 @@ def summary_json(run: Run, verdict: RunVerdict, *, kernel: str = "", directory: 
                 "times": each.times,
                 "tests": len(each.tests),
                 "beside": list(each.beside),
+                "allowed": dict(facts(each.rule)) if each.rule else None,
             }
             for each in troubles(verdict)
         ],
+        "allowed_reports": {
+            "ended": [dict(facts(each)) for each in verdict.allowed.ended],
+            "ending": [dict(facts(each)) for each in verdict.allowed.ending],
+        },
         "ever_ran": len(verdict.ever_ran),
         "absent": [
             {"suite": test.suite, "profile": test.profile, "name": test.name, "why": why or None}

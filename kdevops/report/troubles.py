@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from kdevops.report.alike import alike
 from kdevops.report.counting import many
+from kdevops.results.allowed_reports import AllowedReport
 from kdevops.results.complaints import Complaint, Stray
 from kdevops.results.model import Outcome, Status
 from kdevops.results.verdict import Judged, RunVerdict
@@ -22,16 +23,22 @@ _Seen = Judged | Stray
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """One kernel problem: its label, how often it was reported, and during which tests, or else (`beside`) when."""
+    """One kernel problem: its label, how often it was reported, and during which tests, or else (`beside`) when.
+
+    `note`: what the baseline's list of allowed reports says of it. `rule`: the entry that allows it.
+    """
 
     name: str
     label: str
     times: int
     tests: tuple[Judged, ...]
     beside: tuple[str, ...] = ()
+    note: str = ""
+    rule: AllowedReport | None = None
 
     def __str__(self) -> str:
-        return f"{self.name}: {self.label}" if self.label else self.name
+        text = f"{self.name}: {self.label}" if self.label else self.name
+        return f"{text} ({clean(self.note)})" if self.note else text
 
 
 def troubles(verdict: RunVerdict) -> list[Trouble]:
@@ -40,13 +47,17 @@ def troubles(verdict: RunVerdict) -> list[Trouble]:
     A report that explains a crash or a hang is shown with its test, not here.
     """
     found: dict[str, list[tuple[str, Judged | Stray]]] = {label: [] for label in _ORDER}
+    rules: dict[tuple[str, str], Complaint] = {}
     for judged in verdict.tests:
         for complaint in judged.complaints:
             label = label_of(complaint, judged.outcome.status)
             if label is not None:
                 found[label].append((complaint.signature, judged))
+                _note(rules, label, complaint)
     for stray in verdict.strays:
-        found[label_of(stray.complaint) or KNOWN].append((stray.complaint.signature, stray))
+        label = label_of(stray.complaint) or KNOWN
+        found[label].append((stray.complaint.signature, stray))
+        _note(rules, label, stray.complaint)
     return [
         Trouble(
             name,
@@ -54,6 +65,8 @@ def troubles(verdict: RunVerdict) -> list[Trouble]:
             len(seen),
             tuple({each.test: each for each in seen if isinstance(each, Judged)}.values()),
             tuple(dict.fromkeys(_when(each) for each in seen if isinstance(each, Stray))),
+            rule.note if (rule := rules.get((label, name))) else "",
+            rule.rule if rule and rule.known else None,
         )
         for label in _ORDER
         for name, seen in _grouped(label, found[label])
@@ -107,6 +120,12 @@ def lines(judged: Judged) -> Iterator[str]:
     for complaint in judged.complaints:
         label = label_of(complaint, judged.outcome.status)
         yield clean(complaint.report.title or complaint.signature) + (f" ({label})" if label else "")
+
+
+def _note(rules: dict[tuple[str, str], Complaint], label: str, complaint: Complaint) -> None:
+    """Keep the first report of each problem that the list of allowed reports speaks of."""
+    if complaint.rule:
+        rules.setdefault((label, clean(complaint.signature)), complaint)
 
 
 def _when(stray: Stray) -> str:

@@ -132,6 +132,19 @@ def how_to_allow(run: Run, verdict: RunVerdict) -> str:
     return SKIPPED if verdict.arm else f"{SKIPPED}, or accept the run"
 
 
+def allowed_reports(verdict: RunVerdict) -> list[str]:
+    """Entries of the list of allowed kernel reports that have ended, or end soon; a line each."""
+    allowed = verdict.allowed
+    lines = [
+        f"Allowed kernel report {clean(each.pattern)} ended on {each.until} ({each.place})" for each in allowed.ended
+    ]
+    for each in allowed.ending:
+        days = (each.until - allowed.today).days
+        when = f"ends in {many(days, 'day')}, on {each.until}" if days else f"ends today, {each.until}"
+        lines.append(f"Allowed kernel report {clean(each.pattern)} {when} ({each.place})")
+    return lines
+
+
 def suites_from(run: Run) -> list[str]:
     """Each suite of the run that is not ours, with its distribution."""
     return [clean(f"{name} from {where}") for name, where in run.record.get("suites_from", {}).items()]
@@ -147,6 +160,7 @@ def asides(verdict: RunVerdict) -> list[str]:
         unknown = sum(not _answered(each) for each in verdict.tests if each.test == each.test.plain)
         lines += [f"No result with the baseline kernel: {many(unknown, 'test')}"] if unknown else []
     lines += [f"Ran before, and may skip by {rule}: {many(number, 'test')}" for rule, number in allowed_skips(verdict)]
+    lines += allowed_reports(verdict)
     if verdict.ignored:
         lines.append(f"Not read as baselines, {NO_SERIES}: {', '.join(verdict.ignored)}")
     return lines

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ from urllib.parse import quote, unquote
 
 from kdevops.errors import InfrastructureError, UserError
 from kdevops.files import write_atomic
-from kdevops.results import committed, reports
+from kdevops.results import allowed_reports, committed, reports
+from kdevops.results.allowed_reports import AllowedReports, AllowList
 from kdevops.results.baseline_text import format_table, parse
 from kdevops.results.complaints import signatures
 from kdevops.results.entry import Entry, Table, updated
@@ -34,7 +36,7 @@ class Baseline:
     A suite and profile without a file for this series uses that of the nearest older series (see its table). `expunged` has
     the reasons of tests known to fail from expunge lists; a test's own entry overrides it, and it is never written to a
     file. `ignored`: directories with tables that are not named after a series. `reports`: known kernel reports, which apply
-    to all tests.
+    to all tests; `allowed`: reports that `reports.yaml` allows for a time.
     """
 
     series: str
@@ -42,6 +44,7 @@ class Baseline:
     expunged: Mapping[TestId, str] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
     reports: KnownReports = field(default_factory=KnownReports)
+    allowed: AllowList = field(default_factory=AllowList)
 
     def table(self, test: TestId) -> Table | None:
         """The table of a test's suite and profile, None when there is none."""
@@ -64,6 +67,10 @@ class Baseline:
             for name, entry in self.tables[key].entries.items()
             if entry.counts[Status.PASS] or entry.counts.bad
         )
+
+    def allowed_on(self, today: date | None) -> AllowedReports:
+        """The kernel reports that are allowed for this series as of a day; none without a day."""
+        return self.allowed.on(today, self.series) if today else AllowedReports()
 
     def with_expunges(self, expunged: Mapping[TestId, str]) -> Baseline:
         """This baseline plus tests that expunge lists mark as failing, each with the reason."""
@@ -100,7 +107,8 @@ def load(directory: Path, series: str) -> Baseline:
             key = (unquote(path.parent.name), unquote(path.stem))
             if key not in tables:
                 tables[key] = parse(committed.read(path), path=path, series=older)
-    return Baseline(series, tables, ignored=ignored, reports=reports.load(directory, nearest_first))
+    known = reports.load(directory, nearest_first)
+    return Baseline(series, tables, ignored=ignored, reports=known, allowed=allowed_reports.load(directory))
 
 
 def series_in(directory: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -123,14 +131,16 @@ def accept(
     mode: Mode = Mode.MERGE,
     gone: Collection[TestId] = (),
     strays: Iterable[Mapping[str, Any]] = (),
+    today: date | None = None,
 ) -> Baseline:
     """The baseline updated with these outcomes; `save` writes it.
 
     Tests without an outcome (or with `missing`) keep their line, and notes stay. The repeats of a test count together, in
     its line. If the table comes from an older series, the new one begins with a copy of it, in which the tests that ran
     restart their counts: results of an older kernel are a starting point, not evidence about this one. Of those that did not
-    run, `gone` are removed: tests that this kernel does not have. Kernel reports that gate become known, for any test;
-    `strays` are the reports outside of tests in the run's record.
+    run, `gone` are removed: tests that this kernel does not have. Kernel reports that gate become known, for any test, except
+    those that are allowed for a time that has not ended `today`; `strays` are the reports outside of tests in the run's
+    record.
     """
     tables = dict(baseline.tables)
     ran: dict[TestId, list[Outcome]] = {}
@@ -146,8 +156,9 @@ def accept(
             table = replace(table, entries={n: e for n, e in table.entries.items() if TestId(*key, n) not in gone})
         entry = updated(before.entries.get(test.name), test, repeats, afresh=afresh)
         tables[key] = Table(baseline.series, {**table.entries, test.name: entry}, table.header)
-    known = baseline.reports.with_signatures(baseline.series, signatures(outcomes.values(), strays))
-    return Baseline(baseline.series, tables, reports=known)
+    allowed = baseline.allowed_on(today)
+    known = baseline.reports.with_signatures(baseline.series, signatures(outcomes, strays, allowed))
+    return Baseline(baseline.series, tables, reports=known, allowed=baseline.allowed)
 
 
 def save(directory: Path, baseline: Baseline) -> tuple[Path, ...]:

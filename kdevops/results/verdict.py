@@ -13,12 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cached_property
 from itertools import chain
 from types import MappingProxyType
 from typing import Any
 
 from kdevops.errors import ExitCode, InfrastructureError
+from kdevops.results.allowed_reports import AllowedReports
 from kdevops.results.baseline import Baseline
 from kdevops.results.boot_failure import BootFailure
 from kdevops.results.compare import Verdict, judge_beside, judge_ways
@@ -101,7 +103,7 @@ class RunVerdict:
 
     `ignored` are directories of the baseline that are not named after a series. `ever_ran` are the tests of the run's suites
     and profiles that ran in the baseline or exist on the baseline kernel; `absent` those that were not planned, each with the
-    reason, "" if unexplained. `strays` are kernel reports outside of tests.
+    reason, "" if unexplained. `strays` are kernel reports outside of tests; `allowed` those that the baseline allows.
     """
 
     tests: tuple[Judged, ...]
@@ -113,6 +115,7 @@ class RunVerdict:
     absent: Mapping[TestId, str] = field(default_factory=dict)
     boot_failure: BootFailure | None = None
     strays: tuple[Stray, ...] = ()
+    allowed: AllowedReports = field(default_factory=AllowedReports)
 
     @cached_property
     def counts(self) -> Counts:
@@ -210,6 +213,7 @@ def judge_run(
     strays_said: Iterable[Mapping[str, Any]] = (),
     decisions: Mapping[TestId, Decided] = MappingProxyType({}),
     allow_skip: Callable[[TestId, str], str] = lambda _test, _reason: "",
+    today: date | None = None,
 ) -> RunVerdict:
     """Judge every planned test; a test without an outcome is missing.
 
@@ -217,8 +221,9 @@ def judge_run(
     the baseline kernel. `asked` are requested suites and profiles, in addition to the planned ones; `had` are tests that only
     the baseline kernel has. `explain` gives the reason why a test that ran or exists in the baseline was not planned, "" if
     unknown. `boot_failure`: the kernel did not boot; `strays_said` are the reports outside of tests in the run's record.
-    `decisions`: what reruns say of the failures that were selected, by plain name.
-    `allow_skip` gives the rule that allows a test to skip for a reason although it ran before, "" without one.
+    `decisions`: what reruns say of the failures that were selected, by plain name. `allow_skip` gives the rule that allows a
+    test to skip for a reason although it ran before, "" without one. `today`: the day as of which the baseline's allowed
+    kernel reports are read; without one nothing is allowed.
     Raises InfrastructureError when the numbers do not add up: an outcome that was not planned, a test planned twice.
     """
     now = _by_test((test, outcomes[test].status if test in outcomes else Status.MISSING) for test in planned)
@@ -226,7 +231,8 @@ def judge_run(
     bad, bad_beside = _bad(outcomes), _bad(arm.outcomes) if arm else {}
     known = frozenset(baseline.reports.notes)
     if arm:
-        known |= arm.elsewhere | signatures(arm.outcomes.values())
+        known |= arm.elsewhere | signatures(arm.outcomes)
+    allowed = baseline.allowed_on(today)
     tests = tuple(
         _judge_test(
             test,
@@ -240,6 +246,7 @@ def judge_run(
             left_out=test in left_out,
             decided=decisions.get(test.plain),
             allow_skip=allow_skip,
+            allowed=allowed,
         )
         for test in planned
     )
@@ -257,7 +264,8 @@ def judge_run(
         ever_ran,
         absent,
         boot_failure,
-        strays(strays_said, known),
+        strays(strays_said, known, allowed),
+        allowed,
     )
 
 
@@ -295,6 +303,7 @@ def _judge_test(
     left_out: bool,
     decided: Decided | None,
     allow_skip: Callable[[TestId, str], str],
+    allowed: AllowedReports,
 ) -> Judged:
     outcome = outcome or Outcome(Status.MISSING, reason="no result yet")
     before = baseline.entry(test)
@@ -308,9 +317,10 @@ def _judge_test(
         verdict = _BY_DECISION[decided.decision]
     bad = outcome.status.is_bad
     gates = bad and verdict in {Verdict.REGRESSED, Verdict.NEW}
-    reported = complaints(outcome, known, excused=bad and before is not None and before.expunged)
+    excused = bad and before is not None and before.expunged
+    reported = complaints(outcome, known, excused=excused, test=test, allowed=allowed)
     skipped = left_out and outcome.status is Status.SKIP
-    allowed = allow_skip(test, outcome.reason) if verdict is Verdict.SKIPPED_NOW else ""
+    may_skip = allow_skip(test, outcome.reason) if verdict is Verdict.SKIPPED_NOW else ""
     return Judged(
         test,
         outcome,
@@ -323,7 +333,7 @@ def _judge_test(
         left_out=skipped,
         decided=decided,
         ways=found,
-        allowed=allowed,
+        allowed=may_skip,
     )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from kdevops.errors import ExitCode, InfrastructureError
 from kdevops.results import baseline
+from kdevops.results.allowed_reports import day_of
 from kdevops.results.boot_failure import BootFailure
 from kdevops.results.complaints import STRAY_REPORTS, signatures
 from kdevops.results.model import TestId
@@ -27,6 +28,7 @@ from kdevops.run.plan.record import compared_with, kernel_release, trouble_of
 def judge(store: Store, run: Run, *, whole: bool = False) -> RunVerdict:
     """Compare a stored run with the present baseline, and with its baseline run if it has one.
 
+    Kernel reports that the baseline allows for a time are judged as of the day on which the run ended.
     The outcomes have the subtests that did not go well, and kernel reports without their texts; `whole`: all of them.
     Raises UserError if the baseline cannot be read.
     """
@@ -51,6 +53,7 @@ def _judge(store: Store, run: Run, *, whole: bool) -> RunVerdict:
         strays_said=run.record.get(STRAY_REPORTS, ()),
         decisions=decided(store, run),
         allow_skip=allowing(run),
+        today=day_of(run),
     )
 
 
@@ -73,7 +76,7 @@ def _arm(store: Store, run: Run, planned: Collection[TestId]) -> Arm | None:
     tests, outcomes = frozenset(planned), store.outcomes(beside, brief=True)
     of_both = {test: outcome for test, outcome in outcomes.items() if test in tests}
     run_beside = store.run(beside)
-    return Arm(run_beside, of_both, signatures(outcomes.values(), run_beside.record.get(STRAY_REPORTS, ())))
+    return Arm(run_beside, of_both, signatures(outcomes, run_beside.record.get(STRAY_REPORTS, ())))
 
 
 @contextmanager

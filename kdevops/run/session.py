@@ -12,6 +12,7 @@ from kdevops.lab.load import LoadedLab
 from kdevops.lab.model import Lab
 from kdevops.progress import Progress
 from kdevops.providers.base import Provider
+from kdevops.results import allowed_reports
 from kdevops.results.events import GuestChanged, Note, RunEvent
 from kdevops.results.model import Outcome, TestId
 from kdevops.results.store import JSON, PlannedRow, Run, Store
@@ -108,6 +109,7 @@ async def prepare(
 ) -> Prepared:
     """The part of `start` before the run is stored. The caller holds the lab's lock."""
     lab = loaded.lab
+    allowed_reports.load(loaded.baseline)  # what is wrong with it is told before anything is built
     failed = gone_wrong(store, failures_of) if failures_of is not None else None
     await kind_of(lab).preflight(lab, dirs, watcher.handle, watcher.confirm)
     built = await build(lab, dirs, watcher.handle)
@@ -178,8 +180,9 @@ async def rerun(run_id: int, dirs: Dirs, watcher: Watcher, *, persist: bool = Fa
 async def rebuild(run: Run, lab: Lab, dirs: Dirs, watcher: Watcher) -> tuple[Built, Provider]:
     """What a stored run was made of, built anew where it is not cached. The caller holds the lab's lock.
 
-    Raises UserError if its kernel or suites have changed.
+    Raises UserError if its kernel or suites have changed, or if its list of allowed kernel reports has a mistake.
     """
+    allowed_reports.load(Path(run.record["baseline"]))
     remember_again(lab, dirs, Path(run.record["lab_file"]))
     await kind_of(lab).preflight(lab, dirs, watcher.handle, watcher.confirm)
     built = await build(lab, dirs, watcher.handle)

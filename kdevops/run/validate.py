@@ -16,6 +16,7 @@ from kdevops.lab.arms import arms
 from kdevops.lab.document import Loc, Problem
 from kdevops.lab.load import LoadedLab, refused
 from kdevops.lab.model import Lab
+from kdevops.results import allowed_reports
 from kdevops.run.guests.kinds import kind_of
 from kdevops.run.kernel_spec import spec_of
 from kdevops.suites.kind import Check, check_clients
@@ -28,7 +29,7 @@ def validate(loaded: LoadedLab) -> None:
     For each part only the first failed check is reported, because later checks depend on earlier ones.
     """
     problems: list[Problem] = []
-    for checks in _checks(loaded.lab):
+    for checks in (_baseline(loaded), *_checks(loaded.lab)):
         for loc, check in checks:
             try:
                 check()
@@ -48,6 +49,10 @@ def _checks(lab: Lab) -> Iterator[Iterator[Check]]:
         yield _patches(prefix, arm)
         yield _config(prefix, arm)
     yield from (_suite(each, lab) for each in asked(lab))
+
+
+def _baseline(loaded: LoadedLab) -> Iterator[Check]:
+    yield ("baseline",), lambda: allowed_reports.load(loaded.baseline)
 
 
 def _source(prefix: Loc, lab: Lab) -> Iterator[Check]:

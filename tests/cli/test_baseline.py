@@ -199,6 +199,36 @@ def test_what_the_kernel_reported_is_red_until_it_is_accepted(capsys: pytest.Cap
     )
 
 
+ALLOWED = Path("baselines/reports.yaml")
+ENTRY = """\
+- pattern: "KASAN: use-after-free in *"
+  reason: a false alarm
+  link: https://example.org/1
+  until: 2999-12-31
+"""
+
+
+def test_a_report_that_is_allowed_for_a_time_is_told_and_not_accepted(capsys: pytest.CaptureFixture[str]) -> None:
+    lab_here()
+    stored({"a": Outcome(S.PASS, reports=(KASAN,))})
+    ALLOWED.parent.mkdir()
+    ALLOWED.write_text(ENTRY)
+    entry = "a false alarm, https://example.org/1, until 2999-12-31"
+    assert f"  KASAN: use-after-free in foo: known ({entry})\n" in told(capsys, "results", "1")
+    assert f"allowed: KASAN: use-after-free in * ({entry})\n" in told(capsys, "baseline", "show")
+    told(capsys, "baseline", "accept", "1")
+    assert TABLE.exists()
+    assert not REPORTS.exists()
+
+
+def test_a_list_of_allowed_reports_with_a_mistake_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    stored({"a": Outcome(S.PASS)})
+    ALLOWED.parent.mkdir()
+    ALLOWED.write_text(ENTRY.replace("2999-12-31", "soon"))
+    for command in (["results", "1"], ["results", "1", "--format", "junit"], ["baseline", "accept", "1"]):
+        assert "reports.yaml:4:3: 0.until: a day such as 2027-01-31 is needed" in told(capsys, *command, code=2)
+
+
 def test_a_merge_of_known_reports_that_was_left_unresolved_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     stored({"a": Outcome(S.PASS)})
     REPORTS.parent.mkdir(parents=True)

@@ -117,9 +117,16 @@ def test_json_tells_reports_and_what_is_absent() -> None:
     data = json.loads(json.dumps(summary_json(RUN, verdict(WARNING.signature))))
     assert (data["exit_code"], data["ran"], data["ever_ran"]) == (1, 3, 7)
     assert data["reports"] == [
-        {"signature": "KASAN: slab-out-of-bounds in foo", "said": "not known", "times": 3, "tests": 2, "beside": []},
-        {"signature": "WARNING in bar", "said": "known", "times": 1, "tests": 1, "beside": []},
-        {"signature": "EXT4-fs error", "said": "a notice", "times": 1, "tests": 1, "beside": []},
+        {
+            "signature": "KASAN: slab-out-of-bounds in foo",
+            "said": "not known",
+            "times": 3,
+            "tests": 2,
+            "beside": [],
+            "allowed": None,
+        },
+        {"signature": "WARNING in bar", "said": "known", "times": 1, "tests": 1, "beside": [], "allowed": None},
+        {"signature": "EXT4-fs error", "said": "a notice", "times": 1, "tests": 1, "beside": [], "allowed": None},
     ]
     tests = {each["name"]: each for each in data["tests"]}
     assert tests["zram:zram.sh"]["reports"] == [
@@ -233,7 +240,14 @@ def test_what_no_test_is_to_blame_for_is_told_with_when_and_where_it_was_said() 
     told = mail(RUN_HERE, judged)
     assert "\nKernel reports outside of tests:\n    1  KASAN: slab-out-of-bounds in foo: not known\n" in told
     assert summary_json(RUN, judged)["reports"] == [
-        {"signature": KASAN.signature, "said": "not known", "times": 1, "tests": 0, "beside": ["at boot on demo-1"]}
+        {
+            "signature": KASAN.signature,
+            "said": "not known",
+            "times": 1,
+            "tests": 0,
+            "beside": ["at boot on demo-1"],
+            "allowed": None,
+        }
     ]
     both = judge_run([test], {test: Outcome(S.PASS, reports=(KASAN,))}, baseline, strays_said=[STRAY])
     assert headline(RUN, both).startswith("Regression: 1 kernel report under 1 test and outside of tests, not known: ")

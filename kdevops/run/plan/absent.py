@@ -17,10 +17,10 @@ from kdevops.results import accepted
 from kdevops.results.baseline import Baseline
 from kdevops.results.entry import Table
 from kdevops.results.model import TestId
+from kdevops.results.names import fits
 from kdevops.results.store import JSON, Run
 from kdevops.results.verdict import NARROWED
 from kdevops.run.plan.choices import PASSED_OVER, chosen_otherwise
-from kdevops.run.plan.narrow import fits
 
 if TYPE_CHECKING:  # suites and labs are heavy, and most runs left nothing out that they would have to explain
     from kdevops.suites.base import PreparedSuite

@@ -7,8 +7,8 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from kdevops.results.model import TestId
+from kdevops.results.names import fits
 from kdevops.results.store import Run
-from kdevops.run.plan.narrow import fits
 from kdevops.text import clean
 
 if TYPE_CHECKING:  # looking at a run need not import what makes one

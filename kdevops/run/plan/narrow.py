@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from fnmatch import fnmatchcase
 
 from kdevops.errors import UserError
 from kdevops.results.model import TestId
+from kdevops.results.names import fits
 from kdevops.results.store import PlannedRow, Store
 from kdevops.text import nearest
 
@@ -61,12 +61,3 @@ def told(tests: Collection[TestId], limit: int = 5) -> str:
     """The first `limit` test names, for a message."""
     names = sorted(map(str, tests))
     return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")
-
-
-def fits(test: TestId, pattern: str) -> bool:
-    """Whether a glob matches the whole name of a test or the end of it, with or without its repeat number."""
-    return any(
-        fnmatchcase(text[start:], pattern)
-        for text in {str(test), str(test.plain)}
-        for start in (0, len(test.suite) + 1, len(test.suite) + len(test.profile) + 2)
-    )

@@ -12,7 +12,7 @@ import pytest
 
 from kdevops.guest.execute import Execution, execute
 from kdevops.results.complaints import complaints, signatures
-from kdevops.results.model import Outcome, Status
+from kdevops.results.model import Outcome, Status, TestId
 from kdevops.run.drive.kernel_log import MAX_SLICE
 from kdevops.run.drive.reports import doubt, with_reports
 from tests.support.chunk_suite import ToySuite
@@ -194,7 +194,7 @@ def test_reports_that_were_too_many_to_keep_are_counted_and_not_taken_for_known(
     lines = [f"[ {n:>4}.000000] WARNING: CPU: 0 PID: {n} at fs/inode.c:{n} foo{n}+0x1/0x2" for n in range(100, 200)]
     outcome, _ = with_reports(Outcome(Status.PASS), lines)
     assert len(outcome.reports) + outcome.reports_cut == len(lines)
-    known = signatures([replace(outcome, reports_cut=0)])
+    known = signatures({TestId("s", "p", "x"): replace(outcome, reports_cut=0)})
     assert any(each.gates for each in complaints(outcome, known))
 
 
