@@ -8,8 +8,9 @@ from kdevops.report.troubles import OUTSIDE, unknown_outside
 from kdevops.results.compare import Verdict
 from kdevops.results.verdict import Judged, RunVerdict
 
+NOT_WATCHED = "tests during which the kernel's messages could not be read"
 NOT_PLANNED = "tests of the baseline that were not planned"
-"""Replaces a test's name."""
+"""These replace a test's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +25,13 @@ class Beyond:
 
 
 def beyond(verdict: RunVerdict) -> tuple[Beyond, ...]:
-    """Unknown kernel reports outside of tests, and tests that the baseline saw run and that were not planned."""
+    """Unknown kernel reports outside of tests, tests that were not watched, and tests that were lost from the plan."""
     said = "\n".join(f"{each.when} on {each.guest}:\n{each.complaint.report.text}" for each in verdict.strays)
+    unseen = tuple(map(str, verdict.unwatched.tests))
     lost = tuple(map(str, verdict.lost))
     found = (
         Beyond("kernel", OUTSIDE, "kernel report", unknown_outside(verdict), said),
+        Beyond("console", NOT_WATCHED, "console", unseen, "\n".join(unseen)),
         Beyond("coverage", NOT_PLANNED, "coverage", lost, "\n".join(lost)),
     )
     return tuple(each for each in found if each.messages)

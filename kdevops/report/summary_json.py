@@ -28,6 +28,7 @@ def summary_json(run: Run, verdict: RunVerdict, *, kernel: str = "", directory: 
     `reports.yaml` by which one is known, and `allowed_reports` has the entries that ended or end soon. `absent` are tests
     that the baseline saw run and that were not planned, `why` null where nothing explains it. `skipped_now` are tests that
     ran before and skip now, `allowed` the lab's rule that allows it, else null: those make the run incomplete.
+    `unwatched` are tests during which the kernel's messages could not be read, the first of them by name.
     `suites_from` has the distributions that suites which are not ours are from.
     """
     return {
@@ -57,6 +58,10 @@ def summary_json(run: Run, verdict: RunVerdict, *, kernel: str = "", directory: 
             }
             for each in troubles(verdict)
         ],
+        "unwatched": {
+            "count": verdict.unwatched.count,
+            "tests": [str(test) for test in verdict.unwatched.tests],
+        },
         "allowed_reports": {
             "ended": [dict(facts(each)) for each in verdict.allowed.ended],
             "ending": [dict(facts(each)) for each in verdict.allowed.ending],

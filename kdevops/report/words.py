@@ -20,6 +20,10 @@ from kdevops.text import clean
 
 SKIPPED = "if that is right: list them under verdict.allow_skips in the lab"
 LOST = "if they are gone for good, remove their lines from the baseline; if you do not want them, skip them in the lab"
+UNWATCHED = (
+    "What the kernel reported during some tests is unknown, because neither the console nor the guest's own log could be read:"
+    " run them again"
+)
 SKIPPED_NOW = "Skipped now, ran before"
 NO_SERIES = "because a series is two numbers, as in 6.1"
 _MAX_NAMES = 3
@@ -72,7 +76,8 @@ def headline(run: Run, verdict: RunVerdict) -> str:
     elif not verdict.ran:
         parts = [f"Nothing ran: {planned} planned, {told(verdict.counts) or 'none'}", *lacking]
     elif missing or lacking:
-        whole = verdict.complete and (verdict.arm is None or verdict.arm.complete) and not verdict.undecided
+        whole = verdict.complete and (verdict.arm is None or verdict.arm.complete)
+        whole = whole and not (verdict.undecided or verdict.unwatched.count)
         otherwise = "Coverage lost" if whole else "Incomplete"
         word = {RunState.INTERRUPTED: "Interrupted", RunState.RUNNING: "Unfinished"}.get(run.state, otherwise)
         first, *others = [*missing, *lacking]
@@ -161,6 +166,8 @@ def asides(verdict: RunVerdict) -> list[str]:
         lines += [f"No result with the baseline kernel: {many(unknown, 'test')}"] if unknown else []
     lines += [f"Ran before, and may skip by {rule}: {many(number, 'test')}" for rule, number in allowed_skips(verdict)]
     lines += allowed_reports(verdict)
+    if verdict.unwatched.count:
+        lines.append(UNWATCHED)
     if verdict.ignored:
         lines.append(f"Not read as baselines, {NO_SERIES}: {', '.join(verdict.ignored)}")
     return lines
@@ -195,7 +202,7 @@ def next_steps(run: Run, verdict: RunVerdict) -> list[tuple[str, str]]:
         steps.append(("continue", f"kdevops resume {run.id}"))
     elif arm and arm.run.state in _OPEN:
         steps.append(("continue", f"kdevops resume {arm.run.id}"))
-    elif not verdict.complete and "imported" not in run.record:
+    elif (not verdict.complete or verdict.unwatched.count) and "imported" not in run.record:
         steps.append(("run again", f"kdevops rerun {run.id}"))
     if verdict.undecided:
         steps.append(("decide", f"kdevops decide {run.id}"))
@@ -298,6 +305,9 @@ def _lacking(verdict: RunVerdict) -> list[str]:
         parts.append(
             f"{many(len(undecided), 'failure')} {is_} not decided: {_some([each.test.name for each in undecided])}"
         )
+    if number := verdict.unwatched.count:
+        names = _some([test.name for test in verdict.unwatched.tests], number)
+        parts.append(f"the kernel's messages during {many(number, 'test')} could not be read: {names}")
     if lost := verdict.lost:
         was = "was" if len(lost) == 1 else "were"
         names = _some([test.name for test in lost])
@@ -347,8 +357,10 @@ def _heard(verdict: RunVerdict) -> list[str]:
     return parts
 
 
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
+def _some(names: Sequence[str], number: int | None = None) -> str:
+    """The first names of `number` (default: all of them)."""
+    number = len(names) if number is None else number
+    more = f" and {number - _MAX_NAMES} more" if number > _MAX_NAMES else ""
     return ", ".join(clean(name, _MAX_NAME) for name in names[:_MAX_NAMES]) + more
 
 

@@ -6,7 +6,8 @@ fail, is a `known-failure` though it was skipped.
 Two things are judged beside how tests ended. What the kernel reported of its own trouble makes the run red, also under a
 test that passed, unless that is known: see `complaints`. And coverage that was lost makes the run incomplete, as a missing
 test does: a test that the baseline, or the baseline kernel, saw run and that skips now, unless the lab allows that skip; and
-one that was not even planned, which is `absent`, where nothing says why.
+one that was not even planned, which is `absent`, where nothing says why. So is a run in which the kernel's messages during
+a test could not be read.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from kdevops.results.decision.decide import Decided, Decision
 from kdevops.results.entry import Entry
 from kdevops.results.model import Counts, Outcome, RunState, Status, TestId
 from kdevops.results.store import Run
+from kdevops.results.unwatched import Unwatched
 from kdevops.results.ways import NO_WAYS, Ways, ways
 
 _BY_DECISION = {
@@ -36,6 +38,7 @@ _BY_DECISION = {
     Decision.FLAKE: Verdict.FLAKE,
     Decision.OPEN: Verdict.INCONCLUSIVE,
 }
+NONE_UNWATCHED = Unwatched()
 NARROWED = "the run was narrowed"
 """Prefix of the explanation for an absent test when the command line selected other tests."""
 
@@ -116,6 +119,7 @@ class RunVerdict:
     boot_failure: BootFailure | None = None
     strays: tuple[Stray, ...] = ()
     allowed: AllowedReports = field(default_factory=AllowedReports)
+    unwatched: Unwatched = field(default_factory=Unwatched)
 
     @cached_property
     def counts(self) -> Counts:
@@ -160,15 +164,15 @@ class RunVerdict:
 
     @property
     def exit_code(self) -> ExitCode:
-        """OK only if nothing gates or is undecided, nothing is missing (nor on the baseline kernel), no coverage was lost,
-        and something ran.
+        """OK only if nothing gates or is undecided, nothing is missing (nor on the baseline kernel), no coverage was lost, the
+        kernel's messages were read, and something ran.
 
         A regression outweighs incompleteness; a kernel that does not boot although another did is a regression.
         """
         if self.boot_failure or self.troubles or any(each.gates for each in self.tests):
             return ExitCode.REGRESSION
         whole = self.complete and (self.arm is None or self.arm.complete)
-        whole = whole and not (self.lost or self.skipped_now or self.undecided)
+        whole = whole and not (self.lost or self.skipped_now or self.undecided or self.unwatched.count)
         return ExitCode.OK if whole and self.ran else ExitCode.INCOMPLETE
 
     def of(self, *verdicts: Verdict) -> tuple[Judged, ...]:
@@ -214,6 +218,7 @@ def judge_run(
     decisions: Mapping[TestId, Decided] = MappingProxyType({}),
     allow_skip: Callable[[TestId, str], str] = lambda _test, _reason: "",
     today: date | None = None,
+    unwatched: Unwatched = NONE_UNWATCHED,
 ) -> RunVerdict:
     """Judge every planned test; a test without an outcome is missing.
 
@@ -223,7 +228,7 @@ def judge_run(
     unknown. `boot_failure`: the kernel did not boot; `strays_said` are the reports outside of tests in the run's record.
     `decisions`: what reruns say of the failures that were selected, by plain name. `allow_skip` gives the rule that allows a
     test to skip for a reason although it ran before, "" without one. `today`: the day as of which the baseline's allowed
-    kernel reports are read; without one nothing is allowed.
+    kernel reports are read; without one nothing is allowed. `unwatched` are tests whose kernel messages could not be read.
     Raises InfrastructureError when the numbers do not add up: an outcome that was not planned, a test planned twice.
     """
     now = _by_test((test, outcomes[test].status if test in outcomes else Status.MISSING) for test in planned)
@@ -266,6 +271,7 @@ def judge_run(
         boot_failure,
         strays(strays_said, known, allowed),
         allowed,
+        unwatched,
     )
 
 

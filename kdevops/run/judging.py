@@ -18,6 +18,7 @@ from kdevops.results.complaints import STRAY_REPORTS, signatures
 from kdevops.results.model import TestId
 from kdevops.results.reruns import decided
 from kdevops.results.store import Run, Store
+from kdevops.results.unwatched import Unwatched
 from kdevops.results.verdict import Arm, RunVerdict, judge_run
 from kdevops.run.plan.absent import asked_for, explaining, only_beside
 from kdevops.run.plan.allowed_skips import allowing
@@ -54,6 +55,7 @@ def _judge(store: Store, run: Run, *, whole: bool) -> RunVerdict:
         decisions=decided(store, run),
         allow_skip=allowing(run),
         today=day_of(run),
+        unwatched=Unwatched.of(run.record),
     )
 
 

@@ -23,6 +23,7 @@ from kdevops.run.drive.reports import spoiled_by
 from kdevops.run.drive.sweep import sweep
 from kdevops.run.drive.work import Work
 from kdevops.suites.base import PlannedTest
+from kdevops.triage.oops import Oops, find_reports
 
 IDLE = 300.0
 """Accelerated seconds of silence allowed while a harness runs no test: it may be starting or making a file system."""
@@ -74,20 +75,47 @@ class Chunk:
             if not lost and (not ended or self.left):
                 await self._news.ask()
             over = Over(ended is not None, lost is not None, bool(self._ledger.unfit), bool(self._news.unserved()))
-            match ending(over):
-                case Ending.UNSERVED:
-                    return self._without_server(self._news.unserved())
-                case Ending.LOST:
-                    assert lost
-                    return await self._lost(lost)
-                case Ending.HUNG:
-                    return await self._hung()
-                case Ending.SPOILT:
-                    self._ledger.give_back()
-                    return self._ledger.unfit
-                case Ending.ENDED:
-                    assert ended
-                    return await self._ended(ended)
+            try:
+                unfit = await self._end(ending(over), ended, lost)
+            except InfrastructureError:
+                await self._look_back()
+                raise
+            await self._look_back()
+            return unfit
+
+    async def _end(self, how: Ending, ended: Completed | None, lost: InfrastructureError | None) -> str:
+        match how:
+            case Ending.UNSERVED:
+                return self._without_server(self._news.unserved())
+            case Ending.LOST:
+                assert lost
+                return await self._lost(lost)
+            case Ending.HUNG:
+                return await self._hung()
+            case Ending.SPOILT:
+                self._ledger.give_back()
+                return self._ledger.unfit
+            case Ending.ENDED:
+                assert ended
+                return await self._ended(ended)
+
+    async def _look_back(self) -> tuple[Oops, ...]:
+        """Kernel reports in the guest's own log, if the console did not show all tests; they belong to no single test.
+
+        Tests are unwatched if that log cannot be read either.
+        """
+        unseen, self._ledger.unseen = self._ledger.unseen, []
+        if not unseen:
+            return ()
+        lines = await self._log.look_back(map(self._suite.console_mark, self._ledger.told))
+        if lines is None:
+            for test in unseen:
+                self._job.unwatched(test, self._name)
+            return ()
+        told = {report.signature for outcome in self._ledger.told.values() for report in outcome.reports}
+        found = [each for each in find_reports(lines) if each.gates and each.signature not in told]
+        said = [line for each in found for line in each.text.splitlines()]
+        return self._job.stray(self._name, said, f"while tests of {self._work.suite} ran")
 
     async def _listen(self) -> Completed | None:
         """Follow the harness to its end; None if it hangs, the guest can no longer be trusted, or a server is lost.
@@ -207,6 +235,7 @@ class Chunk:
         await self._fetcher.record(self._work, self._ledger.told)
         unfit = self._settle_unfinished(ended) or self._ledger.unfit
         strays = self._job.stray(self._name, self._log.cut(), f"after the last test of {self._work.suite}")
+        strays = (*strays, *await self._look_back())
         return unfit or spoiled_by(strays) or await self._sweep(said=any(stray.gates for stray in strays))
 
     def _settle_unfinished(self, ended: Completed) -> str:

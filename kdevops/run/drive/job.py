@@ -13,6 +13,7 @@ from kdevops.results.complaints import FLOOD, STRAY_REPORTS
 from kdevops.results.events import Note, RunEvent, TestEnded, TestStarted
 from kdevops.results.model import KernelReport, Outcome, TestId
 from kdevops.results.store import Store
+from kdevops.results.unwatched import Unwatched
 from kdevops.run.drive.busy import Busy
 from kdevops.run.drive.reports import as_stored, unseen
 from kdevops.run.drive.work import WorkQueue
@@ -100,6 +101,14 @@ class Job:
             self.emit(Note(f"{guest}: {when}: {report.title}"))
             known.append({**asdict(report), "guest": guest, "when": when})
             self.store.update_record(self.run, {STRAY_REPORTS: known})
+
+    def unwatched(self, test: TestId, guest: str) -> None:
+        """Record that a test's kernel messages could not be read: neither the console nor the guest's own log has them."""
+        known = Unwatched.of(self.store.run(self.run).record)
+        self.store.update_record(self.run, known.with_test(test).as_record())
+        self.trouble(
+            guest, f"{test}: what the kernel reported during it is unknown, because its messages cannot be read"
+        )
 
     def servers_said(self, when: str) -> None:
         """As `stray`, for the servers' kernels."""

@@ -2,7 +2,8 @@
 
 The slice of a test is the console output since the previous slice. Console output may be late (fetched from a cloud) or
 absent (a host without a console, a test that set `dmesg -n 1`). If the console does not show a test's end at once, the
-guest's own log is read between the test's marks.
+guest's own log is read between the test's marks. A test that neither of both shows was not watched: nobody knows what the
+kernel reported during it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import contextlib
 import os
 import time
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import accumulate, takewhile
 
 from kdevops.errors import InfrastructureError
@@ -40,10 +41,14 @@ _BEGIN = "kdevops: begin "
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Kernel messages during a test; `before`: those between the previous test's end and its start."""
+    """Kernel messages during a test; `before`: those between the previous test's end and its start.
+
+    `watched`: False if neither the console nor the guest's own log shows the test's end, so that `lines` may lack anything.
+    """
 
     lines: list[str]
     before: list[str] = field(default_factory=list)
+    watched: bool = True
 
 
 class KernelLog:
@@ -53,6 +58,7 @@ class KernelLog:
         self._guest, self._slowdown = guest, slowdown
         self._since = console.end_position(guest.console)
         self._live = True
+        self._last_read = ""
 
     def cut(self, end: Position | None = None) -> list[str]:
         """Console output since the last cut, up to `end` (default: now)."""
@@ -95,7 +101,25 @@ class KernelLog:
         self._live = False  # do not wait for the console again
         said = await self._logged(marks)
         lines = self.cut()
-        return divide(lines, marks) if said is None else Slice(said)
+        return replace(divide(lines, marks), watched=False) if said is None else Slice(said)
+
+    def has_read(self, log: Sequence[str]) -> None:
+        """The guest's own log was read up to here."""
+        self._last_read = log[-1] if log else self._last_read
+
+    async def look_back(self, marks: Iterable[str]) -> list[str] | None:
+        """The guest's own log from the first of these marks of tests on; without any of them, since it was last read.
+
+        Of a mark that is in it several times the last counts. None if the guest cannot be asked.
+        """
+        try:
+            lines = await kernel_log(self._guest.ssh, timeout=_COMMAND * self._slowdown)
+        except InfrastructureError:
+            return None
+        starts = [start for mark in marks if (start := _last_with(mark, lines)) is not None]
+        since = _last_with(self._last_read, lines) if self._last_read else None
+        self.has_read(lines)
+        return lines[min(starts) if starts else 0 if since is None else since + 1 :]
 
     async def _logged(self, marks: Marks) -> list[str] | None:
         try:
@@ -182,6 +206,11 @@ def before_tests(lines: Sequence[str]) -> list[str]:
     marks = (_BEGIN, *console_marks())
     first = (number for number, line in enumerate(lines) if any(mark in line for mark in marks))
     return list(lines[: next(first, len(lines))])
+
+
+def _last_with(text: str, lines: Sequence[str]) -> int | None:
+    """The number of the last line with this text in it."""
+    return next((number for number in reversed(range(len(lines))) if text in lines[number]), None)
 
 
 def _token(mark: str) -> str:

@@ -134,6 +134,7 @@ class Lease:
         self._taint = taint.parse(tainted.stdout) or 0
         self._log = KernelLog(guest, job.provider.slowdown)
         log = await kernel_log(guest.ssh, timeout=COMMAND * job.provider.slowdown)
+        self._log.has_read(log)
         self.tell_failed_boots()
         self.failed_boots.clear()
         self.stale = False
@@ -227,6 +228,8 @@ class Lease:
             outcome = with_taint(outcome, tainted)
         if said.lines and outcome.status is not Status.SKIP:
             self.job.keep(self.job.output_name(test.id, ".console"), said.lines)
+        if not said.watched:
+            self.job.unwatched(test.id, self.name)
         name = self.job.output_name(test.id)
         self.job.keep(name, transcript.lines())
         return replace(outcome, guest=self.name, output=name), spoiled or spoiled_by(strays) or unfit

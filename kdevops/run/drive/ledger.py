@@ -32,6 +32,7 @@ class Ledger:
 
     `left`: tests without a status that have not been given back. `told`: outcomes stored here. `current`: the test in flight,
     or None since `quiet_since` by the guest's pace. `unfit`: the kernel report after which the guest must not be reused.
+    `unseen`: tests that came to their end and whose start the console did not show, so that it may lack anything of theirs.
     `finished` is called for each test that got a status.
     """
 
@@ -54,6 +55,7 @@ class Ledger:
         self.current: Current | None = None
         self.quiet_since = 0.0
         self.unfit = ""
+        self.unseen: list[TestId] = []
 
     @property
     def seconds(self) -> float:
@@ -101,6 +103,9 @@ class Ledger:
             self._job.keep(self._job.output_name(test, ".console"), lines)
         outcome = replace(outcome, guest=self._name, output=name)
         self.told[test] = outcome
+        mark = self._suite.console_mark(test)
+        if outcome.status.ran_to_its_end and not any(mark in line for line in lines):
+            self.unseen.append(test)
         self._job.servers_said(f"while {test} ran")
         self._rest()
         self._job.end(test, outcome)

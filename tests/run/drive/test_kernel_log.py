@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from kdevops.guest.console import end_position
 from kdevops.guest.execute import Marks
-from kdevops.run.drive.kernel_log import KernelLog, before_tests, between, divide
+from kdevops.run.drive.kernel_log import KernelLog, Slice, before_tests, between, divide
 from tests.support.local_guest import LocalGuest, LocalProvider
 
 MARKS = Marks("begin commands/default/ä 01234567", "end commands/default/ä 89abcdef")
@@ -83,7 +83,49 @@ def test_a_guest_that_cannot_be_asked_has_what_the_console_shows(tmp_path: Path)
     log = KernelLog(there, 0.01)
     with there.console.open("a") as file:
         file.write("said\n")
-    assert asyncio.run(log.cut_at(MARKS)).lines == ["said"], "its log has no mark, so nothing in it is the test's"
+    cut = asyncio.run(log.cut_at(MARKS))
+    assert cut.lines == ["said"], "its log has no mark, so nothing in it is the test's"
+    assert not cut.watched
+
+
+def test_a_test_is_watched_where_the_console_or_the_log_shows_its_end(tmp_path: Path) -> None:
+    there = guest(tmp_path)
+    with there.log.open("a") as file:
+        file.write(f"{BEGIN}\nsaid\n{END}\n")
+    assert asyncio.run(KernelLog(there, 0.01).cut_at(MARKS)) == Slice(["said"]), "begun after the console's end"
+    log = KernelLog(there, 0.01)
+    with there.console.open("a") as file:
+        file.write(f"{BEGIN}\nseen\n{END}\n")
+    assert asyncio.run(log.cut_at(MARKS)).watched
+
+
+def look_back(there: LocalGuest, log: KernelLog, text: str, *marks: str) -> list[str] | None:
+    with there.log.open("a") as file:
+        file.write(text)
+    return asyncio.run(log.look_back(marks))
+
+
+def test_looking_back_begins_at_the_tests_or_where_the_log_was_last_read(tmp_path: Path) -> None:
+    there = guest(tmp_path)
+    there.provider.mute = True
+    log = KernelLog(there, 0.01)
+    log.has_read(["[1] boot", "[2] last of boot"])
+    assert (
+        look_back(there, log, "[1] boot\n[2] last of boot\n[3] run a\n[4] said\n", "run a", "run b")[0] == "[3] run a"
+    )
+    assert look_back(there, log, "[5] more\n", "run b") == ["[5] more"]
+    assert look_back(there, log, "[6] run a\n[7] x\n", "run b", "run a") == ["[6] run a", "[7] x"], (
+        "the last time it ran"
+    )
+    assert look_back(there, log, "", "run b") == []
+    log.has_read(["[9] overwritten since"])
+    assert len(look_back(there, log, "", "run b") or []) == 7
+
+
+def test_a_guest_that_is_gone_cannot_be_looked_back_at(tmp_path: Path) -> None:
+    there = guest(tmp_path)
+    there.console.unlink()
+    assert asyncio.run(KernelLog(there, 0.01).look_back(["x"])) is None
 
 
 @given(st.lists(st.sampled_from(["x", BEGIN, END, "y"])))
