@@ -19,6 +19,7 @@ SCRIPTS = {
     "both": "exit 1",
     "breaks": "! grep -q kd.new /proc/cmdline",
     "is-mended": "! grep -q kd.old /proc/cmdline",
+    "hides": "! grep -q kd.new /proc/cmdline || exit 4",
 }
 ONLY = ("--only", "commands/*", "--json")
 
@@ -43,7 +44,10 @@ def test_what_a_change_broke_is_told_from_what_fails_anyway(kdevops: Kdevops, la
         "both": ("fail", "fail", "known-failure"),
         "breaks": ("pass", "fail", "regressed"),
         "is-mended": ("fail", "pass", "fixed"),
+        "hides": ("pass", "skip", "skipped-now"),
     }
+    assert "1 test that ran before skips now: hides" in ran.data["verdict"]
+    assert [(each["name"], each["allowed"]) for each in ran.data["skipped_now"]] == [("hides", None)]
     arms = ran.data["arms"]
     assert [(arms[name]["run"], arms[name]["lab"]) for name in ("baseline", "dev")] == [(1, "ab"), (2, "ab-dev")]
     assert (arms["baseline"]["kernel"], arms["dev"]["kernel"]) == (
