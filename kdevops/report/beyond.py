@@ -1,4 +1,4 @@
-"""What keeps a run from being green without being the end of one of its tests, for formats that only support tests."""
+"""Why a run is not green apart from the results of its tests, as failed tests for formats that only support tests."""
 
 from __future__ import annotations
 

@@ -123,7 +123,7 @@ def lines(judged: Judged) -> Iterator[str]:
 
 
 def _note(rules: dict[tuple[str, str], Complaint], label: str, complaint: Complaint) -> None:
-    """Keep the first report of each problem that the list of allowed reports speaks of."""
+    """Keep the first report of each problem for which the list of allowed reports has an entry."""
     if complaint.rule:
         rules.setdefault((label, clean(complaint.signature)), complaint)
 

@@ -131,7 +131,7 @@ def allowed_skips(verdict: RunVerdict) -> list[tuple[str, int]]:
 
 
 def how_to_allow(run: Run, verdict: RunVerdict) -> str:
-    """What to do about tests that skip now and ran before, if they should."""
+    """How to allow the skips of tests that ran before."""
     if "imported" in run.record:
         return "if that is right: accept the run"  # it has no lab
     return SKIPPED if verdict.arm else f"{SKIPPED}, or accept the run"

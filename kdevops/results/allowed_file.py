@@ -24,7 +24,7 @@ from kdevops.results.allowed_reports import Matcher
 MAX_PATTERN = 500
 """Characters."""
 _ANYTHING = ("", "\N{SNOWMAN}", "\N{SNOWMAN} \N{SNOWMAN}\N{SNOWMAN}")
-"""No kernel report: a pattern that fits one of these says nothing."""
+"""Not kernel reports: a pattern that matches one of these matches any text."""
 _KIND = "a list of kernel reports"
 
 

@@ -156,7 +156,7 @@ def parse(text: str, path: Path) -> AllowList:
 
 
 def facts(rule: AllowedReport) -> Mapping[str, str]:
-    """An entry for a program."""
+    """An entry as data for JSON."""
     return {"pattern": rule.pattern, "reason": rule.reason, "link": rule.link, "until": str(rule.until)}
 
 

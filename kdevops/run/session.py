@@ -109,7 +109,7 @@ async def prepare(
 ) -> Prepared:
     """The part of `start` before the run is stored. The caller holds the lab's lock."""
     lab = loaded.lab
-    allowed_reports.load(loaded.baseline)  # what is wrong with it is told before anything is built
+    allowed_reports.load(loaded.baseline)  # report its mistakes before anything is built
     failed = gone_wrong(store, failures_of) if failures_of is not None else None
     await kind_of(lab).preflight(lab, dirs, watcher.handle, watcher.confirm)
     built = await build(lab, dirs, watcher.handle)

@@ -2,7 +2,7 @@
 
 The slice of a test is the console output since the previous slice. Console output may be late (fetched from a cloud) or
 absent (a host without a console, a test that set `dmesg -n 1`). If the console does not show a test's end at once, the
-guest's own log is read between the test's marks. A test that neither of both shows was not watched: nobody knows what the
+guest's own log is read between the test's marks. If neither shows a test, it was not watched, and it is unknown what the
 kernel reported during it.
 """
 
@@ -43,7 +43,7 @@ _BEGIN = "kdevops: begin "
 class Slice:
     """Kernel messages during a test; `before`: those between the previous test's end and its start.
 
-    `watched`: False if neither the console nor the guest's own log shows the test's end, so that `lines` may lack anything.
+    `watched`: False if neither the console nor the guest's own log shows the test's end, so that `lines` may be incomplete.
     """
 
     lines: list[str]
@@ -108,9 +108,9 @@ class KernelLog:
         self._last_read = log[-1] if log else self._last_read
 
     async def look_back(self, marks: Iterable[str]) -> list[str] | None:
-        """The guest's own log from the first of these marks of tests on; without any of them, since it was last read.
+        """The guest's own log from the first of these marks on; if it has none of them, from where it was last read.
 
-        Of a mark that is in it several times the last counts. None if the guest cannot be asked.
+        If a mark occurs several times, its last occurrence counts. None if the guest cannot be asked.
         """
         try:
             lines = await kernel_log(self._guest.ssh, timeout=_COMMAND * self._slowdown)

@@ -32,7 +32,7 @@ class Ledger:
 
     `left`: tests without a status that have not been given back. `told`: outcomes stored here. `current`: the test in flight,
     or None since `quiet_since` by the guest's pace. `unfit`: the kernel report after which the guest must not be reused.
-    `unseen`: tests that came to their end and whose start the console did not show, so that it may lack anything of theirs.
+    `unseen`: finished tests whose start the console did not show, so that their kernel messages may be missing there.
     `finished` is called for each test that got a status.
     """
 
