@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _LISTED = (
     *map(str, Status),
-    "ok", "known-failure", "regressed", "inconclusive", "flake", "suspect", "fixed", "new", "skipped-now",
+    "ok", "known-failure", "regressed", "inconclusive", "flake", "known-flake", "fixed", "new", "skipped-now",
 )  # fmt: skip
 """Every status and verdict; verdicts are spelled out, because shell completion must not import heavy modules."""
 

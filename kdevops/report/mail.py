@@ -38,7 +38,7 @@ _DETAILED = (
     Verdict.INCONCLUSIVE,
     Verdict.NEW,
     Verdict.FLAKE,
-    Verdict.SUSPECT,
+    Verdict.KNOWN_FLAKE,
     Verdict.KNOWN_FAILURE,
 )
 _BLANK = "\N{NO-BREAK SPACE}"
@@ -118,7 +118,7 @@ def _lists(part: RunVerdict) -> Iterator[tuple[str, Sequence[Judged]]]:
         ("Failures", [each for each in new if not words.has_baseline(part, each)]),
         ("Not decided yet", part.of(Verdict.INCONCLUSIVE)),
         ("Flakes, no worse than before", part.of(Verdict.FLAKE)),
-        ("Also failed sometimes before", part.of(Verdict.SUSPECT)),
+        ("Known flakes", part.of(Verdict.KNOWN_FLAKE)),
         ("Known failures", [each for each in known if words.is_bad(each)]),
         ("Known failures, left out", [each for each in known if not words.is_bad(each)]),
         ("Fixed", part.of(Verdict.FIXED)),

@@ -12,6 +12,7 @@ from kdevops.report.alike import alike
 from kdevops.report.counting import many
 from kdevops.report.troubles import EXCUSED, KNOWN, OLD, UNKNOWN, troubles, under, where
 from kdevops.results.compare import Verdict
+from kdevops.results.decision.interval import wilson
 from kdevops.results.entry import Entry
 from kdevops.results.model import Counts, RunState, Status, TestId
 from kdevops.results.store import Run
@@ -99,7 +100,7 @@ def groups(verdict: RunVerdict) -> tuple[Group, ...]:
         ),
         Group("Not decided yet", verdict.of(Verdict.INCONCLUSIVE)),
         Group("Flakes: no worse than before", verdict.of(Verdict.FLAKE)),
-        Group("Suspect: also failed sometimes before", verdict.of(Verdict.SUSPECT)),
+        Group("Known flakes: fail as often as before", verdict.of(Verdict.KNOWN_FLAKE)),
         Group(SKIPPED_NOW, verdict.skipped_now),
         Group("Fixed", verdict.of(Verdict.FIXED)),
     )
@@ -243,13 +244,21 @@ def _acceptable(run: Run, verdict: RunVerdict) -> int | None:
     if verdict.arm:
         unknown = any(each.before is None and _answered(each) for each in verdict.tests)
         return verdict.arm.run.id if unknown and verdict.arm.complete else None
-    differs = verdict.of(Verdict.NEW, Verdict.FIXED, Verdict.REGRESSED, Verdict.SUSPECT, Verdict.SKIPPED_NOW)
+    differs = verdict.of(Verdict.NEW, Verdict.FIXED, Verdict.REGRESSED, Verdict.KNOWN_FLAKE, Verdict.SKIPPED_NOW)
     return run.id if differs or verdict.troubles else None
+
+
+def _rate(counts: Counts) -> str:
+    """How often a flaky test was bad, with the interval that this allows."""
+    if not (counts[Status.PASS] and counts.bad):
+        return ""
+    low, high = wilson(counts.bad, counts.ran)
+    return f", bad in {counts.bad / counts.ran:.0%} ({low:.0%}-{high:.0%})"
 
 
 def _stored(before: Entry) -> str:
     if not before.expunged:
-        return f"was {told(before.counts)}"
+        return f"was {told(before.counts)}{_rate(before.counts)}"
     often = f" {many(before.counts.bad, 'time')} in {before.counts.total}" if before.counts[Status.PASS] else ""
     return f"known to fail{often}"
 

@@ -7,7 +7,7 @@ failure of a test that never failed is a regression. Whether a known failure is 
     nothing                 new     new            new          missing
     only skips              new     new            ok           missing
     passes                  ok      regressed      skipped-now  missing
-    passes and bad          ok      suspect        skipped-now  missing
+    passes and bad          ok      known-flake *  skipped-now  missing
     bad                     fixed   known-failure  skipped-now  missing
     expunged                fixed   known-failure  ok           missing
     expunged, flaky         ok      known-failure  ok           missing
@@ -18,8 +18,10 @@ once, else a skip, else missing. The cells that can be argued about:
 - Bad in a way that is worse than anything seen before (a crash or a hang where there were only fails) is `regressed`
   for flaky and failing tests too: that a test failed is no reason to expect that it takes the kernel down.
 - Bad in another way than before (another subtest, another crash title, see `kdevops.results.ways`) is `regressed`, where
-  the counts alone say `known-failure` or `suspect`: it is another failure, of which nothing is known.
-- A test that passed and failed before and fails now is `suspect`: shown, but no regression: it may be the old flake.
+  the counts alone say `known-failure` or `known-flake`: it is another failure, of which nothing is known.
+- (*) A test that passed and failed before and fails now is a `known-flake` unless it plainly fails more often than before:
+  then it is `regressed`. One old flake does not excuse seven failures in seven, and the more is known of a test, the less
+  is excused: see `kdevops.results.decision.selection`.
 - A skip where skips are known is `ok`. Where they are not it is `skipped-now`: not a regression, because the kernel did
   nothing wrong, but coverage was lost, so the run is not green unless the lab allows it (see `exit_code`).
 - What nobody knows is `new`, also where it fails, for there is nothing to have regressed from. But a failure that is
@@ -41,6 +43,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
 
+from kdevops.results.decision.selection import is_plainly_worse
 from kdevops.results.entry import Entry
 from kdevops.results.model import Counts, Status
 from kdevops.results.ways import Ways
@@ -54,7 +57,7 @@ class Verdict(StrEnum):
     REGRESSED = "regressed"
     FLAKE = "flake"
     INCONCLUSIVE = "inconclusive"
-    SUSPECT = "suspect"
+    KNOWN_FLAKE = "known-flake"
     FIXED = "fixed"
     NEW = "new"
     SKIPPED_NOW = "skipped-now"
@@ -135,12 +138,12 @@ def judge_beside(stored: Entry | None, arm: Counts | None, now: Counts) -> Verdi
             return judge(there, now, expunged=expunged)
         case Measure.BOTH:
             verdict = judge(before + there, now)
-            return Verdict.SUSPECT if expunged and verdict is Verdict.REGRESSED else verdict
+            return Verdict.KNOWN_FLAKE if expunged and verdict is Verdict.REGRESSED else verdict
 
 
 def judge_ways(verdict: Verdict, ways: Ways) -> Verdict:
     """The verdict by counts, unless the test goes bad in a way that nobody knows: that is not the known failure."""
-    if ways.unknown and verdict in {Verdict.KNOWN_FAILURE, Verdict.SUSPECT}:
+    if ways.unknown and verdict in {Verdict.KNOWN_FAILURE, Verdict.KNOWN_FLAKE}:
         return Verdict.REGRESSED
     return verdict
 
@@ -151,7 +154,10 @@ def _judge_bad(before: Counts | None, now: Counts) -> Verdict:
     only_failed = before.bad == before[Status.FAIL]
     if not before.bad or (only_failed and now.bad > now[Status.FAIL]):
         return Verdict.REGRESSED
-    return Verdict.SUSPECT if before[Status.PASS] else Verdict.KNOWN_FAILURE
+    if not before[Status.PASS]:
+        return Verdict.KNOWN_FAILURE
+    worse = is_plainly_worse(before.bad, before.ran, now.bad, now.ran)
+    return Verdict.REGRESSED if worse else Verdict.KNOWN_FLAKE
 
 
 def _answer(arm: Counts, now: Counts) -> Counts:

@@ -254,6 +254,11 @@ class Counts:
         return sum(self.counts.values())
 
     @property
+    def ran(self) -> int:
+        """Number of all but skips and missing results."""
+        return sum(number for status, number in self.counts.items() if status.ending.ran)
+
+    @property
     def bad(self) -> int:
         """Number of fails, crashes and hangs."""
         number = 0

@@ -7,6 +7,7 @@ its own in the store, of one kernel; those with the same `turn` make a pair.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -16,12 +17,15 @@ from kdevops.results.decision.interval import wilson
 from kdevops.results.decision.outlook import runs_to_go
 from kdevops.results.decision.selection import is_known
 from kdevops.results.decision.stored import Against
-from kdevops.results.model import Status, TestId
+from kdevops.results.model import Counts, Outcome, TestId
 from kdevops.results.store import JSON, Run, Store
+from kdevops.results.symptoms import symptoms
 from kdevops.results.verdict import Judged, RunVerdict
 
 DECISION = "decision"
-"""In the record of a run that is decided: `{"alpha", "smallest", "beside": bool, "tests": {id: {"bad", "runs"}}}`."""
+"""In the record of a run that is decided: `{"alpha", "smallest", "beside": bool, "tests": {id: {"bad", "runs", "known"}}}`.
+
+`known` are the symptoms that the test had before: a rerun that only has these is as it was, and not a bad one."""
 SIDE, TURN = "side", "turn"
 """In the record of a rerun: its kernel, and the number of its turn, from 1."""
 
@@ -33,18 +37,31 @@ class Side(StrEnum):
     NOW = "now"
 
 
-def selected(verdict: RunVerdict) -> dict[TestId, Against]:
-    """The failures that nobody knows, each with what the baseline has of the test (no runs: nothing)."""
-    found: dict[TestId, Against] = {}
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """A failure to be decided. `before`: what the baseline has of the test; `known`: symptoms that do not count as bad.
+
+    No symptom is known where the test fails in no new way, but maybe more often.
+    """
+
+    before: Against
+    known: frozenset[str] = frozenset()
+
+
+def selected(verdict: RunVerdict) -> dict[TestId, Selected]:
+    """The failures that nobody knows: in a new way, or more often than what is known of the test explains."""
+    found: dict[TestId, Selected] = {}
     for each in verdict.tests:
         if each.now.bad and each.test.plain not in found and not _excused(each):
-            before = _before(each)
-            if not is_known(int(before.baseline_bad), int(before.baseline_runs), each.now.bad, _ran(each.now.counts)):
-                found[each.test.plain] = before
+            known = (each.before.counts if each.before else Counts()) + (each.arm or Counts())
+            if each.unknown:
+                found[each.test.plain] = Selected(Against(known.ran, 0), frozenset(each.ways.known))
+            elif not is_known(known.bad, known.ran, each.now.bad, each.now.ran):
+                found[each.test.plain] = Selected(Against(known.ran, known.bad))
     return found
 
 
-def decision_record(tests: Mapping[TestId, Against], rule: Rule, *, beside: bool) -> dict[str, JSON]:
+def decision_record(tests: Mapping[TestId, Selected], rule: Rule, *, beside: bool) -> dict[str, JSON]:
     """The part of a run's record for `decided`. `beside`: both kernels run again."""
     return {
         DECISION: {
@@ -52,8 +69,12 @@ def decision_record(tests: Mapping[TestId, Against], rule: Rule, *, beside: bool
             "smallest": rule.smallest,
             "beside": beside,
             "tests": {
-                str(test): {"bad": int(before.baseline_bad), "runs": int(before.baseline_runs)}
-                for test, before in tests.items()
+                str(test): {
+                    "bad": int(each.before.baseline_bad),
+                    "runs": int(each.before.baseline_runs),
+                    "known": sorted(each.known),
+                }
+                for test, each in tests.items()
             },
         }
     }
@@ -65,11 +86,12 @@ def decided(store: Store, run: Run) -> dict[TestId, Decided]:
     if not record:
         return {}
     rule = Rule(record["alpha"], record["smallest"])
+    tests = {TestId(*name.split("/", 2)): said for name, said in record["tests"].items()}
     start: dict[TestId, Tally] = {
-        TestId(*name.split("/", 2)): Pairs() if record["beside"] else Against(before["runs"], before["bad"])
-        for name, before in record["tests"].items()
+        test: Pairs() if record["beside"] else Against(said["runs"], said["bad"]) for test, said in tests.items()
     }
-    tallies = _tallies(store, store.deciding(run.id), start)
+    known = {test: frozenset(said["known"]) for test, said in tests.items()}
+    tallies = _tallies(store, store.deciding(run.id), start, known)
     return {
         test: Decided(decision, tallies[test], _to_go(decision, tallies[test], len(start), rule))
         for test, decision in decide(tallies, rule).items()
@@ -99,12 +121,17 @@ def _to_go(decision: Decision, tally: Tally, number: int, rule: Rule) -> int | N
     return runs_to_go(tally, number, rule) if decision is Decision.OPEN else None
 
 
-def _tallies(store: Store, runs: Iterable[Run], start: Mapping[TestId, Tally]) -> dict[TestId, Tally]:
+def _tallies(
+    store: Store, runs: Iterable[Run], start: Mapping[TestId, Tally], known: Mapping[TestId, frozenset[str]]
+) -> dict[TestId, Tally]:
     """Only pairs of which both came to run count; a run that is not over yet has what it has."""
-    turns: dict[int, dict[Side, Mapping[TestId, Status]]] = {}
+    turns: dict[int, dict[Side, Mapping[TestId, bool]]] = {}
     for each in runs:
-        statuses = {test: outcome.status for test, outcome in store.outcomes(each.id).items() if outcome.status.ran}
-        turns.setdefault(each.record[TURN], {})[Side(each.record[SIDE])] = statuses
+        turns.setdefault(each.record[TURN], {})[Side(each.record[SIDE])] = {
+            test: _is_bad(test, outcome, known.get(test, frozenset()))
+            for test, outcome in store.outcomes(each.id).items()
+            if outcome.status.ran
+        }
     tallies = dict(start)
     for _, sides in sorted(turns.items()):
         for test, tally in tallies.items():
@@ -112,31 +139,22 @@ def _tallies(store: Store, runs: Iterable[Run], start: Mapping[TestId, Tally]) -
     return tallies
 
 
-def _with(tally: Tally, baseline: Status | None, now: Status | None) -> Tally:
+def _is_bad(test: TestId, outcome: Outcome, known: frozenset[str]) -> bool:
+    found = symptoms(test, outcome)
+    return outcome.status.is_bad and (not found or not found <= known)
+
+
+def _with(tally: Tally, baseline: bool | None, now: bool | None) -> Tally:
     if now is None:
         return tally
     if isinstance(tally, Against):
-        return tally.and_one(now=now.is_bad)
-    return tally if baseline is None else tally.and_one(baseline=baseline.is_bad, now=now.is_bad)
+        return tally.and_one(now=now)
+    return tally if baseline is None else tally.and_one(baseline=baseline, now=now)
 
 
 def _excused(judged: Judged) -> bool:
     """An expunge list says of other people's kernels that the test fails: no number of runs contradicts it."""
     return judged.before is not None and judged.before.expunged
-
-
-def _before(judged: Judged) -> Against:
-    stored = judged.before.counts.counts if judged.before else {}
-    there = judged.arm.counts if judged.arm else {}
-    return Against(_ran(stored) + _ran(there), _bad(stored) + _bad(there))
-
-
-def _ran(counts: Mapping[Status, int]) -> int:
-    return sum(number for status, number in counts.items() if status.ran)
-
-
-def _bad(counts: Mapping[Status, int]) -> int:
-    return sum(number for status, number in counts.items() if status.is_bad)
 
 
 def still_open(tests: Mapping[TestId, Decided]) -> Collection[TestId]:

@@ -87,7 +87,7 @@ Profiles:
 
 xfs_crc: 10 tests, 2 failures, 1 crashed, 3 skipped, 770 seconds
   Regressed: generic/475 (crash)
-  Also failed sometimes before: generic/388
+  Known flakes: generic/388
   Known failures: xfs/017
   Known failures, left out: xfs/018
   Fixed: xfs/019
@@ -109,7 +109,7 @@ What went wrong:
     1  fail: _check_dmesg: something found in dmesg
        ext4_1k generic/002
     1  fail: output mismatch
-       xfs_crc generic/388 (was 9 pass, 3 fail)
+       xfs_crc generic/388 (was 9 pass, 3 fail, bad in 25% (9%-53%))
 
 Kernel reports under 2 tests:
     2  WARNING: CPU: … PID: … at fs/xfs/xfs_a.c:12

@@ -53,9 +53,9 @@ Failures without a baseline (1)
     1 of 2 cases failed
     failed: mark # SKIP
 
-Suspect: also failed sometimes before (1)
+Known flakes: fail as often as before (1)
   selftests/default/mqueue:open
-    was 12 pass, 2 fail; now fail after 1.0 s on demo-2
+    was 12 pass, 2 fail, bad in 14% (4%-40%); now fail after 1.0 s on demo-2
     exit code 1
     output: selftests/default/mqueue:open.log
 

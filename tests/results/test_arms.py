@@ -51,7 +51,7 @@ def test_what_both_kernels_fail_is_no_regression_and_what_one_fails_is_the_diffe
     assert one(S.FAIL, S.PASS, known) is V.FIXED
     assert one(S.PASS, S.PASS, known) is V.OK
     # That it failed now and then without the change too is known: one more failure is no news of the change.
-    assert one(S.PASS, S.FAIL, known) is (V.SUSPECT if known is FLAKY else V.REGRESSED)
+    assert one(S.PASS, S.FAIL, known) is (V.KNOWN_FLAKE if known is FLAKY else V.REGRESSED)
 
 
 def test_a_crash_where_the_baseline_kernel_only_fails_is_a_regression() -> None:
@@ -91,7 +91,7 @@ def test_an_expunged_test_that_passes_beside_it_may_be_flaky_and_goes_wrong_in_a
         (found,) = judged({"generic/001": now}, arm({"generic/001": beside}), expunged={test: note}).tests
         return found.verdict
 
-    assert [one_of(S.PASS, now) for now in (S.PASS, S.FAIL, S.CRASH)] == [V.OK, V.SUSPECT, V.SUSPECT]
+    assert [one_of(S.PASS, now) for now in (S.PASS, S.FAIL, S.CRASH)] == [V.OK, V.KNOWN_FLAKE, V.KNOWN_FLAKE]
     assert [one_of(S.FAIL, now) for now in (S.PASS, S.FAIL, S.CRASH)] == [V.FIXED, V.KNOWN_FAILURE, V.KNOWN_FAILURE]
     assert one_of(S.MISSING, S.CRASH) is V.KNOWN_FAILURE
 
@@ -100,7 +100,7 @@ def test_all_repeats_beside_it_count_together() -> None:
     now = {"generic/001": S.PASS, "generic/001#2": S.FAIL}
     beside = arm({"generic/001": S.FAIL, "generic/001#2": S.PASS})
     tests = judged(now, beside).tests
-    assert [each.verdict for each in tests] == [V.SUSPECT, V.SUSPECT]
+    assert [each.verdict for each in tests] == [V.KNOWN_FLAKE, V.KNOWN_FLAKE]
     assert [each.arm for each in tests] == [Counts({S.PASS: 1, S.FAIL: 1})] * 2
 
 
@@ -142,4 +142,4 @@ def test_only_what_passed_in_one_of_both_can_regress_by_failing(
 @given(entries, any_counts)
 def test_two_arms_that_do_the_same_never_gate_but_for_what_did_not_run(known: Entry | None, now: Counts) -> None:
     if now.bad == now[S.HANG] or not now[S.HANG]:
-        assert judge_beside(known, now, now) in {V.OK, V.KNOWN_FAILURE, V.SUSPECT, V.MISSING}
+        assert judge_beside(known, now, now) in {V.OK, V.KNOWN_FAILURE, V.KNOWN_FLAKE, V.MISSING}

@@ -56,13 +56,13 @@ def test_what_a_test_is_compared_with(evidence: Evidence, what: Measure) -> None
         (Entry(FAIL), PASS, FAIL, V.REGRESSED),
         (Entry(FAIL), MISSING, FAIL, V.KNOWN_FAILURE),
         # stored as flaky
-        (Entry(FLAKY), PASS, FAIL, V.SUSPECT),
+        (Entry(FLAKY), PASS, FAIL, V.KNOWN_FLAKE),
         (Entry(FLAKY), PASS, CRASH, V.REGRESSED),
         (Entry(FLAKY), FAIL, FAIL, V.KNOWN_FAILURE),
         (Entry(FLAKY), PASS, PASS, V.OK),
         # expunged
         (Entry(FAIL, expunged=True), None, CRASH, V.KNOWN_FAILURE),
-        (Entry(FAIL, expunged=True), PASS, CRASH, V.SUSPECT),
+        (Entry(FAIL, expunged=True), PASS, CRASH, V.KNOWN_FLAKE),
         (Entry(FAIL, expunged=True), PASS, PASS, V.OK),
         (Entry(FAIL, expunged=True), FAIL, PASS, V.FIXED),
         (Entry(FAIL, expunged=True), MISSING, SKIP, V.OK),

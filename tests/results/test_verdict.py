@@ -22,6 +22,7 @@ CRASHES, HANGS_AND_PASSES, PASSES_AND_SKIPS = (
     Counts({S.PASS: 1, S.SKIP: 1}),
 )
 V = Verdict
+any_counts = st.dictionaries(st.sampled_from(list(Status)), st.integers(0, 5)).map(Counts)
 
 
 @pytest.mark.parametrize(
@@ -32,10 +33,10 @@ V = Verdict
         (SKIPS, V.NEW, V.NEW, V.OK),
         (PASSES, V.OK, V.REGRESSED, V.SKIPPED_NOW),
         (PASSES_AND_SKIPS, V.OK, V.REGRESSED, V.OK),
-        (FLAKY, V.OK, V.SUSPECT, V.SKIPPED_NOW),
+        (FLAKY, V.OK, V.KNOWN_FLAKE, V.SKIPPED_NOW),
         (FAILS, V.FIXED, V.KNOWN_FAILURE, V.SKIPPED_NOW),
         (CRASHES, V.FIXED, V.KNOWN_FAILURE, V.SKIPPED_NOW),
-        (HANGS_AND_PASSES, V.OK, V.SUSPECT, V.SKIPPED_NOW),
+        (HANGS_AND_PASSES, V.OK, V.KNOWN_FLAKE, V.SKIPPED_NOW),
     ],
 )
 def test_every_cell(before: Counts | None, on_pass: Verdict, on_fail: Verdict, on_skip: Verdict) -> None:
@@ -49,7 +50,19 @@ def test_a_crash_or_hang_where_only_fails_are_known_is_a_regression(status: Stat
     assert judge(FAILS, now) is V.REGRESSED
     assert judge(FLAKY, now) is V.REGRESSED
     assert judge(CRASHES, now) is V.KNOWN_FAILURE
-    assert judge(HANGS_AND_PASSES, now) is V.SUSPECT
+    assert judge(HANGS_AND_PASSES, now) is V.KNOWN_FLAKE
+
+
+def test_one_old_flake_does_not_excuse_a_test_that_always_fails_now() -> None:
+    once = Counts({S.PASS: 6, S.FAIL: 1})
+    assert judge(once, Counts({S.FAIL: 7})) is V.REGRESSED
+    assert judge(once, Counts({S.PASS: 6, S.FAIL: 1})) is V.KNOWN_FLAKE
+
+
+@given(any_counts, st.integers(0, 5), any_counts)
+def test_more_passes_in_the_baseline_never_make_a_verdict_blinder(before: Counts, more: int, now: Counts) -> None:
+    if judge(before, now) is V.REGRESSED:
+        assert judge(before + Counts({S.PASS: more}), now) is V.REGRESSED
 
 
 def test_one_failure_among_passes_counts() -> None:
@@ -58,16 +71,13 @@ def test_one_failure_among_passes_counts() -> None:
     assert judge(FAILS, now) is V.KNOWN_FAILURE
 
 
-any_counts = st.dictionaries(st.sampled_from(list(Status)), st.integers(0, 5)).map(Counts)
-
-
 @given(st.none() | any_counts, any_counts)
 def test_what_is_bad_never_looks_well(before: Counts | None, now: Counts) -> None:
     verdict = judge(before, now)
     if now.bad:
-        assert verdict in {V.NEW, V.REGRESSED, V.SUSPECT, V.KNOWN_FAILURE}
+        assert verdict in {V.NEW, V.REGRESSED, V.KNOWN_FLAKE, V.KNOWN_FAILURE}
     else:
-        assert verdict not in {V.REGRESSED, V.SUSPECT, V.KNOWN_FAILURE}
+        assert verdict not in {V.REGRESSED, V.KNOWN_FLAKE, V.KNOWN_FAILURE}
     if not (now[S.PASS] or now.bad or now[S.SKIP]):
         assert verdict is V.MISSING
 

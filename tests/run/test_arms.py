@@ -67,7 +67,7 @@ def test_the_stored_baseline_still_counts(bench: Bench) -> None:
     flaky = Entry(Counts({Status.PASS: 9, Status.FAIL: 2}))
     series = ".".join(platform.release().split(".")[:2]).partition("-")[0]
     save(bench.path / "baselines", Baseline(series, {("commands", "default"): Table(series, {"breaks": flaky})}))
-    assert verdicts(bench.start(lab())) == {**DIFFERENT, "breaks": V.SUSPECT}
+    assert verdicts(bench.start(lab())) == {**DIFFERENT, "breaks": V.KNOWN_FLAKE}
 
 
 def test_a_lab_without_compare_is_one_run(bench: Bench) -> None:

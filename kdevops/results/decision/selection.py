@@ -6,6 +6,8 @@ from math import comb
 
 from kdevops.results.decision.interval import wilson
 
+CLEAR = 0.05
+"""The probability of results that are called worse without running the test again."""
 UNLIKELY = 0.1
 """A failure is unknown where it, or worse, has at most this probability at the lowest rate of the baseline's interval."""
 
@@ -13,15 +15,27 @@ UNLIKELY = 0.1
 def is_known(bad_before: int, runs_before: int, bad_now: int, runs_now: int) -> bool:
     """Whether `bad_now` bad results of `runs_now` are in line with the rate at which the test went bad before.
 
-    The rate before is taken as low as its results allow (the low end of the 95 % interval), so that one old flake excuses
-    nothing and the more passes are known, the less a failure is excused. `runs_now` is at least 1.
+    They are if the test goes bad no more often now. Otherwise the rate before is taken as low as its results allow (the low
+    end of the 95 % interval), so that one old flake excuses nothing, and the more passes are known, the less a failure is
+    excused. `runs_now` is at least 1.
     """
     if not bad_now:
         return True
     if not bad_before:
         return False
+    if bad_now * runs_before <= bad_before * runs_now:
+        return True
     lowest, _ = wilson(bad_before, runs_before)
     return _at_least(bad_now, runs_now, lowest) > UNLIKELY
+
+
+def is_plainly_worse(bad_before: int, runs_before: int, bad_now: int, runs_now: int) -> bool:
+    """Whether these bad results would be unlikely (5 %) even at the highest rate in the interval of the results before.
+
+    A test for which this holds need not run again to be called worse: six of seven passed, and now seven of seven fail.
+    """
+    _, highest = wilson(bad_before, runs_before)
+    return bad_now > 0 and _at_least(bad_now, runs_now, highest) <= CLEAR
 
 
 def _at_least(bad: int, runs: int, rate: float) -> float:
