@@ -18,7 +18,7 @@ from datetime import date
 from functools import cached_property
 from itertools import chain
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from kdevops.errors import ExitCode, InfrastructureError
 from kdevops.results.allowed_reports import AllowedReports
@@ -43,14 +43,15 @@ NARROWED = "the run was narrowed"
 """Prefix of the explanation for an absent test when the command line selected other tests."""
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(NamedTuple):
     """One test of a run, or one of its repeats. `before` is None for an unknown test.
 
     `now` counts the results of all repeats, `arm` those on the baseline kernel, None if it did not run there. `gates`: its
     status alone makes the run red; `complaints` are the kernel reports during the test. `ways` are those in which it went
     bad, in any of its repeats. `decided` has what reruns of the test say, None if it was not selected for a decision.
     `allowed`: the rule of the lab that allows a test that ran before to skip now, "" without one.
+
+    A tuple, because there is one for each result of a run, and a frozen dataclass takes twice as long to make.
     """
 
     test: TestId

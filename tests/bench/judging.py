@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kdevops.results.model import KernelReport, Outcome, Status, Subtest, TestId
-from kdevops.results.store import PlannedRow, Store
+from kdevops.results.store import JSON, PlannedRow, Store
 from kdevops.run.judging import judge
 
 KNOWN = 14_000
@@ -84,7 +84,7 @@ def make(results: int) -> None:
         path = directory / f"baseline/6.1/fstests/{profile}.txt"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("".join(sorted(lines)))
-    record = {
+    record: dict[str, JSON] = {
         "kernel": {"release": "6.1.192"},
         "baseline": str(directory / "baseline"),
         "imported": {"directory": "/nowhere", "ran": {}},
@@ -112,6 +112,7 @@ def outcome(chance: random.Random) -> Outcome:
     if kind is Status.SKIP:
         return Outcome(kind, reason=NO_DEVICES.format(chance.randrange(9)), guest=guest)
     if kind is Status.FAIL:
+        subtests = (Subtest(f"output:{chance.randrange(99):08x}", Status.FAIL),)
         return Outcome(kind, seconds, "output mismatch (see 001.out.bad)", subtests, output, guest=guest)
     if kind is Status.CRASH:
         return Outcome(kind, seconds, report.title, subtests, output, REPORT, guest, reports=(report,))
@@ -123,19 +124,29 @@ def repeat() -> None:
     with contextlib.closing(sqlite3.connect(Path(os.environ["KDEVOPS_STATE"], "kdevops.sqlite"))) as sql, sql:
         (last,) = sql.execute("SELECT max(id) FROM planned").fetchone()
         for number in range(1, RUNS):
-            sql.execute(
-                "INSERT INTO run SELECT id + ?, lab, state, created, ended, record FROM run WHERE id = 1", (number,)
+            copy(sql, "run", {"id": number}, "lab, state, created, ended, record", "id = 1")
+            copy(
+                sql,
+                "planned",
+                {"id": number * last, "run": number},
+                "position, suite, profile, name, timeout, expected",
+                "run = 1",
             )
-            sql.execute(
-                "INSERT INTO planned SELECT id + ?, run + ?, position, suite, profile, name, timeout, expected"
-                " FROM planned WHERE run = 1",
-                (number * last, number),
+            copy(
+                sql,
+                "outcome",
+                {"planned": number * last},
+                "status, seconds, reason, output, oops, guest, subtests_cut, reports_cut",
+                f"planned <= {last}",
             )
-            sql.execute(
-                "INSERT INTO outcome SELECT planned + ?, status, seconds, reason, output, oops, guest, subtests_cut, reports_cut"
-                " FROM outcome WHERE planned <= ?",
-                (number * last, last),
-            )
+
+
+def copy(sql: sqlite3.Connection, table: str, raised: dict[str, int], others: str, where: str) -> None:
+    """Copy rows, with these columns raised by so much."""
+    values = ", ".join(f"{column} + {by}" for column, by in raised.items())
+    sql.execute(
+        f"INSERT INTO {table} ({', '.join(raised)}, {others}) SELECT {values}, {others} FROM {table} WHERE {where}"
+    )
 
 
 def floor() -> None:
