@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kdevops.cli import budget
 from kdevops.cli.choice import Choice, choice_options, chosen
 from kdevops.cli.options import (
     Context,
@@ -40,6 +41,7 @@ _keep = click.option("--keep", is_flag=True, help="Keep the guests running after
     is_flag=True,
     help="Run the tests on the kernel of `compare` again, even if the store has their results.",
 )
+@budget.rerun_budget_option
 @_keep
 @yes_option
 @json_option
@@ -53,6 +55,7 @@ def run(
     only: tuple[str, ...],
     failures_of: int | None,
     fresh_baseline: bool,
+    rerun_budget: str | None,
     keep: bool,
     **fields: Any,
 ) -> int:
@@ -70,7 +73,7 @@ def run(
       kdevops run labs/xfs.yaml --failures-of 7
     """
     from kdevops.cli.guests import both_arms
-    from kdevops.run import arms
+    from kdevops.run import arms, decide
     from kdevops.run.dirs import Dirs
 
     if names and only:
@@ -81,9 +84,10 @@ def run(
             f"--fresh-baseline is for a lab with two kernels, and {loaded.path} has no `compare`",
             hint="set the kernel to compare with: --set compare.kernel.source.package=linux-source-6.1",
         )
-    return watch(
-        context,
-        lambda display: arms.start(
+    limits = budget.limits(rerun_budget) if rerun_budget else None
+
+    async def work(display: Display) -> Ended:
+        ended = await arms.start(
             loaded,
             Dirs.default(),
             display,
@@ -91,9 +95,12 @@ def run(
             failures_of=failures_of,
             persist=keep,
             fresh_baseline=fresh_baseline,
-        ),
-        both_arms(loaded),
-    )
+        )
+        if ended.run.ended and (limits or loaded.lab.verdict.rerun):
+            return await decide.decide(ended.run.id, limits, Dirs.default(), display)
+        return ended
+
+    return watch(context, work, both_arms(loaded))
 
 
 @click.command()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from kdevops.lab.fields import Model, as_tuple
+from kdevops.lab.fields import Duration, Model, as_tuple
 
 Glob = Annotated[str, Field(min_length=1, max_length=500)]
 
@@ -42,9 +42,42 @@ AllowedSkips = Annotated[
 ]
 
 
+class Reruns(Model):
+    """What it may cost to run unknown failures again, until it is clear what they are."""
+
+    count: int = Field(default=1000, ge=0, le=1_000_000, description="most test results, on both kernels together")
+    time: Duration = Field(default=1800.0, ge=0, description="most time, such as 30m")
+
+
+def _as_reruns(value: object) -> object:
+    """YAML's older and newer readers differ on what `off` and `on` are."""
+    if value is None or value is False or value == "off":
+        return None
+    return {} if value is True or value == "on" else value
+
+
 class VerdictRules(Model):
     """How the results of a run are judged."""
 
+    alpha: float = Field(
+        default=0.05,
+        gt=0,
+        le=0.5,
+        description="accepted risk of a wrong decision: a regression that is none, a flake that is one",
+    )
+    smallest: float = Field(
+        default=0.25,
+        gt=0,
+        lt=1,
+        description="smallest difference of failure rates that matters: less is called a flake",
+    )
+    rerun: Annotated[
+        Reruns | None,
+        BeforeValidator(_as_reruns, json_schema_input_type=Reruns | Literal["on", "off"] | bool | None),
+    ] = Field(
+        default=None,
+        description="run unknown failures again after each run, to decide on them: on, off, or what it may cost",
+    )
     allow_skips: AllowedSkips = Field(
         default=(),
         description="tests that may skip although they ran before: globs of names, or {reason: GLOB, test: GLOB}",

@@ -15,6 +15,7 @@ from math import ceil
 
 from kdevops.errors import UserError
 from kdevops.lab.model import Lab
+from kdevops.lab.verdict import Reruns
 from kdevops.progress import Progress
 from kdevops.providers.base import Provider
 from kdevops.results.decision.decide import Decided, Rule
@@ -45,16 +46,10 @@ from kdevops.run.session import Ended, Watcher
 
 FIRST_TURNS = 3
 """Runs on each kernel before the first look: what never fails, and now fails always, is clear after three."""
+Limits = tuple[int | None, float | None]
+"""Most single results, and most seconds; None for no limit of its own."""
 MOST_TURNS = 8
 """Runs between two looks. The guests boot afresh after each look."""
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """What a decision may cost at most: single results on both kernels together, and seconds."""
-
-    results: int = 1000
-    seconds: float = 1800.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +63,19 @@ class Kernel:
     provider: Provider
 
 
-async def decide(run_id: int, budget: Budget, dirs: Dirs, watcher: Watcher, *, rule: Rule | None = None) -> Ended:
+async def decide(run_id: int, given: Limits | None, dirs: Dirs, watcher: Watcher) -> Ended:
     """Decide on the failures of an ended run, or go on with that, within the budget; then judge the run.
 
-    `rule` is for the first time; later the rule that is in the run's record holds. Raises UserError if the run has not ended,
-    or if a kernel or a suite has changed since.
+    `given` limits the number of single results on both kernels together, and the seconds; what it does not limit, the lab
+    does. The lab also gives the rule, fixed when this begins. Raises UserError if the run has not ended, or if a kernel or a
+    suite has changed since.
     """
     with Store(dirs.state) as store, ExitStack() as held:
         run = store.run(run_id)
         _check(run)
         beside = compared_with(run)
-        if _choose(store, run, rule or Rule(), beside=beside is not None):
+        verdict = lab_of(run).verdict
+        if _choose(store, run, Rule(verdict.alpha, verdict.smallest), beside=beside is not None):
             sides = [(Side.BASELINE, store.run(beside))] if beside is not None else []
             kernels = [
                 await _kernel(side, each, dirs, watcher, held) for side, each in (*sides, (Side.NOW, store.run(run_id)))
@@ -87,11 +84,16 @@ async def decide(run_id: int, budget: Budget, dirs: Dirs, watcher: Watcher, *, r
                 if not each.ended:  # that decision was killed: what it has counts, the rest runs again
                     store.finish(each.id)
                     await _stop([kernel for kernel in kernels if kernel.lab.name == each.lab])
-            await _until_decided(run_id, kernels, budget, dirs, store, watcher)
+            await _until_decided(run_id, kernels, _within(given, verdict.rerun or Reruns()), dirs, store, watcher)
         else:
             watcher.handle(Note(f"run {run_id} has no failure that is not known: there is nothing to decide"))
         run = store.run(run_id)
         return Ended(run, judge(store, run))
+
+
+def _within(given: Limits | None, lab: Reruns) -> Reruns:
+    count, seconds = given or (None, None)
+    return Reruns(count=lab.count if count is None else count, time=lab.time if seconds is None else seconds)
 
 
 def _check(run: Run) -> None:
@@ -118,7 +120,7 @@ async def _kernel(side: Side, run: Run, dirs: Dirs, watcher: Watcher, held: Exit
 
 
 async def _until_decided(
-    run_id: int, kernels: Sequence[Kernel], budget: Budget, dirs: Dirs, store: Store, watcher: Watcher
+    run_id: int, kernels: Sequence[Kernel], budget: Reruns, dirs: Dirs, store: Store, watcher: Watcher
 ) -> None:
     """Run turns of all tests that are open until none is, or the budget is used up, or runs give nothing more."""
     began = time.monotonic()
@@ -127,8 +129,8 @@ async def _until_decided(
     tests = decided(store, run)
     while left := still_open(tests):
         cost = len(left) * len(kernels)
-        room = (budget.results - spent(store, run)) // cost
-        if room < 1 or time.monotonic() - began >= budget.seconds:
+        room = (budget.count - spent(store, run)) // cost
+        if room < 1 or time.monotonic() - began >= budget.time:
             watcher.handle(Note(f"the budget for reruns is used up; still open: {told(left)}"))
             return
         turns = min(_turns(tests[test] for test in left), room)

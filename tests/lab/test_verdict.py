@@ -10,7 +10,7 @@ import pytest
 from kdevops.errors import UserError
 from kdevops.lab.load import load_lab
 from kdevops.lab.model import Lab
-from kdevops.lab.verdict import AllowedSkip
+from kdevops.lab.verdict import AllowedSkip, Reruns
 
 
 def test_a_rule_is_a_glob_or_names_a_reason(lab) -> None:
@@ -51,3 +51,28 @@ def test_what_is_wrong_is_told_with_its_place(tmp_path: Path, section: str, said
     with pytest.raises(UserError) as caught:
         load_lab(path)
     assert said in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("text", "cost"),
+    [
+        ("off", None),
+        ("false", None),
+        ("on", Reruns()),
+        ("true", Reruns()),
+        ("{}", Reruns()),
+        ("{count: 200, time: 10m}", Reruns(count=200, time=600.0)),
+    ],
+)
+def test_reruns_are_off_on_or_limited(tmp_path: Path, text: str, cost: Reruns | None) -> None:
+    path = tmp_path / "lab.yaml"
+    path.write_text(f"name: a\nverdict: {{rerun: {text}}}\n")
+    assert load_lab(path).lab.verdict.rerun == cost
+
+
+@pytest.mark.parametrize("text", ["{count: -1}", "{time: soon}", "maybe", "{alpha: 0}"])
+def test_a_cost_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "lab.yaml"
+    path.write_text(f"name: a\nverdict: {{rerun: {text}}}\n")
+    with pytest.raises(UserError, match=r"verdict\.rerun"):
+        load_lab(path)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+import yaml
 
+from kdevops.__main__ import main
 from kdevops.errors import ExitCode, UserError
 from kdevops.results.baseline import Baseline, Entry, Table, save
 from kdevops.results.compare import Verdict
 from kdevops.results.model import Counts, Status, TestId
 from kdevops.results.reruns import SIDE, TURN
 from kdevops.results.store import Store
-from kdevops.run.decide import Budget
 from tests.support.arms_bench import Bench, Interrupted
 from tests.support.arms_bench import two_arms as lab
 from tests.support.local_guest import LocalGuest, LocalProvider
@@ -93,7 +95,7 @@ def test_a_test_that_fails_as_often_on_both_kernels_is_a_flake(bench: Bench, tmp
 
 def test_a_budget_that_is_used_up_leaves_it_open_and_it_goes_on_later(bench: Bench, tmp_path: Path) -> None:
     bench.start(lab({"flaky": new_only(every(tmp_path, 1000))}))
-    ended = bench.decide(2, Budget(results=7))
+    ended = bench.decide(2, 7)
     assert [each.verdict for each in ended.verdict.tests] == [V.INCONCLUSIVE]
     assert ended.verdict.exit_code is ExitCode.INCOMPLETE
     assert any("budget" in note for note in bench.watcher.notes)
@@ -105,7 +107,7 @@ def test_a_budget_that_is_used_up_leaves_it_open_and_it_goes_on_later(bench: Ben
 
 def test_a_budget_of_nothing_runs_nothing(bench: Bench) -> None:
     bench.start(lab({"breaks": new_only("false")}))
-    ended = bench.decide(2, Budget(results=0))
+    ended = bench.decide(2, 0)
     assert ended.verdict.exit_code is ExitCode.INCOMPLETE
     with Store(bench.dirs.state) as store:
         assert store.deciding(2) == ()
@@ -147,9 +149,53 @@ def test_without_a_baseline_kernel_the_stored_counts_decide(bench: Bench) -> Non
 
 def test_with_nothing_stored_it_stays_open(bench: Bench) -> None:
     bench.start(lab({"breaks": "false"}, compare=None))
-    ended = bench.decide(1, Budget(results=20))
+    ended = bench.decide(1, 20)
     assert ended.verdict.exit_code is ExitCode.INCOMPLETE
     assert [each.verdict for each in ended.verdict.tests] == [V.INCONCLUSIVE]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "rerun", "code", "decision"),
+    [
+        ((), "off", 1, None),
+        (("--rerun-budget", "40"), "off", 1, "regressed"),
+        ((), "on", 1, "regressed"),
+        (("--rerun-budget", "2"), "on", 4, "open"),
+    ],
+)
+def test_a_run_decides_at_its_end_when_asked(
+    bench: Bench,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    rerun: str,
+    code: int,
+    decision: str | None,
+) -> None:
+    monkeypatch.setenv("KDEVOPS_STATE", str(bench.dirs.state))
+    file = bench.path / "lab.yaml"
+    said = {
+        "name": "ab",
+        "guests": {"count": 1},
+        "kernel": {"cmdline": "new"},
+        "compare": {"kernel": {"cmdline": "old"}},
+        "suites": {"commands": {"tests": {"breaks": new_only("false")}}},
+        "verdict": {"rerun": rerun},
+    }
+    file.write_text(yaml.safe_dump(said))
+    assert main(["run", str(file), "--json", *arguments]) == code
+    (test,) = json.loads(capsys.readouterr().out)["tests"]
+    assert (test["decided"] or {}).get("decision") == decision
+
+
+def test_the_lab_sets_the_rule_and_the_budget(bench: Bench, tmp_path: Path) -> None:
+    rules = {"smallest": 0.5, "rerun": {"count": 30}}
+    bench.start(lab({"flaky": new_only(every(tmp_path, 1000))}, verdict=rules))
+    ended = bench.decide(2)
+    assert [each.verdict for each in ended.verdict.tests] == [V.FLAKE]
+    with Store(bench.dirs.state) as store:
+        assert store.run(2).record["decision"]["smallest"] == 0.5
+        assert len(store.deciding(2)) <= 20
 
 
 def test_where_nothing_is_unknown_nothing_runs(bench: Bench) -> None:
@@ -175,7 +221,7 @@ def test_a_run_that_has_not_ended_or_only_decides_is_refused(bench: Bench) -> No
 
 def test_accepting_what_was_stored_later_does_not_change_the_selection(bench: Bench) -> None:
     ended = bench.start(lab({"breaks": new_only("false")}))
-    bench.decide(2, Budget(results=2))
+    bench.decide(2, 2)
     series = ended.verdict.series
     save(
         Path(ended.run.record["baseline"]),

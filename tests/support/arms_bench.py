@@ -127,8 +127,8 @@ class Bench:
     def rerun(self, run: int) -> Ended:
         return asyncio.run(session.rerun(run, self.dirs, self.watcher))
 
-    def decide(self, run: int, budget: decide.Budget | None = None) -> Ended:
-        return asyncio.run(decide.decide(run, budget or decide.Budget(), self.dirs, self.watcher))
+    def decide(self, run: int, budget: int | None = None) -> Ended:
+        return asyncio.run(decide.decide(run, (budget, None), self.dirs, self.watcher))
 
     def runs(self) -> list[tuple[int, str, RunState]]:
         with Store(self.dirs.state) as store:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdevops.cli.decide import limits
+from kdevops.cli.budget import limits
 from kdevops.errors import UserError
 
 
