@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -19,7 +19,6 @@ from kdevops.lab.document import parse as parse_yaml
 from kdevops.lab.explain import explain
 from kdevops.lab.fields import Model, one_or_more
 from kdevops.lab.load import MAX_SHOWN
-from kdevops.results.allowed_reports import Matcher
 
 MAX_PATTERN = 500
 """Characters."""
@@ -28,7 +27,7 @@ _ANYTHING = ("", "\N{SNOWMAN}", "\N{SNOWMAN} \N{SNOWMAN}\N{SNOWMAN}")
 _KIND = "a list of kernel reports"
 
 
-def _expression(pattern: str) -> Matcher | None:
+def _expression(pattern: str) -> Callable[[str], bool] | None:
     """The regular expression between two slashes, compiled; None for a glob. Raises ValueError if it is not one."""
     if len(pattern) < 2 or not (pattern.startswith("/") and pattern.endswith("/")):
         return None
@@ -77,7 +76,7 @@ class Entry(Model):
     tests: Annotated[tuple[_Text, ...], one_or_more(str), Field(min_length=1)] | None = None
     series: Annotated[tuple[_Series, ...], one_or_more(str), Field(min_length=1)] | None = None
 
-    def expression(self) -> Matcher | None:
+    def expression(self) -> Callable[[str], bool] | None:
         """The pattern's regular expression; None for a glob."""
         return _expression(self.pattern)
 

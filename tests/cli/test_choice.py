@@ -1,5 +1,7 @@
+import asyncio
 import importlib
 import json
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,10 @@ suites:
 run_module = importlib.import_module("kdevops.cli.run")
 
 
+class _StartedError(Exception):
+    pass
+
+
 class Command:
     """`kdevops run LAB …`, up to where the run would begin."""
 
@@ -32,11 +38,16 @@ class Command:
         self.lab.write_text(LAB)
         self.options: dict[str, Any] = {}
         monkeypatch.setattr(arms, "start", self._start)
-        monkeypatch.setattr(run_module, "_watch", lambda context, work, *_: work(None))
+        monkeypatch.setattr(run_module, "watch", self._watch)
 
-    def _start(self, loaded: Any, dirs: Any, watcher: Any, **options: Any) -> int:
-        self.options = {"fstests": loaded.lab.suites.fstests, **options}
+    def _watch(self, context: object, work: Callable[[object], Coroutine[Any, Any, object]], *_: object) -> int:
+        with pytest.raises(_StartedError):
+            asyncio.run(work(None))
         return 0
+
+    async def _start(self, loaded: Any, dirs: Any, watcher: Any, **options: Any) -> None:
+        self.options = {"fstests": loaded.lab.suites.fstests, **options}
+        raise _StartedError
 
     def __call__(self, *arguments: str) -> Fstests:
         result = self.result(*arguments)
