@@ -86,6 +86,22 @@ def write_lab(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
+@pytest.fixture
+def write_compared(write_lab: Callable[..., Path]) -> Callable[..., Path]:
+    """Make a lab `ab` that compares two kernels, which differ in a parameter: kd.old and kd.new."""
+
+    def write(scripts: Mapping[str, str]) -> Path:
+        path = write_lab(scripts, name="ab", timeout=10)
+        said = yaml.safe_load(path.read_text())
+        said["guests"]["count"] = 1
+        said["kernel"]["cmdline"] = "kd.new"
+        said["compare"] = {"kernel": {"cmdline": "kd.old"}}
+        path.write_text(yaml.safe_dump(said))
+        return path
+
+    return write
+
+
 def free_port() -> int:
     """A port on loopback that nobody has."""
     with socket.create_server(("127.0.0.1", 0)) as server:

@@ -25,14 +25,8 @@ ONLY = ("--only", "commands/*", "--json")
 
 
 @pytest.fixture
-def lab(write_lab: WriteLab) -> Path:
-    path = write_lab(SCRIPTS, name="ab", timeout=10)
-    said = yaml.safe_load(path.read_text())
-    said["guests"]["count"] = 1
-    said["kernel"]["cmdline"] = "kd.new"
-    said["compare"] = {"kernel": {"cmdline": "kd.old"}}
-    path.write_text(yaml.safe_dump(said))
-    return path
+def lab(write_compared: Callable[..., Path]) -> Path:
+    return write_compared(SCRIPTS)
 
 
 def test_what_a_change_broke_is_told_from_what_fails_anyway(kdevops: Kdevops, lab: Path) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import yaml
 
 from kdevops.results.reruns import SIDE
 from kdevops.results.store import Store
@@ -24,14 +23,8 @@ ONLY = ("--only", "commands/*", "--json")
 
 
 @pytest.fixture
-def lab(write_lab: Callable[..., Path]) -> Path:
-    path = write_lab(SCRIPTS, name="ab", timeout=10)
-    said = yaml.safe_load(path.read_text())
-    said["guests"]["count"] = 1
-    said["kernel"]["cmdline"] = "kd.new"
-    said["compare"] = {"kernel": {"cmdline": "kd.old"}}
-    path.write_text(yaml.safe_dump(said))
-    return path
+def lab(write_compared: Callable[..., Path]) -> Path:
+    return write_compared(SCRIPTS)
 
 
 def reruns(kdevops: Kdevops, run: int) -> list[str]:
