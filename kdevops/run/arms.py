@@ -69,7 +69,7 @@ async def start(
             first.record,
             second.record,
             (row.id for row in first.rows if row.id not in here),
-            series_of(first.built.artifact.release),
+            series_of(first.ready.built.artifact.release),
         )
         old = None if fresh_baseline else reusable_run(store, before, rows, first.record)
         with store.together():
@@ -83,10 +83,8 @@ async def start(
                 )
             )
         else:
-            await session.carry_out(beside, before, first.built, first.provider, dirs, store, watcher, persist=persist)
-        return await session.carry_out(
-            run_id, under_test, second.built, second.provider, dirs, store, watcher, persist=persist
-        )
+            await session.carry_out(beside, first.ready, dirs, store, watcher, persist=persist)
+        return await session.carry_out(run_id, second.ready, dirs, store, watcher, persist=persist)
 
 
 async def resume(run_id: int, dirs: Dirs, watcher: Watcher, *, persist: bool = False) -> Ended:
@@ -187,7 +185,7 @@ def _common(first: Sequence[PlannedRow], second: Sequence[PlannedRow], watcher: 
 
 
 def _tell_apart(first: Prepared, second: Prepared, before: Lab, under_test: Lab, watcher: Watcher) -> None:
-    same = first.built.artifact.key == second.built.artifact.key
+    same = first.ready.built.artifact.key == second.ready.built.artifact.key
     if same and before.kernel.cmdline == under_test.kernel.cmdline:
         watcher.handle(Note("both variants run the same kernel with the same parameters: any difference is chance"))
 

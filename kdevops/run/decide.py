@@ -14,10 +14,8 @@ from dataclasses import dataclass
 from math import ceil
 
 from kdevops.errors import UserError
-from kdevops.lab.model import Lab
 from kdevops.lab.verdict import Reruns
 from kdevops.progress import Progress
-from kdevops.providers.base import Provider
 from kdevops.results.decision.decide import Decided, Rule
 from kdevops.results.events import Note, RunEvent
 from kdevops.results.model import Outcome, RunState, TestId
@@ -35,14 +33,13 @@ from kdevops.results.reruns import (
 )
 from kdevops.results.store import JSON, PlannedRow, Run, Store
 from kdevops.run import session
-from kdevops.run.built import Built
 from kdevops.run.dirs import Dirs
 from kdevops.run.judging import judge
 from kdevops.run.lock import lab_lock
 from kdevops.run.plan.known import KNOWN
 from kdevops.run.plan.narrow import told
 from kdevops.run.plan.record import COMPARED_WITH, as_asked, compared_with, lab_of
-from kdevops.run.session import Ended, Watcher
+from kdevops.run.session import Ended, Ready, Watcher
 
 FIRST_TURNS = 3
 """Runs on each kernel before the first look: what never fails, and now fails always, is clear after three."""
@@ -58,9 +55,7 @@ class Kernel:
 
     side: Side
     run: Run
-    lab: Lab
-    built: Built
-    provider: Provider
+    ready: Ready
 
 
 async def decide(run_id: int, given: Limits | None, dirs: Dirs, watcher: Watcher) -> Ended:
@@ -83,7 +78,7 @@ async def decide(run_id: int, given: Limits | None, dirs: Dirs, watcher: Watcher
             for each in store.deciding(run_id):
                 if not each.ended:  # that decision was killed: what it has counts, the rest runs again
                     store.finish(each.id)
-                    await _stop([kernel for kernel in kernels if kernel.lab.name == each.lab])
+                    await _stop([kernel for kernel in kernels if kernel.ready.lab.name == each.lab])
             await _until_decided(run_id, kernels, _within(given, verdict.rerun or Reruns()), dirs, store, watcher)
         else:
             watcher.handle(Note(f"run {run_id} has no failure that is not known: there is nothing to decide"))
@@ -116,7 +111,7 @@ def _choose(store: Store, run: Run, rule: Rule, *, beside: bool) -> bool:
 async def _kernel(side: Side, run: Run, dirs: Dirs, watcher: Watcher, held: ExitStack) -> Kernel:
     lab = lab_of(run)
     held.enter_context(lab_lock(dirs.lab(lab.name), lab.name, "decide"))
-    return Kernel(side, run, lab, *await session.rebuild(run, lab, dirs, watcher))
+    return Kernel(side, run, await session.rebuild(run, lab, dirs, watcher))
 
 
 async def _until_decided(
@@ -140,10 +135,8 @@ async def _until_decided(
             rows = [row for row in store.plan(kernel.run.id) if row.id in set(left)]
             try:
                 for turn in range(turns):
-                    again = store.create_run(kernel.lab.name, rows, _record(kernel, first + turn), decides=run_id)
-                    drained = await session.run_rest(
-                        again, kernel.lab, kernel.built, kernel.provider, dirs, store, quiet, persist=turn < turns - 1
-                    )
+                    again = store.create_run(kernel.ready.lab.name, rows, _record(kernel, first + turn), decides=run_id)
+                    drained = await session.run_rest(again, kernel.ready, dirs, store, quiet, persist=turn < turns - 1)
                     if drained.state is RunState.INTERRUPTED:
                         store.finish(again)
                         trouble = drained.errors[-1].message if drained.errors else "no guest is left"
@@ -160,14 +153,14 @@ async def _until_decided(
 
 
 def _up(kernel: Kernel) -> frozenset[str]:
-    return frozenset(name for name in kernel.lab.guest_names() if kernel.provider.attach(name))
+    return frozenset(name for name in kernel.ready.lab.guest_names() if kernel.ready.provider.attach(name))
 
 
 async def _stop(kernels: Iterable[Kernel], *, keep: Collection[str] = ()) -> None:
     """Stop the guests, which outlived each turn, but those that somebody else has kept."""
     for kernel in kernels:
         for name in _up(kernel) - set(keep):
-            if guest := kernel.provider.attach(name):
+            if guest := kernel.ready.provider.attach(name):
                 await guest.down()
 
 

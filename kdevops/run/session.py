@@ -67,11 +67,19 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
-    """A run that is ready to start: what was built, the provider of its guests, its plan and its record."""
+class Ready:
+    """A lab of which everything is built, with the provider of its guests."""
 
+    lab: Lab
     built: Built
     provider: Provider
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A run that is ready to start: what it runs on, its plan and its record."""
+
+    ready: Ready
     rows: list[PlannedRow]
     record: dict[str, JSON]
 
@@ -93,9 +101,9 @@ async def start(
     lab = loaded.lab
     with lab_lock(dirs.lab(lab.name), lab.name, "run"), Store(dirs.state) as store:
         remember((lab,), dirs, loaded.path)
-        ready = await prepare(loaded, dirs, store, watcher, only=only, failures_of=failures_of)
-        run_id = store.create_run(lab.name, ready.rows, ready.record)
-        return await carry_out(run_id, lab, ready.built, ready.provider, dirs, store, watcher, persist=persist)
+        prepared = await prepare(loaded, dirs, store, watcher, only=only, failures_of=failures_of)
+        run_id = store.create_run(lab.name, prepared.rows, prepared.record)
+        return await carry_out(run_id, prepared.ready, dirs, store, watcher, persist=persist)
 
 
 async def prepare(
@@ -126,7 +134,7 @@ async def prepare(
         if absent:
             watcher.handle(Note(f"went wrong in run {failures_of}, but not planned now: {told(absent)}"))
     record |= asked_record(built.suites, only, failures_of, absent)
-    return Prepared(built, provider, rows, record)
+    return Prepared(Ready(lab, built, provider), rows, record)
 
 
 async def resume(run_id: int, dirs: Dirs, watcher: Watcher, *, persist: bool = False) -> Ended:
@@ -139,8 +147,8 @@ async def resume(run_id: int, dirs: Dirs, watcher: Watcher, *, persist: bool = F
         lab = lab_of(run)
         with lab_lock(dirs.lab(lab.name), lab.name, "resume"):
             _check_open(run)
-            built, provider = await rebuild(run, lab, dirs, watcher)
-            return await carry_out(run_id, lab, built, provider, dirs, store, watcher, persist=persist)
+            ready = await rebuild(run, lab, dirs, watcher)
+            return await carry_out(run_id, ready, dirs, store, watcher, persist=persist)
 
 
 async def end(run_id: int, dirs: Dirs) -> Ended:
@@ -169,15 +177,15 @@ async def rerun(run_id: int, dirs: Dirs, watcher: Watcher, *, persist: bool = Fa
         run = store.run(run_id)
         lab = lab_of(run)
         with lab_lock(dirs.lab(lab.name), lab.name, "rerun"):
-            built, provider = await rebuild(run, lab, dirs, watcher)
-            record = {**as_asked(run), **facts(lab, built), "rerun_of": run_id}
+            ready = await rebuild(run, lab, dirs, watcher)
+            record = {**as_asked(run), **facts(lab, ready.built), "rerun_of": run_id}
             before = {row.id for row in store.plan(run_id)}
-            rows = plan(built, store, lab, Path(run.record["baseline"]), provider.slowdown)
+            rows = plan(ready.built, store, lab, Path(run.record["baseline"]), ready.provider.slowdown)
             new = store.create_run(lab.name, [row for row in rows if row.id in before], record)
-            return await carry_out(new, lab, built, provider, dirs, store, watcher, persist=persist)
+            return await carry_out(new, ready, dirs, store, watcher, persist=persist)
 
 
-async def rebuild(run: Run, lab: Lab, dirs: Dirs, watcher: Watcher) -> tuple[Built, Provider]:
+async def rebuild(run: Run, lab: Lab, dirs: Dirs, watcher: Watcher) -> Ready:
     """What a stored run was made of, built anew where it is not cached. The caller holds the lab's lock.
 
     Raises UserError if its kernel or suites have changed, or if its list of allowed kernel reports has a mistake.
@@ -187,38 +195,20 @@ async def rebuild(run: Run, lab: Lab, dirs: Dirs, watcher: Watcher) -> tuple[Bui
     await kind_of(lab).preflight(lab, dirs, watcher.handle, watcher.confirm)
     built = await build(lab, dirs, watcher.handle)
     check_same(run, built)
-    return built, await kind_of(lab).provider_for(lab, dirs, built, watcher.handle, watcher.confirm)
+    provider = await kind_of(lab).provider_for(lab, dirs, built, watcher.handle, watcher.confirm)
+    return Ready(lab, built, provider)
 
 
-async def carry_out(
-    run_id: int,
-    lab: Lab,
-    built: Built,
-    provider: Provider,
-    dirs: Dirs,
-    store: Store,
-    watcher: Watcher,
-    *,
-    persist: bool,
-) -> Ended:
+async def carry_out(run_id: int, ready: Ready, dirs: Dirs, store: Store, watcher: Watcher, *, persist: bool) -> Ended:
     """As `run_rest`, and judge the run."""
-    await run_rest(run_id, lab, built, provider, dirs, store, watcher, persist=persist)
+    await run_rest(run_id, ready, dirs, store, watcher, persist=persist)
     run = store.run(run_id)
     return Ended(run, judge(store, run))
 
 
-async def run_rest(
-    run_id: int,
-    lab: Lab,
-    built: Built,
-    provider: Provider,
-    dirs: Dirs,
-    store: Store,
-    watcher: Watcher,
-    *,
-    persist: bool,
-) -> Drained:
+async def run_rest(run_id: int, ready: Ready, dirs: Dirs, store: Store, watcher: Watcher, *, persist: bool) -> Drained:
     """Run the remaining tests of a stored run and finish it. The caller holds the lab's lock."""
+    lab, built, provider = ready.lab, ready.built, ready.provider
     boot_suites = {suite.name: suite for suite in built.boot_suites}
     run = store.run(run_id)
     lab_file = Path(run.record["lab_file"])
