@@ -22,13 +22,14 @@ LAB = REPOSITORY / "labs/demo.yaml"
 ROUNDS = 5
 ONE_GUEST = ("--set", "guests.count=1")
 TEST = "size:get_size"
-WITHOUT_GUESTS = {"simulations", "judging"}
+WITHOUT_GUESTS = {"simulations", "judging", "decisions"}
 
 
 def main() -> None:
     parts = {
         "simulations": simulations,
         "judging": judging,
+        "decisions": decisions,
         "start": start_of_the_program,
         "build": second_build,
         "up": second_up,
@@ -57,9 +58,13 @@ def judging() -> None:
     script("judging.py")
 
 
+def decisions() -> None:
+    script("decisions.py")
+
+
 def script(name: str) -> None:
-    # A process each, for some of them tell of their memory.
-    print(call([sys.executable, str(Path(__file__).with_name(name))]), end="", flush=True)
+    # A process each, for some of them tell of their memory; as a module, so that they find what tests share.
+    print(call([sys.executable, "-m", f"tests.bench.{Path(name).stem}"]), end="", flush=True)
 
 
 def start_of_the_program() -> None:

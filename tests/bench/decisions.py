@@ -1,4 +1,4 @@
-"""How often simulated runs are red or open: `python tests/bench/decisions.py [RUNS]`, 2,000 runs a cell unless said.
+"""How often simulated runs are red or open: `python -m tests.bench.decisions [RUNS]`, 2,000 runs a cell unless said.
 
 A run has 1,000 tests, of which 50 fail at random, 0.5 to 20 % of the time, on both kernels.
 """
@@ -8,6 +8,8 @@ from __future__ import annotations
 import sys
 from random import Random
 
+from kdevops.results.decision.beside import Pairs
+from kdevops.results.decision.decide import Decision, Rule, decide
 from tests.support.whole_runs import flaky_rates, run_once
 
 TESTS, BUDGET = 1000, 1000
@@ -37,6 +39,36 @@ def main() -> None:
             f"   {spent / runs / (2 * TESTS):18.1%}",
             flush=True,
         )
+    print(
+        f"\n{runs} comparisons of two kernels, 20 runs each, a test that fails 5 % of the time on both: called worse by"
+    )
+    rules = {"it failed, and never on the other": once, "5 percentage points more": points, "our evidence": evidence}
+    for words, rule in rules.items():
+        chance = Random(20)
+        alarms = sum(rule([(chance.random() < 0.05, chance.random() < 0.05) for _ in range(20)]) for _ in range(runs))
+        print(f"{words:33}   {alarms / runs:6.1%}", flush=True)
+
+
+Results = list[tuple[bool, bool]]
+"""Pairs of results, of the baseline kernel and of the kernel under test; true is bad."""
+
+
+def once(results: Results) -> bool:
+    return any(now for _, now in results) and not any(before for before, _ in results)
+
+
+def points(results: Results) -> bool:
+    return sum(now for _, now in results) - sum(before for before, _ in results) >= 0.05 * len(results)
+
+
+def evidence(results: Results) -> bool:
+    """Whether it is enough after any of the pairs: one looks after each."""
+    pairs = Pairs()
+    for before, now in results:
+        pairs = pairs.and_one(baseline=before, now=now)
+        if decide({0: pairs}, Rule())[0] is Decision.REGRESSED:
+            return True
+    return False
 
 
 if __name__ == "__main__":
