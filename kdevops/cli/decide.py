@@ -26,5 +26,5 @@ def decide(context: Context, number: int, *, rerun_budget: str | None) -> int:
     from kdevops.run import decide as run_decide
     from kdevops.run.dirs import Dirs
 
-    given = limits(rerun_budget) if rerun_budget else None
+    given = limits(rerun_budget) if rerun_budget is not None else None
     return watch(context, lambda display: run_decide.decide(number, given, Dirs.default(), display))

@@ -20,7 +20,7 @@ from kdevops.cli.options import (
     yes_option,
 )
 from kdevops.cli.output import print_json, writing
-from kdevops.errors import UserError
+from kdevops.errors import KdevopsError, UserError
 
 if TYPE_CHECKING:
     from kdevops.report.live import Display
@@ -73,6 +73,7 @@ def run(
       kdevops run labs/xfs.yaml --failures-of 7
     """
     from kdevops.cli.guests import both_arms
+    from kdevops.results.events import Note
     from kdevops.run import arms, decide
     from kdevops.run.dirs import Dirs
 
@@ -84,7 +85,7 @@ def run(
             f"--fresh-baseline is for a lab with two kernels, and {loaded.path} has no `compare`",
             hint="set the kernel to compare with: --set compare.kernel.source.package=linux-source-6.1",
         )
-    limits = budget.limits(rerun_budget) if rerun_budget else None
+    limits = budget.limits(rerun_budget) if rerun_budget is not None else None
 
     async def work(display: Display) -> Ended:
         ended = await arms.start(
@@ -96,9 +97,13 @@ def run(
             persist=keep,
             fresh_baseline=fresh_baseline,
         )
-        if ended.run.ended and (limits or loaded.lab.verdict.rerun):
+        if not ended.run.ended or not (limits or loaded.lab.verdict.rerun):
+            return ended
+        try:
             return await decide.decide(ended.run.id, limits, Dirs.default(), display)
-        return ended
+        except KdevopsError as error:  # the run itself is over, and its verdict must not be lost
+            display.handle(Note(f"its failures could not be decided: {error.message}"))
+            return ended
 
     return watch(context, work, both_arms(loaded))
 

@@ -13,6 +13,7 @@ from kdevops.results.allowed_reports import facts
 from kdevops.results.compare import Verdict
 from kdevops.results.decision.decide import Decided
 from kdevops.results.decision.interval import wilson
+from kdevops.results.decision.outlook import still_to_go
 from kdevops.results.model import Counts, Status
 from kdevops.results.store import JSON, Run
 from kdevops.results.verdict import Arm, Judged, RunVerdict
@@ -116,7 +117,7 @@ def _json_decided(decided: Decided | None) -> dict[str, JSON] | None:
     sides = {"now": decided.now, "before": decided.before}
     return {
         "decision": decided.decision.value,
-        "runs_to_go": decided.to_go,
+        "runs_to_go": still_to_go(decided),
         **{
             side: {"bad": bad, "runs": runs, "interval": [round(end, 4) for end in wilson(bad, runs)]}
             for side, (bad, runs) in sides.items()

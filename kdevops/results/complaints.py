@@ -84,13 +84,17 @@ def complaints(
     known: Collection[str],
     *,
     excused: bool = False,
+    explained: bool = True,
     test: TestId | None = None,
     allowed: AllowedReports = NONE_ALLOWED,
 ) -> tuple[Complaint, ...]:
-    """The reports of a test; `known` are signatures, `excused`: an expunge list marks the test as failing."""
+    """The reports of a test; `known` are signatures, `excused`: an expunge list marks the test as failing.
+
+    `explained`: what explains a crash or a hang does not gate again, because the crash does.
+    """
     if not (reports := reports_of(outcome)):
         return ()
-    explaining = _explaining(outcome)
+    explaining = _explaining(outcome) if explained else ()
     found = (_complaint(report, test, known, allowed) for report in reports)
     return tuple(
         replace(each, gates=each.gates and not excused and number not in explaining)

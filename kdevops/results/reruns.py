@@ -6,28 +6,29 @@ its own in the store, of one kernel; those with the same `turn` make a pair.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
+from kdevops.results.complaints import STRAY_REPORTS, reports_of, signatures
 from kdevops.results.decision.beside import Pairs
 from kdevops.results.decision.decide import Decided, Decision, Rule, Tally, decide
 from kdevops.results.decision.interval import wilson
-from kdevops.results.decision.outlook import runs_to_go
-from kdevops.results.decision.selection import is_known
+from kdevops.results.decision.outlook import still_to_go
+from kdevops.results.decision.selection import is_known, is_plainly_worse
 from kdevops.results.decision.stored import Against
-from kdevops.results.model import Counts, Outcome, TestId
+from kdevops.results.model import Counts, Outcome, Status, TestId
+from kdevops.results.rows import signature_of
 from kdevops.results.store import JSON, Run, Store
-from kdevops.results.symptoms import symptoms
+from kdevops.results.symptoms import kind_of, symptoms
 from kdevops.results.verdict import Judged, RunVerdict
 
 DECISION = "decision"
-"""In the record of a run that is decided: `{"alpha", "smallest", "beside": bool, "tests": {id: {"bad", "runs", "known"}}}`.
-
-`known` are the symptoms that the test had before: a rerun that only has these is as it was, and not a bad one."""
+"""In the record of a run that is decided: `{"alpha", "smallest", "of": number, "tests": {id: …}}`, see `Selected`."""
 SIDE, TURN = "side", "turn"
 """In the record of a rerun: its kernel, and the number of its turn, from 1."""
+IN_A_RERUN = "when a failure ran again"
 
 
 class Side(StrEnum):
@@ -39,43 +40,62 @@ class Side(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """A failure to be decided. `before`: what the baseline has of the test; `known`: symptoms that do not count as bad.
+    """A failure to be decided. `before`: what the baseline has of the test; `beside`: it runs on the baseline kernel too.
 
-    No symptom is known where the test fails in no new way, but maybe more often.
+    What counts as bad when it runs again is a failure of the kind `least`, or of a worse one, in a way that is not `known`,
+    unless nothing says in what way the test had such a failure before (`untold`). A test that fails in no new way but maybe
+    more often has no `least`: any failure counts.
     """
 
     before: Against
+    beside: bool = False
+    least: Status | None = None
     known: frozenset[str] = frozenset()
+    untold: frozenset[Status] = frozenset()
+
+    def counts(self, test: TestId, outcome: Outcome) -> bool:
+        """Whether this result of the test is bad, as the failure was for which it was selected."""
+        if not outcome.status.is_bad:
+            return False
+        if self.least is None:
+            return True
+        found = symptoms(test, outcome)
+        kinds = {kind_of(each) for each in found - self.known} if found else {outcome.status}
+        return any(kind not in self.untold and kind.ending.severity >= self.least.ending.severity for kind in kinds)
 
 
 def selected(verdict: RunVerdict) -> dict[TestId, Selected]:
-    """The failures that nobody knows: in a new way, or more often than what is known of the test explains."""
+    """The failures that nobody knows: in a new way, or more often than what is known of the test explains.
+
+    Not those that the run itself has shown plainly, by repeats: see `is_plainly_worse`.
+    """
     found: dict[TestId, Selected] = {}
+    there = verdict.arm.tests if verdict.arm else frozenset()
     for each in verdict.tests:
-        if each.now.bad and each.test.plain not in found and not _excused(each):
-            known = (each.before.counts if each.before else Counts()) + (each.arm or Counts())
-            if each.unknown:
-                found[each.test.plain] = Selected(Against(known.ran, 0), frozenset(each.ways.known))
-            elif not is_known(known.bad, known.ran, each.now.bad, each.now.ran):
-                found[each.test.plain] = Selected(Against(known.ran, known.bad))
+        test = each.test.plain
+        if not each.now.bad or test in found or _excused(each):
+            continue
+        known = (each.before.counts if each.before else Counts()) + (each.arm or Counts())
+        beside = test in there
+        if each.unknown:
+            least = min(map(kind_of, each.unknown), key=lambda kind: kind.ending.severity)
+            before = Against(known.ran, 0)
+            found[test] = Selected(before, beside, least, frozenset(each.ways.known), each.ways.untold)
+        elif not is_known(known.bad, known.ran, each.now.bad, each.now.ran) and not is_plainly_worse(
+            known.bad, known.ran, each.now.bad, each.now.ran
+        ):
+            found[test] = Selected(Against(known.ran, known.bad), beside)
     return found
 
 
-def decision_record(tests: Mapping[TestId, Selected], rule: Rule, *, beside: bool) -> dict[str, JSON]:
-    """The part of a run's record for `decided`. `beside`: both kernels run again."""
+def decision_record(tests: Mapping[TestId, Selected], rule: Rule, *, of: int) -> dict[str, JSON]:
+    """The part of a run's record for `decided`. `of`: the number of tests of the run."""
     return {
         DECISION: {
             "alpha": rule.alpha,
             "smallest": rule.smallest,
-            "beside": beside,
-            "tests": {
-                str(test): {
-                    "bad": int(each.before.baseline_bad),
-                    "runs": int(each.before.baseline_runs),
-                    "known": sorted(each.known),
-                }
-                for test, each in tests.items()
-            },
+            "of": of,
+            "tests": {str(test): _written(each) for test, each in tests.items()},
         }
     }
 
@@ -86,25 +106,72 @@ def decided(store: Store, run: Run) -> dict[TestId, Decided]:
     if not record:
         return {}
     rule = Rule(record["alpha"], record["smallest"])
-    tests = {TestId(*name.split("/", 2)): said for name, said in record["tests"].items()}
-    start: dict[TestId, Tally] = {
-        test: Pairs() if record["beside"] else Against(said["runs"], said["bad"]) for test, said in tests.items()
-    }
-    known = {test: frozenset(said["known"]) for test, said in tests.items()}
-    tallies = _tallies(store, store.deciding(run.id), start, known)
+    tests = {TestId(*name.split("/", 2)): _read(said) for name, said in record["tests"].items()}
+    tallies = _tallies(store, store.deciding(run.id), tests)
+    by_counts = any(not each.beside for each in tests.values())
+    of = max(record["of"] if by_counts else 0, len(tests))
+    return {test: Decided(decision, tallies[test], of, rule) for test, decision in decide(tallies, rule, of=of).items()}
+
+
+def strays_of(store: Store, run: Run) -> tuple[list[Mapping[str, Any]], frozenset[str]]:
+    """Kernel reports in reruns on the kernel under test, as in a run's record, and the signatures of those on the baseline's."""
+    now: list[Mapping[str, Any]] = []
+    beside: frozenset[str] = frozenset()
+    if DECISION not in run.record:
+        return now, beside
+    for each in store.deciding(run.id):
+        outcomes, strays = store.outcomes(each.id, brief=True), each.record.get(STRAY_REPORTS, ())
+        if each.record[SIDE] == Side.BASELINE:
+            beside |= signatures(outcomes, strays)
+        else:
+            now += strays
+            now += [
+                {
+                    **asdict(report),
+                    "signature": signature_of(report),
+                    "guest": outcome.guest,
+                    "when": f"{IN_A_RERUN}: {test}",
+                }
+                for test, outcome in outcomes.items()
+                for report in reports_of(outcome)
+                if report.gates
+            ]
+    once = {each["signature"]: each for each in reversed(now)}
+    return list(once.values()), beside
+
+
+def _written(each: Selected) -> dict[str, JSON]:
     return {
-        test: Decided(decision, tallies[test], _to_go(decision, tallies[test], len(start), rule))
-        for test, decision in decide(tallies, rule).items()
+        "bad": int(each.before.baseline_bad),
+        "runs": int(each.before.baseline_runs),
+        "beside": each.beside,
+        "least": each.least.value if each.least else None,
+        "known": sorted(each.known),
+        "untold": sorted(status.value for status in each.untold),
     }
+
+
+def _read(said: Mapping[str, Any]) -> Selected:
+    return Selected(
+        Against(said["runs"], said["bad"]),
+        said["beside"],
+        Status.read(said["least"]) if said["least"] else None,
+        frozenset(said["known"]),
+        frozenset(map(Status.read, said["untold"])),
+    )
 
 
 def in_words(each: Decided) -> str:
-    """The decision with what it rests on: "regressed: bad in 3 of 3 runs again (44-100 %), 0 of 3 with the baseline kernel …"."""
+    """The decision with what it rests on: "flake: failed again in 0 of 14 runs (0%-22%), with the baseline kernel in 0 of …"."""
     beside = "with the baseline kernel" if isinstance(each.tally, Pairs) else "in the baseline"
-    words = f"{each.decision}: bad in {_rate(*each.now)} again, in {_rate(*each.before)} {beside}"
+    words = f"{each.decision}: failed again in {_rate(*each.now)}, {beside} in {_rate(*each.before)}"
+    if each.tally.lost:
+        words += f"; {each.tally.lost:g} gave no result"
     if each.decision is not Decision.OPEN:
         return words
-    return f"{words}; " + (f"about {each.to_go} runs more" if each.to_go else "more runs are unlikely to tell")
+    to_go = still_to_go(each)
+    kernels = " on each kernel" if isinstance(each.tally, Pairs) else ""
+    return f"{words}; " + (f"about {to_go} more runs{kernels}" if to_go else "more runs are unlikely to tell")
 
 
 def _rate(bad: int, runs: int) -> str:
@@ -114,42 +181,31 @@ def _rate(bad: int, runs: int) -> str:
 
 def spent(store: Store, run: Run) -> int:
     """How many single results the reruns of a run gave."""
-    return sum(len(store.outcomes(each.id)) for each in store.deciding(run.id))
+    return store.results_deciding(run.id)
 
 
-def _to_go(decision: Decision, tally: Tally, number: int, rule: Rule) -> int | None:
-    return runs_to_go(tally, number, rule) if decision is Decision.OPEN else None
-
-
-def _tallies(
-    store: Store, runs: Iterable[Run], start: Mapping[TestId, Tally], known: Mapping[TestId, frozenset[str]]
-) -> dict[TestId, Tally]:
-    """Only pairs of which both came to run count; a run that is not over yet has what it has."""
-    turns: dict[int, dict[Side, Mapping[TestId, bool]]] = {}
+def _tallies(store: Store, runs: Iterable[Run], tests: Mapping[TestId, Selected]) -> dict[TestId, Tally]:
+    """A pair counts if the baseline kernel gave a result, and the other one was asked for it."""
+    turns: dict[int, dict[Side, Mapping[TestId, Outcome]]] = {}
     for each in runs:
-        turns.setdefault(each.record[TURN], {})[Side(each.record[SIDE])] = {
-            test: _is_bad(test, outcome, known.get(test, frozenset()))
-            for test, outcome in store.outcomes(each.id).items()
-            if outcome.status.ran
-        }
-    tallies = dict(start)
+        turns.setdefault(each.record[TURN], {})[Side(each.record[SIDE])] = store.outcomes(each.id, brief=True)
+    tallies: dict[TestId, Tally] = {test: Pairs() if each.beside else each.before for test, each in tests.items()}
     for _, sides in sorted(turns.items()):
-        for test, tally in tallies.items():
-            tallies[test] = _with(tally, sides.get(Side.BASELINE, {}).get(test), sides.get(Side.NOW, {}).get(test))
+        for test, chosen in tests.items():
+            before, now = (sides.get(side, {}).get(test) for side in (Side.BASELINE, Side.NOW))
+            tallies[test] = _with(tallies[test], test, chosen, before, now)
     return tallies
 
 
-def _is_bad(test: TestId, outcome: Outcome, known: frozenset[str]) -> bool:
-    found = symptoms(test, outcome)
-    return outcome.status.is_bad and (not found or not found <= known)
-
-
-def _with(tally: Tally, baseline: bool | None, now: bool | None) -> Tally:
-    if now is None:
+def _with(tally: Tally, test: TestId, each: Selected, before: Outcome | None, now: Outcome | None) -> Tally:
+    if now is None or (each.beside and (before is None or not before.status.ran)):
         return tally
+    if not now.status.ran:
+        return tally.and_lost()
+    bad = each.counts(test, now)
     if isinstance(tally, Against):
-        return tally.and_one(now=now)
-    return tally if baseline is None else tally.and_one(baseline=baseline, now=now)
+        return tally.and_one(now=bad)
+    return tally.and_one(baseline=before is not None and each.counts(test, before), now=bad)
 
 
 def _excused(judged: Judged) -> bool:
@@ -157,6 +213,6 @@ def _excused(judged: Judged) -> bool:
     return judged.before is not None and judged.before.expunged
 
 
-def still_open(tests: Mapping[TestId, Decided]) -> Collection[TestId]:
+def still_open(tests: Mapping[TestId, Decided]) -> list[TestId]:
     """The tests that are not decided."""
     return [test for test, each in tests.items() if each.decision is Decision.OPEN]

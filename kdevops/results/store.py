@@ -150,6 +150,15 @@ class Store:
         """The runs that repeat failures of this one to decide on them, oldest first."""
         return tuple(map(_run, self._query(f"{_RUN} WHERE decides = ? ORDER BY id", run_id)))
 
+    def results_deciding(self, run_id: int) -> int:
+        """How many results the runs have that repeat failures of this one."""
+        rows = self._query(
+            "SELECT count(*) FROM outcome JOIN planned ON planned.id = outcome.planned"
+            " WHERE run IN (SELECT id FROM run WHERE decides = ?)",
+            run_id,
+        )
+        return int(rows[0][0])
+
     def last_ended(self) -> Run | None:
         """The newest run that has ended, None when there is none."""
         rows = self._query(f"{_RUN} WHERE ended IS NOT NULL AND decides IS NULL ORDER BY id DESC LIMIT 1")
@@ -296,7 +305,7 @@ class Store:
         for suite, profile, name, duration in self._query(
             "SELECT suite, profile, name, seconds FROM planned JOIN outcome ON outcome.planned = planned.id"
             " WHERE status IN (SELECT value FROM json_each(?3)) AND run IN"
-            " (SELECT id FROM run WHERE lab = ?1 OR ?1 IS NULL ORDER BY id DESC LIMIT ?2)",
+            " (SELECT id FROM run WHERE (lab = ?1 OR ?1 IS NULL) AND decides IS NULL ORDER BY id DESC LIMIT ?2)",
             lab,
             HISTORY_RUNS,
             json.dumps([status for status in Status if status.ran_to_its_end]),

@@ -91,6 +91,11 @@ class Arm:
     elsewhere: frozenset[str] = frozenset()
 
     @property
+    def tests(self) -> frozenset[TestId]:
+        """The tests that were planned on both kernels, by plain name."""
+        return frozenset(test.plain for test in self.outcomes)
+
+    @property
     def complete(self) -> bool:
         """Whether every test of it has a result."""
         return self.run.state is RunState.COMPLETE
@@ -325,7 +330,8 @@ def _judge_test(
     bad = outcome.status.is_bad
     gates = bad and verdict in {Verdict.REGRESSED, Verdict.NEW}
     excused = bad and before is not None and before.expunged
-    reported = complaints(outcome, known, excused=excused, test=test, allowed=allowed)
+    explained = verdict not in {Verdict.FLAKE, Verdict.INCONCLUSIVE}
+    reported = complaints(outcome, known, excused=excused, explained=explained, test=test, allowed=allowed)
     skipped = left_out and outcome.status is Status.SKIP
     may_skip = allow_skip(test, outcome.reason) if verdict is Verdict.SKIPPED_NOW else ""
     return Judged(

@@ -7,20 +7,24 @@ but no crash. The results of the baseline kernel, where it has this kind of outc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from kdevops.results.entry import Entry
-from kdevops.results.model import Outcome, TestId
+from kdevops.results.model import Outcome, Status, TestId
 from kdevops.results.symptoms import kind_of, symptoms
 
 
 @dataclass(frozen=True, slots=True)
 class Ways:
-    """Symptoms that were never seen before, and the known ones; each sorted, the worst first."""
+    """Symptoms that were never seen before, and the known ones; each sorted, the worst first.
+
+    `untold`: statuses that the test had before of which nothing says in what way: any failure of that kind is a known one.
+    """
 
     unknown: tuple[str, ...] = ()
     known: tuple[str, ...] = ()
+    untold: frozenset[Status] = frozenset()
 
 
 NO_WAYS = Ways()
@@ -44,7 +48,15 @@ def ways(test: TestId, stored: Entry | None, arm: Sequence[Outcome], now: Iterab
         }
     known = frozenset(stored.symptoms if stored else ()).union(*(each for _, each in there))
     unknown = (each for each in found - known if kind_of(each) not in untold)
-    return Ways(_sorted(unknown), _sorted(known))
+    return Ways(_sorted(unknown), _sorted(known), frozenset(_all_untold(stored, there)))
+
+
+def _all_untold(stored: Entry | None, there: Sequence[tuple[Status, frozenset[str]]]) -> Iterator[Status]:
+    for status in Status:
+        if (status.is_bad and any(each is status and not said for each, said in there)) or (
+            status.is_bad and stored and all(each is not status for each, _ in there) and not stored.tells_how(status)
+        ):
+            yield status
 
 
 def _sorted(found: Iterable[str]) -> tuple[str, ...]:

@@ -6,17 +6,15 @@ counts is in the store: a decision that was stopped anywhere goes on from there.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from math import ceil
 
 from kdevops.errors import UserError
 from kdevops.lab.verdict import Reruns
 from kdevops.progress import Progress
-from kdevops.results.decision.decide import Decided, Rule
+from kdevops.results.decision.decide import Rule
 from kdevops.results.events import Note, RunEvent
 from kdevops.results.model import Outcome, RunState, TestId
 from kdevops.results.reruns import (
@@ -41,12 +39,8 @@ from kdevops.run.plan.narrow import told
 from kdevops.run.plan.record import COMPARED_WITH, as_asked, compared_with, lab_of
 from kdevops.run.session import Ended, Ready, Watcher
 
-FIRST_TURNS = 3
-"""Runs on each kernel before the first look: what never fails, and now fails always, is clear after three."""
 Limits = tuple[int | None, float | None]
 """Most single results, and most seconds; None for no limit of its own."""
-MOST_TURNS = 8
-"""Runs between two looks. The guests boot afresh after each look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,27 +55,25 @@ class Kernel:
 async def decide(run_id: int, given: Limits | None, dirs: Dirs, watcher: Watcher) -> Ended:
     """Decide on the failures of an ended run, or go on with that, within the budget; then judge the run.
 
-    `given` limits the number of single results on both kernels together, and the seconds; what it does not limit, the lab
-    does. The lab also gives the rule, fixed when this begins. Raises UserError if the run has not ended, or if a kernel or a
-    suite has changed since.
+    `given` limits the number of single results on both kernels together, and the seconds, of this call; what it does not
+    limit, the lab does. The lab also gives the rule, fixed when this begins. Raises UserError if the run has not ended, or if
+    a kernel or a suite has changed since.
     """
     with Store(dirs.state) as store, ExitStack() as held:
         run = store.run(run_id)
         _check(run)
-        beside = compared_with(run)
-        verdict = lab_of(run).verdict
-        if _choose(store, run, Rule(verdict.alpha, verdict.smallest), beside=beside is not None):
+        rules, beside = lab_of(run).verdict, compared_with(run)
+        if DECISION in run.record or selected(judge(store, run)):
             sides = [(Side.BASELINE, store.run(beside))] if beside is not None else []
-            kernels = [
-                await _kernel(side, each, dirs, watcher, held) for side, each in (*sides, (Side.NOW, store.run(run_id)))
-            ]
+            kernels = [await _kernel(side, each, dirs, watcher, held) for side, each in (*sides, (Side.NOW, run))]
             for each in store.deciding(run_id):
                 if not each.ended:  # that decision was killed: what it has counts, the rest runs again
                     store.finish(each.id)
-                    await _stop([kernel for kernel in kernels if kernel.ready.lab.name == each.lab])
-            await _until_decided(run_id, kernels, _within(given, verdict.rerun or Reruns()), dirs, store, watcher)
+            _choose(store, run_id, Rule(rules.alpha, rules.smallest))
+            budget = _within(given, rules.rerun or Reruns())
+            await _until_decided(run_id, kernels, budget, dirs, store, watcher)
         else:
-            watcher.handle(Note(f"run {run_id} has no failure that is not known: there is nothing to decide"))
+            watcher.handle(Note(f"run {run_id} has no unknown failure of a test: reruns have nothing to decide"))
         run = store.run(run_id)
         return Ended(run, judge(store, run))
 
@@ -98,14 +90,12 @@ def _check(run: Run) -> None:
         raise UserError(f"run {run.id} has not ended", hint=f"continue it first: kdevops resume {run.id}")
 
 
-def _choose(store: Store, run: Run, rule: Rule, *, beside: bool) -> bool:
-    """Fix which tests are to be decided, once for all, for it must not depend on what reruns give. Whether there are any."""
+def _choose(store: Store, run_id: int, rule: Rule) -> None:
+    """Fix which tests are to be decided, once for all, for it must not depend on what reruns give."""
+    run = store.run(run_id)
     if DECISION not in run.record:
-        tests = selected(judge(store, run))
-        if not tests:
-            return False
-        store.update_record(run.id, decision_record(tests, rule, beside=beside))
-    return True
+        verdict = judge(store, run)
+        store.update_record(run_id, decision_record(selected(verdict), rule, of=len(verdict.tests)))
 
 
 async def _kernel(side: Side, run: Run, dirs: Dirs, watcher: Watcher, held: ExitStack) -> Kernel:
@@ -117,57 +107,59 @@ async def _kernel(side: Side, run: Run, dirs: Dirs, watcher: Watcher, held: Exit
 async def _until_decided(
     run_id: int, kernels: Sequence[Kernel], budget: Reruns, dirs: Dirs, store: Store, watcher: Watcher
 ) -> None:
-    """Run turns of all tests that are open until none is, or the budget is used up, or runs give nothing more."""
-    began = time.monotonic()
-    quiet = _Quiet(watcher)
-    run = store.run(run_id)
-    tests = decided(store, run)
+    """Run turns of all tests that are open until none is, or the budget is used up, or runs give nothing more.
+
+    Each result is of a guest that booted for it, and every other turn begins with the other kernel: what a boot, or the
+    order, does to a test must not look like what the kernel does.
+    """
+    began, quiet, run = time.monotonic(), _Quiet(watcher), store.run(run_id)
+    before, tests = spent(store, run), decided(store, run)
+    plans = {kernel.side: {row.id: row for row in store.plan(kernel.run.id)} for kernel in kernels}
+    turn = max((each.record[TURN] for each in store.deciding(run_id)), default=0)
+    await _stop(kernels)
     while left := still_open(tests):
-        cost = len(left) * len(kernels)
-        room = (budget.count - spent(store, run)) // cost
-        if room < 1 or time.monotonic() - began >= budget.time:
+        room = budget.count - (spent(store, run) - before)
+        chosen = _that_fit(left, room, plans)
+        if not chosen or time.monotonic() - began >= budget.time:
             watcher.handle(Note(f"the budget for reruns is used up; still open: {told(left)}"))
             return
-        turns = min(_turns(tests[test] for test in left), room)
-        first = 1 + max((each.record[TURN] for each in store.deciding(run_id)), default=0)
-        for kernel in kernels:
-            up_before = _up(kernel)
-            rows = [row for row in store.plan(kernel.run.id) if row.id in set(left)]
-            try:
-                for turn in range(turns):
-                    again = store.create_run(kernel.ready.lab.name, rows, _record(kernel, first + turn), decides=run_id)
-                    drained = await session.run_rest(again, kernel.ready, dirs, store, quiet, persist=turn < turns - 1)
-                    if drained.state is RunState.INTERRUPTED:
-                        store.finish(again)
-                        trouble = drained.errors[-1].message if drained.errors else "no guest is left"
-                        watcher.handle(Note(f"cannot go on deciding: {trouble}"))
-                        return
-            finally:
-                await asyncio.shield(_stop([kernel], keep=up_before))
-        before, tests = tests, decided(store, run)
-        for test in left:
+        turn += 1
+        for kernel in kernels if turn % 2 else reversed(kernels):
+            rows = [plans[kernel.side][test] for test in chosen if test in plans[kernel.side]]
+            if not rows:
+                continue  # the baseline kernel has none of these tests
+            again = store.create_run(kernel.ready.lab.name, rows, _record(kernel, turn), decides=run_id)
+            drained = await session.run_rest(again, kernel.ready, dirs, store, quiet, persist=False)
+            if drained.state is RunState.INTERRUPTED:
+                store.finish(again)
+                trouble = drained.errors[-1].message if drained.errors else "no guest is left"
+                watcher.handle(Note(f"cannot go on deciding: {trouble}"))
+                return
+        so_far, tests = tests, decided(store, run)
+        for test in chosen:
             watcher.handle(Note(f"{test}: {in_words(tests[test])}"))
-        if all(before[test].tally == tests[test].tally for test in left):
-            watcher.handle(Note(f"running them again gives no results: {told(left)}"))
+        if all(so_far[test].tally == tests[test].tally for test in chosen):
+            watcher.handle(Note(f"no rerun gave a result: {told(chosen)}"))
             return
 
 
-def _up(kernel: Kernel) -> frozenset[str]:
-    return frozenset(name for name in kernel.ready.lab.guest_names() if kernel.ready.provider.attach(name))
+def _that_fit(left: Sequence[TestId], room: int, plans: Mapping[Side, Collection[TestId]]) -> list[TestId]:
+    """As many of the tests as may run once more on each kernel that has them."""
+    chosen = []
+    for test in left:
+        room -= sum(test in plan for plan in plans.values())
+        if room < 0:
+            break
+        chosen.append(test)
+    return chosen
 
 
-async def _stop(kernels: Iterable[Kernel], *, keep: Collection[str] = ()) -> None:
-    """Stop the guests, which outlived each turn, but those that somebody else has kept."""
+async def _stop(kernels: Iterable[Kernel]) -> None:
+    """Stop guests that are still up, so that each result is of a fresh one."""
     for kernel in kernels:
-        for name in _up(kernel) - set(keep):
+        for name in kernel.ready.lab.guest_names():
             if guest := kernel.ready.provider.attach(name):
                 await guest.down()
-
-
-def _turns(tests: Iterable[Decided]) -> int:
-    """Half of what the test that is nearest to a decision is expected to need, so that few runs are wasted."""
-    nearest = min((each.to_go or MOST_TURNS for each in tests if each.runs), default=0)
-    return min(max(ceil(nearest / 2), 1), MOST_TURNS) if nearest else FIRST_TURNS
 
 
 def _record(kernel: Kernel, turn: int) -> dict[str, JSON]:
@@ -180,14 +172,14 @@ def _record(kernel: Kernel, turn: int) -> dict[str, JSON]:
 
 
 class _Quiet:
-    """Shows that tests run again, without a line for each result."""
+    """Shows steps and trouble, without a line for each result and guest."""
 
     def __init__(self, watcher: Watcher) -> None:
         self._watcher = watcher
         self.confirm = watcher.confirm
 
     def handle(self, event: RunEvent | Progress) -> None:
-        if isinstance(event, Progress):
+        if isinstance(event, Progress | Note):
             self._watcher.handle(event)
 
     def plan(self, rows: Sequence[PlannedRow], done: Mapping[TestId, Outcome] | None = None) -> None:

@@ -16,7 +16,7 @@ from kdevops.results.allowed_reports import day_of
 from kdevops.results.boot_failure import BootFailure
 from kdevops.results.complaints import STRAY_REPORTS, signatures
 from kdevops.results.model import TestId
-from kdevops.results.reruns import decided
+from kdevops.results.reruns import decided, strays_of
 from kdevops.results.store import Run, Store
 from kdevops.results.unwatched import Unwatched
 from kdevops.results.verdict import Arm, RunVerdict, judge_run
@@ -40,6 +40,7 @@ def judge(store: Store, run: Run, *, whole: bool = False) -> RunVerdict:
 def _judge(store: Store, run: Run, *, whole: bool) -> RunVerdict:
     found = store.planned_outcomes(run.id, brief=not whole)
     planned = tuple(found)
+    again, beside = strays_of(store, run)
     known = baseline.load(Path(run.record["baseline"]), baseline.series_of(kernel_release(run)))
     return judge_run(
         planned,
@@ -51,7 +52,7 @@ def _judge(store: Store, run: Run, *, whole: bool) -> RunVerdict:
         had=only_beside(run),
         explain=explaining(run, planned, known),
         boot_failure=BootFailure.of(run),
-        strays_said=run.record.get(STRAY_REPORTS, ()),
+        strays_said=[*run.record.get(STRAY_REPORTS, ()), *(each for each in again if each["signature"] not in beside)],
         decisions=decided(store, run),
         allow_skip=allowing(run),
         today=day_of(run),

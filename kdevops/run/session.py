@@ -247,7 +247,8 @@ async def run_rest(run_id: int, ready: Ready, dirs: Dirs, store: Store, watcher:
         busy=Busy(dirs.lab(lab.name)),
     )
     accel = provider.accel
-    watcher.handle(Note(f"run {run_id}: {len(left)} tests; acceleration {accel.kind}: {accel.why}"))
+    if run.decides is None:
+        watcher.handle(Note(f"run {run_id}: {len(left)} tests; acceleration {accel.kind}: {accel.why}"))
     if flying := store.in_flight(run_id):
         watcher.handle(Note(f"started when the run was interrupted, and start again: {told(flying)}"))
     how: dict[str, JSON] = {"acceleration": accel.kind, "guests": provider.command_lines()}

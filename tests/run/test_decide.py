@@ -53,17 +53,16 @@ def test_only_what_was_selected_runs_again_on_both_kernels_in_turn(bench: Bench)
     with Store(bench.dirs.state) as store:
         again = store.deciding(2)
         assert [(each.record[SIDE], each.record[TURN]) for each in again] == [
-            *(("baseline", turn) for turn in (1, 2, 3)),
-            *(("now", turn) for turn in (1, 2, 3)),
+            *(("baseline", 1), ("now", 1)),
+            *(("now", 2), ("baseline", 2)),
+            *(("baseline", 3), ("now", 3)),
         ]
         assert {test.name for each in again for test in store.outcomes(each.id)} == {"breaks"}
         assert [run.id for run in store.runs()] == [2, 1], "reruns are not among the runs"
 
 
-def test_guests_stay_up_until_the_next_look_and_are_fresh_after_it(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bench.start(lab({"breaks": new_only("false")}))
+def test_each_result_is_of_a_fresh_guest(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.start(lab({"breaks": new_only("false")}), persist=True)
     stopped: list[str] = []
     down = LocalGuest.down
 
@@ -73,7 +72,47 @@ def test_guests_stay_up_until_the_next_look_and_are_fresh_after_it(
 
     monkeypatch.setattr(LocalGuest, "down", told)
     bench.decide(2)
-    assert stopped == ["ab-1", "ab-dev-1"]
+    kept = ["ab-1", "ab-dev-1"]
+    assert stopped == [*kept, "ab-1", "ab-dev-1", "ab-dev-1", "ab-1", "ab-1", "ab-dev-1"]
+
+
+def test_a_failure_that_only_the_kernel_under_test_has_is_decided_without_the_other(bench: Bench) -> None:
+    bench.lacks["ab"] = {"alone"}
+    bench.start(lab({"alone": "false", "always": "true", "breaks": new_only("false")}))
+    ended = bench.decide(2, 40)
+    assert {each.test.name: each.verdict for each in ended.verdict.tests} == {
+        "alone": V.INCONCLUSIVE,
+        "always": V.OK,
+        "breaks": V.REGRESSED,
+    }
+
+
+def test_more_failures_than_the_budget_has_room_for_run_in_part(bench: Bench) -> None:
+    bench.start(lab({f"breaks-{number}": new_only("false") for number in range(6)}))
+    ended = bench.decide(2, 10)
+    with Store(bench.dirs.state) as store:
+        assert store.results_deciding(2) == 10
+    assert ended.verdict.exit_code is ExitCode.INCOMPLETE
+
+
+def test_a_budget_is_that_of_one_call(bench: Bench) -> None:
+    bench.start(lab({"breaks": new_only("false")}, verdict={"rerun": {"count": 4}}))
+    assert bench.decide(2).verdict.exit_code is ExitCode.INCOMPLETE
+    assert bench.decide(2).verdict.exit_code is ExitCode.REGRESSION
+
+
+def test_a_time_that_is_over_begins_no_turn(bench: Bench) -> None:
+    bench.start(lab({"breaks": new_only("false")}, verdict={"rerun": {"time": 0}}))
+    assert bench.decide(2).verdict.exit_code is ExitCode.INCOMPLETE
+    with Store(bench.dirs.state) as store:
+        assert store.deciding(2) == ()
+
+
+def test_reruns_leave_the_usual_durations_alone(bench: Bench, tmp_path: Path) -> None:
+    bench.start(lab({"flaky": new_only(every(tmp_path, 1000)), "slow": "sleep 0.2"}))
+    bench.decide(2)
+    with Store(bench.dirs.state) as store:
+        assert store.history("ab-dev", [TestId("commands", "default", "slow")])
 
 
 def test_a_test_that_failed_once_by_chance_is_a_flake_and_green(bench: Bench, tmp_path: Path) -> None:
@@ -202,7 +241,7 @@ def test_where_nothing_is_unknown_nothing_runs(bench: Bench) -> None:
     bench.start(lab({"always": "true", "both": "false"}))
     ended = bench.decide(2)
     assert ended.verdict.exit_code is ExitCode.OK
-    assert any("nothing to decide" in note for note in bench.watcher.notes)
+    assert any("have nothing to decide" in note for note in bench.watcher.notes)
 
 
 def test_a_run_that_has_not_ended_or_only_decides_is_refused(bench: Bench) -> None:

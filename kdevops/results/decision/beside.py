@@ -7,7 +7,7 @@ whatever reason one stops. Both depend on counts alone, not on the order of the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf, log, log1p
 
 from kdevops.results.decision.alternatives import ALTERNATIVES
@@ -19,12 +19,16 @@ _BETS = {0.15: 0.08, 0.3: 0.12, 0.5: 0.15, 0.8: 0.25, 1.2: 0.40}
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """How many pairs there were: `both` bad, `only_now` bad on the kernel under test, `only_baseline`, or `neither`."""
+    """How many pairs there were: `both` bad, `only_now` bad on the kernel under test, `only_baseline`, or `neither`.
+
+    `lost`: the baseline kernel gave a result, and the kernel under test none, though the test was started there or skipped.
+    """
 
     both: float = 0
     only_now: float = 0
     only_baseline: float = 0
     neither: float = 0
+    lost: float = 0
 
     @property
     def runs(self) -> float:
@@ -48,11 +52,17 @@ class Pairs:
             self.only_now + (now and not baseline),
             self.only_baseline + (baseline and not now),
             self.neither + (not baseline and not now),
+            self.lost,
         )
+
+    def and_lost(self) -> Pairs:
+        """These and one more of which the kernel under test gave no result."""
+        return replace(self, lost=self.lost + 1)
 
     def scaled(self, factor: float) -> Pairs:
         """As many pairs of each kind, times a factor."""
-        return Pairs(self.both * factor, self.only_now * factor, self.only_baseline * factor, self.neither * factor)
+        counts = (self.both, self.only_now, self.only_baseline, self.neither, self.lost)
+        return Pairs(*(each * factor for each in counts))
 
 
 def log_worse(pairs: Pairs) -> float:
@@ -77,7 +87,7 @@ def log_not_worse(pairs: Pairs, smallest: float) -> float:
 
     Were it so, `baseline - now + smallest` would be at most 0 on average, a game that nobody wins in the long run; this is
     the capital, from 1, of one who bets on it (Waudby-Smith, Ramdas: "Estimating means of bounded random variables by
-    betting", 2024).
+    betting", 2024). A result that is lost may hide a failure: it counts as one.
     """
     if not 0 < smallest < 1:
         return -inf
@@ -86,7 +96,7 @@ def log_not_worse(pairs: Pairs, smallest: float) -> float:
     even = pairs.both + pairs.neither
     return log_sum(
         log(weight)
-        + pairs.only_now * log1p(stake * (smallest - 1))
+        + (pairs.only_now + pairs.lost) * log1p(stake * (smallest - 1))
         + pairs.only_baseline * log1p(stake * (smallest + 1))
         + even * log1p(stake * smallest)
         for stake, weight in stakes.items()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from math import log
+from math import inf, log
 from typing import TypeVar
 
 from kdevops.results.decision import beside, several, stored
@@ -26,12 +26,21 @@ class Decision(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Rule:
+    """How sure a decision must be. `alpha`: the risk of either error; `smallest`: the difference of rates that matters."""
+
+    alpha: float = 0.05
+    smallest: float = 0.25
+
+
+@dataclass(frozen=True, slots=True)
 class Decided:
-    """What the reruns of one selected test say. `to_go`: further runs on each kernel until it is likely decided, or None."""
+    """What the reruns of one selected test say. `of`: the number of tests to which the rule applies; see `decide`."""
 
     decision: Decision
     tally: Tally
-    to_go: int | None = None
+    of: int = 1
+    rule: Rule = Rule()
 
     @property
     def runs(self) -> int:
@@ -52,14 +61,6 @@ class Decided:
         return int(self.tally.baseline_bad), int(self.tally.baseline_runs)
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """How sure a decision must be. `alpha`: the risk of either error; `smallest`: the difference of rates that matters."""
-
-    alpha: float = 0.05
-    smallest: float = 0.25
-
-
 def log_worse(tally: Tally) -> float:
     """Natural logarithm of the evidence that the kernel under test goes bad more often."""
     return beside.log_worse(tally) if isinstance(tally, Pairs) else stored.log_worse(tally)
@@ -72,19 +73,24 @@ def log_not_worse(tally: Tally, smallest: float) -> float:
     return stored.log_not_worse(tally, smallest)
 
 
-def decide(tallies: Mapping[Key, Tally], rule: Rule) -> dict[Key, Decision]:
+def decide(tallies: Mapping[Key, Tally], rule: Rule, *, of: int = 0) -> dict[Key, Decision]:
     """The decision on every selected test. `tallies` has all that were selected in a run, decided or not.
 
-    A decided test stays decided when only others run on.
+    `of`: how many tests could have been selected by the results that are evidence, as with counts that are stored; at least
+    the number selected is meant. A decided test stays decided when only others run on.
     """
     evidence = {key: log_worse(tally) for key, tally in tallies.items()}
-    regressed = several.how_many(evidence.values(), rule.alpha)
-    needed = several.log_threshold(len(tallies), regressed, rule.alpha) if regressed else 0.0
-    return {
-        key: Decision.REGRESSED
-        if regressed and evidence[key] >= needed
-        else Decision.FLAKE
-        if log_not_worse(tally, rule.smallest) >= log(1 / rule.alpha)
-        else Decision.OPEN
-        for key, tally in tallies.items()
-    }
+    number = max(of, len(tallies))
+    regressed = several.how_many(evidence.values(), rule.alpha, of=number)
+    needed = several.log_threshold(number, regressed, rule.alpha) if regressed else inf
+    return {key: _decision(tally, evidence[key], needed, rule) for key, tally in tallies.items()}
+
+
+def _decision(tally: Tally, evidence: float, needed: float, rule: Rule) -> Decision:
+    if evidence >= needed:
+        return Decision.REGRESSED
+    sure = log(1 / rule.alpha)
+    # With less evidence than this, no number of other regressions makes it one later.
+    if evidence < sure <= log_not_worse(tally, rule.smallest):
+        return Decision.FLAKE
+    return Decision.OPEN

@@ -7,12 +7,17 @@ from math import ceil, log
 
 from kdevops.results.decision import several
 from kdevops.results.decision.beside import Pairs
-from kdevops.results.decision.decide import Rule, Tally, log_not_worse, log_worse
+from kdevops.results.decision.decide import Decided, Decision, Rule, Tally, log_not_worse, log_worse
 from kdevops.results.decision.stored import Against
 
 FAR = 4096
 """Runs of one test, on each kernel, beyond which no decision is expected."""
 _FIRST_GUESS = Pairs(neither=1)
+
+
+def still_to_go(each: Decided) -> int | None:
+    """The number of further runs on each kernel until the test is likely decided; None if it is decided, or that is FAR."""
+    return runs_to_go(each.tally, each.of, each.rule) if each.decision is Decision.OPEN else None
 
 
 def runs_to_go(tally: Tally, selected: int, rule: Rule) -> int | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from math import comb
+from functools import cache
+from math import exp, fsum, lgamma, log, log1p
 
 from kdevops.results.decision.interval import wilson
 
@@ -38,6 +39,14 @@ def is_plainly_worse(bad_before: int, runs_before: int, bad_now: int, runs_now: 
     return bad_now > 0 and _at_least(bad_now, runs_now, highest) <= CLEAR
 
 
+@cache
 def _at_least(bad: int, runs: int, rate: float) -> float:
     """The probability of `bad` or more bad results in `runs`."""
-    return 1 - sum(comb(runs, k) * rate**k * (1 - rate) ** (runs - k) for k in range(bad))
+    if rate in {0.0, 1.0} or not bad:
+        return float(rate == 1.0 or not bad)
+    ways = lgamma(runs + 1)
+    terms = (
+        exp(ways - lgamma(k + 1) - lgamma(runs - k + 1) + k * log(rate) + (runs - k) * log1p(-rate))
+        for k in range(bad, runs + 1)
+    )
+    return min(fsum(terms), 1.0)

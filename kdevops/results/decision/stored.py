@@ -1,13 +1,16 @@
 """Evidence from runs on the kernel under test alone, against counts that the baseline has stored.
 
 The number of stored results was fixed before these runs began, which makes both kinds of evidence e-processes, as those of
-`beside`: a weighted average of likelihoods divided by the greatest likelihood that the hypothesis allows (Wasserman,
+`beside`, for a test taken at random. But tests are selected for failing, and those with lucky results stored are selected
+most easily; so all tests of a run count when several are decided, not only the selected ones (see `several`).
+
+Both are a weighted average of likelihoods divided by the greatest likelihood that the hypothesis allows (Wasserman,
 Ramdas, Balakrishnan: "Universal inference", 2020). Little stored means little evidence, however often the test is run now.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf, log
 
 from kdevops.results.decision.alternatives import ALTERNATIVES
@@ -18,20 +21,28 @@ _SAME_RATES = (0.004, 0.03, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9)
 
 @dataclass(frozen=True, slots=True)
 class Against:
-    """How many results, and how many of them bad: those stored of the baseline, and those `now`."""
+    """How many results, and how many of them bad: those stored of the baseline, and those `now`.
+
+    `lost`: how often the kernel under test gave none.
+    """
 
     baseline_runs: float = 0
     baseline_bad: float = 0
     now_runs: float = 0
     now_bad: float = 0
+    lost: float = 0
 
     def and_one(self, *, now: bool) -> Against:
         """These and one more result on the kernel under test; `now`: it is bad."""
-        return Against(self.baseline_runs, self.baseline_bad, self.now_runs + 1, self.now_bad + now)
+        return replace(self, now_runs=self.now_runs + 1, now_bad=self.now_bad + now)
+
+    def and_lost(self) -> Against:
+        """These and one more run without a result."""
+        return replace(self, lost=self.lost + 1)
 
     def scaled(self, factor: float) -> Against:
         """What is stored, and as many results now as there are, times a factor."""
-        return Against(self.baseline_runs, self.baseline_bad, self.now_runs * factor, self.now_bad * factor)
+        return replace(self, now_runs=self.now_runs * factor, now_bad=self.now_bad * factor, lost=self.lost * factor)
 
 
 def log_worse(counts: Against) -> float:
@@ -41,9 +52,13 @@ def log_worse(counts: Against) -> float:
 
 
 def log_not_worse(counts: Against, smallest: float) -> float:
-    """Natural logarithm of the evidence against "it fails more often by `smallest` (0 to 1) or more"."""
+    """Natural logarithm of the evidence against "it fails more often by `smallest` (0 to 1) or more".
+
+    A result that is lost may hide a failure: it counts as one.
+    """
     if not 0 < smallest < 1:
         return -inf
+    counts = replace(counts, now_runs=counts.now_runs + counts.lost, now_bad=counts.now_bad + counts.lost, lost=0)
     weight = log(1 / len(_SAME_RATES))
     return log_sum(weight + _log_of(counts, rate, rate) for rate in _SAME_RATES) - _greatest(counts, at_least=smallest)
 

@@ -53,8 +53,21 @@ def test_what_is_decided_stays_so_while_others_run_on(tallies: list[Tally], data
     }
     after = decide(later, Rule())
     for number, decision in before.items():
-        if decision is Decision.REGRESSED:
-            assert after[number] is Decision.REGRESSED
+        if decision is not Decision.OPEN:
+            assert after[number] is decision
+
+
+def test_a_flake_does_not_turn_when_others_regress() -> None:
+    close = Pairs(only_now=7, neither=58)
+    alone = decide(dict(enumerate([close, *[Pairs()] * 4])), Rule())
+    among = decide(dict(enumerate([close, *[Pairs(only_now=9)] * 4])), Rule())
+    assert alone[0] in {Decision.OPEN, among[0]}
+
+
+def test_stored_results_must_be_stronger_where_more_tests_have_some() -> None:
+    tally = Against(30, 0, 2, 2)
+    assert decide({0: tally}, Rule())[0] is Decision.REGRESSED
+    assert decide({0: tally}, Rule(), of=10_000)[0] is Decision.OPEN
 
 
 def test_a_run_in_which_nothing_regressed_is_hardly_ever_red() -> None:

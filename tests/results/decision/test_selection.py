@@ -78,3 +78,9 @@ def test_what_is_plainly_worse_is_not_in_line(bad: int, passed: int, runs: int, 
     bad_now = min(bad_now, runs)
     if is_plainly_worse(bad, bad + passed, bad_now, runs):
         assert not is_known(bad, bad + passed, bad_now, runs)
+
+
+def test_any_number_of_repeats_can_be_judged() -> None:
+    assert is_plainly_worse(1, 100, 231, 2000)
+    assert not is_known(1, 100, 10_000, 10_000)
+    assert is_known(50, 100, 5_000, 10_000)
