@@ -76,7 +76,7 @@ class VerdictRules(Model):
         BeforeValidator(_as_reruns, json_schema_input_type=Reruns | Literal["on", "off"] | bool | None),
     ] = Field(
         default=None,
-        description="run unknown failures again after each run, to decide on them: on, off, or what it may cost",
+        description="run unknown failures again after `kdevops run`, to decide on them: on, off, or what it may cost",
     )
     allow_skips: AllowedSkips = Field(
         default=(),
