@@ -35,10 +35,11 @@ def show(context: Context) -> None:
     from kdevops.results import allowed_reports, reports
     from kdevops.results.baseline import series_in
     from kdevops.results.baseline_text import escape, symptom_lines
+    from kdevops.results.files import Files
     from kdevops.text import clean
 
     directory = context.lab().baseline
-    found, ignored = series_in(directory)
+    found, ignored = series_in(Files(directory))
     loaded = [_load(directory, series) for series in found]
     tables = [
         (each.series, *key, table)

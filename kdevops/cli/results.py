@@ -69,21 +69,27 @@ results.add_command(remove)
     type=click.Choice(["text", "mail", "junit", "ktap"]),
     help="Output format; mail is plain text to paste: what was tested, a line per profile, why tests skipped.",
 )
+@click.option(
+    "--judge", "anew", is_flag=True, help="Judge RUN by the present baseline, and say what that changes, for this once."
+)
 @json_option
 @common_options
 @pass_context
-def show(context: Context, number: int | None, name: str | None, which: str | None, kind: str | None) -> int | None:
+def show(
+    context: Context, number: int | None, name: str | None, which: str | None, kind: str | None, *, anew: bool
+) -> int | None:
     """List runs, or show the results of RUN (default with an option: the last finished run).
 
     Showing a run exits with its exit code, as `kdevops run` did: 1 for a regression, 3 if kdevops gave up on its guests, 4
-    for an incomplete run or lost coverage. The list of runs, --test and --list exit with 0.
+    for an incomplete run or lost coverage. The list of runs, --test and --list exit with 0. A run is judged by the baseline as
+    it was when the run ended: accepting something later does not change its verdict.
     """
     from kdevops.paths import state_dir
     from kdevops.results.store import Store
 
     _check_options(as_json=context.json, name=name, which=which, kind=kind)
     with Store(state_dir()) as store:
-        if number is None and name is None and which is None and kind is None:
+        if number is None and name is None and which is None and kind is None and not anew:
             _list(context, store)
             return None
         run = _as_it_is(store.run(number)) if number is not None else _last(store)
@@ -92,7 +98,7 @@ def show(context: Context, number: int | None, name: str | None, which: str | No
         elif which is not None:
             _listed(context, store, run, which)
         else:
-            return _whole(context, store, run, kind)
+            return _whole(context, store, run, kind, anew=anew)
     return None
 
 
@@ -205,24 +211,28 @@ def _list(context: Context, store: Store) -> None:
     context.emit(facts, lines or ["no run yet"])
 
 
-def _whole(context: Context, store: Store, run: Run, kind: str | None) -> int:
+def _whole(context: Context, store: Store, run: Run, kind: str | None, *, anew: bool) -> int:
+    from kdevops.report.changes import changed, changes_json, changes_text
     from kdevops.report.summary import print_summary
     from kdevops.report.summary_json import summary_json
     from kdevops.run.dirs import Dirs
     from kdevops.run.judging import judge, trouble_behind
     from kdevops.run.plan.record import kernel_release
 
-    verdict = judge(store, run, whole=kind in {"junit", "ktap"})
+    verdict = judge(store, run, whole=kind in {"junit", "ktap"}, anew=anew)
+    changes = changed(judge(store, run), verdict) if anew else None
     directory = Dirs.default().run(run.id)
     facts = {"kernel": kernel_release(run), "directory": directory if directory.exists() else None}
     trouble = trouble_behind(run, verdict)
     if trouble and context.json:
-        trouble.data = summary_json(run, verdict, **facts)  # type: ignore[arg-type]
+        trouble.data = summary_json(run, verdict, **facts) | changes_json(changes)  # type: ignore[arg-type]
     elif context.json:
-        print_json(summary_json(run, verdict, **facts))  # type: ignore[arg-type]
+        print_json(summary_json(run, verdict, **facts) | changes_json(changes))  # type: ignore[arg-type]
     elif kind in {None, "text"}:
         with writing():
             print_summary(run, verdict, **facts)  # type: ignore[arg-type]
+            if changes is not None:
+                click.echo("".join(f"{line}\n" for line in changes_text(changes)), nl=False)
     else:
         text = _formatted(store, run, verdict, str(kind))
         with writing():

@@ -42,6 +42,7 @@ def summary_json(run: Run, verdict: RunVerdict, *, kernel: str = "", directory: 
         "directory": str(directory) if directory else None,
         "verdict": words.headline(run, verdict),
         "exit_code": int(verdict.exit_code),
+        "judged_by": verdict.judged_by or None,
         "complete": verdict.complete,
         "ran": verdict.ran,
         "boot_failure": asdict(verdict.boot_failure) if verdict.boot_failure else None,

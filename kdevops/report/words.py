@@ -185,7 +185,8 @@ def comparison(verdict: RunVerdict) -> str:
     nothing = f"no baseline for {verdict.series} or an older series"
     if not parts:
         return nothing
-    text = f"compared with {' and '.join(parts)}"
+    as_of = f" ({verdict.judged_by})" if verdict.judged_by and any(verdict.compared.values()) else ""
+    text = f"compared with {' and '.join(parts)}{as_of}"
     if not any(verdict.compared.values()):
         return f"{text}; {nothing}"
     return f"{text}; none for {', '.join(clean(name) for name in without)}" if without else text

@@ -21,10 +21,13 @@ from pathlib import Path
 
 from kdevops.errors import InfrastructureError, UserError
 from kdevops.files import write_atomic
+from kdevops.results import committed
+from kdevops.results.files import Files
 from kdevops.results.model import Outcome, TestId
 from kdevops.results.store import Run
 from kdevops.text import clean
 
+NAME = "accepted.txt"
 _HEADER = ("# Runs that are counted in the files of this series; kdevops adds none of them again.",)
 _BEGUN = "begun"
 _LINE = re.compile(r"(?P<mark>[0-9a-f]{16})(?:\s+(?P<text>.*))?", re.ASCII)
@@ -41,7 +44,7 @@ class Accepted(StrEnum):
 
 def file_of(directory: Path, series: str) -> Path:
     """The file of a series of the baseline `directory`."""
-    return directory / series / "accepted.txt"
+    return directory / series / NAME
 
 
 def mark_of(run: Run, outcomes: Mapping[TestId, Outcome]) -> str:
@@ -58,9 +61,13 @@ def known(directory: Path, series: str, mark: str) -> Accepted:
     return Accepted.BEGUN if text.endswith(_BEGUN) else Accepted.YES
 
 
-def labs(directory: Path, series: str) -> frozenset[str]:
+def labs(files: Files, series: str) -> frozenset[str]:
     """The labs whose runs are in the files of a series. Raises UserError as `known` does."""
-    lines = _read(file_of(directory, series))[1].values()
+    name = f"{series}/{NAME}"
+    try:
+        lines = _parsed(files.read(name), files.place(name))[1].values()
+    except committed.AbsentError:
+        return frozenset()
     return frozenset(match["lab"] for match in map(_TOLD.search, lines) if match)
 
 
@@ -94,13 +101,12 @@ def _put(directory: Path, series: str, mark: str, text: str) -> bool:
 def _read(path: Path) -> tuple[tuple[str, ...], dict[str, str]]:
     """The comment lines, and each run's text by its mark."""
     try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
+        return _parsed(committed.read(path), path)
+    except committed.AbsentError:
         return (), {}
-    except OSError as error:
-        raise UserError(f"cannot read the baseline {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"the baseline {path} is not UTF-8 text (byte {error.start})") from error
+
+
+def _parsed(text: str, path: Path) -> tuple[tuple[str, ...], dict[str, str]]:
     header, runs = [], {}
     for number, line in enumerate(text.split("\n"), start=1):
         line = line.strip()

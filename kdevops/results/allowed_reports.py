@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from kdevops.errors import UserError
+from kdevops.results.files import Files
 from kdevops.results.model import KernelReport, TestId
 from kdevops.results.names import fits
 from kdevops.results.rows import signature_of
@@ -37,6 +38,7 @@ from kdevops.text import clean
 if TYPE_CHECKING:
     from kdevops.results.allowed_file import Entry
 
+NAME = "reports.yaml"
 MAX_TEXT = 500
 """Characters of a signature or title that are matched."""
 SOON = timedelta(days=14)
@@ -128,17 +130,20 @@ def day_of(run: Run) -> date:
 
 def file_of(directory: Path) -> Path:
     """The file of the baseline `directory`."""
-    return directory / "reports.yaml"
+    return directory / NAME
 
 
-def load(directory: Path) -> AllowList:
-    """The list of the baseline `directory`; empty without the file.
+def load(directory: Path | Files) -> AllowList:
+    """The list of the baseline `directory`, or of files that were kept; empty without the file.
 
     Raises UserError, with file and line, if it cannot be read or has a mistake: without the list, nobody knows what a run's
     reports mean.
     """
-    path = file_of(directory)
-    text = _read(path)
+    if isinstance(directory, Files) and directory.texts is not None:
+        path, text = directory.place(NAME), directory.texts.get(NAME)
+    else:
+        path = file_of(directory.directory if isinstance(directory, Files) else directory)
+        text = _read(path)
     return parse(text, path) if text is not None else AllowList()
 
 

@@ -10,17 +10,18 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 from urllib.parse import quote, unquote
 
 from kdevops.errors import InfrastructureError, UserError
 from kdevops.files import write_atomic
-from kdevops.results import allowed_reports, committed, reports
+from kdevops.results import allowed_reports, reports
 from kdevops.results.allowed_reports import AllowedReports, AllowList
 from kdevops.results.baseline_text import format_table, parse
 from kdevops.results.complaints import signatures
 from kdevops.results.entry import Entry, Table, updated
+from kdevops.results.files import Files
 from kdevops.results.model import Outcome, Status, TestId
 from kdevops.results.rate import counts_of
 from kdevops.results.reports import KnownReports
@@ -36,7 +37,7 @@ class Baseline:
     A suite and profile without a file for this series uses that of the nearest older series (see its table). `expunged` has
     the reasons of tests known to fail from expunge lists; a test's own entry overrides it, and it is never written to a
     file. `ignored`: directories with tables that are not named after a series. `reports`: known kernel reports, which apply
-    to all tests; `allowed`: reports that `reports.yaml` allows for a time.
+    to all tests; `allowed`: reports that `reports.yaml` allows for a time. `files`: what it was read from.
     """
 
     series: str
@@ -45,6 +46,7 @@ class Baseline:
     ignored: tuple[str, ...] = ()
     reports: KnownReports = field(default_factory=KnownReports)
     allowed: AllowList = field(default_factory=AllowList)
+    files: Files = field(default=Files(Path()), compare=False, repr=False)
 
     def table(self, test: TestId) -> Table | None:
         """The table of a test's suite and profile, None when there is none."""
@@ -94,33 +96,56 @@ def series_of(release: str) -> str:
     return match[0]
 
 
-def load(directory: Path, series: str) -> Baseline:
-    """Read the baseline of a series from `directory`; empty if it does not exist.
+def load(directory: Path | Files, series: str) -> Baseline:
+    """Read the baseline of a series from a directory, or from files that were kept; empty if there are none.
 
     Raises UserError, with file and line, for a file that cannot be read or parsed.
     """
-    found, ignored = series_in(directory)
+    files = directory if isinstance(directory, Files) else Files(directory)
+    found, ignored = series_in(files)
     tables: dict[tuple[str, str], Table] = {}
     nearest_first = [each for each in reversed(found) if _numbers(each) <= _numbers(series)]
     for older in nearest_first:
-        for path in sorted((directory / older).glob("*/*.txt")):
-            key = (unquote(path.parent.name), unquote(path.stem))
+        for name in files.named(f"{older}/*/*.txt"):
+            key = key_of(name)
             if key not in tables:
-                tables[key] = parse(committed.read(path), path=path, series=older)
-    known = reports.load(directory, nearest_first)
-    return Baseline(series, tables, ignored=ignored, reports=known, allowed=allowed_reports.load(directory))
+                tables[key] = parse(files.read(name), path=files.place(name), series=older)
+    known = reports.load(files, nearest_first)
+    return Baseline(series, tables, ignored=ignored, reports=known, allowed=allowed_reports.load(files), files=files)
 
 
-def series_in(directory: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The series in `directory`, oldest first, and other directories that contain tables.
+def key_of(table: PurePath) -> tuple[str, str]:
+    """The suite and profile of a table's file."""
+    return unquote(table.parent.name), unquote(table.stem)
+
+
+def kept(directory: Path, series: str, keys: Collection[tuple[str, str]]) -> Files:
+    """What the baseline of a series has, as its files are now, of these suites and profiles.
+
+    Raises UserError for a file that cannot be read.
+    """
+    files = Files(directory)
+    found, _ = series_in(files)
+    used = {each for each in found if _numbers(each) <= _numbers(series)}
+
+    def wanted(name: PurePath) -> bool:
+        if len(name.parts) == 3:
+            return name.suffix == ".txt" and (
+                name.parts[0] not in found or (key_of(name) in keys and name.parts[0] in used)
+            )
+        return name.name == "reports.yaml" if len(name.parts) == 1 else name.suffix == ".txt" and name.parts[0] in used
+
+    return files.kept(wanted)
+
+
+def series_in(files: Files) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The series that have files, oldest first, and other directories that contain tables.
 
     Raises UserError when it is not a directory.
     """
-    if directory.exists() and not directory.is_dir():
-        raise UserError(f"the baseline {directory} is not a directory", hint="set `baseline` in lab.yaml")
-    names = [path.name for path in directory.glob("*") if path.is_dir()]
+    names = {path.parts[0] for path in (*files.named("*/*"), *files.named("*/*/*.txt"))}
     found = sorted((name for name in names if _SERIES.fullmatch(name)), key=_numbers)
-    others = {path.parent.parent.name for path in directory.glob("*/*/*.txt")} - set(found)
+    others = {path.parts[0] for path in files.named("*/*/*.txt")} - set(found)
     return tuple(found), tuple(sorted(clean(name) for name in others if not name.startswith(".")))
 
 

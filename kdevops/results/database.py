@@ -97,7 +97,17 @@ _DECIDING = (
     "CREATE INDEX run_by_decided ON run (decides, id) WHERE decides IS NOT NULL",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _REPORTS, _DECIDING)
+_EVIDENCE = (
+    """CREATE TABLE evidence (
+        run INTEGER PRIMARY KEY REFERENCES run (id),
+        at TEXT NOT NULL,
+        source TEXT NOT NULL,
+        files BLOB NOT NULL
+    ) STRICT""",
+    *_append_only("evidence"),
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _REPORTS, _DECIDING, _EVIDENCE)
 """Statements from schema n to n + 1; `PRAGMA user_version` is the number applied. Append, never edit."""
 
 

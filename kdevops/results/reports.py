@@ -20,8 +20,10 @@ from urllib.parse import quote, unquote
 from kdevops.errors import InfrastructureError, UserError
 from kdevops.files import write_atomic
 from kdevops.results import committed
+from kdevops.results.files import Files
 from kdevops.text import clean
 
+NAME = "reports.txt"
 HEADER = (
     "# Kernel reports that are known: a run in which the kernel makes one of them is not red for it.",
     "# Take a line out, and it counts again.",
@@ -51,18 +53,18 @@ class KnownReports:
 
 def file_of(directory: Path, series: str) -> Path:
     """The file of a series of the baseline `directory`."""
-    return directory / series / "reports.txt"
+    return directory / series / NAME
 
 
-def load(directory: Path, series: Sequence[str]) -> KnownReports:
-    """Read the known reports in `directory`, from the first of these series that has a file: give the nearest first.
+def load(files: Files, series: Sequence[str]) -> KnownReports:
+    """Read the known reports among `files`, from the first of these series that has a file: give the nearest first.
 
     Raises UserError, with file and line, for a file that cannot be read or parsed.
     """
     for each in series:
-        path = file_of(directory, each)
+        name = f"{each}/{NAME}"
         try:
-            return parse(committed.read(path), path=path, series=each)
+            return parse(files.read(name), path=files.place(name), series=each)
         except committed.AbsentError:
             continue
     return KnownReports()

@@ -218,6 +218,16 @@ class Store:
         with database.transaction(self._connection, self.path):
             self._note(run_id, Kind.INFRASTRUCTURE, guest=guest, text=text)
 
+    def keep_evidence(self, run_id: int, source: str, files: bytes) -> None:
+        """Keep the baseline by which a run is judged: where it is from, and its packed files. No effect the second time."""
+        with database.transaction(self._connection, self.path) as sql:
+            sql.execute("INSERT OR IGNORE INTO evidence VALUES (?, ?, ?, ?)", (run_id, _now(), source, files))
+
+    def evidence(self, run_id: int) -> tuple[str, str, bytes] | None:
+        """When (UTC, ISO 8601) and from where the baseline of a run was kept, and its packed files; None if it was not."""
+        rows = self._query("SELECT at, source, files FROM evidence WHERE run = ?", run_id)
+        return rows[0] if rows else None
+
     def outcomes(self, run_id: int, *, brief: bool = False) -> Mapping[TestId, Outcome]:
         """The outcomes, in the plan's order; tests without a status are absent. For `brief` see `planned_outcomes`."""
         found = self.planned_outcomes(run_id, brief=brief)

@@ -113,6 +113,7 @@ class RunVerdict:
     `ignored` are directories of the baseline that are not named after a series. `ever_ran` are the tests of the run's suites
     and profiles that ran in the baseline or exist on the baseline kernel; `absent` those that were not planned, each with the
     reason, "" if unexplained. `strays` are kernel reports outside of tests; `allowed` those that the baseline allows.
+    `judged_by`: when and from where the baseline was kept by which the run was judged, "" for the present one.
     """
 
     tests: tuple[Judged, ...]
@@ -126,6 +127,7 @@ class RunVerdict:
     strays: tuple[Stray, ...] = ()
     allowed: AllowedReports = field(default_factory=AllowedReports)
     unwatched: Unwatched = field(default_factory=Unwatched)
+    judged_by: str = ""
 
     @cached_property
     def counts(self) -> Counts:

@@ -32,6 +32,7 @@ from kdevops.results.reruns import (
 from kdevops.results.store import JSON, PlannedRow, Run, Store
 from kdevops.run import session
 from kdevops.run.dirs import Dirs
+from kdevops.run.evidence import keep_evidence
 from kdevops.run.judging import judge
 from kdevops.run.lock import lab_lock
 from kdevops.run.plan.known import KNOWN
@@ -62,6 +63,7 @@ async def decide(run_id: int, given: Limits | None, dirs: Dirs, watcher: Watcher
     with Store(dirs.state) as store, ExitStack() as held:
         run = store.run(run_id)
         _check(run)
+        await keep_evidence(store, run_id)
         rules, beside = lab_of(run).verdict, compared_with(run)
         if DECISION in run.record or selected(judge(store, run)):
             sides = [(Side.BASELINE, store.run(beside))] if beside is not None else []

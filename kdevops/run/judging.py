@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from kdevops.errors import ExitCode, InfrastructureError
@@ -20,29 +21,33 @@ from kdevops.results.reruns import decided, strays_of
 from kdevops.results.store import Run, Store
 from kdevops.results.unwatched import Unwatched
 from kdevops.results.verdict import Arm, RunVerdict, judge_run
+from kdevops.run.evidence import judged_by, kept_files
 from kdevops.run.plan.absent import asked_for, explaining, only_beside
 from kdevops.run.plan.allowed_skips import allowing
 from kdevops.run.plan.known import expunged, left_out
 from kdevops.run.plan.record import compared_with, kernel_release, trouble_of
 
 
-def judge(store: Store, run: Run, *, whole: bool = False) -> RunVerdict:
-    """Compare a stored run with the present baseline, and with its baseline run if it has one.
+def judge(store: Store, run: Run, *, whole: bool = False, anew: bool = False) -> RunVerdict:
+    """Compare a stored run with the baseline that was kept with it, and with its baseline run if it has one.
+
+    Without a kept baseline, as for a run that goes on, and to judge it `anew`, this is the present one.
 
     Kernel reports that the baseline allows for a time are judged as of the day on which the run ended.
     The outcomes have the subtests that did not go well, and kernel reports without their texts; `whole`: all of them.
     Raises UserError if the baseline cannot be read.
     """
     with _without_collecting():
-        return _judge(store, run, whole=whole)
+        return _judge(store, run, whole=whole, anew=anew)
 
 
-def _judge(store: Store, run: Run, *, whole: bool) -> RunVerdict:
+def _judge(store: Store, run: Run, *, whole: bool, anew: bool) -> RunVerdict:
     found = store.planned_outcomes(run.id, brief=not whole)
     planned = tuple(found)
     again, beside = strays_of(store, run)
-    known = baseline.load(Path(run.record["baseline"]), baseline.series_of(kernel_release(run)))
-    return judge_run(
+    files = None if anew else kept_files(store, run)
+    known = baseline.load(files or Path(run.record["baseline"]), baseline.series_of(kernel_release(run)))
+    verdict = judge_run(
         planned,
         {test: outcome for test, outcome in found.items() if outcome},
         known.with_expunges(expunged(run)),
@@ -58,6 +63,7 @@ def _judge(store: Store, run: Run, *, whole: bool) -> RunVerdict:
         today=day_of(run),
         unwatched=Unwatched.of(run.record),
     )
+    return replace(verdict, judged_by="" if anew else judged_by(store, run))
 
 
 def trouble_behind(run: Run, verdict: RunVerdict) -> InfrastructureError | None:

@@ -25,6 +25,7 @@ from kdevops.run.drive.busy import Busy
 from kdevops.run.drive.job import Job
 from kdevops.run.drive.runner import Drained, drive
 from kdevops.run.drive.work import queue_of
+from kdevops.run.evidence import keep_evidence
 from kdevops.run.guests.kinds import kind_of
 from kdevops.run.judging import judge
 from kdevops.run.live_labs import remember, remember_again
@@ -158,6 +159,7 @@ async def end(run_id: int, dirs: Dirs) -> Ended:
         with lab_lock(dirs.lab(run.lab), run.lab, "resume"):
             _check_open(run)
             store.finish(run_id)
+            await keep_evidence(store, run_id)
             run = store.run(run_id)
             return Ended(run, judge(store, run))
 
@@ -202,6 +204,7 @@ async def rebuild(run: Run, lab: Lab, dirs: Dirs, watcher: Watcher) -> Ready:
 async def carry_out(run_id: int, ready: Ready, dirs: Dirs, store: Store, watcher: Watcher, *, persist: bool) -> Ended:
     """As `run_rest`, and judge the run."""
     await run_rest(run_id, ready, dirs, store, watcher, persist=persist)
+    await keep_evidence(store, run_id)
     run = store.run(run_id)
     return Ended(run, judge(store, run))
 

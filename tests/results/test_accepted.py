@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from kdevops.errors import UserError
 from kdevops.results.accepted import Accepted, begin, file_of, finish, known, labs, mark_of
+from kdevops.results.files import Files
 from kdevops.results.model import Outcome, RunState, Status, TestId
 from kdevops.results.store import Run
 
@@ -42,12 +43,12 @@ def test_a_run_is_unknown_then_begun_then_done(tmp_path: Path) -> None:
 
 
 def test_the_labs_are_those_whose_runs_are_in_it(tmp_path: Path) -> None:
-    assert labs(tmp_path, "6.1") == frozenset()
+    assert labs(Files(tmp_path), "6.1") == frozenset()
     finish(tmp_path, "6.1", "a" * 16, run())
     begin(tmp_path, "6.1", "b" * 16, run(lab="xfs-dev"))
     path = file_of(tmp_path, "6.1")
     path.write_text(f"{path.read_text()}{'c' * 16}\n{'d' * 16}  by hand\n")
-    assert labs(tmp_path, "6.1") == {"demo", "xfs-dev"}
+    assert labs(Files(tmp_path), "6.1") == {"demo", "xfs-dev"}
 
 
 @given(st.lists(st.text(alphabet="0123456789abcdef", min_size=16, max_size=16), unique=True, max_size=5))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from kdevops.errors import InfrastructureError, UserError
 from kdevops.results import baseline, reports
+from kdevops.results.files import Files
 from kdevops.results.model import KernelReport, Outcome, Status, TestId
 from kdevops.results.reports import HEADER, KnownReports
 from kdevops.text import clean
@@ -87,7 +88,7 @@ def git(directory: Path, *arguments: str, check: bool = True) -> None:
 
 
 def write(directory: Path, *signatures: str) -> None:
-    known = reports.load(directory, ["6.1"]).with_signatures("6.1", signatures)
+    known = reports.load(Files(directory), ["6.1"]).with_signatures("6.1", signatures)
     reports.save(directory, known, "6.1")
     git(directory, "add", ".")
     git(directory, "commit", "-qm", "x")
@@ -114,9 +115,9 @@ def test_a_plain_merge_gives_both_or_a_conflict_that_is_refused(
     git(tmp_path, "merge", "-q", "--no-edit", "theirs", check=False)
     if not clean_merge:
         with pytest.raises(UserError, match="unresolved git conflict"):
-            reports.load(tmp_path, ["6.1"])
+            reports.load(Files(tmp_path), ["6.1"])
         return
-    assert reports.load(tmp_path, ["6.1"]).notes.keys() == {"b: old", "k: old", "x: old", *ours, *theirs}
+    assert reports.load(Files(tmp_path), ["6.1"]).notes.keys() == {"b: old", "k: old", "x: old", *ours, *theirs}
 
 
 def outcome(*signatures: str, gates: bool = True) -> Outcome:

@@ -12,6 +12,7 @@ from kdevops.results.allowed_reports import file_of
 from kdevops.results.model import KernelReport, Outcome, Status
 from kdevops.results.store import Store
 from kdevops.run import session
+from kdevops.run.judging import judge
 from kdevops.run.validate import validate
 from tests.results.test_allowed_reports import ENTRY
 from tests.support.arms_bench import Bench, two_arms
@@ -45,7 +46,7 @@ def test_a_mistake_is_told_where_a_run_is_judged_or_repeated(bench: Bench) -> No
     ended = bench.start(SINGLE)
     write(bench, "- {pattern: x}\n")
     with Store(bench.dirs.state) as store, pytest.raises(UserError, match=r"reports\.yaml:1:3: "):
-        session.judge(store, store.run(ended.run.id))
+        judge(store, store.run(ended.run.id), anew=True)
     bench.built.clear()
     with pytest.raises(UserError, match=r"reports\.yaml:1:3: "):
         bench.rerun(ended.run.id)

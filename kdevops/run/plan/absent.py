@@ -84,11 +84,10 @@ def explaining(run: Run, planned: Collection[TestId], known: Baseline) -> Callab
     if _ASKED not in record:
         return lambda _: "an older kdevops did not record what was asked for"
     there = frozenset(test.plain for test in planned)
-    directory = Path(record["baseline"])
 
     @cache
     def labs(series: str) -> frozenset[str]:
-        return accepted.labs(directory, series)
+        return accepted.labs(known.files, series)
 
     def explain(test: TestId) -> str:
         return (

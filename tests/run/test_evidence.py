@@ -1,0 +1,110 @@
+"""A run is judged by the baseline as it was: what is accepted later changes nothing, unless one asks."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import platform
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from kdevops.__main__ import main
+from kdevops.errors import ExitCode, UserError
+from kdevops.results.baseline import Baseline, save, series_of
+from kdevops.results.compare import Verdict
+from kdevops.results.entry import Entry, Table
+from kdevops.results.model import Counts, Status
+from kdevops.results.store import Store
+from kdevops.run.evidence import keep_evidence
+from kdevops.run.judging import judge
+from tests.support.arms_bench import Bench
+from tests.support.arms_bench import two_arms as lab
+
+V = Verdict
+SERIES = series_of(platform.release())
+PASSES, FAILS = Entry(Counts({Status.PASS: 5})), Entry(Counts({Status.FAIL: 5}))
+SINGLE = lab({"breaks": "false", "always": "true"}, compare=None)
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    return Bench(tmp_path, monkeypatch)
+
+
+def known(bench: Bench, **tests: Entry) -> None:
+    save(bench.path / "baselines", Baseline(SERIES, {("commands", "default"): Table(SERIES, tests)}))
+
+
+def verdicts(bench: Bench, run: int = 1, *, anew: bool = False) -> dict[str, Verdict]:
+    with Store(bench.dirs.state) as store:
+        return {each.test.name: each.verdict for each in judge(store, store.run(run), anew=anew).tests}
+
+
+def test_what_is_accepted_later_does_not_turn_a_red_run_green(bench: Bench) -> None:
+    known(bench, breaks=PASSES, always=PASSES)
+    ended = bench.start(SINGLE)
+    assert ended.verdict.exit_code is ExitCode.REGRESSION
+    known(bench, breaks=FAILS, always=PASSES)
+    assert verdicts(bench) == {"breaks": V.REGRESSED, "always": V.OK}
+    assert verdicts(bench, anew=True) == {"breaks": V.KNOWN_FAILURE, "always": V.OK}
+
+
+def test_what_changed_is_told_when_asked(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KDEVOPS_STATE", str(bench.dirs.state))
+    known(bench, breaks=PASSES, always=PASSES)
+    bench.start(SINGLE)
+    known(bench, breaks=FAILS, always=PASSES)
+    assert main(["results", "1"]) == 1
+    assert "Judged anew" not in capsys.readouterr().out
+    assert main(["results", "1", "--judge"]) == 0
+    assert capsys.readouterr().out.endswith(
+        "Judged anew: 1 verdict changed, exit code 1, now 0\n  commands/default/breaks: regressed, now known-failure\n"
+    )
+    assert main(["results", "1", "--judge", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["changed"] == {
+        "exit_code_before": 1,
+        "tests": [
+            {
+                "suite": "commands",
+                "profile": "default",
+                "name": "breaks",
+                "before": "regressed",
+                "now": "known-failure",
+            }
+        ],
+    }
+
+
+def test_a_baseline_that_cannot_be_read_is_told_until_it_is_mended(bench: Bench) -> None:
+    known(bench, breaks=FAILS)
+    table = bench.path / "baselines" / SERIES / "commands/default.txt"
+    right = table.read_text()
+    bench.start(SINGLE)
+    with Store(bench.dirs.state) as store:
+        number = store.create_run("ab", store.plan(1), store.run(1).record)
+        store.finish(number)
+        table.write_text("<<<<<<< mine\n" + right)
+        asyncio.run(keep_evidence(store, number))
+        assert store.evidence(number) is None
+        with pytest.raises(UserError, match="conflict"):
+            judge(store, store.run(number))
+        table.write_text(right)
+        asyncio.run(keep_evidence(store, number))
+        assert store.evidence(number) is not None
+
+
+def test_the_commit_of_the_baseline_is_kept(bench: Bench) -> None:
+    known(bench, breaks=FAILS)
+    git = ["git", "-C", str(bench.path), "-c", "user.name=x", "-c", "user.email=x@example.org"]
+    for words in (["init", "-q"], ["add", "baselines"], ["commit", "-qm", "baseline"]):
+        subprocess.run([*git, *words], check=True)
+    commit = subprocess.run(
+        [*git, "rev-parse", "--short=12", "HEAD"], check=True, capture_output=True, text=True
+    ).stdout
+    assert bench.start(SINGLE).verdict.judged_by.startswith(f"commit {commit.strip()}, ")
+    known(bench, breaks=PASSES)
+    assert bench.start(SINGLE).verdict.judged_by.startswith(f"commit {commit.strip()} with changes, ")
