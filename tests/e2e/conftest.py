@@ -7,6 +7,8 @@ All tests share one kernel: the demo's, to which clients and servers of NFS and 
 
 from __future__ import annotations
 
+import contextlib
+import random
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -102,7 +104,14 @@ def write_compared(write_lab: Callable[..., Path]) -> Callable[..., Path]:
     return write
 
 
-def free_port() -> int:
-    """A port on loopback that nobody has."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+def free_port(following: int = 0) -> int:
+    """A port on loopback that nobody has, nor any of so many that follow it.
+
+    It is below those that the system gives to connections, which would take it before it is used.
+    """
+    while True:
+        port = random.randrange(20_000, 30_000)
+        with contextlib.suppress(OSError), contextlib.ExitStack() as held:
+            for each in range(port, port + following + 1):
+                held.enter_context(socket.create_server(("127.0.0.1", each)))
+            return port

@@ -44,7 +44,7 @@ tail -n 0 -F "$1" | sed -u 's/^[^ ]*Z //'
 def metal(kdevops: Kdevops, tmp_path: Path) -> Path:
     """The lab whose guests are the machines; they are up."""
     lab = shared_lab() | {"name": "metal"}
-    lab["provider"] = {"type": "qemu", "ssh_port": _two_ports()}
+    lab["provider"] = {"type": "qemu", "ssh_port": free_port(following=1)}
     lab["guests"] |= {"disks": DISKS, "image": {"packages": ["sudo"]}}
     path = tmp_path / "metal.yaml"
     path.write_text(yaml.safe_dump(lab))
@@ -155,18 +155,3 @@ def on(lab: Path, provider: dict[str, Any]) -> Path:
     said["guests"] = {"disks": DISKS} if provider.get("scratch") else {}
     lab.write_text(yaml.safe_dump(said))
     return lab
-
-
-def _two_ports() -> int:
-    """A port that nobody has, and nor the next one."""
-    while True:
-        port = free_port()
-        if port < 65000 and not _taken(port + 1):
-            return port
-
-
-def _taken(port: int) -> bool:
-    import socket
-
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
