@@ -20,7 +20,7 @@ from kdevops.cli.options import (
     yes_option,
 )
 from kdevops.cli.output import print_json, writing
-from kdevops.errors import KdevopsError, UserError
+from kdevops.errors import UserError
 
 if TYPE_CHECKING:
     from kdevops.report.live import Display
@@ -73,7 +73,6 @@ def run(
       kdevops run labs/xfs.yaml --failures-of 7
     """
     from kdevops.cli.guests import both_arms
-    from kdevops.results.events import Note
     from kdevops.run import arms, decide
     from kdevops.run.dirs import Dirs
 
@@ -97,13 +96,7 @@ def run(
             persist=keep,
             fresh_baseline=fresh_baseline,
         )
-        if not ended.run.ended or not (limits or loaded.lab.verdict.rerun):
-            return ended
-        try:
-            return await decide.decide(ended.run.id, limits, Dirs.default(), display)
-        except KdevopsError as error:  # the run itself is over, and its verdict must not be lost
-            display.handle(Note(f"its failures could not be decided: {error.message}"))
-            return ended
+        return await decide.decide_after(ended, limits, Dirs.default(), display)
 
     return watch(context, work, both_arms(loaded))
 

@@ -75,8 +75,14 @@ class VerdictRules(Model):
         Reruns | None,
         BeforeValidator(_as_reruns, json_schema_input_type=Reruns | Literal["on", "off"] | bool | None),
     ] = Field(
-        default=None,
+        default=Reruns(),
         description="run unknown failures again after `kdevops run`, to decide on them: on, off, or what it may cost",
+    )
+    probation: int = Field(
+        default=5,
+        ge=0,
+        le=1000,
+        description="number of passes in a row from which on a failure may be called a regression by the baseline's counts",
     )
     allow_skips: AllowedSkips = Field(
         default=(),

@@ -28,6 +28,14 @@ UNWATCHED = (
 SKIPPED_NOW = "Skipped now, ran before"
 NO_SERIES = "because a series is two numbers, as in 6.1"
 _MAX_NAMES = 3
+_TO_LEARN = (
+    Verdict.NEW,
+    Verdict.FIXED,
+    Verdict.FLAKE,
+    Verdict.KNOWN_FLAKE,
+    Verdict.INCONCLUSIVE,
+    Verdict.SKIPPED_NOW,
+)
 _MAX_NAME = 120
 _OPEN = frozenset({RunState.PLANNED, RunState.RUNNING, RunState.INTERRUPTED})
 
@@ -79,7 +87,7 @@ def headline(run: Run, verdict: RunVerdict) -> str:
     elif missing or lacking:
         whole = verdict.complete and (verdict.arm is None or verdict.arm.complete)
         whole = whole and not (verdict.undecided or verdict.unwatched.count)
-        otherwise = "Coverage lost" if whole else "Incomplete"
+        otherwise = "Coverage lost" if whole else "Undecided" if _only_undecided(verdict) else "Incomplete"
         word = {RunState.INTERRUPTED: "Interrupted", RunState.RUNNING: "Unfinished"}.get(run.state, otherwise)
         first, *others = [*missing, *lacking]
         parts = [f"{word}: {first}", *others, claim, *_skips(verdict)]
@@ -245,8 +253,9 @@ def _acceptable(run: Run, verdict: RunVerdict) -> int | None:
     if verdict.arm:
         unknown = any(each.before is None and _answered(each) for each in verdict.tests)
         return verdict.arm.run.id if unknown and verdict.arm.complete else None
-    differs = verdict.of(Verdict.NEW, Verdict.FIXED, Verdict.REGRESSED, Verdict.KNOWN_FLAKE, Verdict.SKIPPED_NOW)
-    return run.id if differs or verdict.troubles else None
+    if verdict.exit_code is ExitCode.REGRESSION or (verdict.undecided and knows(verdict)):
+        return None  # look, or decide, before it is taken for known
+    return run.id if verdict.of(*_TO_LEARN) else None
 
 
 def _rate(counts: Counts) -> str:
@@ -295,6 +304,11 @@ def _gating(verdict: RunVerdict) -> list[str]:
     if new:
         parts.append(f"{many(new, 'new test')} {'fails' if new == 1 else 'fail'}")
     return parts
+
+
+def _only_undecided(verdict: RunVerdict) -> bool:
+    """Whether nothing is lacking but decisions."""
+    return verdict.complete and bool(verdict.undecided) and len(_lacking(verdict)) == 1
 
 
 def _claim(verdict: RunVerdict) -> str:

@@ -1,40 +1,37 @@
 """What became of one test, compared with what was known before.
 
-The comparison of one test's counts is `judge`, a function of two count tables. It is exact and knows no statistics: one
-failure of a test that never failed is a regression. Whether a known failure is the same as before is `judge_ways`.
+The comparison of one test's counts is `judge`, a function of two count tables. A failure that nobody knows accuses nobody:
+it is `inconclusive`, and so selected for a decision by reruns (see `kdevops.results.reruns`), which alone makes it
+`regressed` or a `flake`. Whether a known failure is the same as before is `judge_ways`.
 
-    known before ↓   now →  pass    bad            skip         missing
-    nothing                 new     new            new          missing
-    only skips              new     new            ok           missing
-    passes                  ok      regressed      skipped-now  missing
-    passes and bad          ok      known-flake *  skipped-now  missing
-    bad                     fixed   known-failure  skipped-now  missing
-    expunged                fixed   known-failure  ok           missing
-    expunged, flaky         ok      known-failure  ok           missing
+    known before ↓   now →  pass    bad              skip         missing
+    nothing                 new     inconclusive     new          missing
+    only skips              new     inconclusive     ok           missing
+    passes                  ok      inconclusive     skipped-now  missing
+    passes and bad          ok      known-flake *    skipped-now  missing
+    bad                     fixed   known-failure    skipped-now  missing
+    expunged                fixed   known-failure    ok           missing
+    expunged, flaky         ok      known-failure    ok           missing
 
 "bad" is a fail, a crash or a hang; it is bad now when that happened at least once, else a pass when it passed at least
 once, else a skip, else missing. The cells that can be argued about:
 
-- Bad in a way that is worse than anything seen before (a crash or a hang where there were only fails) is `regressed`
+- Bad in a way that is worse than anything seen before (a crash or a hang where there were only fails) is `inconclusive`
   for flaky and failing tests too: that a test failed is no reason to expect that it takes the kernel down.
-- Bad in another way than before (another subtest, another crash title, see `kdevops.results.ways`) is `regressed`, where
+- Bad in another way than before (another subtest, another crash title, see `kdevops.results.ways`) is `inconclusive`, where
   the counts alone say `known-failure` or `known-flake`: it is another failure, of which nothing is known.
-- (*) A test that passed and failed before and fails now is a `known-flake` unless it plainly fails more often than before:
-  then it is `regressed`. One old flake does not excuse seven failures in seven, and the more is known of a test, the less
-  is excused: see `kdevops.results.decision.selection`.
+- (*) A test that passed and failed before and fails now is a `known-flake` if that is in line with the known rate, else
+  `inconclusive`. One old flake does not excuse seven failures in seven, and the more is known of a test, the less is
+  excused: see `kdevops.results.decision.selection`.
 - A skip where skips are known is `ok`. Where they are not it is `skipped-now`: not a regression, because the kernel did
   nothing wrong, but coverage was lost, so the run is not green unless the lab allows it (see `exit_code`).
-- What nobody knows is `new`, also where it fails, for there is nothing to have regressed from. But a failure that is
-  not known makes the run red all the same, with or without a baseline: a script that asks only for the exit code must
-  never take it for good. `baseline accept` is how one says that it is known.
 - A test that was run several times has one table of counts and so one verdict, which each of its repeats has, whatever
   its own status; only one without a result is `missing` all the same.
 - An expunge list, where no baseline knows the test, says that it goes wrong, and maybe how often, but neither how nor
   where: no way of going wrong is new, and a skip loses nothing. What is flaky (F:1/11) is not `fixed` by a pass.
 
 Where the same test was run on another kernel beside this one, the baseline arm, that counts for more than what is stored:
-see `judge_beside`. A failure on which reruns were to decide is what they say, `regressed`, `flake` or still `inconclusive`:
-see `kdevops.results.reruns`.
+see `judge_beside`.
 """
 
 from __future__ import annotations
@@ -43,7 +40,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
 
-from kdevops.results.decision.selection import is_plainly_worse
+from kdevops.results.decision.selection import is_chance, is_known
 from kdevops.results.entry import Entry
 from kdevops.results.model import Counts, Status
 from kdevops.results.ways import Ways
@@ -97,17 +94,20 @@ class Measure(Enum):
 class Evidence:
     """What two sources say of a test.
 
-    `answered`: it passed or went bad on the baseline kernel, in a way that says anything; `bad_there`: it went bad. `flaky`: it
-    is stored as one that does both, or is expunged.
+    `answered`: it passed or went bad on the baseline kernel, in a way that says anything; `bad_there`: it went bad, and
+    `by_chance`: a test with the results that are stored may do that now and then. `flaky`: it is stored as one that does
+    both, or is expunged.
     """
 
     answered: bool = False
     bad_there: bool = False
+    by_chance: bool = False
     flaky: bool = False
 
 
 _MEASURES: tuple[tuple[Callable[[Evidence], bool], Measure], ...] = (
     (lambda evidence: not evidence.answered, Measure.STORED),
+    (lambda evidence: evidence.by_chance, Measure.BOTH),
     (lambda evidence: evidence.bad_there, Measure.ARM),
     (lambda evidence: evidence.flaky, Measure.BOTH),
     (lambda _: True, Measure.ARM),
@@ -124,40 +124,42 @@ def judge_beside(stored: Entry | None, arm: Counts | None, now: Counts) -> Verdi
     """Compare what a test did with what is stored and, where that is an answer, with what it did on the baseline kernel.
 
     Missing is not an answer, and a hang is one only to a hang. A skip adds to what is stored; any other end counts for more
-    than that, but for one thing: that it passed there does not undo that the test is known to be flaky, or expunged.
+    than that, but for two things: that it passed there does not undo that the test is known to be flaky, or expunged; and
+    that it went bad there once is no excuse where that may have been chance.
     """
     if arm is None:
         return judge(stored.counts if stored else None, now, expunged=stored is not None and stored.expunged)
     before, expunged = (stored.counts, stored.expunged) if stored else (Counts(), False)
     there = _answer(arm, now)
     flaky = before.bad > 0 and (before[Status.PASS] > 0 or expunged)
-    match measure(Evidence(there[Status.PASS] > 0 or there.bad > 0, there.bad > 0, flaky)):
+    by_chance = not expunged and min(now.bad, there.bad) > 0 and is_chance(before.bad, before.ran, there.bad, there.ran)
+    match measure(Evidence(there[Status.PASS] > 0 or there.bad > 0, there.bad > 0, by_chance, flaky)):
         case Measure.STORED:
             return judge(before + there if stored or there.total else None, now, expunged=expunged)
         case Measure.ARM:
             return judge(there, now, expunged=expunged)
         case Measure.BOTH:
             verdict = judge(before + there, now)
-            return Verdict.KNOWN_FLAKE if expunged and verdict is Verdict.REGRESSED else verdict
+            return Verdict.KNOWN_FLAKE if expunged and verdict is Verdict.INCONCLUSIVE else verdict
 
 
 def judge_ways(verdict: Verdict, ways: Ways) -> Verdict:
     """The verdict by counts, unless the test goes bad in a way that nobody knows: that is not the known failure."""
     if ways.unknown and verdict in {Verdict.KNOWN_FAILURE, Verdict.KNOWN_FLAKE}:
-        return Verdict.REGRESSED
+        return Verdict.INCONCLUSIVE
     return verdict
 
 
 def _judge_bad(before: Counts | None, now: Counts) -> Verdict:
-    if before is None or not (before[Status.PASS] or before.bad):
-        return Verdict.NEW
+    if before is None or not before.bad:
+        return Verdict.INCONCLUSIVE
     only_failed = before.bad == before[Status.FAIL]
-    if not before.bad or (only_failed and now.bad > now[Status.FAIL]):
-        return Verdict.REGRESSED
+    if only_failed and now.bad > now[Status.FAIL]:
+        return Verdict.INCONCLUSIVE
     if not before[Status.PASS]:
         return Verdict.KNOWN_FAILURE
-    worse = is_plainly_worse(before.bad, before.ran, now.bad, now.ran)
-    return Verdict.REGRESSED if worse else Verdict.KNOWN_FLAKE
+    known = is_known(before.bad, before.ran, now.bad, now.ran)
+    return Verdict.KNOWN_FLAKE if known else Verdict.INCONCLUSIVE
 
 
 def _answer(arm: Counts, now: Counts) -> Counts:

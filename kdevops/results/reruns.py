@@ -16,7 +16,6 @@ from kdevops.results.decision.beside import Pairs
 from kdevops.results.decision.decide import Decided, Decision, Rule, Tally, decide
 from kdevops.results.decision.interval import wilson
 from kdevops.results.decision.outlook import still_to_go
-from kdevops.results.decision.selection import is_known, is_plainly_worse
 from kdevops.results.decision.stored import Against
 from kdevops.results.model import Counts, Outcome, Status, TestId
 from kdevops.results.rows import signature_of
@@ -25,7 +24,7 @@ from kdevops.results.symptoms import kind_of, symptoms
 from kdevops.results.verdict import Judged, RunVerdict
 
 DECISION = "decision"
-"""In the record of a run that is decided: `{"alpha", "smallest", "of": number, "tests": {id: …}}`, see `Selected`."""
+"""In the record of a run that is decided: the fields of its rule, "of": number of tests, "tests": {id: see `Selected`}."""
 SIDE, TURN = "side", "turn"
 """In the record of a rerun: its kernel, and the number of its turn, from 1."""
 IN_A_RERUN = "when a failure ran again"
@@ -64,28 +63,29 @@ class Selected:
         return any(kind not in self.untold and kind.ending.severity >= self.least.ending.severity for kind in kinds)
 
 
-def selected(verdict: RunVerdict) -> dict[TestId, Selected]:
+def selected(verdict: RunVerdict, *, beside: bool = True) -> dict[TestId, Selected]:
     """The failures that nobody knows: in a new way, or more often than what is known of the test explains.
 
-    Not those that the run itself has shown plainly, by repeats: see `is_plainly_worse`.
+    `beside`: those that the baseline kernel has are to run on it, too.
     """
-    found: dict[TestId, Selected] = {}
-    there = verdict.arm.tests if verdict.arm else frozenset()
-    for each in verdict.tests:
-        test = each.test.plain
-        if not each.now.bad or test in found or _excused(each):
-            continue
-        known = (each.before.counts if each.before else Counts()) + (each.arm or Counts())
-        beside = test in there
-        if each.unknown:
-            least = min(map(kind_of, each.unknown), key=lambda kind: kind.ending.severity)
-            before = Against(known.ran, 0)
-            found[test] = Selected(before, beside, least, frozenset(each.ways.known), each.ways.untold)
-        elif not is_known(known.bad, known.ran, each.now.bad, each.now.ran) and not is_plainly_worse(
-            known.bad, known.ran, each.now.bad, each.now.ran
-        ):
-            found[test] = Selected(Against(known.ran, known.bad), beside)
-    return found
+    there = verdict.arm.tests if verdict.arm and beside else frozenset()
+    return {each.test.plain: _selected(each, each.test.plain in there) for each in verdict.undecided}
+
+
+def _selected(each: Judged, beside: bool) -> Selected:
+    known = (each.before.counts if each.before else Counts()) + (each.arm or Counts())
+    least = _least(each, known)
+    if least is None:
+        return Selected(Against(known.ran, known.bad), beside)
+    return Selected(Against(known.ran, 0), beside, least, frozenset(each.ways.known), each.ways.untold)
+
+
+def _least(each: Judged, known: Counts) -> Status | None:
+    """The kind of its failure, if that is in a way of which nothing is known."""
+    kinds = set(map(kind_of, each.unknown))
+    if not kinds and known.bad == known[Status.FAIL]:  # nobody can say in what way, but it was never that bad
+        kinds = {status for status in Status if status.took_the_guest and each.now[status]}
+    return min(kinds, key=lambda kind: kind.ending.severity, default=None)
 
 
 def decision_record(tests: Mapping[TestId, Selected], rule: Rule, *, of: int) -> dict[str, JSON]:
@@ -94,6 +94,7 @@ def decision_record(tests: Mapping[TestId, Selected], rule: Rule, *, of: int) ->
         DECISION: {
             "alpha": rule.alpha,
             "smallest": rule.smallest,
+            "probation": rule.probation,
             "of": of,
             "tests": {str(test): _written(each) for test, each in tests.items()},
         }
@@ -105,7 +106,7 @@ def decided(store: Store, run: Run) -> dict[TestId, Decided]:
     record: Mapping[str, Any] | None = run.record.get(DECISION)
     if not record:
         return {}
-    rule = Rule(record["alpha"], record["smallest"])
+    rule = Rule(record["alpha"], record["smallest"], record.get("probation", 0))
     tests = {TestId(*name.split("/", 2)): _read(said) for name, said in record["tests"].items()}
     tallies = _tallies(store, store.deciding(run.id), tests)
     by_counts = any(not each.beside for each in tests.values())
@@ -169,6 +170,8 @@ def in_words(each: Decided) -> str:
         words += f"; {each.tally.lost:g} gave no result"
     if each.decision is not Decision.OPEN:
         return words
+    if each.on_probation:
+        words += f"; on probation: {each.rule.probation} passes in a row are needed to accuse a kernel by the baseline"
     to_go = still_to_go(each)
     kernels = " on each kernel" if isinstance(each.tally, Pairs) else ""
     return f"{words}; " + (f"about {to_go} more runs{kernels}" if to_go else "more runs are unlikely to tell")
@@ -206,11 +209,6 @@ def _with(tally: Tally, test: TestId, each: Selected, before: Outcome | None, no
     if isinstance(tally, Against):
         return tally.and_one(now=bad)
     return tally.and_one(baseline=before is not None and each.counts(test, before), now=bad)
-
-
-def _excused(judged: Judged) -> bool:
-    """An expunge list says of other people's kernels that the test fails: no number of runs contradicts it."""
-    return judged.before is not None and judged.before.expunged
 
 
 def still_open(tests: Mapping[TestId, Decided]) -> list[TestId]:

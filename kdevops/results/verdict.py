@@ -105,6 +105,11 @@ class Arm:
         """How many tests ended how."""
         return Counts.of(outcome.status for outcome in self.outcomes.values())
 
+    @property
+    def ran(self) -> bool:
+        """Whether any test ran on the baseline kernel."""
+        return any(outcome.status.ran for outcome in self.outcomes.values())
+
 
 @dataclass(frozen=True)
 class RunVerdict:
@@ -227,6 +232,8 @@ def judge_run(
     allow_skip: Callable[[TestId, str], str] = lambda _test, _reason: "",
     today: date | None = None,
     unwatched: Unwatched = NONE_UNWATCHED,
+    known_too: Collection[str] = (),
+    can_rerun: bool = True,
 ) -> RunVerdict:
     """Judge every planned test; a test without an outcome is missing.
 
@@ -237,12 +244,14 @@ def judge_run(
     `decisions`: what reruns say of the failures that were selected, by plain name. `allow_skip` gives the rule that allows a
     test to skip for a reason although it ran before, "" without one. `today`: the day as of which the baseline's allowed
     kernel reports are read; without one nothing is allowed. `unwatched` are tests whose kernel messages could not be read.
+    `known_too` are signatures of kernel reports on the baseline kernel in reruns. `can_rerun`: the tests of an imported run
+    cannot run again, so a crash or a hang there is taken for what it looks like.
     Raises InfrastructureError when the numbers do not add up: an outcome that was not planned, a test planned twice.
     """
     now = _by_test((test, outcomes[test].status if test in outcomes else Status.MISSING) for test in planned)
     beside = _by_test((test, outcome.status) for test, outcome in arm.outcomes.items()) if arm else {}
     bad, bad_beside = _bad(outcomes), _bad(arm.outcomes) if arm else {}
-    known = frozenset(baseline.reports.notes)
+    known = frozenset(baseline.reports.notes).union(known_too)
     if arm:
         known |= arm.elsewhere | signatures(arm.outcomes)
     allowed = baseline.allowed_on(today)
@@ -260,6 +269,7 @@ def judge_run(
             decided=decisions.get(test.plain),
             allow_skip=allow_skip,
             allowed=allowed,
+            can_rerun=can_rerun,
         )
         for test in planned
     )
@@ -318,6 +328,7 @@ def _judge_test(
     decided: Decided | None,
     allow_skip: Callable[[TestId, str], str],
     allowed: AllowedReports,
+    can_rerun: bool,
 ) -> Judged:
     outcome = outcome or Outcome(Status.MISSING, reason="no result yet")
     before = baseline.entry(test)
@@ -329,6 +340,8 @@ def _judge_test(
         verdict = Verdict.KNOWN_FAILURE
     elif decided and now.bad:
         verdict = _BY_DECISION[decided.decision]
+    elif verdict is Verdict.INCONCLUSIVE and outcome.status.took_the_guest and not can_rerun:
+        verdict = Verdict.REGRESSED if before and before.counts.ran else Verdict.NEW
     bad = outcome.status.is_bad
     gates = bad and verdict in {Verdict.REGRESSED, Verdict.NEW}
     excused = bad and before is not None and before.expunged

@@ -6,12 +6,11 @@ counts is in the store: a decision that was stopped anywhere goes on from there.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from kdevops.errors import UserError
+from kdevops.errors import KdevopsError, UserError
 from kdevops.lab.verdict import Reruns
 from kdevops.progress import Progress
 from kdevops.results.decision.decide import Rule
@@ -30,6 +29,7 @@ from kdevops.results.reruns import (
     still_open,
 )
 from kdevops.results.store import JSON, PlannedRow, Run, Store
+from kdevops.results.verdict import RunVerdict
 from kdevops.run import session
 from kdevops.run.dirs import Dirs
 from kdevops.run.evidence import keep_evidence
@@ -39,9 +39,7 @@ from kdevops.run.plan.known import KNOWN
 from kdevops.run.plan.narrow import told
 from kdevops.run.plan.record import COMPARED_WITH, as_asked, compared_with, lab_of
 from kdevops.run.session import Ended, Ready, Watcher
-
-Limits = tuple[int | None, float | None]
-"""Most single results, and most seconds; None for no limit of its own."""
+from kdevops.run.spending import Limits, Spending, is_hopeless, that_fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,20 +62,36 @@ async def decide(run_id: int, given: Limits | None, dirs: Dirs, watcher: Watcher
         run = store.run(run_id)
         _check(run)
         await keep_evidence(store, run_id)
-        rules, beside = lab_of(run).verdict, compared_with(run)
-        if DECISION in run.record or selected(judge(store, run)):
-            sides = [(Side.BASELINE, store.run(beside))] if beside is not None else []
-            kernels = [await _kernel(side, each, dirs, watcher, held) for side, each in (*sides, (Side.NOW, run))]
+        verdict, rules = judge(store, run), lab_of(run).verdict
+        if DECISION in run.record or verdict.undecided:
+            kernels = await _kernels(run, verdict, dirs, store, watcher, held)
             for each in store.deciding(run_id):
                 if not each.ended:  # that decision was killed: what it has counts, the rest runs again
                     store.finish(each.id)
-            _choose(store, run_id, Rule(rules.alpha, rules.smallest))
+            if DECISION not in run.record:  # fixed once for all, for it must not depend on what reruns give
+                rule = Rule(rules.alpha, rules.smallest, rules.probation)
+                tests = selected(verdict, beside=len(kernels) > 1)
+                store.update_record(run_id, decision_record(tests, rule, of=len(verdict.tests)))
             budget = _within(given, rules.rerun or Reruns())
             await _until_decided(run_id, kernels, budget, dirs, store, watcher)
         else:
             watcher.handle(Note(f"run {run_id} has no unknown failure of a test: reruns have nothing to decide"))
         run = store.run(run_id)
         return Ended(run, judge(store, run))
+
+
+async def decide_after(ended: Ended, given: Limits | None, dirs: Dirs, watcher: Watcher) -> Ended:
+    """Decide on the failures of a run that has just ended, if its lab wants that, or `given` says what it may cost.
+
+    The run is over: whatever goes wrong here is told, and its verdict is not lost.
+    """
+    if not (ended.run.ended and ended.verdict.undecided and (given or lab_of(ended.run).verdict.rerun)):
+        return ended
+    try:
+        return await decide(ended.run.id, given, dirs, watcher)
+    except KdevopsError as error:
+        watcher.handle(Note(f"its failures could not be decided: {error.message}"))
+        return ended
 
 
 def _within(given: Limits | None, lab: Reruns) -> Reruns:
@@ -92,12 +106,22 @@ def _check(run: Run) -> None:
         raise UserError(f"run {run.id} has not ended", hint=f"continue it first: kdevops resume {run.id}")
 
 
-def _choose(store: Store, run_id: int, rule: Rule) -> None:
-    """Fix which tests are to be decided, once for all, for it must not depend on what reruns give."""
-    run = store.run(run_id)
-    if DECISION not in run.record:
-        verdict = judge(store, run)
-        store.update_record(run_id, decision_record(selected(verdict), rule, of=len(verdict.tests)))
+async def _kernels(
+    run: Run, verdict: RunVerdict, dirs: Dirs, store: Store, watcher: Watcher, held: ExitStack
+) -> list[Kernel]:
+    """Both kernels, the baseline's first; only that under test if there is no other, or none that can be had."""
+    kernels, beside = [], compared_with(run)
+    if beside is not None:
+        try:
+            if not (verdict.arm and verdict.arm.ran):
+                raise UserError(f"run {beside} of the baseline kernel has no result")
+            kernels.append(await _kernel(Side.BASELINE, store.run(beside), dirs, watcher, held))
+        except KdevopsError as error:
+            if DECISION in run.record:
+                raise
+            told_why = f"the baseline kernel cannot be had for reruns: {error.message}"
+            watcher.handle(Note(f"{told_why}; decided by the counts in the baseline instead"))
+    return [*kernels, await _kernel(Side.NOW, run, dirs, watcher, held)]
 
 
 async def _kernel(side: Side, run: Run, dirs: Dirs, watcher: Watcher, held: ExitStack) -> Kernel:
@@ -114,16 +138,19 @@ async def _until_decided(
     Each result is of a guest that booted for it, and every other turn begins with the other kernel: what a boot, or the
     order, does to a test must not look like what the kernel does.
     """
-    began, quiet, run = time.monotonic(), _Quiet(watcher), store.run(run_id)
-    before, tests = spent(store, run), decided(store, run)
+    quiet, run = _Quiet(watcher), store.run(run_id)
+    spending, tests = Spending(budget, spent(store, run)), decided(store, run)
     plans = {kernel.side: {row.id: row for row in store.plan(kernel.run.id)} for kernel in kernels}
+    sides = {test: sum(test in plan for plan in plans.values()) for test in tests}
     turn = max((each.record[TURN] for each in store.deciding(run_id)), default=0)
+    began = {test: each.tries for test, each in tests.items()}
     await _stop(kernels)
     while left := still_open(tests):
-        room = budget.count - (spent(store, run) - before)
-        chosen = _that_fit(left, room, plans)
-        if not chosen or time.monotonic() - began >= budget.time:
-            watcher.handle(Note(f"the budget for reruns is used up; still open: {told(left)}"))
+        likely = {test: tests[test] for test in left if not is_hopeless(tests[test], since=began[test])}
+        chosen = that_fit(likely, sides, spending.room(spent(store, run)))
+        if not chosen:
+            why = "the budget for reruns is used up" if likely else "more reruns are unlikely to tell"
+            watcher.handle(Note(f"{why}; still open: {told(left)}"))
             return
         turn += 1
         for kernel in kernels if turn % 2 else reversed(kernels):
@@ -143,17 +170,6 @@ async def _until_decided(
         if all(so_far[test].tally == tests[test].tally for test in chosen):
             watcher.handle(Note(f"no rerun gave a result: {told(chosen)}"))
             return
-
-
-def _that_fit(left: Sequence[TestId], room: int, plans: Mapping[Side, Collection[TestId]]) -> list[TestId]:
-    """As many of the tests as may run once more on each kernel that has them."""
-    chosen = []
-    for test in left:
-        room -= sum(test in plan for plan in plans.values())
-        if room < 0:
-            break
-        chosen.append(test)
-    return chosen
 
 
 async def _stop(kernels: Iterable[Kernel]) -> None:

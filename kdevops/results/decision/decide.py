@@ -27,10 +27,15 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """How sure a decision must be. `alpha`: the risk of either error; `smallest`: the difference of rates that matters."""
+    """How sure a decision must be.
+
+    `alpha`: the risk of either error; `smallest`: the difference of rates that matters. `probation`: what is stored of a test
+    accuses a kernel only if the test passed so often in a row.
+    """
 
     alpha: float = 0.05
     smallest: float = 0.25
+    probation: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,16 @@ class Decided:
         return int(self.tally.runs if isinstance(self.tally, Pairs) else self.tally.now_runs)
 
     @property
+    def tries(self) -> int:
+        """The same with those that gave no result."""
+        return self.runs + int(self.tally.lost)
+
+    @property
+    def on_probation(self) -> bool:
+        """Whether too few passes are stored of the test to accuse anybody, and it does not run on another kernel."""
+        return on_probation(self.tally, self.rule)
+
+    @property
     def now(self) -> tuple[int, int]:
         """Bad results and all results of the kernel under test."""
         bad = self.tally.bad_now if isinstance(self.tally, Pairs) else self.tally.now_bad
@@ -61,8 +76,15 @@ class Decided:
         return int(self.tally.baseline_bad), int(self.tally.baseline_runs)
 
 
-def log_worse(tally: Tally) -> float:
-    """Natural logarithm of the evidence that the kernel under test goes bad more often."""
+def on_probation(tally: Tally, rule: Rule) -> bool:
+    """Whether the counts that are stored of a test are too few to accuse a kernel."""
+    return isinstance(tally, Against) and tally.passes_in_a_row < rule.probation
+
+
+def log_worse(tally: Tally, rule: Rule) -> float:
+    """Natural logarithm of the evidence that the kernel under test goes bad more often; -inf on probation."""
+    if on_probation(tally, rule):
+        return -inf
     return beside.log_worse(tally) if isinstance(tally, Pairs) else stored.log_worse(tally)
 
 
@@ -79,7 +101,7 @@ def decide(tallies: Mapping[Key, Tally], rule: Rule, *, of: int = 0) -> dict[Key
     `of`: how many tests could have been selected by the results that are evidence, as with counts that are stored; at least
     the number selected is meant. A decided test stays decided when only others run on.
     """
-    evidence = {key: log_worse(tally) for key, tally in tallies.items()}
+    evidence = {key: log_worse(tally, rule) for key, tally in tallies.items()}
     number = max(of, len(tallies))
     regressed = several.how_many(evidence.values(), rule.alpha, of=number)
     needed = several.log_threshold(number, regressed, rule.alpha) if regressed else inf

@@ -32,7 +32,7 @@ def runs_to_go(tally: Tally, selected: int, rule: Rule) -> int | None:
 
     def decided(runs: int) -> bool:
         later = start.scaled(runs / size)
-        return log_worse(later) >= bar or log_not_worse(later, rule.smallest) >= log(1 / rule.alpha)
+        return log_worse(later, rule) >= bar or log_not_worse(later, rule.smallest) >= log(1 / rule.alpha)
 
     found = _first(decided, ceil(done) + 1)
     return None if found is None else found - ceil(done)

@@ -8,7 +8,7 @@ from math import exp, fsum, lgamma, log, log1p
 from kdevops.results.decision.interval import wilson
 
 CLEAR = 0.05
-"""The probability of results that are called worse without running the test again."""
+"""Results that are less probable than this are not taken for a coincidence."""
 UNLIKELY = 0.1
 """A failure is unknown where it, or worse, has at most this probability at the lowest rate of the baseline's interval."""
 
@@ -30,13 +30,15 @@ def is_known(bad_before: int, runs_before: int, bad_now: int, runs_now: int) -> 
     return _at_least(bad_now, runs_now, lowest) > UNLIKELY
 
 
-def is_plainly_worse(bad_before: int, runs_before: int, bad_now: int, runs_now: int) -> bool:
-    """Whether these bad results would be unlikely (5 %) even at the highest rate in the interval of the results before.
+def is_chance(bad_before: int, runs_before: int, bad_now: int, runs_now: int) -> bool:
+    """Whether these results may be a coincidence: of a test that goes bad as often as the results before allow at most.
 
-    A test for which this holds need not run again to be called worse: six of seven passed, and now seven of seven fail.
+    False if there is nothing before that the results now contradict: a test that never passed.
     """
+    if bad_before == runs_before:
+        return False
     _, highest = wilson(bad_before, runs_before)
-    return bad_now > 0 and _at_least(bad_now, runs_now, highest) <= CLEAR
+    return _at_least(bad_now, runs_now, highest) > CLEAR
 
 
 @cache
