@@ -61,6 +61,7 @@ def write_fstests(shared_kernel: dict[str, Any], tmp_path: Path) -> WriteFstests
                 "image": {"packages": list(PACKAGES)},
             },
             "kernel": {"source": {"prebuilt": shared_kernel["image"]}},
+            "verdict": {"rerun": "off"},
             "suites": {"fstests": {"profiles": list(profiles), "source": {"path": str(tree)}, **fstests}},
         }
         path = tmp_path / "fs.yaml"

@@ -168,8 +168,11 @@ def _told(seen: Seen) -> list[Finding]:
 
 
 def _exit_codes(counts: Counter[str], record: Record) -> set[int]:
-    if any(counts[status] for status in _BAD) or record.gating:
+    """A kernel report is red; a failure that nobody knows, on which no rerun has decided, is open."""
+    if record.gating:
         return {_REGRESSION}
+    if any(counts[status] for status in _BAD):
+        return {_INCOMPLETE}
     return {_INFRASTRUCTURE, _INCOMPLETE} if counts["missing"] else {_DONE}
 
 

@@ -148,6 +148,12 @@ def test_a_missing_test_of_which_trouble_was_told_is_sound(tmp_path: Path) -> No
         assert {each.sin for each in check(seen, green)} == sins, code
 
 
+def test_a_failure_on_which_nothing_has_decided_is_open(tmp_path: Path) -> None:
+    failing = {"passes": KNOWN["passes"], "fails": KNOWN["fails"]}
+    for code, sins in ((4, set()), (0, {Sin.INCONSISTENT}), (1, {Sin.INCONSISTENT}), (3, {Sin.INCONSISTENT})):
+        assert {each.sin for each in check(seen_of(tmp_path, failing, code), failing)} == sins, code
+
+
 def test_running_twice_at_once(seen: Seen) -> None:
     one_after_the_other = {"passes": [ran(1, 5, 9), ran(2, 0, 4)]}
     assert not check(replace(seen, executions=one_after_the_other), KNOWN)
