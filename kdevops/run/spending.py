@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from kdevops.lab.verdict import Reruns
+from kdevops.results.decision.beside import Pairs
 from kdevops.results.decision.decide import Decided
+from kdevops.results.decision.interval import wilson
 from kdevops.results.decision.outlook import still_to_go
 from kdevops.results.model import TestId
 
@@ -44,9 +46,21 @@ class Spending:
 
 
 def is_hopeless(each: Decided, *, since: int) -> bool:
-    """Whether more runs are unlikely to decide on the test. `since`: how often it was tried before this call."""
-    tried = each.tries - since >= _FAIR_CHANCE
-    return tried and (not each.runs or still_to_go(each) is None)
+    """Whether more runs are unlikely to decide on the test. `since`: how often it was tried before this call.
+
+    They are if they would not at the rate of failures so far, nor at the lowest that these results are compatible with: of a
+    test that failed in one rerun of three nobody knows yet, of one that failed in all of them one does.
+    """
+    if each.tries - since < _FAIR_CHANCE:
+        return False
+    return not each.runs or (still_to_go(each) is None and still_to_go(_at_best(each)) is None)
+
+
+def _at_best(each: Decided) -> Decided:
+    if isinstance(each.tally, Pairs):
+        return each
+    lowest, _ = wilson(int(each.tally.now_bad), int(each.tally.now_runs))
+    return replace(each, tally=replace(each.tally, now_bad=lowest * each.tally.now_runs))
 
 
 def that_fit(tests: Mapping[TestId, Decided], sides: Mapping[TestId, int], room: int) -> list[TestId]:

@@ -8,37 +8,29 @@ from __future__ import annotations
 import sys
 from random import Random
 
+from kdevops.lab.verdict import Reruns
 from kdevops.results.decision.beside import Pairs
 from kdevops.results.decision.decide import Decision, Rule, decide
-from tests.support.whole_runs import flaky_rates, run_once
+from tests.support.whole_runs import TESTS, flaky_rates, run_once
 
-TESTS, BUDGET = 1000, 1000
+BUDGET = Reruns().count
 STORED = (1, 3, 10, 30, 100)
+_LINE = "{:>11}  {:>11}  {:>5}  {:>28}  {:>9}  {:>11}  {:>16}"
+_HEAD = _LINE.format(
+    "stored runs", "false alarm", "open", "found: 5 % before, now always", "not seen", "single runs", "share of the run"
+)
 
 
 def main() -> None:
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
     print(f"{runs} runs a cell: {TESTS} tests, 50 of them flaky; at most {BUDGET} single runs for decisions")
-    print("stored runs   false alarm   open     found: 5 % before, now always   single runs   share of both runs")
-    for stored in STORED:
-        quiet, spent, opened = 0, 0, 0
-        chance = Random(stored)
-        for _ in range(runs):
-            rates = flaky_rates(chance)
-            ended = run_once(chance, rates, rates, stored=stored, budget=BUDGET)
-            quiet += bool(ended.regressed)
-            opened += bool(ended.open)
-            spent += ended.spent
-        found = 0
-        for _ in range(runs):
-            rates = [*flaky_rates(chance), 0.05]
-            ended = run_once(chance, rates, [*rates[:-1], 1.0], stored=stored, budget=BUDGET)
-            found += len(rates) - 1 in ended.regressed
+    for beside in (True, False):
         print(
-            f"{stored:11}   {quiet / runs:11.1%}   {opened / runs:4.1%}   {found / runs:31.1%}   {spent / runs:11.0f}"
-            f"   {spent / runs / (2 * TESTS):18.1%}",
-            flush=True,
+            "\nboth kernels run, and run again" if beside else "\nonly the kernel under test runs; the rest is stored"
         )
+        print(_HEAD)
+        for stored in STORED:
+            row(runs, stored, beside=beside)
     print(
         f"\n{runs} comparisons of two kernels, 20 runs each, a test that fails 5 % of the time on both: called worse by"
     )
@@ -47,6 +39,27 @@ def main() -> None:
         chance = Random(20)
         alarms = sum(rule([(chance.random() < 0.05, chance.random() < 0.05) for _ in range(20)]) for _ in range(runs))
         print(f"{words:33}   {alarms / runs:6.1%}", flush=True)
+
+
+def row(runs: int, stored: int, *, beside: bool) -> None:
+    """Simulate and print one line of the table: runs in which nothing regressed, and runs in which one test did."""
+    red, spent, opened, chance = 0, 0, 0, Random(stored)
+    for _ in range(runs):
+        rates = flaky_rates(chance)
+        ended = run_once(chance, rates, rates, stored=stored, budget=BUDGET, beside=beside)
+        red += bool(ended.regressed)
+        opened += bool(ended.open)
+        spent += ended.spent
+    found, green = 0, 0
+    for _ in range(runs):
+        rates = [*flaky_rates(chance), 0.05]
+        ended = run_once(chance, rates, [*rates[:-1], 1.0], stored=stored, budget=BUDGET, beside=beside)
+        broken = len(rates) - 1
+        found += broken in ended.regressed
+        green += broken not in ended.regressed | ended.open
+    cells = (f"{part / runs:.1%}" for part in (red, opened, found, green))
+    share = spent / runs / ((2 if beside else 1) * TESTS)
+    print(_LINE.format(stored, *cells, f"{spent / runs:.0f}", f"{share:.1%}"), flush=True)
 
 
 Results = list[tuple[bool, bool]]

@@ -6,9 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
+from kdevops.lab.verdict import VerdictRules
+from kdevops.results.compare import Verdict, judge_beside
 from kdevops.results.decision.beside import Pairs
-from kdevops.results.decision.decide import Decision, Rule, decide
-from kdevops.results.decision.selection import is_known
+from kdevops.results.decision.decide import Decided, Decision, Rule, Tally, decide
+from kdevops.results.decision.stored import Against
+from kdevops.results.entry import Entry
+from kdevops.results.model import Counts, Status, TestId
+from kdevops.run.spending import is_hopeless, that_fit
+
+TESTS = 1000
+_LAB = VerdictRules()
+RULE = Rule(_LAB.alpha, _LAB.smallest, _LAB.probation)
+"""What a lab has that says nothing of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,32 +37,55 @@ def flaky_rates(chance: Random, tests: int = 50) -> list[float]:
 
 
 def run_once(
-    chance: Random, before: Sequence[float], now: Sequence[float], *, stored: int, budget: int, rule: Rule | None = None
+    chance: Random,
+    before: Sequence[float],
+    now: Sequence[float],
+    *,
+    stored: int,
+    budget: int,
+    rule: Rule = RULE,
+    beside: bool = True,
 ) -> Simulated:
-    """A run of tests with these failure rates on the two kernels; `stored` is the number of runs in the baseline.
+    """A run of TESTS tests, some with these failure rates on the two kernels; `stored` is the number of runs in the baseline.
 
-    The baseline kernel runs once beside it. `budget` is how many single runs the decision may spend.
+    `beside`: the baseline kernel runs once beside it, and again in reruns; otherwise there are only the stored results.
+    `budget` is how many single runs the decision may spend.
     """
-    rule = rule or Rule()
-    tallies: dict[int, Pairs] = {}
+    tallies: dict[int, Tally] = {}
     for test, (rate, rate_now) in enumerate(zip(before, now, strict=True)):
-        known_bad = sum(chance.random() < rate for _ in range(stored + 1))
-        if chance.random() < rate_now and not is_known(known_bad, stored + 1, 1, 1):
-            tallies[test] = Pairs()
-    selected, spent = len(tallies), 0
-    decisions = dict.fromkeys(tallies, Decision.OPEN)
-    while still := [test for test in tallies if decisions[test] is Decision.OPEN]:
-        if spent + 2 * len(still) > budget:
+        known = _counts(chance, rate, stored)
+        arm = _counts(chance, rate, 1) if beside else None
+        if judge_beside(Entry(known), arm, _counts(chance, rate_now, 1)) is Verdict.INCONCLUSIVE:
+            tallies[test] = Pairs() if beside else Against(known.ran, known.bad)
+    of, spent, sides = (len(tallies) if beside else TESTS), 0, 2 if beside else 1
+    decided = {test: Decided(Decision.OPEN, tally, of, rule) for test, tally in tallies.items()}
+    while True:
+        still = {_id(test): each for test, each in decided.items() if each.decision is Decision.OPEN}
+        likely = {test: each for test, each in still.items() if not is_hopeless(each, since=0)}
+        chosen = that_fit(likely, dict.fromkeys(likely, sides), budget - spent)
+        if not chosen:
             break
-        spent += 2 * len(still)
-        for test in still:
-            baseline, under_test = chance.random() < before[test], chance.random() < now[test]
-            tallies[test] = tallies[test].and_one(baseline=baseline, now=under_test)
-        found = decide(tallies, rule)
-        decisions = {test: found[test] if decisions[test] is Decision.OPEN else decisions[test] for test in tallies}
+        for test in (int(each.name) for each in chosen):
+            spent += sides
+            tally, bad = tallies[test], chance.random() < now[test]
+            if isinstance(tally, Pairs):
+                tallies[test] = tally.and_one(baseline=chance.random() < before[test], now=bad)
+            else:
+                tallies[test] = tally.and_one(now=bad)
+        found = decide(tallies, rule, of=of)
+        decided = {test: Decided(found[test], tallies[test], of, rule) for test in tallies}
     return Simulated(
-        selected,
+        len(tallies),
         spent,
-        frozenset(test for test, decision in decisions.items() if decision is Decision.REGRESSED),
-        frozenset(still),
+        frozenset(test for test, each in decided.items() if each.decision is Decision.REGRESSED),
+        frozenset(test for test, each in decided.items() if each.decision is Decision.OPEN),
     )
+
+
+def _id(test: int) -> TestId:
+    return TestId("suite", "default", f"{test:04}")
+
+
+def _counts(chance: Random, rate: float, runs: int) -> Counts:
+    bad = sum(chance.random() < rate for _ in range(runs))
+    return Counts({status: number for status, number in ((Status.PASS, runs - bad), (Status.FAIL, bad)) if number})

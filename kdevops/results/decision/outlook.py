@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from math import ceil, log
 
 from kdevops.results.decision import several
@@ -20,6 +21,7 @@ def still_to_go(each: Decided) -> int | None:
     return runs_to_go(each.tally, each.of, each.rule) if each.decision is Decision.OPEN else None
 
 
+@cache
 def runs_to_go(tally: Tally, selected: int, rule: Rule) -> int | None:
     """The number of further runs on each kernel until the test is decided, if it goes on as it did; None if that is FAR.
 
