@@ -64,7 +64,8 @@ async def decide(run_id: int, given: Limits | None, dirs: Dirs, watcher: Watcher
         await keep_evidence(store, run_id)
         verdict, rules = judge(store, run), lab_of(run).verdict
         if DECISION in run.record or verdict.undecided:
-            kernels = await _kernels(run, verdict, dirs, store, watcher, held)
+            sides = _sides(run, verdict, store, watcher)
+            kernels = [await _kernel(side, each, dirs, watcher, held) for side, each in sides]
             for each in store.deciding(run_id):
                 if not each.ended:  # that decision was killed: what it has counts, the rest runs again
                     store.finish(each.id)
@@ -106,22 +107,15 @@ def _check(run: Run) -> None:
         raise UserError(f"run {run.id} has not ended", hint=f"continue it first: kdevops resume {run.id}")
 
 
-async def _kernels(
-    run: Run, verdict: RunVerdict, dirs: Dirs, store: Store, watcher: Watcher, held: ExitStack
-) -> list[Kernel]:
-    """Both kernels, the baseline's first; only that under test if there is no other, or none that can be had."""
-    kernels, beside = [], compared_with(run)
-    if beside is not None:
-        try:
-            if not (verdict.arm and verdict.arm.ran):
-                raise UserError(f"run {beside} of the baseline kernel has no result")
-            kernels.append(await _kernel(Side.BASELINE, store.run(beside), dirs, watcher, held))
-        except KdevopsError as error:
-            if DECISION in run.record:
-                raise
-            told_why = f"the baseline kernel cannot be had for reruns: {error.message}"
-            watcher.handle(Note(f"{told_why}; decided by the counts in the baseline instead"))
-    return [*kernels, await _kernel(Side.NOW, run, dirs, watcher, held)]
+def _sides(run: Run, verdict: RunVerdict, store: Store, watcher: Watcher) -> list[tuple[Side, Run]]:
+    """The runs whose kernels run again, the baseline's first; only the run itself if there is no other that ran anything."""
+    beside = compared_with(run)
+    if beside is not None and DECISION in run.record:
+        beside = beside if any(each["beside"] for each in run.record[DECISION]["tests"].values()) else None
+    elif beside is not None and not (verdict.arm and verdict.arm.ran):
+        watcher.handle(Note(f"nothing ran on the baseline kernel (run {beside}): the counts in the baseline decide"))
+        beside = None
+    return [*([(Side.BASELINE, store.run(beside))] if beside is not None else []), (Side.NOW, run)]
 
 
 async def _kernel(side: Side, run: Run, dirs: Dirs, watcher: Watcher, held: ExitStack) -> Kernel:
@@ -145,6 +139,9 @@ async def _until_decided(
     turn = max((each.record[TURN] for each in store.deciding(run_id)), default=0)
     began = {test: each.tries for test, each in tests.items()}
     await _stop(kernels)
+    limits = f"for at most {budget.time / 60:.0f} min or {budget.count} results"
+    if left := still_open(tests):
+        watcher.handle(Note(f"failures that nobody knows run again, {limits}: {told(left)}"))
     while left := still_open(tests):
         likely = {test: tests[test] for test in left if not is_hopeless(tests[test], since=began[test])}
         chosen = that_fit(likely, sides, spending.room(spent(store, run)))
