@@ -82,7 +82,7 @@ class VerdictRules(Model):
         default=5,
         ge=0,
         le=1000,
-        description="number of passes in a row from which on a failure may be called a regression by the baseline's counts",
+        description="passes in the baseline from which on its counts alone may call a failure a regression",
     )
     allow_skips: AllowedSkips = Field(
         default=(),

@@ -171,7 +171,7 @@ def in_words(each: Decided) -> str:
     if each.decision is not Decision.OPEN:
         return words
     if each.on_probation:
-        words += f"; on probation: {each.rule.probation} passes in a row are needed to accuse a kernel by the baseline"
+        words += f"; on probation: it takes {each.rule.probation} passes in the baseline to accuse a kernel"
     to_go = still_to_go(each)
     kernels = " on each kernel" if isinstance(each.tally, Pairs) else ""
     return f"{words}; " + (f"about {to_go} more runs{kernels}" if to_go else "more runs are unlikely to tell")

@@ -30,7 +30,7 @@ class Rule:
     """How sure a decision must be.
 
     `alpha`: the risk of either error; `smallest`: the difference of rates that matters. `probation`: what is stored of a test
-    accuses a kernel only if the test passed so often in a row.
+    accuses a kernel only if the test passed so often.
     """
 
     alpha: float = 0.05
@@ -77,8 +77,11 @@ class Decided:
 
 
 def on_probation(tally: Tally, rule: Rule) -> bool:
-    """Whether the counts that are stored of a test are too few to accuse a kernel."""
-    return isinstance(tally, Against) and tally.passes_in_a_row < rule.probation
+    """Whether the counts that are stored of a test have too few passes to accuse a kernel.
+
+    A baseline keeps no order, so "in a row" cannot be asked for; failures among them weaken the evidence anyway.
+    """
+    return isinstance(tally, Against) and tally.baseline_runs - tally.baseline_bad < rule.probation
 
 
 def log_worse(tally: Tally, rule: Rule) -> float:

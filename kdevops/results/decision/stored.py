@@ -11,7 +11,7 @@ Ramdas, Balakrishnan: "Universal inference", 2020). Little stored means little e
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import ceil, inf, log
+from math import inf, log
 
 from kdevops.results.decision.alternatives import ALTERNATIVES
 from kdevops.results.decision.numbers import log_likelihood, log_sum
@@ -31,11 +31,6 @@ class Against:
     now_runs: float = 0
     now_bad: float = 0
     lost: float = 0
-
-    @property
-    def passes_in_a_row(self) -> int:
-        """The number that the baseline saw at least once, in whatever order its results came."""
-        return ceil((self.baseline_runs - self.baseline_bad) / (self.baseline_bad + 1))
 
     def and_one(self, *, now: bool) -> Against:
         """These and one more result on the kernel under test; `now`: it is bad."""
