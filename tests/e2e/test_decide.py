@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -31,10 +31,14 @@ ONLY = ("--only", "commands/*", "--json")
 
 @pytest.fixture
 def lab(write_compared: Callable[..., Path]) -> Path:
-    path = write_compared(SCRIPTS)
+    return deciding(write_compared(SCRIPTS))
+
+
+def deciding(path: Path, options: Sequence[str] = ()) -> Path:
     said = yaml.safe_load(path.read_text())
     del said["verdict"]  # deciding is what a lab does that says nothing of it
     said["guests"]["count"] = 2
+    said["kernel"]["config"]["options"] += options
     path.write_text(yaml.safe_dump(said))
     return path
 
@@ -72,3 +76,18 @@ def test_what_got_worse_is_decided_on_both_kernels_and_survives_a_kill(kdevops: 
     assert not guests_of(kdevops.state), "guests were left"
     assert [each["id"] for each in kdevops("results", "--json", check=0).data] == [2, 1]
     assert kdevops("results", "2", "--json").data["tests"] == ended.data["tests"]
+
+
+@pytest.mark.soak
+def test_a_lockdep_report_that_only_one_kernel_gives_makes_the_run_red(
+    kdevops: Kdevops, write_compared: Callable[..., Path]
+) -> None:
+    scripts = {"quiet": "true", "locks": f"! {NEW} || {{ {PROVOKE.format('deadlock')}; }}"}
+    lab = deciding(write_compared(scripts), ["PROVE_LOCKING=y", "DEBUG_LOCKDEP=n", "FRAME_WARN=0"])
+    ran = kdevops("run", lab, *ONLY, timeout=3 * RUN_SECONDS)
+    assert ran.code == 1, ran.stderr[-4000:]
+    assert ran.statuses() == {"quiet": "pass", "locks": "pass"}
+    (told,) = [each for each in ran.data["tests"] if each["name"] == "locks"]
+    assert [(each["signature"], each["known"]) for each in told["reports"]] == [
+        ("possible deadlock in provoke_deadlock", False)
+    ]
