@@ -19,6 +19,7 @@ from kdevops.results.model import Counts, KernelReport, Outcome, Status, Subtest
 from kdevops.results.verdict import Judged, RunVerdict, judge_run
 from tests.report.samples import tid
 from tests.report.test_mail import RUN_OF_FSTESTS as RUN
+from tests.support.decided import regressed
 
 S = Status
 TEST = tid("futex:run.sh")
@@ -29,10 +30,10 @@ def failing(*names: str) -> Outcome:
     return Outcome(S.FAIL, 2.1, f"{names[0]} failed", tuple(Subtest(name, S.FAIL) for name in names), guest="demo-1")
 
 
-def verdict(now: Outcome, *known: str, counts: Counts | None = None) -> RunVerdict:
+def verdict(now: Outcome, *known: str, counts: Counts | None = None, decided: bool = False) -> RunVerdict:
     entry = Entry(counts or Counts({S.FAIL: 3}), symptoms={each: Seen(3) for each in known})
     baseline = Baseline("6.1", {("selftests", "default"): Table("6.1", {TEST.name: entry})})
-    return judge_run([TEST], {TEST: now}, baseline)
+    return judge_run([TEST], {TEST: now}, baseline, decisions=regressed(TEST) if decided else {})
 
 
 def one(now: Outcome, *known: str, counts: Counts | None = None) -> Judged:
@@ -43,18 +44,21 @@ def _three(*names: str) -> str:
     return ", ".join(f"subtest {name}" for name in names) + " and 2 more"
 
 
-def test_every_report_tells_it() -> None:
-    found = verdict(failing("alpha"), "sub:beta")
+@pytest.mark.parametrize(
+    ("decided", "group", "said"), [(False, "Not decided yet", "inconclusive"), (True, "Regressed", "regressed")]
+)
+def test_every_report_tells_it(decided: bool, group: str, said: str) -> None:
+    found = verdict(failing("alpha"), "sub:beta", decided=decided)
     told = summary_text(RUN, found)
     assert f"futex:run.sh\n    was 3 fail; now fail after 2.1 s on demo-1\n    {SAID}\n    alpha failed\n" in told
-    assert "Regressed (1)" in told
+    assert f"{group} (1)" in told
     assert f"Fails in another way than before:\n  futex:run.sh: {SAID.partition(': ')[2]}\n" in mail(RUN, found)
     failure = ET.fromstring(junit(RUN, found)).find(".//failure")
     assert failure is not None
     assert failure.get("message") == f"{SAID}; alpha failed"
     assert f"# {SAID}\n# reason: alpha failed\nnot ok 1 selftests/default/futex:run.sh\n" in ktap(found)
     (test,) = json.loads(json.dumps(summary_json(RUN, found)))["tests"]
-    assert (test["verdict"], test["unknown"]) == ("regressed", ["sub:alpha"])
+    assert (test["verdict"], test["unknown"]) == (said, ["sub:alpha"])
 
 
 def test_the_known_failure_is_told_as_before() -> None:

@@ -18,6 +18,7 @@ from kdevops.results.model import Counts, Outcome, RunState
 from kdevops.results.store import Run
 from kdevops.results.verdict import Arm, RunVerdict, judge_run
 from tests.report.samples import RUN, S, tid
+from tests.support.decided import regressed
 
 
 def record(*cmdline: str, **kernel: Any) -> dict[str, Any]:
@@ -44,9 +45,12 @@ NOW = {
 }
 
 
-def verdict(known: dict[str, Entry] | None = None, *, run: Run = A, now: dict[Any, Outcome] = NOW) -> RunVerdict:
+def verdict(
+    known: dict[str, Entry] | None = None, *, run: Run = A, now: dict[Any, Outcome] = NOW, decided: bool = True
+) -> RunVerdict:
     tables = {("selftests", "default"): Table("6.1", known)} if known else {}
-    return judge_run(list(now), now, Baseline("6.1", tables), arm=Arm(run, BESIDE))
+    decisions = regressed(tid("breaks")) if decided else {}
+    return judge_run(list(now), now, Baseline("6.1", tables), arm=Arm(run, BESIDE), decisions=decisions)
 
 
 EXPECTED = """\
@@ -69,6 +73,8 @@ Regressed (1)
   selftests/default/breaks
     was 1 pass with the baseline kernel; now fail after 1.5 s on ab-dev-1
     exit code 1
+    again: regressed: failed again in 6 of 6 runs (61%-100%), with the baseline
+    kernel in 0 of 6 runs (0%-39%)
 
 Fixed (1)
   selftests/default/is-mended
@@ -86,6 +92,18 @@ Next
 
 def test_the_summary_tells_both_runs_and_where_they_differ() -> None:
     assert summary_text(B, verdict(), kernel="6.1.176") == EXPECTED
+
+
+def test_until_reruns_have_decided_it_is_told_as_not_decided() -> None:
+    text = summary_text(B, verdict(decided=False), width=120)
+    assert text.startswith("Undecided: 1 failure is not decided: breaks; ")
+    assert "Regress" not in text
+    assert (
+        "\nNot decided yet (1)\n  selftests/default/breaks\n"
+        "    was 1 pass with the baseline kernel; now fail after 1.5 s on ab-dev-1\n"
+    ) in text
+    assert "  decide   kdevops decide 6\n" in text
+    assert "  Not decided yet: breaks\n" in mail(B, verdict(decided=False))
 
 
 def test_what_is_stored_is_told_beside_what_the_other_kernel_did() -> None:
@@ -107,6 +125,10 @@ def test_what_the_other_kernel_gave_no_result_for_is_said() -> None:
     text = summary_text(B, verdict(run=incomplete), width=100)
     assert text.startswith(
         "Regression: 1 test got worse; 5 of 5 tests ran; run 5 of the baseline kernel lacks results\n"
+    )
+    text = summary_text(B, verdict(run=incomplete, decided=False), width=100)
+    assert text.startswith(
+        "Incomplete: run 5 of the baseline kernel lacks results; 1 failure is not decided: breaks; nothing"
     )
 
 

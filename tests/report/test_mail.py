@@ -11,6 +11,7 @@ from kdevops.results.model import Counts, Outcome, RunState, Status, TestId
 from kdevops.results.store import Run
 from kdevops.results.verdict import RunVerdict, judge_run
 from tests.report.samples import BASELINE, OUTCOMES, PLANNED, RUN, S, tid, verdict
+from tests.support.decided import regressed
 
 RECORD = {
     "kdevops": "0.1.0",
@@ -37,7 +38,7 @@ RECORD = {
 RUN_OF_FSTESTS = replace(RUN, lab="xfs", record=RECORD)
 KNOWN = {
     "generic/475": Entry(Counts({S.PASS: 12})),
-    "generic/388": Entry(Counts({S.PASS: 9, S.FAIL: 3})),
+    "generic/388": Entry(Counts({S.PASS: 9, S.FAIL: 5})),
     "xfs/017": Entry(Counts({S.FAIL: 3}), note="reported"),
     "xfs/018": Entry(Counts({S.FAIL: 3})),
     "xfs/019": Entry(Counts({S.FAIL: 3})),
@@ -64,9 +65,9 @@ ENDED = {
     ("ext4_1k", "generic/002"): Outcome(S.FAIL, 2.0, "_check_dmesg: something found in dmesg"),
 }
 EXPECTED = """\
-Regression: 1 test got worse, 2 new tests fail; 10 of 13 tests ran; 2
-skipped; 1 left out as known to fail; 5 new; kernel reports under 2
-tests
+Regression: 1 test got worse; 10 of 13 tests ran; 2 failures are not
+decided: generic/001#2, generic/002; 2 skipped; 1 left out as known to
+fail; 5 new; kernel reports under 2 tests
 compared with the baseline of 6.6; none for fstests/ext4_1k
 
 Kernel:  6.6.12+,
@@ -93,7 +94,7 @@ xfs_crc: 10 tests, 2 failures, 1 crashed, 3 skipped, 770 seconds
   Fixed: xfs/019
 
 ext4_1k: 3 tests, 1 failure, 1 hung, 0 skipped, 612 seconds
-  Failures: generic/001 (hang, 1 of 2) generic/002
+  Not decided yet: generic/001 (hang, 1 of 2) generic/002
 
 Total: 13 tests, 3 failures, 1 crashed, 1 hung, 3 skipped, 1382 seconds
   13 planned = 5 pass + 3 fail + 3 skip + 1 crash + 1 hang + 0 missing
@@ -109,7 +110,7 @@ What went wrong:
     1  fail: _check_dmesg: something found in dmesg
        ext4_1k generic/002
     1  fail: output mismatch
-       xfs_crc generic/388 (was 9 pass, 3 fail, bad in 25% (9%-53%))
+       xfs_crc generic/388 (was 9 pass, 5 fail, bad in 36% (16%-61%))
 
 Kernel reports under 2 tests:
     2  WARNING: CPU: … PID: … at fs/xfs/xfs_a.c:12
@@ -127,7 +128,13 @@ Problems of the machine (not test results):
 def judged() -> RunVerdict:
     outcomes = {TestId("fstests", *key): outcome for key, outcome in ENDED.items()}
     baseline = Baseline("6.6", {("fstests", "xfs_crc"): Table("6.6", KNOWN)})
-    return judge_run(list(outcomes), outcomes, baseline, left_out={TestId("fstests", "xfs_crc", "xfs/018")})
+    return judge_run(
+        list(outcomes),
+        outcomes,
+        baseline,
+        left_out={TestId("fstests", "xfs_crc", "xfs/018")},
+        decisions=regressed(TestId("fstests", "xfs_crc", "generic/475")),
+    )
 
 
 def test_the_whole_mail() -> None:
@@ -140,7 +147,22 @@ def test_suites_without_profiles_have_their_own_names() -> None:
     assert "\nselftests: 10 tests, 2 failures, 1 crashed, 1 hung, 1 missing, 2 skipped, 609\n    seconds\n" in text
     assert "  No result: splice:short\n" in text
     assert "\nNo result in selftests: 1\n    1  no result yet\n" in text
-    assert "\nkunit: 1 test, 1 failure, 0 skipped, 0 seconds\n  Failures: example\n" in text
+    assert "\nkunit: 1 test, 1 failure, 0 skipped, 0 seconds\n  Not decided yet: example\n" in text
+
+
+def test_crashes_that_cannot_run_again_are_listed_as_what_they_look_like() -> None:
+    ended = {
+        TestId("fstests", "xfs_crc", "generic/475"): Outcome(S.CRASH),
+        TestId("fstests", "xfs_crc", "generic/476"): Outcome(S.CRASH),
+        TestId("fstests", "xfs_crc", "generic/477"): Outcome(S.FAIL),
+        TestId("fstests", "ext4_1k", "generic/001"): Outcome(S.HANG),
+    }
+    baseline = Baseline("6.6", {("fstests", "xfs_crc"): Table("6.6", KNOWN)})
+    text = mail(RUN_OF_FSTESTS, judge_run(list(ended), ended, baseline, can_rerun=False))
+    assert (
+        "  Regressed: generic/475 (crash)\n  New failures: generic/476 (crash)\n  Not decided yet: generic/477\n"
+    ) in text
+    assert "  Failures: generic/001 (hang)\n" in text
 
 
 def test_profiles_of_one_name_are_told_apart_by_their_suites() -> None:

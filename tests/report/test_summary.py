@@ -13,15 +13,17 @@ from kdevops.report.summary import print_summary, summary, summary_text
 from kdevops.report.summary_json import summary_json
 from kdevops.report.words import headline
 from kdevops.results.baseline import Baseline
+from kdevops.results.decision.decide import Decided
 from kdevops.results.entry import Entry, Table
 from kdevops.results.model import Counts, Outcome, RunState, Status, Subtest, TestId
 from kdevops.results.verdict import NARROWED, judge_run
 from tests.report.samples import BASELINE, PLANNED, RUN, S, tid, verdict
+from tests.support.decided import FLAKE, OPEN, regressed
 
 EXPECTED = """\
-Regression: 1 test got worse, 2 new tests fail; 8 of 11 tests ran; 1 has no
-result; 1 test that ran before skips now: sync:skips; 2 skipped; 1 new; kernel
-reports under 1 test
+Regression: 1 test got worse; 8 of 11 tests ran; 1 has no result; 2 failures are
+not decided: new:hangs, example; 1 test that ran before skips now: sync:skips; 2
+skipped; 1 new; kernel reports under 1 test
 run 12 of lab demo, kernel 6.6.12+
 compared with the baseline of 6.1 (none for 6.6 yet); none for kunit/default
 
@@ -39,15 +41,15 @@ Regressed (1)
     was 12 pass; now crash after 3.2 s on demo-1
     Kernel panic - not syncing: sysrq triggered crash
     kernel: BUG: kernel NULL pointer dereference, address: 0000000000000008
+    again: regressed: failed again in 6 of 6 runs (61%-100%), with the baseline
+    kernel in 0 of 6 runs (0%-39%)
     note: https://bugzilla.kernel.org/show_bug.cgi?id=1
     output: selftests/default/futex:run.sh.log
 
-New failures (1)
+Not decided yet (2)
   selftests/default/new:hangs
     not in the baseline; now hang after 600.0 s on demo-1
     the guest stopped answering [/red]
-
-Failures without a baseline (1)
   kunit/default/example
     fail after 0.1 s
     1 of 2 cases failed
@@ -55,7 +57,7 @@ Failures without a baseline (1)
 
 Known flakes: fail as often as before (1)
   selftests/default/mqueue:open
-    was 12 pass, 2 fail, bad in 14% (4%-40%); now fail after 1.0 s on demo-2
+    was 12 pass, 4 fail, bad in 25% (10%-49%); now fail after 1.0 s on demo-2
     exit code 1
     output: selftests/default/mqueue:open.log
 
@@ -86,6 +88,7 @@ Test output is in /var/lib/kdevops/runs/12
 Next
   see why    kdevops results 12 --test selftests/default/futex:run.sh
   run again  kdevops rerun 12
+  decide     kdevops decide 12
 """
 WHERE = Path("/var/lib/kdevops/runs/12")
 
@@ -109,18 +112,31 @@ def test_no_color_is_obeyed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     assert "\x1b[3" not in capsys.readouterr().out
 
 
-def statuses(*given: Status, known: bool = True) -> str:
+def statuses(*given: Status, known: bool = True, worse: bool = False) -> str:
     planned = [tid(name) for name in list(BASELINE.tables["selftests", "default"].entries)[: len(given)]]
     outcomes = {test: Outcome(status) for test, status in zip(planned, given, strict=True)}
     baseline = BASELINE if known else Baseline("6.1")
-    return headline(RUN, judge_run(planned, outcomes, baseline, explain=lambda _: f"{NARROWED} to these"))
+    decisions = regressed(planned[0]) if worse else {}
+    return headline(
+        RUN, judge_run(planned, outcomes, baseline, explain=lambda _: f"{NARROWED} to these", decisions=decisions)
+    )
 
 
 def test_headlines() -> None:
     of_7 = "of the 7 tests in the baseline"
     assert statuses(S.PASS, S.PASS) == f"Nothing regressed in 2 tests that ran (2 pass); 2 {of_7}"
     assert statuses(S.PASS, S.PASS, S.FAIL) == f"Nothing regressed in 3 tests that ran (2 pass, 1 fail); 3 {of_7}"
-    assert statuses(S.FAIL) == f"Regression: 1 test got worse; 1 of 1 test ran; 1 {of_7}"
+    assert statuses(S.FAIL) == (
+        f"Undecided: 1 failure is not decided: futex:run.sh; nothing regressed in 1 test that ran (1 fail); 1 {of_7}"
+    )
+    assert statuses(S.FAIL, S.MISSING) == (
+        "Incomplete: 1 of 2 tests has no result; 1 failure is not decided: futex:run.sh; "
+        f"nothing regressed in 1 test that ran (1 fail); 2 {of_7}"
+    )
+    assert statuses(S.FAIL, worse=True) == f"Regression: 1 test got worse; 1 of 1 test ran; 1 {of_7}"
+    assert statuses(S.FAIL, S.PASS, S.FAIL, S.CRASH, worse=True) == (
+        f"Regression: 1 test got worse; 4 of 4 tests ran; 1 failure is not decided: timers:posix; 4 {of_7}"
+    )
     assert statuses(S.PASS, S.MISSING) == (
         f"Incomplete: 1 of 2 tests has no result; nothing regressed in 1 test that ran (1 pass); 2 {of_7}"
     )
@@ -129,6 +145,9 @@ def test_headlines() -> None:
     )
     assert statuses(S.MISSING, S.MISSING) == f"Nothing ran: 2 tests planned, 2 missing; 2 {of_7}"
     assert statuses(S.PASS, S.FAIL, known=False) == (
+        "Undecided: 1 failure is not decided: mqueue:open; no baseline yet for 2 tests that ran (1 pass, 1 fail)"
+    )
+    assert statuses(S.FAIL, S.PASS, known=False, worse=True) == (
         "1 test of 2 failed, with no baseline to compare with: 1 pass, 1 fail; 2 of 2 tests ran"
     )
     assert statuses(S.PASS, S.SKIP, known=False) == "No baseline yet for 1 test that ran (1 pass); 1 skipped"
@@ -151,12 +170,57 @@ def test_a_complete_run_that_differs_may_be_accepted() -> None:
     assert "Next" not in summary_text(RUN, as_before)
 
 
+@pytest.mark.parametrize(
+    ("decisions", "known", "accept"),
+    [
+        ({}, True, False),
+        ({tid("size:get_size"): OPEN}, True, False),
+        (regressed(tid("size:get_size")), True, False),
+        (regressed(tid("size:get_size")), False, False),
+        ({tid("size:get_size"): FLAKE}, True, True),
+        # Without a baseline all of it is new: accepting it is how one begins.
+        ({}, False, True),
+    ],
+)
+def test_what_regressed_or_is_not_decided_is_not_offered_to_be_taken_for_known(
+    decisions: dict[TestId, Decided], known: bool, accept: bool
+) -> None:
+    ended = {tid("size:get_size"): Outcome(S.FAIL), tid("timers:posix"): Outcome(S.PASS)}
+    baseline = BASELINE if known else Baseline("6.1")
+    text = summary_text(RUN, judge_run(list(ended), ended, baseline, decisions=decisions))
+    assert ("  kdevops baseline accept 12\n" in text) == accept
+    assert ("  kdevops decide 12\n" in text) == (decisions.get(tid("size:get_size"), OPEN) is OPEN)
+
+
+def test_crashes_that_cannot_run_again_are_told_as_what_they_look_like() -> None:
+    ended = {
+        tid("futex:run.sh"): Outcome(S.CRASH, 1.0, "panic"),
+        tid("size:get_size"): Outcome(S.FAIL, 1.0),
+        tid("new:hangs"): Outcome(S.HANG, 2.0),
+        tid("example", "kunit"): Outcome(S.CRASH, 3.0),
+    }
+    text = summary_text(RUN, judge_run(list(ended), ended, BASELINE, can_rerun=False), width=200)
+    assert text.startswith(
+        "Regression: 1 test got worse, 2 new tests fail; 4 of 4 tests ran; 1 failure is not decided: size:get_size; "
+    )
+    for title, test in (
+        ("Regressed", "selftests/default/futex:run.sh"),
+        ("New failures", "selftests/default/new:hangs"),
+        ("Failures without a baseline", "kunit/default/example"),
+        ("Not decided yet", "selftests/default/size:get_size"),
+    ):
+        assert f"\n{title} (1)\n  {test}\n" in text
+    assert "baseline accept" not in text
+
+
 def test_many_failures_are_counted_and_not_all_told() -> None:
     planned = [tid(f"t{number}") for number in range(100)]
-    text = summary_text(RUN, judge_run(planned, {test: Outcome(S.FAIL) for test in planned}, BASELINE))
-    assert "New failures (100)" in text
-    assert "and 90 more, listed by: kdevops results 12 --format mail\n" in text
-    assert len(text.splitlines()) < 60
+    for decisions, title in (({}, "Not decided yet"), (regressed(*planned), "Regressed")):
+        judged = judge_run(planned, {test: Outcome(S.FAIL) for test in planned}, BASELINE, decisions=decisions)
+        text = summary_text(RUN, judged)
+        assert f"{title} (100)" in text
+        assert "and 90 more, listed by: kdevops results 12 --format mail\n" in text
+        assert len(text.splitlines()) < 70
 
 
 def test_skips_are_grouped_by_reason() -> None:
@@ -266,10 +330,11 @@ def test_a_pipe_gets_lines_as_long_as_they_are(capsys: pytest.CaptureFixture[str
     print_summary(RUN, verdict(), kernel="6.6.12+", directory=WHERE)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == (
-        "Regression: 1 test got worse, 2 new tests fail; 8 of 11 tests ran; 1 has no result; 1 test that ran before"
-        " skips now: sync:skips; 2 skipped; 1 new; kernel reports under 1 test"
+        "Regression: 1 test got worse; 8 of 11 tests ran; 1 has no result; 2 failures are not decided: new:hangs, example;"
+        " 1 test that ran before skips now: sync:skips; 2 skipped; 1 new; kernel reports under 1 test"
     )
-    assert "\n".join(lines[1:]) == "\n".join(EXPECTED.splitlines()[3:]).replace("accept\n  the run", "accept the run")
+    unfolded = "\n".join(EXPECTED.splitlines()[3:]).replace("accept\n  the run", "accept the run")
+    assert "\n".join(lines[1:]) == unfolded.replace("baseline\n    kernel in 0", "baseline kernel in 0")
     test = TestId("commands", "default", "x" * 300)
     print_summary(RUN, judge_run([test], {test: Outcome(S.FAIL, reason="y " * 200)}, BASELINE))
     out = capsys.readouterr().out

@@ -26,6 +26,7 @@ from kdevops.results.model import Counts, KernelReport, Outcome, Status, TestId
 from kdevops.results.reports import KnownReports
 from kdevops.results.verdict import RunVerdict, judge_run
 from tests.report.samples import BASELINE, RUN, S, tid
+from tests.support.decided import regressed
 
 KASAN = KernelReport(
     "kasan", "KASAN: slab-out-of-bounds in foo", "BUG: KASAN: slab-out-of-bounds in foo+0x1/0x2", True, "BUG: KASAN\nx"
@@ -59,7 +60,7 @@ def test_the_summary_tells_each_trouble_once_and_names_the_tests_of_what_nobody_
     ) in text
     assert text.index("Kernel reports during tests") < text.index("Skipped (1)")
     assert "  see why  kdevops results 12 --test selftests/default/size:get_size\n" in text
-    assert "  accept   kdevops baseline accept 12\n" in text
+    assert "baseline accept" not in text, "what the kernel reported is to be looked at first"
 
 
 def test_the_summary_names_what_was_lost_and_counts_what_was_chosen() -> None:
@@ -88,8 +89,30 @@ def test_headlines_of_reports() -> None:
         "1 kernel report under 1 test, with no baseline to compare with: 1 pass; "
         "KASAN: slab-out-of-bounds in foo; 1 of 1 test ran"
     )
-    both = judge_run([tid("a")], {tid("a"): Outcome(S.FAIL, reports=(KASAN,))}, Baseline("6.1"))
+    failed = {tid("a"): Outcome(S.FAIL, reports=(KASAN,))}
+    undecided = judge_run([tid("a")], failed, Baseline("6.1"))
+    assert headline(RUN, undecided) == (
+        "1 kernel report under 1 test, with no baseline to compare with: 1 fail; "
+        "KASAN: slab-out-of-bounds in foo; 1 of 1 test ran; 1 failure is not decided: a"
+    )
+    both = judge_run([tid("a")], failed, Baseline("6.1"), decisions=regressed(tid("a")))
     assert headline(RUN, both).startswith("1 test of 1 failed and 1 kernel report under 1 test, with no baseline")
+
+
+def test_the_report_of_a_crash_that_is_not_decided_is_told_as_what_makes_the_run_red() -> None:
+    test = tid("size:get_size")
+    crash = {test: Outcome(S.CRASH, 1.0, "panic", oops=KASAN.text, reports=(KASAN,))}
+    undecided = judge_run([test], crash, BASELINE, explain=lambda _: "x")
+    assert headline(RUN, undecided).startswith(
+        "Regression: 1 kernel report under 1 test, not known: KASAN: slab-out-of-bounds in foo; 1 of 1 test ran; "
+        "1 failure is not decided: size:get_size"
+    )
+    text = summary_text(RUN, undecided, width=120)
+    assert "\n    1  KASAN: slab-out-of-bounds in foo: not known\n       selftests/default/size:get_size\n" in text
+    assert "\nNot decided yet (1)\n  selftests/default/size:get_size\n    was 9 pass; now crash" in text
+    assert "baseline accept" not in text
+    decided = judge_run([test], crash, BASELINE, explain=lambda _: "x", decisions=regressed(test))
+    assert headline(RUN, decided).startswith("Regression: 1 test got worse; 1 of 1 test ran; ")
 
 
 def counted(ran: int, skipped: int, known: int) -> str:
@@ -236,7 +259,7 @@ def test_what_no_test_is_to_blame_for_is_told_with_when_and_where_it_was_said() 
     )
     text = summary_text(RUN, judged)
     assert "\nKernel reports\n    1  KASAN: slab-out-of-bounds in foo: not known\n       at boot on demo-1\n" in text
-    assert "  accept  kdevops baseline accept 12\n" in text
+    assert "baseline accept" not in text
     told = mail(RUN_HERE, judged)
     assert "\nKernel reports outside of tests:\n    1  KASAN: slab-out-of-bounds in foo: not known\n" in told
     assert summary_json(RUN, judged)["reports"] == [

@@ -24,6 +24,7 @@ from kdevops.results.model import Counts, KernelReport, Outcome, RunState, Statu
 from kdevops.results.reports import KnownReports
 from kdevops.results.store import Run
 from kdevops.results.verdict import RunVerdict, judge_run
+from tests.support.decided import regressed
 
 PATH = Path("baselines/reports.yaml")
 DAY = date(2027, 1, 31)
@@ -139,7 +140,9 @@ def test_it_excuses_no_test_that_went_wrong() -> None:
     known = Baseline("6.1", {(TEST.suite, TEST.profile): table}, allowed=listed(ENTRY))
     for status in (Status.FAIL, Status.CRASH, Status.HANG):
         outcome = Outcome(status, oops=WARNING.text, reports=(WARNING,))
-        assert judge_run([TEST], {TEST: outcome}, known, today=DAY).exit_code is ExitCode.REGRESSION
+        assert judge_run([TEST], {TEST: outcome}, known, today=DAY).exit_code is ExitCode.INCOMPLETE
+        worse = judge_run([TEST], {TEST: outcome}, known, today=DAY, decisions=regressed(TEST))
+        assert worse.exit_code is ExitCode.REGRESSION
 
 
 def test_reports_that_were_dropped_may_be_anything_and_are_never_allowed() -> None:

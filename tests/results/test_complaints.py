@@ -17,6 +17,7 @@ from kdevops.results.model import Counts, KernelReport, Outcome, RunState, Statu
 from kdevops.results.reports import KnownReports
 from kdevops.results.store import Run
 from kdevops.results.verdict import Arm, RunVerdict, judge_run
+from tests.support.decided import regressed
 
 S = Status
 BAD = [S.FAIL, S.CRASH, S.HANG]
@@ -90,8 +91,31 @@ def test_the_report_that_explains_a_known_crash_is_not_counted_again() -> None:
     assert judged(ended, S.CRASH).exit_code is ExitCode.OK
     by_title = Outcome(S.CRASH, oops=f"{KASAN.title}\nand more", reports=(KASAN, PANIC))
     assert judged(by_title, S.CRASH).exit_code is ExitCode.OK
-    assert judged(ended, S.PASS).exit_code is ExitCode.REGRESSION
-    assert judged(ended, S.PASS).troubles == frozenset(), "the crash is what is red"
+    red = judged(ended, S.PASS, decisions=regressed(tid("x")))
+    assert red.exit_code is ExitCode.REGRESSION
+    assert red.troubles == frozenset(), "the crash is what is red"
+
+
+def test_the_report_of_a_crash_that_nobody_has_decided_on_gates_and_once_decided_the_crash_does() -> None:
+    ended = Outcome(S.CRASH, oops="kasan", reports=(KASAN, PANIC))
+    for before in (S.PASS, S.FAIL, S.SKIP):
+        undecided = judged(ended, before)
+        assert undecided.troubles == {KASAN.signature, PANIC.signature}
+        assert (undecided.exit_code, undecided.tests[0].gates) == (ExitCode.REGRESSION, False)
+    assert judged(Outcome(S.CRASH), S.PASS).exit_code is ExitCode.INCOMPLETE, "nothing was reported"
+    imported = judged(ended, S.PASS, can_rerun=False)
+    assert (imported.troubles, imported.tests[0].gates) == (frozenset(), True)
+
+
+def test_what_the_baseline_kernel_reports_in_reruns_is_known_too() -> None:
+    outcome, strange = Outcome(S.PASS, reports=(KASAN, PANIC)), [{**asdict(KASAN), "guest": "x", "when": "at boot"}]
+    both = judged(outcome, strays_said=strange, known_too={KASAN.signature, PANIC.signature})
+    assert (both.troubles, both.exit_code) == (frozenset(), ExitCode.OK)
+    assert [each.known for each in both.tests[0].complaints] == [True, True], "and are told all the same"
+    assert [each.complaint.known for each in both.strays] == [True]
+    assert judged(outcome, strays_said=strange, known_too={PANIC.signature}).troubles == {KASAN.signature}
+    arm = Arm(ARM, {tid("x"): Outcome(S.PASS, reports=(PANIC,))})
+    assert judged(outcome, strays_said=strange, known_too={KASAN.signature}, arm=arm).troubles == frozenset()
 
 
 def test_trouble_before_the_one_that_explains_a_known_crash_counts() -> None:

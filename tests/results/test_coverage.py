@@ -16,12 +16,11 @@ from kdevops.report.summary_json import summary_json
 from kdevops.report.words import headline
 from kdevops.results.baseline import Baseline
 from kdevops.results.compare import Verdict
-from kdevops.results.decision.beside import Pairs
-from kdevops.results.decision.decide import Decided, Decision
 from kdevops.results.entry import Entry, Table
 from kdevops.results.model import Counts, Outcome, RunState, Status, TestId
 from kdevops.results.store import Run
 from kdevops.results.verdict import Arm, RunVerdict, judge_run
+from tests.support.decided import OPEN, regressed
 
 S = Status
 KEY = ("fstests", "xfs_crc")
@@ -75,22 +74,22 @@ def test_a_test_that_runs_on_the_baseline_kernel_and_skips_under_test_is_not_gre
 
 @pytest.mark.parametrize("status", [S.FAIL, S.CRASH, S.HANG])
 def test_a_regression_outweighs_it_and_it_is_told_all_the_same(status: Status) -> None:
-    verdict = judged({**NOW, "generic/001": Outcome(status)}, PASSED)
+    verdict = judged({**NOW, "generic/001": Outcome(status)}, PASSED, decisions=regressed(tid("generic/001")))
     assert verdict.exit_code is ExitCode.REGRESSION
     assert "1 test that ran before skips now: generic/002" in headline(RUN, verdict)
 
 
 def test_a_failure_that_is_not_decided_keeps_the_run_incomplete_too() -> None:
-    found = Decided(Decision.OPEN, Pairs(only_now=1, neither=1))
-    verdict = judged(
-        {**NOW, "generic/001": Outcome(S.FAIL)},
-        {**PASSED, "generic/001": Counts({S.PASS: 9})},
-        decisions={tid("generic/001"): found},
-    )
-    assert verdict.exit_code is ExitCode.INCOMPLETE
-    assert headline(RUN, verdict).startswith(
-        "Incomplete: 1 failure is not decided: generic/001; 1 test that ran before skips now: generic/002; "
-    )
+    for decisions in ({}, {tid("generic/001"): OPEN}):
+        verdict = judged(
+            {**NOW, "generic/001": Outcome(S.FAIL)},
+            {**PASSED, "generic/001": Counts({S.PASS: 9})},
+            decisions=decisions,
+        )
+        assert verdict.exit_code is ExitCode.INCOMPLETE
+        assert headline(RUN, verdict).startswith(
+            "Incomplete: 1 failure is not decided: generic/001; 1 test that ran before skips now: generic/002; "
+        )
 
 
 def test_of_its_repeats_one_that_runs_is_enough_and_one_that_is_not_allowed_is_too_many() -> None:

@@ -16,6 +16,7 @@ from kdevops.results.entry import Entry, Table
 from kdevops.results.model import Counts, Outcome, RunState, Status, TestId
 from kdevops.results.store import PlannedRow, Run, Store
 from kdevops.results.verdict import judge_run
+from tests.support.decided import regressed
 
 S, V = Status, Verdict
 KEY = ("fstests", "xfs_crc")
@@ -56,12 +57,20 @@ def test_whatever_a_flaky_test_does_is_known(bad: int, good: int, statuses: list
 
 def test_the_other_tests_are_judged_as_before() -> None:
     judged = judge_run([TEST, OTHER], {TEST: Outcome(S.FAIL), OTHER: Outcome(S.FAIL)}, EXPUNGED)
-    assert [each.gates for each in judged.tests] == [False, True]
+    assert [each.verdict for each in judged.tests] == [V.KNOWN_FAILURE, V.INCONCLUSIVE]
+    assert judged.exit_code is ExitCode.INCOMPLETE
 
 
 def test_what_was_seen_here_goes_before_the_list() -> None:
     seen = Baseline("6.1", {KEY: Table("6.1", {TEST.name: Entry(Counts({S.PASS: 40}))})}).with_expunges({TEST: "x"})
-    assert judge_run([TEST], {TEST: Outcome(S.FAIL)}, seen).exit_code is ExitCode.REGRESSION
+    judged = judge_run([TEST], {TEST: Outcome(S.FAIL)}, seen)
+    assert (judged.tests[0].verdict, judged.exit_code) == (V.INCONCLUSIVE, ExitCode.INCOMPLETE)
+    assert judge_run([TEST], {TEST: Outcome(S.FAIL)}, seen, decisions=regressed(TEST)).exit_code is ExitCode.REGRESSION
+
+
+def test_no_list_makes_a_crash_red_that_cannot_run_again() -> None:
+    for status in (S.FAIL, S.CRASH, S.HANG):
+        assert judge_run([TEST], {TEST: Outcome(status)}, EXPUNGED, can_rerun=False).exit_code is ExitCode.OK
 
 
 def test_every_repeat_is_expunged() -> None:

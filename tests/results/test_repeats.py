@@ -12,10 +12,12 @@ from kdevops.report.summary_json import summary_json
 from kdevops.results.baseline import Baseline, Mode, accept, load, save
 from kdevops.results.baseline_text import format_table
 from kdevops.results.compare import Verdict
+from kdevops.results.decision.decide import Decided
 from kdevops.results.entry import Entry, Table
 from kdevops.results.model import Counts, Outcome, RunState, Status, TestId
 from kdevops.results.store import PlannedRow, Run, Store
 from kdevops.results.verdict import judge_run
+from tests.support.decided import FLAKE, regressed
 
 S, V = Status, Verdict
 KEY = ("fstests", "xfs_crc")
@@ -78,21 +80,27 @@ def test_another_suites_number_sign_is_part_of_the_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "verdict", "code"),
+    ("before", "decisions", "verdict", "code"),
     [
-        (Entry(Counts({S.PASS: 9})), V.REGRESSED, ExitCode.REGRESSION),
-        (Entry(Counts({S.PASS: 9, S.FAIL: 1})), V.KNOWN_FLAKE, ExitCode.OK),
-        (Entry(Counts({S.FAIL: 2})), V.KNOWN_FAILURE, ExitCode.OK),
+        (Entry(Counts({S.PASS: 9})), {}, V.INCONCLUSIVE, ExitCode.INCOMPLETE),
+        (Entry(Counts({S.PASS: 9})), {ONE: FLAKE}, V.FLAKE, ExitCode.OK),
+        (Entry(Counts({S.PASS: 9})), regressed(ONE), V.REGRESSED, ExitCode.REGRESSION),
+        (Entry(Counts({S.PASS: 9, S.FAIL: 1})), {}, V.INCONCLUSIVE, ExitCode.INCOMPLETE),
+        (Entry(Counts({S.PASS: 8, S.FAIL: 2})), {}, V.KNOWN_FLAKE, ExitCode.OK),
+        (Entry(Counts({S.FAIL: 2})), {}, V.KNOWN_FAILURE, ExitCode.OK),
     ],
 )
-def test_one_table_is_judged_over_all_repeats(before: Entry, verdict: Verdict, code: ExitCode) -> None:
-    judged = judge_run(FOUR, ended(S.PASS, S.PASS, S.FAIL, S.PASS), known(generic_001=before))
+def test_one_table_is_judged_over_all_repeats(
+    before: Entry, decisions: dict[TestId, Decided], verdict: Verdict, code: ExitCode
+) -> None:
+    judged = judge_run(FOUR, ended(S.PASS, S.PASS, S.FAIL, S.PASS), known(generic_001=before), decisions=decisions)
     assert [each.verdict for each in judged.tests] == [verdict] * 4
     assert judged.counts == Counts({S.PASS: 3, S.FAIL: 1})
     assert judged.exit_code is code
     (shown,) = judged.of(verdict)
     assert (shown.test, shown.now) == (FOUR[2], Counts({S.PASS: 3, S.FAIL: 1}))
-    assert [each.test for each in judged.tests if each.gates] == ([FOUR[2]] if code else [])
+    assert [each.test for each in judged.tests if each.gates] == ([FOUR[2]] if verdict is V.REGRESSED else [])
+    assert [each.test for each in judged.undecided] == ([FOUR[2]] if verdict is V.INCONCLUSIVE else [])
 
 
 def test_fixed_needs_every_repeat_to_pass() -> None:
@@ -110,7 +118,10 @@ def test_a_repeat_without_a_result_is_missing_whatever_the_others_did() -> None:
 def test_planned_adds_up_and_something_bad_is_never_swallowed(statuses: list[Status]) -> None:
     judged = judge_run(FOUR[: len(statuses)], ended(*statuses), known(generic_001=PASSES))
     assert judged.counts == Counts.of(statuses)
-    assert (judged.exit_code is ExitCode.REGRESSION) == (judged.counts.bad > 0)
+    assert bool(judged.undecided) == (judged.counts.bad > 0)
+    assert (judged.exit_code is ExitCode.OK) == (set(statuses) == {S.PASS} or set(statuses) == {S.PASS, S.SKIP})
+    red = judge_run(FOUR[: len(statuses)], ended(*statuses), known(generic_001=PASSES), decisions=regressed(ONE))
+    assert (red.exit_code is ExitCode.REGRESSION) == (judged.counts.bad > 0)
 
 
 def test_the_history_of_a_repeat_is_that_of_the_test(tmp_path: Path) -> None:
@@ -124,7 +135,10 @@ def test_the_history_of_a_repeat_is_that_of_the_test(tmp_path: Path) -> None:
 
 def test_the_summary_tells_of_a_test_once_and_how_often_it_failed() -> None:
     run = Run(7, "xfs", RunState.COMPLETE, "2026-01-01T00:00:00+00:00", "2026-01-01T00:10:00+00:00", {})
-    verdict = judge_run(FOUR, ended(S.PASS, S.FAIL, S.PASS, S.PASS), known(generic_001=PASSES))
-    text = summary_text(run, verdict)
-    assert "Regressed (1)\n  fstests/xfs_crc/generic/001#2\n    was 9 pass; now fail (3 pass, 1 fail of 4)" in text
+    again = ended(S.PASS, S.FAIL, S.PASS, S.PASS)
+    verdict = judge_run(FOUR, again, known(generic_001=PASSES), decisions=regressed(ONE))
+    told = "  fstests/xfs_crc/generic/001#2\n    was 9 pass; now fail (3 pass, 1 fail of 4)"
+    assert f"Regressed (1)\n{told}" in summary_text(run, verdict)
+    undecided = judge_run(FOUR, again, known(generic_001=PASSES))
+    assert f"Not decided yet (1)\n{told}" in summary_text(run, undecided)
     assert len(summary_json(run, verdict)["tests"]) == 4  # type: ignore[arg-type]

@@ -7,15 +7,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kdevops.errors import ExitCode
 from kdevops.results.baseline import Baseline
+from kdevops.results.compare import Verdict
 from kdevops.results.decision.beside import Pairs
 from kdevops.results.decision.decide import Decided, Decision, Rule
 from kdevops.results.decision.stored import Against
 from kdevops.results.entry import Entry, Table, updated
-from kdevops.results.model import Counts, KernelReport, Outcome, Status, Subtest, TestId
+from kdevops.results.model import Counts, KernelReport, Outcome, RunState, Status, Subtest, TestId
 from kdevops.results.reruns import (
+    DECISION,
     SIDE,
     TURN,
     Selected,
@@ -28,10 +32,12 @@ from kdevops.results.reruns import (
     still_open,
     strays_of,
 )
-from kdevops.results.store import PlannedRow, Store
-from kdevops.results.verdict import judge_run
+from kdevops.results.store import JSON, PlannedRow, Run, Store
+from kdevops.results.verdict import Arm, judge_run
+from tests.support.decided import REGRESSED
 
 S = Status
+ARM = Run(1, "ab", RunState.COMPLETE, "2026-11-21T08:00:00+00:00", "2026-11-21T08:10:00+00:00", {})
 TEST = TestId("selftests", "default", "futex:run.sh")
 
 
@@ -76,6 +82,9 @@ NEW_WAY = Selected(Against(3, 0), beside=True, least=S.FAIL, known=frozenset({"s
 MORE_OFTEN = Selected(Against(7, 1), beside=True)
 KASAN = KernelReport("KASAN", "KASAN: use-after-free in foo", "BUG: KASAN: use-after-free in foo", gates=True, text="")
 CRASH = Outcome(S.CRASH, oops=KASAN.title, reports=(KASAN,))
+DIED_SOMEHOW = Outcome(S.CRASH, oops="an old text")
+"""As older versions stored it: a crash that the kernel reported, without its reports."""
+SOME_CRASH = Selected(Against(9, 0), beside=True, least=S.CRASH)
 A_CRASH = Selected(Against(40, 0), beside=True, least=S.CRASH, untold=frozenset({S.FAIL}))
 UNTOLD = Outcome(S.FAIL)
 
@@ -93,6 +102,8 @@ UNTOLD = Outcome(S.FAIL)
         (A_CRASH, [(UNTOLD, CRASH)] * 3, (0, 3), (3, 3)),
         (A_CRASH, [(UNTOLD, UNTOLD)] * 3, (0, 3), (0, 3)),
         (replace(A_CRASH, untold=frozenset()), [(ALPHA, BETA)], (0, 1), (0, 1)),
+        # Whatever crashes count where nobody could say how it crashed, and no failures.
+        (SOME_CRASH, [(ALPHA, CRASH), (PASSES, DIED_SOMEHOW), (UNTOLD, BETA)], (0, 3), (2, 3)),
         (MORE_OFTEN, [(Outcome(S.SKIP), ALPHA), (None, ALPHA), (PASSES, None), (PASSES, ALPHA)], (0, 1), (1, 1)),
     ],
 )
@@ -122,10 +133,10 @@ def test_what_was_spent_counts_both_kernels(store: Store) -> None:
     assert spent(store, store.run(number)) == 6
 
 
-def known(*outcomes: Outcome) -> Entry:
+def known(*outcomes: Outcome, test: TestId = TEST) -> Entry:
     entry: Entry | None = None
     for outcome in outcomes:
-        entry = updated(entry, TEST, [outcome], afresh=False)
+        entry = updated(entry, test, [outcome], afresh=False)
     assert entry
     return entry
 
@@ -141,6 +152,15 @@ def known(*outcomes: Outcome) -> Entry:
         (Entry(Counts({S.FAIL: 9})), CRASH, Selected(Against(9, 0), least=S.CRASH, untold=frozenset({S.FAIL}))),
         (known(ALPHA, *[PASSES] * 6), ALPHA, Selected(Against(7, 1))),
         (known(ALPHA, ALPHA, ALPHA, *[PASSES] * 3), ALPHA, None),
+        # A crash of which nobody can say how, where there were none, is one in a way of which nothing is known.
+        (None, DIED_SOMEHOW, Selected(Against(0, 0), least=S.CRASH)),
+        (known(*[PASSES] * 9), DIED_SOMEHOW, Selected(Against(9, 0), least=S.CRASH)),
+        (known(ALPHA, *[PASSES] * 9), DIED_SOMEHOW, Selected(Against(10, 0), least=S.CRASH)),
+        (Entry(Counts({S.FAIL: 9})), DIED_SOMEHOW, Selected(Against(9, 0), least=S.CRASH)),
+        # Where there were some, it is one of them, and may only come more often.
+        (Entry(Counts({S.PASS: 6, S.CRASH: 1})), DIED_SOMEHOW, Selected(Against(7, 1))),
+        (known(CRASH, *[PASSES] * 6), DIED_SOMEHOW, Selected(Against(7, 1))),
+        (Entry(Counts({S.CRASH: 1})), DIED_SOMEHOW, None),
         (known(ALPHA), PASSES, None),
         (Entry(Counts({S.FAIL: 1}), expunged=True), BETA, None),
     ],
@@ -152,6 +172,99 @@ def test_what_is_selected(entry: Entry | None, now: Outcome, chosen: Selected | 
         baseline = Baseline("6.1").with_expunges({TEST: "F:1/2"})
     found = selected(judge_run([TEST], {TEST: now}, baseline))
     assert found == ({TEST: chosen} if chosen else {})
+
+
+ANY = st.sampled_from(
+    [
+        PASSES,
+        ALPHA,
+        BETA,
+        UNTOLD,
+        CRASH,
+        DIED_SOMEHOW,
+        Outcome(S.HANG),
+        Outcome(S.SKIP),
+        Outcome(S.MISSING),
+        Outcome(S.CRASH),
+    ]
+)
+TESTS = [TestId("fstests", "xfs_crc", name) for name in ("generic/001", "generic/002")]
+PLANNED = [*TESTS, TESTS[0].repeat(2)]
+
+
+@given(
+    st.tuples(ANY, ANY, ANY),
+    st.tuples(*[st.lists(ANY, max_size=8)] * 2),
+    st.none() | st.tuples(ANY, ANY, ANY),
+    st.booleans(),
+    st.booleans(),
+)
+def test_what_is_not_decided_is_selected_and_nothing_else(
+    now: tuple[Outcome, ...],
+    before: tuple[list[Outcome], ...],
+    beside: tuple[Outcome, ...] | None,
+    on_both: bool,
+    expunged: bool,
+) -> None:
+    entries = {test.name: known(*ends, test=test) for test, ends in zip(TESTS, before, strict=True) if ends}
+    baseline = Baseline("6.1", {("fstests", "xfs_crc"): Table("6.1", entries)})
+    if expunged:
+        baseline = baseline.with_expunges({TESTS[1]: "F:1/2"})
+    arm = Arm(ARM, dict(zip(PLANNED, beside, strict=True))) if beside else None
+    verdict = judge_run(PLANNED, dict(zip(PLANNED, now, strict=True)), baseline, arm=arm)
+    found = selected(verdict, beside=on_both)
+    assert set(found) == {each.test.plain for each in verdict.tests if each.verdict is Verdict.INCONCLUSIVE}
+    assert all(each.beside == (on_both and arm is not None) for each in found.values())
+    for test, chosen in found.items():  # each of them can be seen again, were it only to end as it did
+        ends = [end for each, end in zip(PLANNED, now, strict=True) if each.plain == test]
+        assert any(chosen.counts(test, end) for end in ends)
+
+
+def test_what_is_decided_is_selected_no_more() -> None:
+    outcomes = dict.fromkeys(TESTS, ALPHA)
+    verdict = judge_run(TESTS, outcomes, Baseline("6.1"), decisions={TESTS[0]: REGRESSED})
+    assert set(selected(verdict)) == {TESTS[1]}
+    assert set(selected(judge_run(TESTS, outcomes, Baseline("6.1")))) == set(TESTS)
+
+
+def test_what_the_baseline_kernel_fails_by_chance_is_selected_and_runs_on_both() -> None:
+    baseline = Baseline("6.1", {("selftests", "default"): Table("6.1", {TEST.name: known(*[PASSES] * 9)})})
+    verdict = judge_run([TEST], {TEST: ALPHA}, baseline, arm=Arm(ARM, {TEST: ALPHA}))
+    assert selected(verdict) == {TEST: Selected(Against(10, 1), beside=True)}
+    assert selected(verdict, beside=False) == {TEST: Selected(Against(10, 1))}
+
+
+def test_the_rule_is_that_of_the_record_and_older_ones_have_no_probation(store: Store) -> None:
+    chosen = {TEST: Selected(Against(3, 0), least=S.FAIL)}
+    for record, probation, ends in (
+        (decision_record(chosen, Rule(probation=4), of=1), 4, Decision.OPEN),
+        (decision_record(chosen, Rule(probation=3), of=1), 3, Decision.REGRESSED),
+        (without_probation(decision_record(chosen, Rule(probation=4), of=1)), 0, Decision.REGRESSED),
+    ):
+        number = run(store, BETA)
+        store.update_record(number, record)
+        for turn in range(1, 9):
+            run(store, BETA, {SIDE: Side.NOW, TURN: turn}, number)
+        each = decided(store, store.run(number))[TEST]
+        assert (each.rule, each.decision) == (Rule(probation=probation), ends)
+        assert each.on_probation == (ends is Decision.OPEN)
+
+
+def without_probation(record: dict[str, JSON]) -> dict[str, JSON]:
+    rule = record[DECISION]
+    assert isinstance(rule, dict)
+    return {DECISION: {name: value for name, value in rule.items() if name != "probation"}}
+
+
+def test_probation_is_told() -> None:
+    each = Decided(Decision.OPEN, Against(3, 0, 8, 8), rule=Rule(probation=5))
+    assert in_words(each) == (
+        "open: failed again in 8 of 8 runs (68%-100%), in the baseline in 0 of 3 runs (0%-56%); on probation: 5 passes in "
+        "a row are needed to accuse a kernel by the baseline; more runs are unlikely to tell"
+    )
+    for other in (Against(5, 0, 1, 1), Pairs(only_now=1)):
+        assert "probation" not in in_words(Decided(Decision.OPEN, other, rule=Rule(probation=5)))
+    assert "probation" not in in_words(Decided(Decision.FLAKE, Against(3, 0, 90, 0), rule=Rule(probation=5)))
 
 
 def decision(store: Store, turns: Sequence[tuple[Outcome | None, Outcome | None]]) -> Decision:
@@ -175,9 +288,10 @@ def test_what_the_kernel_reports_in_reruns_is_told_but_for_what_the_other_report
     assert beside == {KASAN.signature}
 
 
-def test_a_crash_that_is_a_flake_does_not_excuse_its_report() -> None:
+def test_a_crash_that_did_not_regress_does_not_excuse_its_report() -> None:
     baseline = Baseline("6.1", {("selftests", "default"): Table("6.1", {TEST.name: known(*[PASSES] * 20)})})
-    for one, gates in ((Decision.FLAKE, True), (Decision.OPEN, True), (Decision.REGRESSED, False)):
-        verdict = judge_run([TEST], {TEST: CRASH}, baseline, decisions={TEST: Decided(one, Pairs())})
+    for one, gates in ((None, True), (Decision.FLAKE, True), (Decision.OPEN, True), (Decision.REGRESSED, False)):
+        decisions = {TEST: Decided(one, Pairs())} if one else {}
+        verdict = judge_run([TEST], {TEST: CRASH}, baseline, decisions=decisions)
         assert [each.gates for each in verdict.tests[0].complaints] == [gates]
         assert verdict.exit_code is ExitCode.REGRESSION

@@ -22,6 +22,7 @@ from kdevops.results.model import Counts, Outcome, RunState, Status, TestId
 from kdevops.results.store import Run
 from kdevops.results.unwatched import MAX_NAMED, UNWATCHED, Unwatched
 from kdevops.results.verdict import RunVerdict, judge_run
+from tests.support.decided import regressed
 
 TESTS = [TestId("commands", "default", name) for name in "abcde"]
 RUN = Run(
@@ -29,16 +30,18 @@ RUN = Run(
 )
 
 
-def judged(unwatched: Unwatched, status: Status = Status.PASS) -> RunVerdict:
+def judged(unwatched: Unwatched, status: Status = Status.PASS, *worse: TestId) -> RunVerdict:
     table = Table("6.1", {test.name: Entry(Counts({Status.PASS: 1})) for test in TESTS})
     outcomes = {test: Outcome(status) for test in TESTS}
-    return judge_run(TESTS, outcomes, Baseline("6.1", {("commands", "default"): table}), unwatched=unwatched)
+    baseline = Baseline("6.1", {("commands", "default"): table})
+    return judge_run(TESTS, outcomes, baseline, unwatched=unwatched, decisions=regressed(*worse))
 
 
 def test_it_is_not_green_and_a_regression_outweighs_it() -> None:
     assert judged(Unwatched()).exit_code is ExitCode.OK
     assert judged(Unwatched(1, (TESTS[0],))).exit_code is ExitCode.INCOMPLETE
-    assert judged(Unwatched(1, (TESTS[0],)), Status.FAIL).exit_code is ExitCode.REGRESSION
+    assert judged(Unwatched(1, (TESTS[0],)), Status.FAIL).exit_code is ExitCode.INCOMPLETE
+    assert judged(Unwatched(1, (TESTS[0],)), Status.FAIL, TESTS[0]).exit_code is ExitCode.REGRESSION
 
 
 def test_it_is_told_everywhere() -> None:

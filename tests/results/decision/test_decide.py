@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdevops.results.decision.beside import Pairs
-from kdevops.results.decision.decide import Decision, Rule, Tally, decide
+from kdevops.results.decision.decide import Decided, Decision, Rule, Tally, decide
 from kdevops.results.decision.stored import Against
 from tests.support.whole_runs import flaky_rates, run_once
 
@@ -38,6 +38,60 @@ TALLIES = st.one_of(
 )
 def test_one_test(tally: Tally, decision: Decision) -> None:
     assert decide({"generic/001": tally}, Rule())["generic/001"] is decision
+
+
+@pytest.mark.parametrize(
+    ("tally", "probation", "decision"),
+    [
+        (Against(7, 0, 7, 7), 7, Decision.REGRESSED),
+        (Against(7, 0, 7, 7), 8, Decision.OPEN),
+        (Against(7, 0, 1000, 1000), 8, Decision.OPEN),  # however often it fails
+        (Against(0, 0, 40, 40), 1, Decision.OPEN),
+        (Against(100, 19, 40, 40), 5, Decision.REGRESSED),  # 81 passes, of which 5 were in a row in any order
+        (Against(100, 19, 40, 40), 6, Decision.OPEN),
+        # It may still prove a flake.
+        (Against(7, 1, 100, 1), 1000, Decision.FLAKE),
+        # Results of the baseline kernel itself need no probation.
+        (Pairs(only_now=4), 1000, Decision.REGRESSED),
+        (Pairs(neither=15), 1000, Decision.FLAKE),
+    ],
+)
+def test_little_that_is_stored_accuses_nobody(tally: Tally, probation: int, decision: Decision) -> None:
+    rule = Rule(probation=probation)
+    assert decide({0: tally}, rule)[0] is decision
+    on_probation = isinstance(tally, Against) and tally.passes_in_a_row < probation
+    assert Decided(decision, tally, rule=rule).on_probation is on_probation
+
+
+@given(st.lists(TALLIES, min_size=1, max_size=8), st.integers(0, 20))
+def test_probation_only_ever_takes_accusations_back(tallies: list[Tally], probation: int) -> None:
+    with_it = decide(dict(enumerate(tallies)), Rule(probation=probation))
+    without = decide(dict(enumerate(tallies)), Rule())
+    for number, tally in enumerate(tallies):
+        on_probation = isinstance(tally, Against) and tally.passes_in_a_row < probation
+        if on_probation:
+            assert with_it[number] is not Decision.REGRESSED
+        if with_it[number] is Decision.REGRESSED:
+            assert without[number] is Decision.REGRESSED
+        if without[number] is Decision.FLAKE:
+            assert with_it[number] is Decision.FLAKE
+        if without[number] is Decision.OPEN and not on_probation:
+            assert with_it[number] is Decision.OPEN
+
+
+def test_a_test_on_probation_still_counts_as_one_that_was_selected() -> None:
+    strong, on_probation = Pairs(only_now=4), Against(1, 0)
+    assert decide({0: strong}, Rule(probation=5))[0] is Decision.REGRESSED
+    assert decide(dict(enumerate([strong, *[on_probation] * 9])), Rule(probation=5))[0] is Decision.OPEN
+
+
+@pytest.mark.parametrize(
+    ("tally", "runs", "tries"),
+    [(Pairs(), 0, 0), (Pairs(1, 2, 3, 4, 5), 10, 15), (Against(9, 1, 3, 2, 4), 3, 7), (Against(9, 1), 0, 0)],
+)
+def test_tries_count_what_gave_no_result_too(tally: Tally, runs: int, tries: int) -> None:
+    each = Decided(Decision.OPEN, tally)
+    assert (each.runs, each.tries) == (runs, tries)
 
 
 @given(st.lists(TALLIES, min_size=1, max_size=8))

@@ -35,6 +35,14 @@ def test_with_little_stored_it_may_never_be_decided() -> None:
     assert runs_to_go(Against(1, 0, 10, 10), 1, Rule()) is None
 
 
+def test_on_probation_a_test_is_decided_only_if_it_goes_on_as_a_flake() -> None:
+    fails, passes, rule = Against(9, 0, 2, 2), Against(9, 0, 2, 0), Rule(probation=10)
+    assert runs_to_go(fails, 1, Rule()) is not None
+    assert runs_to_go(fails, 1, rule) is None
+    assert runs_to_go(passes, 1, rule) == runs_to_go(passes, 1, Rule())
+    assert runs_to_go(passes, 1, rule) is not None
+
+
 @pytest.mark.parametrize("tally", [Against(), Against(30, 1), Against(30, 1, 4, 2)])
 def test_what_is_stored_is_enough_to_guess(tally: Tally) -> None:
     runs_to_go(tally, 3, Rule())
