@@ -214,7 +214,7 @@ def next_steps(run: Run, verdict: RunVerdict) -> list[tuple[str, str]]:
         steps.append(("continue", f"kdevops resume {arm.run.id}"))
     elif (not verdict.complete or verdict.unwatched.count) and "imported" not in run.record:
         steps.append(("run again", f"kdevops rerun {run.id}"))
-    if verdict.undecided:
+    if verdict.undecided and "imported" not in run.record:
         steps.append(("decide", f"kdevops decide {run.id}"))
     if verdict.ran and verdict.complete and (acceptable := _acceptable(run, verdict)):
         steps.append(("accept", f"kdevops baseline accept {acceptable}"))
@@ -253,7 +253,8 @@ def _acceptable(run: Run, verdict: RunVerdict) -> int | None:
     if verdict.arm:
         unknown = any(each.before is None and _answered(each) for each in verdict.tests)
         return verdict.arm.run.id if unknown and verdict.arm.complete else None
-    if verdict.exit_code is ExitCode.REGRESSION or (verdict.undecided and knows(verdict)):
+    may_decide = verdict.undecided and knows(verdict) and "imported" not in run.record
+    if verdict.exit_code is ExitCode.REGRESSION or may_decide:
         return None  # look, or decide, before it is taken for known
     return run.id if verdict.of(*_TO_LEARN) else None
 
@@ -312,7 +313,9 @@ def _only_undecided(verdict: RunVerdict) -> bool:
 
 
 def _claim(verdict: RunVerdict) -> str:
-    return "nothing regressed in" if knows(verdict) else "no baseline yet for"
+    if not knows(verdict):
+        return "no baseline yet for"
+    return "nothing else regressed in" if verdict.undecided else "nothing regressed in"
 
 
 def _has(number: int) -> str:

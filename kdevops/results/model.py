@@ -259,6 +259,11 @@ class Counts:
         return sum(number for status, number in self.counts.items() if status.ending.ran)
 
     @property
+    def took_a_guest(self) -> bool:
+        """Whether there is a crash or a hang among them."""
+        return any(number and status.took_the_guest for status, number in self.counts.items())
+
+    @property
     def bad(self) -> int:
         """Number of fails, crashes and hangs."""
         number = 0

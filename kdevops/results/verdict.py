@@ -340,7 +340,7 @@ def _judge_test(
         verdict = Verdict.KNOWN_FAILURE
     elif decided and now.bad:
         verdict = _BY_DECISION[decided.decision]
-    elif verdict is Verdict.INCONCLUSIVE and outcome.status.took_the_guest and not can_rerun:
+    elif verdict is Verdict.INCONCLUSIVE and now.took_a_guest and not can_rerun:
         verdict = Verdict.REGRESSED if before and before.counts.ran else Verdict.NEW
     bad = outcome.status.is_bad
     gates = bad and verdict in {Verdict.REGRESSED, Verdict.NEW}

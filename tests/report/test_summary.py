@@ -127,7 +127,7 @@ def test_headlines() -> None:
     assert statuses(S.PASS, S.PASS) == f"Nothing regressed in 2 tests that ran (2 pass); 2 {of_7}"
     assert statuses(S.PASS, S.PASS, S.FAIL) == f"Nothing regressed in 3 tests that ran (2 pass, 1 fail); 3 {of_7}"
     assert statuses(S.FAIL) == (
-        f"Undecided: 1 failure is not decided: futex:run.sh; nothing regressed in 1 test that ran (1 fail); 1 {of_7}"
+        f"Undecided: 1 failure is not decided: futex:run.sh; nothing else regressed in 1 test that ran (1 fail); 1 {of_7}"
     )
     assert statuses(S.FAIL, S.MISSING) == (
         "Incomplete: 1 of 2 tests has no result; 1 failure is not decided: futex:run.sh; "
@@ -190,6 +190,14 @@ def test_what_regressed_or_is_not_decided_is_not_offered_to_be_taken_for_known(
     text = summary_text(RUN, judge_run(list(ended), ended, baseline, decisions=decisions))
     assert ("  kdevops baseline accept 12\n" in text) == accept
     assert ("  kdevops decide 12\n" in text) == (decisions.get(tid("size:get_size"), OPEN) is OPEN)
+
+
+def test_an_imported_failure_is_accepted_for_nothing_can_decide_on_it() -> None:
+    imported = replace(RUN, record={"imported": {"directory": "/srv/results"}})
+    ended = {tid("size:get_size"): Outcome(S.FAIL), tid("timers:posix"): Outcome(S.PASS)}
+    text = summary_text(imported, judge_run(list(ended), ended, BASELINE, can_rerun=False))
+    assert "  kdevops baseline accept 12\n" in text
+    assert "kdevops decide" not in text
 
 
 def test_crashes_that_cannot_run_again_are_told_as_what_they_look_like() -> None:

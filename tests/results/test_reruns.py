@@ -259,8 +259,8 @@ def without_probation(record: dict[str, JSON]) -> dict[str, JSON]:
 def test_probation_is_told() -> None:
     each = Decided(Decision.OPEN, Against(3, 0, 8, 8), rule=Rule(probation=5))
     assert in_words(each) == (
-        "open: failed again in 8 of 8 runs (68%-100%), in the baseline in 0 of 3 runs (0%-56%); on probation: 5 passes in "
-        "a row are needed to accuse a kernel by the baseline; more runs are unlikely to tell"
+        "open: failed again in 8 of 8 runs (68%-100%), in the baseline in 0 of 3 runs (0%-56%); on probation: it takes 5 passes "
+        "in the baseline to accuse a kernel; more runs are unlikely to tell"
     )
     for other in (Against(5, 0, 1, 1), Pairs(only_now=1)):
         assert "probation" not in in_words(Decided(Decision.OPEN, other, rule=Rule(probation=5)))

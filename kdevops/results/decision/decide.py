@@ -81,7 +81,7 @@ def on_probation(tally: Tally, rule: Rule) -> bool:
 
     A baseline keeps no order, so "in a row" cannot be asked for; failures among them weaken the evidence anyway.
     """
-    return isinstance(tally, Against) and tally.baseline_runs - tally.baseline_bad < rule.probation
+    return isinstance(tally, Against) and tally.passes < rule.probation
 
 
 def log_worse(tally: Tally, rule: Rule) -> float:

@@ -32,6 +32,11 @@ class Against:
     now_bad: float = 0
     lost: float = 0
 
+    @property
+    def passes(self) -> float:
+        """How many of the stored results are not bad."""
+        return self.baseline_runs - self.baseline_bad
+
     def and_one(self, *, now: bool) -> Against:
         """These and one more result on the kernel under test; `now`: it is bad."""
         return replace(self, now_runs=self.now_runs + 1, now_bad=self.now_bad + now)

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
-from itertools import combinations, pairwise, product
+from itertools import product
 
 import pytest
 from hypothesis import given
@@ -79,28 +78,6 @@ def test_more_passes_in_the_baseline_make_a_failure_count_for_more(stored: int, 
 
 def test_a_baseline_of_one_run_says_little_however_often_one_looks() -> None:
     assert log_worse(Against(1, 0, 50, 50)) < math.log(1 / ALPHA)
-
-
-def _longest_row_of_passes(runs: int, bad: Collection[int]) -> int:
-    ends = [-1, *sorted(bad), runs]
-    return max(after - before - 1 for before, after in pairwise(ends))
-
-
-@pytest.mark.parametrize("runs", range(11))
-def test_passes_in_a_row_are_the_least_of_all_orders_of_the_results(runs: int) -> None:
-    for bad in range(runs + 1):
-        least = min(_longest_row_of_passes(runs, each) for each in combinations(range(runs), bad))
-        assert Against(runs, bad).passes_in_a_row == least
-
-
-@given(st.integers(0, 500), st.integers(0, 500), st.integers(0, 50), st.integers(0, 50))
-def test_passes_in_a_row_are_of_what_is_stored_and_a_failure_never_makes_them_more(
-    passed: int, bad: int, now: int, bad_now: int
-) -> None:
-    stored = Against(passed + bad, bad, now + bad_now, bad_now)
-    assert stored.passes_in_a_row == Against(passed + bad, bad).passes_in_a_row
-    assert Against(passed + bad + 1, bad + 1).passes_in_a_row <= stored.passes_in_a_row
-    assert Against(passed + bad + 1, bad).passes_in_a_row >= stored.passes_in_a_row
 
 
 def test_nothing_is_no_evidence() -> None:
