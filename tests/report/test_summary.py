@@ -131,7 +131,7 @@ def test_headlines() -> None:
     )
     assert statuses(S.FAIL, S.MISSING) == (
         "Incomplete: 1 of 2 tests has no result; 1 failure is not decided: futex:run.sh; "
-        f"nothing regressed in 1 test that ran (1 fail); 2 {of_7}"
+        f"nothing else regressed in 1 test that ran (1 fail); 2 {of_7}"
     )
     assert statuses(S.FAIL, worse=True) == f"Regression: 1 test got worse; 1 of 1 test ran; 1 {of_7}"
     assert statuses(S.FAIL, S.PASS, S.FAIL, S.CRASH, worse=True) == (
