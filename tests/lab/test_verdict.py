@@ -70,6 +70,22 @@ def test_reruns_are_off_on_or_limited(tmp_path: Path, text: str, cost: Reruns | 
     assert load_lab(path).lab.verdict.rerun == cost
 
 
+def test_reruns_are_on_unless_a_lab_says_otherwise(tmp_path: Path) -> None:
+    path = tmp_path / "lab.yaml"
+    for text in ("name: a\n", "name: a\nverdict: {probation: 3}\n"):
+        path.write_text(text)
+        assert load_lab(path).lab.verdict.rerun == Reruns()
+    assert load_lab(path).lab.verdict.probation == 3
+
+
+@pytest.mark.parametrize("text", ["-1", "soon", "1001", "2.5"])
+def test_a_probation_that_is_no_number_of_passes_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "lab.yaml"
+    path.write_text(f"name: a\nverdict: {{probation: {text}}}\n")
+    with pytest.raises(UserError, match=r"verdict\.probation"):
+        load_lab(path)
+
+
 @pytest.mark.parametrize("text", ["{count: -1}", "{time: soon}", "maybe", "{alpha: 0}"])
 def test_a_cost_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "lab.yaml"

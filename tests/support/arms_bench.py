@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from kdevops.errors import UserError
 from kdevops.kernel.artifact import Artifact
 from kdevops.lab.load import LoadedLab
 from kdevops.lab.model import Lab
@@ -22,6 +23,7 @@ from kdevops.run.built import Built
 from kdevops.run.dirs import Dirs
 from kdevops.run.guests.kinds import KINDS, Kind, kind_named
 from kdevops.run.session import Ended
+from kdevops.run.spending import Limits
 from tests.support.local_guest import LocalProvider, ShellSuite
 
 SCRIPTS = {
@@ -41,6 +43,11 @@ def two_arms(scripts: Mapping[str, str] = SCRIPTS, **changes: Any) -> Lab:
         "suites": {"commands": {"tests": dict(scripts)}},
     }
     return Lab.model_validate({**said, **changes})
+
+
+def new_only(script: str) -> str:
+    """A script for the kernel under test; on the other it passes."""
+    return f'[ "$KERNEL" = old ] || {{ {script}; }}'
 
 
 class Interrupted(Exception):  # noqa: N818 - an end, no error
@@ -90,7 +97,10 @@ class BenchKind(Kind):
 
 
 class Bench:
-    """Labs, of which the kernels are what stands on their command lines and the guests are this machine."""
+    """Labs, of which the kernels are what stands on their command lines and the guests are this machine.
+
+    A lab `lacks` tests, or its kernel is `gone` and cannot be built.
+    """
 
     def __init__(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.path = path
@@ -99,6 +109,7 @@ class Bench:
         self.built: list[str] = []
         self.key = "kernel"
         self.lacks: dict[str, set[str]] = {}
+        self.gone: set[str] = set()
         self.providers: dict[str, LocalProvider] = {}
         for name in KINDS:
             monkeypatch.setitem(KINDS, name, BenchKind(self, kind_named(name)))
@@ -109,6 +120,8 @@ class Bench:
 
     async def _build(self, lab: Lab, dirs: Dirs, report: Report) -> Built:
         self.built.append(lab.name)
+        if lab.name in self.gone:
+            raise UserError(f"the kernel of {lab.name} is gone")
         commands = lab.suites.commands
         assert commands
         kernel = " ".join(lab.kernel.cmdline)
@@ -129,6 +142,9 @@ class Bench:
 
     def decide(self, run: int, budget: int | None = None) -> Ended:
         return asyncio.run(decide.decide(run, (budget, None), self.dirs, self.watcher))
+
+    def decide_after(self, ended: Ended, given: Limits | None = None) -> Ended:
+        return asyncio.run(decide.decide_after(ended, given, self.dirs, self.watcher))
 
     def runs(self) -> list[tuple[int, str, RunState]]:
         with Store(self.dirs.state) as store:
