@@ -95,12 +95,13 @@ def test_results_of_a_run_are_told_beside_its_baseline_arm(capsys: pytest.Captur
             run = store.create_run(lab, [PlannedRow(test, 60)], {**record, **more})
             store.ended(run, test, Outcome(status))
             store.finish(run)
-    assert main(["results", "2"]) == 1
+    assert main(["results", "2"]) == 4
     out = capsys.readouterr().out
     assert out.startswith(
-        "Regression: 1 test got worse; 1 of 1 test ran\nrun 2 of lab ab-dev, kernel 6.1.11\ncompared with run 1 of lab ab;"
+        "Undecided: 1 failure is not decided: one; nothing regressed in 1 test that ran (1 fail)\n"
+        "run 2 of lab ab-dev, kernel 6.1.11\ncompared with run 1 of lab ab;"
     )
-    assert main(["results", "2", "--json"]) == 1
+    assert main(["results", "2", "--json"]) == 4
     assert json.loads(capsys.readouterr().out)["arms"]["baseline"]["run"] == 1
     assert main(["results", "1"]) == 0
     assert "ab-dev" not in capsys.readouterr().out

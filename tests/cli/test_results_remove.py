@@ -39,12 +39,12 @@ def stored(*, finish: bool = True, decides: int | None = None, **more: int) -> P
 
 def test_output_goes_and_results_stay(capsys: pytest.CaptureFixture[str]) -> None:
     first, second = stored(), stored()
-    assert f"Test output is in {Dirs.default().run(1)}" in told(capsys, "results", "1", code=1)
+    assert f"Test output is in {Dirs.default().run(1)}" in told(capsys, "results", "1", code=4)
     assert told(capsys, "results", "remove", "1", "--yes") == "run 1: 16 KiB of output removed; its results are kept\n"
     assert not Dirs.default().run(1).exists()
     assert not first.exists()
     assert second.exists()
-    said = told(capsys, "results", "1", code=1)
+    said = told(capsys, "results", "1", code=4)
     assert "commands/default/one" in said
     assert str(Dirs.default().run(1)) not in said
     assert "its output was removed" in told(capsys, "results", "1", "--test", "one")

@@ -270,12 +270,13 @@ def test_reports_in_the_namespace_that_fstests_had_in_2023(tmp_path: Path) -> No
     ("files", "codes"),
     [
         ({"result_xml": suite(case("generic/001"), case("generic/475", ERROR))}, [1]),
+        ({"result_xml": suite(case("generic/001"), case("generic/475", FAILURE))}, [4]),
         ({"results_xml": suite(case("generic/001"))}, [0]),
         ({"result_xml": UNFINISHED, "check_time": TIMES}, [4]),
         ({"result_xml": suite(case("generic/001")) + "&"}, [4]),
         ({"result_xml": suite(case("generic/001"), totals='tests="2"')}, [4]),
         ({"result_xml": suite(totals='tests="0"')}, [4]),
-        ({"check_log": paragraph("6.1.1", "x", "xfs/001", "xfs/001") + paragraph("6.6.1", "x", "xfs/001")}, [1, 0]),
+        ({"check_log": paragraph("6.1.1", "x", "xfs/001", "xfs/001") + paragraph("6.6.1", "x", "xfs/001")}, [4, 0]),
         ({"check_time": TIMES}, []),
     ],
 )
