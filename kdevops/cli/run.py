@@ -25,6 +25,7 @@ from kdevops.errors import UserError
 if TYPE_CHECKING:
     from kdevops.report.live import Display
     from kdevops.run.session import Ended
+    from kdevops.run.spending import Limits
 
 _keep = click.option("--keep", is_flag=True, help="Keep the guests running afterwards.")
 
@@ -73,7 +74,7 @@ def run(
       kdevops run labs/xfs.yaml --failures-of 7
     """
     from kdevops.cli.guests import both_arms
-    from kdevops.run import arms, decide
+    from kdevops.run import arms
     from kdevops.run.dirs import Dirs
 
     if names and only:
@@ -87,7 +88,7 @@ def run(
     limits = budget.limits(rerun_budget) if rerun_budget is not None else None
 
     async def work(display: Display) -> Ended:
-        ended = await arms.start(
+        run = arms.start(
             loaded,
             Dirs.default(),
             display,
@@ -96,7 +97,7 @@ def run(
             persist=keep,
             fresh_baseline=fresh_baseline,
         )
-        return await decide.decide_after(ended, limits, Dirs.default(), display)
+        return await _decided(run, limits, display)
 
     return watch(context, work, both_arms(loaded))
 
@@ -120,7 +121,9 @@ def resume(context: Context, number: int | None, *, end: bool, keep: bool) -> in
     chosen = number if number is not None else _last_open()
     if end:
         return watch(context, lambda _: session.end(chosen, Dirs.default()))
-    return watch(context, lambda display: arms.resume(chosen, Dirs.default(), display, persist=keep))
+    return watch(
+        context, lambda display: _decided(arms.resume(chosen, Dirs.default(), display, persist=keep), None, display)
+    )
 
 
 @click.command()
@@ -138,7 +141,17 @@ def rerun(context: Context, number: int, *, keep: bool) -> int:
     from kdevops.run import session
     from kdevops.run.dirs import Dirs
 
-    return watch(context, lambda display: session.rerun(number, Dirs.default(), display, persist=keep))
+    return watch(
+        context, lambda display: _decided(session.rerun(number, Dirs.default(), display, persist=keep), None, display)
+    )
+
+
+async def _decided(run: Awaitable[Ended], limits: Limits | None, display: Display) -> Ended:
+    """The end of a run, once its failures are decided that nobody knows, if its lab wants that."""
+    from kdevops.run.decide import decide_after
+    from kdevops.run.dirs import Dirs
+
+    return await decide_after(await run, limits, Dirs.default(), display)
 
 
 def _last_open() -> int:

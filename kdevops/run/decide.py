@@ -92,7 +92,9 @@ async def decide_after(ended: Ended, given: Limits | None, dirs: Dirs, watcher: 
         return await decide(ended.run.id, given, dirs, watcher)
     except KdevopsError as error:
         watcher.handle(Note(f"its failures could not be decided: {error.message}"))
-        return ended
+        with Store(dirs.state) as store:
+            run = store.run(ended.run.id)
+            return Ended(run, judge(store, run))  # some may have been, before that
 
 
 def _within(given: Limits | None, lab: Reruns) -> Reruns:
@@ -137,6 +139,7 @@ async def _until_decided(
     plans = {kernel.side: {row.id: row for row in store.plan(kernel.run.id)} for kernel in kernels}
     sides = {test: sum(test in plan for plan in plans.values()) for test in tests}
     turn = max((each.record[TURN] for each in store.deciding(run_id)), default=0)
+    abreast = min(len(kernel.ready.lab.guest_names()) for kernel in kernels)
     began = {test: each.tries for test, each in tests.items()}
     await _stop(kernels)
     limits = f"for at most {budget.time / 60:.0f} min or {budget.count} results"
@@ -144,7 +147,7 @@ async def _until_decided(
         watcher.handle(Note(f"failures that nobody knows run again, {limits}: {told(left)}"))
     while left := still_open(tests):
         likely = {test: tests[test] for test in left if not is_hopeless(tests[test], since=began[test])}
-        chosen = that_fit(likely, sides, spending.room(spent(store, run)))
+        chosen = that_fit(likely, sides, spending.room(spent(store, run)), abreast=abreast)
         if not chosen:
             why = "the budget for reruns is used up" if likely else "more reruns are unlikely to tell"
             watcher.handle(Note(f"{why}; still open: {told(left)}"))

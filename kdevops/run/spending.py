@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from kdevops.lab.verdict import Reruns
 from kdevops.results.decision.beside import Pairs
@@ -18,10 +19,18 @@ from kdevops.results.model import TestId
 
 Limits = tuple[int | None, float | None]
 """Most single results, and most seconds; None for no limit of its own."""
-FIRST_TURN = 16
-"""Most single results of the first turn: it shows how long one takes."""
 _FAIR_CHANCE = 3
 """Runs that a test gets before it is given up because more are unlikely to tell."""
+
+
+class Room(NamedTuple):
+    """How many more single results may be spent: `by_number`, and, at the pace so far, `by_time`."""
+
+    by_number: int
+    by_time: int
+
+
+NO_ROOM = Room(0, 0)
 
 
 @dataclass
@@ -36,13 +45,13 @@ class Spending:
     def __post_init__(self) -> None:
         self.began = self.clock()
 
-    def room(self, spent: int) -> int:
-        """How many more single results may be spent, when `spent` were in all: by number, and by what they take so far."""
+    def room(self, spent: int) -> Room:
+        """The room when `spent` results were spent in all. Before the first nobody knows the pace: there is none by time."""
         done, seconds = spent - self.before, self.clock() - self.began
         by_number, left = self.budget.count - done, self.budget.time - seconds
-        if left <= 0:
-            return 0
-        return min(by_number, int(left * done / seconds) if done and seconds else FIRST_TURN)
+        if left <= 0 or by_number <= 0:
+            return NO_ROOM
+        return Room(by_number, int(left * done / seconds) if seconds else 0)
 
 
 def is_hopeless(each: Decided, *, since: int) -> bool:
@@ -63,18 +72,23 @@ def _at_best(each: Decided) -> Decided:
     return replace(each, tally=replace(each.tally, now_bad=lowest * each.tally.now_runs))
 
 
-def that_fit(tests: Mapping[TestId, Decided], sides: Mapping[TestId, int], room: int) -> list[TestId]:
-    """The tests to run once more: as many as can likely be decided with `room` single results, those soonest decided first.
+def that_fit(
+    tests: Mapping[TestId, Decided], sides: Mapping[TestId, int], room: Room, *, abreast: int = 1
+) -> list[TestId]:
+    """The tests to run once more, those soonest decided first: as many as there likely is room to decide.
 
-    `sides`: the number of kernels that have the test. One test is chosen if at least one turn of it fits: better one decision
-    that may come early than none.
+    `sides`: the number of kernels that have the test. So many tests run `abreast`, in as many guests, in the time of one. One
+    test is chosen even if there is room by number for a single turn of it: better a decision that may come early than none.
     """
-    soonest = sorted((still_to_go(each) or 1, test) for test, each in tests.items())
+    to_go = {test: still_to_go(each) for test, each in tests.items()}
+    soonest = sorted((runs is None, runs or _FAIR_CHANCE, test) for test, runs in to_go.items())
     chosen: list[TestId] = []
-    for runs, test in soonest:
-        needed = sides[test] * (runs if chosen else 1)
-        if needed > room:
+    number, by_time = room
+    for _, runs, test in soonest if room.by_number > 0 else ():
+        needed = sides[test] * runs
+        if len(chosen) >= abreast and needed > by_time:
             break
-        chosen.append(test)
-        room -= sides[test] * runs
+        if needed <= number or (not chosen and sides[test] <= number):
+            chosen.append(test)
+            number, by_time = number - needed, by_time - needed
     return chosen

@@ -44,7 +44,6 @@ def test_what_was_imported_is_a_run_as_any_other(results: Path, capsys: pytest.C
     assert "\nxfs_crc: 3 tests, 1 failure, 1 missing, 0 skipped, " in capsys.readouterr().out
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="`kdevops decide` is offered and refuses it")
 def test_no_reruns_are_offered_that_it_cannot_have(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["results", "import", str(results)])
     main(["results", "1"])

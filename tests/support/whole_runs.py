@@ -13,7 +13,7 @@ from kdevops.results.decision.decide import Decided, Decision, Rule, Tally, deci
 from kdevops.results.decision.stored import Against
 from kdevops.results.entry import Entry
 from kdevops.results.model import Counts, Status, TestId
-from kdevops.run.spending import is_hopeless, that_fit
+from kdevops.run.spending import Room, is_hopeless, that_fit
 
 TESTS = 1000
 _LAB = VerdictRules()
@@ -62,7 +62,7 @@ def run_once(
     while True:
         still = {_id(test): each for test, each in decided.items() if each.decision is Decision.OPEN}
         likely = {test: each for test, each in still.items() if not is_hopeless(each, since=0)}
-        chosen = that_fit(likely, dict.fromkeys(likely, sides), budget - spent)
+        chosen = that_fit(likely, dict.fromkeys(likely, sides), Room(budget - spent, budget))
         if not chosen:
             break
         for test in (int(each.name) for each in chosen):
