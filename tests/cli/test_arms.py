@@ -98,7 +98,7 @@ def test_results_of_a_run_are_told_beside_its_baseline_arm(capsys: pytest.Captur
     assert main(["results", "2"]) == 4
     out = capsys.readouterr().out
     assert out.startswith(
-        "Undecided: 1 failure is not decided: one; nothing regressed in 1 test that ran (1 fail)\n"
+        "Undecided: 1 failure is not decided: one; nothing else regressed in 1 test that ran (1 fail)\n"
         "run 2 of lab ab-dev, kernel 6.1.11\ncompared with run 1 of lab ab;"
     )
     assert main(["results", "2", "--json"]) == 4

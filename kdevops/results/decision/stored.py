@@ -79,7 +79,10 @@ def _greatest(counts: Against, *, at_least: float) -> float:
 
     With `at_least` -1: the rate now is at most that of the baseline; else it is greater by that or more.
     """
-    baseline = counts.baseline_bad / counts.baseline_runs if counts.baseline_runs else None
+    never = (
+        0.0 if at_least > 0 else None
+    )  # nothing is stored: what the baseline's rate allows most is that it never failed
+    baseline = counts.baseline_bad / counts.baseline_runs if counts.baseline_runs else never
     now = counts.now_bad / counts.now_runs if counts.now_runs else None
     if baseline is None or now is None or (now <= baseline if at_least < 0 else now - baseline >= at_least):
         free = (rate if rate is not None else (now or 0.0) for rate in (baseline, now))
