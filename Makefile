@@ -4,6 +4,8 @@ BIN := $(VENV)/bin
 STAGE := @scripts/stage
 # Tests with guests wait as much as they compute, so two of them run at the same time; one needs at most two cores and 4 GiB.
 WORKERS ?= 2
+# Unit tests wait for processes about half of the time.
+UNIT_WORKERS ?= $(shell echo $$((2 * $$(nproc))))
 GUESTS = $(BIN)/pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 ROUNDS ?= 64
 SCENARIO ?= $(notdir $(patsubst %/,%,$(dir $(wildcard molecule/*/molecule.yml))))
@@ -38,7 +40,7 @@ lint: $(VENV)/.dev ## check style, types, import rules and roles
 	PATH="$(abspath $(BIN)):$$PATH" ansible-lint --offline
 
 unit: setup-dev ## run the tests that do not boot guests
-	$(BIN)/pytest -n auto -m "not e2e" --cov --cov-report=
+	$(BIN)/pytest -n $(UNIT_WORKERS) -m "not e2e" --cov --cov-report=
 	@scripts/coverage-floor $(BIN)/coverage
 
 e2e: setup-dev ## run the tests with a real kernel in real guests
