@@ -8,6 +8,7 @@ whatever reason one stops. Both depend on counts alone, not on the order of the 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 from math import inf, log, log1p
 
 from kdevops.results.decision.alternatives import ALTERNATIVES
@@ -65,6 +66,7 @@ class Pairs:
         return Pairs(*(each * factor for each in counts))
 
 
+@cache
 def log_worse(pairs: Pairs) -> float:
     """Natural logarithm of the evidence against "the kernel under test fails no more often than the baseline kernel".
 
@@ -82,6 +84,7 @@ def log_worse(pairs: Pairs) -> float:
     )
 
 
+@cache
 def log_not_worse(pairs: Pairs, smallest: float) -> float:
     """Natural logarithm of the evidence against "the kernel under test fails more often by `smallest` (0 to 1) or more".
 

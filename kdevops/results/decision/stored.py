@@ -11,6 +11,7 @@ Ramdas, Balakrishnan: "Universal inference", 2020). Little stored means little e
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 from math import inf, log
 
 from kdevops.results.decision.alternatives import ALTERNATIVES
@@ -50,12 +51,14 @@ class Against:
         return replace(self, now_runs=self.now_runs * factor, now_bad=self.now_bad * factor, lost=self.lost * factor)
 
 
+@cache
 def log_worse(counts: Against) -> float:
     """Natural logarithm of the evidence against "the kernel under test fails no more often than the baseline did"."""
     seen = log_sum(each.log_weight + _log_of(counts, each.baseline, each.now) for each in ALTERNATIVES)
     return seen - _greatest(counts, at_least=-1.0)
 
 
+@cache
 def log_not_worse(counts: Against, smallest: float) -> float:
     """Natural logarithm of the evidence against "it fails more often by `smallest` (0 to 1) or more".
 
