@@ -207,6 +207,7 @@ def _change(run: Run, *, replace: bool) -> _Change:
     from kdevops.results.baseline import Mode, accept, series_of
     from kdevops.results.complaints import STRAY_REPORTS
     from kdevops.results.model import Status
+    from kdevops.results.reruns import SIDE, Side
     from kdevops.results.store import Store
     from kdevops.run.plan.absent import gone_since
     from kdevops.run.plan.known import left_out
@@ -226,6 +227,7 @@ def _change(run: Run, *, replace: bool) -> _Change:
     before = _load(here if shipped and here.exists() else source, series_of(kernel_release(run)))
     with Store(state_dir()) as store:
         outcomes = store.outcomes(run.id)
+        again = [store.outcomes(each.id) for each in store.deciding(run.id) if each.record[SIDE] == Side.NOW]
     mark = accepted.mark_of(run, outcomes)
     strays = run.record.get(STRAY_REPORTS, ())
     gone = gone_since(run, outcomes, before)
@@ -236,7 +238,7 @@ def _change(run: Run, *, replace: bool) -> _Change:
         directory,
         shipped,
         before,
-        accept(before, outcomes, mode=mode, gone=gone, strays=strays, today=day_of(run)),
+        accept(before, outcomes, mode=mode, gone=gone, strays=strays, again=again, today=day_of(run)),
         mark,
         any(outcome.status is not Status.MISSING for outcome in outcomes.values()),
         "" if replace else _again(run, directory, before.series, mark),

@@ -15,6 +15,7 @@ from kdevops.report import words
 from kdevops.report.another_way import another_way
 from kdevops.report.counts_table import CountsTable
 from kdevops.report.kernels import described
+from kdevops.report.next_steps import next_steps
 from kdevops.report.styles import UNBROKEN, counted, indented
 from kdevops.report.troubles import UNKNOWN, troubles, under
 from kdevops.results.compare import Verdict
@@ -224,7 +225,7 @@ def _ending(run: Run, verdict: RunVerdict, directory: Path | None) -> Iterator[R
     if directory:
         yield Text()
         yield Text(f"Test output is in {directory}", overflow="fold")
-    if steps := words.next_steps(run, verdict):
+    if steps := next_steps(run, verdict):
         yield Text()
         yield Text("Next", style="bold")
         grid = Table.grid(padding=(0, 0, 0, 2))

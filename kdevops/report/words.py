@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,16 +27,7 @@ UNWATCHED = (
 SKIPPED_NOW = "Skipped now, ran before"
 NO_SERIES = "because a series is two numbers, as in 6.1"
 _MAX_NAMES = 3
-_TO_LEARN = (
-    Verdict.NEW,
-    Verdict.FIXED,
-    Verdict.FLAKE,
-    Verdict.KNOWN_FLAKE,
-    Verdict.INCONCLUSIVE,
-    Verdict.SKIPPED_NOW,
-)
 _MAX_NAME = 120
-_OPEN = frozenset({RunState.PLANNED, RunState.RUNNING, RunState.INTERRUPTED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +161,7 @@ def asides(verdict: RunVerdict) -> list[str]:
     if new := [each for each in good if has_baseline(verdict, each)]:
         lines.append(f"Not in the baseline: {told(Counts.of(each.outcome.status for each in new))}")
     if verdict.arm:
-        unknown = sum(not _answered(each) for each in verdict.tests if each.test == each.test.plain)
+        unknown = sum(not answered(each) for each in verdict.tests if each.test == each.test.plain)
         lines += [f"No result with the baseline kernel: {many(unknown, 'test')}"] if unknown else []
     lines += [f"Ran before, and may skip by {rule}: {many(number, 'test')}" for rule, number in allowed_skips(verdict)]
     lines += allowed_reports(verdict)
@@ -200,27 +190,6 @@ def comparison(verdict: RunVerdict) -> str:
     return f"{text}; none for {', '.join(clean(name) for name in without)}" if without else text
 
 
-def next_steps(run: Run, verdict: RunVerdict) -> list[tuple[str, str]]:
-    """Useful next commands, each with its purpose."""
-    steps: list[tuple[str, str]] = []
-    shown = [each for trouble in troubles(verdict) if trouble.label == UNKNOWN for each in trouble.tests]
-    shown = [each for group in groups(verdict) for each in group.tests if is_bad(each)] + shown
-    if shown:
-        steps.append(("see why", f"kdevops results {run.id} --test {_argument(shown[0])}"))
-    arm = verdict.arm
-    if run.state in _OPEN:
-        steps.append(("continue", f"kdevops resume {run.id}"))
-    elif arm and arm.run.state in _OPEN:
-        steps.append(("continue", f"kdevops resume {arm.run.id}"))
-    elif (not verdict.complete or verdict.unwatched.count) and "imported" not in run.record:
-        steps.append(("run again", f"kdevops rerun {run.id}"))
-    if verdict.undecided and "imported" not in run.record:
-        steps.append(("decide", f"kdevops decide {run.id}"))
-    if verdict.ran and verdict.complete and (acceptable := _acceptable(run, verdict)):
-        steps.append(("accept", f"kdevops baseline accept {acceptable}"))
-    return steps
-
-
 def has_baseline(verdict: RunVerdict, judged: Judged) -> bool:
     """Whether there is a baseline for the test's suite and profile, or a result with the baseline kernel."""
     return judged.arm is not None or verdict.compared.get((judged.test.suite, judged.test.profile)) is not None
@@ -236,27 +205,16 @@ def is_bad(judged: Judged) -> bool:
     return judged.outcome.status.is_bad
 
 
-def _answered(judged: Judged) -> bool:
+def answered(judged: Judged) -> bool:
     """Whether the test has a result with the baseline kernel."""
     return judged.arm is not None and judged.arm.total > judged.arm[Status.MISSING]
 
 
 def _differs(judged: Judged) -> bool:
     """Whether the test's result differs from that with the baseline kernel, if both exist."""
-    if not judged.arm or not _answered(judged) or judged.outcome.status is Status.MISSING:
+    if not judged.arm or not answered(judged) or judged.outcome.status is Status.MISSING:
         return False
     return {status for status in Status if judged.arm[status]} != {status for status in Status if judged.now[status]}
-
-
-def _acceptable(run: Run, verdict: RunVerdict) -> int | None:
-    """The run to accept into the baseline: this one if it differs; if two kernels were compared, the baseline kernel's."""
-    if verdict.arm:
-        unknown = any(each.before is None and _answered(each) for each in verdict.tests)
-        return verdict.arm.run.id if unknown and verdict.arm.complete else None
-    may_decide = verdict.undecided and knows(verdict) and "imported" not in run.record
-    if verdict.exit_code is ExitCode.REGRESSION or may_decide:
-        return None  # look, or decide, before it is taken for known
-    return run.id if verdict.of(*_TO_LEARN) else None
 
 
 def _rate(counts: Counts) -> str:
@@ -278,10 +236,6 @@ def _reason(judged: Judged) -> str:
     if judged.verdict is Verdict.KNOWN_FAILURE and judged.outcome.status is Status.SKIP:
         return "known failure, left out"
     return clean(judged.outcome.reason) or "no reason given"
-
-
-def _argument(judged: Judged) -> str:
-    return shlex.quote(clean(str(judged.test)))
 
 
 def _red(verdict: RunVerdict) -> str:

@@ -6,10 +6,11 @@ How a file looks is in `kdevops.results.baseline_text`, what it says of one test
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
+from itertools import chain
 from pathlib import Path, PurePath
 from typing import Any
 from urllib.parse import quote, unquote
@@ -156,6 +157,7 @@ def accept(
     mode: Mode = Mode.MERGE,
     gone: Collection[TestId] = (),
     strays: Iterable[Mapping[str, Any]] = (),
+    again: Sequence[Mapping[TestId, Outcome]] = (),
     today: date | None = None,
 ) -> Baseline:
     """The baseline updated with these outcomes; `save` writes it.
@@ -165,11 +167,11 @@ def accept(
     restart their counts: results of an older kernel are a starting point, not evidence about this one. Of those that did not
     run, `gone` are removed: tests that this kernel does not have. Kernel reports that gate become known, for any test, except
     those that are allowed for a time that has not ended `today`; `strays` are the reports outside of tests in the run's
-    record.
+    record; `again` has results of tests that ran again to decide on their failures.
     """
     tables = dict(baseline.tables)
     ran: dict[TestId, list[Outcome]] = {}
-    for test, outcome in outcomes.items():
+    for test, outcome in chain(outcomes.items(), *(each.items() for each in again)):
         if outcome.status is not Status.MISSING:
             ran.setdefault(test.plain, []).append(outcome)
     for test, repeats in ran.items():
@@ -182,7 +184,8 @@ def accept(
         entry = updated(before.entries.get(test.name), test, repeats, afresh=afresh)
         tables[key] = Table(baseline.series, {**table.entries, test.name: entry}, table.header)
     allowed = baseline.allowed_on(today)
-    known = baseline.reports.with_signatures(baseline.series, signatures(outcomes, strays, allowed))
+    found = signatures(outcomes, strays, allowed).union(*(signatures(each, (), allowed) for each in again))
+    known = baseline.reports.with_signatures(baseline.series, found)
     return Baseline(baseline.series, tables, reports=known, allowed=baseline.allowed)
 
 

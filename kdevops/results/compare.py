@@ -123,9 +123,9 @@ def measure(evidence: Evidence) -> Measure:
 def judge_beside(stored: Entry | None, arm: Counts | None, now: Counts) -> Verdict:
     """Compare what a test did with what is stored and, where that is an answer, with what it did on the baseline kernel.
 
-    Missing is not an answer, and a hang is one only to a hang. A skip adds to what is stored; any other end counts for more
-    than that, but for two things: that it passed there does not undo that the test is known to be flaky, or expunged; and
-    that it went bad there once is no excuse where that may have been chance.
+    Missing is not an answer, and a hang is one only to a hang. A skip adds to what is stored, but excuses no skip; any other
+    end counts for more than that, but for two things: that it passed there does not undo that the test is known to be flaky,
+    or expunged; and that it went bad there once is no excuse where that may have been chance.
     """
     if arm is None:
         return judge(stored.counts if stored else None, now, expunged=stored is not None and stored.expunged)
@@ -135,6 +135,8 @@ def judge_beside(stored: Entry | None, arm: Counts | None, now: Counts) -> Verdi
     by_chance = not expunged and min(now.bad, there.bad) > 0 and is_chance(before.bad, before.ran, there.bad, there.ran)
     match measure(Evidence(there[Status.PASS] > 0 or there.bad > 0, there.bad > 0, by_chance, flaky)):
         case Measure.STORED:
+            if not now.ran and before.ran:
+                there = Counts()  # that it skips there, too, brings back nothing of what ran before
             return judge(before + there if stored or there.total else None, now, expunged=expunged)
         case Measure.ARM:
             return judge(there, now, expunged=expunged)
@@ -144,8 +146,8 @@ def judge_beside(stored: Entry | None, arm: Counts | None, now: Counts) -> Verdi
 
 
 def judge_ways(verdict: Verdict, ways: Ways) -> Verdict:
-    """The verdict by counts, unless the test goes bad in a way that nobody knows: that is not the known failure."""
-    if ways.unknown and verdict in {Verdict.KNOWN_FAILURE, Verdict.KNOWN_FLAKE}:
+    """The verdict by counts, unless the test goes bad in a way that nobody knows, or more often in one that is known."""
+    if (ways.unknown or ways.more_often) and verdict in {Verdict.KNOWN_FAILURE, Verdict.KNOWN_FLAKE}:
         return Verdict.INCONCLUSIVE
     return verdict
 

@@ -69,9 +69,14 @@ def strays(
 ) -> tuple[Stray, ...]:
     """The reports outside of tests in a run's record. They gate too: a test's effects may show after its end."""
     return tuple(
-        Stray(_complaint(stray_report(each), None, known, allowed), str(each["guest"]), str(each["when"]))
+        Stray(_complaint(stray_report(each), _test_of(each), known, allowed), str(each["guest"]), str(each["when"]))
         for each in record
     )
+
+
+def _test_of(said: Mapping[str, Any]) -> TestId | None:
+    """The test under which a report of a rerun was given; None outside of tests."""
+    return TestId(*said["test"].split("/", 2)) if "test" in said else None
 
 
 def stray_report(said: Mapping[str, Any]) -> KernelReport:

@@ -43,6 +43,13 @@ class Entry:
         """Whether it says how the test ended with this bad status; also if it never did."""
         return not self.counts[status] or any(kind_of(each) is status for each in self.symptoms)
 
+    def most_seen(self, symptom: str) -> int:
+        """How many of the results had this symptom at most: those of which nobody can say how they went bad may have had it."""
+        kind = kind_of(symptom)
+        said = max((seen.times for each, seen in self.symptoms.items() if kind_of(each) is kind), default=0)
+        times = self.symptoms[symptom].times if symptom in self.symptoms else 0
+        return times + max(0, self.counts[kind] - said)
+
 
 @dataclass(frozen=True, slots=True)
 class Table:

@@ -219,9 +219,9 @@ class Store:
             self._note(run_id, Kind.INFRASTRUCTURE, guest=guest, text=text)
 
     def keep_evidence(self, run_id: int, source: str, files: bytes) -> None:
-        """Keep the baseline by which a run is judged: where it is from, and its packed files. No effect the second time."""
+        """Keep the baseline by which a run is judged: where it is from, and its packed files, instead of what was kept."""
         with database.transaction(self._connection, self.path) as sql:
-            sql.execute("INSERT OR IGNORE INTO evidence VALUES (?, ?, ?, ?)", (run_id, _now(), source, files))
+            sql.execute("INSERT OR REPLACE INTO evidence VALUES (?, ?, ?, ?)", (run_id, _now(), source, files))
 
     def evidence(self, run_id: int) -> tuple[str, str, bytes] | None:
         """When (UTC, ISO 8601) and from where the baseline of a run was kept, and its packed files; None if it was not."""

@@ -32,6 +32,9 @@ class Unwatched:
         """These and one more."""
         return Unwatched(self.count + 1, (*self.tests, test)[:MAX_NAMED])
 
+    def __add__(self, other: Unwatched) -> Unwatched:
+        return Unwatched(self.count + other.count, (*self.tests, *other.tests)[:MAX_NAMED])
+
     def as_record(self) -> dict[str, JSON]:
         """The part of a run's record to be read by `of`."""
         return {UNWATCHED: {"count": self.count, "tests": [str(test) for test in self.tests]}}

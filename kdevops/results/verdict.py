@@ -332,7 +332,9 @@ def _judge_test(
 ) -> Judged:
     outcome = outcome or Outcome(Status.MISSING, reason="no result yet")
     before = baseline.entry(test)
-    found = ways(test.plain, before, bad_beside, bad_now) if bad_now else NO_WAYS
+    found = NO_WAYS
+    if bad_now:
+        found = ways(test.plain, before, bad_beside, bad_now, ran_there=arm.ran if arm else 0, ran_now=now.ran)
     verdict = judge_ways(judge_beside(before, arm, now), found)
     if outcome.status is Status.MISSING:
         verdict = Verdict.MISSING

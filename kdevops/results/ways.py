@@ -3,13 +3,17 @@
 A symptom is known if the baseline has it, or the baseline kernel showed it. Fails, crashes and hangs are told apart: where
 the baseline counts fails and does not say how the test failed (an older file, imported results), any fail is the known one,
 but no crash. The results of the baseline kernel, where it has this kind of outcome, say how better than such counts do.
+A known symptom has a rate of its own: what went bad by it once in thirty times does not do so always by chance.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
+from kdevops.results.decision.selection import is_known
 from kdevops.results.entry import Entry
 from kdevops.results.model import Outcome, Status, TestId
 from kdevops.results.symptoms import kind_of, symptoms
@@ -19,11 +23,15 @@ from kdevops.results.symptoms import kind_of, symptoms
 class Ways:
     """Symptoms that were never seen before, and the known ones; each sorted, the worst first.
 
-    `untold`: statuses that the test had before of which nothing says in what way: any failure of that kind is a known one.
+    `more_often`: those of the known ones that occur more often now than is in line with how often they were seen; `seen`: the
+    largest number of results that had one of these. `untold`: statuses that the test had before of which nothing says in what
+    way: any failure of that kind is a known one.
     """
 
     unknown: tuple[str, ...] = ()
     known: tuple[str, ...] = ()
+    more_often: tuple[str, ...] = ()
+    seen: int = 0
     untold: frozenset[Status] = frozenset()
 
 
@@ -31,12 +39,21 @@ NO_WAYS = Ways()
 """Those of a test that did not go bad."""
 
 
-def ways(test: TestId, stored: Entry | None, arm: Sequence[Outcome], now: Iterable[Outcome]) -> Ways:
-    """Compare the symptoms of all results of `test`; `arm` are its results on the baseline kernel.
+def ways(
+    test: TestId,
+    stored: Entry | None,
+    arm: Sequence[Outcome],
+    now: Sequence[Outcome],
+    *,
+    ran_there: int | None = None,
+    ran_now: int | None = None,
+) -> Ways:
+    """Compare the symptoms of all bad results of `test`; `arm` are its bad results on the baseline kernel.
 
-    An expunge list does not say how a test goes bad: with one, nothing is unknown.
+    `ran_there` and `ran_now` are the numbers of all its results, bad or not; without them, there are no others. An expunge
+    list does not say how a test goes bad: with one, nothing is unknown.
     """
-    found = frozenset(each for outcome in now for each in symptoms(test, outcome))
+    found = Counter(each for outcome in now for each in symptoms(test, outcome))
     if not found or (stored and stored.expunged):
         return NO_WAYS
     there = [(outcome.status, symptoms(test, outcome)) for outcome in arm if outcome.status.is_bad]
@@ -46,9 +63,37 @@ def ways(test: TestId, stored: Entry | None, arm: Sequence[Outcome], now: Iterab
         untold |= {
             status for status in map(kind_of, found) if status not in seen_there and not stored.tells_how(status)
         }
-    known = frozenset(stored.symptoms if stored else ()).union(*(each for _, each in there))
-    unknown = (each for each in found - known if kind_of(each) not in untold)
-    return Ways(_sorted(unknown), _sorted(known), frozenset(_all_untold(stored, there)))
+    times_there = Counter(each for _, found_there in there for each in found_there)
+    known = frozenset(stored.symptoms if stored else ()).union(times_there)
+    unknown = (each for each in found.keys() - known if kind_of(each) not in untold)
+    runs = _Runs(stored.counts.ran if stored else 0, len(arm) if ran_there is None else ran_there)
+    seen = {each: _Seen(stored.most_seen(each) if stored else 0, times_there[each]) for each in found.keys() & known}
+    all_now = len(now) if ran_now is None else ran_now
+    more = [each for each, before in seen.items() if not _in_line(before, runs, found[each], all_now)]
+    return Ways(
+        _sorted(unknown),
+        _sorted(known),
+        _sorted(more),
+        max((seen[each].stored + seen[each].there for each in more), default=0),
+        frozenset(_all_untold(stored, there)),
+    )
+
+
+class _Runs(NamedTuple):
+    stored: int
+    there: int
+
+
+class _Seen(NamedTuple):
+    stored: int
+    there: int
+
+
+def _in_line(seen: _Seen, runs: _Runs, now: int, runs_now: int) -> bool:
+    """Whether a symptom that `now` results have is as frequent as before, or no more so than on the baseline kernel."""
+    if is_known(seen.stored + seen.there, runs.stored + runs.there, now, runs_now):
+        return True
+    return min(seen.there, runs.there) > 0 and is_known(seen.there, runs.there, now, runs_now)
 
 
 def _all_untold(stored: Entry | None, there: Sequence[tuple[Status, frozenset[str]]]) -> Iterator[Status]:

@@ -6,6 +6,7 @@ counts is in the store: a decision that was stopped anywhere goes on from there.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from kdevops.results.decision.decide import Rule
 from kdevops.results.events import Note, RunEvent
 from kdevops.results.model import Outcome, RunState, TestId
 from kdevops.results.reruns import (
+    CUT_SHORT,
     DECISION,
     SIDE,
     TURN,
@@ -39,7 +41,7 @@ from kdevops.run.plan.known import KNOWN
 from kdevops.run.plan.narrow import told
 from kdevops.run.plan.record import COMPARED_WITH, as_asked, compared_with, lab_of
 from kdevops.run.session import Ended, Ready, Watcher
-from kdevops.run.spending import Limits, Spending, is_hopeless, that_fit
+from kdevops.run.spending import FAIR_CHANCE, Limits, Spending, is_hopeless, that_fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +67,19 @@ async def decide(run_id: int, given: Limits | None, dirs: Dirs, watcher: Watcher
         verdict, rules = judge(store, run), lab_of(run).verdict
         if DECISION in run.record or verdict.undecided:
             sides = _sides(run, verdict, store, watcher)
-            kernels = [await _kernel(side, each, dirs, watcher, held) for side, each in sides]
             for each in store.deciding(run_id):
                 if not each.ended:  # that decision was killed: what it has counts, the rest runs again
-                    store.finish(each.id)
+                    _cut_short(store, each.id)
             if DECISION not in run.record:  # fixed once for all, for it must not depend on what reruns give
                 rule = Rule(rules.alpha, rules.smallest, rules.probation)
-                tests = selected(verdict, beside=len(kernels) > 1)
+                tests = selected(verdict, beside=len(sides) > 1)
                 store.update_record(run_id, decision_record(tests, rule, of=len(verdict.tests)))
-            budget = _within(given, rules.rerun or Reruns())
-            await _until_decided(run_id, kernels, budget, dirs, store, watcher)
+            budget, left = _within(given, rules.rerun or Reruns()), still_open(decided(store, store.run(run_id)))
+            if not left or min(budget.count, budget.time) <= 0:
+                watcher.handle(Note(f"no budget for reruns; still open: {told(left)}" if left else "all is decided"))
+            else:
+                kernels = [await _kernel(side, each, dirs, watcher, held) for side, each in sides]
+                await _until_decided(run_id, kernels, budget, dirs, store, watcher)
         else:
             watcher.handle(Note(f"run {run_id} has no unknown failure of a test: reruns have nothing to decide"))
         run = store.run(run_id)
@@ -140,13 +145,16 @@ async def _until_decided(
     sides = {test: sum(test in plan for plan in plans.values()) for test in tests}
     turn = max((each.record[TURN] for each in store.deciding(run_id)), default=0)
     abreast = min(len(kernel.ready.lab.guest_names()) for kernel in kernels)
-    began = {test: each.tries for test, each in tests.items()}
-    await _stop(kernels)
+    began, idle = {test: each.tries for test, each in tests.items()}, Counter[TestId]()
+    await _stop(kernels, watcher)
     limits = f"for at most {budget.time / 60:.0f} min or {budget.count} results"
-    if left := still_open(tests):
-        watcher.handle(Note(f"failures that nobody knows run again, {limits}: {told(left)}"))
+    watcher.handle(Note(f"failures that nobody knows run again, {limits}: {told(still_open(tests))}"))
     while left := still_open(tests):
-        likely = {test: tests[test] for test in left if not is_hopeless(tests[test], since=began[test])}
+        likely = {
+            test: tests[test]
+            for test in left
+            if idle[test] < FAIR_CHANCE and not is_hopeless(tests[test], since=began[test])
+        }
         chosen = that_fit(likely, sides, spending.room(spent(store, run)), abreast=abreast)
         if not chosen:
             why = "the budget for reruns is used up" if likely else "more reruns are unlikely to tell"
@@ -160,23 +168,29 @@ async def _until_decided(
             again = store.create_run(kernel.ready.lab.name, rows, _record(kernel, turn), decides=run_id)
             drained = await session.run_rest(again, kernel.ready, dirs, store, quiet, persist=False)
             if drained.state is RunState.INTERRUPTED:
-                store.finish(again)
+                _cut_short(store, again)
                 trouble = drained.errors[-1].message if drained.errors else "no guest is left"
                 watcher.handle(Note(f"cannot go on deciding: {trouble}"))
                 return
         so_far, tests = tests, decided(store, run)
         for test in chosen:
-            watcher.handle(Note(f"{test}: {in_words(tests[test])}"))
-        if all(so_far[test].tally == tests[test].tally for test in chosen):
-            watcher.handle(Note(f"no rerun gave a result: {told(chosen)}"))
-            return
+            answered = so_far[test].tally != tests[test].tally
+            idle[test] = 0 if answered else idle[test] + 1
+            watcher.handle(Note(f"{test}: {in_words(tests[test]) if answered else 'no result'}"))
 
 
-async def _stop(kernels: Iterable[Kernel]) -> None:
+def _cut_short(store: Store, run_id: int) -> None:
+    """End a rerun of which some tests had no chance of a result."""
+    store.update_record(run_id, {CUT_SHORT: True})
+    store.finish(run_id)
+
+
+async def _stop(kernels: Iterable[Kernel], watcher: Watcher) -> None:
     """Stop guests that are still up, so that each result is of a fresh one."""
     for kernel in kernels:
         for name in kernel.ready.lab.guest_names():
             if guest := kernel.ready.provider.attach(name):
+                watcher.handle(Note(f"guest {name} is stopped: each rerun is of a guest that boots for it"))
                 await guest.down()
 
 

@@ -15,13 +15,13 @@ from kdevops.run.plan.record import kernel_release
 _SECONDS = 60
 
 
-async def keep_evidence(store: Store, run_id: int) -> None:
-    """Keep what the baseline says now for the tests of a run that has ended; no effect the second time.
+async def keep_evidence(store: Store, run_id: int, *, anew: bool = False) -> None:
+    """Keep what the baseline says now for the tests of a run; no effect the second time, unless it is to be kept `anew`.
 
     A baseline that cannot be read is not kept: whoever judges the run is told what is wrong, until that is mended.
     """
     run = store.run(run_id)
-    if not run.ended or store.evidence(run_id):
+    if not anew and store.evidence(run_id):
         return
     directory, series = Path(run.record["baseline"]), baseline.series_of(kernel_release(run))
     keys = {(row.id.suite, row.id.profile) for row in store.plan(run_id)} | asked_for(run)
@@ -35,13 +35,13 @@ async def keep_evidence(store: Store, run_id: int) -> None:
 
 def kept_files(store: Store, run: Run) -> Files | None:
     """The files by which the run was judged; None if they were not kept."""
-    found = store.evidence(run.id)
+    found = store.evidence(run.id) if run.ended else None
     return unpacked(Path(run.record["baseline"]), found[2]) if found else None
 
 
 def judged_by(store: Store, run: Run) -> str:
     """When, and from which commit, the baseline was kept by which the run is judged; "" if it was not kept."""
-    found = store.evidence(run.id)
+    found = store.evidence(run.id) if run.ended else None
     if found is None:
         return ""
     at, source, _ = found

@@ -17,7 +17,7 @@ from kdevops.results.allowed_reports import day_of
 from kdevops.results.boot_failure import BootFailure
 from kdevops.results.complaints import STRAY_REPORTS, signatures
 from kdevops.results.model import TestId
-from kdevops.results.reruns import decided, strays_of
+from kdevops.results.reruns import decided, records_of_reruns, strays_of
 from kdevops.results.store import Run, Store
 from kdevops.results.unwatched import Unwatched
 from kdevops.results.verdict import Arm, RunVerdict, judge_run
@@ -63,7 +63,7 @@ def _judge(store: Store, run: Run, *, whole: bool, anew: bool) -> RunVerdict:
         decisions=decided(store, run),
         allow_skip=allowing(run),
         today=day_of(run),
-        unwatched=Unwatched.of(run.record),
+        unwatched=sum(map(Unwatched.of, [run.record, *records_of_reruns(store, run)]), Unwatched()),
     )
     return replace(verdict, judged_by="" if anew else judged_by(store, run))
 

@@ -11,15 +11,15 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from kdevops.lab.verdict import Reruns
-from kdevops.results.decision.beside import Pairs
 from kdevops.results.decision.decide import Decided
 from kdevops.results.decision.interval import wilson
 from kdevops.results.decision.outlook import still_to_go
+from kdevops.results.decision.stored import Against
 from kdevops.results.model import TestId
 
 Limits = tuple[int | None, float | None]
 """Most single results, and most seconds; None for no limit of its own."""
-_FAIR_CHANCE = 3
+FAIR_CHANCE = 3
 """Runs that a test gets before it is given up because more are unlikely to tell."""
 
 
@@ -60,16 +60,25 @@ def is_hopeless(each: Decided, *, since: int) -> bool:
     They are if they would not at the rate of failures so far, nor at the lowest that these results are compatible with: of a
     test that failed in one rerun of three nobody knows yet, of one that failed in all of them one does.
     """
-    if each.tries - since < _FAIR_CHANCE:
+    if each.tries - since < FAIR_CHANCE:
         return False
     return not each.runs or (still_to_go(each) is None and still_to_go(_at_best(each)) is None)
 
 
 def _at_best(each: Decided) -> Decided:
-    if isinstance(each.tally, Pairs):
-        return each
-    lowest, _ = wilson(int(each.tally.now_bad), int(each.tally.now_runs))
-    return replace(each, tally=replace(each.tally, now_bad=lowest * each.tally.now_runs))
+    """The same with as few failures, and results lost, as is compatible with those seen."""
+    tally, tries = each.tally, each.tries
+
+    def least(number: float) -> float:
+        return wilson(int(number), tries)[0] * tries
+
+    lost = least(tally.lost)
+    if isinstance(tally, Against):
+        bad = least(tally.now_bad)
+        return replace(each, tally=replace(tally, now_runs=tries - lost, now_bad=bad, lost=lost))
+    only_now = least(tally.only_now)
+    neither = tally.neither + tally.lost - lost + tally.only_now - only_now
+    return replace(each, tally=replace(tally, only_now=only_now, neither=neither, lost=lost))
 
 
 def that_fit(
@@ -81,7 +90,7 @@ def that_fit(
     test is chosen even if there is room by number for a single turn of it: better a decision that may come early than none.
     """
     to_go = {test: still_to_go(each) for test, each in tests.items()}
-    soonest = sorted((runs is None, runs or _FAIR_CHANCE, test) for test, runs in to_go.items())
+    soonest = sorted((runs is None, runs or FAIR_CHANCE, test) for test, runs in to_go.items())
     chosen: list[TestId] = []
     number, by_time = room
     for _, runs, test in soonest if room.by_number > 0 else ():

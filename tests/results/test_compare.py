@@ -60,7 +60,7 @@ def test_what_a_test_is_compared_with(evidence: Evidence, what: Measure) -> None
         (Entry(PASS), CRASH, CRASH, V.INCONCLUSIVE),
         (Entry(PASS), HANG, HANG, V.INCONCLUSIVE),
         (Entry(PASS), FAIL, PASS, V.FIXED),
-        (Entry(PASS), SKIP, SKIP, V.OK),
+        (Entry(PASS), SKIP, SKIP, V.SKIPPED_NOW),
         (Entry(PASS), PASS, SKIP, V.SKIPPED_NOW),
         # stored as failing
         (Entry(FAIL), None, FAIL, V.KNOWN_FAILURE),

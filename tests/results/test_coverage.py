@@ -69,7 +69,9 @@ def test_a_test_that_runs_on_the_baseline_kernel_and_skips_under_test_is_not_gre
     text = summary_text(RUN, verdict, width=120)
     assert "verdict.allow_skips in the lab\n" in text, "accepting the run would not help"
     skips = {tid("generic/001"): Outcome(S.PASS), tid("generic/002"): Outcome(S.SKIP)}
-    assert judged(NOW, PASSED, arm=replace(beside, outcomes=skips)).exit_code is ExitCode.OK
+    both = judged(NOW, PASSED, arm=replace(beside, outcomes=skips))
+    assert both.exit_code is ExitCode.INCOMPLETE, "that it skips on both kernels brings nothing back"
+    assert judged(NOW, {}, arm=replace(beside, outcomes=skips)).exit_code is ExitCode.OK
 
 
 @pytest.mark.parametrize("status", [S.FAIL, S.CRASH, S.HANG])

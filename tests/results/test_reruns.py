@@ -22,6 +22,7 @@ from kdevops.results.reruns import (
     DECISION,
     SIDE,
     TURN,
+    Face,
     Selected,
     Side,
     decided,
@@ -144,19 +145,33 @@ def known(*outcomes: Outcome, test: TestId = TEST) -> Entry:
 @pytest.mark.parametrize(
     ("entry", "now", "chosen"),
     [
-        (None, ALPHA, Selected(Against(0, 0), least=S.FAIL)),
-        (known(PASSES), ALPHA, Selected(Against(1, 0), least=S.FAIL)),
+        (None, ALPHA, Selected(Against(0, 0))),
+        (known(PASSES), ALPHA, Selected(Against(1, 0))),
         (known(ALPHA), ALPHA, None),
-        (known(ALPHA), BETA, Selected(Against(1, 0), least=S.FAIL, known=frozenset({"sub:alpha"}))),
-        (known(PASSES), CRASH, Selected(Against(1, 0), least=S.CRASH)),
-        (Entry(Counts({S.FAIL: 9})), CRASH, Selected(Against(9, 0), least=S.CRASH, untold=frozenset({S.FAIL}))),
+        (
+            known(ALPHA),
+            BETA,
+            Selected(Against(1, 0), least=S.FAIL, known=frozenset({"sub:alpha"}), any_before=Against(1, 1)),
+        ),
+        (known(PASSES), CRASH, Selected(Against(1, 0))),  # were it only to fail from now on, that would be worse too
+        (
+            Entry(Counts({S.FAIL: 9})),
+            CRASH,
+            Selected(Against(9, 0), least=S.CRASH, untold=frozenset({S.FAIL}), any_before=Against(9, 9)),
+        ),
         (known(ALPHA, *[PASSES] * 6), ALPHA, Selected(Against(7, 1))),
         (known(ALPHA, ALPHA, ALPHA, *[PASSES] * 3), ALPHA, None),
         # A crash of which nobody can say how, where there were none, is one in a way of which nothing is known.
-        (None, DIED_SOMEHOW, Selected(Against(0, 0), least=S.CRASH)),
-        (known(*[PASSES] * 9), DIED_SOMEHOW, Selected(Against(9, 0), least=S.CRASH)),
-        (known(ALPHA, *[PASSES] * 9), DIED_SOMEHOW, Selected(Against(10, 0), least=S.CRASH)),
-        (Entry(Counts({S.FAIL: 9})), DIED_SOMEHOW, Selected(Against(9, 0), least=S.CRASH)),
+        (None, DIED_SOMEHOW, Selected(Against(0, 0))),
+        (known(*[PASSES] * 9), DIED_SOMEHOW, Selected(Against(9, 0))),
+        (known(ALPHA, *[PASSES] * 9), DIED_SOMEHOW, Selected(Against(10, 0), least=S.CRASH, any_before=Against(10, 1))),
+        (Entry(Counts({S.FAIL: 9})), DIED_SOMEHOW, Selected(Against(9, 0), least=S.CRASH, any_before=Against(9, 9))),
+        # A way that is known, and was rare.
+        (
+            known(*[BETA] * 29, failing("alpha", "beta")),
+            ALPHA,
+            Selected(Against(30, 1), least=S.FAIL, known=frozenset({"sub:beta"}), any_before=Against(30, 30)),
+        ),
         # Where there were some, it is one of them, and may only come more often.
         (Entry(Counts({S.PASS: 6, S.CRASH: 1})), DIED_SOMEHOW, Selected(Against(7, 1))),
         (known(CRASH, *[PASSES] * 6), DIED_SOMEHOW, Selected(Against(7, 1))),
@@ -217,7 +232,7 @@ def test_what_is_not_decided_is_selected_and_nothing_else(
     assert all(each.beside == (on_both and arm is not None) for each in found.values())
     for test, chosen in found.items():  # each of them can be seen again, were it only to end as it did
         ends = [end for each, end in zip(PLANNED, now, strict=True) if each.plain == test]
-        assert any(chosen.counts(test, end) for end in ends)
+        assert any(chosen.counts(Face.SELECTED, test, end) for end in ends)
 
 
 def test_what_is_decided_is_selected_no_more() -> None:

@@ -101,8 +101,13 @@ def test_how_it_went_bad_decides(known: Entry | None, now: Outcome, verdict: Ver
     [
         (None, BETA, BETA, V.KNOWN_FAILURE),
         (None, BETA, ALPHA, V.INCONCLUSIVE),
-        (learned(ALPHA), BETA, ALPHA, V.KNOWN_FAILURE),
-        (learned(ALPHA), BETA, failing("alpha", "beta"), V.KNOWN_FAILURE),
+        (learned(*[ALPHA] * 3), BETA, ALPHA, V.KNOWN_FAILURE),
+        # It failed so once, and does not there.
+        (learned(ALPHA), BETA, ALPHA, V.INCONCLUSIVE),
+        (learned(ALPHA), failing("alpha", "beta"), ALPHA, V.KNOWN_FAILURE),
+        # Known, and always so now, where it was rare.
+        (learned(*[BETA] * 29, failing("alpha", "beta")), BETA, ALPHA, V.INCONCLUSIVE),
+        (learned(*[BETA] * 29, failing("alpha", "beta")), ALPHA, ALPHA, V.KNOWN_FAILURE),
         (learned(*OFTEN_ALPHA), PASSES, ALPHA, V.KNOWN_FLAKE),
         (learned(*OFTEN_ALPHA), PASSES, BETA, V.INCONCLUSIVE),
         (OLD_FAILS, BETA, ALPHA, V.INCONCLUSIVE),
@@ -124,6 +129,19 @@ def test_imported_results_are_compared_by_status_alone() -> None:
     assert judged(told, imported, test=FSTEST).verdict is V.KNOWN_FAILURE
     assert judged(told, failing("output:4567abcd"), test=FSTEST).verdict is V.INCONCLUSIVE
     assert judged(None, printed, beside=imported, test=FSTEST).verdict is V.KNOWN_FAILURE
+
+
+def test_a_way_that_was_rare_is_not_known_as_one_in_which_it_always_fails_now() -> None:
+    rare = learned(*[BETA] * 29, failing("alpha", "beta"))
+    assert judged(rare, ALPHA).verdict is V.INCONCLUSIVE
+    assert judged(rare, ALPHA).unknown == (), "it was seen"
+    assert judged(rare, BETA).verdict is V.KNOWN_FAILURE
+    flaky = learned(*[PASSES] * 15, *[BETA] * 14, ALPHA)
+    assert judged(flaky, BETA).verdict is V.KNOWN_FLAKE
+    assert judged(flaky, ALPHA).verdict is V.INCONCLUSIVE
+    # An older baseline counted failures, and not yet how.
+    untold = updated(Entry(Counts({S.FAIL: 29})), TEST, [ALPHA], afresh=False)
+    assert judged(untold, ALPHA).verdict is V.KNOWN_FAILURE
 
 
 def test_an_expunge_list_does_not_say_how() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from math import inf, log
@@ -104,11 +105,24 @@ def decide(tallies: Mapping[Key, Tally], rule: Rule, *, of: int = 0) -> dict[Key
     `of`: how many tests could have been selected by the results that are evidence, as with counts that are stored; at least
     the number selected is meant. A decided test stays decided when only others run on.
     """
-    evidence = {key: log_worse(tally, rule) for key, tally in tallies.items()}
-    number = max(of, len(tallies))
-    regressed = several.how_many(evidence.values(), rule.alpha, of=number)
-    needed = several.log_threshold(number, regressed, rule.alpha) if regressed else inf
-    return {key: _decision(tally, evidence[key], needed, rule) for key, tally in tallies.items()}
+    found: dict[Key, Decision] = {}
+    for kind, number in family_sizes(tallies.values(), of).items():
+        evidence = {key: log_worse(tally, rule) for key, tally in tallies.items() if isinstance(tally, kind)}
+        regressed = several.how_many(evidence.values(), rule.alpha, of=number)
+        needed = several.log_threshold(number, regressed, rule.alpha) if regressed else inf
+        found |= {key: _decision(tallies[key], each, needed, rule) for key, each in evidence.items()}
+    return {key: found[key] for key in tallies}
+
+
+def family_sizes(tallies: Iterable[Tally], of: int) -> dict[type[Pairs] | type[Against], int]:
+    """The number of tests by which the accepted risk is divided, for those of both kernels, and for those with stored counts.
+
+    Where there are both, each family has half of the risk, which is the same as twice the number.
+    """
+    number = Counter(type(tally) for tally in tallies)
+    if Against in number:
+        number[Against] = max(number[Against], of)
+    return {kind: size * len(number) for kind, size in number.items()}
 
 
 def _decision(tally: Tally, evidence: float, needed: float, rule: Rule) -> Decision:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdevops.results.decision.beside import Pairs
-from kdevops.results.decision.decide import Decided, Decision, Rule, Tally, decide
+from kdevops.results.decision.decide import Decided, Decision, Rule, Tally, decide, family_sizes
 from kdevops.results.decision.stored import Against
 from tests.support.whole_runs import flaky_rates, run_once
 
@@ -80,9 +80,19 @@ def test_probation_only_ever_takes_accusations_back(tallies: list[Tally], probat
 
 
 def test_a_test_on_probation_still_counts_as_one_that_was_selected() -> None:
-    strong, on_probation = Pairs(only_now=4), Against(1, 0)
+    strong, on_probation = Against(30, 0, 3, 3), Against(1, 0)
     assert decide({0: strong}, Rule(probation=5))[0] is Decision.REGRESSED
-    assert decide(dict(enumerate([strong, *[on_probation] * 9])), Rule(probation=5))[0] is Decision.OPEN
+    assert decide(dict(enumerate([strong, *[on_probation] * 999])), Rule(probation=5))[0] is Decision.OPEN
+
+
+def test_both_kinds_of_evidence_share_the_risk_and_neither_pays_for_the_number_of_the_other() -> None:
+    pairs, counts = Pairs(only_now=5), Against(30, 0, 3, 3)
+    assert decide({0: pairs, 1: Against(1, 0)}, Rule(), of=10_000)[0] is Decision.REGRESSED
+    assert decide({0: counts, **dict.fromkeys(range(1, 900), Pairs())}, Rule())[0] is Decision.REGRESSED
+    assert family_sizes([pairs] * 3, of=1000) == {Pairs: 3}
+    assert family_sizes([counts] * 3, of=1000) == {Against: 1000}
+    assert family_sizes([pairs, pairs, counts], of=1000) == {Pairs: 4, Against: 2000}
+    assert family_sizes([], of=1000) == {}
 
 
 @pytest.mark.parametrize(
@@ -103,7 +113,10 @@ def test_every_selected_test_is_decided_or_open(tallies: list[Tally]) -> None:
 def test_what_is_decided_stays_so_while_others_run_on(tallies: list[Tally], data: st.DataObject) -> None:
     before = decide(dict(enumerate(tallies)), Rule())
     later = {
-        number: data.draw(TALLIES) if before[number] is Decision.OPEN else tally for number, tally in enumerate(tallies)
+        number: data.draw(TALLIES.filter(lambda each, kind=type(tally): type(each) is kind))
+        if before[number] is Decision.OPEN
+        else tally
+        for number, tally in enumerate(tallies)
     }
     after = decide(later, Rule())
     for number, decision in before.items():
