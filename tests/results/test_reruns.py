@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -11,14 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdevops.errors import ExitCode
+from kdevops.results.allowed_reports import AllowedReport, AllowedReports
 from kdevops.results.baseline import Baseline
 from kdevops.results.compare import Verdict
+from kdevops.results.complaints import strays
 from kdevops.results.decision.beside import Pairs
 from kdevops.results.decision.decide import Decided, Decision, Rule
 from kdevops.results.decision.stored import Against
 from kdevops.results.entry import Entry, Table, updated
 from kdevops.results.model import Counts, KernelReport, Outcome, RunState, Status, Subtest, TestId
 from kdevops.results.reruns import (
+    CUT_SHORT,
     DECISION,
     SIDE,
     TURN,
@@ -127,6 +131,32 @@ def test_what_is_said(store: Store) -> None:
     started = decided(store, store.run(after(store, NEW_WAY, [])))
     assert in_words(started[TEST]).endswith("; about 14 more runs on each kernel")
     assert still_open(started) == [TEST]
+
+
+def test_a_test_that_now_always_fails_in_a_milder_known_way_is_no_flake(store: Store) -> None:
+    rare_fail = replace(SOME_CRASH, before=Against(20, 0), known=frozenset({"sub:alpha"}), any_before=Against(20, 1))
+    each = decided(store, store.run(after(store, rare_fail, [(PASSES, ALPHA)] * 14)))[TEST]
+    assert (each.decision, each.now) == (Decision.REGRESSED, (14, 14))
+    each = decided(store, store.run(after(store, rare_fail, [(ALPHA, ALPHA)] * 20)))[TEST]
+    assert each.decision is Decision.FLAKE, "it does that on both"
+    stored = replace(rare_fail, beside=False)
+    each = decided(store, store.run(after(store, stored, [(None, ALPHA)] * 14)))[TEST]
+    assert (each.decision, each.before) == (Decision.REGRESSED, (1, 20))
+
+
+def test_what_a_killed_rerun_did_not_run_is_not_lost(store: Store) -> None:
+    number = after(store, MORE_OFTEN, [(PASSES, ALPHA)])
+    run(store, PASSES, {SIDE: Side.BASELINE, TURN: 2}, number)
+    run(store, None, {SIDE: Side.NOW, TURN: 2, CUT_SHORT: True}, number)
+    each = decided(store, store.run(number))[TEST]
+    assert (each.runs, each.tries) == (1, 1)
+    run(store, ALPHA, {SIDE: Side.BASELINE, TURN: 3}, number)
+    run(store, ALPHA, {SIDE: Side.NOW, TURN: 3, CUT_SHORT: True}, number)
+    each = decided(store, store.run(number))[TEST]
+    assert (each.before, each.now) == ((1, 2), (2, 2)), "what it did run counts"
+    run(store, PASSES, {SIDE: Side.BASELINE, TURN: 4}, number)
+    run(store, None, {SIDE: Side.NOW, TURN: 4}, number)
+    assert decided(store, store.run(number))[TEST].tries == 3, "it was started, and gave nothing"
 
 
 def test_what_was_spent_counts_both_kernels(store: Store) -> None:
@@ -301,6 +331,15 @@ def test_what_the_kernel_reports_in_reruns_is_told_but_for_what_the_other_report
     assert beside == frozenset()
     _, beside = strays_of(store, store.run(after(store, MORE_OFTEN, [(said, PASSES)])))
     assert beside == {KASAN.signature}
+
+
+def test_a_report_of_a_rerun_is_allowed_under_its_test(store: Store) -> None:
+    said = Outcome(S.PASS, reports=(KASAN,), guest="g0")
+    found, _ = strays_of(store, store.run(after(store, MORE_OFTEN, [(PASSES, said)])))
+    for tests, gates in (((), False), (("*futex*",), False), (("*size*",), True)):
+        entry = AllowedReport(KASAN.signature, "known", "https://example.org/1", date(2027, 1, 1), tests)
+        (stray,) = strays(found, (), AllowedReports((entry,), today=date(2026, 12, 1)))
+        assert stray.complaint.gates is gates
 
 
 def test_a_crash_that_did_not_regress_does_not_excuse_its_report() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from kdevops.__main__ import main
 from kdevops.errors import ExitCode, UserError
 from kdevops.results import baseline
 from kdevops.results.baseline import Baseline, Entry, Table, save
@@ -14,6 +15,8 @@ from kdevops.results.compare import Verdict
 from kdevops.results.model import Counts, Status, TestId
 from kdevops.results.reruns import SIDE, TURN
 from kdevops.results.store import Store
+from kdevops.results.unwatched import Unwatched
+from kdevops.run.judging import judge
 from tests.support.arms_bench import Bench, Interrupted, new_only
 from tests.support.arms_bench import two_arms as lab
 from tests.support.local_guest import LocalGuest, LocalProvider
@@ -95,6 +98,56 @@ def test_of_more_failures_than_the_budget_has_room_for_some_are_decided_instead_
         assert store.results_deciding(2) == 10
     assert [each.test.name for each in ended.verdict.of(V.REGRESSED)] == ["breaks-0"]
     assert [each.test.name for each in ended.verdict.undecided] == [f"breaks-{number}" for number in range(1, 6)]
+
+
+def test_a_test_without_an_answer_keeps_no_other_from_a_decision(bench: Bench, tmp_path: Path) -> None:
+    once = f'[ "$KERNEL" = old ] || exit 1; [ ! -e {tmp_path}/ran ] || exit 4; touch {tmp_path}/ran'
+    bench.start(lab({"a-odd": once, "breaks": new_only("false")}))
+    ended = bench.decide(2)
+    assert {each.test.name: each.verdict for each in ended.verdict.tests} == {
+        "a-odd": V.INCONCLUSIVE,
+        "breaks": V.REGRESSED,
+    }
+    with Store(bench.dirs.state) as store:
+        ran = [test.name for each in store.deciding(2) for test in store.outcomes(each.id)]
+    assert ran.count("a-odd") == 6, "three turns without an answer are enough"
+
+
+def test_where_nothing_is_open_or_to_be_spent_nothing_is_built(bench: Bench) -> None:
+    bench.start(lab({"breaks": new_only("false")}))
+    bench.gone = {"ab", "ab-dev"}
+    assert bench.decide(2, 0).verdict.exit_code is ExitCode.INCOMPLETE
+    assert bench.watcher.notes[-1] == "no budget for reruns; still open: commands/default/breaks"
+    bench.gone = set()
+    assert bench.decide(2).verdict.exit_code is ExitCode.REGRESSION
+    bench.gone = {"ab", "ab-dev"}
+    assert bench.decide(2).verdict.exit_code is ExitCode.REGRESSION
+    assert bench.watcher.notes[-1] == "all is decided"
+
+
+def test_a_rerun_whose_kernel_messages_could_not_be_read_is_told(bench: Bench, tmp_path: Path) -> None:
+    bench.start(lab({"flaky": new_only(every(tmp_path, 1000))}, verdict={"smallest": 0.5}))
+    assert bench.decide(2).verdict.exit_code is ExitCode.OK
+    with Store(bench.dirs.state) as store:
+        now = next(each for each in store.deciding(2) if each.record[SIDE] == "now")
+        store.update_record(now.id, Unwatched().with_test(TestId("commands", "default", "flaky")).as_record())
+        assert judge(store, store.run(2)).exit_code is ExitCode.INCOMPLETE
+
+
+def test_accepting_a_flake_counts_its_reruns_too(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KDEVOPS_STATE", str(bench.dirs.state))
+    bench.start(lab({"flaky": every(tmp_path, 1000)}, compare=None, verdict={"smallest": 0.5}))
+    assert [each.verdict for each in bench.decide(1).verdict.tests] == [V.FLAKE]
+    assert main(["baseline", "accept", "1"]) == 0, capsys.readouterr().err
+    table = bench.path / "baselines" / baseline.series_of(platform.release()) / "commands/default.txt"
+    (line,) = [line for line in table.read_text().splitlines() if line.startswith("flaky  ")]
+    with Store(bench.dirs.state) as store:
+        passes = len(store.deciding(1))
+    assert f"pass={passes} fail=1" in line
+    ended = bench.start(lab({"flaky": "false"}, compare=None))
+    assert [each.verdict for each in ended.verdict.tests] == [V.INCONCLUSIVE], "one old failure excuses nothing"
 
 
 def test_a_budget_is_that_of_one_call(bench: Bench) -> None:

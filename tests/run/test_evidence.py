@@ -7,6 +7,7 @@ import json
 import platform
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,7 @@ from kdevops.results.compare import Verdict
 from kdevops.results.entry import Entry, Table
 from kdevops.results.model import Counts, Status
 from kdevops.results.store import Store
+from kdevops.run import session
 from kdevops.run.evidence import keep_evidence
 from kdevops.run.judging import judge
 from tests.support.arms_bench import Bench
@@ -46,6 +48,26 @@ def test_what_is_accepted_later_does_not_excuse_what_was_unknown(bench: Bench) -
     known(bench, breaks=PASSES, always=PASSES)
     ended = bench.start(SINGLE)
     assert ended.verdict.exit_code is ExitCode.INCOMPLETE
+    known(bench, breaks=FAILS, always=PASSES)
+    assert verdicts(bench) == {"breaks": V.INCONCLUSIVE, "always": V.OK}
+    assert verdicts(bench, anew=True) == {"breaks": V.KNOWN_FAILURE, "always": V.OK}
+
+
+def test_a_run_that_was_killed_at_its_very_end_is_judged_by_the_baseline_of_its_time(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known(bench, breaks=PASSES, always=PASSES)
+    keep, calls = session.keep_evidence, []
+
+    async def killed_the_second_time(*arguments: Any, **options: Any) -> None:
+        calls.append(arguments)
+        if len(calls) > 1:
+            raise KeyboardInterrupt
+        await keep(*arguments, **options)
+
+    monkeypatch.setattr(session, "keep_evidence", killed_the_second_time)
+    with pytest.raises(KeyboardInterrupt):
+        bench.start(SINGLE)
     known(bench, breaks=FAILS, always=PASSES)
     assert verdicts(bench) == {"breaks": V.INCONCLUSIVE, "always": V.OK}
     assert verdicts(bench, anew=True) == {"breaks": V.KNOWN_FAILURE, "always": V.OK}
