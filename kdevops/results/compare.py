@@ -124,8 +124,8 @@ def judge_beside(stored: Entry | None, arm: Counts | None, now: Counts) -> Verdi
     """Compare what a test did with what is stored and, where that is an answer, with what it did on the baseline kernel.
 
     Missing is not an answer, and a hang is one only to a hang. A skip adds to what is stored, but excuses no skip; any other
-    end counts for more than that, but for two things: that it passed there does not undo that the test is known to be flaky,
-    or expunged; and that it went bad there once is no excuse where that may have been chance.
+    end counts for more than that, with two exceptions. A pass there does not undo that the test is known to be flaky, or is
+    expunged. And a failure there does not excuse one here if it may have been chance.
     """
     if arm is None:
         return judge(stored.counts if stored else None, now, expunged=stored is not None and stored.expunged)

@@ -50,8 +50,8 @@ def ways(
 ) -> Ways:
     """Compare the symptoms of all bad results of `test`; `arm` are its bad results on the baseline kernel.
 
-    `ran_there` and `ran_now` are the numbers of all its results, bad or not; without them, there are no others. An expunge
-    list does not say how a test goes bad: with one, nothing is unknown.
+    `ran_there` and `ran_now` count all results of the test, bad or not; without them, those given are all. An expunge list
+    does not say how a test goes bad: with one, nothing is unknown.
     """
     found = Counter(each for outcome in now for each in symptoms(test, outcome))
     if not found or (stored and stored.expunged):

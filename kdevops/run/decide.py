@@ -115,7 +115,7 @@ def _check(run: Run) -> None:
 
 
 def _sides(run: Run, verdict: RunVerdict, store: Store, watcher: Watcher) -> list[tuple[Side, Run]]:
-    """The runs whose kernels run again, the baseline's first; only the run itself if there is no other that ran anything."""
+    """The runs whose kernels run again, the baseline's first. If nothing ran on the baseline kernel, it does not run again."""
     beside = compared_with(run)
     if beside is not None and DECISION in run.record:
         beside = beside if any(each["beside"] for each in run.record[DECISION]["tests"].values()) else None

@@ -203,9 +203,8 @@ async def rebuild(run: Run, lab: Lab, dirs: Dirs, watcher: Watcher) -> Ready:
 
 async def carry_out(run_id: int, ready: Ready, dirs: Dirs, store: Store, watcher: Watcher, *, persist: bool) -> Ended:
     """As `run_rest`, and judge the run."""
-    await keep_evidence(
-        store, run_id, anew=True
-    )  # if kdevops is killed right after the end, this is what judges the run
+    # If kdevops is killed right after the end, the run is judged by this.
+    await keep_evidence(store, run_id, anew=True)
     await run_rest(run_id, ready, dirs, store, watcher, persist=persist)
     await keep_evidence(store, run_id, anew=True)
     run = store.run(run_id)

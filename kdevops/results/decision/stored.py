@@ -82,9 +82,8 @@ def _greatest(counts: Against, *, at_least: float) -> float:
 
     With `at_least` -1: the rate now is at most that of the baseline; else it is greater by that or more.
     """
-    never = (
-        0.0 if at_least > 0 else None
-    )  # nothing is stored: what the baseline's rate allows most is that it never failed
+    # Where nothing is stored, the hypothesis allows most if the baseline never failed.
+    never = 0.0 if at_least > 0 else None
     baseline = counts.baseline_bad / counts.baseline_runs if counts.baseline_runs else never
     now = counts.now_bad / counts.now_runs if counts.now_runs else None
     if baseline is None or now is None or (now <= baseline if at_least < 0 else now - baseline >= at_least):
