@@ -227,9 +227,10 @@ def _change(run: Run, *, replace: bool) -> _Change:
     before = _load(here if shipped and here.exists() else source, series_of(kernel_release(run)))
     with Store(state_dir()) as store:
         outcomes = store.outcomes(run.id)
-        again = [store.outcomes(each.id) for each in store.deciding(run.id) if each.record[SIDE] == Side.NOW]
+        reruns = [each for each in store.deciding(run.id) if each.record[SIDE] == Side.NOW]
+        again = [{test: end for test, end in store.outcomes(each.id).items() if end.status.ran} for each in reruns]
     mark = accepted.mark_of(run, outcomes)
-    strays = run.record.get(STRAY_REPORTS, ())
+    strays = [stray for each in (run, *reruns) for stray in each.record.get(STRAY_REPORTS, ())]
     gone = gone_since(run, outcomes, before)
     skipped = left_out(run, outcomes)  # excluded by us, which says nothing about the tests
     outcomes = {test: outcome for test, outcome in outcomes.items() if test not in skipped}

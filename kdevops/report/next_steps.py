@@ -10,6 +10,7 @@ from kdevops.report.troubles import UNKNOWN, troubles
 from kdevops.results.compare import Verdict
 from kdevops.results.decision.outlook import still_to_go
 from kdevops.results.model import RunState
+from kdevops.results.reruns import DECISION
 from kdevops.results.store import Run
 from kdevops.results.verdict import Judged, RunVerdict
 from kdevops.text import clean
@@ -48,9 +49,15 @@ def next_steps(run: Run, verdict: RunVerdict) -> list[tuple[str, str]]:
 
 def _may_decide(run: Run, verdict: RunVerdict) -> bool:
     """Whether more reruns are likely to decide on a failure."""
-    if "imported" in run.record or run.decides is not None:
+    if "imported" in run.record or run.decides is not None or not run.ended:
         return False
-    return any(each.decided is None or still_to_go(each.decided) is not None for each in verdict.undecided)
+    if verdict.arm and verdict.arm.ran and not verdict.arm.run.ended:
+        return False
+    return any(
+        (each.decided is None and DECISION not in run.record)
+        or (each.decided and still_to_go(each.decided) is not None)
+        for each in verdict.undecided
+    )
 
 
 def _acceptable(run: Run, verdict: RunVerdict) -> int | None:

@@ -123,9 +123,9 @@ def measure(evidence: Evidence) -> Measure:
 def judge_beside(stored: Entry | None, arm: Counts | None, now: Counts) -> Verdict:
     """Compare what a test did with what is stored and, where that is an answer, with what it did on the baseline kernel.
 
-    Missing is not an answer, and a hang is one only to a hang. A skip adds to what is stored, but excuses no skip; any other
-    end counts for more than that, with two exceptions. A pass there does not undo that the test is known to be flaky, or is
-    expunged. And a failure there does not excuse one here if it may have been chance.
+    Missing is not an answer, and a hang is one only to a hang or a skip. A skip adds to what is stored, but excuses no skip;
+    any other end counts for more than that, with two exceptions. A pass there does not undo that the test is known to be
+    flaky, or is expunged. And a failure there does not excuse one here if it may have been chance.
     """
     if arm is None:
         return judge(stored.counts if stored else None, now, expunged=stored is not None and stored.expunged)
@@ -167,5 +167,6 @@ def _judge_bad(before: Counts | None, now: Counts) -> Verdict:
 def _answer(arm: Counts, now: Counts) -> Counts:
     """The results on the baseline kernel that are comparable with the results now."""
     hangs_now = 0 < now.bad == now[Status.HANG]
-    ignored = {Status.MISSING} if hangs_now else {Status.MISSING, Status.HANG}
+    skips_now = not now.ran  # what ran there, and be it until it hung, does not run now
+    ignored = {Status.MISSING} if hangs_now or skips_now else {Status.MISSING, Status.HANG}
     return Counts({status: number for status, number in arm.counts.items() if status not in ignored})

@@ -44,9 +44,9 @@ class Entry:
         return not self.counts[status] or any(kind_of(each) is status for each in self.symptoms)
 
     def most_seen(self, symptom: str) -> int:
-        """How many of the results had this symptom at most: those of which nobody can say how they went bad may have had it."""
+        """How many of the results had this symptom: those seen, and those that surely are ones of which nobody can say how."""
         kind = kind_of(symptom)
-        said = max((seen.times for each, seen in self.symptoms.items() if kind_of(each) is kind), default=0)
+        said = sum(seen.times for each, seen in self.symptoms.items() if kind_of(each) is kind)
         times = self.symptoms[symptom].times if symptom in self.symptoms else 0
         return times + max(0, self.counts[kind] - said)
 

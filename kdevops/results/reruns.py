@@ -7,25 +7,24 @@ its own in the store, of one kernel; those with the same `turn` make a pair.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from enum import StrEnum
 from typing import Any
 
-from kdevops.results.compare import Verdict, judge_beside
+from kdevops.results.boot_failure import BootFailure
 from kdevops.results.complaints import STRAY_REPORTS, reports_of, signatures
 from kdevops.results.decision.beside import Pairs
-from kdevops.results.decision.decide import Decided, Decision, Rule, Tally, decide, family_sizes
+from kdevops.results.decision.decide import Decided, Decision, Rule, Tally, decide, family_sizes, log_worse
 from kdevops.results.decision.interval import wilson
-from kdevops.results.decision.outlook import still_to_go
+from kdevops.results.decision.outlook import FAR, still_to_go
 from kdevops.results.decision.stored import Against
-from kdevops.results.model import Counts, Outcome, Status, TestId
+from kdevops.results.faces import ANY, UNKNOWN, Face, Selected
+from kdevops.results.model import Outcome, Status, TestId
 from kdevops.results.rows import signature_of
 from kdevops.results.store import JSON, Run, Store
-from kdevops.results.symptoms import kind_of, symptoms
-from kdevops.results.verdict import Judged, RunVerdict
 
 DECISION = "decision"
-"""In the record of a run that is decided: the fields of its rule, "of": number of tests, "tests": {id: see `Selected`}."""
+"""In the record of a run that is decided: the fields of its rule, "of": number of tests, "tests": {id: see `_written`}."""
 SIDE, TURN = "side", "turn"
 """In the record of a rerun: its kernel, and the number of its turn, from 1."""
 CUT_SHORT = "cut_short"
@@ -38,81 +37,6 @@ class Side(StrEnum):
 
     BASELINE = "baseline"
     NOW = "now"
-
-
-class Face(StrEnum):
-    """What is counted of a test: failures as that for which it was SELECTED, or ANY."""
-
-    SELECTED = "selected"
-    ANY = "any"
-
-
-@dataclass(frozen=True, slots=True)
-class Selected:
-    """A failure to be decided. `before`: what the baseline has of the test; `beside`: it runs on the baseline kernel too.
-
-    A test that fails in no new way but maybe more often has no `least`: any failure counts. With one, what counts as bad when
-    it runs again is a failure of that kind, or of a worse one, in a way that is not `known`, unless nothing says in what way
-    the test had such a failure before (`untold`); `before` is of those. As it may also fail more often in a milder way now,
-    all its failures are counted beside that, against `any_before`.
-    """
-
-    before: Against
-    beside: bool = False
-    least: Status | None = None
-    known: frozenset[str] = frozenset()
-    untold: frozenset[Status] = frozenset()
-    any_before: Against | None = None
-
-    @property
-    def faces(self) -> dict[Face, Tally]:
-        """What is decided of it, before the first rerun."""
-        found: dict[Face, Tally] = {Face.SELECTED: Pairs() if self.beside else self.before}
-        if self.least is not None and self.any_before is not None:
-            found[Face.ANY] = Pairs() if self.beside else self.any_before
-        return found
-
-    def counts(self, face: Face, test: TestId, outcome: Outcome) -> bool:
-        """Whether this result of the test is bad, as the failure was for which it was selected, or in any way."""
-        if not outcome.status.is_bad:
-            return False
-        if self.least is None or face is Face.ANY:
-            return True
-        found = symptoms(test, outcome)
-        kinds = {kind_of(each) for each in found - self.known} if found else {outcome.status}
-        return any(kind not in self.untold and kind.ending.severity >= self.least.ending.severity for kind in kinds)
-
-
-def selected(verdict: RunVerdict, *, beside: bool = True) -> dict[TestId, Selected]:
-    """The failures that nobody knows: in a new way, or more often than what is known of the test explains.
-
-    `beside`: those that the baseline kernel has are to run on it, too.
-    """
-    there = verdict.arm.tests if verdict.arm and beside else frozenset()
-    return {each.test.plain: _selected(each, each.test.plain in there) for each in verdict.undecided}
-
-
-def _selected(each: Judged, beside: bool) -> Selected:
-    known = (each.before.counts if each.before else Counts()) + (each.arm or Counts())
-    before, least = Against(known.ran, known.bad), _least(each, known)
-    if least is None:
-        return Selected(before, beside)
-    bad = 0 if each.unknown else each.ways.seen
-    others = frozenset(each.ways.known) - frozenset(each.ways.more_often)
-    return Selected(Against(known.ran, bad), beside, least, others, each.ways.untold, before)
-
-
-def _least(each: Judged, known: Counts) -> Status | None:
-    """The kind of its failure, if only failures of that way count; None if all do, as where nothing bad was known."""
-    if not known.bad:
-        return None
-    by_counts = judge_beside(each.before, each.arm, each.now)
-    kinds = {kind_of(symptom) for symptom in each.unknown}
-    if by_counts is not Verdict.INCONCLUSIVE:
-        kinds |= {kind_of(symptom) for symptom in each.ways.more_often}
-    if not kinds and known.bad == known[Status.FAIL]:  # nobody can say in what way, but it was never that bad
-        kinds = {status for status in Status if status.took_the_guest and each.now[status]}
-    return min(kinds, key=lambda kind: kind.ending.severity, default=None)
 
 
 def decision_record(tests: Mapping[TestId, Selected], rule: Rule, *, of: int) -> dict[str, JSON]:
@@ -136,15 +60,28 @@ def decided(store: Store, run: Run) -> dict[TestId, Decided]:
     rule = Rule(record["alpha"], record["smallest"], record.get("probation", 0))
     tests = {TestId(*name.split("/", 2)): _read(said) for name, said in record["tests"].items()}
     tallies = _tallies(store, store.deciding(run.id), tests)
-    found, of = decide(tallies, rule, of=record["of"]), family_sizes(tallies.values(), record["of"])
+    # Stored counts are evidence that tests were selected by: each face that any test might have had is one of the family.
+    all_faces = record["of"] * max((len(each.faces) for each in tests.values()), default=1)
+    found, of = decide(tallies, rule, of=all_faces), family_sizes(tallies.values(), all_faces)
     each = {key: Decided(found[key], tally, of[type(tally)], rule) for key, tally in tallies.items()}
-    return {test: _together([each[test, face] for face in chosen.faces]) for test, chosen in tests.items()}
+    return {test: _together([each[test, name] for name in chosen.faces]) for test, chosen in tests.items()}
 
 
 def _together(faces: Sequence[Decided]) -> Decided:
-    """The decision on a test: it regressed if it did in any respect, and is a flake only in all."""
-    order = (Decision.REGRESSED, Decision.OPEN, Decision.FLAKE)
-    return min(faces, key=lambda each: order.index(each.decision))
+    """The decision on a test: it regressed if it did in any respect, and is a flake only in all.
+
+    Of several that are open: one that is on its way to regress, the soonest; else that which takes longest to be excluded.
+    """
+    if first := next((each for each in faces if each.decision is Decision.REGRESSED), None):
+        return first
+    left = [each for each in faces if each.decision is Decision.OPEN]
+    if not left:
+        return faces[0]
+    to_go = {id(each): still_to_go(each) for each in left}
+    worse = [each for each in left if log_worse(each.tally, each.rule) > 0 and to_go[id(each)] is not None]
+    if worse:
+        return min(worse, key=lambda each: to_go[id(each)] or 0)
+    return max(left, key=lambda each: FAR if (runs := to_go[id(each)]) is None else runs)
 
 
 def strays_of(store: Store, run: Run) -> tuple[list[Mapping[str, Any]], frozenset[str]]:
@@ -175,6 +112,14 @@ def strays_of(store: Store, run: Run) -> tuple[list[Mapping[str, Any]], frozense
     return list(once.values()), beside
 
 
+def boot_failure_of(store: Store, run: Run) -> BootFailure | None:
+    """How the kernel under test failed to boot in a rerun, None if it always did."""
+    if DECISION not in run.record:
+        return None
+    found = (BootFailure.of(each) for each in store.deciding(run.id) if each.record[SIDE] == Side.NOW)
+    return next(filter(None, found), None)
+
+
 def records_of_reruns(store: Store, run: Run) -> list[Mapping[str, Any]]:
     """The records of all reruns on the kernel under test."""
     if DECISION not in run.record:
@@ -183,25 +128,38 @@ def records_of_reruns(store: Store, run: Run) -> list[Mapping[str, Any]]:
 
 
 def _written(each: Selected) -> dict[str, JSON]:
+    return {"beside": each.beside, "faces": {name: _face_written(face) for name, face in each.faces.items()}}
+
+
+def _face_written(face: Face) -> dict[str, JSON]:
     return {
-        "bad": int(each.before.baseline_bad),
-        "any_bad": int(each.any_before.baseline_bad) if each.any_before else None,
-        "runs": int(each.before.baseline_runs),
-        "beside": each.beside,
-        "least": each.least.value if each.least else None,
-        "known": sorted(each.known),
-        "untold": sorted(status.value for status in each.untold),
+        "bad": int(face.before.baseline_bad),
+        "runs": int(face.before.baseline_runs),
+        "ways": sorted(face.ways),
+        "worse": sorted(face.worse),
+        "least": face.least.value if face.least else None,
+        "known": sorted(face.known),
+        "untold": sorted(face.untold),
     }
 
 
 def _read(said: Mapping[str, Any]) -> Selected:
-    return Selected(
+    if "faces" in said:
+        return Selected({name: _face_read(face) for name, face in said["faces"].items()}, said["beside"])
+    faces = {UNKNOWN if said["least"] else ANY: _face_read(said)}  # as written before a test had several faces
+    if said["least"] and said.get("any_bad") is not None:
+        faces[ANY] = Face(Against(said["runs"], said["any_bad"]))
+    return Selected(faces, said["beside"])
+
+
+def _face_read(said: Mapping[str, Any]) -> Face:
+    return Face(
         Against(said["runs"], said["bad"]),
-        said["beside"],
+        frozenset(said.get("ways", ())),
+        frozenset(map(Status.read, said.get("worse", ()))),
         Status.read(said["least"]) if said["least"] else None,
         frozenset(said["known"]),
         frozenset(map(Status.read, said["untold"])),
-        Against(said["runs"], said["any_bad"]) if said.get("any_bad") is not None else None,
     )
 
 
@@ -230,24 +188,33 @@ def spent(store: Store, run: Run) -> int:
     return store.results_deciding(run.id)
 
 
-Key = tuple[TestId, Face]
+Key = tuple[TestId, str]
+"""A test, and the name of one of its faces."""
 
 
 def _tallies(store: Store, runs: Iterable[Run], tests: Mapping[TestId, Selected]) -> dict[Key, Tally]:
-    """A pair counts if the baseline kernel gave a result, and the other one was asked for it."""
+    """A pair counts if the baseline kernel gave a result, and the other one was asked for it.
+
+    A test of a rerun that was cut short was not asked, unless the kernel did not boot for it.
+    """
     turns: dict[int, dict[Side, Mapping[TestId, Outcome]]] = {}
+    not_booted: list[TestId] = []
     for each in runs:
-        turns.setdefault(each.record[TURN], {})[Side(each.record[SIDE])] = {
-            test: outcome
-            for test, outcome in store.outcomes(each.id, brief=True).items()
-            if not (each.record.get(CUT_SHORT) and outcome.status is Status.MISSING)
-        }
-    tallies = {(test, face): tally for test, chosen in tests.items() for face, tally in chosen.faces.items()}
+        side, outcomes = Side(each.record[SIDE]), store.outcomes(each.id, brief=True)
+        if each.record.get(CUT_SHORT):
+            if side is Side.NOW and BootFailure.of(each):
+                not_booted += [test for test, outcome in outcomes.items() if outcome.status is Status.MISSING]
+            outcomes = {test: each for test, each in outcomes.items() if each.status is not Status.MISSING}
+        turns.setdefault(each.record[TURN], {})[side] = outcomes
+    tallies = {(test, name): tally for test, chosen in tests.items() for name, tally in chosen.tallies.items()}
     for _, sides in sorted(turns.items()):
         for test, chosen in tests.items():
             before, now = (sides.get(side, {}).get(test) for side in (Side.BASELINE, Side.NOW))
-            for face in chosen.faces:
-                tallies[test, face] = _with(tallies[test, face], test, chosen, face, before, now)
+            for name, face in chosen.faces.items():
+                tallies[test, name] = _with(tallies[test, name], test, chosen, face, before, now)
+    for test in not_booted:
+        for name in tests[test].faces if test in tests else ():
+            tallies[test, name] = tallies[test, name].and_lost()
     return tallies
 
 
@@ -256,10 +223,10 @@ def _with(tally: Tally, test: TestId, each: Selected, face: Face, before: Outcom
         return tally
     if not now.status.ran:
         return tally.and_lost()
-    bad = each.counts(face, test, now)
+    bad = face.counts(test, now)
     if isinstance(tally, Against):
         return tally.and_one(now=bad)
-    return tally.and_one(baseline=before is not None and each.counts(face, test, before), now=bad)
+    return tally.and_one(baseline=before is not None and face.counts(test, before), now=bad)
 
 
 def still_open(tests: Mapping[TestId, Decided]) -> list[TestId]:

@@ -16,6 +16,7 @@ from kdevops.lab.verdict import Reruns
 from kdevops.progress import Progress
 from kdevops.results.decision.decide import Rule
 from kdevops.results.events import Note, RunEvent
+from kdevops.results.faces import selected
 from kdevops.results.model import Outcome, RunState, TestId
 from kdevops.results.reruns import (
     CUT_SHORT,
@@ -26,7 +27,6 @@ from kdevops.results.reruns import (
     decided,
     decision_record,
     in_words,
-    selected,
     spent,
     still_open,
 )
@@ -57,14 +57,20 @@ async def decide(run_id: int, given: Limits | None, dirs: Dirs, watcher: Watcher
     """Decide on the failures of an ended run, or go on with that, within the budget; then judge the run.
 
     `given` limits the number of single results on both kernels together, and the seconds, of this call; what it does not
-    limit, the lab does. The lab also gives the rule, fixed when this begins. Raises UserError if the run has not ended, or if
-    a kernel or a suite has changed since.
+    limit, the lab does. The lab also gives the rule, fixed when this begins. Raises UserError if the run, or that of the
+    baseline kernel, has not ended, if another command has the lab, or if a kernel or a suite has changed since.
     """
     with Store(dirs.state) as store, ExitStack() as held:
         run = store.run(run_id)
         _check(run)
+        beside = compared_with(run)
+        for each in (run, *([store.run(beside)] if beside is not None else [])):
+            lab = lab_of(each)  # locked before anything is changed: another decide may be running
+            held.enter_context(lab_lock(dirs.lab(lab.name), lab.name, "decide"))
+        run = store.run(run_id)
         await keep_evidence(store, run_id)
         verdict, rules = judge(store, run), lab_of(run).verdict
+        _check_beside(verdict)
         if DECISION in run.record or verdict.undecided:
             sides = _sides(run, verdict, store, watcher)
             for each in store.deciding(run_id):
@@ -78,7 +84,7 @@ async def decide(run_id: int, given: Limits | None, dirs: Dirs, watcher: Watcher
             if not left or min(budget.count, budget.time) <= 0:
                 watcher.handle(Note(f"no budget for reruns; still open: {told(left)}" if left else "all is decided"))
             else:
-                kernels = [await _kernel(side, each, dirs, watcher, held) for side, each in sides]
+                kernels = [await _kernel(side, each, dirs, watcher) for side, each in sides]
                 await _until_decided(run_id, kernels, budget, dirs, store, watcher)
         else:
             watcher.handle(Note(f"run {run_id} has no unknown failure of a test: reruns have nothing to decide"))
@@ -114,6 +120,15 @@ def _check(run: Run) -> None:
         raise UserError(f"run {run.id} has not ended", hint=f"continue it first: kdevops resume {run.id}")
 
 
+def _check_beside(verdict: RunVerdict) -> None:
+    """Raise UserError if the baseline kernel's run goes on: what it will give may know some failures, and select others."""
+    if (arm := verdict.arm) and arm.ran and not arm.run.ended:
+        raise UserError(
+            f"run {arm.run.id}, of the baseline kernel, has not ended",
+            hint=f"continue it first: kdevops resume {arm.run.id}",
+        )
+
+
 def _sides(run: Run, verdict: RunVerdict, store: Store, watcher: Watcher) -> list[tuple[Side, Run]]:
     """The runs whose kernels run again, the baseline's first. If nothing ran on the baseline kernel, it does not run again."""
     beside = compared_with(run)
@@ -125,10 +140,8 @@ def _sides(run: Run, verdict: RunVerdict, store: Store, watcher: Watcher) -> lis
     return [*([(Side.BASELINE, store.run(beside))] if beside is not None else []), (Side.NOW, run)]
 
 
-async def _kernel(side: Side, run: Run, dirs: Dirs, watcher: Watcher, held: ExitStack) -> Kernel:
-    lab = lab_of(run)
-    held.enter_context(lab_lock(dirs.lab(lab.name), lab.name, "decide"))
-    return Kernel(side, run, await session.rebuild(run, lab, dirs, watcher))
+async def _kernel(side: Side, run: Run, dirs: Dirs, watcher: Watcher) -> Kernel:
+    return Kernel(side, run, await session.rebuild(run, lab_of(run), dirs, watcher))
 
 
 async def _until_decided(
@@ -196,7 +209,7 @@ async def _stop(kernels: Iterable[Kernel], watcher: Watcher) -> None:
 
 def _record(kernel: Kernel, turn: int) -> dict[str, JSON]:
     """As the run's own, but nothing is left out for being known, and nothing is compared."""
-    own = {KNOWN, COMPARED_WITH, DECISION}
+    own = {KNOWN, COMPARED_WITH}
     return {name: value for name, value in as_asked(kernel.run).items() if name not in own} | {
         SIDE: kernel.side,
         TURN: turn,

@@ -17,7 +17,7 @@ from kdevops.results.allowed_reports import day_of
 from kdevops.results.boot_failure import BootFailure
 from kdevops.results.complaints import STRAY_REPORTS, signatures
 from kdevops.results.model import TestId
-from kdevops.results.reruns import decided, records_of_reruns, strays_of
+from kdevops.results.reruns import boot_failure_of, decided, records_of_reruns, strays_of
 from kdevops.results.store import Run, Store
 from kdevops.results.unwatched import Unwatched
 from kdevops.results.verdict import Arm, RunVerdict, judge_run
@@ -56,7 +56,7 @@ def _judge(store: Store, run: Run, *, whole: bool, anew: bool) -> RunVerdict:
         asked=asked_for(run),
         had=only_beside(run),
         explain=explaining(run, planned, known),
-        boot_failure=BootFailure.of(run),
+        boot_failure=BootFailure.of(run) or boot_failure_of(store, run),
         strays_said=[*run.record.get(STRAY_REPORTS, ()), *again],
         known_too=beside,
         can_rerun="imported" not in run.record,

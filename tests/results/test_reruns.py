@@ -8,41 +8,36 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from kdevops.errors import ExitCode
 from kdevops.results.allowed_reports import AllowedReport, AllowedReports
 from kdevops.results.baseline import Baseline
-from kdevops.results.compare import Verdict
+from kdevops.results.boot_failure import BootFailure
 from kdevops.results.complaints import strays
 from kdevops.results.decision.beside import Pairs
 from kdevops.results.decision.decide import Decided, Decision, Rule
 from kdevops.results.decision.stored import Against
-from kdevops.results.entry import Entry, Table, updated
-from kdevops.results.model import Counts, KernelReport, Outcome, RunState, Status, Subtest, TestId
+from kdevops.results.entry import Entry, Table
+from kdevops.results.faces import ANY, UNKNOWN, Face, Selected
+from kdevops.results.model import Counts, KernelReport, Outcome, Status, Subtest, TestId
 from kdevops.results.reruns import (
     CUT_SHORT,
     DECISION,
     SIDE,
     TURN,
-    Face,
-    Selected,
     Side,
+    boot_failure_of,
     decided,
     decision_record,
     in_words,
-    selected,
     spent,
     still_open,
     strays_of,
 )
-from kdevops.results.store import JSON, PlannedRow, Run, Store
-from kdevops.results.verdict import Arm, judge_run
-from tests.support.decided import REGRESSED
+from kdevops.results.store import JSON, PlannedRow, Store
+from kdevops.results.verdict import judge_run
 
 S = Status
-ARM = Run(1, "ab", RunState.COMPLETE, "2026-11-21T08:00:00+00:00", "2026-11-21T08:10:00+00:00", {})
 TEST = TestId("selftests", "default", "futex:run.sh")
 
 
@@ -83,14 +78,20 @@ def counts(store: Store, number: int) -> tuple[tuple[int, int], tuple[int, int]]
     return each.before, each.now
 
 
-NEW_WAY = Selected(Against(3, 0), beside=True, least=S.FAIL, known=frozenset({"sub:alpha"}))
-MORE_OFTEN = Selected(Against(7, 1), beside=True)
+def one_face(name: str, face: Face, *, beside: bool = True) -> Selected:
+    return Selected({name: face}, beside)
+
+
+NEW_WAY = one_face(UNKNOWN, Face(Against(3, 0), least=S.FAIL, known=frozenset({"sub:alpha"})))
+MORE_OFTEN = one_face(ANY, Face(Against(7, 1)))
 KASAN = KernelReport("KASAN", "KASAN: use-after-free in foo", "BUG: KASAN: use-after-free in foo", gates=True, text="")
 CRASH = Outcome(S.CRASH, oops=KASAN.title, reports=(KASAN,))
 DIED_SOMEHOW = Outcome(S.CRASH, oops="an old text")
 """As older versions stored it: a crash that the kernel reported, without its reports."""
-SOME_CRASH = Selected(Against(9, 0), beside=True, least=S.CRASH)
-A_CRASH = Selected(Against(40, 0), beside=True, least=S.CRASH, untold=frozenset({S.FAIL}))
+SOME_CRASH = one_face("new crash", Face(Against(9, 0), worse=frozenset({S.CRASH})))
+A_CRASH = one_face(UNKNOWN, Face(Against(40, 0), least=S.CRASH, untold=frozenset({S.FAIL})))
+NOT_FAILS = one_face(UNKNOWN, Face(Against(40, 0), least=S.CRASH))
+IN_BETA = one_face("new fail", Face(Against(3, 0), frozenset({"sub:beta"}), frozenset({S.HANG})))
 UNTOLD = Outcome(S.FAIL)
 
 
@@ -106,7 +107,11 @@ UNTOLD = Outcome(S.FAIL)
         # A crash was selected: the failures that both kernels have are none.
         (A_CRASH, [(UNTOLD, CRASH)] * 3, (0, 3), (3, 3)),
         (A_CRASH, [(UNTOLD, UNTOLD)] * 3, (0, 3), (0, 3)),
-        (replace(A_CRASH, untold=frozenset()), [(ALPHA, BETA)], (0, 1), (0, 1)),
+        (NOT_FAILS, [(ALPHA, BETA)], (0, 1), (0, 1)),
+        # Of a test that was selected for failing in beta, that counts, or what is worse than it ever did.
+        (IN_BETA, [(ALPHA, BETA), (UNTOLD, failing("alpha", "beta"))], (0, 2), (2, 2)),
+        (IN_BETA, [(PASSES, ALPHA), (PASSES, UNTOLD), (PASSES, CRASH)], (0, 3), (0, 3)),
+        (IN_BETA, [(Outcome(S.HANG), Outcome(S.HANG))], (1, 1), (1, 1)),
         # Whatever crashes count where nobody could say how it crashed, and no failures.
         (SOME_CRASH, [(ALPHA, CRASH), (PASSES, DIED_SOMEHOW), (UNTOLD, BETA)], (0, 3), (2, 3)),
         (MORE_OFTEN, [(Outcome(S.SKIP), ALPHA), (None, ALPHA), (PASSES, None), (PASSES, ALPHA)], (0, 1), (1, 1)),
@@ -134,14 +139,45 @@ def test_what_is_said(store: Store) -> None:
 
 
 def test_a_test_that_now_always_fails_in_a_milder_known_way_is_no_flake(store: Store) -> None:
-    rare_fail = replace(SOME_CRASH, before=Against(20, 0), known=frozenset({"sub:alpha"}), any_before=Against(20, 1))
+    crash = Face(Against(20, 0), frozenset({"crash"}))
+    rare_fail = Selected({ANY: Face(Against(20, 1)), "new crash": crash}, beside=True)
     each = decided(store, store.run(after(store, rare_fail, [(PASSES, ALPHA)] * 14)))[TEST]
     assert (each.decision, each.now) == (Decision.REGRESSED, (14, 14))
     each = decided(store, store.run(after(store, rare_fail, [(ALPHA, ALPHA)] * 20)))[TEST]
     assert each.decision is Decision.FLAKE, "it does that on both"
-    stored = replace(rare_fail, beside=False)
-    each = decided(store, store.run(after(store, stored, [(None, ALPHA)] * 14)))[TEST]
+    each = decided(store, store.run(after(store, replace(rare_fail, beside=False), [(None, ALPHA)] * 18)))[TEST]
     assert (each.decision, each.before) == (Decision.REGRESSED, (1, 20))
+
+
+def test_of_several_open_faces_the_one_that_regresses_is_told_else_the_one_that_takes_longest(store: Store) -> None:
+    hangs = Face(Against(7, 0), frozenset({"hang"}))
+    chosen = Selected({ANY: Face(Against(7, 1)), "new hang": hangs}, beside=True)
+    each = decided(store, store.run(after(store, chosen, [(ALPHA, Outcome(S.HANG))] * 2)))[TEST]
+    assert (each.decision, each.before, each.now) == (Decision.OPEN, (0, 2), (2, 2)), "it never hung there"
+    each = decided(store, store.run(after(store, chosen, [(ALPHA, PASSES), (PASSES, ALPHA)])))[TEST]
+    assert (each.decision, each.before, each.now) == (Decision.OPEN, (1, 2), (1, 2)), "that it hangs is excluded sooner"
+
+
+def test_a_kernel_that_does_not_boot_for_a_rerun_gives_no_flake(store: Store) -> None:
+    number = after(store, MORE_OFTEN, [(PASSES, PASSES)] * 13)
+    assert boot_failure_of(store, store.run(number)) is None
+    for turn in range(14, 20):
+        failed = BootFailure("kernel BUG", "demo-1", "c").as_record()
+        run(store, None, {SIDE: Side.NOW, TURN: turn, CUT_SHORT: True, **failed}, number)
+    each = decided(store, store.run(number))[TEST]
+    assert (each.runs, each.tries, each.decision) == (13, 19, Decision.OPEN)
+    found = boot_failure_of(store, store.run(number))
+    assert found
+    assert found.title == "kernel BUG"
+
+
+def test_decisions_that_an_older_version_began_go_on(store: Store) -> None:
+    old = {"bad": 0, "any_bad": 9, "runs": 9, "beside": True, "least": "crash", "known": [], "untold": ["fail"]}
+    milder = {**old, "least": None, "any_bad": None, "bad": 1}
+    for said, ends in ((old, Decision.REGRESSED), (milder, Decision.OPEN)):
+        number = after(store, MORE_OFTEN, [(UNTOLD, CRASH)] * 4)
+        store.update_record(number, {DECISION: {"alpha": 0.05, "smallest": 0.25, "of": 1, "tests": {str(TEST): said}}})
+        assert decided(store, store.run(number))[TEST].decision is ends
 
 
 def test_what_a_killed_rerun_did_not_run_is_not_lost(store: Store) -> None:
@@ -164,123 +200,8 @@ def test_what_was_spent_counts_both_kernels(store: Store) -> None:
     assert spent(store, store.run(number)) == 6
 
 
-def known(*outcomes: Outcome, test: TestId = TEST) -> Entry:
-    entry: Entry | None = None
-    for outcome in outcomes:
-        entry = updated(entry, test, [outcome], afresh=False)
-    assert entry
-    return entry
-
-
-@pytest.mark.parametrize(
-    ("entry", "now", "chosen"),
-    [
-        (None, ALPHA, Selected(Against(0, 0))),
-        (known(PASSES), ALPHA, Selected(Against(1, 0))),
-        (known(ALPHA), ALPHA, None),
-        (
-            known(ALPHA),
-            BETA,
-            Selected(Against(1, 0), least=S.FAIL, known=frozenset({"sub:alpha"}), any_before=Against(1, 1)),
-        ),
-        (known(PASSES), CRASH, Selected(Against(1, 0))),  # were it only to fail from now on, that would be worse too
-        (
-            Entry(Counts({S.FAIL: 9})),
-            CRASH,
-            Selected(Against(9, 0), least=S.CRASH, untold=frozenset({S.FAIL}), any_before=Against(9, 9)),
-        ),
-        (known(ALPHA, *[PASSES] * 6), ALPHA, Selected(Against(7, 1))),
-        (known(ALPHA, ALPHA, ALPHA, *[PASSES] * 3), ALPHA, None),
-        # A crash of which nobody can say how, where there were none, is one in a way of which nothing is known.
-        (None, DIED_SOMEHOW, Selected(Against(0, 0))),
-        (known(*[PASSES] * 9), DIED_SOMEHOW, Selected(Against(9, 0))),
-        (known(ALPHA, *[PASSES] * 9), DIED_SOMEHOW, Selected(Against(10, 0), least=S.CRASH, any_before=Against(10, 1))),
-        (Entry(Counts({S.FAIL: 9})), DIED_SOMEHOW, Selected(Against(9, 0), least=S.CRASH, any_before=Against(9, 9))),
-        # A way that is known, and was rare.
-        (
-            known(*[BETA] * 29, failing("alpha", "beta")),
-            ALPHA,
-            Selected(Against(30, 1), least=S.FAIL, known=frozenset({"sub:beta"}), any_before=Against(30, 30)),
-        ),
-        # Where there were some, it is one of them, and may only come more often.
-        (Entry(Counts({S.PASS: 6, S.CRASH: 1})), DIED_SOMEHOW, Selected(Against(7, 1))),
-        (known(CRASH, *[PASSES] * 6), DIED_SOMEHOW, Selected(Against(7, 1))),
-        (Entry(Counts({S.CRASH: 1})), DIED_SOMEHOW, None),
-        (known(ALPHA), PASSES, None),
-        (Entry(Counts({S.FAIL: 1}), expunged=True), BETA, None),
-    ],
-)
-def test_what_is_selected(entry: Entry | None, now: Outcome, chosen: Selected | None) -> None:
-    tables = {("selftests", "default"): Table("6.1", {TEST.name: entry})} if entry else {}
-    baseline = Baseline("6.1", tables)
-    if entry and entry.expunged:
-        baseline = Baseline("6.1").with_expunges({TEST: "F:1/2"})
-    found = selected(judge_run([TEST], {TEST: now}, baseline))
-    assert found == ({TEST: chosen} if chosen else {})
-
-
-ANY = st.sampled_from(
-    [
-        PASSES,
-        ALPHA,
-        BETA,
-        UNTOLD,
-        CRASH,
-        DIED_SOMEHOW,
-        Outcome(S.HANG),
-        Outcome(S.SKIP),
-        Outcome(S.MISSING),
-        Outcome(S.CRASH),
-    ]
-)
-TESTS = [TestId("fstests", "xfs_crc", name) for name in ("generic/001", "generic/002")]
-PLANNED = [*TESTS, TESTS[0].repeat(2)]
-
-
-@given(
-    st.tuples(ANY, ANY, ANY),
-    st.tuples(*[st.lists(ANY, max_size=8)] * 2),
-    st.none() | st.tuples(ANY, ANY, ANY),
-    st.booleans(),
-    st.booleans(),
-)
-def test_what_is_not_decided_is_selected_and_nothing_else(
-    now: tuple[Outcome, ...],
-    before: tuple[list[Outcome], ...],
-    beside: tuple[Outcome, ...] | None,
-    on_both: bool,
-    expunged: bool,
-) -> None:
-    entries = {test.name: known(*ends, test=test) for test, ends in zip(TESTS, before, strict=True) if ends}
-    baseline = Baseline("6.1", {("fstests", "xfs_crc"): Table("6.1", entries)})
-    if expunged:
-        baseline = baseline.with_expunges({TESTS[1]: "F:1/2"})
-    arm = Arm(ARM, dict(zip(PLANNED, beside, strict=True))) if beside else None
-    verdict = judge_run(PLANNED, dict(zip(PLANNED, now, strict=True)), baseline, arm=arm)
-    found = selected(verdict, beside=on_both)
-    assert set(found) == {each.test.plain for each in verdict.tests if each.verdict is Verdict.INCONCLUSIVE}
-    assert all(each.beside == (on_both and arm is not None) for each in found.values())
-    for test, chosen in found.items():  # each of them can be seen again, were it only to end as it did
-        ends = [end for each, end in zip(PLANNED, now, strict=True) if each.plain == test]
-        assert any(chosen.counts(Face.SELECTED, test, end) for end in ends)
-
-
-def test_what_is_decided_is_selected_no_more() -> None:
-    outcomes = dict.fromkeys(TESTS, ALPHA)
-    verdict = judge_run(TESTS, outcomes, Baseline("6.1"), decisions={TESTS[0]: REGRESSED})
-    assert set(selected(verdict)) == {TESTS[1]}
-    assert set(selected(judge_run(TESTS, outcomes, Baseline("6.1")))) == set(TESTS)
-
-
-def test_what_the_baseline_kernel_fails_by_chance_is_selected_and_runs_on_both() -> None:
-    baseline = Baseline("6.1", {("selftests", "default"): Table("6.1", {TEST.name: known(*[PASSES] * 9)})})
-    verdict = judge_run([TEST], {TEST: ALPHA}, baseline, arm=Arm(ARM, {TEST: ALPHA}))
-    assert selected(verdict) == {TEST: Selected(Against(10, 1), beside=True)}
-    assert selected(verdict, beside=False) == {TEST: Selected(Against(10, 1))}
-
-
 def test_the_rule_is_that_of_the_record_and_older_ones_have_no_probation(store: Store) -> None:
-    chosen = {TEST: Selected(Against(3, 0), least=S.FAIL)}
+    chosen = {TEST: one_face(UNKNOWN, Face(Against(3, 0), least=S.FAIL), beside=False)}
     for record, probation, ends in (
         (decision_record(chosen, Rule(probation=4), of=1), 4, Decision.OPEN),
         (decision_record(chosen, Rule(probation=3), of=1), 3, Decision.REGRESSED),
@@ -343,7 +264,7 @@ def test_a_report_of_a_rerun_is_allowed_under_its_test(store: Store) -> None:
 
 
 def test_a_crash_that_did_not_regress_does_not_excuse_its_report() -> None:
-    baseline = Baseline("6.1", {("selftests", "default"): Table("6.1", {TEST.name: known(*[PASSES] * 20)})})
+    baseline = Baseline("6.1", {("selftests", "default"): Table("6.1", {TEST.name: Entry(Counts({S.PASS: 20}))})})
     for one, gates in ((None, True), (Decision.FLAKE, True), (Decision.OPEN, True), (Decision.REGRESSED, False)):
         decisions = {TEST: Decided(one, Pairs())} if one else {}
         verdict = judge_run([TEST], {TEST: CRASH}, baseline, decisions=decisions)

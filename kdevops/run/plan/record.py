@@ -10,6 +10,7 @@ import kdevops
 from kdevops.errors import BootError, InfrastructureError, UserError
 from kdevops.results.boot_failure import BOOT_FAILURE
 from kdevops.results.complaints import STRAY_REPORTS
+from kdevops.results.reruns import DECISION
 from kdevops.results.store import JSON, Run
 from kdevops.results.unwatched import UNWATCHED
 from kdevops.run.plan.known import known_record
@@ -26,7 +27,7 @@ OUTSIDE = "suites_from"
 BOOTED = "booted"
 """In the record of a run: a guest of it came up."""
 _TROUBLE = "trouble"
-_HAPPENED = frozenset({BOOTED, _TROUBLE, BOOT_FAILURE, STRAY_REPORTS, UNWATCHED, "acceleration", "guests"})
+_HAPPENED = frozenset({BOOTED, DECISION, _TROUBLE, BOOT_FAILURE, STRAY_REPORTS, UNWATCHED, "acceleration", "guests"})
 
 
 def record_of(loaded: LoadedLab, built: Built) -> dict[str, JSON]:
