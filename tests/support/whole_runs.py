@@ -16,6 +16,8 @@ from kdevops.results.model import Counts, Status, TestId
 from kdevops.run.spending import Room, is_hopeless, that_fit
 
 TESTS = 1000
+FACES = 2
+"""What is decided of a test that fails in one way: whether that, and whether any failure, has become more frequent."""
 _LAB = VerdictRules()
 RULE = Rule(_LAB.alpha, _LAB.smallest, _LAB.probation)
 """What a lab has that says nothing of it."""
@@ -57,7 +59,7 @@ def run_once(
         arm = _counts(chance, rate, 1) if beside else None
         if judge_beside(Entry(known), arm, _counts(chance, rate_now, 1)) is Verdict.INCONCLUSIVE:
             tallies[test] = Pairs() if beside else Against(known.ran, known.bad)
-    of, spent, sides = (len(tallies) if beside else TESTS), 0, 2 if beside else 1
+    of, spent, sides = FACES * (len(tallies) if beside else TESTS), 0, 2 if beside else 1
     decided = {test: Decided(Decision.OPEN, tally, of, rule) for test, tally in tallies.items()}
     while True:
         still = {_id(test): each for test, each in decided.items() if each.decision is Decision.OPEN}
@@ -72,7 +74,8 @@ def run_once(
                 tallies[test] = tally.and_one(baseline=chance.random() < before[test], now=bad)
             else:
                 tallies[test] = tally.and_one(now=bad)
-        found = decide(tallies, rule, of=of)
+        faces = {(test, face): tally for test, tally in tallies.items() for face in range(FACES)}
+        found = {test: each for (test, _), each in decide(faces, rule, of=of).items()}
         decided = {test: Decided(found[test], tallies[test], of, rule) for test in tallies}
     return Simulated(
         len(tallies),
