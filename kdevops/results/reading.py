@@ -1,0 +1,235 @@
+"""What a store is asked: runs, plans, outcomes, the journal. `kdevops.results.store` adds what writes."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from statistics import median
+from types import TracebackType
+from typing import Any, Self
+
+from kdevops.errors import InfrastructureError, UserError
+from kdevops.results import database
+from kdevops.results.model import Counts, Outcome, RunState, Status, TestId
+from kdevops.results.rows import read_outcomes
+
+HISTORY_RUNS = 10
+"""Runs used to estimate a test's duration."""
+_RUN = "SELECT id, lab, state, created, ended, record, decides FROM run"
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRow:
+    """One test of a plan. `timeout` and `expected` are in seconds; `expected` is None while unknown."""
+
+    id: TestId
+    timeout: float
+    expected: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run. `created` and `ended` are UTC in ISO 8601; `record` is what is needed to run it again.
+
+    `decides`: the run whose failures this one only repeats, to decide on them; None for a run of its own.
+    """
+
+    id: int
+    lab: str
+    state: RunState
+    created: str
+    ended: str | None
+    record: Mapping[str, Any]
+    decides: int | None = None
+
+
+class Kind(StrEnum):
+    """The kind of a journal entry."""
+
+    CREATED = "created"
+    STARTED = "started"
+    ENDED = "ended"
+    INFRASTRUCTURE = "infrastructure"
+    INTERRUPTED = "interrupted"
+    FINISHED = "finished"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a run's journal; `at` is UTC in ISO 8601."""
+
+    at: str
+    kind: Kind
+    test: TestId | None
+    guest: str
+    text: str
+
+
+class Reading:
+    """What can be asked of the runs below one state directory, in its file `kdevops.sqlite`. A context manager.
+
+    Errors as of `kdevops.results.store.Store`.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.path = directory / database.FILE_NAME
+        self._connection = database.connect(self.path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file. Not needed for durability."""
+        self._connection.close()
+
+    def run(self, run_id: int) -> Run:
+        """The run with this number. Raises UserError when there is none."""
+        there = abs(run_id) < 1 << 63  # else SQLite cannot be asked
+        rows = self._query(f"{_RUN} WHERE id = ?", run_id if there else 0)
+        if not rows:
+            raise UserError(f"no run {run_id} in {self.path}", hint="list the runs with `kdevops results`")
+        return _run(rows[0])
+
+    def runs(self, lab: str | None = None) -> tuple[Run, ...]:
+        """All runs, or all of one lab, newest first, but for those that only help to decide another."""
+        rows = self._query(f"{_RUN} WHERE (lab = ?1 OR ?1 IS NULL) AND decides IS NULL ORDER BY id DESC", lab)
+        return tuple(map(_run, rows))
+
+    def deciding(self, run_id: int) -> tuple[Run, ...]:
+        """The runs that repeat failures of this one to decide on them, oldest first."""
+        return tuple(map(_run, self._query(f"{_RUN} WHERE decides = ? ORDER BY id", run_id)))
+
+    def results_deciding(self, run_id: int) -> int:
+        """How many results the runs have that repeat failures of this one."""
+        rows = self._query(
+            "SELECT count(*) FROM outcome JOIN planned ON planned.id = outcome.planned"
+            " WHERE run IN (SELECT id FROM run WHERE decides = ?)",
+            run_id,
+        )
+        return int(rows[0][0])
+
+    def last_ended(self) -> Run | None:
+        """The newest run that has ended, None when there is none."""
+        rows = self._query(f"{_RUN} WHERE ended IS NOT NULL AND decides IS NULL ORDER BY id DESC LIMIT 1")
+        return _run(rows[0]) if rows else None
+
+    def plan(self, run_id: int) -> tuple[PlannedRow, ...]:
+        """The planned tests, in order."""
+        rows = self._query(
+            "SELECT suite, profile, name, timeout, expected FROM planned WHERE run = ? ORDER BY position", run_id
+        )
+        return tuple(PlannedRow(TestId(*row[:3]), *row[3:]) for row in rows)
+
+    def pending(self, run_id: int) -> tuple[TestId, ...]:
+        """Planned tests without a status, in the plan's order, including those in flight."""
+        rows = self._query(
+            "SELECT suite, profile, name FROM planned LEFT JOIN outcome ON outcome.planned = planned.id"
+            " WHERE run = ? AND status IS NULL ORDER BY position",
+            run_id,
+        )
+        return tuple(TestId(*row) for row in rows)
+
+    def in_flight(self, run_id: int) -> tuple[TestId, ...]:
+        """Tests that were started but have no status, as after a killed controller."""
+        rows = self._query(
+            "SELECT suite, profile, name FROM planned LEFT JOIN outcome ON outcome.planned = planned.id"
+            " WHERE run = ? AND status IS NULL AND planned.id IN"
+            " (SELECT planned FROM journal WHERE run = ? AND kind = 'started') ORDER BY position",
+            run_id,
+            run_id,
+        )
+        return tuple(TestId(*row) for row in rows)
+
+    def evidence(self, run_id: int) -> tuple[str, str, bytes] | None:
+        """When (UTC, ISO 8601) and from where the baseline of a run was kept, and its packed files; None if it was not."""
+        rows = self._query("SELECT at, source, files FROM evidence WHERE run = ?", run_id)
+        return rows[0] if rows else None
+
+    def outcomes(self, run_id: int, *, brief: bool = False) -> Mapping[TestId, Outcome]:
+        """The outcomes, in the plan's order; tests without a status are absent. For `brief` see `planned_outcomes`."""
+        found = self.planned_outcomes(run_id, brief=brief)
+        return {test: outcome for test, outcome in found.items() if outcome}
+
+    def planned_outcomes(self, run_id: int, *, brief: bool = False) -> Mapping[TestId, Outcome | None]:
+        """All planned tests, in order, each with its outcome; None while it has no status.
+
+        `brief`: without subtests that went well, and without the text of kernel reports, except under crashes.
+        """
+        return read_outcomes(self._query, run_id, brief=brief)
+
+    def counts(self) -> Mapping[int, Counts]:
+        """How many tests ended how, by run; runs without any result are absent."""
+        found: dict[int, dict[Status, int]] = defaultdict(dict)
+        for run_id, status, number in self._query(
+            "SELECT run, status, count(*) FROM planned JOIN outcome ON outcome.planned = planned.id GROUP BY run, status"
+        ):
+            found[run_id][Status.read(status)] = number
+        return {run_id: Counts(table) for run_id, table in found.items()}
+
+    def journal(self, run_id: int) -> tuple[Entry, ...]:
+        """All journal entries, in order."""
+        rows = self._query(
+            "SELECT at, kind, suite, profile, name, guest, text FROM journal"
+            " LEFT JOIN planned ON planned.id = journal.planned WHERE journal.run = ? ORDER BY journal.id",
+            run_id,
+        )
+        return tuple(
+            Entry(at, Kind(kind), TestId(suite, profile, name) if suite is not None else None, guest, text)
+            for at, kind, suite, profile, name, guest, text in rows
+        )
+
+    def history(self, lab: str | None, tests: Iterable[TestId]) -> Mapping[TestId, float]:
+        """Median seconds of these tests in the last runs (of one lab, or of all); the unknown are absent.
+
+        Only passes and fails count: skips end at once, and the duration of a crash or a hang is not typical. Repeats of a test
+        count together.
+        """
+        asked = {test: test.plain for test in tests}
+        wanted = set(asked.values())
+        seconds: dict[TestId, list[float]] = defaultdict(list)
+        for suite, profile, name, duration in self._query(
+            "SELECT suite, profile, name, seconds FROM planned JOIN outcome ON outcome.planned = planned.id"
+            " WHERE status IN (SELECT value FROM json_each(?3)) AND run IN"
+            " (SELECT id FROM run WHERE (lab = ?1 OR ?1 IS NULL) AND decides IS NULL ORDER BY id DESC LIMIT ?2)",
+            lab,
+            HISTORY_RUNS,
+            json.dumps([status for status in Status if status.ran_to_its_end]),
+        ):
+            plain = TestId(suite, profile, name).plain
+            if plain in wanted:
+                seconds[plain].append(duration)
+        usual = {plain: median(values) for plain, values in seconds.items()}
+        return {test: usual[plain] for test, plain in asked.items() if plain in usual}
+
+    def _query(self, statement: str, *values: object) -> list[Any]:
+        with database.explained(self.path):
+            return self._connection.execute(statement, values).fetchall()
+
+    def _state(self, run_id: int) -> RunState:
+        return self.run(run_id).state
+
+    def _planned(self, run_id: int, test: TestId) -> int:
+        rows = self._query(
+            "SELECT id FROM planned WHERE run = ? AND suite = ? AND profile = ? AND name = ?",
+            run_id,
+            test.suite,
+            test.profile,
+            test.name,
+        )
+        if not rows:
+            raise InfrastructureError(f"{test} is not in the plan of run {run_id}")
+        return int(rows[0][0])
+
+
+def _run(row: tuple[int, str, str, str, str | None, str, int | None]) -> Run:
+    run_id, lab, state, created, ended, record, decides = row
+    return Run(run_id, lab, RunState(state), created, ended, json.loads(record), decides)
