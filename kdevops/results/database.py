@@ -107,7 +107,36 @@ _EVIDENCE = (
     *_append_only("evidence"),
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _REPORTS, _DECIDING, _EVIDENCE)
+# For lists and histories of many runs: a record may have 100 kB, and a run 30,000 outcomes.
+_SUMMARY = (
+    """CREATE TABLE summary (
+        run INTEGER PRIMARY KEY REFERENCES run (id),
+        planned INTEGER NOT NULL,
+        kernel TEXT NOT NULL,
+        exit_code INTEGER,
+        verdict TEXT NOT NULL
+    ) STRICT""",
+    """CREATE TABLE total (
+        run INTEGER NOT NULL REFERENCES run (id),
+        status TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        PRIMARY KEY (run, status)
+    ) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE test (
+        suite TEXT NOT NULL,
+        profile TEXT NOT NULL,
+        name TEXT NOT NULL,
+        PRIMARY KEY (suite, profile, name)
+    ) STRICT, WITHOUT ROWID""",
+    """INSERT INTO summary SELECT id, (SELECT count(*) FROM planned WHERE planned.run = run.id),
+        CASE WHEN json_valid(record) THEN coalesce(CAST(json_extract(record, '$.kernel.release') AS TEXT), '') ELSE '' END,
+        NULL, '' FROM run""",
+    """INSERT INTO total SELECT run, status, count(*) FROM planned JOIN outcome ON outcome.planned = planned.id
+        GROUP BY run, status""",
+    "INSERT INTO test SELECT DISTINCT suite, profile, name FROM planned",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _REPORTS, _DECIDING, _EVIDENCE, _SUMMARY)
 """Statements from schema n to n + 1; `PRAGMA user_version` is the number applied. Append, never edit."""
 
 

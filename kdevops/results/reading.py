@@ -169,9 +169,7 @@ class Reading:
     def counts(self) -> Mapping[int, Counts]:
         """How many tests ended how, by run; runs without any result are absent."""
         found: dict[int, dict[Status, int]] = defaultdict(dict)
-        for run_id, status, number in self._query(
-            "SELECT run, status, count(*) FROM planned JOIN outcome ON outcome.planned = planned.id GROUP BY run, status"
-        ):
+        for run_id, status, number in self.query("SELECT run, status, number FROM total"):
             found[run_id][Status.read(status)] = number
         return {run_id: Counts(table) for run_id, table in found.items()}
 
@@ -209,6 +207,11 @@ class Reading:
                 seconds[plain].append(duration)
         usual = {plain: median(values) for plain, values in seconds.items()}
         return {test: usual[plain] for test, plain in asked.items() if plain in usual}
+
+    def query(self, statement: str, **values: object) -> list[Any]:
+        """The rows of a SELECT with named parameters."""
+        with database.explained(self.path):
+            return self._connection.execute(statement, values).fetchall()
 
     def _query(self, statement: str, *values: object) -> list[Any]:
         with database.explained(self.path):

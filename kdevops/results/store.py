@@ -57,6 +57,14 @@ class Store(Reading):
                     for position, row in enumerate(plan)
                 ),
             )
+            sql.execute(
+                "INSERT INTO summary (run, planned, kernel, exit_code, verdict) VALUES (:run, :planned, :kernel, NULL, '')",
+                {"run": run_id, "planned": len(plan), "kernel": _kernel(record)},
+            )
+            sql.executemany(
+                "INSERT INTO test (suite, profile, name) VALUES (:suite, :profile, :name) ON CONFLICT DO NOTHING",
+                ({"suite": row.id.suite, "profile": row.id.profile, "name": row.id.name} for row in plan),
+            )
             self._note(run_id, Kind.CREATED, text=f"{len(plan)} tests planned")
         return run_id
 
@@ -96,11 +104,25 @@ class Store(Reading):
         with database.transaction(self._connection, self.path) as sql:
             sql.execute("INSERT OR REPLACE INTO evidence VALUES (?, ?, ?, ?)", (run_id, _now(), source, files))
 
+    def keep_verdict(self, run_id: int, exit_code: int, words: str) -> None:
+        """Keep the verdict on a run in short, for lists, instead of what was kept; no effect while the run has not ended."""
+        kept = {"run": run_id, "exit_code": exit_code, "verdict": clean(words, MAX_LINE)}
+        with database.transaction(self._connection, self.path) as sql:
+            sql.execute(
+                "UPDATE summary SET exit_code = :exit_code, verdict = :verdict WHERE run = :run"
+                " AND EXISTS (SELECT 1 FROM run WHERE id = :run AND ended IS NOT NULL)",
+                kept,
+            )
+
     def update_record(self, run_id: int, changes: Mapping[str, JSON]) -> None:
         """Replace these top-level keys of the run's record and keep the others."""
         with database.transaction(self._connection, self.path) as sql:
             record = {**self.run(run_id).record, **changes}
             sql.execute("UPDATE run SET record = ? WHERE id = ?", (json.dumps(record), run_id))
+            if "kernel" in changes:
+                sql.execute(
+                    "UPDATE summary SET kernel = :kernel WHERE run = :run", {"kernel": _kernel(record), "run": run_id}
+                )
 
     def interrupt(self, run_id: int) -> None:
         """Mark the run as interrupted, so that it can be resumed; no effect if it has ended."""
@@ -126,7 +148,7 @@ class Store(Reading):
             ).fetchall()
             for planned, guest in rows:
                 reason = "never given to a guest" if guest is None else f"given to {guest}, but its end was not seen"
-                write_outcome(self._connection, planned, Outcome(Status.MISSING, reason=reason, guest=guest or ""))
+                self._write(run_id, planned, Outcome(Status.MISSING, reason=reason, guest=guest or ""))
                 self._note(run_id, Kind.ENDED, planned=planned, guest=guest or "", text=Status.MISSING)
             (missing,) = sql.execute(
                 "SELECT count(*) FROM planned JOIN outcome ON outcome.planned = planned.id"
@@ -141,12 +163,21 @@ class Store(Reading):
     def _end(self, run_id: int, test: TestId, outcome: Outcome) -> None:
         planned = self._planned(run_id, test)
         try:
-            write_outcome(self._connection, planned, outcome)
+            self._write(run_id, planned, outcome)
         except sqlite3.IntegrityError as error:
             raise InfrastructureError(
                 f"{test} already has a status in run {run_id}; a second one ({outcome.status}) is refused"
             ) from error
         self._note(run_id, Kind.ENDED, planned=planned, guest=outcome.guest, text=outcome.status)
+
+    def _write(self, run_id: int, planned: int, outcome: Outcome) -> None:
+        """Write an outcome and count it, which is one transaction: totals never differ from outcomes."""
+        write_outcome(self._connection, planned, outcome)
+        self._connection.execute(
+            "INSERT INTO total (run, status, number) VALUES (:run, :status, 1)"
+            " ON CONFLICT (run, status) DO UPDATE SET number = total.number + 1",
+            {"run": run_id, "status": outcome.status},
+        )
 
     def _note(self, run_id: int, kind: Kind, *, planned: int | None = None, guest: str = "", text: str = "") -> None:
         self._connection.execute(
@@ -166,6 +197,12 @@ def _check_plan(plan: Sequence[PlannedRow]) -> None:
         if row.id in seen:
             raise UserError(f"{row.id} is planned twice", hint="list it only once in `suites` of lab.yaml")
         seen.add(row.id)
+
+
+def _kernel(record: Mapping[str, JSON]) -> str:
+    """The release of the kernel of a run, by its record; "" if that does not say so."""
+    kernel = record.get("kernel")
+    return str(kernel.get("release") or "") if isinstance(kernel, Mapping) else ""
 
 
 def _now() -> str:

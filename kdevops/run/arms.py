@@ -26,7 +26,7 @@ from kdevops.run import manual, session
 from kdevops.run.build import build_kernel, first_error
 from kdevops.run.dirs import Dirs
 from kdevops.run.guests.kinds import kind_of
-from kdevops.run.judging import judge
+from kdevops.run.judging import concluded
 from kdevops.run.live_labs import forget, live_labs, remember
 from kdevops.run.lock import lab_lock
 from kdevops.run.plan.absent import arms_records
@@ -100,8 +100,7 @@ async def resume(run_id: int, dirs: Dirs, watcher: Watcher, *, persist: bool = F
     if not done:
         return await session.resume(last, dirs, watcher, persist=persist)
     with Store(dirs.state) as store:
-        run = store.run(last)
-        return Ended(run, judge(store, run))
+        return Ended(*concluded(store, last))
 
 
 async def up(

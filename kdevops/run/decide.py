@@ -35,7 +35,7 @@ from kdevops.results.verdict import RunVerdict
 from kdevops.run import session
 from kdevops.run.dirs import Dirs
 from kdevops.run.evidence import keep_evidence
-from kdevops.run.judging import judge
+from kdevops.run.judging import concluded, judge
 from kdevops.run.lock import lab_lock
 from kdevops.run.plan.known import KNOWN
 from kdevops.run.plan.narrow import told
@@ -88,8 +88,7 @@ async def decide(run_id: int, given: Limits | None, dirs: Dirs, watcher: Watcher
                 await _until_decided(run_id, kernels, budget, dirs, store, watcher)
         else:
             watcher.handle(Note(f"run {run_id} has no unknown failure of a test: reruns have nothing to decide"))
-        run = store.run(run_id)
-        return Ended(run, judge(store, run))
+        return Ended(*concluded(store, run_id))
 
 
 async def decide_after(ended: Ended, given: Limits | None, dirs: Dirs, watcher: Watcher) -> Ended:
@@ -104,8 +103,7 @@ async def decide_after(ended: Ended, given: Limits | None, dirs: Dirs, watcher: 
     except KdevopsError as error:
         watcher.handle(Note(f"its failures could not be decided: {error.message}"))
         with Store(dirs.state) as store:
-            run = store.run(ended.run.id)
-            return Ended(run, judge(store, run))  # some may have been, before that
+            return Ended(*concluded(store, ended.run.id))  # some may have been, before that
 
 
 def _within(given: Limits | None, lab: Reruns) -> Reruns:

@@ -16,6 +16,7 @@ from kdevops.results import baseline
 from kdevops.results.allowed_reports import day_of
 from kdevops.results.boot_failure import BootFailure
 from kdevops.results.complaints import STRAY_REPORTS, signatures
+from kdevops.results.in_short import in_short
 from kdevops.results.model import TestId
 from kdevops.results.reruns import boot_failure_of, decided, records_of_reruns, strays_of
 from kdevops.results.store import Run, Store
@@ -66,6 +67,22 @@ def _judge(store: Store, run: Run, *, whole: bool, anew: bool) -> RunVerdict:
         unwatched=sum(map(Unwatched.of, [run.record, *records_of_reruns(store, run)]), Unwatched()),
     )
     return replace(verdict, judged_by="" if anew else judged_by(store, run))
+
+
+def concluded(store: Store, run_id: int) -> tuple[Run, RunVerdict]:
+    """The run as it is now and its verdict, which is kept in short for the list of runs if the run has ended."""
+    run = store.run(run_id)
+    verdict = judge(store, run)
+    keep_in_short(store, run, verdict)
+    return run, verdict
+
+
+def keep_in_short(store: Store, run: Run, verdict: RunVerdict) -> None:
+    """Keep the verdict in short, for the list of runs, if the run has ended."""
+    if not run.ended:
+        return
+    code = ExitCode.INFRASTRUCTURE if trouble_behind(run, verdict) else verdict.exit_code
+    store.keep_verdict(run.id, code, in_short(verdict))
 
 
 def trouble_behind(run: Run, verdict: RunVerdict) -> InfrastructureError | None:

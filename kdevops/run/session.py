@@ -27,7 +27,7 @@ from kdevops.run.drive.runner import Drained, drive
 from kdevops.run.drive.work import queue_of
 from kdevops.run.evidence import keep_evidence
 from kdevops.run.guests.kinds import kind_of
-from kdevops.run.judging import judge
+from kdevops.run.judging import concluded
 from kdevops.run.live_labs import remember, remember_again
 from kdevops.run.lock import lab_lock
 from kdevops.run.manual import servers_for, write_access
@@ -160,8 +160,7 @@ async def end(run_id: int, dirs: Dirs) -> Ended:
             _check_open(run)
             store.finish(run_id)
             await keep_evidence(store, run_id)
-            run = store.run(run_id)
-            return Ended(run, judge(store, run))
+            return Ended(*concluded(store, run_id))
 
 
 def _check_open(run: Run) -> None:
@@ -207,8 +206,7 @@ async def carry_out(run_id: int, ready: Ready, dirs: Dirs, store: Store, watcher
     await keep_evidence(store, run_id, anew=True)
     await run_rest(run_id, ready, dirs, store, watcher, persist=persist)
     await keep_evidence(store, run_id, anew=True)
-    run = store.run(run_id)
-    return Ended(run, judge(store, run))
+    return Ended(*concluded(store, run_id))
 
 
 async def run_rest(run_id: int, ready: Ready, dirs: Dirs, store: Store, watcher: Watcher, *, persist: bool) -> Drained:

@@ -11,7 +11,6 @@ from kdevops.lab.load import load_lab
 from kdevops.results.allowed_reports import file_of
 from kdevops.results.model import KernelReport, Outcome, Status
 from kdevops.results.store import Store
-from kdevops.run import session
 from kdevops.run.judging import judge
 from kdevops.run.validate import validate
 from tests.results.test_allowed_reports import ENTRY
@@ -72,6 +71,6 @@ def test_a_stored_run_is_judged_with_it(bench: Bench, until: str, code: ExitCode
         store.started(number, rows[0].id, "ab-1")
         store.ended(number, rows[0].id, Outcome(Status.PASS, reports=(report,)))
         store.finish(number)
-        assert session.judge(store, store.run(number)).exit_code is ExitCode.REGRESSION
+        assert judge(store, store.run(number)).exit_code is ExitCode.REGRESSION
         write(bench, f"- {{pattern: '{ENTRY['pattern']}', reason: r, link: https://example.org/, until: {until}}}\n")
-        assert session.judge(store, store.run(number)).exit_code is code
+        assert judge(store, store.run(number)).exit_code is code
