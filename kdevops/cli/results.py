@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from kdevops.cli.listing import LIMIT, check_lab, print_list
 from kdevops.cli.options import Context, common_options, json_option, pass_context
 from kdevops.cli.output import print_json, writing
 from kdevops.cli.removal import remove
-from kdevops.errors import UserError
+from kdevops.errors import InfrastructureError, UserError
 from kdevops.results.model import Status
 
 if TYPE_CHECKING:
@@ -72,13 +74,27 @@ results.add_command(remove)
 @click.option(
     "--judge", "anew", is_flag=True, help="Judge RUN by the present baseline, and say what that changes, for this once."
 )
+@click.option("--lab", metavar="NAME", help="Only runs of this lab.")
+@click.option(
+    "--limit", metavar="N", type=click.IntRange(min=0), help=f"List at most N runs; default {LIMIT}, 0 lists all."
+)
 @json_option
 @common_options
 @pass_context
 def show(
-    context: Context, number: int | None, name: str | None, which: str | None, kind: str | None, *, anew: bool
+    context: Context,
+    number: int | None,
+    name: str | None,
+    which: str | None,
+    kind: str | None,
+    lab: str | None,
+    limit: int | None,
+    *,
+    anew: bool,
 ) -> int | None:
     """List runs, or show the results of RUN (default with an option: the last finished run).
+
+    The list has the newest runs first, each with its verdict as it was judged last.
 
     Showing a run exits with its exit code, as `kdevops run` did: 1 for a regression, 3 if kdevops gave up on its guests, 4
     for an incomplete run or lost coverage. The list of runs, --test and --list exit with 0. A run is judged by the baseline as
@@ -88,11 +104,16 @@ def show(
     from kdevops.results.store import Store
 
     _check_options(as_json=context.json, name=name, which=which, kind=kind)
+    listing = number is None and name is None and which is None and kind is None and not anew
+    if limit is not None and not listing:
+        raise UserError("--limit is for the list of runs", hint="leave it out, or give no RUN and no other option")
+    if number is not None and lab is not None:
+        raise UserError(f"--lab {lab} and run {number}: both select runs", hint="give one of them")
     with Store(state_dir()) as store:
-        if number is None and name is None and which is None and kind is None and not anew:
-            _list(context, store)
+        if listing:
+            print_list(context, store, lab, LIMIT if limit is None else limit)
             return None
-        run = _as_it_is(store.run(number)) if number is not None else _last(store)
+        run = _as_it_is(store.run(number)) if number is not None else _last(store, lab)
         if name is not None:
             _some(context, store, run, name)
         elif which is not None:
@@ -163,11 +184,15 @@ def _check_options(*, as_json: bool, name: str | None, which: str | None, kind: 
         raise UserError(f"{names[0]} and {names[1]} contradict each other", hint="give one of them")
 
 
-def _last(store: Store) -> Run:
-    """The last run that has ended, or that stopped because kdevops gave up on its guests."""
+def _last(store: Store, lab: str | None) -> Run:
+    """The last run (of one lab, or of all) that has ended, or that stopped because kdevops gave up on its guests."""
+    from kdevops.results.listing import listed
     from kdevops.run.plan.record import trouble_of
 
-    run = next((run for run in store.runs() if run.ended or trouble_of(run)), None)
+    if lab is not None:
+        check_lab(store, lab)
+    runs = (store.run(each.id) for each in listed(store, lab))
+    run = next((run for run in runs if run.ended or trouble_of(run)), None)
     if run is None:
         raise UserError("there is no finished run", hint="start one with: kdevops run; list all with: kdevops results")
     state = "the last finished run" if run.ended else f"{run.state}"
@@ -187,39 +212,18 @@ def _as_it_is(run: Run) -> Run:
     return run
 
 
-def _list(context: Context, store: Store) -> None:
-    from kdevops.results.model import Counts, Status
-    from kdevops.text import clean
-
-    runs = [_as_it_is(run) for run in store.runs()]
-    counts = store.counts()
-    tables = {run.id: counts.get(run.id, Counts()) for run in runs}
-    facts = [
-        {"id": run.id, "lab": run.lab, "state": run.state.value, "created": run.created, "ended": run.ended}
-        | {
-            "kernel": run.record.get("kernel", {}).get("release"),
-            "counts": {s.value: tables[run.id][s] for s in Status},
-        }
-        for run in runs
-    ]
-    lines = [
-        f"{run.id:>4}  {run.created[:16].replace('T', ' ')} UTC  {clean(run.lab):<16}"
-        f"  {clean(str(run.record.get('kernel', {}).get('release') or '')):<12}  {run.state:<11}  "
-        + "  ".join(f"{status} {tables[run.id][status]}" for status in Status if tables[run.id][status])
-        for run in runs
-    ]
-    context.emit(facts, lines or ["no run yet"])
-
-
 def _whole(context: Context, store: Store, run: Run, kind: str | None, *, anew: bool) -> int:
     from kdevops.report.changes import changed, changes_json, changes_text
     from kdevops.report.summary import print_summary
     from kdevops.report.summary_json import summary_json
     from kdevops.run.dirs import Dirs
-    from kdevops.run.judging import judge, trouble_behind
+    from kdevops.run.judging import judge, keep_in_short, trouble_behind
     from kdevops.run.plan.record import kernel_release
 
     verdict = judge(store, run, whole=kind in {"junit", "ktap"}, anew=anew)
+    if not anew:
+        with contextlib.suppress(InfrastructureError):  # what is shown does not depend on it: a full disk
+            keep_in_short(store, run, verdict)
     changes = changed(judge(store, run), verdict) if anew else None
     directory = Dirs.default().run(run.id)
     facts = {"kernel": kernel_release(run), "directory": directory if directory.exists() else None}

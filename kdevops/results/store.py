@@ -106,7 +106,11 @@ class Store(Reading):
 
     def keep_verdict(self, run_id: int, exit_code: int, words: str) -> None:
         """Keep the verdict on a run in short, for lists, instead of what was kept; no effect while the run has not ended."""
-        kept = {"run": run_id, "exit_code": exit_code, "verdict": clean(words, MAX_LINE)}
+        kept = {"run": run_id, "exit_code": int(exit_code), "verdict": clean(words, MAX_LINE)}
+        if self.query(
+            "SELECT 1 FROM summary WHERE run = :run AND exit_code = :exit_code AND verdict = :verdict", **kept
+        ):
+            return  # most often, and then nobody waits for the disk, or for another process
         with database.transaction(self._connection, self.path) as sql:
             sql.execute(
                 "UPDATE summary SET exit_code = :exit_code, verdict = :verdict WHERE run = :run"
