@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kdevops.cli.history import history
 from kdevops.cli.listing import LIMIT, check_lab, print_list
 from kdevops.cli.options import Context, common_options, json_option, pass_context
 from kdevops.cli.output import print_json, writing
@@ -47,6 +48,7 @@ def results() -> None:
     """
 
 
+results.add_command(history)
 results.add_command(remove)
 
 
@@ -264,13 +266,14 @@ def _formatted(store: Store, run: Run, verdict: RunVerdict, kind: str) -> str:
 
 def _some(context: Context, store: Store, run: Run, name: str) -> None:
     from kdevops.report import single
+    from kdevops.report.fitting import fitting, near
     from kdevops.run.dirs import Dirs
 
     outcomes = store.outcomes(run.id)
-    tests = single.fitting(name, outcomes)
+    tests = fitting(name, outcomes)
     if not tests:
         raise UserError(
-            f"run {run.id}: no test {name}; {single.near(name, outcomes)}",
+            f"run {run.id}: no test {name}; {near(name, outcomes)}",
             hint=f"list all tests with: kdevops results {run.id} --json",
         )
     directory = Dirs.default().run(run.id)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -16,31 +15,6 @@ _MAX_WHOLE = 5
 """Tests shown with their whole output, which may be a MiB each."""
 _FEW = 2
 """Up to this number of matching tests, each is shown in full, even if it passed."""
-_MAX_NEAR = 5
-
-
-def fitting(name: str, outcomes: Mapping[TestId, Outcome]) -> dict[TestId, Outcome]:
-    """The tests that match `name`: that test, else all that end in it, with any profile and all repeats.
-
-    If there are none, those whose name contains it.
-    """
-    ways: tuple[Callable[[TestId], bool], ...] = (
-        lambda test: str(test) == name,
-        lambda test: f"/{test}".endswith(f"/{name}") or f"/{test.plain}".endswith(f"/{name}"),
-        lambda test: name in str(test),
-    )
-    for fits in ways:
-        if found := {test: outcome for test, outcome in outcomes.items() if fits(test)}:
-            return found
-    return {}
-
-
-def near(name: str, outcomes: Mapping[TestId, Outcome]) -> str:
-    """Text for when no test matches: the nearest names, and the number of names."""
-    names = sorted({test.plain.name for test in outcomes})
-    close = difflib.get_close_matches(name[:80], names, n=_MAX_NEAR)
-    number = f"{len(names)} name{'' if len(names) == 1 else 's'}"
-    return f"nearest of {number}: {', '.join(close)}" if close else f"and none of {number} is similar"
 
 
 def line(test: TestId, outcome: Outcome) -> str:
