@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kdevops.cli.check import check
 from kdevops.cli.history import history
 from kdevops.cli.listing import LIMIT, check_lab, print_list
 from kdevops.cli.options import Context, common_options, json_option, pass_context
@@ -48,6 +49,7 @@ def results() -> None:
     """
 
 
+results.add_command(check)
 results.add_command(history)
 results.add_command(remove)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -136,7 +137,10 @@ _SUMMARY = (
     "INSERT INTO test SELECT DISTINCT suite, profile, name FROM planned",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _REPORTS, _DECIDING, _EVIDENCE, _SUMMARY)
+# Of what may be longer than a page, where SQLite cannot see that a page of it was damaged; NULL for what is older.
+_DIGESTS = tuple(f"ALTER TABLE {table} ADD COLUMN digest INTEGER" for table in ("run", "outcome", "report"))
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _REPORTS, _DECIDING, _EVIDENCE, _SUMMARY, _DIGESTS)
 """Statements from schema n to n + 1; `PRAGMA user_version` is the number applied. Append, never edit."""
 
 
@@ -193,10 +197,29 @@ def explained(path: Path) -> Iterator[None]:
     except sqlite3.IntegrityError:
         raise
     except sqlite3.DatabaseError as error:
+        if "decode" in str(
+            error
+        ):  # text that is not UTF-8, which we never wrote; Python says so, and SQLite has no code
+            raise damaged(path, error) from error
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte of an extended code is the primary one
         message, hint = _TROUBLES.get(code, ("the result store {path} failed ({error})", None))
         facts = {"path": path, "directory": path.parent, "error": error}
         raise InfrastructureError(message.format(**facts), hint=hint and hint.format(**facts)) from error
+
+
+@contextlib.contextmanager
+def understood(path: Path) -> Iterator[None]:
+    """Turn what is read and cannot have been written so (ValueError) into InfrastructureError: the file is damaged."""
+    try:
+        yield
+    except (ValueError, TypeError, zlib.error) as error:
+        raise damaged(path, error) from error
+
+
+def damaged(path: Path, error: object) -> InfrastructureError:
+    """The error for a damaged store."""
+    message, hint = _DAMAGED
+    return InfrastructureError(message.format(path=path, error=error), hint=hint.format(path=path))
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:

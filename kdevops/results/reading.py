@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,11 +16,11 @@ from typing import Any, Self
 from kdevops.errors import InfrastructureError, UserError
 from kdevops.results import database
 from kdevops.results.model import Counts, Outcome, RunState, Status, TestId
-from kdevops.results.rows import read_outcomes
+from kdevops.results.rows import check_digest, read_outcomes
 
 HISTORY_RUNS = 10
 """Runs used to estimate a test's duration."""
-_RUN = "SELECT id, lab, state, created, ended, record, decides FROM run"
+_RUN = "SELECT id, lab, state, created, ended, record, decides, digest FROM run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,16 +98,16 @@ class Reading:
         rows = self._query(f"{_RUN} WHERE id = ?", run_id if there else 0)
         if not rows:
             raise UserError(f"no run {run_id} in {self.path}", hint="list the runs with `kdevops results`")
-        return _run(rows[0])
+        return self._as_run(rows[0])
 
     def runs(self, lab: str | None = None) -> tuple[Run, ...]:
         """All runs, or all of one lab, newest first, but for those that only help to decide another."""
         rows = self._query(f"{_RUN} WHERE (lab = ?1 OR ?1 IS NULL) AND decides IS NULL ORDER BY id DESC", lab)
-        return tuple(map(_run, rows))
+        return tuple(map(self._as_run, rows))
 
     def deciding(self, run_id: int) -> tuple[Run, ...]:
         """The runs that repeat failures of this one to decide on them, oldest first."""
-        return tuple(map(_run, self._query(f"{_RUN} WHERE decides = ? ORDER BY id", run_id)))
+        return tuple(map(self._as_run, self._query(f"{_RUN} WHERE decides = ? ORDER BY id", run_id)))
 
     def results_deciding(self, run_id: int) -> int:
         """How many results the runs have that repeat failures of this one."""
@@ -120,7 +121,7 @@ class Reading:
     def last_ended(self) -> Run | None:
         """The newest run that has ended, None when there is none."""
         rows = self._query(f"{_RUN} WHERE ended IS NOT NULL AND decides IS NULL ORDER BY id DESC LIMIT 1")
-        return _run(rows[0]) if rows else None
+        return self._as_run(rows[0]) if rows else None
 
     def plan(self, run_id: int) -> tuple[PlannedRow, ...]:
         """The planned tests, in order."""
@@ -152,7 +153,12 @@ class Reading:
     def evidence(self, run_id: int) -> tuple[str, str, bytes] | None:
         """When (UTC, ISO 8601) and from where the baseline of a run was kept, and its packed files; None if it was not."""
         rows = self._query("SELECT at, source, files FROM evidence WHERE run = ?", run_id)
-        return rows[0] if rows else None
+        if not rows:
+            return None
+        with database.understood(self.path):
+            zlib.decompress(rows[0][2])  # which has a checksum
+        at, source, files = rows[0]
+        return at, source, files
 
     def outcomes(self, run_id: int, *, brief: bool = False) -> Mapping[TestId, Outcome]:
         """The outcomes, in the plan's order; tests without a status are absent. For `brief` see `planned_outcomes`."""
@@ -164,7 +170,8 @@ class Reading:
 
         `brief`: without subtests that went well, and without the text of kernel reports, except under crashes.
         """
-        return read_outcomes(self._query, run_id, brief=brief)
+        with database.understood(self.path):
+            return read_outcomes(self._query, run_id, brief=brief)
 
     def counts(self) -> Mapping[int, Counts]:
         """How many tests ended how, by run; runs without any result are absent."""
@@ -180,10 +187,11 @@ class Reading:
             " LEFT JOIN planned ON planned.id = journal.planned WHERE journal.run = ? ORDER BY journal.id",
             run_id,
         )
-        return tuple(
-            Entry(at, Kind(kind), TestId(suite, profile, name) if suite is not None else None, guest, text)
-            for at, kind, suite, profile, name, guest, text in rows
-        )
+        with database.understood(self.path):
+            return tuple(
+                Entry(at, Kind(kind), TestId(suite, profile, name) if suite is not None else None, guest, text)
+                for at, kind, suite, profile, name, guest, text in rows
+            )
 
     def history(self, lab: str | None, tests: Iterable[TestId]) -> Mapping[TestId, float]:
         """Median seconds of these tests in the last runs (of one lab, or of all); the unknown are absent.
@@ -217,6 +225,12 @@ class Reading:
         with database.explained(self.path):
             return self._connection.execute(statement, values).fetchall()
 
+    def _as_run(self, row: tuple[int, str, str, str, str | None, str, int | None, int | None]) -> Run:
+        run_id, lab, state, created, ended, record, decides, stored = row
+        with database.understood(self.path):
+            check_digest(stored, f"the record of run {run_id}", record)
+            return Run(run_id, lab, RunState(state), created, ended, json.loads(record), decides)
+
     def _state(self, run_id: int) -> RunState:
         return self.run(run_id).state
 
@@ -231,8 +245,3 @@ class Reading:
         if not rows:
             raise InfrastructureError(f"{test} is not in the plan of run {run_id}")
         return int(rows[0][0])
-
-
-def _run(row: tuple[int, str, str, str, str | None, str, int | None]) -> Run:
-    run_id, lab, state, created, ended, record, decides = row
-    return Run(run_id, lab, RunState(state), created, ended, json.loads(record), decides)

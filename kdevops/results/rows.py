@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sqlite3
+import zlib
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from sys import intern
@@ -17,28 +18,45 @@ MAX_LINE = 500
 """Characters kept of a reason, a name or another one-line text from a guest."""
 MAX_OOPS = 64 << 10
 """Characters kept from the start of each kernel report, which has its title."""
+_SHORT = 900
+"""Characters of an outcome that are on one page in any case, four bytes each."""
 MAX_SUBTESTS = 10_000
 """Subtests kept per test. Passes are dropped first, so that the limit does not hide failures."""
 MAX_REPORTS = 64
 """Kernel reports kept per test. Repeats of a signature are dropped first, then notices, which do not gate."""
 
 
+def digest(*texts: str) -> int:
+    """What tells that texts which take more than a page are as they were written."""
+    return zlib.crc32("\0".join(texts).encode())
+
+
+def check_digest(stored: int | None, what: str, *texts: str) -> None:
+    """Raise ValueError if `texts` are not those of this digest; None: it is older than digests."""
+    if stored is not None and stored != digest(*texts):
+        raise ValueError(f"{what} is not as it was written")
+
+
 def write_outcome(connection: sqlite3.Connection, planned: int, outcome: Outcome) -> None:
     """Write the outcome of the planned test with this id, within the caller's transaction."""
     subtests, reports = _kept_subtests(outcome.subtests), _kept_reports(outcome.reports)
+    texts = (
+        clean(outcome.reason, MAX_LINE),
+        clean(outcome.output, MAX_LINE),
+        clean(outcome.oops, MAX_OOPS, lines=True),
+        clean(outcome.guest, MAX_LINE),
+    )
     connection.execute(
-        "INSERT INTO outcome (planned, status, seconds, reason, output, oops, guest, subtests_cut, reports_cut)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO outcome (planned, status, seconds, reason, output, oops, guest, subtests_cut, reports_cut, digest)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             planned,
             outcome.status,
             max(outcome.seconds, 0.0) if math.isfinite(outcome.seconds) else 0.0,
-            clean(outcome.reason, MAX_LINE),
-            clean(outcome.output, MAX_LINE),
-            clean(outcome.oops, MAX_OOPS, lines=True),
-            clean(outcome.guest, MAX_LINE),
+            *texts,
             outcome.subtests_cut + len(outcome.subtests) - len(subtests),
             outcome.reports_cut + len(outcome.reports) - len(reports),
+            digest(*texts) if sum(map(len, texts)) > _SHORT else None,
         ),
     )
     connection.executemany(
@@ -49,19 +67,8 @@ def write_outcome(connection: sqlite3.Connection, planned: int, outcome: Outcome
         ),
     )
     connection.executemany(
-        "INSERT INTO report (planned, number, kind, signature, title, gates, text) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (
-            (
-                planned,
-                number,
-                clean(each.kind, MAX_LINE),
-                signature_of(each),
-                clean(each.title, MAX_LINE),
-                each.gates,
-                clean(each.text, MAX_OOPS, lines=True),
-            )
-            for number, each in enumerate(reports)
-        ),
+        "INSERT INTO report (planned, number, kind, signature, title, gates, text, digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        ((planned, number, *_report_row(each)) for number, each in enumerate(reports)),
     )
 
 
@@ -72,7 +79,8 @@ def read_outcomes(query: Callable[..., list[Any]], run_id: int, *, brief: bool =
     """
     # Read outcomes first: if a test ends meanwhile, its subtests and reports are ignored, instead of an outcome lacking them.
     rows = query(
-        "SELECT planned.id, suite, profile, name, status, seconds, reason, output, oops, guest, subtests_cut, reports_cut"
+        "SELECT planned.id, suite, profile, name, status, seconds, reason, output, oops, guest, subtests_cut, reports_cut,"
+        " digest"
         " FROM planned LEFT JOIN outcome ON outcome.planned = planned.id WHERE run = ? ORDER BY position",
         run_id,
     )
@@ -86,19 +94,25 @@ def read_outcomes(query: Callable[..., list[Any]], run_id: int, *, brief: bool =
     ):
         subtests[planned].append(Subtest(name, Status.read(status), reason))
     reports: dict[int, list[KernelReport]] = defaultdict(list)
-    for planned, kind, signature, title, gates, text in query(
-        "SELECT report.planned, kind, signature, title, gates, CASE WHEN ?2 AND status != ?3 THEN '' ELSE text END"
+    for planned, kind, signature, title, gates, text, stored in query(
+        "SELECT report.planned, kind, signature, title, gates, CASE WHEN ?2 AND status != ?3 THEN '' ELSE text END,"
+        " CASE WHEN ?2 AND status != ?3 THEN NULL ELSE report.digest END"
         " FROM report JOIN planned ON planned.id = report.planned JOIN outcome ON outcome.planned = planned.id"
         " WHERE run = ?1 ORDER BY report.planned, number",
         run_id,
         brief,
         Status.CRASH,
     ):
+        check_digest(stored, "a kernel report", kind, signature, title, text)
         reports[planned].append(KernelReport(kind, signature, title, bool(gates), text))
     found: dict[TestId, Outcome | None] = {}
     rows.reverse()
     while rows:  # each row is freed as soon as it is read: there may be hundreds of thousands
-        planned, suite, profile, name, status, seconds, reason, output, oops, guest, cut, reports_cut = rows.pop()
+        planned, suite, profile, name, status, seconds, reason, output, oops, guest, cut, reports_cut, stored = (
+            rows.pop()
+        )
+        if stored is not None:
+            check_digest(stored, "the outcome of a test", reason, output, oops, guest)
         found[TestId(intern(suite), intern(profile), name)] = status and Outcome(
             Status.read(status),
             seconds,
@@ -112,6 +126,16 @@ def read_outcomes(query: Callable[..., list[Any]], run_id: int, *, brief: bool =
             reports_cut,
         )
     return found
+
+
+def _report_row(report: KernelReport) -> tuple[str, str, str, bool, str, int]:
+    kind, title, text = (
+        clean(report.kind, MAX_LINE),
+        clean(report.title, MAX_LINE),
+        clean(report.text, MAX_OOPS, lines=True),
+    )
+    signature = signature_of(report)
+    return kind, signature, title, report.gates, text, digest(kind, signature, title, text)
 
 
 def signature_of(report: KernelReport) -> str:

@@ -17,7 +17,7 @@ from kdevops.errors import InfrastructureError, UserError
 from kdevops.results import database
 from kdevops.results.model import Outcome, RunState, Status, TestId
 from kdevops.results.reading import Entry, Kind, PlannedRow, Reading, Run
-from kdevops.results.rows import MAX_LINE, write_outcome
+from kdevops.results.rows import MAX_LINE, digest, write_outcome
 from kdevops.text import clean
 
 __all__ = ["JSON", "Entry", "Kind", "PlannedRow", "Run", "Store"]
@@ -44,8 +44,8 @@ class Store(Reading):
         _check_plan(plan)
         with database.transaction(self._connection, self.path) as sql:
             cursor = sql.execute(
-                "INSERT INTO run (lab, state, created, record, decides) VALUES (?, ?, ?, ?, ?)",
-                (lab, RunState.PLANNED, _now(), json.dumps(record), decides),
+                "INSERT INTO run (lab, state, created, record, decides, digest) VALUES (?, ?, ?, ?, ?, ?)",
+                (lab, RunState.PLANNED, _now(), text := json.dumps(record), decides, digest(text)),
             )
             run_id = cursor.lastrowid
             assert run_id is not None
@@ -122,7 +122,8 @@ class Store(Reading):
         """Replace these top-level keys of the run's record and keep the others."""
         with database.transaction(self._connection, self.path) as sql:
             record = {**self.run(run_id).record, **changes}
-            sql.execute("UPDATE run SET record = ? WHERE id = ?", (json.dumps(record), run_id))
+            text = json.dumps(record)
+            sql.execute("UPDATE run SET record = ?, digest = ? WHERE id = ?", (text, digest(text), run_id))
             if "kernel" in changes:
                 sql.execute(
                     "UPDATE summary SET kernel = :kernel WHERE run = :run", {"kernel": _kernel(record), "run": run_id}
