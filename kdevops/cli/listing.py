@@ -58,12 +58,20 @@ def _facts(run: Listed) -> dict[str, object]:
         "state": str(_state(run)),
         "created": run.created,
         "ended": run.ended,
+        "ran": list(run.ran or ()),
         "kernel": run.kernel or None,
         "planned": run.planned,
         "counts": {status.value: run.counts[status] for status in Status},
         "exit_code": run.exit_code,
         "verdict": run.verdict or None,
     }
+
+
+def _when(run: Listed) -> str:
+    """When a run began, or, if it was imported, when its tests ran, in local time of the machine that ran them."""
+    if run.ran is None:
+        return f"{run.created[:16].replace('T', ' ')} UTC"
+    return run.ran[0][:16].replace("T", " ") if run.ran else "on an unknown date"
 
 
 def _line(run: Listed) -> str:
@@ -73,7 +81,7 @@ def _line(run: Listed) -> str:
     counts = "  ".join(f"{status} {run.counts[status]}" for status in Status if run.counts[status])
     verdict = "" if run.exit_code is None else f"exit {run.exit_code}: {run.verdict}"
     return clean(
-        f"{run.id:>4}  {run.created[:16].replace('T', ' ')} UTC  {run.lab:<16}  {run.kernel:<12}  {_state(run):<11}  "
+        f"{run.id:>4}  {_when(run):<20}  {run.lab:<16}  {run.kernel:<12}  {_state(run):<11}  "
         + "; ".join(filter(None, [verdict, counts])),
         _MAX_LINE,
     )

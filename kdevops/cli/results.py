@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -15,6 +14,7 @@ from kdevops.cli.listing import LIMIT, check_lab, print_list
 from kdevops.cli.options import Context, common_options, json_option, pass_context
 from kdevops.cli.output import print_json, writing
 from kdevops.cli.removal import remove
+from kdevops.cli.results_import import import_
 from kdevops.errors import InfrastructureError, UserError
 from kdevops.results.model import Status
 
@@ -52,6 +52,7 @@ def results() -> None:
 results.add_command(check)
 results.add_command(history)
 results.add_command(remove)
+results.add_command(import_)
 
 
 @results.command()
@@ -125,56 +126,6 @@ def show(
         else:
             return _whole(context, store, run, kind, anew=anew)
     return None
-
-
-@results.command("import", short_help="Import the fstests results in DIR into the store.")
-@click.option("--suite", metavar="NAME", help="The suite that made the results, if not fstests.")
-@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--lab", metavar="NAME", default="imported", help="The lab name for the imported runs.")
-@click.option("--kernel", metavar="RELEASE", default="", help="The kernel that ran, if the results do not say so.")
-@click.option(
-    "--baseline",
-    metavar="DIR",
-    type=click.Path(path_type=Path),
-    help="Baseline to compare with; default: ./baselines/, else the one shipped with kdevops.",
-)
-@json_option
-@common_options
-@pass_context
-def import_(
-    context: Context, directory: Path, *, suite: str | None, lab: str, kernel: str, baseline: Path | None
-) -> None:
-    """Import the fstests results in DIR into the store, one run per kernel. DIR is not changed.
-
-    DIR is the RESULT_BASE of fstests, a section of it, or a result tree of upstream kdevops, kvm-xfstests or gce-xfstests.
-    If only check.log is left, there is one run per kernel and day. Tests whose outcome is uncertain count as missing.
-    """
-    from kdevops.paths import data_dir, state_dir
-    from kdevops.results.model import Status
-    from kdevops.results.store import Store
-    from kdevops.run.dirs import Dirs
-    from kdevops.suites.registry import importer
-    from kdevops.text import clean
-
-    here = Path("baselines").absolute()
-    compared = baseline.absolute() if baseline else here if here.is_dir() else data_dir("baselines")
-    if not (name := clean(lab)):
-        raise UserError("--lab: a name cannot be empty")
-    reads = importer(suite)
-    with Store(state_dir()) as store:
-        place = Dirs.default().run
-        done = reads.import_results(directory, store, place, lab=name, kernel=kernel, baseline=compared)
-    lines, facts = [], []
-    for each in done:
-        counts = {status.value: each.counts[status] for status in Status}
-        facts.append(
-            {"id": each.run, "kernel": each.kernel, "profiles": each.profiles, "counts": counts, "notes": each.notes}
-        )
-        told = ", ".join(f"{number} {status}" for status, number in counts.items() if number)
-        lines.append(f"run {each.run}: {each.kernel}, {', '.join(each.profiles)}: {told}")
-        lines += [f"  {clean(note)}" for note in each.notes]
-        lines.append(f"  see it: kdevops results {each.run}")
-    context.emit(facts, lines)
 
 
 def _check_options(*, as_json: bool, name: str | None, which: str | None, kind: str | None) -> None:

@@ -10,6 +10,7 @@ from kdevops.report.counting import many
 from kdevops.report.kernels import commit, config, kernel
 from kdevops.report.live import duration
 from kdevops.report.words import suites_from
+from kdevops.results import imported
 from kdevops.results.store import Run
 from kdevops.suites.base import RECORDED
 from kdevops.suites.registry import kind_of_tests
@@ -25,8 +26,8 @@ def origins(run: Run) -> list[tuple[str, str]]:
         ("Suites", ", ".join(suites_from(run))),
         ("Tools", _tools(run.record)),
         ("Guests", _guests(run.record)),
-        ("Ran", _ran(run)),
-        ("Imported" if "imported" in run.record else "Date", _date(run)),
+        ("Ran", imported.days(run)),
+        ("Imported" if imported.is_imported(run) else "Date", _date(run)),
         ("Run", _run(run)),
     ]
     return [(name, clean(text)) for name, text in facts if text]
@@ -63,16 +64,10 @@ def _acceleration(record: Mapping[str, Any]) -> Iterator[str]:
         yield "emulated (tcg)" if kind == "tcg" else str(kind)
 
 
-def _ran(run: Run) -> str:
-    """When the tests of an imported run ended, if its results say so: local time of the machine that ran them."""
-    days = sorted({when[:10] for when in run.record.get("imported", {}).get("ran", {}).values()})
-    return " to ".join([*days[:1], *days[1:][-1:]])
-
-
 def _date(run: Run) -> str:
     began = datetime.fromisoformat(run.created)
     text = f"{began:%Y-%m-%d %H:%M} UTC"
-    if run.ended and "imported" not in run.record:
+    if run.ended and not imported.is_imported(run):
         text += f", {duration((datetime.fromisoformat(run.ended) - began).total_seconds())}"
     return text
 

@@ -18,6 +18,7 @@ from kdevops.report.kernels import described
 from kdevops.report.next_steps import next_steps
 from kdevops.report.styles import UNBROKEN, counted, indented
 from kdevops.report.troubles import UNKNOWN, troubles, under
+from kdevops.results import imported
 from kdevops.results.compare import Verdict
 from kdevops.results.model import Counts, Outcome, Status
 from kdevops.results.reruns import in_words
@@ -67,6 +68,8 @@ def print_summary(run: Run, verdict: RunVerdict, *, kernel: str = "", directory:
 def _parts(run: Run, verdict: RunVerdict, kernel: str, directory: Path | None) -> Iterator[RenderableType]:
     yield Text(words.headline(run, verdict), style=_HEADLINE_STYLES[verdict.exit_code])
     yield Text(f"run {run.id} of lab {run.lab}" + (f", kernel {clean(kernel)}" if kernel else ""))
+    if imported.is_imported(run):
+        yield Text(f"ran {clean(imported.days(run)) or 'on an unknown date'}, imported {run.created[:10]}")
     yield from (Text(f"suite {suite}") for suite in words.suites_from(run))
     yield Text(words.comparison(verdict))
     yield from _boot_failure(verdict)

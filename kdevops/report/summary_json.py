@@ -9,6 +9,7 @@ from kdevops.report import words
 from kdevops.report.counts_table import by_suite
 from kdevops.report.kernels import described
 from kdevops.report.troubles import label_of, troubles
+from kdevops.results import imported
 from kdevops.results.allowed_reports import facts
 from kdevops.results.compare import Verdict
 from kdevops.results.decision.decide import Decided
@@ -30,7 +31,8 @@ def summary_json(run: Run, verdict: RunVerdict, *, kernel: str = "", directory: 
     that the baseline saw run and that were not planned, `why` null where nothing explains it. `skipped_now` are tests that
     ran before and skip now, `allowed` the lab's rule that allows it, else null: those make the run incomplete.
     `unwatched` are tests during which the kernel's messages could not be read, the first of them by name.
-    `suites_from` has the distributions that suites which are not ours are from.
+    `suites_from` has the distributions that suites which are not ours are from. `imported` says of results that others
+    produced when the tests of each profile ran and what is known of their machine, else null.
     """
     return {
         "run": run.id,
@@ -38,6 +40,7 @@ def summary_json(run: Run, verdict: RunVerdict, *, kernel: str = "", directory: 
         "state": run.state.value,
         "created": run.created,
         "ended": run.ended,
+        "imported": imported.facts_json(run),
         "kernel": clean(kernel),
         "directory": str(directory) if directory else None,
         "verdict": words.headline(run, verdict),

@@ -4,9 +4,10 @@
 
     3f9c0a1b2c4d5e6f  2026-11-21 22:42 UTC, lab demo
 
-The mark is a hash of the run's results, since its number differs between stores. The file is committed, reverted and merged
-with the counts, unlike a note in the store; marks are practically random, so that lines added by two people rarely
-conflict. A line that ends in `begun` belongs to a run whose counts are being written, or were when kdevops was killed.
+The mark is a hash of the run's results, since its number differs between stores; of imported results it is their identity,
+the same everywhere. The file is committed, reverted and merged with the counts, unlike a note in the store; marks are
+practically random, so that lines added by two people rarely conflict. A line that ends in `begun` belongs to a run whose
+counts are being written, or were when kdevops was killed.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from pathlib import Path
 
 from kdevops.errors import InfrastructureError, UserError
 from kdevops.files import write_atomic
-from kdevops.results import committed
+from kdevops.results import committed, imported
 from kdevops.results.files import Files
 from kdevops.results.model import Outcome, TestId
 from kdevops.results.store import Run
@@ -48,7 +49,12 @@ def file_of(directory: Path, series: str) -> Path:
 
 
 def mark_of(run: Run, outcomes: Mapping[TestId, Outcome]) -> str:
-    """A run's name in any store: 16 hexadecimal digits of a hash of its lab, creation time and results."""
+    """A run's name in any store: 16 hexadecimal digits of a hash of its lab, creation time and results.
+
+    Imported results have the same name wherever and whenever they were imported, as whatever lab.
+    """
+    if whose := imported.identity(run):
+        return whose[:16]
     ends = sorted([*map(str, (test, outcome.status)), outcome.seconds] for test, outcome in outcomes.items())
     return hashlib.sha256(json.dumps([run.lab, run.created, ends]).encode()).hexdigest()[:16]
 
@@ -82,7 +88,10 @@ def finish(directory: Path, series: str, mark: str, run: Run) -> bool:
 
 
 def _told(run: Run) -> str:
-    return f"{datetime.fromisoformat(run.created):%Y-%m-%d %H:%M} UTC, lab {clean(run.lab)}"
+    when = f"{datetime.fromisoformat(run.created):%Y-%m-%d %H:%M} UTC"
+    if imported.is_imported(run):
+        when = f"ran {days}" if (days := imported.days(run)) else "imported"
+    return f"{when}, lab {clean(run.lab)}"
 
 
 def _put(directory: Path, series: str, mark: str, text: str) -> bool:

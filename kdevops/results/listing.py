@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from kdevops.results.imported import moments
 from kdevops.results.model import Counts, RunState, Status
 from kdevops.results.reading import Reading
 
@@ -13,7 +15,8 @@ ALL = 1 << 31
 """A limit that is none."""
 # Whether a run decides is not asked of its row, where that stands behind the record, but of an index.
 _LISTED = (
-    "SELECT id, lab, state, created, ended, coalesce(planned, 0), coalesce(kernel, ''), exit_code, coalesce(verdict, '')"
+    "SELECT id, lab, state, created, ended, coalesce(planned, 0), coalesce(kernel, ''), exit_code, coalesce(verdict, ''),"
+    " coalesce(json_extract(record, '$.imported.ran'), '')"
     " FROM run LEFT JOIN summary ON summary.run = run.id"
     " WHERE (lab = :lab OR :lab IS NULL) AND id NOT IN (SELECT id FROM run WHERE decides IS NOT NULL)"
     " ORDER BY id DESC LIMIT :limit"
@@ -29,7 +32,8 @@ class Listed:
     """One run in short; `counts` are of its results so far, out of `planned`.
 
     `kernel` is the release, "" if unknown. `exit_code` and `verdict` are those of the last time it was judged after its end:
-    None and "" if it was not.
+    None and "" if it was not. `ran`: the first and last moment at which the tests of an imported run ended, see
+    `kdevops.results.imported`; None for a run of our own.
     """
 
     id: int
@@ -42,6 +46,7 @@ class Listed:
     exit_code: int | None
     verdict: str
     counts: Counts
+    ran: tuple[str, ...] | None = None
 
 
 def listed(store: Reading, lab: str | None = None, limit: int = ALL) -> tuple[Listed, ...]:
@@ -50,9 +55,19 @@ def listed(store: Reading, lab: str | None = None, limit: int = ALL) -> tuple[Li
     counts = _counts(store, rows[-1][0], rows[0][0]) if rows else {}
     return tuple(
         Listed(
-            number, name, RunState(state), created, ended, planned, kernel, code, words, counts.get(number, Counts())
+            number,
+            name,
+            RunState(state),
+            created,
+            ended,
+            planned,
+            kernel,
+            code,
+            words,
+            counts.get(number, Counts()),
+            moments(json.loads(ran)) if ran else None,
         )
-        for number, name, state, created, ended, planned, kernel, code, words in rows
+        for number, name, state, created, ended, planned, kernel, code, words, ran in rows
     )
 
 

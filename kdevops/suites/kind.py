@@ -33,13 +33,17 @@ Stored = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """A run made from imported results: number, kernel release, profiles, counts, and notes on contradictions."""
+    """A run made from imported results: number, kernel release, profiles, counts, and notes on contradictions.
+
+    `already`: these profiles were in the store before, in this run.
+    """
 
     run: int
     kernel: str
     profiles: tuple[str, ...]
     counts: Counts
     notes: tuple[str, ...]
+    already: bool = False
 
 
 @dataclass(frozen=True, slots=True)

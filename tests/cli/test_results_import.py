@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,56 @@ def test_what_was_imported_is_a_run_as_any_other(results: Path, capsys: pytest.C
     capsys.readouterr()
     assert main(["results", "1", "--format", "mail"]) == 4
     assert "\nxfs_crc: 3 tests, 1 failure, 1 missing, 0 skipped, " in capsys.readouterr().out
+
+
+def test_the_same_results_are_the_same_run(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (results.parent / "baselines").mkdir()
+    assert main(["results", "import", str(results)]) == 0
+    assert main(["baseline", "accept", "1"]) == 0
+    capsys.readouterr()
+    elsewhere = results.rename(results.parent / "elsewhere")
+    assert main(["results", "import", str(elsewhere), "--lab", "colleague"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "already imported as run 1: 6.1.192, xfs_crc",
+        "  see it: kdevops results 1",
+    ]
+    assert main(["results", "import", str(elsewhere), "--json"]) == 0
+    (fact,) = json.loads(capsys.readouterr().out)
+    assert (fact["id"], fact["already"], fact["counts"]["fail"]) == (1, True, 1)
+    assert main(["results", "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)) == 1
+
+
+def test_another_machine_accepts_the_same_results_once(
+    results: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (results.parent / "baselines").mkdir()
+    for machine in ("one", "two"):
+        monkeypatch.setenv("KDEVOPS_STATE", str(results.parent / machine))
+        assert main(["results", "import", str(results), "--lab", machine]) == 0
+        assert main(["baseline", "accept", "1"]) in {0, 2}
+    assert "generic/001  fail=1" in (results.parent / "baselines/6.1/fstests/xfs_crc.txt").read_text()
+
+
+def test_the_days_on_which_tests_ran_are_shown(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = results / "6.1.192/xfs_crc/check.log"
+    main(["results", "import", str(results)])
+    log.write_text(LOG.replace("Ran:", "Sat Nov 21 03:00:00 UTC 2020\nRan:", 1))
+    capsys.readouterr()
+    assert main(["results", "import", str(results)]) == 0
+    assert "run 2: 6.1.192" in capsys.readouterr().out, "the same tests on another day are another run"
+    main(["results"])
+    listed = capsys.readouterr().out.splitlines()
+    assert listed[0].startswith("   2  2020-11-21 03:00      imported")
+    assert listed[1].startswith("   1  on an unknown date    imported")
+    main(["results", "--json"])
+    assert json.loads(capsys.readouterr().out)[0]["ran"] == ["2020-11-21T03:00:00"]
+    main(["results", "2"])
+    assert "\nran 2020-11-21, imported 20" in capsys.readouterr().out
+    main(["results", "2", "--json"])
+    assert json.loads(capsys.readouterr().out)["imported"]["ran"] == {"xfs_crc": "2020-11-21T03:00:00"}
+    main(["results", "2", "--format", "mail"])
+    assert re.search(r"^Ran: +2020-11-21$", capsys.readouterr().out, re.MULTILINE)
 
 
 def test_no_reruns_are_offered_that_it_cannot_have(results: Path, capsys: pytest.CaptureFixture[str]) -> None:

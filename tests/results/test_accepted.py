@@ -30,6 +30,28 @@ def test_a_mark_is_of_one_run_in_any_store() -> None:
     assert len({mark, *others}) == 4
 
 
+def imported(number: int, created: str, lab: str, **facts: object) -> Run:
+    record = {"kernel": {"release": "6.1.192"}, "imported": {"directory": "/x", **facts}}
+    return Run(number, lab, RunState.COMPLETE, created, created, record)
+
+
+def test_the_mark_of_a_run_of_our_own_is_as_it_was() -> None:
+    assert mark_of(run(), OUTCOMES) == "ecc75b8d0aba7c8f"  # baselines in git have it
+    old = imported(1, run().created, "demo")  # by a kdevops that knew of no identity
+    assert mark_of(old, OUTCOMES) == "ecc75b8d0aba7c8f"
+
+
+def test_imported_results_have_the_same_mark_whoever_imported_them(tmp_path: Path) -> None:
+    one = imported(1, "2026-11-21T08:00:00.000+00:00", "mine", identity="ab" * 32, ran={"xfs": "2024-05-17T22:03:06"})
+    two = imported(9, "2026-11-28T08:00:00.000+00:00", "theirs", identity="ab" * 32)
+    assert mark_of(one, OUTCOMES) == mark_of(two, {}) == "ab" * 8
+    begin(tmp_path, "6.1", "a" * 16, one)
+    finish(tmp_path, "6.1", "b" * 16, two)
+    assert "ran 2024-05-17, lab mine, begun\n" in file_of(tmp_path, "6.1").read_text()
+    assert f"{'b' * 16}  imported, lab theirs\n" in file_of(tmp_path, "6.1").read_text()
+    assert labs(Files(tmp_path), "6.1") == {"mine", "theirs"}
+
+
 def test_a_run_is_unknown_then_begun_then_done(tmp_path: Path) -> None:
     mark = mark_of(run(), OUTCOMES)
     assert known(tmp_path, "6.1", mark) is Accepted.NO

@@ -11,15 +11,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from pathlib import Path
 
 from kdevops.errors import UserError
-from kdevops.results.model import Outcome
 from kdevops.suites.fstests.record import REPORTS, read_record
 from kdevops.suites.fstests.section import Naming, Recorded, recorded_runs
 from kdevops.suites.fstests.xunit_cases import SUITE, TEST_NAME, Suite
+from kdevops.suites.shared.imports import Section
 from kdevops.text import clean
 
 _RECORD = (*REPORTS, "check.time", "check.log")
@@ -34,22 +33,6 @@ _NO_NAME = frozenset({"", "-no-sections-", "global"})
 _MAX_NAMED = 5
 _RELEASE = re.compile(r"[1-9]\d?\.\d{1,3}(?:[.+-][A-Za-z0-9.+_~-]*)?")
 _FILE = re.compile(r"(?P<number>\d{3,9}[A-Za-z0-9_-]{0,128})\.[A-Za-z0-9._+-]{1,100}")
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """Results of one profile in one run. `outcomes` and `files` are by test name; `notes` describe contradictions.
-
-    `when` is the latest known moment of that run, in local time of the machine that ran the tests.
-    """
-
-    directory: Path
-    profile: str
-    kernel: str
-    outcomes: Mapping[str, Outcome]
-    files: Mapping[str, Sequence[Path]]
-    notes: tuple[str, ...]
-    when: datetime | None = None
 
 
 def find_sections(directory: Path, kernel: str = "") -> list[Section]:

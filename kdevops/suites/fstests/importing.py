@@ -1,25 +1,17 @@
-"""Import results of fstests that others produced into the store; the originals stay unchanged."""
+"""Import results of fstests that others produced: which of them are one run."""
 
 from __future__ import annotations
 
-import shutil
-import tempfile
+import os
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from pathlib import Path
 
-import kdevops
-from kdevops.errors import InfrastructureError, UserError
-from kdevops.results.model import Counts, Outcome, TestId
-from kdevops.results.store import JSON, PlannedRow, Store
-from kdevops.suites.fstests.archive import Section, find_sections
-from kdevops.suites.fstests.check_output import check_name
+from kdevops.errors import UserError
+from kdevops.results.store import Store
+from kdevops.suites.fstests.archive import find_sections
 from kdevops.suites.kind import Imported
+from kdevops.suites.shared.imports import Section, Target, store_runs
 
-MAX_FILE = 1 << 20
-"""Bytes kept of each output file of a failed test; output of other tests is not copied."""
-MAX_FILES = 16
-"""Files kept per test."""
 _TELLING = (".out.bad", ".dmesg", ".full")
 _UNKNOWN = "9999"
 """Sorts after all known times."""
@@ -30,28 +22,23 @@ def import_results(
 ) -> list[Imported]:
     """Store the results in `directory` as finished runs: one per kernel, and one per day that only check.log covers.
 
+    Where several directories have the same profile, each of these trees is a run.
+
     `place` returns the directory of a run. `kernel` is the release if the results do not contain it, else "";
-    `baseline` is what the runs are compared with. Raises UserError for a directory without results, or with the same
-    profile twice; InfrastructureError if the output cannot be stored.
+    `baseline` is what the runs are compared with. Raises UserError for a directory without results, or with
+    results that contradict those of a subdirectory; InfrastructureError if the output cannot be stored.
     """
-    return [
-        _import(sections, directory, store, place, lab, baseline)
-        for sections in _runs(find_sections(directory, kernel))
-    ]
+    target = Target("fstests", store, place, lab, baseline, directory, _TELLING)
+    return store_runs(_runs(find_sections(directory, kernel)), target)
 
 
 def _runs(found: Iterable[Section]) -> list[list[Section]]:
     """The sections of each run: of one kernel, each profile once. Several sections of one profile are several runs."""
-    runs: dict[str, list[dict[str, Section]]] = {}
-    first: dict[tuple[str, str], Section] = {}
-    for section in sorted(found, key=lambda each: each.when.isoformat() if each.when else _UNKNOWN):
-        other = first.setdefault((section.kernel, section.profile), section)
-        if other.directory != section.directory:
-            raise UserError(
-                f"{other.directory} and {section.directory} are both results of {section.profile} on {section.kernel}",
-                hint="import them separately",
-            )
-        same = runs.setdefault(section.kernel, [{}])
+    runs: dict[tuple[str, ...], list[dict[str, Section]]] = {}
+    sections = sorted(found, key=lambda each: each.when.isoformat() if each.when else _UNKNOWN)
+    depths = {kernel: _depth(each for each in sections if each.kernel == kernel) for kernel in _kernels(sections)}
+    for section in sections:
+        same = runs.setdefault((section.kernel, *section.directory.parts[: depths[section.kernel]]), [{}])
         if section.profile in same[-1]:
             same.append({})
         same[-1][section.profile] = section
@@ -59,66 +46,27 @@ def _runs(found: Iterable[Section]) -> list[list[Section]]:
     return [[part[profile] for profile in sorted(part)] for part in ordered]
 
 
-def _import(
-    sections: list[Section], directory: Path, store: Store, place: Callable[[int], Path], lab: str, baseline: Path
-) -> Imported:
-    notes = tuple(note for section in sections for note in section.notes)
-    release = sections[0].kernel
-    record: dict[str, JSON] = {
-        "kdevops": kdevops.__version__,
-        "kernel": {"release": release},
-        "baseline": str(baseline),
-        "imported": {
-            "directory": str(directory.absolute()),
-            "sections": {section.profile: str(section.directory.absolute()) for section in sections},
-            "ran": {section.profile: section.when.isoformat() for section in sections if section.when},
-            "notes": notes,
-        },
-    }
-    try:
-        runs = place(0).parent
-        runs.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".import-", dir=runs) as temporary:
-            kept = Path(temporary) / "run"
-            kept.mkdir()
-            outcomes = {
-                TestId("fstests", section.profile, name): _keep(section, name, outcome, kept)
-                for section in sections
-                for name, outcome in section.outcomes.items()
-            }
-            with store.together():
-                run = store.create_run(lab, [PlannedRow(test, 0.0) for test in outcomes], record)
-                for test, outcome in outcomes.items():
-                    store.ended(run, test, outcome)
-                for note in notes:
-                    store.infrastructure(run, "", note)
-                store.finish(run)
-                shutil.rmtree(place(run), ignore_errors=True)  # from an import that was killed before this point
-                kept.rename(place(run))
-    except OSError as error:
-        raise InfrastructureError(f"cannot store the output of tests below {runs}: {error.strerror}") from error
-    counts = Counts.of(outcome.status for outcome in outcomes.values())
-    return Imported(run, release, tuple(section.profile for section in sections), counts, notes)
+def _kernels(sections: Iterable[Section]) -> frozenset[str]:
+    return frozenset(section.kernel for section in sections)
 
 
-def _keep(section: Section, name: str, outcome: Outcome, kept: Path) -> Outcome:
-    """Copy the files of a failed test, and name the most useful one."""
-    plain = check_name(TestId("fstests", section.profile, name))
-    if not outcome.status.is_bad:
-        return outcome
-    where = Path("fstests") / section.profile / Path(plain).parent
-    files = [path for path in section.files.get(plain, ()) if path.stat().st_size][:MAX_FILES]
-    for file in files:
-        _copy(file, kept / where / file.name)
-    telling = [file.name for ending in _TELLING for file in files if file.name.endswith(ending)]
-    return replace(outcome, output=str(where / telling[0])) if telling else outcome
+def _depth(sections: Iterable[Section]) -> int:
+    """How many parts of their paths tell apart directories with the same profile, such as those of several machines.
 
-
-def _copy(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with source.open("rb") as file:
-        content = file.read(MAX_FILE)
-        size = source.stat().st_size
-    if size > MAX_FILE:
-        content += f"\n[kdevops: the first {MAX_FILE} bytes of {size}]\n".encode()
-    target.write_bytes(content)
+    Zero if all profiles differ. Raises UserError if one of the directories contains another one.
+    """
+    places: dict[str, dict[Path, Section]] = {}
+    for section in sections:
+        places.setdefault(section.profile, {})[section.directory] = section
+    depths = [0]
+    for profile, paths in places.items():
+        if len(paths) == 1:
+            continue
+        above = next(((path, other) for path in paths for other in paths if path in other.parents), None)
+        if above:
+            raise UserError(
+                f"{above[0]} and {above[1]} are both results of {profile} on {paths[above[0]].kernel}",
+                hint="import them separately",
+            )
+        depths.append(len(Path(os.path.commonpath(paths)).parts) + 1)
+    return min(depth for depth in depths if depth or len(depths) == 1)

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from kdevops.results.model import Outcome, Status
+from kdevops.suites.fstests.check_log import LoggedRun
 from kdevops.suites.fstests.log_beside import add_log
 from kdevops.suites.fstests.parts import Part, by_kernel_and_day, divide
 from kdevops.suites.fstests.record import REPORT, Record
@@ -85,13 +86,16 @@ def _reported(
     collected = by_report(names, suites, troubles)
     properties = suites[0].properties
     kernel = next(filter(None, (naming.kernel(suite.properties) for suite in suites)), "")
+    own: list[LoggedRun] = []
     if alone:
         own = add_log(collected, names, suites, record, files, kernel, naming.release)
         kernel = kernel or next(filter(None, (naming.release(run.kernel) for run in reversed(own))), "")
     _contradict(collected, files)
-    when = max((suite.ended for suite in suites if suite.ended), default=None)
+    stamps = [suite.stamp for suite in suites if suite.stamp] or [run.when for run in own if run.when]
     outcomes = collected.close({*_known(record), *files})
-    return Recorded(naming.profile(properties), kernel, when, outcomes, files, tuple(collected.notes))
+    return Recorded(
+        naming.profile(properties), kernel, max(stamps, default=None), outcomes, files, tuple(collected.notes)
+    )
 
 
 def _logged(record: Record, files: Files, naming: Naming) -> list[Recorded]:

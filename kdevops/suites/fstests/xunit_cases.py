@@ -57,7 +57,8 @@ class Suite:
 
     `strangers` are cases whose names are not tests: xfstests-bld adds `preempted` and `timeout`. `declared` has those
     of the attributes tests, failures, errors, skipped that are numbers. `began` and `ended` are local time of the
-    machine that ran the tests. `finished`: written at the end of `check`; newer trees also write it before each test.
+    machine that ran the tests, and `stamp` is the last moment that the report names. `finished`: written at the end of
+    `check`; newer trees also write it before each test.
     """
 
     cases: tuple[Case, ...] = ()
@@ -67,6 +68,7 @@ class Suite:
     began: datetime | None = None
     ended: datetime | None = None
     finished: bool = True
+    stamp: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +122,10 @@ def suite_of(attributes: Mapping[str, str], properties: Mapping[str, str], cases
     time = attributes.get("time")
     took = timedelta(seconds=float(time) if time and _SECONDS.fullmatch(time) else sum(case.seconds for case in tests))
     first, last, written = (moment(attributes.get(name, ""))[0] for name in STAMPS)
-    if not (first or last or written):
+    stamp = written or last or first
+    if not stamp:
         last, timed = next((found for name in _DATES if (found := moment(properties.get(name, "")))[0]), (None, True))
+        stamp = last
         first, written = (None, None) if timed else (last, _moved(last, _DAY))
     return Suite(
         tuple(tests),
@@ -131,6 +135,7 @@ def suite_of(attributes: Mapping[str, str], properties: Mapping[str, str], cases
         began=first or _moved(last or written, -took - _SLACK),
         ended=written or _moved(last or first, took + _SLACK),
         finished=time != "",
+        stamp=stamp,
     )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from kdevops.results.model import Status
-from kdevops.suites.fstests.archive import Section, find_sections
+from kdevops.suites.fstests.archive import find_sections
+from kdevops.suites.shared.imports import Section
 
 PASS, FAIL, SKIP, CRASH, HANG, MISSING = Status
 ERROR = '<error message="Machine rebooted (crash or test timeout)" type="TestFail"/>'

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from kdevops.errors import UserError
 from kdevops.results.model import Outcome, RunState, Status, TestId
 from kdevops.results.store import Kind, Store
-from kdevops.suites.fstests import importing
 from kdevops.suites.fstests.archive import find_sections
 from kdevops.suites.fstests.importing import import_results
+from kdevops.suites.kind import Imported
+from kdevops.suites.shared import imports
 from kdevops.text import clean
 
 PASS, FAIL, SKIP, MISSING = Status.PASS, Status.FAIL, Status.SKIP, Status.MISSING
@@ -69,7 +70,7 @@ def store(tmp_path: Path):
         yield opened
 
 
-def take(store: Store, directory: Path, kernel: str = "") -> list[importing.Imported]:
+def take(store: Store, directory: Path, kernel: str = "") -> list[Imported]:
     runs = store.path.parent / "runs"
     baseline = store.path.parent / "baselines"
     return import_results(
@@ -187,7 +188,7 @@ def test_a_tree_of_kernels_becomes_a_run_for_each(tmp_path: Path, store: Store) 
 
 
 def test_a_huge_output_is_cut(tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importing, "MAX_FILE", 10)
+    monkeypatch.setattr(imports, "MAX_FILE", 10)
     (done,) = take(store, section(tmp_path / "xfs_crc"))
     kept = store.path.parent / "runs" / str(done.run) / "fstests/xfs_crc/generic/003.out.bad"
     assert kept.read_text() == "QA output \n[kdevops: the first 10 bytes of 29]\n"
@@ -203,12 +204,20 @@ def test_refused(tmp_path: Path, store: Store) -> None:
     assert "--kernel" in str(error.value.hint)
     with pytest.raises(UserError, match="not a kernel release"):
         take(store, tmp_path / "tree", "../../etc")
-    section(tmp_path / "two/a/xfs_crc")
-    section(tmp_path / "two/b/xfs_crc")
-    with pytest.raises(UserError, match="are both results of xfs_crc on 6"):
-        take(store, tmp_path / "two")
     assert store.runs() == ()
     assert [each.kernel for each in take(store, tmp_path / "tree", "6.1.9")] == ["6.1.9"]
+
+
+def test_the_same_profile_in_several_trees_is_several_runs(tmp_path: Path, store: Store) -> None:
+    for host, seconds in (("a", 7), ("b", 8)):
+        for profile in ("xfs_crc", "xfs_reflink"):
+            xml = XML.replace("xfs_crc", profile).replace('time="7"', f'time="{seconds}"')
+            section(tmp_path / "two" / host / "6.1.192-test" / profile, result_xml=xml)
+    section(tmp_path / "two/b/6.1.192-test/ext4")
+    done = take(store, tmp_path / "two")
+    assert [each.profiles for each in done] == [("xfs_crc", "xfs_reflink"), ("ext4", "xfs_crc", "xfs_reflink")]
+    for each, seconds in zip(done, (7, 8), strict=True):
+        assert store.outcomes(each.run)[TestId("fstests", "xfs_crc", "generic/003")].seconds == seconds
 
 
 def test_links_are_not_followed(tmp_path: Path) -> None:

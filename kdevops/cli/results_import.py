@@ -1,0 +1,80 @@
+"""`kdevops results import`: store results that others produced."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from kdevops.cli.options import Context, common_options, json_option, pass_context
+from kdevops.errors import UserError
+
+if TYPE_CHECKING:
+    from kdevops.suites.kind import Imported
+
+
+@click.command("import", short_help="Import the fstests results in DIR into the store.")
+@click.option("--suite", metavar="NAME", help="The suite that made the results, if not fstests.")
+@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--lab", metavar="NAME", default="imported", help="The lab name for the imported runs.")
+@click.option("--kernel", metavar="RELEASE", default="", help="The kernel that ran, if the results do not say so.")
+@click.option(
+    "--baseline",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Baseline to compare with; default: ./baselines/, else the one shipped with kdevops.",
+)
+@json_option
+@common_options
+@pass_context
+def import_(
+    context: Context, directory: Path, *, suite: str | None, lab: str, kernel: str, baseline: Path | None
+) -> None:
+    """Import the fstests results in DIR into the store, one run per kernel. DIR is not changed.
+
+    DIR is the RESULT_BASE of fstests, a section of it, or a result tree of upstream kdevops, kvm-xfstests or gce-xfstests.
+    If only check.log is left, there is one run per kernel and day. Tests whose outcome is uncertain count as missing. Results
+    that were imported before, from wherever, are not stored again.
+    """
+    from kdevops.paths import data_dir, state_dir
+    from kdevops.results.store import Store
+    from kdevops.run.dirs import Dirs
+    from kdevops.suites.registry import importer
+    from kdevops.text import clean
+
+    here = Path("baselines").absolute()
+    compared = baseline.absolute() if baseline else here if here.is_dir() else data_dir("baselines")
+    if not (name := clean(lab)):
+        raise UserError("--lab: a name cannot be empty")
+    reads = importer(suite)
+    with Store(state_dir()) as store:
+        place = Dirs.default().run
+        done = reads.import_results(directory, store, place, lab=name, kernel=kernel, baseline=compared)
+    context.emit([_fact(each) for each in done], [line for each in done for line in _lines(each)])
+
+
+def _fact(each: Imported) -> dict[str, object]:
+    from kdevops.results.model import Status
+
+    return {
+        "id": each.run,
+        "already": each.already,
+        "kernel": each.kernel,
+        "profiles": each.profiles,
+        "counts": {status.value: each.counts[status] for status in Status},
+        "notes": each.notes,
+    }
+
+
+def _lines(each: Imported) -> list[str]:
+    from kdevops.results.model import Status
+    from kdevops.text import clean
+
+    what = f"{each.kernel}, {', '.join(each.profiles)}"
+    if each.already:
+        lines = [f"already imported as run {each.run}: {what}"]
+    else:
+        told = ", ".join(f"{each.counts[status]} {status}" for status in Status if each.counts[status])
+        lines = [f"run {each.run}: {what}: {told}", *(f"  {clean(note)}" for note in each.notes)]
+    return [*lines, f"  see it: kdevops results {each.run}"]

@@ -1,0 +1,84 @@
+"""Runs whose results others produced: which results they are, and when the tests ran.
+
+The same results are the same run wherever they were imported, and from whatever directory: their identity is a hash of what
+they say. A run may hold the results of several profiles, each of which has an identity of its own, so that one profile
+imported alone is found again among all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from kdevops.files import digest_of
+from kdevops.results.model import Outcome, TestId
+from kdevops.results.store import JSON, Run, Store
+
+IMPORTED = "imported"
+"""In the record of an imported run: where its results are from, and facts about them."""
+Ends = Mapping[TestId, Outcome]
+
+
+def identity_of(kernel: str, when: str, ends: Ends) -> str:
+    """SHA-256 (hex) of the results of one profile: kernel release, time of the run ("" if unknown), and how each test ended."""
+    told = sorted([*test, outcome.status.value, float(outcome.seconds)] for test, outcome in ends.items())
+    return digest_of([kernel, when, told])
+
+
+def of_all(identities: Iterable[str]) -> str:
+    """The identity of a run with the results of these profiles."""
+    return digest_of(sorted(identities))
+
+
+def identity(run: Run) -> str:
+    """The identity of an imported run; "" for one of our own, and for one that an older kdevops imported."""
+    return str(_facts(run).get("identity", ""))
+
+
+def identities(store: Store, run: Run) -> frozenset[str]:
+    """The identities of an imported run's profiles; computed if an older kdevops imported it."""
+    facts = _facts(run)
+    if "identities" in facts:
+        return frozenset(facts["identities"].values())
+    by_profile: dict[str, dict[TestId, Outcome]] = {}
+    for test, outcome in store.outcomes(run.id, brief=True).items():
+        by_profile.setdefault(test.profile, {})[test] = outcome
+    release, ran = str(run.record["kernel"]["release"]), facts.get("ran", {})
+    return frozenset(identity_of(release, ran.get(profile, ""), ends) for profile, ends in by_profile.items())
+
+
+def ran(run: Run) -> tuple[str, ...]:
+    """The first and last known moment at which profiles of an imported run ended, ISO 8601; none if unknown.
+
+    Local time of the machine that ran the tests.
+    """
+    return moments(_facts(run).get("ran", {}))
+
+
+def moments(by_profile: Mapping[str, str]) -> tuple[str, ...]:
+    """The first and the last of these."""
+    found = sorted(map(str, by_profile.values()))
+    return tuple(dict.fromkeys([*found[:1], *found[1:][-1:]]))
+
+
+def days(run: Run) -> str:
+    """The same as days: "2024-05-17", "2024-05-17 to 2024-05-18", or ""."""
+    return " to ".join(dict.fromkeys(moment[:10] for moment in ran(run)))
+
+
+def is_imported(run: Run) -> bool:
+    """Whether others produced the run's results."""
+    return IMPORTED in run.record
+
+
+def facts_json(run: Run) -> dict[str, JSON] | None:
+    """What is known of imported results, for programs; None for a run of our own."""
+    if not is_imported(run):
+        return None
+    found = _facts(run)
+    return {name: found.get(name, {}) for name in ("directory", "ran", "identity", "notes")}
+
+
+def _facts(run: Run) -> Mapping[str, Any]:
+    facts: Mapping[str, Any] = run.record.get(IMPORTED, {})
+    return facts
