@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from kdevops.report.another_way import another_way
 from kdevops.report.beyond import Beyond, beyond, skipped_now
 from kdevops.report.troubles import lines, unknown_under
+from kdevops.results import imported
 from kdevops.results.model import Outcome
 from kdevops.results.store import Run
 from kdevops.results.verdict import Judged, RunVerdict
@@ -33,7 +34,9 @@ def junit(run: Run, verdict: RunVerdict) -> str:
     totals = _totals(verdict.tests, more=["error"] * len(others))
     root = ET.Element("testsuites", {"name": f"{run.lab} run {run.id}", **totals})
     for name, tests in suites.items():
-        suite = ET.SubElement(root, "testsuite", {"name": _text(name), "timestamp": run.created, **_totals(tests)})
+        suite = ET.SubElement(
+            root, "testsuite", {"name": _text(name), "timestamp": _began(run, name), **_totals(tests)}
+        )
         for each in tests:
             _testcase(suite, name, each)
     for other in others:
@@ -41,6 +44,11 @@ def junit(run: Run, verdict: RunVerdict) -> str:
     ET.indent(root)
     document: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
     return f"{document.decode()}\n"
+
+
+def _began(run: Run, name: str) -> str:
+    """When the tests of a suite and profile began, or if others ran them, when they ran."""
+    return str(imported.times(run).get(name.partition("/")[2], run.created))
 
 
 def _other(root: ET.Element, run: Run, other: Beyond) -> None:

@@ -24,12 +24,12 @@ def described(*runs: Run) -> tuple[str, ...]:
 
 
 def kernel(record: Mapping[str, Any]) -> str:
-    """Release, origin, commit and patches of a run's kernel."""
+    """Release, architecture (if others ran it), origin, commit and patches of a run's kernel."""
     facts = record["kernel"]
     origin = facts.get("source") or (f"package {facts['package']}" if facts.get("package") else "")
     if facts.get("prebuilt"):
         origin = f"prebuilt, sha256 {facts['sha256'][:_DIGITS]}"
-    parts = [facts["release"], origin, commit(facts)]
+    parts = [facts["release"], facts.get("machine", ""), origin, commit(facts)]
     if patches := [patch["name"] for patch in facts.get("patches", [])]:
         more = f" and {len(patches) - _MAX_PATCHES} more" if len(patches) > _MAX_PATCHES else ""
         parts.append(f"with {', '.join(patches[:_MAX_PATCHES])}{more}")

@@ -35,6 +35,10 @@ def origins(run: Run) -> list[tuple[str, str]]:
 
 def profiles(run: Run) -> list[tuple[str, str]]:
     """Each profile of the run with its mkfs and mount options."""
+    return [*imported.profiles(run).items(), *_recorded(run)]
+
+
+def _recorded(run: Run) -> list[tuple[str, str]]:
     return [
         (clean(key.removeprefix(RECORDED)), clean(text))
         for record in run.record.get("suites", {}).values()

@@ -33,6 +33,7 @@ _MAX_TESTS = 10
 _MAX_REPORT = 25
 """Lines shown of the report of a kernel that does not boot."""
 _MAX_SUBTESTS = 5
+_MAX_PROFILES = 5
 _MAX_EXAMPLES = 3
 """Tests named for each kernel report."""
 
@@ -69,7 +70,7 @@ def _parts(run: Run, verdict: RunVerdict, kernel: str, directory: Path | None) -
     yield Text(words.headline(run, verdict), style=_HEADLINE_STYLES[verdict.exit_code])
     yield Text(f"run {run.id} of lab {run.lab}" + (f", kernel {clean(kernel)}" if kernel else ""))
     if imported.is_imported(run):
-        yield Text(f"ran {clean(imported.days(run)) or 'on an unknown date'}, imported {run.created[:10]}")
+        yield from _imported(run)
     yield from (Text(f"suite {suite}") for suite in words.suites_from(run))
     yield Text(words.comparison(verdict))
     yield from _boot_failure(verdict)
@@ -103,6 +104,18 @@ def _parts(run: Run, verdict: RunVerdict, kernel: str, directory: Path | None) -
         if status is Status.MISSING:
             yield from _names(run, verdict.of(Verdict.MISSING), status.value)
     yield from _ending(run, verdict, directory)
+
+
+def _imported(run: Run) -> Iterator[RenderableType]:
+    """When and where others ran the tests, and how."""
+    machine = clean(str(run.record.get("kernel", {}).get("machine", "")))
+    on = f" on {machine}" if machine else ""
+    yield Text(f"ran {clean(imported.days(run)) or 'on an unknown date'}{on}, imported {run.created[:10]}")
+    made = [f"{profile}: {words}" for profile, words in imported.profiles(run).items()]
+    for line in made[:_MAX_PROFILES]:
+        yield indented(Text(line, overflow="fold"))
+    if rest := made[_MAX_PROFILES:]:
+        yield indented(Text(f"and {len(rest)} more profiles, in: kdevops results {run.id} --json"))
 
 
 def _boot_failure(verdict: RunVerdict) -> Iterator[RenderableType]:

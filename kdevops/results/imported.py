@@ -13,6 +13,7 @@ from typing import Any
 from kdevops.files import digest_of
 from kdevops.results.model import Outcome, TestId
 from kdevops.results.store import JSON, Run, Store
+from kdevops.text import clean
 
 IMPORTED = "imported"
 """In the record of an imported run: where its results are from, and facts about them."""
@@ -66,6 +67,16 @@ def days(run: Run) -> str:
     return " to ".join(dict.fromkeys(moment[:10] for moment in ran(run)))
 
 
+def times(run: Run) -> Mapping[str, str]:
+    """When the tests of each profile ran, ISO 8601, as far as it is known."""
+    return dict(_facts(run).get("ran", {}))
+
+
+def profiles(run: Run) -> Mapping[str, str]:
+    """The configuration of an imported run's profiles in a few words, by profile, as far as it is known."""
+    return {clean(name): clean(words) for name, words in _facts(run).get("made", {}).items()}
+
+
 def is_imported(run: Run) -> bool:
     """Whether others produced the run's results."""
     return IMPORTED in run.record
@@ -76,7 +87,7 @@ def facts_json(run: Run) -> dict[str, JSON] | None:
     if not is_imported(run):
         return None
     found = _facts(run)
-    return {name: found.get(name, {}) for name in ("directory", "ran", "identity", "notes")}
+    return {name: found.get(name, {}) for name in ("directory", "ran", "identity", "facts", "notes")}
 
 
 def _facts(run: Run) -> Mapping[str, Any]:

@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kdevops.errors import UserError
+from kdevops.suites.fstests.facts import in_words, machine
 from kdevops.suites.fstests.record import REPORTS, read_record
 from kdevops.suites.fstests.section import Naming, Recorded, recorded_runs
 from kdevops.suites.fstests.xunit_cases import SUITE, TEST_NAME, Suite
@@ -87,7 +88,12 @@ def _read(directory: Path, root: Path, kernel: str) -> list[Section]:
         release = kernel or run.kernel or above
         if release:
             notes = tuple(f"{run.profile}: {note}" for note in run.notes)
-            sections.append(Section(directory, run.profile, release, run.outcomes, run.files, notes, run.when))
+            sections.append(
+                Section(
+                    directory, run.profile, release, run.outcomes, run.files, notes, run.when,
+                    run.facts, machine(run.facts), in_words(run.facts), run.texts,
+                )
+            )  # fmt: skip
         else:
             unknown.append(run)
     if unknown and not sections:

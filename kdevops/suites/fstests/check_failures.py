@@ -12,11 +12,19 @@ from dataclasses import dataclass, field
 
 from kdevops.results.model import Status, Subtest
 from kdevops.suites.fstests import check_lines as lines
-from kdevops.suites.fstests.output_diff import OutputDiff, without_what_varies
+from kdevops.suites.fstests.output_diff import SHOWN, OutputDiff, without_what_varies
 
 MAX_FAILURES = 100
 _MISMATCH = "output mismatch"
 _EXIT = "failed, exit status "
+
+
+def failures_with(reason: str, difference: str) -> tuple[Subtest, ...]:
+    """The failures of a test with this difference in its output, as if `check` had printed them; `reason`: the last one."""
+    found = Failures()
+    for line in (_MISMATCH, *difference.split("\n")[:SHOWN], "...", *([] if _MISMATCH in reason else [reason])):
+        found.read(line)
+    return found.subtests(over=True)
 
 
 @dataclass(slots=True)

@@ -1,6 +1,7 @@
 """Read `check.log`, to which each run of `check` appends a paragraph.
 
     (an empty line)
+    FSTYP         -- xfs             not by `check` itself: what it prints, see `facts`
     Kernel version: 6.1.192          since May 2024
         Sat Nov 21 03:00:00 UTC 2026     output of `date`, so it depends on the locale
     Ran: generic/001 generic/002     since 2016
@@ -22,6 +23,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 from kdevops.results.model import Status
+from kdevops.suites.fstests.facts import configuration
 from kdevops.suites.fstests.moments import moment
 from kdevops.suites.fstests.xunit_cases import TEST_NAME
 from kdevops.text import clean
@@ -38,7 +40,8 @@ class LoggedRun:
     """One run of `check`, from its paragraph. `interrupted` is the test that was running when it was stopped.
 
     `when` is local time of that machine, None if the output of `date` cannot be parsed; `timed`: it has a time, not
-    only a day. `broken` says why the paragraph is unreliable, "" for a complete one.
+    only a day. `broken` says why the paragraph is unreliable, "" for a complete one. `config` are facts about
+    the configuration, by name.
     """
 
     kernel: str
@@ -50,6 +53,7 @@ class LoggedRun:
     when: datetime | None = None
     timed: bool = False
     broken: str = ""
+    config: tuple[tuple[str, str], ...] = ()
 
     def status(self, name: str) -> Status:
         """How a test of this run ended; MISSING if the paragraph leaves it uncertain."""
@@ -76,7 +80,14 @@ def read_log(path: Path) -> tuple[LoggedRun, ...]:
 
     Of a very long log only the end is read.
     """
-    found = deque((lines for lines in _paragraphs(lines_of(path)) if _is_run(lines)), _MAX_PARAGRAPHS)
+    found: deque[list[str]] = deque(maxlen=_MAX_PARAGRAPHS)
+    config: dict[str, str] = {}
+    for lines in _paragraphs(lines_of(path)):
+        if _is_run(lines):
+            found.append([*config.values(), *lines])
+            config = {}
+        else:  # what precedes a run is about it
+            config |= {told[0]: line for line in lines if (told := configuration(line))}
     return tuple(dict.fromkeys(map(_run, found)))
 
 
@@ -127,8 +138,12 @@ def _is_run(lines: Iterable[str]) -> bool:
 def _run(lines: list[str]) -> LoggedRun:
     kernel, printed, interrupted, garbled = "", "", False, False
     lists: dict[str, list[str]] = {}
+    config: dict[str, str] = {}
     last = None
     for line in lines:
+        if told := configuration(line):
+            config[told[0]] = told[1]
+            continue
         word, _, rest = line.partition(":")
         if word == "Kernel version":
             kernel = clean(rest, 100)
@@ -143,7 +158,7 @@ def _run(lines: list[str]) -> LoggedRun:
     ran, skipped, failed = (lists.get(name, []) for name in _LISTS)
     when, timed = moment(printed)
     return LoggedRun(
-        kernel,
+        kernel or " ".join(config.get("PLATFORM", "").split()[2:3]),
         frozenset(ran),
         frozenset(skipped),
         frozenset(failed),
@@ -152,6 +167,7 @@ def _run(lines: list[str]) -> LoggedRun:
         when,
         timed,
         "the lists in check.log contain words that are not tests" if garbled else _broken(ran, skipped, failed, last),
+        tuple(config.items()),
     )
 
 

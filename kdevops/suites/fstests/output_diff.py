@@ -23,7 +23,10 @@ from kdevops.text import clean
 
 MAX_LINES = 100
 """Lines kept of a difference."""
+SHOWN = 10
+"""Lines of a difference that `check` prints (DIFF_LENGTH), and of which a fingerprint is made."""
 _WIDTH = 400
+_DIFFERENCE = re.compile(r"--- [^\n]*\n\+\+\+ [^\n]*\.out\.bad\b|\d{1,9}(?:,\d{1,9})?[acd]\d{1,9}(?:,\d{1,9})?\n[<>] ")
 _HEADER = re.compile(r"(?:\+\+\+|---)(?: |$)")
 _CHANGE = re.compile(r"[+<>-]")
 _END = re.compile(r"\.\.\.$|\(Run '")
@@ -77,6 +80,12 @@ class OutputDiff:
         """Eight hexadecimal digits, the same for the same difference in any run; "" if no line was seen to differ."""
         said = "\n".join(sorted(self._changes)).encode(errors="replace")
         return hashlib.sha256(said).hexdigest()[:8] if self._changes else ""
+
+
+def difference_in(text: str) -> str:
+    """The difference in the output if `text` is one, cleaned; else ""."""
+    text = text.strip("\r\n\t ")
+    return clean(text, lines=True) if _DIFFERENCE.match(text) else ""
 
 
 def without_what_varies(line: str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kdevops.results.model import Outcome, Status
+from kdevops.suites.fstests.check_failures import failures_with
 from kdevops.suites.fstests.check_lines import MAX_REASON
 from kdevops.suites.fstests.check_log import LoggedRun
 from kdevops.suites.fstests.xunit_cases import Case, Suite
@@ -36,7 +37,8 @@ Files = Mapping[str, Sequence[Path]]
 class RunOutcomes:
     """The outcomes of a run's tests, by name in order, and notes on contradictions.
 
-    `why`, if not "", says why tests are missing: `lacking` of them, or at least that many unless `counted`.
+    `why`, if not "", says why tests are missing: `lacking` of them, or at least that many unless `counted`. `texts` are the
+    differences in the output that explain outcomes.
     """
 
     ends: dict[str, list[Outcome]] = field(default_factory=dict)
@@ -44,6 +46,7 @@ class RunOutcomes:
     why: str = ""
     lacking: int = 0
     counted: bool = True
+    texts: dict[Outcome, str] = field(default_factory=dict)
 
     def put(self, name: str, outcome: Outcome) -> None:
         """Add an outcome of a test."""
@@ -96,7 +99,7 @@ def by_report(name: str, suites: Sequence[Suite], troubles: Sequence[str]) -> Ru
         for case in suite.cases:
             unsaid = differs.doubtful and case.status is Status.PASS
             end = Outcome(Status.MISSING, reason=f"{words}: unknown which test that was") if unsaid else None
-            collected.put(case.name, end or Outcome(case.status, float(case.seconds), case.reason))
+            collected.put(case.name, end or _reported(case, collected.texts))
         said = [*filter(None, dict.fromkeys(_stranger(name, case) for case in suite.strangers))]
         unfinished = "" if suite.finished else UNFINISHED
         collected.notes += filter(None, (words, *said[:_MAX_TOLD]))
@@ -108,6 +111,14 @@ def by_report(name: str, suites: Sequence[Suite], troubles: Sequence[str]) -> Ru
     if not collected.ends and not collected.why:
         collected.lacks(f"{name} contains no test")
     return collected
+
+
+def _reported(case: Case, texts: dict[Outcome, str]) -> Outcome:
+    subtests = failures_with(case.reason, case.difference) if case.difference else ()
+    end = Outcome(case.status, float(case.seconds), case.reason, subtests)
+    if case.difference:
+        texts[end] = case.difference
+    return end
 
 
 def by_log(runs: Sequence[LoggedRun], times: Mapping[str, int], files: Files) -> RunOutcomes:

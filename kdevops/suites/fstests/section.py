@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from kdevops.results.model import Outcome, Status
 from kdevops.suites.fstests.check_log import LoggedRun
+from kdevops.suites.fstests.facts import facts
 from kdevops.suites.fstests.log_beside import add_log
 from kdevops.suites.fstests.parts import Part, by_kernel_and_day, divide
 from kdevops.suites.fstests.record import REPORT, Record
@@ -40,7 +41,10 @@ class Naming:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A run: `when` is its last known moment, local time of that machine, and `files` are its files."""
+    """A run: `when` is its last known moment, local time of that machine, and `files` are its files.
+
+    `facts` are about machine and configuration; `texts` explain outcomes.
+    """
 
     profile: str
     kernel: str
@@ -48,6 +52,8 @@ class Recorded:
     outcomes: Mapping[str, Outcome]
     files: Files
     notes: tuple[str, ...]
+    facts: Mapping[str, str]
+    texts: Mapping[Outcome, str]
 
 
 def recorded_runs(record: Record, files: Files, naming: Naming) -> list[Recorded]:
@@ -91,10 +97,18 @@ def _reported(
         own = add_log(collected, names, suites, record, files, kernel, naming.release)
         kernel = kernel or next(filter(None, (naming.release(run.kernel) for run in reversed(own))), "")
     _contradict(collected, files)
+    found = facts([*(suite.properties for suite in suites), *(dict(run.config) for run in own)])
     stamps = [suite.stamp for suite in suites if suite.stamp] or [run.when for run in own if run.when]
     outcomes = collected.close({*_known(record), *files})
     return Recorded(
-        naming.profile(properties), kernel, max(stamps, default=None), outcomes, files, tuple(collected.notes)
+        naming.profile(properties),
+        kernel,
+        max(stamps, default=None),
+        outcomes,
+        files,
+        tuple(collected.notes),
+        found,
+        collected.texts,
     )
 
 
@@ -120,7 +134,8 @@ def _part(part: Part, record: Record, naming: Naming, damage: Sequence[str], not
     when = max((run.when for run in part.runs if run.when), default=None)
     outcomes = collected.close({*_known(record), *part.files} if part.last else ())
     kernel = naming.release(part.runs[0].kernel) if part.runs else ""
-    return Recorded(naming.profile({}), kernel, when, outcomes, part.files, tuple(collected.notes))
+    found = facts(dict(run.config) for run in part.runs)
+    return Recorded(naming.profile({}), kernel, when, outcomes, part.files, tuple(collected.notes), found, {})
 
 
 def _known(record: Record) -> Iterable[str]:

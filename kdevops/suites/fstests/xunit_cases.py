@@ -23,6 +23,9 @@ OUTPUT = frozenset({"system-out", "system-err", "kernel-log", "properties"})
 """Elements that do not show how a case ended."""
 SUITE = "testsuite"
 """The key of a suite's name among its properties."""
+HOST = "hostname"
+"""The key of the machine's name among a suite's properties."""
+_MAX_NAME = 100
 _SECONDS = re.compile(r"\d{1,9}(?:\.\d{1,9})?", re.ASCII)
 _COUNT = re.compile(r"\d{1,9}", re.ASCII)
 _STUCK = re.compile(r"time[d ]*-?out|\bhung\b|\bhangs?\b|\bstuck\b|no progress", re.IGNORECASE)
@@ -42,13 +45,14 @@ _SLACK = timedelta(minutes=5)
 class Case:
     """One recorded test, the seconds it took, and why it did not pass.
 
-    MISSING: the report names the test, but its result is uncertain.
+    MISSING: the report names the test, but its result is uncertain. `difference`: between expected and real output.
     """
 
     name: str
     status: Status
     seconds: float = 0
     reason: str = ""
+    difference: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +93,13 @@ class Report:
         return not self.trouble and all(suite.finished for suite in self.suites)
 
 
-def conclude(attributes: Mapping[str, str], results: Sequence[tuple[str, str]], doubt: str = "") -> Case:
+def conclude(
+    attributes: Mapping[str, str], results: Sequence[tuple[str, str]], doubt: str = "", difference: str = ""
+) -> Case:
     """The case with these attributes; `results` are tag and message of its result elements.
 
-    `doubt` describes unknown content; then it is neither a pass nor a skip.
+    `difference` is that between expected and real output. `doubt` describes unknown content; then it is neither a pass nor
+    a skip.
     """
     name, time = attributes.get("name", "").strip(), attributes.get("time", "")
     seconds = float(time) if _SECONDS.fullmatch(time) else 0.0
@@ -105,7 +112,7 @@ def conclude(attributes: Mapping[str, str], results: Sequence[tuple[str, str]], 
     if doubt and status.is_well:
         return Case(name, Status.MISSING, seconds, clean(f"the report does not say how it ended: {doubt}", MAX_REASON))
     known = failure(message) if status is Status.FAIL else ""
-    return Case(name, status, seconds, known or clean(message, MAX_REASON))
+    return Case(name, status, seconds, known or clean(message, MAX_REASON), difference if status is Status.FAIL else "")
 
 
 def suite_of(attributes: Mapping[str, str], properties: Mapping[str, str], cases: Iterable[Case]) -> Suite:
@@ -127,9 +134,10 @@ def suite_of(attributes: Mapping[str, str], properties: Mapping[str, str], cases
         last, timed = next((found for name in _DATES if (found := moment(properties.get(name, "")))[0]), (None, True))
         stamp = last
         first, written = (None, None) if timed else (last, _moved(last, _DAY))
+    host = {HOST: name} if (name := clean(attributes.get(HOST, ""), _MAX_NAME)) else {}
     return Suite(
         tuple(tests),
-        {SUITE: clean(attributes.get("name", ""), MAX_REASON), **properties},
+        {SUITE: clean(attributes.get("name", ""), MAX_REASON), **host, **properties},
         tuple(strangers),
         declared,
         began=first or _moved(last or written, -took - _SLACK),

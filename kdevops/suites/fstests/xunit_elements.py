@@ -8,6 +8,7 @@ from typing import NoReturn
 from xml.parsers import expat
 
 from kdevops.suites.fstests.check_lines import MAX_REASON
+from kdevops.suites.fstests.output_diff import difference_in
 from kdevops.suites.fstests.xunit_cases import OUTPUT, RESULTS, STAMPS, Case, Suite, conclude, suite_of
 from kdevops.text import clean
 
@@ -15,6 +16,9 @@ MAX_CASES = 100_000
 _MAX_PROPERTIES = 200
 _MAX_DEPTH = 16
 _MAX_TEXT = 4096
+_MAX_OUTPUT = 64 << 10
+_WRITTEN = frozenset({"system-out", "system-err"})
+"""Elements of which one has the difference in the output; `check` uses system-err, and system-out for the rest."""
 _TESTS = frozenset({"testsuite", "testcase", *RESULTS})
 
 
@@ -65,6 +69,9 @@ class Elements:
         self._results: list[tuple[str, str]] = []
         self._words = self._kind = ""
         self._doubt = ""
+        self._output: list[str] = []
+        self._kept = 0
+        self._difference = ""
 
     def read(self, data: bytes) -> None:
         """Read a file. Raises ExpatError, ValueError, LookupError (encoding), or RefusedError for a document type."""
@@ -107,7 +114,7 @@ class Elements:
         elif not parent:
             raise ValueError(f"it is not a report of tests but <{clean(tag, 40)}>")
         elif tag == "testcase" and parent in {"testsuite", "testsuites"}:
-            self._case, self._results, self._doubt = attributes, [], ""
+            self._case, self._results, self._doubt, self._difference = attributes, [], "", ""
         elif tag in _TESTS:
             self.odd = self.odd or f"has <{tag}> in <{clean(parent, 40)}>"
         elif tag == "property" and self._suite and len(self._suite.properties) < _MAX_PROPERTIES:
@@ -118,11 +125,16 @@ class Elements:
         if parent == "testcase" and tag in RESULTS:
             self._results.append((tag, attributes.get("message", "")))
             self._words, self._kind = "", attributes.get("type", "")
+        elif parent == "testcase" and tag in _WRITTEN:
+            self._output, self._kept = [], 0
         elif not ((parent == "testcase" and tag in OUTPUT) or (parent == "properties" and tag == "property")):
             self._doubt = self._doubt or f"its <{clean(parent, 40)}> contains <{clean(tag, 40)}>"
 
     def _text(self, data: str) -> None:
-        if self._path and self._path[-1] in RESULTS and len(self._words) < _MAX_TEXT:
+        if self._case is not None and self._path[-1] in _WRITTEN and self._kept < _MAX_OUTPUT:
+            self._output.append(data)
+            self._kept += len(data)
+        elif self._path and self._path[-1] in RESULTS and len(self._words) < _MAX_TEXT:
             self._words += data
 
     def _end(self, name: str) -> None:
@@ -130,13 +142,15 @@ class Elements:
         if self._case is not None and tag in RESULTS and self._path[-1] == "testcase":
             _, message = self._results[-1]
             self._results[-1] = (tag, message or self._words[:_MAX_TEXT].strip() or self._kind)
+        elif self._case is not None and tag in _WRITTEN and not self._difference:
+            self._difference = difference_in("".join(self._output)[:_MAX_OUTPUT])
         elif tag == "testcase" and self._case is not None and self._path[-1] in {"testsuite", "testsuites"}:
             self._cases += 1
             assert self._suite
             if self._cases > MAX_CASES:
                 self.odd = self.odd or f"has more than {MAX_CASES} tests"
             else:
-                self._suite.cases.append(conclude(self._case, self._results, self._doubt))
+                self._suite.cases.append(conclude(self._case, self._results, self._doubt, self._difference))
             self._case = None
         elif self._case is None and tag in {"testsuite", "testsuites"} and self._suite:
             self._suite = self._suite.within or self._suite

@@ -33,7 +33,9 @@ _MAX_PART = 100
 class Section:
     """Results of one profile in one run. `outcomes` and `files` are by test name; `notes` describe contradictions.
 
-    `when` is the latest known moment of that run, in local time of the machine that ran the tests.
+    `when` is the latest known moment of that run, in local time of the machine that ran the tests. `facts` are about machine
+    and configuration, as the results name them, `made` is the most important of it in a few words, and `machine` is the
+    architecture. `texts` are stored as the output of outcomes.
     """
 
     directory: Path
@@ -43,6 +45,10 @@ class Section:
     files: Mapping[str, Sequence[Path]]
     notes: tuple[str, ...]
     when: datetime | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
+    machine: str = ""
+    made: str = ""
+    texts: Mapping[Outcome, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,14 +167,17 @@ def _store(
 
 def _record(sections: Sequence[Section], named: Mapping[str, str], target: Target) -> dict[str, JSON]:
     own = {section.profile: named[section.profile] for section in sections}
+    machines = {section.machine for section in sections if section.machine}
     return {
         "kdevops": kdevops.__version__,
-        "kernel": {"release": sections[0].kernel},
+        "kernel": {"release": sections[0].kernel} | ({"machine": machines.pop()} if len(machines) == 1 else {}),
         "baseline": str(target.baseline),
         IMPORTED: {
             "directory": str(target.directory.absolute()),
             "sections": {section.profile: str(section.directory.absolute()) for section in sections},
             "ran": {section.profile: _moment(section) for section in sections if section.when},
+            "facts": {section.profile: dict(section.facts) for section in sections if section.facts},
+            "made": {section.profile: section.made for section in sections if section.made},
             "identity": of_all(own.values()),
             "identities": own,
             "notes": [note for section in sections for note in section.notes],
@@ -183,6 +192,11 @@ def _keep(section: Section, test: TestId, outcome: Outcome, kept: Path, telling:
     plain = test.plain.name
     where = _path_of(test).parent
     files = [file for file in section.files.get(plain, ())[:MAX_FILES] if _copy(file, kept / where / file.name)]
+    if text := section.texts.get(outcome):
+        name = f"{_part(test.name.split('/')[-1])}.txt"
+        (kept / where).mkdir(parents=True, exist_ok=True)
+        (kept / where / name).write_text(text[:MAX_FILE], errors="replace")
+        return replace(outcome, output=str(where / name))
     named = [file.name for ending in telling for file in files if file.name.endswith(ending)]
     return replace(outcome, output=str(where / named[0])) if named else outcome
 

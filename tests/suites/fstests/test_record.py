@@ -97,7 +97,7 @@ def test_the_record_is_read(section: Path) -> None:
     assert record.report is not None
     assert (record.report.cases, record.report.trouble, record.report.finished) == (CASES, "", True)
     (suite,) = record.report.suites
-    assert suite.properties == {"KERNEL": "6.1.192", "FSTYP": "xfs", "testsuite": "xfstests"}
+    assert suite.properties == {"KERNEL": "6.1.192", "FSTYP": "xfs", "testsuite": "xfstests", "hostname": "xfs-1"}
     assert suite.declared == {"tests": 4, "failures": 1, "skipped": 1}
     assert record.times == {"generic/001": 6, "generic/003": 4}
     assert [run.kernel for run in record.runs] == ["6.1.191", "6.1.192"]
