@@ -25,11 +25,25 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Baseline to compare with; default: ./baselines/, else the one shipped with kdevops.",
 )
+@click.option(
+    "--expunges",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="Expunge lists of known failures, as suites.fstests.expunges of a lab; repeatable.",
+)
 @json_option
 @common_options
 @pass_context
 def import_(
-    context: Context, directory: Path, *, suite: str | None, lab: str, kernel: str, baseline: Path | None
+    context: Context,
+    directory: Path,
+    *,
+    suite: str | None,
+    lab: str,
+    kernel: str,
+    baseline: Path | None,
+    expunges: tuple[Path, ...],
 ) -> None:
     """Import the fstests results in DIR into the store, one run per kernel. DIR is not changed.
 
@@ -48,9 +62,12 @@ def import_(
     if not (name := clean(lab)):
         raise UserError("--lab: a name cannot be empty")
     reads = importer(suite)
+    if expunges and not reads.imports_expunges:
+        raise UserError(f"--expunges: there are no expunge lists for {reads.name}")
+    more = {"expunges": tuple(each.absolute() for each in expunges)} if expunges else {}
     with Store(state_dir()) as store:
         place = Dirs.default().run
-        done = reads.import_results(directory, store, place, lab=name, kernel=kernel, baseline=compared)
+        done = reads.import_results(directory, store, place, lab=name, kernel=kernel, baseline=compared, **more)
     context.emit([_fact(each) for each in done], [line for each in done for line in _lines(each)])
 
 
@@ -63,6 +80,7 @@ def _fact(each: Imported) -> dict[str, object]:
         "kernel": each.kernel,
         "profiles": each.profiles,
         "counts": {status.value: each.counts[status] for status in Status},
+        "known": each.known,
         "notes": each.notes,
     }
 
@@ -77,4 +95,6 @@ def _lines(each: Imported) -> list[str]:
     else:
         told = ", ".join(f"{each.counts[status]} {status}" for status in Status if each.counts[status])
         lines = [f"run {each.run}: {what}: {told}", *(f"  {clean(note)}" for note in each.notes)]
+    if each.known is not None:
+        lines.append(f"  known failures from the expunge lists: {each.known}")
     return [*lines, f"  see it: kdevops results {each.run}"]

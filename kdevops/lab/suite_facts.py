@@ -58,6 +58,8 @@ class SuiteFacts:
     """Ansible variables for guests that are already prepared."""
     imports: bool = False
     """Whether it can import results (`kdevops results import`)."""
+    imports_expunges: bool = False
+    """Whether it takes expunge lists for imported results."""
 
     @property
     def all_test_suites(self) -> tuple[str, ...]:

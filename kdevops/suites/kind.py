@@ -35,7 +35,8 @@ Stored = Mapping[str, Any]
 class Imported:
     """A run made from imported results: number, kernel release, profiles, counts, and notes on contradictions.
 
-    `already`: these profiles were in the store before, in this run.
+    `already`: these profiles were in the store before, in this run. `known` counts its tests that are known to fail from
+    expunge lists, None if none were given.
     """
 
     run: int
@@ -44,6 +45,7 @@ class Imported:
     counts: Counts
     notes: tuple[str, ...]
     already: bool = False
+    known: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +109,20 @@ class SuiteKind(SuiteFacts, abc.ABC, Generic[Section]):
         return {}
 
     def import_results(
-        self, directory: Path, store: Store, place: Callable[[int], Path], *, lab: str, kernel: str, baseline: Path
+        self,
+        directory: Path,
+        store: Store,
+        place: Callable[[int], Path],
+        *,
+        lab: str,
+        kernel: str,
+        baseline: Path,
+        expunges: Sequence[Path] = (),
     ) -> Sequence[Imported]:
         """Store imported results as finished runs; only for suites that set `imports`.
 
-        `place` returns the directory of a run; `kernel` is the release if the results do not contain it.
+        `place` returns the directory of a run; `kernel` is the release if the results do not contain it; `expunges` are
+        directories of expunge lists, only for suites that set `imports_expunges`.
         Raises UserError for a directory without results.
         """
         raise NotImplementedError

@@ -147,3 +147,38 @@ def test_a_suite_that_reads_no_results_is_refused(results: Path, capsys: pytest.
     assert main(["results", "import", "--suite", "kunit", str(results)]) == 2
     assert "the suite kunit cannot import results; known: fstests" in capsys.readouterr().err
     assert main(["results", "import", "--suite", "fstests", str(results)]) == 0
+
+
+def test_known_failures_from_expunge_lists(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (results.parent / "baselines").mkdir()
+    lists = results.parent / "expunges/6.1.192/xfs/unassigned"
+    lists.mkdir(parents=True)
+    (lists / "xfs_crc.txt").write_text("generic/001 # F:1/11 see x\ngeneric/777\n")
+    assert main(["results", "import", str(results), "--expunges", "expunges"]) == 0
+    assert "\n  known failures from the expunge lists: 1\n" in capsys.readouterr().out
+    main(["results", "1"])
+    told = capsys.readouterr().out
+    assert "Known failures: 1 fail" in told
+    assert "Not decided yet" not in told
+    main(["results", "1", "--json"])
+    (test,) = (each for each in json.loads(capsys.readouterr().out)["tests"] if each["name"] == "generic/001")
+    assert (test["verdict"], test["expunged"], test["note"]) == ("known-failure", True, "F:1/11 see x")
+
+
+def test_expunge_lists_for_results_that_are_there(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (results.parent / "baselines").mkdir()
+    lists = results.parent / "expunges/any/xfs/unassigned"
+    lists.mkdir(parents=True)
+    (lists / "all.txt").write_text("generic/001 # hangs\n")
+    main(["results", "import", str(results)])
+    main(["results", "1"])
+    assert "Not decided yet (1)" in capsys.readouterr().out
+    assert main(["results", "import", str(results), "--expunges", "expunges", "--json"]) == 0
+    (fact,) = json.loads(capsys.readouterr().out)
+    assert (fact["id"], fact["already"], fact["known"]) == (1, True, 1)
+    main(["results", "1"])
+    assert "Not decided yet" not in capsys.readouterr().out
+    (lists / "all.txt").write_text("nonsense\n")
+    assert main(["results", "import", str(results), "--expunges", "expunges"]) == 2
+    assert "all.txt:1: not a line of an expunge list: nonsense" in capsys.readouterr().err
+    assert main(["results", "import", str(results), "--expunges", "nowhere"]) == 2

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from kdevops.errors import UserError
+from kdevops.results.model import TestId
 from kdevops.results.store import Store
 from kdevops.suites.fstests.archive import find_sections
+from kdevops.suites.fstests.expunges import load
+from kdevops.suites.fstests.profiles import load_profiles
 from kdevops.suites.kind import Imported
 from kdevops.suites.shared.imports import Section, Target, store_runs
 
@@ -18,18 +21,40 @@ _UNKNOWN = "9999"
 
 
 def import_results(
-    directory: Path, store: Store, place: Callable[[int], Path], *, lab: str, kernel: str, baseline: Path
+    directory: Path,
+    store: Store,
+    place: Callable[[int], Path],
+    *,
+    lab: str,
+    kernel: str,
+    baseline: Path,
+    expunges: Sequence[Path] = (),
 ) -> list[Imported]:
     """Store the results in `directory` as finished runs: one per kernel, and one per day that only check.log covers.
 
-    Where several directories have the same profile, each of these trees is a run.
+    `expunges` are directories of expunge lists. Where several directories have the same profile, each of these trees is a run.
 
     `place` returns the directory of a run. `kernel` is the release if the results do not contain it, else "";
     `baseline` is what the runs are compared with. Raises UserError for a directory without results, or with
     results that contradict those of a subdirectory; InfrastructureError if the output cannot be stored.
     """
-    target = Target("fstests", store, place, lab, baseline, directory, _TELLING)
+    known = (lambda section: _known(section, expunges)) if expunges else None
+    target = Target("fstests", store, place, lab, baseline, directory, _TELLING, known)
     return store_runs(_runs(find_sections(directory, kernel)), target)
+
+
+def _known(section: Section, expunges: Sequence[Path]) -> dict[str, str]:
+    """The tests of a section that expunge lists name, each with the reason, as they would be for a run of a lab."""
+    listed = load(expunges, section.kernel, _file_system(section), section.profile)
+    plain = {TestId("fstests", section.profile, name).plain.name for name in section.outcomes}
+    return {name: each.reason for name, each in listed.items() if name in plain}
+
+
+def _file_system(section: Section) -> str:
+    """The file system as the results name it, else that of our profile of this name, else what the name begins with."""
+    said = section.facts.get("FSTYP", "").split()
+    ours = load_profiles().get(section.profile)
+    return said[0] if said and said[0].isalnum() else ours.fs if ours else section.profile.partition("_")[0]
 
 
 def _runs(found: Iterable[Section]) -> list[list[Section]]:

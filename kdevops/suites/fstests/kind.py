@@ -45,6 +45,7 @@ class FstestsKind(SuiteKind[Fstests]):
     test_pattern = r"[a-z0-9_]+/[A-Za-z0-9_*?\[\]-]+"
     variables = {"fstests_install": False}  # noqa: RUF012 - never changed
     imports = True
+    imports_expunges = True
 
     def suites(self, section: Fstests, lab: Lab) -> Sequence[Suite]:
         """One suite with all profiles."""
@@ -106,12 +107,20 @@ class FstestsKind(SuiteKind[Fstests]):
         }
 
     def import_results(
-        self, directory: Path, store: Store, place: Callable[[int], Path], *, lab: str, kernel: str, baseline: Path
+        self,
+        directory: Path,
+        store: Store,
+        place: Callable[[int], Path],
+        *,
+        lab: str,
+        kernel: str,
+        baseline: Path,
+        expunges: Sequence[Path] = (),
     ) -> Sequence[Imported]:
         """Import the files that `check` and its wrappers leave in a directory."""
         from kdevops.suites.fstests.importing import import_results
 
-        return import_results(directory, store, place, lab=lab, kernel=kernel, baseline=baseline)
+        return import_results(directory, store, place, lab=lab, kernel=kernel, baseline=baseline, expunges=expunges)
 
 
 def _suite(section: Fstests, lab: Lab) -> FstestsSuite:

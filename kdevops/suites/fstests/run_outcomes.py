@@ -46,7 +46,7 @@ class RunOutcomes:
     why: str = ""
     lacking: int = 0
     counted: bool = True
-    texts: dict[Outcome, str] = field(default_factory=dict)
+    texts: dict[tuple[str, Outcome], str] = field(default_factory=dict)
 
     def put(self, name: str, outcome: Outcome) -> None:
         """Add an outcome of a test."""
@@ -113,11 +113,11 @@ def by_report(name: str, suites: Sequence[Suite], troubles: Sequence[str]) -> Ru
     return collected
 
 
-def _reported(case: Case, texts: dict[Outcome, str]) -> Outcome:
+def _reported(case: Case, texts: dict[tuple[str, Outcome], str]) -> Outcome:
     subtests = failures_with(case.reason, case.difference) if case.difference else ()
     end = Outcome(case.status, float(case.seconds), case.reason, subtests)
     if case.difference:
-        texts[end] = case.difference
+        texts[case.name, end] = case.difference
     return end
 
 

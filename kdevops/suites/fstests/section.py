@@ -43,7 +43,7 @@ class Naming:
 class Recorded:
     """A run: `when` is its last known moment, local time of that machine, and `files` are its files.
 
-    `facts` are about machine and configuration; `texts` explain outcomes.
+    `facts` are about machine and configuration; `texts` explain outcomes of tests.
     """
 
     profile: str
@@ -53,7 +53,7 @@ class Recorded:
     files: Files
     notes: tuple[str, ...]
     facts: Mapping[str, str]
-    texts: Mapping[Outcome, str]
+    texts: Mapping[tuple[str, Outcome], str]
 
 
 def recorded_runs(record: Record, files: Files, naming: Naming) -> list[Recorded]:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import kdevops
 from kdevops.errors import InfrastructureError, UserError
@@ -25,6 +26,8 @@ MAX_FILE = 1 << 20
 """Bytes kept of each output file of a failed test; output of other tests is not copied."""
 MAX_FILES = 16
 """Files kept per test."""
+_KNOWN = "known"
+"""In a run's record, as `kdevops.run.plan.known` reads it."""
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.+=,-]")
 _MAX_PART = 100
 
@@ -35,7 +38,7 @@ class Section:
 
     `when` is the latest known moment of that run, in local time of the machine that ran the tests. `facts` are about machine
     and configuration, as the results name them, `made` is the most important of it in a few words, and `machine` is the
-    architecture. `texts` are stored as the output of outcomes.
+    architecture. `texts` are stored as the output of a test, by its name without a repeat's number, and outcome.
     """
 
     directory: Path
@@ -48,7 +51,7 @@ class Section:
     facts: Mapping[str, str] = field(default_factory=dict)
     machine: str = ""
     made: str = ""
-    texts: Mapping[Outcome, str] = field(default_factory=dict)
+    texts: Mapping[tuple[str, Outcome], str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ class Target:
     """What the runs get: the `suite` of their tests, the store, and `place`, which returns the directory of a run.
 
     `directory` is what was imported, `baseline` what the runs are compared with. The output of a failed test is the first of
-    its files that has one of the endings `telling`.
+    its files that has one of the endings `telling`. `known` returns the tests that are known to fail, with the reasons.
     """
 
     suite: str
@@ -66,6 +69,7 @@ class Target:
     baseline: Path
     directory: Path
     telling: Sequence[str] = field(default=())
+    known: Callable[[Section], Mapping[str, str]] | None = None
 
     def test(self, section: Section, name: str) -> TestId:
         """The test of this name."""
@@ -90,7 +94,7 @@ def _import(sections: Sequence[Section], target: Target) -> list[Imported]:
             there = _there(store, kernel, named.values())
             new = [section for section in sections if named[section.profile] not in there]
             old = [section for section in sections if named[section.profile] in there]
-            done = _already(old, named, there)
+            done = _already(old, named, there, target)
             with tempfile.TemporaryDirectory(prefix=".import-", dir=runs) as temporary:
                 kept = Path(temporary) / "run"
                 kept.mkdir()
@@ -121,7 +125,9 @@ def _there(store: Store, kernel: str, wanted: Iterable[str]) -> dict[str, Run]:
     return found
 
 
-def _already(old: Sequence[Section], named: Mapping[str, str], there: Mapping[str, Run]) -> list[Imported]:
+def _already(
+    old: Sequence[Section], named: Mapping[str, str], there: Mapping[str, Run], target: Target
+) -> list[Imported]:
     by_run: dict[int, list[Section]] = {}
     for section in old:
         by_run.setdefault(there[named[section.profile]].id, []).append(section)
@@ -133,9 +139,27 @@ def _already(old: Sequence[Section], named: Mapping[str, str], there: Mapping[st
             Counts.of(outcome.status for part in parts for outcome in part.outcomes.values()),
             (),
             already=True,
+            known=_told_again(run, parts, target),
         )
         for run, parts in sorted(by_run.items())
     ]
+
+
+def _told_again(run: int, sections: Sequence[Section], target: Target) -> int | None:
+    """Whoever imports the same results again, with expunge lists, wants these for the run that there is."""
+    if target.known is None:
+        return None
+    known = _known(sections, target)
+    with target.store.together():
+        before: Mapping[str, Mapping[str, Any]] = target.store.run(run).record.get(_KNOWN, {}).get("tests", {})
+        profiles = {**before.get(target.suite, {}), **known}
+        target.store.update_record(run, {_KNOWN: {"tests": {**before, target.suite: profiles}, "left_out": []}})
+    return sum(map(len, known.values()))
+
+
+def _known(sections: Sequence[Section], target: Target) -> dict[str, dict[str, str]]:
+    """The tests of each profile that are known to fail, with the reasons."""
+    return {section.profile: dict(target.known(section)) for section in sections} if target.known else {}
 
 
 def _outcomes(section: Section, target: Target, kept: Path) -> dict[TestId, Outcome]:
@@ -153,7 +177,9 @@ def _store(
     """Store one run; `kept` is a directory with its output, which becomes the run's. Within a transaction."""
     store, place = target.store, target.place
     notes = tuple(note for section in sections for note in section.notes)
-    run = store.create_run(target.lab, [PlannedRow(test, 0.0) for test in outcomes], _record(sections, named, target))
+    known = _known(sections, target)
+    record = _record(sections, named, target) | {_KNOWN: {"tests": {target.suite: known}, "left_out": []}}
+    run = store.create_run(target.lab, [PlannedRow(test, 0.0) for test in outcomes], record)
     for test, outcome in outcomes.items():
         store.ended(run, test, outcome)
     for note in notes:
@@ -162,7 +188,10 @@ def _store(
     shutil.rmtree(place(run), ignore_errors=True)  # from an import that was killed before this point
     kept.rename(place(run))
     counts = Counts.of(outcome.status for outcome in outcomes.values())
-    return Imported(run, sections[0].kernel, tuple(section.profile for section in sections), counts, notes)
+    listed = sum(map(len, known.values())) if target.known else None
+    return Imported(
+        run, sections[0].kernel, tuple(section.profile for section in sections), counts, notes, known=listed
+    )
 
 
 def _record(sections: Sequence[Section], named: Mapping[str, str], target: Target) -> dict[str, JSON]:
@@ -192,7 +221,7 @@ def _keep(section: Section, test: TestId, outcome: Outcome, kept: Path, telling:
     plain = test.plain.name
     where = _path_of(test).parent
     files = [file for file in section.files.get(plain, ())[:MAX_FILES] if _copy(file, kept / where / file.name)]
-    if text := section.texts.get(outcome):
+    if text := section.texts.get((plain, outcome)):
         name = f"{_part(test.name.split('/')[-1])}.txt"
         (kept / where).mkdir(parents=True, exist_ok=True)
         (kept / where / name).write_text(text[:MAX_FILE], errors="replace")

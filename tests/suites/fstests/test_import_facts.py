@@ -98,7 +98,7 @@ def test_a_difference_has_the_fingerprint_that_a_run_of_ours_has(tmp_path: Path)
     theirs = section.outcomes["generic/082"]
     assert symptoms(test, theirs) == symptoms(test, ours)
     assert next(iter(symptoms(test, theirs))).startswith("output:")
-    assert section.texts[theirs] == DIFF.strip().replace("\t", " ")
+    assert section.texts["generic/082", theirs] == DIFF.strip().replace("\t", " ")
 
 
 def test_a_long_difference_counts_as_far_as_check_prints_it(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -30,10 +31,11 @@ def section(profile: str = "xfs", *, seconds: float = 1.0, where: str = "/a", fi
     return Section(Path(where) / profile, profile, "6.1.9", ends, {"g/2": files}, (), WHEN)
 
 
-def take(store: Store, *runs: Sequence[Section]) -> list[Imported]:
+def take(store: Store, *runs: Sequence[Section], known: dict[str, str] | None = None) -> list[Imported]:
     runs_directory = store.path.parent / "runs"
     place = lambda run: runs_directory / str(run)  # noqa: E731
-    return store_runs(runs, Target("toy", store, place, "imported", Path("/b"), Path("/a"), (".bad",)))
+    target = Target("toy", store, place, "imported", Path("/b"), Path("/a"), (".bad",))
+    return store_runs(runs, replace(target, known=lambda _: known) if known else target)
 
 
 def told(done: Sequence[Imported]) -> list[tuple[int, tuple[str, ...], bool]]:
@@ -116,3 +118,25 @@ def test_no_name_leads_out_of_the_directory_of_the_run(store: Store, tmp_path: P
         (end,) = store.outcomes(done.run).values()
         assert (kept / end.output).resolve().is_relative_to(kept)
         assert (kept / end.output).read_text() == "bad"
+
+
+def test_known_failures_are_where_verdicts_look_for_them(store: Store) -> None:
+    from kdevops.run.plan.known import expunged
+
+    take(store, [section("xfs")], known={"g/2": "why"})
+    assert expunged(store.run(1)) == {TestId("toy", "xfs", "g/2"): "why"}
+    take(store, [section("xfs")])
+    assert expunged(store.run(1)), "nothing was said of them"
+    take(store, [section("ext4"), section("xfs")], known={"g/1": "other"})
+    assert expunged(store.run(1)) == {TestId("toy", "xfs", "g/1"): "other"}
+    assert expunged(store.run(2)) == {TestId("toy", "ext4", "g/1"): "other"}
+
+
+def test_each_test_has_its_own_text(store: Store) -> None:
+    end = Outcome(FAIL, 1.0, "bad")
+    texts = {("g/1", end): "one", ("g/2", end): "two"}
+    both = Section(Path("/a"), "xfs", "6.1.9", {"g/1": end, "g/2": end}, {}, (), None, texts=texts)
+    (done,) = take(store, [both])
+    kept = store.path.parent / "runs" / str(done.run)
+    told = {test.name: (kept / end.output).read_text() for test, end in store.outcomes(done.run).items()}
+    assert told == {"g/1": "one", "g/2": "two"}
