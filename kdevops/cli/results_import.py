@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from kdevops.suites.kind import Imported
 
 
-@click.command("import", short_help="Import the fstests results in DIR into the store.")
+@click.command("import", short_help="Import the results in DIR into the store.")
 @click.option("--suite", metavar="NAME", help="The suite that made the results, if not fstests.")
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--lab", metavar="NAME", default="imported", help="The lab name for the imported runs.")
@@ -45,11 +45,13 @@ def import_(
     baseline: Path | None,
     expunges: tuple[Path, ...],
 ) -> None:
-    """Import the fstests results in DIR into the store, one run per kernel. DIR is not changed.
+    """Import the results in DIR into the store, one run per kernel. DIR is not changed.
 
-    DIR is the RESULT_BASE of fstests, a section of it, or a result tree of upstream kdevops, kvm-xfstests or gce-xfstests.
-    If only check.log is left, there is one run per kernel and day. Tests whose outcome is uncertain count as missing. Results
-    that were imported before, from wherever, are not stored again.
+    For fstests, DIR is its RESULT_BASE, a section of it, or a result tree of upstream kdevops, kvm-xfstests or gce-xfstests.
+    If only check.log is left, there is one run per kernel and day. Tests whose outcome is uncertain count as missing.
+    Results that were imported before, from wherever, are not stored again.
+
+    For --suite blktests, DIR is its directory of results.
     """
     from kdevops.paths import data_dir, state_dir
     from kdevops.results.store import Store

@@ -10,7 +10,7 @@ from pydantic import create_model
 
 from kdevops.errors import UserError
 from kdevops.lab.model import Lab, Suites
-from kdevops.lab.suites import OURS, find, outsiders, unknown
+from kdevops.lab.suites import OURS, READERS, find, only_imported, outsiders, unknown
 
 
 @functools.cache
@@ -19,6 +19,8 @@ def lab_model(more: tuple[str, ...] = ()) -> type[Lab]:
     fields: dict[str, Any] = {}
     for name in more:
         kind = find(name)
+        if name in READERS:
+            raise UserError(f"suites.{name}: {only_imported(name)}")
         if kind is None:
             raise UserError(f"suites.{name}: {unknown(name)}")
         fields[name] = (kind.model | None, None)
@@ -62,6 +64,8 @@ def usable_suites(names: Iterable[str]) -> tuple[str, ...]:
 
 def why_not(name: str) -> str:
     """Why a lab cannot have this suite, in words; empty where it can."""
+    if name in READERS:
+        return only_imported(name)
     try:
         return "" if find(name) else unknown(name)
     except UserError as error:

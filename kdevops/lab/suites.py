@@ -24,6 +24,10 @@ OURS: Mapping[str, str] = {
     "fstests": "kdevops.suites.fstests.kind",
 }
 """Name in lab.yaml → module with the suite's KIND, in the order in which suites are reported."""
+READERS: Mapping[str, str] = {
+    "blktests": "kdevops.suites.blktests.kind",
+}
+"""The same for suites of which results can be imported, and which cannot be run."""
 _SHORTEST_MARK = 4
 
 
@@ -33,8 +37,8 @@ def find(name: str) -> SuiteFacts | None:
 
     Raises UserError, naming the distribution, for an installed suite that cannot be used.
     """
-    if name in OURS:
-        kind: SuiteFacts = importlib.import_module(OURS[name]).KIND
+    if module := OURS.get(name) or READERS.get(name):
+        kind: SuiteFacts = importlib.import_module(module).KIND
         return kind
     return outside.load(name, _refusal)
 
@@ -53,13 +57,13 @@ def named_in(value: object) -> Iterator[tuple[str, object, SuiteFacts]]:
     suites = value.get("suites") if isinstance(value, dict) else None
     for name, section in suites.items() if isinstance(suites, dict) else ():
         with contextlib.suppress(UserError):
-            if kind := find(name):
+            if name not in READERS and (kind := find(name)):
                 yield name, section, kind
 
 
 def origin(name: str) -> str:
     """Distribution and version of a suite, "toy-suite 1.0"; empty for ours."""
-    return "" if name in OURS else outside.distribution(name)
+    return "" if name in OURS or name in READERS else outside.distribution(name)
 
 
 def outsiders() -> tuple[dict[str, SuiteFacts], list[str]]:
@@ -67,7 +71,7 @@ def outsiders() -> tuple[dict[str, SuiteFacts], list[str]]:
     found, refused = {}, []
     for name in outside.names():
         try:
-            if name in OURS:
+            if name in OURS or name in READERS:
                 raise outside.refused(name, "kdevops has a suite of that name")
             if kind := find(name):
                 found[name] = kind
@@ -81,6 +85,11 @@ def console_marks() -> tuple[str, ...]:
     """The console marks of all usable suites: a guest that is kept may have run tests of any."""
     kinds = [*(kind for name in OURS if (kind := find(name))), *outsiders()[0].values()]
     return tuple(mark for kind in kinds for mark in kind.console_marks)
+
+
+def only_imported(name: str) -> str:
+    """Why a lab cannot have this suite of READERS."""
+    return f"kdevops does not run {name}, but imports its results: kdevops results import --suite {name} DIR"
 
 
 def unknown(name: str) -> str:

@@ -18,7 +18,7 @@ from kdevops.lab.fields import Model
 from kdevops.lab.model import Lab
 from kdevops.lab.servers import Role, Server
 from kdevops.lab.suite_facts import SuiteFacts
-from kdevops.lab.suites import OURS, find, for_tests, origin, outsiders
+from kdevops.lab.suites import OURS, READERS, find, for_tests, origin, outsiders
 from kdevops.suites.base import BootSuite, ChunkSuite, GuestSuite, PreparedSuite, Suite
 from kdevops.suites.kind import SuiteKind, check_clients
 from kdevops.text import nearest_or_all
@@ -63,11 +63,16 @@ def everything() -> Iterator[SuiteKind[Any]]:
             yield found
 
 
+def readers() -> Iterator[SuiteKind[Any]]:
+    """The suites of which results can be imported, and which cannot be run."""
+    return map(kind, READERS)
+
+
 def importer(name: str | None) -> SuiteKind[Any]:
     """The suite of this name that imports results, by default our first that does. Raises UserError if it cannot."""
     if name is None:
         return next(each for each in ours() if each.imports)
-    able = {each.name: each for each in everything() if each.imports}
+    able = {each.name: each for each in (*everything(), *readers()) if each.imports}
     if name not in able:
         raise UserError(f"the suite {name} cannot import results{nearest_or_all(name, able)}")
     return able[name]

@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 from kdevops.errors import UserError
 from kdevops.lab import outside
 from kdevops.lab.fields import Model
-from kdevops.lab.joined import stored_lab, whole_model
+from kdevops.lab.joined import lab_model, stored_lab, whole_model
 from kdevops.lab.load import load_lab
 from kdevops.lab.model import Lab, Suites, lab_schema
-from kdevops.lab.suites import OURS, find, for_tests
+from kdevops.lab.suites import OURS, READERS, find, for_tests, origin
 from kdevops.results.model import TestId
 from kdevops.run.caches import _KINDS
 from kdevops.suites.kind import SuiteKind
-from kdevops.suites.registry import asked, check_clients, kind, kind_of_tests, origins_of, ours
+from kdevops.suites.registry import asked, check_clients, importer, kind, kind_of_tests, origins_of, ours
 from kdevops.text import clean
 
 
@@ -59,6 +59,19 @@ def test_what_ours_say_fits_their_sections(name: str) -> None:
         assert suite == name or outside.is_part(suite, name)
         assert kind_of_tests(suite) is ours
     assert not set(ours.caches) & set(_KINDS)
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_what_is_only_imported_cannot_be_run(name: str) -> None:
+    reader = kind(name)
+    assert (reader.name, reader.imports) == (name, True)
+    assert importer(name) is kind_of_tests(name) is reader
+    assert origin(name) == ""
+    assert name not in OURS
+    with pytest.raises(UserError, match=f"suites.{name}: kdevops does not run {name}, but imports its results"):
+        lab_model((name,))
+    with pytest.raises(UserError, match=f"suites.{name}: kdevops does not run {name}"):
+        reader.suites(reader.model(), Lab(name="x"))
 
 
 def test_one_more_of_ours_is_a_package_and_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,8 +19,8 @@ from kdevops.suites.fstests.facts import in_words, machine
 from kdevops.suites.fstests.record import REPORTS, read_record
 from kdevops.suites.fstests.section import Naming, Recorded, recorded_runs
 from kdevops.suites.fstests.xunit_cases import SUITE, TEST_NAME, Suite
+from kdevops.suites.shared.grouping import as_profile, check_release, release, release_above
 from kdevops.suites.shared.imports import Section
-from kdevops.text import clean
 
 _RECORD = (*REPORTS, "check.time", "check.log")
 _MAX_DEPTH = 6
@@ -32,7 +32,6 @@ _FILE_SYSTEMS = re.compile(
 _CONFIGURATION = re.compile(r"results-(?P<name>.+)")
 _NO_NAME = frozenset({"", "-no-sections-", "global"})
 _MAX_NAMED = 5
-_RELEASE = re.compile(r"[1-9]\d?\.\d{1,3}(?:[.+-][A-Za-z0-9.+_~-]*)?")
 _FILE = re.compile(r"(?P<number>\d{3,9}[A-Za-z0-9_-]{0,128})\.[A-Za-z0-9._+-]{1,100}")
 
 
@@ -44,8 +43,7 @@ def find_sections(directory: Path, kernel: str = "") -> list[Section]:
     """
     if not directory.is_dir():
         raise UserError(f"{directory} is not a directory", hint="name the results directory of fstests")
-    if kernel and not _RELEASE.fullmatch(kernel):
-        raise UserError(f"--kernel {clean(kernel, 80)}: not a kernel release", hint="give one as in 6.1.192")
+    check_release(kernel)
     try:
         read = {path: _read(path, directory, kernel) for path in _walk(directory)}
     except OSError as error:
@@ -80,17 +78,17 @@ def _walk(directory: Path) -> Iterator[Path]:
 def _read(directory: Path, root: Path, kernel: str) -> list[Section]:
     record, files = read_record(directory), _files(directory)
     own = _telling([suite for report in record.reports.values() for suite in report.suites])
-    naming = Naming(_release, lambda properties: _profile(directory, root, properties, own))
+    naming = Naming(release, lambda properties: _profile(directory, root, properties, own))
     runs = recorded_runs(record, files, naming)
-    above = next(filter(None, map(_release, reversed(directory.resolve().parts))), "")
+    above = release_above(directory)
     sections, unknown = [], []
     for run in runs:
-        release = kernel or run.kernel or above
-        if release:
+        ran = kernel or run.kernel or above
+        if ran:
             notes = tuple(f"{run.profile}: {note}" for note in run.notes)
             sections.append(
                 Section(
-                    directory, run.profile, release, run.outcomes, run.files, notes, run.when,
+                    directory, run.profile, ran, run.outcomes, run.files, notes, run.when,
                     run.facts, machine(run.facts), in_words(run.facts), run.texts,
                 )
             )  # fmt: skip
@@ -127,13 +125,9 @@ def _profile(directory: Path, root: Path, properties: Mapping[str, str], own: st
         above = path.parent
         known = bool(_FILE_SYSTEMS.fullmatch(above.name)) or root.resolve() in above.parents
         name = f"{above.name}_{match['name']}" if known else match["name"]
-    elif not said and (name == "results" or _RELEASE.fullmatch(name)):
+    elif not said and (name == "results" or release(name)):
         return "default"
-    return re.sub(r"[^A-Za-z0-9_.-]", "-", name.replace("/", "_")).lstrip(".-") or "default"
-
-
-def _release(text: str) -> str:
-    return text if _RELEASE.fullmatch(text) else ""
+    return as_profile(name)
 
 
 def _without_sums(sections: list[Section]) -> list[Section]:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
-import os
 import re
 import shutil
-import stat
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import kdevops
-from kdevops.errors import InfrastructureError, UserError
+from kdevops.errors import InfrastructureError
 from kdevops.results.imported import IMPORTED, identities, identity_of, is_imported, of_all
 from kdevops.results.model import Counts, Outcome, TestId
 from kdevops.results.store import JSON, PlannedRow, Run, Store
 from kdevops.suites.kind import Imported
+from kdevops.suites.shared.given_files import read_given
 
 MAX_FILE = 1 << 20
 """Bytes kept of each output file of a failed test; output of other tests is not copied."""
@@ -243,19 +241,12 @@ def _part(text: str) -> str:
 
 def _copy(source: Path, target: Path) -> bool:
     """Copy a file that is not empty; False if it is, or if it is a link, a FIFO or a device by now."""
-    try:
-        descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        if error.errno in {errno.ELOOP, errno.ENXIO, errno.ENOENT}:
-            return False
-        raise UserError(f"{source} cannot be read: {error.strerror}") from error
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        content = file.read(MAX_FILE) if stat.S_ISREG(status.st_mode) else b""
-    if not content:
+    found = read_given(source, MAX_FILE)
+    if not found or not found[0]:
         return False
-    if status.st_size > MAX_FILE:
-        content += f"\n[kdevops: the first {MAX_FILE} bytes of {status.st_size}]\n".encode()
+    content, size = found
+    if size > MAX_FILE:
+        content += f"\n[kdevops: the first {MAX_FILE} bytes of {size}]\n".encode()
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(content)
     return True

@@ -1,0 +1,1 @@
+"""Results of blktests, which are imported; kdevops does not run it."""
