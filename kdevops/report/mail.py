@@ -49,7 +49,7 @@ def mail(run: Run, verdict: RunVerdict, *, troubles: Sequence[str] = ()) -> str:
     """The run as plain text. `troubles`: problems of the machine, which are not test results."""
     parts = _by_profile(verdict)
     blocks = [
-        [*_wrap(words.headline(run, verdict)), *_wrap(words.comparison(verdict))],
+        [line for text in _first(run, verdict) for line in _wrap(text)],
         _head(run, verdict.arm),
         *([*_profile(label, part)] for label, part in parts.items()),
         [*_total(verdict)],
@@ -62,6 +62,10 @@ def mail(run: Run, verdict: RunVerdict, *, troubles: Sequence[str] = ()) -> str:
         [*_troubles(troubles)],
     ]
     return "\n".join("".join(f"{line}\n" for line in block) for block in blocks if block)
+
+
+def _first(run: Run, verdict: RunVerdict) -> list[str]:
+    return [words.headline(run, verdict), words.comparison(verdict), *words.known_from(run)]
 
 
 def _by_profile(verdict: RunVerdict) -> dict[str, RunVerdict]:

@@ -73,6 +73,7 @@ def _parts(run: Run, verdict: RunVerdict, kernel: str, directory: Path | None) -
         yield from _imported(run)
     yield from (Text(f"suite {suite}") for suite in words.suites_from(run))
     yield Text(words.comparison(verdict))
+    yield from map(Text, words.known_from(run))
     yield from _boot_failure(verdict)
     yield from _arms(run, verdict)
     yield Text()

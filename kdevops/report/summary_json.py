@@ -24,15 +24,15 @@ from kdevops.text import clean
 def summary_json(run: Run, verdict: RunVerdict, *, kernel: str = "", directory: Path | None = None) -> dict[str, JSON]:
     """All there is to say at the end of a run; every planned test is in it.
 
-    `was` counts statuses, null when unknown; `expunged` tests are known to fail from an expunge list alone. `arms` has
-    both runs where two kernels were compared, else null; `baseline_status` is then how the test ended with the other one.
-    `reports` are what the kernel said: those that gate and are not known make the run red; `allowed` is the entry of
-    `reports.yaml` by which one is known, and `allowed_reports` has the entries that ended or end soon. `absent` are tests
-    that the baseline saw run and that were not planned, `why` null where nothing explains it. `skipped_now` are tests that
-    ran before and skip now, `allowed` the lab's rule that allows it, else null: those make the run incomplete.
-    `unwatched` are tests during which the kernel's messages could not be read, the first of them by name.
-    `suites_from` has the distributions that suites which are not ours are from. `imported` says of results that others
-    produced when the tests of each profile ran and what is known of their machine, else null.
+    `was` counts our own results by status, null when there are none; `expunged` tests are on an expunge list. `known_from`
+    says which lists, and how many tests they have. `arms` has both runs where two kernels were compared, else null;
+    `baseline_status` is then how the test ended with the other one. `reports` are what the kernel said: those that gate and
+    are not known make the run red; `allowed` is the entry of `reports.yaml` by which one is known, and `allowed_reports` has
+    the entries that ended or end soon. `absent` are tests that the baseline saw run and that were not planned, `why` null
+    where nothing explains it. `skipped_now` are tests that ran before and skip now, `allowed` the lab's rule that allows it,
+    else null: those make the run incomplete. `unwatched` are tests during which the kernel's messages could not be read, the
+    first of them by name. `suites_from` has the distributions that suites which are not ours are from. `imported` says of
+    results that others produced when the tests of each profile ran and what is known of their machine, else null.
     """
     return {
         "run": run.id,
@@ -51,6 +51,7 @@ def summary_json(run: Run, verdict: RunVerdict, *, kernel: str = "", directory: 
         "boot_failure": asdict(verdict.boot_failure) if verdict.boot_failure else None,
         **_json_counts(verdict.counts),
         "suites_from": dict(run.record.get("suites_from", {})),
+        "known_from": words.known_from(run),
         "arms": _json_arms(run, verdict),
         "reports": [
             {
@@ -139,9 +140,7 @@ def _json_test(judged: Judged, arm: Arm | None) -> dict[str, JSON]:
         "verdict": judged.verdict.value,
         "status": outcome.status.value,
         "baseline_status": beside.status.value if beside else None,
-        "was": {status.value: n for status, n in before.counts.counts.items()}
-        if before and not before.expunged
-        else None,
+        "was": {status.value: n for status, n in before.ours.counts.items()} if before and before.ours.total else None,
         "decided": _json_decided(judged.decided),
         "expunged": bool(before and before.expunged),
         "note": clean(before.note) if before else "",

@@ -154,6 +154,11 @@ def suites_from(run: Run) -> list[str]:
     return [clean(f"{name} from {where}") for name, where in run.record.get("suites_from", {}).items()]
 
 
+def known_from(run: Run) -> list[str]:
+    """How many tests of each suite were known to fail when the run was planned, and which lists say so."""
+    return [clean(f"{suite}: {line}") for suite, line in run.record.get("known", {}).get("from", {}).items()]
+
+
 def asides(verdict: RunVerdict) -> list[str]:
     """Lines with counts of tests that are not listed one by one."""
     lines = []
@@ -226,10 +231,12 @@ def _rate(counts: Counts) -> str:
 
 
 def _stored(before: Entry) -> str:
+    ours = f"was {told(before.ours)}{_rate(before.ours)}" if before.ours.total or not before.expunged else ""
     if not before.expunged:
-        return f"was {told(before.counts)}{_rate(before.counts)}"
-    often = f" {many(before.counts.bad, 'time')} in {before.counts.total}" if before.counts[Status.PASS] else ""
-    return f"known to fail{often}"
+        return ours
+    bad, passed = before.counts.bad - before.ours.bad, before.counts[Status.PASS] - before.ours[Status.PASS]
+    often = f" {many(bad, 'time')} in {bad + passed}" if passed else ""
+    return f"{ours}, known to fail{often} by an expunge list" if ours else f"known to fail{often}"
 
 
 def _reason(judged: Judged) -> str:

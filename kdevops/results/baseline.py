@@ -21,10 +21,9 @@ from kdevops.results import allowed_reports, reports
 from kdevops.results.allowed_reports import AllowedReports, AllowList
 from kdevops.results.baseline_text import format_table, parse
 from kdevops.results.complaints import signatures
-from kdevops.results.entry import Entry, Table, updated
+from kdevops.results.entry import Entry, Table, updated, with_list
 from kdevops.results.files import Files
 from kdevops.results.model import Outcome, Status, TestId
-from kdevops.results.rate import counts_of
 from kdevops.results.reports import KnownReports
 from kdevops.text import clean
 
@@ -36,9 +35,9 @@ class Baseline:
     """The history for the kernel series `series`, by suite and profile.
 
     A suite and profile without a file for this series uses that of the nearest older series (see its table). `expunged` has
-    the reasons of tests known to fail from expunge lists; a test's own entry overrides it, and it is never written to a
-    file. `ignored`: directories with tables that are not named after a series. `reports`: known kernel reports, which apply
-    to all tests; `allowed`: reports that `reports.yaml` allows for a time. `files`: what it was read from.
+    the reasons of tests known to fail from expunge lists; they add to a test's own entry, and are never written to a file.
+    `ignored`: directories with tables that are not named after a series. `reports`: known kernel reports, which apply to all
+    tests; `allowed`: reports that `reports.yaml` allows for a time. `files`: what it was read from.
     """
 
     series: str
@@ -56,10 +55,9 @@ class Baseline:
     def entry(self, test: TestId) -> Entry | None:
         """A test's entry, None if unknown. All repeats of a test share one entry."""
         test, table = test.plain, self.table(test)
-        if table and (entry := table.entries.get(test.name)):
-            return entry
-        note = self.expunged.get(test)
-        return None if note is None else Entry(counts_of(note), note=note, expunged=True)
+        entry = table.entries.get(test.name) if table else None
+        why = self.expunged.get(test)
+        return entry if why is None else with_list(entry, why)
 
     def ever_ran(self, keys: Collection[tuple[str, str]]) -> frozenset[TestId]:
         """The tests of these suites and profiles that have run before: passed, failed, crashed or hung, not just skipped."""

@@ -27,8 +27,12 @@ once, else a skip, else missing. The cells that can be argued about:
   nothing wrong, but coverage was lost, so the run is not green unless the lab allows it (see `exit_code`).
 - A test that was run several times has one table of counts and so one verdict, which each of its repeats has, whatever
   its own status; only one without a result is `missing` all the same.
-- An expunge list, where no baseline knows the test, says that it goes wrong, and maybe how often, but neither how nor
+- An expunge list, where the test never ran here, says that it goes wrong, and maybe how often, but neither how nor
   where: no way of going wrong is new, and a skip loses nothing. What is flaky (F:1/11) is not `fixed` by a pass.
+- Where it ran here, too, both count: 30 passes of ours and F:1/11 are 2.4 % of 41 runs. Other people's rate is less sure than
+  ours, so a failure is in line if a test that fails as often as all these results allow at most may do that: once in one run,
+  but not five times in five, nor once after 300 passes. A list without a rate says that the test always fails, which our
+  passes refute: it excuses nothing then.
 
 Where the same test was run on another kernel beside this one, the baseline arm, that counts for more than what is stored:
 see `judge_beside`.
@@ -61,15 +65,15 @@ class Verdict(StrEnum):
     MISSING = "missing"
 
 
-def judge(before: Counts | None, now: Counts, *, expunged: bool = False) -> Verdict:
+def judge(before: Counts | None, now: Counts, *, expunged: bool = False, listed_flaky: bool = False) -> Verdict:
     """Compare a test's history with its result, by the table at the top of this module.
 
-    `expunged`: `before` is only from an expunge list.
+    `expunged`: `before` is only from an expunge list; `listed_flaky`: such a list says that the test is flaky.
     """
     if expunged and now.bad:
         return Verdict.KNOWN_FAILURE
     if now.bad:
-        return _judge_bad(before, now)
+        return _judge_bad(before, now, listed_flaky=listed_flaky)
     known = before if before is not None else Counts()
     if now[Status.PASS]:
         if known[Status.PASS]:
@@ -128,8 +132,8 @@ def judge_beside(stored: Entry | None, arm: Counts | None, now: Counts) -> Verdi
     flaky, or is expunged. And a failure there does not excuse one here if it may have been chance.
     """
     if arm is None:
-        return judge(stored.counts if stored else None, now, expunged=stored is not None and stored.expunged)
-    before, expunged = (stored.counts, stored.expunged) if stored else (Counts(), False)
+        return _judge_stored(stored, Counts(), now)
+    before, expunged = (stored.counts, stored.only_listed) if stored else (Counts(), False)
     there = _answer(arm, now)
     flaky = before.bad > 0 and (before[Status.PASS] > 0 or expunged)
     by_chance = not expunged and min(now.bad, there.bad) > 0 and is_chance(before.bad, before.ran, there.bad, there.ran)
@@ -137,11 +141,11 @@ def judge_beside(stored: Entry | None, arm: Counts | None, now: Counts) -> Verdi
         case Measure.STORED:
             if not now.ran and before.ran:
                 there = Counts()  # that it skips there, too, brings back nothing of what ran before
-            return judge(before + there if stored or there.total else None, now, expunged=expunged)
+            return _judge_stored(stored, there, now)
         case Measure.ARM:
             return judge(there, now, expunged=expunged)
         case Measure.BOTH:
-            verdict = judge(before + there, now)
+            verdict = judge(before + there, now, listed_flaky=stored is not None and stored.listed_flaky)
             return Verdict.KNOWN_FLAKE if expunged and verdict is Verdict.INCONCLUSIVE else verdict
 
 
@@ -152,7 +156,14 @@ def judge_ways(verdict: Verdict, ways: Ways) -> Verdict:
     return verdict
 
 
-def _judge_bad(before: Counts | None, now: Counts) -> Verdict:
+def _judge_stored(stored: Entry | None, there: Counts, now: Counts) -> Verdict:
+    """Compare with what is stored, and `there` besides."""
+    if stored is None:
+        return judge(there if there.total else None, now)
+    return judge(stored.counts + there, now, expunged=stored.only_listed, listed_flaky=stored.listed_flaky)
+
+
+def _judge_bad(before: Counts | None, now: Counts, *, listed_flaky: bool) -> Verdict:
     if before is None or not before.bad:
         return Verdict.INCONCLUSIVE
     only_failed = before.bad == before[Status.FAIL]
@@ -161,6 +172,8 @@ def _judge_bad(before: Counts | None, now: Counts) -> Verdict:
     if not before[Status.PASS]:
         return Verdict.KNOWN_FAILURE
     known = is_known(before.bad, before.ran, now.bad, now.ran)
+    if listed_flaky and not known:
+        known = is_chance(before.bad, before.ran, now.bad, now.ran)
     return Verdict.KNOWN_FLAKE if known else Verdict.INCONCLUSIVE
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from statistics import median
 
 from kdevops.results.model import Counts, Outcome, Status, TestId
+from kdevops.results.rate import counts_of
 from kdevops.results.symptoms import kind_of, symptoms
 
 MAX_SYMPTOMS = 10_000
@@ -27,9 +28,9 @@ class Seen:
 class Entry:
     """The history of one test. `seconds` is its usual duration, to a tenth, None while unknown.
 
-    `expunged`: known only from an expunge list. `counts` then come from its note about other people's runs, and a failure
-    may also be a crash or a hang. `symptoms` are the ways in which it went bad; without one of a status that it had, nobody
-    can say how. `symptoms_cut` counts those that were dropped because there were too many.
+    `expunged`: it is on an expunge list. `counts` then are our own, which are `own`, and those of its note about other
+    people's runs, where a failure may also be a crash or a hang. `symptoms` are the ways in which it went bad; without one of
+    a status that it had, nobody can say how. `symptoms_cut` counts those that were dropped because there were too many.
     """
 
     counts: Counts
@@ -38,9 +39,33 @@ class Entry:
     expunged: bool = False
     symptoms: Mapping[str, Seen] = field(default_factory=dict)
     symptoms_cut: int = 0
+    own: Counts = field(default_factory=Counts)
+
+    @property
+    def ours(self) -> Counts:
+        """Those of the counts that are our own results."""
+        return self.own if self.expunged else self.counts
+
+    @property
+    def only_listed(self) -> bool:
+        """Whether an expunge list is all that is known of how the test ends: it never ran here."""
+        return self.expunged and not self.own.ran
+
+    @property
+    def listed_flaky(self) -> bool:
+        """Whether an expunge list says that the test fails now and then."""
+        return self.expunged and self.counts[Status.PASS] > self.own[Status.PASS]
+
+    @property
+    def evidence(self) -> Counts:
+        """The counts against which a kernel is judged: other people's passes accuse nobody, but their failures may excuse."""
+        others = self.counts[Status.PASS] - self.ours[Status.PASS]
+        return Counts({s: n - others * (s is Status.PASS) for s, n in self.counts.counts.items()})
 
     def tells_how(self, status: Status) -> bool:
-        """Whether it says how the test ended with this bad status; also if it never did."""
+        """Whether it says how the test ended with this bad status; also if it never did. An expunge list does not."""
+        if self.counts[status] > self.ours[status]:
+            return False
         return not self.counts[status] or any(kind_of(each) is status for each in self.symptoms)
 
     def most_seen(self, symptom: str) -> int:
@@ -58,6 +83,15 @@ class Table:
     series: str
     entries: Mapping[str, Entry] = field(default_factory=dict)
     header: tuple[str, ...] = ()
+
+
+def with_list(entry: Entry | None, why: str) -> Entry:
+    """What is known of a test that is on an expunge list for this reason: the note of the list is kept, after our own."""
+    listed = counts_of(why)
+    if entry is None:
+        return Entry(listed, note=why, expunged=True)
+    note = "; ".join(dict.fromkeys(filter(None, [entry.note, why])))
+    return replace(entry, counts=entry.counts + listed, note=note, expunged=True, own=entry.counts)
 
 
 def updated(before: Entry | None, test: TestId, repeats: Sequence[Outcome], *, afresh: bool) -> Entry:

@@ -81,7 +81,7 @@ def selected(verdict: RunVerdict, *, beside: bool = True) -> dict[TestId, Select
 
 
 def _selected(each: Judged, *, beside: bool) -> Selected:
-    known = (each.before.counts if each.before else Counts()) + (each.arm or Counts())
+    known = (each.before.evidence if each.before else Counts()) + (each.arm or Counts())
     faces = {ANY: Face(Against(known.ran, known.bad))}
     new, more = _by_kind(each.unknown), _by_kind(each.ways.more_often)
     for kind, ways in new.items():

@@ -346,7 +346,7 @@ def _judge_test(
         verdict = Verdict.REGRESSED if before and before.counts.ran else Verdict.NEW
     bad = outcome.status.is_bad
     gates = bad and verdict in {Verdict.REGRESSED, Verdict.NEW}
-    excused = bad and before is not None and before.expunged
+    excused = bad and before is not None and before.only_listed
     explained = verdict not in {Verdict.FLAKE, Verdict.INCONCLUSIVE}
     reported = complaints(outcome, known, excused=excused, explained=explained, test=test, allowed=allowed)
     skipped = left_out and outcome.status is Status.SKIP

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from kdevops.results.decision.selection import is_known
+from kdevops.results.decision.selection import is_chance, is_known
 from kdevops.results.entry import Entry
 from kdevops.results.model import Outcome, Status, TestId
 from kdevops.results.symptoms import kind_of, symptoms
@@ -51,10 +51,10 @@ def ways(
     """Compare the symptoms of all bad results of `test`; `arm` are its bad results on the baseline kernel.
 
     `ran_there` and `ran_now` count all results of the test, bad or not; without them, those given are all. An expunge list
-    does not say how a test goes bad: with one, nothing is unknown.
+    does not say how a test goes bad: where that is all that is known, nothing is unknown.
     """
     found = Counter(each for outcome in now for each in symptoms(test, outcome))
-    if not found or (stored and stored.expunged):
+    if not found or (stored and stored.only_listed):
         return NO_WAYS
     there = [(outcome.status, symptoms(test, outcome)) for outcome in arm if outcome.status.is_bad]
     seen_there = {status for status, _ in there}
@@ -69,7 +69,8 @@ def ways(
     runs = _Runs(stored.counts.ran if stored else 0, len(arm) if ran_there is None else ran_there)
     seen = {each: _Seen(stored.most_seen(each) if stored else 0, times_there[each]) for each in found.keys() & known}
     all_now = len(now) if ran_now is None else ran_now
-    more = [each for each, before in seen.items() if not _in_line(before, runs, found[each], all_now)]
+    doubt = stored is not None and stored.listed_flaky
+    more = [each for each, before in seen.items() if not _in_line(before, runs, found[each], all_now, doubt=doubt)]
     return Ways(
         _sorted(unknown),
         _sorted(known),
@@ -89,9 +90,13 @@ class _Seen(NamedTuple):
     there: int
 
 
-def _in_line(seen: _Seen, runs: _Runs, now: int, runs_now: int) -> bool:
-    """Whether a symptom that `now` results have is as frequent as before, or no more so than on the baseline kernel."""
-    if is_known(seen.stored + seen.there, runs.stored + runs.there, now, runs_now):
+def _in_line(seen: _Seen, runs: _Runs, now: int, runs_now: int, *, doubt: bool) -> bool:
+    """Whether a symptom that `now` results have is as frequent as before, or no more so than on the baseline kernel.
+
+    `doubt`: part of what was seen before is from an expunge list, see `kdevops.results.compare`.
+    """
+    both, runs_of_both = seen.stored + seen.there, runs.stored + runs.there
+    if is_known(both, runs_of_both, now, runs_now) or (doubt and is_chance(both, runs_of_both, now, runs_now)):
         return True
     return min(seen.there, runs.there) > 0 and is_known(seen.there, runs.there, now, runs_now)
 

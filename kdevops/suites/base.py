@@ -105,6 +105,15 @@ class ChoosySuite(PreparedSuite, Protocol):
 
 
 @runtime_checkable
+class ListedSuite(PreparedSuite, Protocol):
+    """A suite with lists of tests that are known to fail."""
+
+    @property
+    def known_from(self) -> str:
+        """How many of its tests are known to fail, and which lists say so, in a line; "" without lists."""
+
+
+@runtime_checkable
 class GuestSuite(PreparedSuite, Protocol):
     """A suite whose tests are commands in a running guest."""
 

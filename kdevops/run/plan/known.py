@@ -13,13 +13,15 @@ if TYPE_CHECKING:  # looking at a run need not import what makes one
     from kdevops.suites.base import PreparedSuite
 
 KNOWN = "known"
-"""In a run's record: `{"tests": {suite: {profile: {test: why}}}, "left_out": [suite]}`."""
+"""In a run's record: `{"tests": {suite: {profile: {test: why}}}, "left_out": [suite], "from": {suite: where from}}`."""
 
 
 def known_record(lab: Lab, suites: Iterable[PreparedSuite]) -> dict[str, JSON]:
     """The part of a run's record for `expunged` and `left_out`."""
+    from kdevops.suites.base import ListedSuite
     from kdevops.suites.registry import asked
 
+    suites = list(suites)
     tests: dict[str, dict[str, dict[str, JSON]]] = {}
     for suite in suites:
         for test in suite.tests:
@@ -29,7 +31,8 @@ def known_record(lab: Lab, suites: Iterable[PreparedSuite]) -> dict[str, JSON]:
     skipping = [
         suite for each in asked(lab) if each.kind.leaves_out_known(each.section) for suite in each.kind.all_test_suites
     ]
-    return {KNOWN: {"tests": tests, "left_out": skipping}}
+    said: dict[str, JSON] = {each.name: each.known_from for each in suites if isinstance(each, ListedSuite)}
+    return {KNOWN: {"tests": tests, "left_out": skipping, "from": {name: line for name, line in said.items() if line}}}
 
 
 def expunged(run: Run) -> Mapping[TestId, str]:

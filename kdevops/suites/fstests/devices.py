@@ -76,6 +76,12 @@ def advice(profiles: Mapping[str, Profile], sizes: Sequence[int]) -> list[str]:
     return found
 
 
+def smallest_file_system(profiles: Mapping[str, Profile], sizes: Sequence[int]) -> int | None:
+    """Bytes of the smallest disk for test or scratch; None if the profiles need no disks."""
+    pairs = zip(_uses(profiles.values()), sizes, strict=False)
+    return min((size for use, size in pairs if use in {"test", "scratch"}), default=None)
+
+
 def _uses(profiles: Iterable[Profile]) -> list[str]:
     on_disk = [profile for profile in profiles if profile.fs in _ON_DISK]
     if not on_disk:

@@ -14,12 +14,13 @@ from kdevops.lab.servers import Role, server_address
 from kdevops.progress import Progress, Report
 from kdevops.results.model import Outcome, TestId
 from kdevops.suites.base import RECORDED, KernelBuild, KernelOptions, PlannedTest
-from kdevops.suites.fstests import catalogue, expunges, leftovers
+from kdevops.suites.fstests import catalogue, leftovers
 from kdevops.suites.fstests.build import BuiltFstests, build
 from kdevops.suites.fstests.check_lines import CONSOLE_MARK
 from kdevops.suites.fstests.check_output import CheckParser, check_name
 from kdevops.suites.fstests.choice import SUITE, choose, plan
-from kdevops.suites.fstests.devices import advice, assign, disk_sizes
+from kdevops.suites.fstests.devices import advice, assign, disk_sizes, smallest_file_system
+from kdevops.suites.fstests.expunges import Expunges, Listed, told
 from kdevops.suites.fstests.local_config import SCRATCH_MNT, TEST_DIR, local_configs
 from kdevops.suites.fstests.needs import guest_needs
 from kdevops.suites.fstests.profiles import as_made, profiles_of
@@ -131,14 +132,23 @@ class FstestsSuite:
         tests = catalogue.read(built.directory)
         planned: list[PlannedTest] = []
         configs: dict[str, str] = {}
+        expunges, listed = Expunges(self.settings.expunges), dict[str, list[Listed]]()
         remote = f"/opt/fstests-{built.key[:16]}"
         for name, profile in profiles.items():
-            expunged = expunges.load(
-                self.settings.expunges, kernel.release, profile.fs, name, os_release=kernel.distribution
-            )
-            known = {test: expunge.reason for test, expunge in expunged.items()}
-            planned += plan(tests, self.settings, name, profile.fs, known)
             only = {name: profile}
+            expunged = expunges.known(
+                kernel.release,
+                profile.fs,
+                name,
+                os_release=kernel.distribution,
+                smallest_disk=smallest_file_system(only, sizes),
+            )
+            known = {test: each.reason for test, each in expunged.items()}
+            of_profile = plan(tests, self.settings, name, profile.fs, known)
+            planned += of_profile
+            listed[name] = [
+                expunged[test] for test in dict.fromkeys(each.id.plain.name for each in of_profile if each.known)
+            ]
             address = server_address(profile.server) if profile.server else ""
             texts = local_configs(
                 only, devices, server_address=address, results=f"{remote}/results", soak=self.settings.soak
@@ -147,8 +157,18 @@ class FstestsSuite:
         in_order = "exact-order" in (built.directory / "check").read_text(errors="replace")
         made = {name: as_made(profile) for name, profile in profiles.items()}
         passed_over = _passed_over(tests.tests, planned, profiles)
+        known_from = told(kernel.release, listed) if self.settings.expunges else ""
+        if known_from:
+            report(Progress(SUITE, known_from, done=True))
         return PreparedFstests(
-            built, tuple(planned), configs, remote, exact_order=in_order, made=made, passed_over=passed_over
+            built,
+            tuple(planned),
+            configs,
+            remote,
+            exact_order=in_order,
+            made=made,
+            passed_over=passed_over,
+            known_from=known_from,
         )
 
 
@@ -157,7 +177,8 @@ class PreparedFstests:
     """fstests, built, with every test that will be run.
 
     `configs` has a configuration per profile; `made` describes how each makes and mounts its file system. `passed_over`
-    are tests of the tree that do not run with every profile.
+    are tests of the tree that do not run with every profile. `known_from` says how many of the tests are known to fail, and
+    which lists say so; "" if the lab has no lists.
     """
 
     built: BuiltFstests
@@ -168,6 +189,7 @@ class PreparedFstests:
     made: Mapping[str, str] = field(default_factory=dict)
     name: str = SUITE
     passed_over: tuple[str, ...] = ()
+    known_from: str = ""
 
     @property
     def record(self) -> Mapping[str, str]:

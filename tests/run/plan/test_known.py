@@ -5,6 +5,9 @@ from typing import Any
 import pytest
 
 from kdevops.lab.model import Lab
+from kdevops.report.mail import mail
+from kdevops.report.summary import summary_text
+from kdevops.report.summary_json import summary_json
 from kdevops.results.baseline import Baseline, save
 from kdevops.results.compare import Verdict
 from kdevops.results.entry import Entry, Table
@@ -29,7 +32,7 @@ def lab(known: str) -> Lab:
 def suites() -> list[Any]:
     tests = [PlannedTest(FLAKY, 60, known=WHY), PlannedTest(TWICE, 60, known=WHY), PlannedTest(FINE, 60)]
     return [
-        SimpleNamespace(name="fstests", tests=tests),
+        SimpleNamespace(name="fstests", tests=tests, record={}, known_from="1 known failure, from the lists of 6.1.42"),
         SimpleNamespace(name="selftests", tests=[PlannedTest(FUTEX, 60, known="x")]),
     ]
 
@@ -51,6 +54,26 @@ def test_what_was_known_when_the_run_was_planned_is_in_its_record(store: Store, 
     assert expunged(run) == {FLAKY: WHY, FUTEX: "x"}
     leave_out(store, run)
     assert store.outcomes(run.id) == {}
+
+
+@pytest.mark.parametrize(
+    "line", ["1 known failure, from the lists of 6.1.42", "0 known failures found for 6.1.192\x1b[31m"]
+)
+def test_where_the_known_failures_are_from_is_in_every_report(store: Store, tmp_path: Path, line: str) -> None:
+    of = [SimpleNamespace(name="fstests", tests=[PlannedTest(FINE, 60)], record={}, known_from=line), suites()[1]]
+    record = {"kernel": {"release": "6.1.192"}, "baseline": str(tmp_path), **known_record(lab("run"), of)}
+    run = store.run(store.create_run("xfs", [PlannedRow(FINE, 60)], record))
+    verdict, said = judge(store, run), f"fstests: {line.removesuffix(chr(27) + '[31m')}"
+    assert said in summary_text(run, verdict).splitlines()
+    assert said in mail(run, verdict).splitlines()
+    assert summary_json(run, verdict)["known_from"] == [said]
+
+
+def test_a_suite_without_lists_says_nothing_of_them(store: Store, tmp_path: Path) -> None:
+    without = SimpleNamespace(name="fstests", tests=[PlannedTest(FINE, 60)], record={}, known_from="")
+    record = {"kernel": {"release": "6.1.192"}, "baseline": str(tmp_path), **known_record(lab("run"), [without])}
+    run = store.run(store.create_run("xfs", [PlannedRow(FINE, 60)], record))
+    assert "known failure" not in summary_text(run, judge(store, run))
 
 
 def test_skip_leaves_out_every_repeat_and_nothing_of_other_suites(store: Store, tmp_path: Path) -> None:

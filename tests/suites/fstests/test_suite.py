@@ -9,7 +9,7 @@ import pytest
 
 from kdevops.errors import UserError
 from kdevops.lab.model import Lab
-from kdevops.progress import silent
+from kdevops.progress import Progress, Report, silent
 from kdevops.run.plan.absent import asked_record
 from kdevops.suites.base import ChoosySuite, KernelBuild
 from kdevops.suites.fstests import suite
@@ -27,8 +27,8 @@ def suite_of(tree: Path, **fstests: object) -> FstestsSuite:
     return FstestsSuite(lab.suites.fstests, lab.guests)
 
 
-def kernel(**more: object) -> KernelBuild:
-    return KernelBuild("key", None, None, None, release="6.1.0-18-amd64", **more)  # type: ignore[arg-type]
+def kernel(release: str = "6.1.0-18-amd64", **more: object) -> KernelBuild:
+    return KernelBuild("key", None, None, None, release=release, **more)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -43,8 +43,8 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tree
 
 
-def prepare(fstests: FstestsSuite, kernel: KernelBuild, cache: Path) -> PreparedFstests:
-    return asyncio.run(fstests.prepare(kernel, cache=cache, report=silent))
+def prepare(fstests: FstestsSuite, kernel: KernelBuild, cache: Path, report: Report = silent) -> PreparedFstests:
+    return asyncio.run(fstests.prepare(kernel, cache=cache, report=report))
 
 
 def test_a_kernel_that_came_without_what_a_profile_needs_is_refused(tree: Path, tmp_path: Path) -> None:
@@ -68,6 +68,31 @@ def test_the_kernel_of_a_distribution_fails_what_that_distribution_is_known_to_f
     }.items():
         prepared = prepare(fstests, kernel(distribution=distribution), tmp_path)
         assert [test.known for test in prepared.tests] == known
+
+
+@pytest.mark.parametrize(
+    ("lists", "line"),
+    [
+        ({}, "0 known failures found for 6.1.192"),
+        ({"6.1.193": "generic/001\n"}, "0 known failures found for 6.1.192"),
+        ({"6.1.42": "generic/001 # F:1/9\ngeneric/999\n"}, "1 known failure, from the lists of 6.1.42"),
+        ({"any": "generic/001\ngeneric/002\n"}, "2 known failures, from the lists of any"),
+    ],
+)
+def test_it_is_said_how_many_failures_are_known_and_from_where(
+    tree: Path, tmp_path: Path, lists: dict[str, str], line: str
+) -> None:
+    (tmp_path / "expunges").mkdir()
+    for name, text in lists.items():
+        place = tmp_path / "expunges" / name / "xfs/unassigned"
+        place.mkdir(parents=True)
+        (place / "all.txt").write_text(text)
+    said = list[Progress]()
+    fstests = suite_of(tree, tests=["generic/00[12]"], expunges=[str(tmp_path / "expunges")], count=2)
+    prepared = prepare(fstests, kernel(release="6.1.192"), tmp_path, said.append)
+    assert prepared.known_from == line
+    assert [each.detail for each in said if each.done][-1] == line
+    assert prepare(suite_of(tree), kernel(), tmp_path).known_from == ""
 
 
 def test_the_mark_of_each_test_begins_as_the_suite_says(tree: Path, tmp_path: Path) -> None:

@@ -1,0 +1,71 @@
+"""One expunge list: its lines, and how a file is read of which nobody knows what it is."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from kdevops.errors import UserError
+from kdevops.results.rate import UNSAID
+from kdevops.text import clean
+
+MAX_BYTES = 1 << 20
+"""Bytes of one list; the longest upstream has 7 thousand."""
+MAX_NOTE = 400
+_LINE = re.compile(r"(?P<test>[a-z0-9_]+/[0-9]{3}[A-Za-z0-9-]*)\s*(?:#\s*(?P<note>.*))?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Expunge:
+    """A test known to fail, with the list's file and line, and a note if there is one."""
+
+    test: str
+    file: Path
+    line: int
+    note: str = ""
+
+    @property
+    def reason(self) -> str:
+        """Why the test is expected to fail; never empty."""
+        return self.note or f"{UNSAID}{self.file}:{self.line}"
+
+
+def parse(text: str, path: Path) -> list[Expunge]:
+    """The lines of a list, in order. Raises UserError naming `path` and the line of the mistake."""
+    expunges = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        line = line.strip()
+        if not line or line.startswith("#"):
+            continue
+        match = _LINE.fullmatch(line)
+        if not match:
+            raise UserError(
+                f"{path}:{number}: not a line of an expunge list: {clean(line, 80)}",
+                hint="expected e.g. `generic/482 # F:1/11`",
+            )
+        expunges.append(Expunge(match["test"], path, number, clean(match["note"] or "", MAX_NOTE)))
+    return expunges
+
+
+def read(path: Path) -> str:
+    """The text of a list, without a byte order mark. Nothing that the path may be keeps the reader waiting.
+
+    Raises UserError for a file that cannot be read, is no regular file, or is larger than any list.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a FIFO would wait for a writer
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise UserError(f"the expunge list {path} is not a regular file", hint="remove it, or put a list there")
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise UserError(f"cannot read the expunge list {path}: {error.strerror}") from error
+    if len(data) > MAX_BYTES:
+        raise UserError(
+            f"the expunge list {path} is larger than {MAX_BYTES >> 20} MiB",
+            hint="is it a list? One has a line for each test",
+        )
+    return data.decode("utf-8-sig", errors="replace")
