@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 import zlib
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ from kdevops.errors import InfrastructureError, UserError
 FILE_NAME = "kdevops.sqlite"
 BUSY_SECONDS = 30.0
 """Seconds that a writer waits for another process's transaction."""
+MAX_COPY = 1 << 30
+"""Bytes of a database of an older schema that is copied to memory, where it cannot be migrated."""
 
 
 def _append_only(*tables: str) -> tuple[str, ...]:
@@ -147,8 +150,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _REPORTS, _DECIDING, _EVIDENC
 def connect(path: Path) -> sqlite3.Connection:
     """Open the database; create or migrate it if necessary.
 
+    Where it cannot be written, it is opened to be looked at, and nothing is made beside it: see `is_looked_at`.
     Raises UserError when a newer kdevops wrote it, InfrastructureError when it cannot be opened or is not a database.
     """
+    if is_looked_at(path):
+        return _look_at(path)
     with explained(path):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -167,6 +173,62 @@ def connect(path: Path) -> sqlite3.Connection:
             connection.close()
             raise
     return connection
+
+
+def is_looked_at(path: Path) -> bool:
+    """Whether the database is there and cannot be written: a file system that is read-only, or files of somebody else."""
+    return os.access(path, os.F_OK) and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
+
+
+def stamp(path: Path) -> tuple[object, ...]:
+    """What changes when a process writes the database: of one that is looked at, nothing else tells that."""
+    log = path.with_name(f"{path.name}-wal")
+    return tuple((facts.st_mtime_ns, facts.st_size) if (facts := _facts(each)) else None for each in (path, log))
+
+
+def _facts(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None
+
+
+def _look_at(path: Path) -> sqlite3.Connection:
+    """Open a database that cannot be written, without files beside it; one of an older schema is copied to memory."""
+    with explained(path):
+        log = _facts(path.with_name(f"{path.name}-wal"))
+        # With a log that has something in it, SQLite needs its other file, too; without one, it may take the file as it is.
+        how = "mode=ro" if log and log.st_size else "mode=ro&immutable=1"
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, isolation_level=None)
+        try:
+            if _version(connection, path) < len(MIGRATIONS):
+                connection = _migrated_copy(connection, path)
+            connection.execute("PRAGMA query_only = ON")
+        except sqlite3.OperationalError as error:
+            connection.close()
+            if log and log.st_size:
+                raise InfrastructureError(
+                    f"the result store {path} was not closed, and cannot be written here: its newest results are in {path}-wal",
+                    hint=f"copy both files to a directory that can be written, and give that with --state: cp {path}* DIR",
+                ) from error
+            raise
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def _migrated_copy(connection: sqlite3.Connection, path: Path) -> sqlite3.Connection:
+    if path.stat().st_size > MAX_COPY:
+        raise InfrastructureError(
+            f"the result store {path} was written by an older kdevops, and cannot be migrated because it is not writable",
+            hint=f"copy it to a directory that can be written, and give that with --state: cp {path} DIR",
+        )
+    copy = sqlite3.connect(":memory:", isolation_level=None)
+    connection.backup(copy)
+    connection.close()
+    _migrate(copy, path)
+    return copy
 
 
 @contextlib.contextmanager

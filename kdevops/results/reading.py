@@ -78,6 +78,7 @@ class Reading:
 
     def __init__(self, directory: Path) -> None:
         self.path = directory / database.FILE_NAME
+        self._stamp = database.stamp(self.path) if database.is_looked_at(self.path) else None
         self._connection = database.connect(self.path)
 
     def __enter__(self) -> Self:
@@ -218,12 +219,17 @@ class Reading:
 
     def query(self, statement: str, **values: object) -> list[Any]:
         """The rows of a SELECT with named parameters."""
-        with database.explained(self.path):
-            return self._connection.execute(statement, values).fetchall()
+        return self._fetched(statement, values)
 
     def _query(self, statement: str, *values: object) -> list[Any]:
+        return self._fetched(statement, values)
+
+    def _fetched(self, statement: str, values: Mapping[str, object] | tuple[object, ...]) -> list[Any]:
         with database.explained(self.path):
-            return self._connection.execute(statement, values).fetchall()
+            rows = self._connection.execute(statement, values).fetchall()
+        if self._stamp and self._stamp != database.stamp(self.path):  # nothing keeps others from writing meanwhile
+            raise InfrastructureError(f"the result store {self.path} was written while it was read", hint="try again")
+        return rows
 
     def _as_run(self, row: tuple[int, str, str, str, str | None, str, int | None, int | None]) -> Run:
         run_id, lab, state, created, ended, record, decides, stored = row
