@@ -8,7 +8,7 @@ from pathlib import Path
 from kdevops.results.model import TestId
 from kdevops.results.store import Store
 from kdevops.suites.fstests.archive import find_sections
-from kdevops.suites.fstests.expunges import load
+from kdevops.suites.fstests.expunges import Expunges
 from kdevops.suites.fstests.profiles import load_profiles
 from kdevops.suites.kind import Imported
 from kdevops.suites.shared.grouping import runs_of
@@ -35,14 +35,15 @@ def import_results(
     `baseline` is what the runs are compared with. Raises UserError for a directory without results, or with
     results that contradict those of a subdirectory; InfrastructureError if the output cannot be stored.
     """
-    known = (lambda section: _known(section, expunges)) if expunges else None
+    trees = Expunges(expunges)
+    known = (lambda section: _known(section, trees)) if expunges else None
     target = Target("fstests", store, place, lab, baseline, directory, _TELLING, known)
     return store_runs(runs_of(find_sections(directory, kernel)), target)
 
 
-def _known(section: Section, expunges: Sequence[Path]) -> dict[str, str]:
+def _known(section: Section, expunges: Expunges) -> dict[str, str]:
     """The tests of a section that expunge lists name, each with the reason, as they would be for a run of a lab."""
-    listed = load(expunges, section.kernel, _file_system(section), section.profile)
+    listed = expunges.known(section.kernel, _file_system(section), section.profile)
     plain = {TestId("fstests", section.profile, name).plain.name for name in section.outcomes}
     return {name: each.reason for name, each in listed.items() if name in plain}
 
