@@ -51,7 +51,7 @@ def import_(
     If only check.log is left, there is one run per kernel and day. Tests whose outcome is uncertain count as missing.
     Results that were imported before, from wherever, are not stored again.
 
-    For --suite blktests, DIR is its directory of results.
+    For --suite blktests, DIR is its directory of results; for --suite ltp, a JSON report of kirk or a directory of them.
     """
     from kdevops.paths import data_dir, state_dir
     from kdevops.results.store import Store

@@ -26,6 +26,7 @@ OURS: Mapping[str, str] = {
 """Name in lab.yaml → module with the suite's KIND, in the order in which suites are reported."""
 READERS: Mapping[str, str] = {
     "blktests": "kdevops.suites.blktests.kind",
+    "ltp": "kdevops.suites.ltp.kind",
 }
 """The same for suites of which results can be imported, and which cannot be run."""
 _SHORTEST_MARK = 4

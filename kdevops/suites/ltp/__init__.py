@@ -1,0 +1,1 @@
+"""Results of LTP, which are imported; kdevops does not run it."""
