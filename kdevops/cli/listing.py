@@ -71,7 +71,8 @@ def _when(run: Listed) -> str:
     """When a run began, or, if it was imported, when its tests ran, in local time of the machine that ran them."""
     if run.ran is None:
         return f"{run.created[:16].replace('T', ' ')} UTC"
-    return run.ran[0][:16].replace("T", " ") if run.ran else "on an unknown date"
+    # Of some only the day is known.
+    return run.ran[0][:16].replace("T", " ").removesuffix(" 00:00") if run.ran else "on an unknown date"
 
 
 def _line(run: Listed) -> str:

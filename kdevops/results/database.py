@@ -118,7 +118,8 @@ _SUMMARY = (
         planned INTEGER NOT NULL,
         kernel TEXT NOT NULL,
         exit_code INTEGER,
-        verdict TEXT NOT NULL
+        verdict TEXT NOT NULL,
+        ran TEXT
     ) STRICT""",
     """CREATE TABLE total (
         run INTEGER NOT NULL REFERENCES run (id),
@@ -134,7 +135,10 @@ _SUMMARY = (
     ) STRICT, WITHOUT ROWID""",
     """INSERT INTO summary SELECT id, (SELECT count(*) FROM planned WHERE planned.run = run.id),
         CASE WHEN json_valid(record) THEN coalesce(CAST(json_extract(record, '$.kernel.release') AS TEXT), '') ELSE '' END,
-        NULL, '' FROM run""",
+        NULL, '',
+        CASE WHEN json_valid(record) AND json_type(record, '$.imported') IS NOT NULL THEN coalesce(
+            (SELECT min(value) || ' ' || max(value) FROM json_each(record, '$.imported.ran')), '') END
+        FROM run""",
     """INSERT INTO total SELECT run, status, count(*) FROM planned JOIN outcome ON outcome.planned = planned.id
         GROUP BY run, status""",
     "INSERT INTO test SELECT DISTINCT suite, profile, name FROM planned",

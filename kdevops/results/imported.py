@@ -53,13 +53,8 @@ def ran(run: Run) -> tuple[str, ...]:
 
     Local time of the machine that ran the tests.
     """
-    return moments(_facts(run).get("ran", {}))
-
-
-def moments(by_profile: Mapping[str, str]) -> tuple[str, ...]:
-    """The first and the last of these."""
-    found = sorted(map(str, by_profile.values()))
-    return tuple(dict.fromkeys([*found[:1], *found[1:][-1:]]))
+    moments = sorted(map(str, _facts(run).get("ran", {}).values()))
+    return tuple(dict.fromkeys([*moments[:1], *moments[1:][-1:]]))
 
 
 def days(run: Run) -> str:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from kdevops.results.imported import moments
 from kdevops.results.model import Counts, RunState, Status
 from kdevops.results.reading import Reading
 
@@ -16,7 +14,7 @@ ALL = 1 << 31
 # Whether a run decides is not asked of its row, where that stands behind the record, but of an index.
 _LISTED = (
     "SELECT id, lab, state, created, ended, coalesce(planned, 0), coalesce(kernel, ''), exit_code, coalesce(verdict, ''),"
-    " coalesce(json_extract(record, '$.imported.ran'), '')"
+    " ran"
     " FROM run LEFT JOIN summary ON summary.run = run.id"
     " WHERE (lab = :lab OR :lab IS NULL) AND id NOT IN (SELECT id FROM run WHERE decides IS NOT NULL)"
     " ORDER BY id DESC LIMIT :limit"
@@ -65,7 +63,7 @@ def listed(store: Reading, lab: str | None = None, limit: int = ALL) -> tuple[Li
             code,
             words,
             counts.get(number, Counts()),
-            moments(json.loads(ran)) if ran else None,
+            None if ran is None else tuple(dict.fromkeys(ran.split())),
         )
         for number, name, state, created, ended, planned, kernel, code, words, ran in rows
     )

@@ -58,8 +58,9 @@ class Store(Reading):
                 ),
             )
             sql.execute(
-                "INSERT INTO summary (run, planned, kernel, exit_code, verdict) VALUES (:run, :planned, :kernel, NULL, '')",
-                {"run": run_id, "planned": len(plan), "kernel": _kernel(record)},
+                "INSERT INTO summary (run, planned, kernel, exit_code, verdict, ran)"
+                " VALUES (:run, :planned, :kernel, NULL, '', :ran)",
+                {"run": run_id, "planned": len(plan), "kernel": _kernel(record), "ran": _ran(record)},
             )
             sql.executemany(
                 "INSERT INTO test (suite, profile, name) VALUES (:suite, :profile, :name) ON CONFLICT DO NOTHING",
@@ -208,6 +209,15 @@ def _kernel(record: Mapping[str, JSON]) -> str:
     """The release of the kernel of a run, by its record; "" if that does not say so."""
     kernel = record.get("kernel")
     return str(kernel.get("release") or "") if isinstance(kernel, Mapping) else ""
+
+
+def _ran(record: Mapping[str, JSON]) -> str | None:
+    """The first and the last moment at which tests of an imported run ended, "" if unknown; None for a run of our own."""
+    if not isinstance(imported := record.get("imported"), Mapping):
+        return None
+    by_profile = imported.get("ran")
+    moments = sorted(map(str, by_profile.values())) if isinstance(by_profile, Mapping) else []
+    return f"{moments[0]} {moments[-1]}" if moments else ""
 
 
 def _now() -> str:

@@ -16,7 +16,7 @@ from kdevops.results.decision.stored import Against
 from kdevops.results.entry import Entry, Seen, Table
 from kdevops.results.model import Counts, KernelReport, Outcome, RunState, Status, Subtest, TestId
 from kdevops.results.rate import counts_of, rate_of
-from kdevops.results.reruns import selected
+from kdevops.results.faces import ANY, selected
 from kdevops.results.store import PlannedRow, Run, Store
 from kdevops.results.verdict import judge_run
 from tests.support.decided import regressed

@@ -23,6 +23,7 @@ REPORTS = ("results.xml", REPORT, f"{REPORT}.broken")
 """xfstests-bld's report of all tests, the report of `check`, and one of `check` that xfstests-bld could not read."""
 _TIME = re.compile(r"(\S{1,200}) (\d{1,9})")
 _EXPUNGED = "expunged"
+_TIMES, _LOG = "check.time", "check.log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +41,15 @@ class Record:
 
 
 def read_record(directory: Path) -> Record:
-    """The record in a section's directory. Raises OSError if a file cannot be read."""
-    reports = {name: report for name in REPORTS if (report := read_report(directory / name))}
-    return Record(reports, _read_times(directory / "check.time"), read_log(directory / "check.log"))
+    """The record in a section's directory, without links out of it. Raises OSError if a file cannot be read."""
+    path = {name: directory / name for name in (*REPORTS, _TIMES, _LOG) if not _leads_out(directory / name)}
+    reports = {name: report for name in REPORTS if name in path and (report := read_report(path[name]))}
+    times, log = path.get(_TIMES), path.get(_LOG)
+    return Record(reports, _read_times(times) if times else {}, read_log(log) if log else ())
+
+
+def _leads_out(path: Path) -> bool:
+    return path.is_symlink() and not path.resolve().is_relative_to(path.parent.resolve())
 
 
 def reconcile(directory: Path, told: Mapping[TestId, Outcome]) -> list[str]:

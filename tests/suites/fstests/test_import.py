@@ -228,6 +228,21 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
     assert found.outcomes == OUTCOMES
 
 
+def test_a_record_outside_is_not_read(tmp_path: Path) -> None:
+    outside = write(tmp_path / "outside", {"check.log": LOG, "result.xml": XML})
+    directory = section(tmp_path / "xfs_crc", check_log="")
+    for name in ("check.log", "result.xml"):
+        (directory / name).unlink(missing_ok=True)
+        (directory / name).symlink_to(outside / name)
+    (found,) = find_sections(directory, "6.1.9")
+    assert PASS not in {outcome.status for outcome in found.outcomes.values()}
+    (directory / "check.log").unlink()
+    write(directory, {"check.log.1": LOG})
+    (directory / "check.log").symlink_to("check.log.1")
+    (found,) = find_sections(directory)
+    assert found.outcomes == OUTCOMES
+
+
 @given(
     st.dictionaries(
         st.sampled_from(["check.log", "check.time", "result.xml", "generic/002.notrun"]), st.binary(max_size=200)
