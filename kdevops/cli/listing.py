@@ -81,8 +81,8 @@ def _line(run: Listed) -> str:
 
     counts = "  ".join(f"{status} {run.counts[status]}" for status in Status if run.counts[status])
     verdict = "" if run.exit_code is None else f"exit {run.exit_code}: {run.verdict}"
-    return clean(
-        f"{run.id:>4}  {_when(run):<20}  {run.lab:<16}  {run.kernel:<12}  {_state(run):<11}  "
+    return f"{run.id:>4}  " + clean(
+        f"{_when(run):<20}  {run.lab:<16}  {run.kernel:<12}  {_state(run):<11}  "
         + "; ".join(filter(None, [verdict, counts])),
         _MAX_LINE,
     )

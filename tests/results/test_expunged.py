@@ -14,9 +14,9 @@ from kdevops.results.baseline import Baseline, accept, load, save
 from kdevops.results.compare import Verdict, judge
 from kdevops.results.decision.stored import Against
 from kdevops.results.entry import Entry, Seen, Table
+from kdevops.results.faces import ANY, selected
 from kdevops.results.model import Counts, KernelReport, Outcome, RunState, Status, Subtest, TestId
 from kdevops.results.rate import counts_of, rate_of
-from kdevops.results.faces import ANY, selected
 from kdevops.results.store import PlannedRow, Run, Store
 from kdevops.results.verdict import judge_run
 from tests.support.decided import regressed
@@ -170,8 +170,8 @@ def test_a_failure_in_any_way_may_be_the_one_on_the_list() -> None:
 def test_other_peoples_passes_accuse_no_kernel() -> None:
     outcomes = runs(*[S.FAIL] * 5)
     judged = judge_run(tuple(outcomes), outcomes, together("F:1/100", Counts({S.PASS: 2})))
-    assert selected(judged)[TEST].before == Against(3, 1)
-    assert selected(judged)[TEST].before.passes == 2  # which is less than any probation
+    assert selected(judged)[TEST].faces[ANY].before == Against(3, 1)
+    assert selected(judged)[TEST].faces[ANY].before.passes == 2  # which is less than any probation
 
 
 def test_reports_under_a_test_that_ran_here_are_not_excused_by_a_list() -> None:
