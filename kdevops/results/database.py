@@ -263,9 +263,7 @@ def explained(path: Path) -> Iterator[None]:
     except sqlite3.IntegrityError:
         raise
     except sqlite3.DatabaseError as error:
-        if "decode" in str(
-            error
-        ):  # text that is not UTF-8, which we never wrote; Python says so, and SQLite has no code
+        if "decode" in str(error):  # text that is not UTF-8, which we never wrote: Python's own error, without a code
             raise damaged(path, error) from error
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte of an extended code is the primary one
         message, hint = _TROUBLES.get(code, ("the result store {path} failed ({error})", None))

@@ -8,7 +8,7 @@ regressed if it did in any respect, and is a flake only in all. So that nothing 
   kind; and those of a worse kind, if the test never had one;
 - `more fail`, …: results in known ways that came too often when it was selected;
 - `unknown`: results in any way that is not known, of the mildest new kind or worse. Only if the baseline kernel runs, too:
-  what is stored has none of these by definition, so it is no evidence of how often such things happened.
+  a way is unknown because the stored results do not have it, so they do not show how often such failures happened.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The history of one test in one lab: when it passed last, where it began to fail, how often it passes on each kernel.
 
 Repeats of a test in a run are one event: bad if any went bad, good if one passed and none went bad, else it says nothing (it
-skipped, or has no result). Reruns that decide on a failure count in the rates, and are no events of their own.
+skipped, or has no result). Reruns that decide on a failure count in the rates, but are not events.
 """
 
 from __future__ import annotations

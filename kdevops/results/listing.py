@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from kdevops.results.model import Counts, RunState, Status
+from kdevops.results.model import Counts, RunState
 from kdevops.results.reading import Reading
 
 ALL = 1 << 31
@@ -50,7 +48,7 @@ class Listed:
 def listed(store: Reading, lab: str | None = None, limit: int = ALL) -> tuple[Listed, ...]:
     """The newest runs (of one lab, or of all), newest first, without those that only help to decide another."""
     rows = store.query(_LISTED, lab=lab, limit=limit)
-    counts = _counts(store, rows[-1][0], rows[0][0]) if rows else {}
+    counts = store.counts(rows[-1][0], rows[0][0]) if rows else {}
     return tuple(
         Listed(
             number,
@@ -77,12 +75,3 @@ def number_of_runs(store: Reading, lab: str | None = None) -> int:
 def labs(store: Reading) -> tuple[str, ...]:
     """The names of all labs that have runs, sorted."""
     return tuple(name for (name,) in store.query("SELECT DISTINCT lab FROM run ORDER BY lab"))
-
-
-def _counts(store: Reading, first: int, last: int) -> Mapping[int, Counts]:
-    found: dict[int, dict[Status, int]] = defaultdict(dict)
-    for run, status, number in store.query(
-        "SELECT run, status, number FROM total WHERE run BETWEEN :first AND :last", first=first, last=last
-    ):
-        found[run][Status.read(status)] = number
-    return {run: Counts(table) for run, table in found.items()}

@@ -18,6 +18,8 @@ from kdevops.results import database
 from kdevops.results.model import Counts, Outcome, RunState, Status, TestId
 from kdevops.results.rows import check_digest, read_outcomes
 
+ANY_RUN = (1 << 63) - 1
+"""The greatest number that a run may have."""
 HISTORY_RUNS = 10
 """Runs used to estimate a test's duration."""
 _RUN = "SELECT id, lab, state, created, ended, record, decides, digest FROM run"
@@ -174,10 +176,12 @@ class Reading:
         with database.understood(self.path):
             return read_outcomes(self._query, run_id, brief=brief)
 
-    def counts(self) -> Mapping[int, Counts]:
-        """How many tests ended how, by run; runs without any result are absent."""
+    def counts(self, first: int = 0, last: int = ANY_RUN) -> Mapping[int, Counts]:
+        """How many tests ended how, by run, of the runs with these numbers; runs without any result are absent."""
         found: dict[int, dict[Status, int]] = defaultdict(dict)
-        for run_id, status, number in self.query("SELECT run, status, number FROM total"):
+        for run_id, status, number in self.query(
+            "SELECT run, status, number FROM total WHERE run BETWEEN :first AND :last", first=first, last=last
+        ):
             found[run_id][Status.read(status)] = number
         return {run_id: Counts(table) for run_id, table in found.items()}
 

@@ -40,7 +40,7 @@ class _Device:
 def find_sections(directory: Path, kernel: str = "") -> list[Section]:
     """The results of every device in or below `directory`. `kernel` is the release that ran, "" if it is to be found.
 
-    Raises UserError if there are no results, if nothing names the kernel, and for a file that cannot be read.
+    Raises UserError if there are no results, the kernel is unknown, or a file cannot be read.
     """
     if not directory.is_dir():
         raise UserError(f"{directory} is not a directory", hint="name the results directory of blktests")
@@ -54,7 +54,7 @@ def find_sections(directory: Path, kernel: str = "") -> list[Section]:
     }
     if not devices:
         raise UserError(
-            f"there are no results of blktests in {directory}: no file such as nodev/block/001 with a status",
+            f"there are no results of blktests in {directory}: it has no file like nodev/block/001 with a status",
             hint="name the directory `results` of blktests, or one above it",
         )
     return [_section(path, device, kernel) for path, device in sorted(devices.items())]

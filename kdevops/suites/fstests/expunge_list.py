@@ -53,7 +53,7 @@ def parse(text: str, path: Path) -> list[Expunge]:
 def read(path: Path) -> str:
     """The text of a list, without a byte order mark. Nothing that the path may be keeps the reader waiting.
 
-    Raises UserError for a file that cannot be read, is no regular file, or is larger than any list.
+    Raises UserError for a file that cannot be read, is not a regular file, or is larger than any list.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a FIFO would wait for a writer

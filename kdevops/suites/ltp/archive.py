@@ -25,7 +25,7 @@ _MAX_NAMED = 5
 def find_sections(place: Path, kernel: str = "") -> list[Section]:
     """The results in every report in or below `place`, which may be one. `kernel` is the release that ran, "" if it is told.
 
-    Raises UserError if there is no report, if nothing names the kernel, and for a file that cannot be read.
+    Raises UserError if there is no report, the kernel is unknown, or a file cannot be read.
     """
     if place.is_file():
         paths = [place]
