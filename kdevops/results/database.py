@@ -309,7 +309,7 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
 
 _DAMAGED = (
     "the result store {path} is damaged ({error})",
-    "save what is readable with `sqlite3 {path} .recover`, then move the file away; the next run creates a new one",
+    "rebuild what can be read: kdevops results check --repair; if nothing can, move the file away, or restore a copy of it",
 )
 _TROUBLES: dict[int, tuple[str, str | None]] = {
     sqlite3.SQLITE_FULL: (
