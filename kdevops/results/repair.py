@@ -20,6 +20,7 @@ from kdevops.results import database
 from kdevops.results.model import Outcome, Status
 from kdevops.results.reading import Reading, Run
 from kdevops.results.rows import check_digest, write_outcome
+from kdevops.results.store import kernel_in, moments_in
 
 LOST = "the store was damaged, and its result is lost"
 _PLAN = "SELECT * FROM planned WHERE run = :run"
@@ -197,9 +198,7 @@ def _beside(old: Reading, number: int, table: str) -> _Rows:
 def _summary(old: Reading, new: sqlite3.Connection, run: Run, planned: int, *, whole: bool) -> None:
     """What was kept of a run that is whole; else without the verdict, which has to be judged anew."""
     kept = _read(lambda: old.query("SELECT * FROM summary WHERE run = :run", run=run.id)) if whole else None
-    kernel = run.record.get("kernel")
-    release = str(kernel.get("release") or "") if isinstance(kernel, dict) else ""
-    _insert(new, "summary", kept or [(run.id, planned, release, None, "")])
+    _insert(new, "summary", kept or [(run.id, planned, kernel_in(run.record), None, "", moments_in(run.record))])
 
 
 def _now() -> str:

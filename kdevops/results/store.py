@@ -60,7 +60,7 @@ class Store(Reading):
             sql.execute(
                 "INSERT INTO summary (run, planned, kernel, exit_code, verdict, ran)"
                 " VALUES (:run, :planned, :kernel, NULL, '', :ran)",
-                {"run": run_id, "planned": len(plan), "kernel": _kernel(record), "ran": _ran(record)},
+                {"run": run_id, "planned": len(plan), "kernel": kernel_in(record), "ran": moments_in(record)},
             )
             sql.executemany(
                 "INSERT INTO test (suite, profile, name) VALUES (:suite, :profile, :name) ON CONFLICT DO NOTHING",
@@ -127,7 +127,7 @@ class Store(Reading):
             sql.execute("UPDATE run SET record = ?, digest = ? WHERE id = ?", (text, digest(text), run_id))
             if "kernel" in changes:
                 sql.execute(
-                    "UPDATE summary SET kernel = :kernel WHERE run = :run", {"kernel": _kernel(record), "run": run_id}
+                    "UPDATE summary SET kernel = :kernel WHERE run = :run", {"kernel": kernel_in(record), "run": run_id}
                 )
 
     def interrupt(self, run_id: int) -> None:
@@ -205,13 +205,13 @@ def _check_plan(plan: Sequence[PlannedRow]) -> None:
         seen.add(row.id)
 
 
-def _kernel(record: Mapping[str, JSON]) -> str:
+def kernel_in(record: Mapping[str, JSON]) -> str:
     """The release of the kernel of a run, by its record; "" if that does not say so."""
     kernel = record.get("kernel")
     return str(kernel.get("release") or "") if isinstance(kernel, Mapping) else ""
 
 
-def _ran(record: Mapping[str, JSON]) -> str | None:
+def moments_in(record: Mapping[str, JSON]) -> str | None:
     """The first and the last moment at which tests of an imported run ended, "" if unknown; None for a run of our own."""
     if not isinstance(imported := record.get("imported"), Mapping):
         return None
