@@ -7,8 +7,9 @@ regressed if it did in any respect, and is a flake only in all. So that nothing 
 - `new fail`, `new hang`, `new crash`: results in one of the new ways in which the test went bad when it was selected, of this
   kind; and those of a worse kind, if the test never had one;
 - `more fail`, …: results in known ways that came too often when it was selected;
-- `unknown`: results in any way that is not known, of the mildest new kind or worse. Only if the baseline kernel runs, too:
-  a way is unknown because the stored results do not have it, so they do not show how often such failures happened.
+- `unknown`: results in any way that is not known, of the mildest new kind or worse. A way is unknown because the stored
+  results do not have it, so they do not show how often such failures happened: unless the baseline kernel runs, too, such
+  failures accuse nobody, but a test that goes on to fail in ways that nobody knows is no flake either.
 """
 
 from __future__ import annotations
@@ -93,10 +94,11 @@ def _selected(each: Judged, *, beside: bool) -> Selected:
         for kind in Status:
             if kind.took_the_guest and each.now[kind] and not known[kind]:
                 faces[f"new {kind}"] = Face(Against(known.ran, 0), worse=frozenset({kind}) | _worse(kind, known))
-    if new and beside and known.bad:
+    if new and known.bad:
         least = min(new, key=lambda kind: kind.ending.severity)
         others = frozenset(each.ways.known)
-        faces[UNKNOWN] = Face(Against(known.ran, 0), least=least, known=others, untold=each.ways.untold)
+        before = Against(known.ran, 0) if beside else Against()
+        faces[UNKNOWN] = Face(before, least=least, known=others, untold=each.ways.untold)
     return Selected(faces, beside)
 
 

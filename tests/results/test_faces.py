@@ -48,11 +48,11 @@ def known(*outcomes: Outcome, test: TestId = TEST) -> Entry:
         (None, ALPHA, {ANY: (0, 0), "new fail": (0, 0)}),
         (known(PASSES), ALPHA, {ANY: (0, 1), "new fail": (0, 1)}),
         (known(ALPHA), ALPHA, None),
-        (known(ALPHA), BETA, {ANY: (1, 1), "new fail": (0, 1)}),
+        (known(ALPHA), BETA, {ANY: (1, 1), "new fail": (0, 1), UNKNOWN: (0, 0)}),
         # Were it only to fail from now on, that would be worse too.
         (known(PASSES), CRASH, {ANY: (0, 1), "new crash": (0, 1)}),
-        (Entry(Counts({S.FAIL: 9})), CRASH, {ANY: (9, 9), "new crash": (0, 9)}),
-        (known(ALPHA), DIED_IN_GAMMA, {ANY: (1, 1), "new crash": (0, 1), "new fail": (0, 1)}),
+        (Entry(Counts({S.FAIL: 9})), CRASH, {ANY: (9, 9), "new crash": (0, 9), UNKNOWN: (0, 0)}),
+        (known(ALPHA), DIED_IN_GAMMA, {ANY: (1, 1), "new crash": (0, 1), "new fail": (0, 1), UNKNOWN: (0, 0)}),
         (known(ALPHA, *[PASSES] * 6), ALPHA, {ANY: (1, 7), "more fail": (1, 7)}),
         (known(ALPHA, ALPHA, ALPHA, *[PASSES] * 3), ALPHA, None),
         # A crash of which nobody can say how, where there were none, is one in a way of which nothing is known.
@@ -65,7 +65,7 @@ def known(*outcomes: Outcome, test: TestId = TEST) -> Entry:
         (
             known(*[PASSES] * 29, ALPHA),
             failing("alpha", "gamma"),
-            {ANY: (1, 30), "new fail": (0, 30), "more fail": (1, 30)},
+            {ANY: (1, 30), "new fail": (0, 30), "more fail": (1, 30), UNKNOWN: (0, 0)},
         ),
         # One of thirty, whatever the others were.
         (known(*[BETA] * 14, *[GAMMA] * 15, ALPHA), ALPHA, {ANY: (30, 30), "more fail": (1, 30)}),
@@ -100,8 +100,9 @@ def test_what_counts_of_a_new_crash_with_a_new_subtest() -> None:
     assert chosen.faces["new crash"] == Face(Against(6, 0), frozenset({"crash"}))
     assert chosen.faces["new fail"] == Face(Against(6, 0), frozenset({"sub:gamma"}), frozenset({S.HANG, S.CRASH}))
     assert chosen.faces[UNKNOWN] == Face(Against(6, 0), least=S.FAIL, known=frozenset({"sub:beta"}))
-    assert UNKNOWN not in selected(verdict, beside=False)[TEST].faces, (
-        "what is stored has no unknown ways by definition"
+    alone = selected(verdict, beside=False)[TEST].faces[UNKNOWN]
+    assert alone == Face(Against(), least=S.FAIL, known=frozenset({"sub:beta"})), (
+        "what is stored has no unknown ways by definition, so it does not say how often they happened"
     )
 
 

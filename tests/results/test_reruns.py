@@ -17,8 +17,8 @@ from kdevops.results.complaints import strays
 from kdevops.results.decision.beside import Pairs
 from kdevops.results.decision.decide import Decided, Decision, Rule
 from kdevops.results.decision.stored import Against
-from kdevops.results.entry import Entry, Table
-from kdevops.results.faces import ANY, UNKNOWN, Face, Selected
+from kdevops.results.entry import Entry, Seen, Table
+from kdevops.results.faces import ANY, UNKNOWN, Face, Selected, selected
 from kdevops.results.model import Counts, KernelReport, Outcome, Status, Subtest, TestId
 from kdevops.results.reruns import (
     CUT_SHORT,
@@ -231,6 +231,19 @@ def test_probation_is_told() -> None:
     for other in (Against(5, 0, 1, 1), Pairs(only_now=1)):
         assert "probation" not in in_words(Decided(Decision.OPEN, other, rule=Rule(probation=5)))
     assert "probation" not in in_words(Decided(Decision.FLAKE, Against(3, 0, 90, 0), rule=Rule(probation=5)))
+
+
+@pytest.mark.parametrize("stored", [30, 100, 1000])
+def test_what_goes_on_to_fail_in_ways_that_nobody_knows_is_no_flake_however_much_is_stored(
+    store: Store, stored: int
+) -> None:
+    entry = Entry(Counts({S.FAIL: stored}), symptoms={"sub:alpha": Seen(stored)})
+    tables = {("selftests", "default"): Table("6.1", {TEST.name: entry})}
+    chosen = selected(judge_run([TEST], {TEST: BETA}, Baseline("6.1", tables)))[TEST]
+    number = after(store, chosen, [(None, failing(f"gamma {turn}")) for turn in range(40)])
+    assert decided(store, store.run(number))[TEST].decision is Decision.OPEN
+    number = after(store, chosen, [(None, ALPHA)] * 40)
+    assert decided(store, store.run(number))[TEST].decision is (Decision.OPEN if stored < 100 else Decision.FLAKE)
 
 
 def decision(store: Store, turns: Sequence[tuple[Outcome | None, Outcome | None]]) -> Decision:
