@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 import os
 import shlex
@@ -103,6 +104,7 @@ def accept(context: Context, number: int | None, *, replace: bool) -> None:
                 f"{run.record['baseline']} is shipped with kdevops, and an update would overwrite changes there",
                 hint="copy the lab to your own directory, or set `baseline` in the lab file to one",
             )
+        _keep_verdict(run)
         noted = (change.directory, change.after.series, change.mark, run)
         if not replace:
             accepted.begin(*noted)
@@ -252,6 +254,16 @@ def _is_shipped(directory: Path) -> bool:
 
     shipped = paths.data_dir("baselines")
     return directory.is_relative_to(shipped) and not Path.cwd().is_relative_to(shipped.parent)
+
+
+def _keep_verdict(run: Run) -> None:
+    """Keep the baseline by which the run is judged, if nobody did: what is accepted now must not excuse it."""
+    from kdevops.paths import state_dir
+    from kdevops.results.store import Store
+    from kdevops.run.evidence import keep_evidence
+
+    with Store(state_dir()) as store:
+        asyncio.run(keep_evidence(store, run.id))
 
 
 def _belongs(run: Run, directory: Path) -> None:

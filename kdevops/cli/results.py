@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -172,12 +173,15 @@ def _whole(context: Context, store: Store, run: Run, kind: str | None, *, anew: 
     from kdevops.report.summary import print_summary
     from kdevops.report.summary_json import summary_json
     from kdevops.run.dirs import Dirs
+    from kdevops.run.evidence import keep_evidence
     from kdevops.run.judging import judge, keep_in_short, trouble_behind
     from kdevops.run.plan.record import kernel_release
 
     verdict = judge(store, run, whole=kind in {"junit", "ktap"}, anew=anew)
     if not anew:
         with contextlib.suppress(InfrastructureError):  # what is shown does not depend on it: a full disk
+            if run.ended and not verdict.judged_by:
+                asyncio.run(keep_evidence(store, run.id))  # from now on this is its verdict
             keep_in_short(store, run, verdict)
     changes = changed(judge(store, run), verdict) if anew else None
     directory = Dirs.default().run(run.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,6 +57,7 @@ def import_(
     from kdevops.paths import data_dir, state_dir
     from kdevops.results.store import Store
     from kdevops.run.dirs import Dirs
+    from kdevops.run.evidence import keep_evidence
     from kdevops.suites.registry import importer
     from kdevops.text import clean
 
@@ -70,6 +72,8 @@ def import_(
     with Store(state_dir()) as store:
         place = Dirs.default().run
         done = reads.import_results(directory, store, place, lab=name, kernel=kernel, baseline=compared, **more)
+        for each in done:
+            asyncio.run(keep_evidence(store, each.run))  # by which it is judged, whatever is accepted later
     context.emit([_fact(each) for each in done], [line for each in done for line in _lines(each)])
 
 

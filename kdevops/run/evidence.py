@@ -6,7 +6,7 @@ from pathlib import Path
 
 from kdevops.errors import KdevopsError, UserError
 from kdevops.process import run as run_command
-from kdevops.results import baseline
+from kdevops.results import accepted, baseline
 from kdevops.results.files import Files, unpacked
 from kdevops.results.store import Run, Store
 from kdevops.run.plan.absent import asked_for
@@ -28,6 +28,8 @@ async def keep_evidence(store: Store, run_id: int, *, anew: bool = False) -> Non
     try:
         files = baseline.kept(directory, series, keys)
         baseline.load(files, series)
+        for name in files.named(f"*/{accepted.NAME}"):
+            accepted.labs(files, name.parts[0])
     except UserError:
         return
     store.keep_evidence(run_id, await _source(directory), files.packed())

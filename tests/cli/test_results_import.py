@@ -63,6 +63,19 @@ def test_the_same_results_are_the_same_run(results: Path, capsys: pytest.Capture
     assert len(json.loads(capsys.readouterr().out)) == 1
 
 
+def test_what_is_accepted_later_does_not_turn_it_green(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = results / "6.1.192/xfs_crc/check.log"
+    log.write_text(
+        "Kernel version: 6.1.192\nRan: generic/009 generic/001\nFailures: generic/001\nFailed 1 of 2 tests\n"
+    )
+    (results.parent / "baselines").mkdir()
+    assert main(["results", "import", str(results)]) == 0
+    assert main(["baseline", "accept", "1"]) == 0
+    assert main(["results", "1"]) == 4
+    assert main(["results", "1", "--judge"]) == 0
+    assert "fstests/xfs_crc/generic/001: inconclusive, now known-failure" in capsys.readouterr().out
+
+
 def test_another_machine_accepts_the_same_results_once(
     results: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

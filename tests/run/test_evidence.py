@@ -138,3 +138,49 @@ def test_the_commit_of_the_baseline_is_kept(bench: Bench) -> None:
     assert bench.start(SINGLE).verdict.judged_by.startswith(f"commit {commit.strip()}, ")
     known(bench, breaks=PASSES)
     assert bench.start(SINGLE).verdict.judged_by.startswith(f"commit {commit.strip()} with changes, ")
+
+
+async def kept_by_nobody(*_: Any, **__: Any) -> None:
+    """As by an older kdevops, or while the baseline could not be read."""
+
+
+def test_a_run_without_a_baseline_of_its_own_keeps_the_one_by_which_it_is_shown_first(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KDEVOPS_STATE", str(bench.dirs.state))
+    known(bench, breaks=PASSES, always=PASSES)
+    with monkeypatch.context() as patched:
+        patched.setattr(session, "keep_evidence", kept_by_nobody)
+        bench.start(SINGLE)
+    assert main(["results", "1", "--judge"]) == 4
+    with Store(bench.dirs.state) as store:
+        assert store.evidence(1) is None, "that is for once"
+    assert main(["results", "1"]) == 4
+    known(bench, breaks=FAILS, always=PASSES)
+    assert main(["results", "1"]) == 4
+    assert main(["results", "1", "--judge"]) == 0
+
+
+def test_accepting_a_run_without_a_baseline_of_its_own_does_not_excuse_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KDEVOPS_STATE", str(bench.dirs.state))
+    known(bench, breaks=PASSES, always=PASSES)
+    with monkeypatch.context() as patched:
+        patched.setattr(session, "keep_evidence", kept_by_nobody)
+        bench.start(SINGLE)
+    assert main(["baseline", "accept", "1", "--replace"]) == 0
+    assert main(["results", "1"]) == 4
+    assert main(["results", "1", "--judge"]) == 0
+
+
+def test_a_conflict_among_the_accepted_runs_is_not_kept(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KDEVOPS_STATE", str(bench.dirs.state))
+    known(bench, always=PASSES, gone=PASSES)
+    accepted = bench.path / "baselines" / SERIES / "accepted.txt"
+    accepted.write_text("<<<<<<< mine\n")
+    with pytest.raises(UserError, match="not a run's line"):
+        bench.start(lab({"always": "true"}, compare=None))
+    assert main(["results", "1"]) == 2
+    accepted.unlink()
+    assert main(["results", "1"]) == 4
