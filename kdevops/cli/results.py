@@ -109,7 +109,7 @@ def show(
     from kdevops.paths import state_dir
     from kdevops.results.store import Store
 
-    _check_options(as_json=context.json, name=name, which=which, kind=kind)
+    _check_options(as_json=context.json, anew=anew, name=name, which=which, kind=kind)
     listing = number is None and name is None and which is None and kind is None and not anew
     if limit is not None and not listing:
         raise UserError("--limit is for the list of runs", hint="leave it out, or give no RUN and no other option")
@@ -129,12 +129,13 @@ def show(
     return None
 
 
-def _check_options(*, as_json: bool, name: str | None, which: str | None, kind: str | None) -> None:
+def _check_options(*, as_json: bool, anew: bool, name: str | None, which: str | None, kind: str | None) -> None:
     given = {
         f"--format {kind}": kind is not None,
         "--test": name is not None,
         "--list": which is not None,
         "--json": as_json and kind is not None,
+        "--judge": anew and (name is not None or which is not None),
     }
     if len(names := [option for option, said in given.items() if said]) > 1:
         raise UserError(f"{names[0]} and {names[1]} contradict each other", hint="give one of them")

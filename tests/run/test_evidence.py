@@ -15,6 +15,7 @@ from kdevops.__main__ import main
 from kdevops.errors import ExitCode, UserError
 from kdevops.results.baseline import Baseline, save, series_of
 from kdevops.results.compare import Verdict
+from kdevops.results.complaints import STRAY_REPORTS
 from kdevops.results.entry import Entry, Table
 from kdevops.results.model import Counts, Status
 from kdevops.results.store import Store
@@ -106,6 +107,8 @@ def test_what_changed_is_told_when_asked(
                 "now": "known-failure",
             }
         ],
+        "reports": [],
+        "not_planned": [],
     }
 
 
@@ -184,3 +187,38 @@ def test_a_conflict_among_the_accepted_runs_is_not_kept(bench: Bench, monkeypatc
     assert main(["results", "1"]) == 2
     accepted.unlink()
     assert main(["results", "1"]) == 4
+
+
+def test_what_changed_beside_the_verdicts_of_tests_is_told(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KDEVOPS_STATE", str(bench.dirs.state))
+    known(bench, always=PASSES, gone=PASSES)
+    bench.start(lab({"always": "true"}, compare=None))
+    report = {"kind": "WARNING", "signature": "WARNING in foo", "title": "WARNING in foo", "gates": True, "text": ""}
+    with Store(bench.dirs.state) as store:
+        store.update_record(1, {STRAY_REPORTS: [{**report, "guest": "ab-1", "when": "at boot"}]})
+    assert main(["results", "1"]) == 1
+    known(bench, always=PASSES)
+    (bench.path / "baselines" / SERIES / "reports.txt").write_text("WARNING in foo\n")
+    capsys.readouterr()
+    assert main(["results", "1", "--judge"]) == 0
+    assert capsys.readouterr().out.endswith(
+        "Judged anew: 0 verdicts changed, exit code 1, now 0\n"
+        "  kernel report WARNING in foo: not known, now known\n"
+        "  commands/default/gone, not planned: coverage is lost, now no coverage is lost\n"
+    )
+    assert main(["results", "1", "--judge", "--json"]) == 0
+    changed = json.loads(capsys.readouterr().out)["changed"]
+    assert changed["reports"] == [{"signature": "WARNING in foo", "known": True}]
+    assert changed["not_planned"] == [{"test": "commands/default/gone", "lost": False}]
+
+
+@pytest.mark.parametrize("other", [("--test", "breaks"), ("--list", "fail")])
+def test_what_is_not_judged_is_not_judged_anew(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, other: tuple[str, str]
+) -> None:
+    monkeypatch.setenv("KDEVOPS_STATE", str(bench.dirs.state))
+    bench.start(SINGLE)
+    assert main(["results", "1", *other]) == 0
+    assert main(["results", "1", *other, "--judge"]) == 2
