@@ -10,7 +10,7 @@ from kdevops.report.troubles import UNKNOWN, troubles
 from kdevops.results.compare import Verdict
 from kdevops.results.decision.outlook import still_to_go
 from kdevops.results.model import RunState
-from kdevops.results.reruns import DECISION
+from kdevops.results.reruns import is_begun
 from kdevops.results.store import Run
 from kdevops.results.verdict import Judged, RunVerdict
 from kdevops.text import clean
@@ -54,7 +54,7 @@ def _may_decide(run: Run, verdict: RunVerdict) -> bool:
     if verdict.arm and verdict.arm.ran and not verdict.arm.run.ended:
         return False
     return any(
-        (each.decided is None and DECISION not in run.record)
+        (each.decided is None and not is_begun(run, verdict.arm))
         or (each.decided and still_to_go(each.decided) is not None)
         for each in verdict.undecided
     )

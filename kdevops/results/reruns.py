@@ -22,6 +22,7 @@ from kdevops.results.faces import ANY, UNKNOWN, Face, Selected
 from kdevops.results.model import Outcome, Status, TestId
 from kdevops.results.rows import signature_of
 from kdevops.results.store import JSON, Run, Store
+from kdevops.results.verdict import Arm
 
 DECISION = "decision"
 """In the record of a run that is decided: the fields of its rule, "of": number of tests, "tests": {id: see `_written`}."""
@@ -29,6 +30,8 @@ SIDE, TURN = "side", "turn"
 """In the record of a rerun: its kernel, and the number of its turn, from 1."""
 CUT_SHORT = "cut_short"
 """In the record of a rerun that was killed, or lost its guests: its tests without a result were not tried."""
+ALONE = "alone"
+"""In the decision: nothing had run on the baseline kernel with which the run is compared, so the stored counts decide."""
 IN_A_RERUN = "when a failure ran again"
 
 
@@ -39,8 +42,8 @@ class Side(StrEnum):
     NOW = "now"
 
 
-def decision_record(tests: Mapping[TestId, Selected], rule: Rule, *, of: int) -> dict[str, JSON]:
-    """The part of a run's record for `decided`. `of`: the number of tests of the run."""
+def decision_record(tests: Mapping[TestId, Selected], rule: Rule, *, of: int, alone: bool = False) -> dict[str, JSON]:
+    """The part of a run's record for `decided`. `of`: the number of tests of the run; `alone`: see `ALONE`."""
     return {
         DECISION: {
             "alpha": rule.alpha,
@@ -48,8 +51,15 @@ def decision_record(tests: Mapping[TestId, Selected], rule: Rule, *, of: int) ->
             "probation": rule.probation,
             "of": of,
             "tests": {str(test): _written(each) for test, each in tests.items()},
+            **({ALONE: True} if alone else {}),
         }
     }
+
+
+def is_begun(run: Run, arm: Arm | None) -> bool:
+    """Whether a decision on the run was begun, and still holds: not if its baseline kernel ran only after that."""
+    late = arm is not None and arm.ran and arm.run.ended is not None
+    return DECISION in run.record and not (late and run.record[DECISION].get(ALONE))
 
 
 def decided(store: Store, run: Run) -> dict[TestId, Decided]:

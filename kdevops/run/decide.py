@@ -27,6 +27,7 @@ from kdevops.results.reruns import (
     decided,
     decision_record,
     in_words,
+    is_begun,
     spent,
     still_open,
 )
@@ -76,10 +77,10 @@ async def decide(run_id: int, given: Limits | None, dirs: Dirs, watcher: Watcher
             for each in store.deciding(run_id):
                 if not each.ended:  # that decision was killed: what it has counts, the rest runs again
                     _cut_short(store, each.id)
-            if DECISION not in run.record:  # fixed once for all, for it must not depend on what reruns give
-                rule = Rule(rules.alpha, rules.smallest, rules.probation)
-                tests = selected(verdict, beside=len(sides) > 1)
-                store.update_record(run_id, decision_record(tests, rule, of=len(verdict.tests)))
+            if not is_begun(run, verdict.arm):  # fixed once for all, for it must not depend on what reruns give
+                rule, on_both = Rule(rules.alpha, rules.smallest, rules.probation), len(sides) > 1
+                tests, alone = selected(verdict, beside=on_both), compared_with(run) is not None and not on_both
+                store.update_record(run_id, decision_record(tests, rule, of=len(verdict.tests), alone=alone))
             budget, left = _within(given, rules.rerun or Reruns()), still_open(decided(store, store.run(run_id)))
             if not left or min(budget.count, budget.time) <= 0:
                 watcher.handle(Note(f"no budget for reruns; still open: {told(left)}" if left else "all is decided"))
@@ -130,7 +131,7 @@ def _check_beside(verdict: RunVerdict) -> None:
 def _sides(run: Run, verdict: RunVerdict, store: Store, watcher: Watcher) -> list[tuple[Side, Run]]:
     """The runs whose kernels run again, the baseline's first. If nothing ran on the baseline kernel, it does not run again."""
     beside = compared_with(run)
-    if beside is not None and DECISION in run.record:
+    if beside is not None and is_begun(run, verdict.arm):
         beside = beside if any(each["beside"] for each in run.record[DECISION]["tests"].values()) else None
     elif beside is not None and not (verdict.arm and verdict.arm.ran):
         watcher.handle(Note(f"nothing ran on the baseline kernel (run {beside}): the counts in the baseline decide"))

@@ -18,7 +18,7 @@ from kdevops.results.boot_failure import BootFailure
 from kdevops.results.complaints import STRAY_REPORTS, signatures
 from kdevops.results.in_short import in_short
 from kdevops.results.model import TestId
-from kdevops.results.reruns import boot_failure_of, decided, records_of_reruns, strays_of
+from kdevops.results.reruns import boot_failure_of, decided, is_begun, records_of_reruns, strays_of
 from kdevops.results.store import Run, Store
 from kdevops.results.unwatched import Unwatched
 from kdevops.results.verdict import Arm, RunVerdict, judge_run
@@ -47,13 +47,14 @@ def _judge(store: Store, run: Run, *, whole: bool, anew: bool) -> RunVerdict:
     planned = tuple(found)
     again, beside = strays_of(store, run)
     files = None if anew else kept_files(store, run)
+    arm = _arm(store, run, planned)
     known = baseline.load(files or Path(run.record["baseline"]), baseline.series_of(kernel_release(run)))
     verdict = judge_run(
         planned,
         {test: outcome for test, outcome in found.items() if outcome},
         known.with_expunges(expunged(run)),
         left_out=left_out(run, planned),
-        arm=_arm(store, run, planned),
+        arm=arm,
         asked=asked_for(run),
         had=only_beside(run),
         explain=explaining(run, planned, known),
@@ -61,7 +62,7 @@ def _judge(store: Store, run: Run, *, whole: bool, anew: bool) -> RunVerdict:
         strays_said=[*run.record.get(STRAY_REPORTS, ()), *again],
         known_too=beside,
         can_rerun="imported" not in run.record,
-        decisions=decided(store, run),
+        decisions=decided(store, run) if is_begun(run, arm) else {},
         allow_skip=allowing(run),
         today=day_of(run),
         unwatched=sum(map(Unwatched.of, [run.record, *records_of_reruns(store, run)]), Unwatched()),

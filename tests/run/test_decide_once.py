@@ -126,3 +126,27 @@ def test_accepting_takes_what_reruns_found_and_not_that_they_skipped(
         assert not judge(store, store.run(1), anew=True).troubles
     now = bench.start(lab({"flaky": "exit 4", "other": "true"}, compare=None)).verdict
     assert [each.verdict for each in now.tests if each.test.name == "flaky"] == [V.SKIPPED_NOW]
+
+
+def test_a_baseline_kernel_that_runs_after_the_decision_is_asked(bench: Bench) -> None:
+    stored(bench, both=Counts({Status.PASS: 30}), breaks=Counts({Status.PASS: 30}), old=Counts({Status.FAIL: 9}))
+    bench.providers["ab"] = LocalProvider(bench.path / "guests" / "ab", refuse=99)
+    bench.start(lab({"both": "false", "breaks": new_only("false"), "old": new_only("false")}))
+    alone = {each.test.name: each.verdict for each in bench.decide(2).verdict.tests}
+    assert alone == {"both": V.REGRESSED, "breaks": V.REGRESSED, "old": V.KNOWN_FAILURE}
+    bench.providers["ab"] = LocalProvider(bench.path / "guests" / "ab")
+    bench.resume(1)
+    with Store(bench.dirs.state) as store:
+        verdict = judge(store, store.run(2))
+        assert ("decide", "kdevops decide 2") in next_steps(store.run(2), verdict)
+    assert {each.test.name: each.verdict for each in verdict.tests} == dict.fromkeys(alone, V.INCONCLUSIVE)
+    ended = bench.decide(2).verdict
+    assert {each.test.name: each.verdict for each in ended.tests} == {
+        "both": V.FLAKE,
+        "breaks": V.REGRESSED,
+        "old": V.REGRESSED,
+    }
+    assert all(
+        each.decided and each.decided.before[0] == (each.decided.now[0] if each.test.name == "both" else 0)
+        for each in ended.tests
+    )
