@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from kdevops.errors import ExitCode, InfrastructureError
+from kdevops.errors import ExitCode, InfrastructureError, UserError
 from kdevops.results import baseline
 from kdevops.results.allowed_reports import day_of
 from kdevops.results.boot_failure import BootFailure
@@ -98,13 +98,19 @@ def trouble_behind(run: Run, verdict: RunVerdict) -> InfrastructureError | None:
 
 
 def _arm(store: Store, run: Run, planned: Collection[TestId]) -> Arm | None:
-    """The baseline run of a run, limited to the tests of both."""
+    """The baseline run of a run, limited to the tests of both. Raises InfrastructureError if the store has lost it."""
     beside = compared_with(run)
     if beside is None:
         return None
+    try:
+        run_beside = store.run(beside)
+    except UserError as error:  # judged without it, what it knew would be unknown, and what it ran not be missed
+        raise InfrastructureError(
+            f"run {run.id} cannot be judged: run {beside}, of the baseline kernel, is lost",
+            hint=f"its last verdict: kdevops results --lab {run.lab}; a test of it: kdevops results {run.id} --test TEST",
+        ) from error
     tests, outcomes = frozenset(planned), store.outcomes(beside, brief=True)
     of_both = {test: outcome for test, outcome in outcomes.items() if test in tests}
-    run_beside = store.run(beside)
     return Arm(run_beside, of_both, signatures(outcomes, run_beside.record.get(STRAY_REPORTS, ())))
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kdevops.errors import UserError
+from kdevops.errors import InfrastructureError, UserError
 from kdevops.report.mail import mail
 from kdevops.report.summary import summary_text
 from kdevops.report.summary_json import summary_json
@@ -83,3 +83,10 @@ def test_the_collector_is_on_again_whatever_happens(tmp_path: Path) -> None:
         with pytest.raises(UserError, match="conflict"):
             judge(store, run)
     assert gc.isenabled()
+
+
+def test_a_run_whose_baseline_kernels_run_is_lost_is_not_judged_without_it(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        run = store.run(run_of(store, [Outcome(Status.PASS)], tmp_path, compared_with=7))
+        with pytest.raises(InfrastructureError, match="run 1 cannot be judged: run 7, of the baseline kernel, is lost"):
+            judge(store, run)
