@@ -340,7 +340,7 @@ def _judge_test(
         verdict = Verdict.MISSING
     elif left_out and outcome.status is Status.SKIP:
         verdict = Verdict.KNOWN_FAILURE
-    elif decided and now.bad:
+    elif decided and now.bad and (verdict is Verdict.INCONCLUSIVE or decided.on_both):
         verdict = _BY_DECISION[decided.decision]
     elif verdict is Verdict.INCONCLUSIVE and now.took_a_guest and not can_rerun:
         verdict = Verdict.REGRESSED if before and before.counts.ran else Verdict.NEW

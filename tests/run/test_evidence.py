@@ -80,6 +80,7 @@ def test_what_is_accepted_later_does_not_turn_a_red_run_green(bench: Bench) -> N
     assert bench.decide(1).verdict.exit_code is ExitCode.REGRESSION
     known(bench, breaks=FAILS, always=PASSES)
     assert verdicts(bench) == {"breaks": V.REGRESSED, "always": V.OK}
+    assert verdicts(bench, anew=True) == {"breaks": V.KNOWN_FAILURE, "always": V.OK}, "as if it ran now"
 
 
 def test_what_changed_is_told_when_asked(

@@ -49,6 +49,11 @@ class Decided:
     rule: Rule = Rule()
 
     @property
+    def on_both(self) -> bool:
+        """Whether it ran again on both kernels: else another baseline, which knows the failure, overrules the decision."""
+        return isinstance(self.tally, Pairs)
+
+    @property
     def runs(self) -> int:
         """How often the test ran again on the kernel under test."""
         return int(self.tally.runs if isinstance(self.tally, Pairs) else self.tally.now_runs)
