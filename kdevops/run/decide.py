@@ -198,7 +198,7 @@ def _cut_short(store: Store, run_id: int) -> None:
 
 
 async def _stop(kernels: Iterable[Kernel], watcher: Watcher) -> None:
-    """Stop guests that are still up, so that each result is of a fresh one."""
+    """Stop guests that are still up, so that each turn begins with fresh ones."""
     for kernel in kernels:
         for name in kernel.ready.lab.guest_names():
             if guest := kernel.ready.provider.attach(name):
