@@ -57,6 +57,12 @@ class Repository:
                 check(temporary)
         return target
 
+    async def day_of(self, commit: str) -> str:
+        """The day on which a commit that was fetched was made, ISO 8601."""
+        async with locked(self._copy.with_suffix(".lock"), report=self.report, step=self.step):
+            await self._ensure_commit(commit)
+            return await self._git("show", "--no-patch", "--format=%cs", commit)
+
     @property
     def _copy(self) -> Path:
         return self.cache / "git" / f"{digest_of(self.url)[:16]}.git"
@@ -130,12 +136,13 @@ class Repository:
 class WorkTree:
     """A work tree's content: git's hash of all files, tracked and untracked, its commit, and its difference from that.
 
-    `diff_sha256` is None if there is no difference.
+    `diff_sha256` is None if there is no difference. `day`: that on which the commit was made, ISO 8601.
     """
 
     content: str
     commit: str
     diff_sha256: str | None
+    day: str = ""
 
 
 async def read_work_tree(path: Path, *, export: Path | None = None, without: Sequence[str] = ()) -> WorkTree | None:
@@ -172,10 +179,11 @@ async def _read_work_tree(path: Path, export: Path | None, without: Sequence[str
         shutil.copy2(index, env["GIT_INDEX_FILE"])
         await _git(path, env, "add", "--all", "--", ".", *(f":(top,exclude,literal){name}" for name in without))
         content = await _git(path, env, "write-tree")
+        day = await _git(path, plain, "show", "--no-patch", "--format=%cs", head)
         if export:
             await _git(path, env, "checkout-index", "--all", "--force", f"--prefix={export}/")
         if content == await _git(path, env, "rev-parse", f"{head}^{{tree}}"):
-            return WorkTree(content, head, None)
+            return WorkTree(content, head, None, day)
         difference = Path(scratch) / "diff"
         await _git(
             path,
@@ -189,7 +197,7 @@ async def _read_work_tree(path: Path, export: Path | None, without: Sequence[str
             f"--output={difference}",
             head,
         )
-        return WorkTree(content, head, sha256_of(difference))
+        return WorkTree(content, head, sha256_of(difference), day)
 
 
 async def _git(path: Path, env: dict[str, str], *words: str) -> str:

@@ -25,7 +25,7 @@ COMMANDS = {
     "decide": ("kdevops.cli.decide:decide", "Run unknown failures again until it is clear what they are."),
     "rerun": ("kdevops.cli.run:rerun", "Repeat an earlier run."),
     "results": ("kdevops.cli.results:results", "Show runs and their test results."),
-    "baseline": ("kdevops.cli.baseline:baseline", "Show, accept and compare stored baselines."),
+    "baseline": ("kdevops.cli.baselines.group:baseline", "Accept, show and keep what is known of tests."),
     "ssh-config": ("kdevops.cli.ssh_config:ssh_config", "Set up plain ssh to reach guests by name."),
     "gc": ("kdevops.cli.gc:gc", "List or remove overdue cloud machines and unused cache entries."),
     "completion": ("kdevops.cli.completion:completion", "Print the completion script of a shell."),

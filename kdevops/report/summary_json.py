@@ -10,7 +10,7 @@ from kdevops.report.counts_table import by_suite
 from kdevops.report.kernels import described
 from kdevops.report.troubles import label_of, troubles
 from kdevops.results import imported
-from kdevops.results.allowed_reports import facts
+from kdevops.results.baselines.allowed_reports import facts
 from kdevops.results.compare import Verdict
 from kdevops.results.decision.decide import Decided
 from kdevops.results.decision.interval import wilson

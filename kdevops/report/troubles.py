@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from kdevops.report.alike import alike
 from kdevops.report.counting import many
-from kdevops.results.allowed_reports import AllowedReport
+from kdevops.results.baselines.allowed_reports import AllowedReport
 from kdevops.results.complaints import Complaint, Stray
 from kdevops.results.model import Outcome, Status
 from kdevops.results.verdict import Judged, RunVerdict

@@ -10,22 +10,22 @@ from kdevops.errors import ExitCode
 from kdevops.report.alike import alike
 from kdevops.report.counting import many
 from kdevops.report.troubles import EXCUSED, KNOWN, OLD, UNKNOWN, troubles, under, where
+from kdevops.results.baselines.entry import Entry
 from kdevops.results.compare import Verdict
 from kdevops.results.decision.interval import wilson
-from kdevops.results.entry import Entry
 from kdevops.results.model import Counts, RunState, Status, TestId
 from kdevops.results.store import Run
 from kdevops.results.verdict import NARROWED, Judged, RunVerdict
 from kdevops.text import clean
 
 SKIPPED = "if that is right: list them under verdict.allow_skips in the lab"
-LOST = "if they are gone for good, remove their lines from the baseline; if you do not want them, skip them in the lab"
+LOST = "if they are gone for good: kdevops baseline annotate TEST --gone; if you do not want them, skip them in the lab"
 UNWATCHED = (
     "What the kernel reported during some tests is unknown, because neither the console nor the guest's own log could be read:"
     " run them again"
 )
 SKIPPED_NOW = "Skipped now, ran before"
-NO_SERIES = "because a series is two numbers, as in 6.1"
+NO_SERIES = "because a directory is named after a kernel or a series, as 6.1.9 or 6.1"
 _MAX_NAMES = 3
 _MAX_NAME = 120
 

@@ -44,8 +44,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
 
+from kdevops.results.baselines.entry import Entry
 from kdevops.results.decision.selection import is_chance, is_known
-from kdevops.results.entry import Entry
 from kdevops.results.model import Counts, Status
 from kdevops.results.ways import Ways
 

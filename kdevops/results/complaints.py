@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
-from kdevops.results.allowed_reports import FLOOD_KIND, AllowedReport, AllowedReports
+from kdevops.results.baselines.allowed_reports import FLOOD_KIND, AllowedReport, AllowedReports
 from kdevops.results.model import KernelReport, Outcome, Status, TestId
 from kdevops.results.rows import signature_of
 from kdevops.text import clean

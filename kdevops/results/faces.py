@@ -17,10 +17,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from kdevops.results.baselines.entry import Entry
 from kdevops.results.decision.beside import Pairs
 from kdevops.results.decision.decide import Tally
 from kdevops.results.decision.stored import Against
-from kdevops.results.entry import Entry
 from kdevops.results.model import Counts, Outcome, Status, TestId
 from kdevops.results.symptoms import kind_of, symptoms
 from kdevops.results.verdict import Judged, RunVerdict

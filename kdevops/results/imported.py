@@ -38,14 +38,19 @@ def identity(run: Run) -> str:
 
 def identities(store: Store, run: Run) -> frozenset[str]:
     """The identities of an imported run's profiles; computed if an older kdevops imported it."""
+    return frozenset(by_profile(store, run).values())
+
+
+def by_profile(store: Store, run: Run) -> Mapping[str, str]:
+    """The same by profile."""
     facts = _facts(run)
     if "identities" in facts:
-        return frozenset(facts["identities"].values())
-    by_profile: dict[str, dict[TestId, Outcome]] = {}
+        return dict(facts["identities"])
+    found: dict[str, dict[TestId, Outcome]] = {}
     for test, outcome in store.outcomes(run.id, brief=True).items():
-        by_profile.setdefault(test.profile, {})[test] = outcome
+        found.setdefault(test.profile, {})[test] = outcome
     release, ran = str(run.record["kernel"]["release"]), facts.get("ran", {})
-    return frozenset(identity_of(release, ran.get(profile, ""), ends) for profile, ends in by_profile.items())
+    return {profile: identity_of(release, ran.get(profile, ""), ends) for profile, ends in found.items()}
 
 
 def ran(run: Run) -> tuple[str, ...]:

@@ -79,6 +79,19 @@ def same_release(name: str, release: str) -> bool:
     return plain and of is not None and kernel is not None and of.version == kernel.version
 
 
+def is_kernel(name: str) -> bool:
+    """Whether a directory is named after a kernel, a series, or is for all."""
+    return name == ANY or _kernel(name) is not None or _SERIES.fullmatch(name) is not None
+
+
+def by_release(name: str) -> tuple[Any, ...]:
+    """A key to sort such names by, the oldest first."""
+    if series := _SERIES.fullmatch(name):
+        return (int(series["major"]), int(series["minor"])), name
+    kernel = _kernel(name)
+    return (kernel.version if kernel else (_RELEASED,)), name
+
+
 def _spelled(release: str) -> tuple[str, ...]:
     """The release as it is, and without what git and the build add to it."""
     found, last = [release], ""

@@ -21,13 +21,13 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from kdevops.errors import ExitCode, InfrastructureError
-from kdevops.results.allowed_reports import AllowedReports
-from kdevops.results.baseline import Baseline
+from kdevops.results.baselines.allowed_reports import AllowedReports
+from kdevops.results.baselines.baseline import Baseline
+from kdevops.results.baselines.entry import Entry
 from kdevops.results.boot_failure import BootFailure
 from kdevops.results.compare import Verdict, judge_beside, judge_ways
 from kdevops.results.complaints import Complaint, Stray, complaints, signatures, strays
 from kdevops.results.decision.decide import Decided, Decision
-from kdevops.results.entry import Entry
 from kdevops.results.model import Counts, Outcome, RunState, Status, TestId
 from kdevops.results.store import Run
 from kdevops.results.unwatched import Unwatched

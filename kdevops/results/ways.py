@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from kdevops.results.baselines.entry import Entry
 from kdevops.results.decision.selection import is_chance, is_known
-from kdevops.results.entry import Entry
 from kdevops.results.model import Outcome, Status, TestId
 from kdevops.results.symptoms import kind_of, symptoms
 

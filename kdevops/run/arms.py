@@ -19,7 +19,7 @@ from kdevops.lab.load import LoadedLab
 from kdevops.lab.model import DEV, Lab
 from kdevops.progress import Confirm, Report, ask_nobody, silent
 from kdevops.providers.base import GuestStatus
-from kdevops.results.baseline import series_of
+from kdevops.results.baselines.baseline import series_of
 from kdevops.results.events import Note
 from kdevops.results.store import PlannedRow, Store
 from kdevops.run import manual, session

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from kdevops.errors import KdevopsError, UserError
 from kdevops.process import run as run_command
-from kdevops.results import accepted, baseline
-from kdevops.results.files import Files, unpacked
+from kdevops.results.baselines import baseline
+from kdevops.results.baselines.conditions import Conditions
+from kdevops.results.baselines.files import Files, unpacked
 from kdevops.results.store import Run, Store
 from kdevops.run.plan.absent import asked_for
 from kdevops.run.plan.record import kernel_release
@@ -23,13 +24,12 @@ async def keep_evidence(store: Store, run_id: int, *, anew: bool = False) -> Non
     run = store.run(run_id)
     if not anew and store.evidence(run_id):
         return
-    directory, series = Path(run.record["baseline"]), baseline.series_of(kernel_release(run))
+    directory, release = Path(run.record["baseline"]), kernel_release(run)
+    conditions = Conditions.of(run)
     keys = {(row.id.suite, row.id.profile) for row in store.plan(run_id)} | asked_for(run)
     try:
-        files = baseline.kept(directory, series, keys)
-        baseline.load(files, series)
-        for name in files.named(f"*/{accepted.NAME}"):
-            accepted.labs(files, name.parts[0])
+        files = baseline.kept(directory, release, keys, conditions)
+        baseline.load(files, release, conditions)
     except UserError:
         return
     store.keep_evidence(run_id, await _source(directory), files.packed())

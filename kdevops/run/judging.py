@@ -12,8 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from kdevops.errors import ExitCode, InfrastructureError, UserError
-from kdevops.results import baseline
-from kdevops.results.allowed_reports import day_of
+from kdevops.results.baselines import baseline
+from kdevops.results.baselines.allowed_reports import day_of
+from kdevops.results.baselines.conditions import Conditions
 from kdevops.results.boot_failure import BootFailure
 from kdevops.results.complaints import STRAY_REPORTS, signatures
 from kdevops.results.in_short import in_short
@@ -48,7 +49,9 @@ def _judge(store: Store, run: Run, *, whole: bool, anew: bool) -> RunVerdict:
     again, beside = strays_of(store, run)
     files = None if anew else kept_files(store, run)
     arm = _arm(store, run, planned)
-    known = baseline.load(files or Path(run.record["baseline"]), baseline.series_of(kernel_release(run)))
+    known = baseline.load(
+        files or Path(run.record["baseline"]), kernel_release(run), Conditions.of(run), today=day_of(run)
+    )
     verdict = judge_run(
         planned,
         {test: outcome for test, outcome in found.items() if outcome},

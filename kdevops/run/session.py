@@ -12,7 +12,7 @@ from kdevops.lab.load import LoadedLab
 from kdevops.lab.model import Lab
 from kdevops.progress import Progress
 from kdevops.providers.base import Provider
-from kdevops.results import allowed_reports
+from kdevops.results.baselines import allowed_reports
 from kdevops.results.events import GuestChanged, Note, RunEvent
 from kdevops.results.model import Outcome, TestId
 from kdevops.results.store import JSON, PlannedRow, Run, Store

@@ -16,7 +16,7 @@ from kdevops.lab.arms import arms
 from kdevops.lab.document import Loc, Problem
 from kdevops.lab.load import LoadedLab, refused
 from kdevops.lab.model import Lab
-from kdevops.results import allowed_reports
+from kdevops.results.baselines import allowed_reports
 from kdevops.run.guests.kinds import kind_of
 from kdevops.run.kernel_spec import spec_of
 from kdevops.suites.kind import Check, check_clients

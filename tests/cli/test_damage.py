@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kdevops.__main__ import main
-from kdevops.results.files import Files
+from kdevops.results.baselines.files import Files
 from kdevops.results.model import KernelReport, Outcome, Status, Subtest, TestId
 from kdevops.results.store import PlannedRow, Store
 from kdevops.run.dirs import Dirs

@@ -6,6 +6,7 @@ import pytest
 
 from kdevops.__main__ import main
 from kdevops.paths import state_dir
+from tests.support.baselines import counts_in
 
 LOG = (
     "Kernel version: 6.1.192\nRan: generic/009 generic/001 generic/002\n"
@@ -84,7 +85,7 @@ def test_another_machine_accepts_the_same_results_once(
         monkeypatch.setenv("KDEVOPS_STATE", str(results.parent / machine))
         assert main(["results", "import", str(results), "--lab", machine]) == 0
         assert main(["baseline", "accept", "1"]) in {0, 2}
-    assert "generic/001  fail=1" in (results.parent / "baselines/6.1/fstests/xfs_crc.txt").read_text()
+    assert counts_in(results.parent / "baselines").count("generic/001  fail=1") == 1
 
 
 def test_the_days_on_which_tests_ran_are_shown(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -136,7 +137,7 @@ def test_it_can_be_accepted_as_a_baseline(results: Path, capsys: pytest.CaptureF
     (results.parent / "baselines").mkdir()
     main(["results", "import", str(results)])
     assert main(["baseline", "accept", "1"]) == 0
-    assert "generic/001  fail=1" in (results.parent / "baselines/6.1/fstests/xfs_crc.txt").read_text()
+    assert "generic/001  fail=1" in counts_in(results.parent / "baselines")
 
 
 def test_what_is_no_results_is_refused_and_nothing_is_stored(

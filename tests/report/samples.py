@@ -1,7 +1,7 @@
 """A run with one test of every kind, for the tests of every report."""
 
-from kdevops.results.baseline import Baseline
-from kdevops.results.entry import Entry, Table
+from kdevops.results.baselines.baseline import Baseline
+from kdevops.results.baselines.entry import Entry, Table
 from kdevops.results.model import Counts, Outcome, RunState, Status, Subtest, TestId
 from kdevops.results.store import Run
 from kdevops.results.verdict import RunVerdict, judge_run

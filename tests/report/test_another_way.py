@@ -13,8 +13,8 @@ from kdevops.report.ktap import ktap
 from kdevops.report.mail import mail
 from kdevops.report.summary import summary_text
 from kdevops.report.summary_json import summary_json
-from kdevops.results.baseline import Baseline
-from kdevops.results.entry import Entry, Seen, Table
+from kdevops.results.baselines.baseline import Baseline
+from kdevops.results.baselines.entry import Entry, Seen, Table
 from kdevops.results.model import Counts, KernelReport, Outcome, Status, Subtest
 from kdevops.results.verdict import Judged, RunVerdict, judge_run
 from tests.report.samples import tid

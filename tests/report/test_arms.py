@@ -12,8 +12,8 @@ from kdevops.report.ktap import ktap
 from kdevops.report.mail import mail
 from kdevops.report.summary import summary_text
 from kdevops.report.summary_json import summary_json
-from kdevops.results.baseline import Baseline
-from kdevops.results.entry import Entry, Table
+from kdevops.results.baselines.baseline import Baseline
+from kdevops.results.baselines.entry import Entry, Table
 from kdevops.results.model import Counts, Outcome, RunState
 from kdevops.results.store import Run
 from kdevops.results.verdict import Arm, RunVerdict, judge_run

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from kdevops.report.junit import junit
 from kdevops.report.ktap import ktap
-from kdevops.results.baseline import Baseline
-from kdevops.results.entry import Entry, Table
+from kdevops.results.baselines.baseline import Baseline
+from kdevops.results.baselines.entry import Entry, Table
 from kdevops.results.model import Counts, KernelReport, Outcome, Status, Subtest, TestId
 from kdevops.results.verdict import RunVerdict, judge_run
 from kdevops.suites.ktap.parser import parse

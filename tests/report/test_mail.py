@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from kdevops.report.mail import mail
 from kdevops.report.origins import origins, profiles
-from kdevops.results.baseline import Baseline
-from kdevops.results.entry import Entry, Table
+from kdevops.results.baselines.baseline import Baseline
+from kdevops.results.baselines.entry import Entry, Table
 from kdevops.results.model import Counts, Outcome, RunState, Status, TestId
 from kdevops.results.store import Run
 from kdevops.results.verdict import RunVerdict, judge_run

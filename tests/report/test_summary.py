@@ -12,9 +12,9 @@ from rich.console import Console
 from kdevops.report.summary import print_summary, summary, summary_text
 from kdevops.report.summary_json import summary_json
 from kdevops.report.words import headline
-from kdevops.results.baseline import Baseline
+from kdevops.results.baselines.baseline import Baseline
+from kdevops.results.baselines.entry import Entry, Table
 from kdevops.results.decision.decide import Decided
-from kdevops.results.entry import Entry, Table
 from kdevops.results.model import Counts, Outcome, RunState, Status, Subtest, TestId
 from kdevops.results.verdict import NARROWED, judge_run
 from tests.report.samples import BASELINE, PLANNED, RUN, S, tid, verdict

@@ -19,11 +19,11 @@ from kdevops.report.mail import mail
 from kdevops.report.summary import summary_text
 from kdevops.report.summary_json import summary_json
 from kdevops.report.words import headline
-from kdevops.results.baseline import Baseline
-from kdevops.results.entry import Entry, Table
+from kdevops.results.baselines.baseline import Baseline
+from kdevops.results.baselines.entry import Entry, Table
+from kdevops.results.baselines.reports import KnownReports
 from kdevops.results.events import TestEnded
 from kdevops.results.model import Counts, KernelReport, Outcome, Status, TestId
-from kdevops.results.reports import KnownReports
 from kdevops.results.verdict import RunVerdict, judge_run
 from tests.report.samples import BASELINE, RUN, S, tid
 from tests.support.decided import regressed
@@ -71,7 +71,7 @@ def test_the_summary_names_what_was_lost_and_counts_what_was_chosen() -> None:
         "    2  suites.selftests.skip\n"
         "  selftests/default/futex:run.sh\n"
         "  selftests/default/mqueue:open\n"
-        "  if they are gone for good, remove their lines from the baseline; if you do not"
+        "  if they are gone for good: kdevops baseline annotate TEST --gone; if you do not"
     ) in text
 
 

@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdevops.errors import ExitCode
-from kdevops.results.baseline import Baseline
+from kdevops.results.baselines.baseline import Baseline
+from kdevops.results.baselines.entry import Entry, Table
 from kdevops.results.compare import Verdict, judge, judge_beside
 from kdevops.results.decision.decide import Decided
-from kdevops.results.entry import Entry, Table
 from kdevops.results.model import Counts, Outcome, RunState, Status, TestId
 from kdevops.results.store import Run
 from kdevops.results.verdict import Arm, RunVerdict, judge_run

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from kdevops.results.baselines.entry import Entry
 from kdevops.results.compare import Evidence, Measure, Verdict, judge_beside, measure
-from kdevops.results.entry import Entry
 from kdevops.results.model import Counts, Status
 
 S, V = Status, Verdict

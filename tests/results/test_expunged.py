@@ -10,15 +10,16 @@ from kdevops.errors import ExitCode, InfrastructureError
 from kdevops.report.summary import summary_text
 from kdevops.report.summary_json import summary_json
 from kdevops.report.words import was
-from kdevops.results.baseline import Baseline, accept, load, save
+from kdevops.results.baselines.baseline import Baseline
+from kdevops.results.baselines.entry import Entry, Seen, Table
 from kdevops.results.compare import Verdict, judge
 from kdevops.results.decision.stored import Against
-from kdevops.results.entry import Entry, Seen, Table
 from kdevops.results.faces import ANY, selected
 from kdevops.results.model import Counts, KernelReport, Outcome, RunState, Status, Subtest, TestId
 from kdevops.results.rate import counts_of, rate_of
 from kdevops.results.store import PlannedRow, Run, Store
 from kdevops.results.verdict import judge_run
+from tests.support.baselines import learnt
 from tests.support.decided import regressed
 
 S, V = Status, Verdict
@@ -134,19 +135,16 @@ def test_a_list_that_says_how_often_excuses_no_more_the_more_often_it_passed_her
         assert verdict(passed + 50) is V.INCONCLUSIVE
 
 
-def test_accepting_a_pass_erases_nothing_of_what_a_list_says(tmp_path: Path) -> None:
+def test_accepting_a_pass_erases_nothing_of_what_a_list_says() -> None:
     note = "F:1/11 https://bugs.example/1"
     listed = Baseline("6.1").with_expunges({TEST: note})
-    save(tmp_path, accept(listed, {TEST: Outcome(S.PASS, 1.0)}))
-    known = load(tmp_path, "6.1").with_expunges({TEST: note}).entry(TEST)
+    known = learnt(listed, {TEST: Outcome(S.PASS, 1.0)}).with_expunges({TEST: note}).entry(TEST)
     assert known
     assert (known.counts, known.ours) == (Counts({S.PASS: 11, S.FAIL: 1}), Counts({S.PASS: 1}))
-    assert (known.note, known.expunged, known.seconds, known.only_listed) == (note, True, 1.0, False)
+    assert (known.note, known.expunged, known.only_listed) == (note, True, False)
     assert rate_of(known.note) == (1, 11)
-    again = accept(load(tmp_path, "6.1").with_expunges({TEST: note}), {TEST: Outcome(S.PASS, 1.0)})
-    assert again.tables[KEY].entries[TEST.name] == Entry(
-        Counts({S.PASS: 2}), 1.0
-    )  # nothing of the list is counted as ours
+    again = learnt(learnt(listed, {TEST: Outcome(S.PASS, 1.0)}), {TEST: Outcome(S.PASS, 1.0)})
+    assert again.tables[KEY].entries[TEST.name] == Entry(Counts({S.PASS: 2}))  # nothing of the list is counted as ours
 
 
 @given(any_counts, st.sampled_from(["F:1/11", "x", "flaky", "Hung:2/3"]), st.sampled_from(["", "mine", "F:1/11"]))
@@ -201,11 +199,8 @@ def test_every_repeat_is_expunged() -> None:
     assert {each.verdict for each in judged.tests} == {V.KNOWN_FAILURE}
 
 
-def test_nothing_of_it_gets_into_the_baseline(tmp_path: Path) -> None:
-    assert save(tmp_path, EXPUNGED) == ()
-    assert accept(EXPUNGED, {TEST: Outcome(S.PASS, 1.0)}).tables[KEY].entries == {
-        TEST.name: Entry(Counts({S.PASS: 1}), 1.0)
-    }
+def test_nothing_of_it_gets_into_the_baseline() -> None:
+    assert learnt(EXPUNGED, {TEST: Outcome(S.PASS, 1.0)}).tables[KEY].entries == {TEST.name: Entry(Counts({S.PASS: 1}))}
 
 
 def test_a_test_left_out_on_purpose_is_a_known_failure_and_still_counted_as_skipped() -> None:

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdevops.results.baseline import Baseline
+from kdevops.results.baselines.baseline import Baseline
+from kdevops.results.baselines.entry import Entry, Table, added, of_results
 from kdevops.results.compare import Verdict
 from kdevops.results.decision.stored import Against
-from kdevops.results.entry import Entry, Table, updated
 from kdevops.results.faces import ANY, UNKNOWN, Face, Selected, selected
 from kdevops.results.model import Counts, KernelReport, Outcome, RunState, Status, Subtest, TestId
 from kdevops.results.store import Run
@@ -37,7 +37,7 @@ DIED_IN_GAMMA = Outcome(S.CRASH, subtests=GAMMA.subtests)
 def known(*outcomes: Outcome, test: TestId = TEST) -> Entry:
     entry: Entry | None = None
     for outcome in outcomes:
-        entry = updated(entry, test, [outcome], afresh=False)
+        entry = added(entry or Entry(Counts()), of_results(test, [outcome]))
     assert entry
     return entry
 

@@ -9,14 +9,15 @@ from hypothesis import strategies as st
 from kdevops.errors import ExitCode
 from kdevops.report.summary import summary_text
 from kdevops.report.summary_json import summary_json
-from kdevops.results.baseline import Baseline, Mode, accept, load, save
-from kdevops.results.baseline_text import format_table
+from kdevops.results.baselines.baseline import Baseline
+from kdevops.results.baselines.entry import Entry, Table
+from kdevops.results.baselines.table_text import format_table
 from kdevops.results.compare import Verdict
 from kdevops.results.decision.decide import Decided
-from kdevops.results.entry import Entry, Table
 from kdevops.results.model import Counts, Outcome, RunState, Status, TestId
 from kdevops.results.store import PlannedRow, Run, Store
 from kdevops.results.verdict import judge_run
+from tests.support.baselines import learnt
 from tests.support.decided import FLAKE, regressed
 
 S, V = Status, Verdict
@@ -64,19 +65,18 @@ def test_a_suite_whose_names_may_have_a_number_sign_has_no_repeats() -> None:
         TestId("kunit", "default", "x").repeat(2)
 
 
-def test_all_repeats_count_in_the_line_of_the_test(tmp_path: Path) -> None:
+def test_all_repeats_count_in_the_line_of_the_test() -> None:
     outcomes = ended(S.PASS, S.FAIL, S.PASS, S.MISSING)
-    after = accept(known(generic_001=PASSES), outcomes)
-    assert format_table(after.tables[KEY]) == "generic/001  pass=11 fail=1  2.0s\n"
-    afresh = accept(known(generic_001=PASSES), outcomes, mode=Mode.REPLACE)
-    assert afresh.entry(FOUR[2]) == Entry(Counts({S.PASS: 2, S.FAIL: 1}), 2.0)
-    save(tmp_path, afresh)
-    assert load(tmp_path, "6.1").entry(FOUR[3]) == afresh.entry(ONE)
+    after = learnt(known(generic_001=PASSES), outcomes)
+    assert format_table(after.tables[KEY]) == "generic/001  pass=11 fail=1\n"
+    afresh = learnt(known(generic_001=PASSES), outcomes, replace=True).entry(FOUR[2])
+    assert afresh is not None
+    assert afresh.counts == Counts({S.PASS: 2, S.FAIL: 1})
 
 
 def test_another_suites_number_sign_is_part_of_the_name() -> None:
     outcomes = {TestId("kunit", "default", name): Outcome(S.PASS) for name in ("a", "a#2")}
-    assert set(accept(Baseline("6.1"), outcomes).tables["kunit", "default"].entries) == {"a", "a#2"}
+    assert set(learnt(Baseline("6.1"), outcomes).tables["kunit", "default"].entries) == {"a", "a#2"}
 
 
 @pytest.mark.parametrize(

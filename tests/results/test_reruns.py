@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from kdevops.errors import ExitCode
-from kdevops.results.allowed_reports import AllowedReport, AllowedReports
-from kdevops.results.baseline import Baseline
+from kdevops.results.baselines.allowed_reports import AllowedReport, AllowedReports
+from kdevops.results.baselines.baseline import Baseline
+from kdevops.results.baselines.entry import Entry, Seen, Table
 from kdevops.results.boot_failure import BootFailure
 from kdevops.results.complaints import strays
 from kdevops.results.decision.beside import Pairs
 from kdevops.results.decision.decide import Decided, Decision, Rule
 from kdevops.results.decision.stored import Against
-from kdevops.results.entry import Entry, Seen, Table
 from kdevops.results.faces import ANY, UNKNOWN, Face, Selected, selected
 from kdevops.results.model import Counts, KernelReport, Outcome, Status, Subtest, TestId
 from kdevops.results.reruns import (

@@ -16,8 +16,8 @@ from kdevops.report.mail import mail
 from kdevops.report.summary import summary_text
 from kdevops.report.summary_json import summary_json
 from kdevops.report.words import headline
-from kdevops.results.baseline import Baseline
-from kdevops.results.entry import Entry, Table
+from kdevops.results.baselines.baseline import Baseline
+from kdevops.results.baselines.entry import Entry, Table
 from kdevops.results.model import Counts, Outcome, RunState, Status, TestId
 from kdevops.results.store import Run
 from kdevops.results.unwatched import MAX_NAMED, UNWATCHED, Unwatched

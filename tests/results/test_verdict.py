@@ -3,10 +3,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdevops.errors import ExitCode, InfrastructureError
-from kdevops.results.baseline import Baseline
+from kdevops.results.baselines.baseline import Baseline
+from kdevops.results.baselines.entry import Entry, Table
 from kdevops.results.compare import Verdict, judge
 from kdevops.results.decision.decide import Decided
-from kdevops.results.entry import Entry, Table
 from kdevops.results.model import Counts, Outcome, Status, TestId
 from kdevops.results.verdict import RunVerdict, judge_run
 from tests.support.decided import FLAKE, OPEN, REGRESSED, regressed

@@ -9,13 +9,14 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from kdevops.errors import ExitCode
-from kdevops.results.baseline import Baseline, accept
+from kdevops.results.baselines.baseline import Baseline
+from kdevops.results.baselines.entry import Entry, Seen, Table, added, of_results
 from kdevops.results.compare import Verdict
-from kdevops.results.entry import Entry, Seen, Table, updated
 from kdevops.results.model import Counts, KernelReport, Outcome, RunState, Status, Subtest, TestId
 from kdevops.results.store import Run
 from kdevops.results.verdict import Arm, Judged, judge_run
 from kdevops.results.ways import ways
+from tests.support.baselines import learnt
 
 S, V = Status, Verdict
 KEY = ("selftests", "default")
@@ -38,7 +39,7 @@ OLD_FAILS, OLD_CRASHES = Entry(Counts({S.FAIL: 3})), Entry(Counts({S.CRASH: 1}))
 
 
 def learned(*outcomes: Outcome) -> Entry:
-    return updated(None, TEST, outcomes, afresh=False)
+    return of_results(TEST, outcomes)
 
 
 def arm(outcomes: Sequence[Outcome], test: TestId = TEST) -> Arm:
@@ -83,8 +84,8 @@ def judged(known: Entry | None, now: Outcome, *, beside: Outcome | None = None, 
         (OLD_FAILS, crashing("BUG in a"), V.INCONCLUSIVE, ("crash:BUG in a",)),
         (OLD_CRASHES, crashing("BUG in a"), V.KNOWN_FAILURE, ()),
         (OLD_CRASHES, ALPHA, V.INCONCLUSIVE, ("sub:alpha",)),
-        (updated(OLD_FAILS, TEST, [BETA], afresh=False), ALPHA, V.INCONCLUSIVE, ("sub:alpha",)),
-        (updated(OLD_FAILS, TEST, [HANGS], afresh=False), ALPHA, V.KNOWN_FAILURE, ()),
+        (added(OLD_FAILS, of_results(TEST, [BETA])), ALPHA, V.INCONCLUSIVE, ("sub:alpha",)),
+        (added(OLD_FAILS, of_results(TEST, [HANGS])), ALPHA, V.KNOWN_FAILURE, ()),
         # What never failed, or is unknown.
         (learned(PASSES), ALPHA, V.INCONCLUSIVE, ("sub:alpha",)),
         (None, ALPHA, V.INCONCLUSIVE, ("sub:alpha",)),
@@ -123,9 +124,9 @@ def test_the_baseline_kernel_says_how_too(known: Entry | None, beside: Outcome, 
 
 def test_imported_results_are_compared_by_status_alone() -> None:
     imported, printed = Outcome(S.FAIL, reason="output mismatch"), failing("output:0123abcd")
-    known = updated(None, FSTEST, [imported], afresh=False)
+    known = of_results(FSTEST, [imported])
     assert judged(known, printed, test=FSTEST).verdict is V.KNOWN_FAILURE
-    told = updated(None, FSTEST, [printed], afresh=False)
+    told = of_results(FSTEST, [printed])
     assert judged(told, imported, test=FSTEST).verdict is V.KNOWN_FAILURE
     assert judged(told, failing("output:4567abcd"), test=FSTEST).verdict is V.INCONCLUSIVE
     assert judged(None, printed, beside=imported, test=FSTEST).verdict is V.KNOWN_FAILURE
@@ -140,7 +141,7 @@ def test_a_way_that_was_rare_is_not_known_as_one_in_which_it_always_fails_now() 
     assert judged(flaky, BETA).verdict is V.KNOWN_FLAKE
     assert judged(flaky, ALPHA).verdict is V.INCONCLUSIVE
     # An older baseline counted failures, and not yet how.
-    untold = updated(Entry(Counts({S.FAIL: 29})), TEST, [ALPHA], afresh=False)
+    untold = added(Entry(Counts({S.FAIL: 29})), of_results(TEST, [ALPHA]))
     assert judged(untold, ALPHA).verdict is V.KNOWN_FAILURE
 
 
@@ -153,7 +154,7 @@ def test_an_expunge_list_does_not_say_how() -> None:
 
 def test_all_repeats_have_the_ways_of_all() -> None:
     twice = {FSTEST: failing("output:0123abcd"), FSTEST.repeat(2): failing("output:4567abcd")}
-    known = updated(None, FSTEST, [failing("output:0123abcd")], afresh=False)
+    known = of_results(FSTEST, [failing("output:0123abcd")])
     baseline = Baseline("6.1", {("fstests", "xfs_crc"): Table("6.1", {FSTEST.name: known})})
     tests = judge_run(list(twice), twice, baseline).tests
     assert [each.verdict for each in tests] == [V.INCONCLUSIVE] * 2
@@ -194,7 +195,7 @@ MORE = st.lists(OUTCOMES.filter(lambda each: each.reports or not each.oops), max
 def baseline(history: Sequence[Outcome]) -> Baseline:
     known = Baseline("6.1")
     for outcome in history:
-        known = accept(known, {TEST: outcome})
+        known = learnt(known, {TEST: outcome})
     return known
 
 

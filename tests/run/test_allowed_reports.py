@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.results.test_allowed_reports import ENTRY
 
 from kdevops.errors import ExitCode, UserError
 from kdevops.lab.load import load_lab
-from kdevops.results.allowed_reports import file_of
+from kdevops.results.baselines.allowed_reports import file_of
 from kdevops.results.model import KernelReport, Outcome, Status
 from kdevops.results.store import Store
 from kdevops.run.judging import judge
 from kdevops.run.validate import validate
-from tests.results.test_allowed_reports import ENTRY
 from tests.support.arms_bench import Bench, two_arms
 
 SCRIPTS = {"always": "true"}

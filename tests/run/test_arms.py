@@ -11,9 +11,9 @@ import pytest
 
 from kdevops.errors import ExitCode, UserError
 from kdevops.lab.arms import arms as arms_of
-from kdevops.results.baseline import Baseline, save
+from kdevops.results.baselines.baseline import Baseline
+from kdevops.results.baselines.entry import Entry, Table
 from kdevops.results.compare import Verdict
-from kdevops.results.entry import Entry, Table
 from kdevops.results.model import Counts, RunState, Status, TestId
 from kdevops.results.store import PlannedRow, Store
 from kdevops.run import session
@@ -24,6 +24,7 @@ from kdevops.run.plan.reusable_run import reusable_run
 from kdevops.run.session import Ended
 from tests.support.arms_bench import SCRIPTS, Bench, Interrupted
 from tests.support.arms_bench import two_arms as lab
+from tests.support.baselines import save
 from tests.support.local_guest import LocalProvider
 
 V = Verdict

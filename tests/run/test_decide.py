@@ -9,8 +9,8 @@ import pytest
 
 from kdevops.__main__ import main
 from kdevops.errors import ExitCode, UserError
-from kdevops.results import baseline
-from kdevops.results.baseline import Baseline, Entry, Table, save
+from kdevops.results.baselines import baseline
+from kdevops.results.baselines.baseline import Baseline, Entry, Table
 from kdevops.results.compare import Verdict
 from kdevops.results.model import Counts, Status, TestId
 from kdevops.results.reruns import SIDE, TURN
@@ -19,6 +19,7 @@ from kdevops.results.unwatched import Unwatched
 from kdevops.run.judging import judge
 from tests.support.arms_bench import Bench, Interrupted, new_only
 from tests.support.arms_bench import two_arms as lab
+from tests.support.baselines import save
 from tests.support.local_guest import LocalGuest, LocalProvider
 
 V = Verdict

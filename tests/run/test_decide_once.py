@@ -11,7 +11,7 @@ import pytest
 from kdevops.__main__ import main
 from kdevops.errors import BootError, ExitCode, KdevopsError, UserError
 from kdevops.report.next_steps import next_steps
-from kdevops.results import baseline
+from kdevops.results.baselines import baseline
 from kdevops.results.compare import Verdict
 from kdevops.results.complaints import STRAY_REPORTS
 from kdevops.results.model import Counts, Outcome, RunState, Status, TestId

@@ -13,10 +13,10 @@ import pytest
 
 from kdevops.__main__ import main
 from kdevops.errors import ExitCode, UserError
-from kdevops.results.baseline import Baseline, save, series_of
+from kdevops.results.baselines.baseline import Baseline, series_of
+from kdevops.results.baselines.entry import Entry, Table
 from kdevops.results.compare import Verdict
 from kdevops.results.complaints import STRAY_REPORTS
-from kdevops.results.entry import Entry, Table
 from kdevops.results.model import Counts, Status
 from kdevops.results.store import Store
 from kdevops.run import session
@@ -24,6 +24,7 @@ from kdevops.run.evidence import keep_evidence
 from kdevops.run.judging import judge
 from tests.support.arms_bench import Bench
 from tests.support.arms_bench import two_arms as lab
+from tests.support.baselines import save
 
 V = Verdict
 SERIES = series_of(platform.release())
@@ -178,13 +179,29 @@ def test_accepting_a_run_without_a_baseline_of_its_own_does_not_excuse_it(
     assert main(["results", "1", "--judge"]) == 0
 
 
-def test_a_conflict_among_the_accepted_runs_is_not_kept(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_conflict_among_the_accepted_runs_is_told_before_anything_runs(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("KDEVOPS_STATE", str(bench.dirs.state))
     known(bench, always=PASSES, gone=PASSES)
     accepted = bench.path / "baselines" / SERIES / "accepted.txt"
     accepted.write_text("<<<<<<< mine\n")
-    with pytest.raises(UserError, match="not a run's line"):
+    with pytest.raises(UserError, match="conflict"):
         bench.start(lab({"always": "true"}, compare=None))
+    with Store(bench.dirs.state) as store:
+        assert not store.runs()
+    accepted.unlink()
+    assert bench.start(lab({"always": "true"}, compare=None)).verdict.exit_code is ExitCode.INCOMPLETE
+
+
+def test_a_conflict_among_the_accepted_runs_is_not_kept(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KDEVOPS_STATE", str(bench.dirs.state))
+    known(bench, always=PASSES, gone=PASSES)
+    with monkeypatch.context() as patched:
+        patched.setattr(session, "keep_evidence", kept_by_nobody)
+        bench.start(lab({"always": "true"}, compare=None))
+    accepted = bench.path / "baselines" / SERIES / "accepted.txt"
+    accepted.write_text("<<<<<<< mine\n")
     assert main(["results", "1"]) == 2
     accepted.unlink()
     assert main(["results", "1"]) == 4

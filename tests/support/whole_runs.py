@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from random import Random
 
 from kdevops.lab.verdict import VerdictRules
+from kdevops.results.baselines.entry import Entry
 from kdevops.results.compare import Verdict, judge_beside
 from kdevops.results.decision.beside import Pairs
 from kdevops.results.decision.decide import Decided, Decision, Rule, Tally, decide
 from kdevops.results.decision.stored import Against
-from kdevops.results.entry import Entry
 from kdevops.results.model import Counts, Status, TestId
 from kdevops.run.spending import Room, is_hopeless, that_fit
 

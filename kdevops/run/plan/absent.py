@@ -8,14 +8,12 @@ series ran a test does not show that this one can.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kdevops.paths import data_dir
-from kdevops.results import accepted
-from kdevops.results.baseline import Baseline
-from kdevops.results.entry import Table
+from kdevops.results.baselines.baseline import Baseline
+from kdevops.results.baselines.entry import Table
 from kdevops.results.model import TestId
 from kdevops.results.names import fits
 from kdevops.results.store import JSON, Run
@@ -85,28 +83,16 @@ def explaining(run: Run, planned: Collection[TestId], known: Baseline) -> Callab
         return lambda _: "an older kdevops did not record what was asked for"
     there = frozenset(test.plain for test in planned)
 
-    @cache
-    def labs(series: str) -> frozenset[str]:
-        return accepted.labs(known.files, series)
-
     def explain(test: TestId) -> str:
         return (
             _narrowed(record[_ASKED], test)
             or chosen_otherwise(record, test)
-            or _other_lab(run, test, known.table(test), labs)
+            or _other_lab(run, test, known.table(test))
             or _moved(test, there)
             or _other_kernel(record, test, known)
         )
 
     return explain
-
-
-def gone_since(run: Run, planned: Collection[TestId], known: Baseline) -> frozenset[TestId]:
-    """The selected tests that a kernel of an older series ran and this one does not have."""
-    keys = {(test.suite, test.profile) for test in planned} | asked_for(run)
-    explain = explaining(run, planned, known)
-    absent = known.ever_ran(keys) - {test.plain for test in planned}
-    return frozenset(test for test in absent if explain(test) == OLDER)
 
 
 def _narrowed(asked: _Section, test: TestId) -> str:
@@ -117,7 +103,7 @@ def _narrowed(asked: _Section, test: TestId) -> str:
     return ""
 
 
-def _other_lab(run: Run, test: TestId, table: Table | None, labs: Callable[[str], frozenset[str]]) -> str:
+def _other_lab(run: Run, test: TestId, table: Table | None) -> str:
     """Whether the test may belong to another lab, for suites whose tests are defined in the lab itself."""
     from kdevops.lab.model import DEV
     from kdevops.suites.registry import kind_of_tests
@@ -125,7 +111,7 @@ def _other_lab(run: Run, test: TestId, table: Table | None, labs: Callable[[str]
     kind = kind_of_tests(test.suite)
     if kind is None or not kind.lab_makes_tests or table is None:
         return ""
-    if others := {lab.removesuffix(DEV) for lab in labs(table.series)} - {run.lab.removesuffix(DEV)}:
+    if others := {lab.removesuffix(DEV) for lab in table.labs} - {run.lab.removesuffix(DEV)}:
         return f"maybe of another lab, as {min(others)}"
     shipped = Path(run.record["baseline"]).is_relative_to(data_dir("baselines"))
     return "maybe of another lab" if shipped else ""
@@ -146,8 +132,8 @@ def _other_kernel(record: _Section, test: TestId, known: Baseline) -> str:
     if str(test) in record.get(_NOT_BESIDE, []):
         return "the kernel under test does not have it"
     table = known.table(test)
-    if table and table.series == known.series and test.name in table.entries:
+    if table and known.is_of_series(table) and test.name in table.entries:
         return ""
     beside = record.get(_BESIDE, {})
-    older = (table and test.name in table.entries) or beside.get("series") != known.series
+    older = (table and table.entry(test.name)) or beside.get("series") != known.series
     return OLDER if older else ""

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from kdevops.errors import UserError
 from kdevops.lab.model import Lab
-from kdevops.results import baseline
+from kdevops.results.baselines import baseline
 from kdevops.results.model import TestId
 from kdevops.results.store import PlannedRow, Store
 from kdevops.run.built import Built
+from kdevops.run.plan.conditions import conditions_of
 from kdevops.run.plan.deadline import deadline
 from kdevops.run.plan.expected import expected_seconds
 from kdevops.suites.base import PlannedTest
@@ -27,8 +28,8 @@ def plan(built: Built, store: Store, lab: Lab, baselines: Path, slowdown: float)
         )
     tests = [test for suite in built.suites for test in suite.tests]
     here = store.history(lab.name, [test.id for test in tests])
-    known = baseline.load(baselines, baseline.series_of(built.artifact.release))
-    elsewhere = {test.id: entry.seconds for test in tests if (entry := known.entry(test.id)) and entry.seconds}
+    known = baseline.load(baselines, built.artifact.release, conditions_of(built))
+    elsewhere = {test.id: seconds for test in tests if (seconds := known.seconds(test.id))}
     usual = {**elsewhere, **here}
     expected = expected_seconds(tests, usual)
     # Durations from this store include the slowdown of such guests: undo it, as deadlines are multiplied by it later.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import kdevops
 from kdevops.errors import BootError, InfrastructureError, UserError
+from kdevops.results.baselines.conditions import VARIANT
 from kdevops.results.boot_failure import BOOT_FAILURE
 from kdevops.results.complaints import STRAY_REPORTS
 from kdevops.results.reruns import DECISION
@@ -48,10 +49,13 @@ def _maker() -> dict[str, JSON]:
 
 def facts(lab: Lab, built: Built) -> dict[str, JSON]:
     """The part of a record that describes what was built."""
+    from kdevops.run.plan.conditions import conditions_of
     from kdevops.suites.registry import origins_of
 
     artifact = built.artifact
+    conditions = conditions_of(built)
     kernel: dict[str, Any] = {"key": artifact.key, "release": artifact.release, "build_id": artifact.build_id}
+    kernel |= {"machine": conditions.machine, VARIANT: conditions.variant}
     return {
         "kernel": {**kernel, **artifact.record},
         "image": dict(built.origin),

@@ -18,6 +18,7 @@ from kdevops.lab.fstests import FstestsSource
 from kdevops.lab.model import Image
 from kdevops.process import describe_exit
 from kdevops.progress import Progress, Report
+from kdevops.results.baselines.conditions import SERIES
 from kdevops.suites.fstests.place import BuildRoot, Here, choose
 from kdevops.suites.fstests.source import FstestsTree, copy, fetch
 from kdevops.suites.shared.make import Errors
@@ -93,6 +94,7 @@ def _built(
 ) -> BuiltFstests:
     origin = {"path": str(source.path)} if source.path else {"git": source.repository, "ref": source.ref or "HEAD"}
     facts = {"commit": tree.commit or "", "diff_sha256": tree.diff_sha256 or "", "built": place.name}
+    facts |= {SERIES: tree.series} if tree.series else {}
     record = {**origin, **facts, "payload": digest}
     return BuiltFstests(done / "fstests", tree.commit, key, digest, done / _TAR, done / _DISK, record)
 

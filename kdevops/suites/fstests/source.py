@@ -21,13 +21,19 @@ class FstestsTree:
     """fstests before the build. `key` differs whenever the content does.
 
     `commit` is the git commit, if there is one; `diff_sha256` the SHA-256 of the difference between it and the content
-    (None: no difference).
+    (None: no difference). `day`: that on which the commit was made, ISO 8601, "" if there is none.
     """
 
     path: Path
     key: str
     commit: str | None = None
     diff_sha256: str | None = None
+    day: str = ""
+
+    @property
+    def series(self) -> str:
+        """The year of the commit: tests change, and what is known of them is kept by year."""
+        return self.day[:4]
 
     @property
     def compiles(self) -> bool:
@@ -48,7 +54,7 @@ async def fetch(source: FstestsSource, *, cache: Path, report: Report) -> Fstest
     repository = Repository(str(local.absolute()) if local.is_dir() else source.repository, cache, report, STEP)
     commit = await repository.commit_of(source.ref or "HEAD")
     tree = await repository.tree(commit, cache / "sources" / f"fstests-{commit}", check_tree)
-    return FstestsTree(tree, _key_of(commit), commit)
+    return FstestsTree(tree, _key_of(commit), commit, day=await repository.day_of(commit))
 
 
 async def copy(tree: FstestsTree, target: Path) -> None:
@@ -87,7 +93,7 @@ async def _read(path: Path, export: Path | None = None) -> FstestsTree:
     """By content if the tree is the top of a git work tree, else by path, size and time of every file."""
     if found := await read_work_tree(path, export=export):
         key = digest_of(["git", found.content]) if found.diff_sha256 else _key_of(found.commit)
-        return FstestsTree(path, key, found.commit, found.diff_sha256)
+        return FstestsTree(path, key, found.commit, found.diff_sha256, found.day)
     if export:
         shutil.copytree(path, export, symlinks=True, ignore=shutil.ignore_patterns(".git"))
     return FstestsTree(path, digest_of(["manifest", str(path.absolute()), manifest_of(path)]))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from kdevops.errors import UserError
+from kdevops.files import read_regular
 
 MAX_DEPTH = 8
 MAX_DIRECTORIES = 20_000
@@ -20,16 +20,10 @@ def read_given(path: Path, limit: int) -> tuple[bytes, int] | None:
     Raises UserError for a file that cannot be read.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        return read_regular(path, limit, follow=False)
     except OSError as error:
         if error.errno in {errno.ELOOP, errno.ENXIO, errno.ENOENT}:
             return None
-        raise UserError(f"{path} cannot be read: {error.strerror}") from error
-    try:
-        with os.fdopen(descriptor, "rb") as file:
-            status = os.fstat(descriptor)
-            return (file.read(limit), status.st_size) if stat.S_ISREG(status.st_mode) else None
-    except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}") from error
 
 

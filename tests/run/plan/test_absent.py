@@ -9,20 +9,24 @@ from typing import Any
 import pytest
 
 from kdevops import paths
+from kdevops.__main__ import main
 from kdevops.errors import ExitCode
 from kdevops.lab.model import Lab
 from kdevops.report.words import headline
-from kdevops.results import accepted, baseline
-from kdevops.results.baseline import Baseline
+from kdevops.results.baselines import baseline
+from kdevops.results.baselines.baseline import Baseline
+from kdevops.results.baselines.entry import Entry, Table
+from kdevops.results.baselines.writing import write
 from kdevops.results.boot_failure import BootFailure
-from kdevops.results.entry import Entry, Table
 from kdevops.results.model import Counts, Outcome, RunState, Status, TestId
 from kdevops.results.store import PlannedRow, Run, Store
+from kdevops.run.accepting import accepting
 from kdevops.run.judging import judge
-from kdevops.run.plan.absent import OLDER, asked_for, asked_record, explaining, gone_since
+from kdevops.run.plan.absent import OLDER, asked_for, asked_record, explaining
 from kdevops.run.session import Ended
 from tests.support.arms_bench import Bench
 from tests.support.arms_bench import two_arms as lab
+from tests.support.baselines import save
 
 SERIES = baseline.series_of(platform.release())
 SCRIPTS = {"one": "true", "two": "true", "three": "true"}
@@ -41,9 +45,10 @@ def single(*names: str, **more: Any) -> Lab:
 def accept(bench: Bench, ended: Ended, series: str = SERIES) -> None:
     directory = bench.path / "baselines"
     with Store(bench.dirs.state) as store:
-        outcomes = store.outcomes(ended.run.id)
-    baseline.save(directory, baseline.accept(baseline.load(directory, series), outcomes))
-    accepted.finish(directory, series, accepted.mark_of(ended.run, outcomes), ended.run)
+        found = accepting(store, ended.run)
+    write(directory, found.change.texts)
+    if series != SERIES:
+        (directory / SERIES).rename(directory / series)
 
 
 def test_a_test_that_is_not_planned_any_more_makes_the_run_incomplete(bench: Bench) -> None:
@@ -58,6 +63,16 @@ def test_a_test_that_is_not_planned_any_more_makes_the_run_incomplete(bench: Ben
     )
     with Store(bench.dirs.state) as store:
         assert judge(store, store.run(ended.run.id)) == ended.verdict
+
+
+def test_nobody_misses_a_test_that_is_gone_for_good(bench: Bench) -> None:
+    accept(bench, bench.start(single()))
+    ended = bench.start(single("one", "three"))
+    assert [test.name for test in ended.verdict.lost] == ["two"]
+    assert main(["baseline", "annotate", "two", str(bench.path / "baselines"), "--gone"]) == 0
+    with Store(bench.dirs.state) as store:
+        verdict = judge(store, store.run(ended.run.id), anew=True)
+    assert (verdict.exit_code, verdict.lost) == (ExitCode.OK, ())
 
 
 def test_a_run_that_was_narrowed_tells_how_much_of_the_baseline_it_is(bench: Bench) -> None:
@@ -98,12 +113,7 @@ def test_what_an_older_series_ran_is_told_and_not_taken_over(bench: Bench) -> No
     accept(bench, bench.start(single()), series="2.6")
     ended = bench.start(single("one", "two"))
     assert (ended.verdict.exit_code, list(ended.verdict.absent.values())) == (ExitCode.OK, [OLDER])
-    directory = bench.path / "baselines"
-    known = baseline.load(directory, SERIES)
-    with Store(bench.dirs.state) as store:
-        outcomes = store.outcomes(ended.run.id)
-    gone = gone_since(ended.run, outcomes, known)
-    baseline.save(directory, baseline.accept(known, outcomes, gone=gone))
+    accept(bench, ended)
     assert bench.start(single("one", "two")).verdict.exit_code is ExitCode.OK
     assert bench.start(single("one")).verdict.exit_code is ExitCode.INCOMPLETE
 
@@ -152,7 +162,7 @@ def test_of_kernels_of_two_series_the_older_may_have_more(bench: Bench, monkeypa
 def test_the_baseline_arm_alone_is_not_asked_for_what_the_other_kernel_lacks(bench: Bench) -> None:
     key = ("commands", "default")
     known = {name: Entry(Counts({Status.PASS: 1})) for name in ("always", "breaks")}
-    baseline.save(bench.path / "baselines", Baseline(SERIES, {key: Table(SERIES, known)}))
+    save(bench.path / "baselines", Baseline(SERIES, {key: Table(SERIES, known)}))
     bench.lacks = {"ab-dev": {"breaks"}}
     ended = bench.start(lab())
     assert [test.name for test in ended.verdict.lost] == ["breaks"]
@@ -234,7 +244,7 @@ def test_a_suite_of_which_nothing_is_planned_any_more_is_asked_for_all_the_same(
     section = {"kunit": {}, "commands": {"tests": {"one": "true"}}}
     record = {**run_of(section).record, "kernel": {"release": "6.1.1"}, "baseline": str(tmp_path)}
     known = {("kunit", "default"): Table("6.1", {"list": Entry(Counts({Status.PASS: 1}))})}
-    baseline.save(tmp_path, Baseline("6.1", known))
+    save(tmp_path, Baseline("6.1", known))
     with Store(tmp_path) as store:
         test = TestId("commands", "default", "one")
         number = store.create_run("x", [PlannedRow(test, 1)], {**record, "suites": {"commands": {}, "kunit": {}}})

@@ -10,14 +10,15 @@ import pytest
 
 from kdevops.errors import ExitCode
 from kdevops.lab.model import Lab
-from kdevops.results import baseline
-from kdevops.results.baseline import Baseline
-from kdevops.results.entry import Entry, Table
+from kdevops.results.baselines import baseline
+from kdevops.results.baselines.baseline import Baseline
+from kdevops.results.baselines.entry import Entry, Table
 from kdevops.results.events import Note
 from kdevops.results.model import Counts, RunState, Status, TestId
 from kdevops.results.store import Run
 from kdevops.run.plan.allowed_skips import allowing, unmatched
 from tests.support.arms_bench import Bench, two_arms
+from tests.support.baselines import save
 
 SERIES = baseline.series_of(platform.release())
 TEST = TestId("fstests", "xfs_crc", "generic/475")
@@ -72,7 +73,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
 def test_a_run_in_which_a_test_skips_that_ran_before(bench: Bench) -> None:
     scripts = {"always": "true", "hides": "exit 4"}
     table = Table(SERIES, {name: Entry(Counts({Status.PASS: 1})) for name in scripts})
-    baseline.save(bench.path / "baselines", Baseline(SERIES, {("commands", "default"): table}))
+    save(bench.path / "baselines", Baseline(SERIES, {("commands", "default"): table}))
     single = two_arms(scripts, compare=None)
     lost = bench.start(single)
     assert lost.verdict.exit_code is ExitCode.INCOMPLETE

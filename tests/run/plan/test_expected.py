@@ -82,8 +82,8 @@ def test_every_repeat_of_a_test_is_expected_to_take_as_long(number: int) -> None
 
 def test_what_is_only_expected_of_a_test_does_not_shorten_its_deadline(tmp_path: Path) -> None:
     seen_before, unseen, alone = planned("generic/001"), planned("generic/002"), planned("generic/003", ("rw",))
-    suite = SimpleNamespace(name="fstests", tests=(seen_before, unseen, alone))
-    built: Any = SimpleNamespace(suites=(suite,), artifact=SimpleNamespace(release="6.1.192"))
+    suite = SimpleNamespace(name="fstests", tests=(seen_before, unseen, alone), record={})
+    built: Any = SimpleNamespace(suites=(suite,), artifact=SimpleNamespace(release="6.1.192", config=None))
     with Store(tmp_path) as store:
         store.ended(
             store.create_run("xfs", [PlannedRow(seen_before.id, 60)], {}), seen_before.id, Outcome(Status.PASS, 400)

@@ -8,14 +8,15 @@ from kdevops.lab.model import Lab
 from kdevops.report.mail import mail
 from kdevops.report.summary import summary_text
 from kdevops.report.summary_json import summary_json
-from kdevops.results.baseline import Baseline, save
+from kdevops.results.baselines.baseline import Baseline
+from kdevops.results.baselines.entry import Entry, Table
 from kdevops.results.compare import Verdict
-from kdevops.results.entry import Entry, Table
 from kdevops.results.model import Counts, Outcome, Status, TestId
 from kdevops.results.store import PlannedRow, Run, Store
 from kdevops.run.judging import judge
 from kdevops.run.plan.known import expunged, known_record, leave_out, left_out
 from kdevops.suites.base import PlannedTest
+from tests.support.baselines import save
 
 S = Status
 KEY = ("fstests", "xfs_crc")

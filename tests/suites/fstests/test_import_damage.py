@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kdevops.errors import UserError
-from kdevops.results import baseline
+from kdevops.results.baselines import baseline
 from kdevops.results.model import Status, TestId
 from kdevops.results.verdict import judge_run
 from kdevops.suites.fstests.archive import find_sections

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,7 @@ def test_a_commit_is_the_same_from_git_and_from_its_clean_work_tree(tree: Path, 
     cloned = get(FstestsSource(git=str(tree), ref="master"), tmp_path)
     local = get(FstestsSource(path=tree), tmp_path)
     assert (cloned.key, cloned.commit, cloned.diff_sha256) == (local.key, head, None)
+    assert cloned.series == local.series == str(datetime.now(UTC).year)
     assert cloned.path != tree
     assert files_of(cloned.path) == set(FILES)
 

@@ -1,0 +1,1 @@
+"""`kdevops baseline`: known test results, kept as text in git."""

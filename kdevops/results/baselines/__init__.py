@@ -1,0 +1,1 @@
+"""Baselines: what is known of how tests end, as text in git."""

@@ -1,0 +1,188 @@
+"""What git makes of baselines that people accept runs into: the sum of all runs, or a conflict that is told."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from kdevops.errors import UserError
+from kdevops.results.baselines import baseline
+from kdevops.results.baselines.accepting import Accepted, accept
+from kdevops.results.baselines.baseline import Baseline
+from kdevops.results.baselines.compaction import compacting
+from kdevops.results.baselines.conditions import Conditions
+from kdevops.results.baselines.files import Files
+from kdevops.results.baselines.tables import all_places
+from kdevops.results.baselines.writing import write
+from kdevops.results.model import Counts, Outcome, Status, Subtest, TestId
+
+HERE = Conditions("x86_64")
+NAMES = tuple(f"generic/{number:03}" for number in range(1, 9))
+ENDS = (
+    *[Outcome(Status.PASS, 2.0)] * 6,
+    Outcome(Status.SKIP),
+    Outcome(Status.FAIL, 1.0, subtests=(Subtest("alpha", Status.FAIL),)),
+    Outcome(Status.CRASH, 3.0),
+)
+
+
+def run(number: int) -> Accepted:
+    """A run whose results are always the same."""
+    ends = {
+        TestId("fstests", "xfs_crc", name): ENDS[(number * 7 + place * (1 + number % 3)) % len(ENDS)]
+        for place, name in enumerate(NAMES[: 5 + number % 4])
+    }
+    return Accepted(["demo", f"2026-11-{number:02}"], f"2026-11-{number:02}, lab demo", ends)
+
+
+def load(directory: Path) -> Baseline:
+    return baseline.load(directory, "6.1", HERE)
+
+
+def summed(directory: Path) -> dict[str, Counts]:
+    tables = load(directory).tables
+    return {name: each.counts for table in tables.values() for name, each in table.entries.items() if each.counts.total}
+
+
+def expected(numbers: set[int]) -> dict[str, Counts]:
+    found: dict[str, Counts] = {}
+    for number in numbers:
+        for test, end in run(number).outcomes.items():
+            found[test.name] = found.get(test.name, Counts()) + Counts.of([end.status])
+    return found
+
+
+class Repository:
+    """A repository with a baseline in it, and what each branch has accepted."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.mkdir()
+        self.git("init", "-q", "-b", "main")
+        self.git("commit", "-q", "--allow-empty", "-m", "begin")
+
+    def git(self, *words: str, check: bool = True) -> str:
+        who = ["-c", "user.name=x", "-c", "user.email=x@example.org", "-c", "core.hooksPath=/dev/null"]
+        done = subprocess.run(["git", "-C", str(self.path), *who, *words], check=False, capture_output=True, text=True)
+        if check and done.returncode:
+            raise AssertionError(done.stdout + done.stderr)
+        return done.stdout if done.returncode == 0 else "failed"
+
+    def commit(self, what: str) -> None:
+        self.git("add", "-A")
+        self.git("commit", "-q", "--allow-empty", "-m", what)
+
+    def accept(self, number: int, *, names: Sequence[str] | None = None) -> None:
+        only = None if names is None else {TestId("fstests", "xfs_crc", name) for name in names}
+        write(self.path, accept(load(self.path), HERE, run(number), only=only).texts)
+        self.commit(f"accept {number}")
+
+    def compact(self) -> None:
+        files = Files(self.path)
+        for place in all_places(files):
+            if found := compacting(files, place):
+                write(self.path, found[0], instead_of=found[1])
+        self.commit("compact")
+
+
+class People:
+    """What several people do, each on a branch, and which runs each of them has accepted."""
+
+    def __init__(self, repository: Repository) -> None:
+        self.repository = repository
+        self.here = "main"
+        self.accepted: dict[str, set[int]] = {"main": set()}
+
+    def do(self, what: str, number: int) -> bool:
+        """One step; whether git went along with it."""
+        others = sorted(self.accepted.keys() - {self.here})
+        other = others[number % len(others)] if others else None
+        if what == "accept":
+            self.repository.accept(number)
+            self.accepted[self.here].add(number)
+        elif what == "compact":
+            self.repository.compact()
+        elif what == "branch":
+            self._branch(f"b{len(self.accepted)}")
+        elif other and what == "switch":
+            self.repository.git("checkout", "-q", other)
+            self.here = other
+        elif other and what in {"merge", "rebase"}:
+            words = ["merge", "-q", "--no-edit", other] if what == "merge" else ["rebase", "-q", other]
+            self.accepted[self.here] |= self.accepted[other]
+            return self.repository.git(*words, check=False) != "failed"
+        elif other and what == "pick":
+            return self._pick(other)
+        return True
+
+    def _branch(self, name: str) -> None:
+        self.repository.git("checkout", "-q", "-b", name)
+        self.accepted[name] = set(self.accepted[self.here])
+        self.here = name
+
+    def _pick(self, other: str) -> bool:
+        last = self.repository.git("log", "-1", "--format=%s", other).strip()
+        if not last.startswith("accept "):
+            return True
+        self.accepted[self.here].add(int(last.removeprefix("accept ")))
+        words = ["cherry-pick", "--allow-empty", "--keep-redundant-commits", other]
+        return self.repository.git(*words, check=False) != "failed"
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("accept"), st.integers(1, 9)),
+        st.tuples(
+            st.sampled_from(["branch", "merge", "rebase", "pick", "compact", "switch", "revert"]), st.integers(0, 3)
+        ),
+    ),
+    min_size=3,
+    max_size=14,
+)
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+@given(STEPS)
+def test_whatever_is_merged_is_the_sum_or_told(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int]]
+) -> None:
+    people = People(Repository(tmp_path_factory.mktemp("git") / "r"))
+    for what, number in steps:
+        try:
+            going_on = people.do(what, number)
+            found = summed(people.repository.path)
+        except UserError as refused:
+            told = refused.hint
+            break
+        if not going_on:  # git told of a conflict
+            return
+        assert found == expected(people.accepted[people.here]), (what, number)
+    else:
+        return
+    assert told
+
+
+def test_two_people_who_accept_runs_have_both_after_a_merge(tmp_path: Path) -> None:
+    repository = Repository(tmp_path / "r")
+    repository.accept(1)
+    repository.git("checkout", "-q", "-b", "other")
+    repository.accept(2)
+    repository.accept(3)
+    repository.git("checkout", "-q", "main")
+    repository.accept(3)
+    repository.accept(4)
+    repository.git("merge", "-q", "--no-edit", "other")
+    assert summed(repository.path) == expected({1, 2, 3, 4})
+    repository.accept(2)
+    assert summed(repository.path) == expected({1, 2, 3, 4})
+    repository.compact()
+    assert summed(repository.path) == expected({1, 2, 3, 4})
+    repository.git("revert", "--no-edit", "HEAD")
+    assert summed(repository.path) == expected({1, 2, 3, 4})
