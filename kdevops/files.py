@@ -150,7 +150,7 @@ def published(target: Path) -> Iterator[Path]:
     temporary.chmod(0o755)
     try:
         yield temporary
-        _sync_filesystem(temporary)
+        sync_filesystem(temporary)
         if target.exists():
             shutil.rmtree(target)
         temporary.rename(target)
@@ -161,7 +161,7 @@ def published(target: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _sync_filesystem(tree: Path) -> None:
+def sync_filesystem(tree: Path) -> None:
     """syncfs(2), which Python lacks: one call for the 80,000 files of a kernel tree instead of an fsync for each."""
     descriptor = os.open(tree, os.O_RDONLY | os.O_DIRECTORY)
     try:

@@ -27,40 +27,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kdevops.errors import UserError
+from kdevops.results.expunges.lists import Expunge, Listed, parse, read
 from kdevops.results.nearest import ANY, nearest_first, same_release
-from kdevops.suites.fstests.expunge_list import Expunge, parse, read
 from kdevops.suites.fstests.expunge_sections import load_sections
-from kdevops.text import ELLIPSIS, clean
+from kdevops.text import clean
 
-MAX_REASON = 2000
 _CATEGORIES = ("diff", "unassigned", "assigned")
 _PRIORITIES = ("", "P0", "P1", "P2", "P3", "P4", "P5")
 _ALWAYS = ("progs", "all")
 
 _Slot = tuple[str, str, str]
 """Name, category and priority of a list."""
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """A test known to fail: all that the lists say of it, in the order of precedence. `of` is the directory of the first.
-
-    `other` is it, too, but only if that is another release than the kernel.
-    """
-
-    lines: tuple[Expunge, ...]
-    of: str
-    other: str = ""
-
-    @property
-    def reason(self) -> str:
-        """All notes, joined, and which other release they are for; never empty."""
-        notes = dict.fromkeys(each.note for each in self.lines if each.note)
-        why = "; ".join(notes) or self.lines[0].reason
-        end = f" (listed for {self.other})" if self.other else ""
-        if len(why) > MAX_REASON:
-            why = why[: MAX_REASON - 1] + ELLIPSIS
-        return why + end
 
 
 @dataclass(frozen=True)
@@ -97,10 +74,8 @@ class Expunges:
             for path, of in self._applying(directory, release, distribution, fs, section, smallest_disk):
                 other = "" if of in {ANY, distribution} or same_release(of, release) else of
                 for line in self._lines(path, directory):
-                    if before := found.get(line.test):
-                        found[line.test] = Listed((*before.lines, line), before.of, before.other or other)
-                    else:
-                        found[line.test] = Listed((line,), of, other)
+                    before = found.get(line.test)
+                    found[line.test] = before.and_also(line, other) if before else Listed((line,), of, other)
         return found
 
     def _applying(

@@ -12,6 +12,8 @@ from kdevops.lab.fstests import Fstests, Profile
 from kdevops.lab.model import Guests
 from kdevops.lab.servers import Role, server_address
 from kdevops.progress import Progress, Report
+from kdevops.results.expunges.layout import of_baseline
+from kdevops.results.expunges.lists import Listed
 from kdevops.results.model import Outcome, TestId
 from kdevops.suites.base import RECORDED, KernelBuild, KernelOptions, PlannedTest
 from kdevops.suites.fstests import catalogue, leftovers
@@ -20,7 +22,7 @@ from kdevops.suites.fstests.check_lines import CONSOLE_MARK
 from kdevops.suites.fstests.check_output import CheckParser, check_name
 from kdevops.suites.fstests.choice import SUITE, choose, plan
 from kdevops.suites.fstests.devices import advice, assign, disk_sizes, smallest_file_system
-from kdevops.suites.fstests.expunges import Expunges, Listed, told
+from kdevops.suites.fstests.expunges import Expunges, told
 from kdevops.suites.fstests.local_config import SCRATCH_MNT, TEST_DIR, local_configs
 from kdevops.suites.fstests.needs import guest_needs
 from kdevops.suites.fstests.profiles import as_made, profiles_of
@@ -60,10 +62,11 @@ exec "$@"
 
 @dataclass(frozen=True)
 class FstestsSuite:
-    """fstests as requested by lab.yaml, on the lab's guests."""
+    """fstests as requested by lab.yaml, on the lab's guests. Of `baseline` the expunge lists in it are used."""
 
     settings: Fstests
     guests: Guests
+    baseline: Path | None = None
     name: str = SUITE
 
     @property
@@ -132,7 +135,8 @@ class FstestsSuite:
         tests = catalogue.read(built.directory)
         planned: list[PlannedTest] = []
         configs: dict[str, str] = {}
-        expunges, listed = Expunges(self.settings.expunges), dict[str, list[Listed]]()
+        directories = (*self.settings.expunges, *of_baseline(self.baseline, SUITE))
+        expunges, listed = Expunges(directories), dict[str, list[Listed]]()
         remote = f"/opt/fstests-{built.key[:16]}"
         for name, profile in profiles.items():
             only = {name: profile}
@@ -157,7 +161,7 @@ class FstestsSuite:
         in_order = "exact-order" in (built.directory / "check").read_text(errors="replace")
         made = {name: as_made(profile) for name, profile in profiles.items()}
         passed_over = _passed_over(tests.tests, planned, profiles)
-        known_from = told(kernel.release, listed) if self.settings.expunges else ""
+        known_from = told(kernel.release, listed) if directories else ""
         if known_from:
             report(Progress(SUITE, known_from, done=True))
         return PreparedFstests(

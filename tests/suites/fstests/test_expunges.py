@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from kdevops.errors import UserError
 from kdevops.results.rate import rate_of
 from kdevops.suites.fstests import expunges
-from kdevops.suites.fstests.expunge_list import MAX_BYTES, Expunge
-from kdevops.suites.fstests.expunges import MAX_REASON, Expunges, Listed, told
+from kdevops.results.expunges.lists import MAX_BYTES, MAX_REASON, Expunge, Listed
+from kdevops.suites.fstests.expunges import Expunges, told
 
 FILE = Path("all.txt")
 

@@ -9,13 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kdevops.errors import UserError
+from kdevops.results.baselines import committed
 from kdevops.results.rate import UNSAID
-from kdevops.text import clean
+from kdevops.text import ELLIPSIS, clean
 
 MAX_BYTES = 1 << 20
 """Bytes of one list; the longest upstream has 7 thousand."""
 MAX_NOTE = 400
-_LINE = re.compile(r"(?P<test>[a-z0-9_]+/[0-9]{3}[A-Za-z0-9-]*)\s*(?:#\s*(?P<note>.*))?", re.ASCII)
+MAX_REASON = 2000
+_ON_CONFLICT = "keep the lines of both sides and remove the markers"
+_LINE = re.compile(r"(?P<test>[a-z0-9_][a-z0-9_-]*/[0-9]{3}[A-Za-z0-9-]*)\s*(?:#\s*(?P<note>.*))?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +36,48 @@ class Expunge:
         return self.note or f"{UNSAID}{self.file}:{self.line}"
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A test known to fail: all that the lists say of it, in the order of precedence. `of` is the directory of the first.
+
+    `other` is it, too, but only if that is another release than the kernel.
+    """
+
+    lines: tuple[Expunge, ...]
+    of: str
+    other: str = ""
+
+    @property
+    def reason(self) -> str:
+        """All notes, joined, and which other release they are for; never empty."""
+        notes = dict.fromkeys(each.note for each in self.lines if each.note)
+        why = "; ".join(notes) or self.lines[0].reason
+        end = f" (listed for {self.other})" if self.other else ""
+        if len(why) > MAX_REASON:
+            why = why[: MAX_REASON - 1] + ELLIPSIS
+        return why + end
+
+    def and_also(self, line: Expunge, other: str) -> Listed:
+        """With one more line, `other` as above."""
+        return Listed((*self.lines, line), self.of, self.other or other)
+
+
+def test_in(line: str) -> str:
+    """The test of a line, "" for a comment or a line without one."""
+    match = _LINE.fullmatch(line.strip())
+    return match["test"] if match else ""
+
+
 def parse(text: str, path: Path) -> list[Expunge]:
     """The lines of a list, in order. Raises UserError naming `path` and the line of the mistake."""
     expunges = []
-    for number, line in enumerate(text.split("\n"), start=1):
-        line = line.strip()
+    for number, where, line in committed.lines(text, path, on_conflict=_ON_CONFLICT):
         if not line or line.startswith("#"):
             continue
         match = _LINE.fullmatch(line)
         if not match:
             raise UserError(
-                f"{path}:{number}: not a line of an expunge list: {clean(line, 80)}",
+                f"{where}: not a line of an expunge list: {clean(line, 80)}",
                 hint="expected e.g. `generic/482 # F:1/11`",
             )
         expunges.append(Expunge(match["test"], path, number, clean(match["note"] or "", MAX_NOTE)))

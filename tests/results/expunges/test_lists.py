@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdevops.errors import UserError
-from kdevops.suites.fstests.expunge_list import MAX_BYTES, Expunge, parse, read
+from kdevops.results.expunges.lists import MAX_BYTES, Expunge, parse, read
 
 FILE = Path("all.txt")
 
