@@ -121,7 +121,7 @@ async def prepare(
     allowed_reports.load(loaded.baseline)  # report its mistakes before anything is built
     failed = gone_wrong(store, failures_of) if failures_of is not None else None
     await kind_of(lab).preflight(lab, dirs, watcher.handle, watcher.confirm)
-    built = await build(lab, dirs, watcher.handle)
+    built = await build(lab.model_copy(update={"baseline": loaded.baseline}), dirs, watcher.handle)
     provider = await kind_of(lab).provider_for(lab, dirs, built, watcher.handle, watcher.confirm)
     every = plan(built, store, lab, loaded.baseline, provider.slowdown)
     for rule in unmatched(lab, [row.id for row in every]):
@@ -194,7 +194,8 @@ async def rebuild(run: Run, lab: Lab, dirs: Dirs, watcher: Watcher) -> Ready:
     allowed_reports.load(Path(run.record["baseline"]))
     remember_again(lab, dirs, Path(run.record["lab_file"]))
     await kind_of(lab).preflight(lab, dirs, watcher.handle, watcher.confirm)
-    built = await build(lab, dirs, watcher.handle)
+    with_lists = lab.model_copy(update={"baseline": Path(run.record["baseline"])})
+    built = await build(with_lists, dirs, watcher.handle)
     check_same(run, built)
     provider = await kind_of(lab).provider_for(lab, dirs, built, watcher.handle, watcher.confirm)
     return Ready(lab, built, provider)

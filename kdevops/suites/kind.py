@@ -9,7 +9,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Generic, TypeVar
 
 from kdevops.errors import UserError
@@ -107,6 +107,10 @@ class SuiteKind(SuiteFacts, abc.ABC, Generic[Section]):
     def known_profiles(self) -> Mapping[str, KnownProfile]:
         """The profiles that a lab may choose, by name."""
         return {}
+
+    def expunge_list(self, profile: str) -> PurePosixPath | None:
+        """Where a tree of expunge lists has that of a profile, below the directory of a kernel; None without such lists."""
+        return None
 
     def import_results(
         self,

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from kdevops.results.expunges.layout import of_baseline
 from kdevops.results.model import TestId
 from kdevops.results.store import Store
 from kdevops.suites.fstests.archive import find_sections
+from kdevops.suites.fstests.choice import SUITE
 from kdevops.suites.fstests.expunges import Expunges
-from kdevops.suites.fstests.profiles import load_profiles
+from kdevops.suites.fstests.profiles import file_system_of
 from kdevops.suites.kind import Imported
 from kdevops.suites.shared.grouping import runs_of
 from kdevops.suites.shared.imports import Section, Target, store_runs
@@ -29,15 +31,17 @@ def import_results(
 ) -> list[Imported]:
     """Store the results in `directory` as finished runs: one per kernel, and one per day that only check.log covers.
 
-    `expunges` are directories of expunge lists. Where several directories have the same profile, each of these trees is a run.
+    `expunges` are directories of expunge lists, in addition to those of the baseline. Where several directories have the
+    same profile, each of these trees is a run.
 
     `place` returns the directory of a run. `kernel` is the release if the results do not contain it, else "";
     `baseline` is what the runs are compared with. Raises UserError for a directory without results, or with
     results that contradict those of a subdirectory; InfrastructureError if the output cannot be stored.
     """
-    trees = Expunges(expunges)
-    known = (lambda section: _known(section, trees)) if expunges else None
-    target = Target("fstests", store, place, lab, baseline, directory, _TELLING, known)
+    directories = (*expunges, *of_baseline(baseline, SUITE))
+    trees = Expunges(directories)
+    known = (lambda section: _known(section, trees)) if directories else None
+    target = Target(SUITE, store, place, lab, baseline, directory, _TELLING, known)
     return store_runs(runs_of(find_sections(directory, kernel)), target)
 
 
@@ -49,7 +53,6 @@ def _known(section: Section, expunges: Expunges) -> dict[str, str]:
 
 
 def _file_system(section: Section) -> str:
-    """The file system as the results name it, else that of our profile of this name, else what the name begins with."""
+    """The file system as the results name it, else as the profile does."""
     said = section.facts.get("FSTYP", "").split()
-    ours = load_profiles().get(section.profile)
-    return said[0] if said and said[0].isalnum() else ours.fs if ours else section.profile.partition("_")[0]
+    return said[0] if said and said[0].isalnum() else file_system_of(section.profile)

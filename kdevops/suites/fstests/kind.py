@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from kdevops.images.needs import GuestNeeds
 from kdevops.lab.fstests import Fstests
 from kdevops.lab.model import Lab
 from kdevops.lab.servers import Role
+from kdevops.results.baselines.conditions import component
 from kdevops.results.store import Store
 from kdevops.suites.base import Suite
 from kdevops.suites.fstests.check_lines import CONSOLE_MARK
@@ -106,6 +107,13 @@ class FstestsKind(SuiteKind[Fstests]):
             for name, each in load_profiles().items()
         }
 
+    def expunge_list(self, profile: str) -> PurePosixPath:
+        """As upstream kdevops has it: below the file system, by the name of the section."""
+        from kdevops.suites.fstests.profiles import file_system_of
+
+        fs = component(file_system_of(profile) or profile)
+        return PurePosixPath(fs, "unassigned", f"{component(profile)}.txt")
+
     def import_results(
         self,
         directory: Path,
@@ -126,7 +134,7 @@ class FstestsKind(SuiteKind[Fstests]):
 def _suite(section: Fstests, lab: Lab) -> FstestsSuite:
     from kdevops.suites.fstests.suite import FstestsSuite
 
-    return FstestsSuite(section, lab.guests)
+    return FstestsSuite(section, lab.guests, lab.baseline)
 
 
 KIND = FstestsKind()

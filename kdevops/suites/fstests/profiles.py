@@ -57,6 +57,12 @@ def as_made(profile: Profile) -> str:
     return "; ".join(made) or "as it comes"
 
 
+def file_system_of(profile: str) -> str:
+    """The file system of our profile of this name, else what the name begins with."""
+    ours = load_profiles().get(profile)
+    return ours.fs if ours else profile.partition("_")[0]
+
+
 def _add(table: dict[str, Profile], more: Mapping[str, Profile], where: str) -> None:
     for name in more:
         if name == RESERVED:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,6 +39,10 @@ class ResultsReader(SuiteKind[Nothing]):
     def find(self, directory: Path, kernel: str) -> list[Section]:
         """The results in a directory. Raises UserError if there are none, or none that name a kernel."""
 
+    def known(self, section: Section, directories: Sequence[Path]) -> Mapping[str, str]:
+        """The tests of these results that the expunge lists in `directories` name, each with the reason."""
+        return {}
+
     def import_results(
         self,
         directory: Path,
@@ -50,10 +54,13 @@ class ResultsReader(SuiteKind[Nothing]):
         baseline: Path,
         expunges: Sequence[Path] = (),
     ) -> Sequence[Imported]:
-        """Import what `find` finds; expunge lists are not taken."""
+        """Import what `find` finds."""
+        from kdevops.results.expunges.layout import of_baseline
         from kdevops.suites.shared.grouping import check_release, runs_of
         from kdevops.suites.shared.imports import Target, store_runs
 
         check_release(kernel)
-        target = Target(self.name, store, place, lab, baseline, directory, self.telling)
+        directories = (*expunges, *of_baseline(baseline, self.name))
+        known = (lambda section: self.known(section, directories)) if directories else None
+        target = Target(self.name, store, place, lab, baseline, directory, self.telling, known)
         return store_runs(runs_of(self.find(directory, kernel)), target)

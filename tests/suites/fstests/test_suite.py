@@ -19,12 +19,14 @@ from kdevops.suites.fstests.suite import FstestsSuite, PreparedFstests
 from tests.fakefstests import make_tree
 
 
-def suite_of(tree: Path, **fstests: object) -> FstestsSuite:
+def suite_of(tree: Path, baseline: Path | None = None, **fstests: object) -> FstestsSuite:
     guests = {"disks": [{"size": "20GiB", "count": 3}]}
     fstests = {"profiles": ["xfs_crc"], "source": {"path": str(tree)}, **fstests}
     lab = Lab.model_validate({"name": "fs", "guests": guests, "suites": {"fstests": fstests}})
     assert lab.suites.fstests
-    return FstestsSuite(lab.suites.fstests, lab.guests)
+    (found,) = KIND.suites(lab.suites.fstests, lab.model_copy(update={"baseline": baseline}))
+    assert isinstance(found, FstestsSuite)
+    return found
 
 
 def kernel(release: str = "6.1.0-18-amd64", **more: object) -> KernelBuild:
@@ -68,6 +70,30 @@ def test_the_kernel_of_a_distribution_fails_what_that_distribution_is_known_to_f
     }.items():
         prepared = prepare(fstests, kernel(distribution=distribution), tmp_path)
         assert [test.known for test in prepared.tests] == known
+
+
+def test_the_lists_in_the_baseline_come_after_those_of_the_lab(tree: Path, tmp_path: Path) -> None:
+    for place, note in {"expunges": "of the lab", "baselines/expunges/fstests": "of the baseline"}.items():
+        lists = tmp_path / place / "6.1.42/xfs/unassigned"
+        lists.mkdir(parents=True)
+        (lists / "all.txt").write_text(f"generic/001 # {note}\n")
+    both = [str(tmp_path / "expunges")]
+    for more, known, line in (
+        ({}, "of the baseline (listed for 6.1.42)", "1 known failure, from the lists of 6.1.42"),
+        (
+            {"expunges": both},
+            "of the lab; of the baseline (listed for 6.1.42)",
+            "1 known failure, from the lists of 6.1.42",
+        ),
+    ):
+        fstests = suite_of(tree, tmp_path / "baselines", tests=["generic/001"], **more)
+        prepared = prepare(fstests, kernel("6.1.192"), tmp_path)
+        assert [test.known for test in prepared.tests] == [known]
+        assert prepared.known_from == line
+    older = prepare(suite_of(tree, tmp_path / "baselines", tests=["generic/001"]), kernel("5.10.1"), tmp_path)
+    assert older.known_from == "0 known failures found for 5.10.1"
+    without = prepare(suite_of(tree, tmp_path / "nowhere", tests=["generic/001"]), kernel("6.1.192"), tmp_path)
+    assert (without.known_from, [test.known for test in without.tests]) == ("", [""])
 
 
 @pytest.mark.parametrize(
