@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     metavar="DIR",
     type=click.Path(path_type=Path),
     multiple=True,
-    help="Expunge lists of known failures, as suites.fstests.expunges of a lab; repeatable.",
+    help="Expunge lists of known failures, in addition to those in the baseline; repeatable.",
 )
 @json_option
 @common_options

@@ -1,15 +1,21 @@
 from __future__ import annotations
 
+import asyncio
 import multiprocessing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kdevops.errors import UserError
+from kdevops.lab.load import LoadedLab
+from kdevops.lab.model import Lab
 from kdevops.results.model import TestId
-from kdevops.results.store import PlannedRow
+from kdevops.results.store import PlannedRow, Store
+from kdevops.run import session
+from kdevops.run.dirs import Dirs
 from kdevops.run.lock import lab_lock
 from kdevops.run.plan.narrow import narrowed
 
@@ -79,3 +85,40 @@ def _hold(directory: Path, ready: object) -> None:
         import time
 
         time.sleep(600)
+
+
+class _Kind:
+    async def preflight(self, *_: object) -> None:
+        pass
+
+
+def test_suites_are_prepared_with_the_baseline_that_the_run_is_compared_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[Path | None] = []
+
+    async def build(lab: Lab, *_: object) -> None:
+        given.append(lab.baseline)
+        raise UserError("enough")
+
+    lab, dirs, watcher = Lab.model_validate({"name": "demo"}), Dirs.default(), _Watcher()
+    monkeypatch.setattr(session, "build", build)
+    monkeypatch.setattr(session, "kind_of", lambda _: _Kind())
+    monkeypatch.setattr(session, "remember_again", lambda *_: None)
+    loaded = LoadedLab(lab, tmp_path / "lab.yaml", "digest")
+    record: dict[str, Any] = {"baseline": str(tmp_path / "theirs"), "lab_file": str(tmp_path / "lab.yaml")}
+    with Store(tmp_path) as store:
+        run = store.run(store.create_run("demo", ROWS, record))
+        with pytest.raises(UserError, match="enough"):
+            asyncio.run(session.prepare(loaded, dirs, store, watcher))  # type: ignore[arg-type]
+        with pytest.raises(UserError, match="enough"):
+            asyncio.run(session.rebuild(run, lab, dirs, watcher))  # type: ignore[arg-type]
+    assert given == [tmp_path / "baselines", tmp_path / "theirs"]
+
+
+class _Watcher:
+    def handle(self, _: object) -> None:
+        pass
+
+    def confirm(self, _: object) -> None:
+        pass

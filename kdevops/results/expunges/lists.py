@@ -102,4 +102,7 @@ def read(path: Path) -> str:
             f"the expunge list {path} is larger than {MAX_BYTES >> 20} MiB",
             hint="is it a list? One has a line for each test",
         )
-    return data.decode("utf-8-sig", errors="replace")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")  # which has all bytes: no note is lost

@@ -19,7 +19,7 @@ MAX_DIRECTORIES = 20_000
 MAX_TOTAL = 256 << 20
 _MAX_DEPTH = 8
 _NAME = re.compile(r"[A-Za-z0-9_+=,@~%-][A-Za-z0-9_+=,@~%.-]{0,199}", re.ASCII)
-_PLAIN = re.compile(r"((?:\.\./)*[^./][^/]*(?:/[^./][^/]*)*)/?")
+_PLAIN = re.compile(r"(?:\.\./)*[^./][^/]*(?:/[^./][^/]*)*")
 _UNPRINTED = re.compile(r"[^\t -~]")
 
 
@@ -131,8 +131,7 @@ def _target(directory: Path, path: PurePosixPath) -> str | None:
             hint="put the lists themselves into the tree",
         )
     _check_name(directory, path)
-    plain = _PLAIN.fullmatch(said)
-    return plain[1] if plain else os.path.relpath(real, link.parent.resolve())
+    return said if _PLAIN.fullmatch(said) else os.path.relpath(real, link.parent.resolve())
 
 
 def _leading_to(lists: Iterable[PurePosixPath], links: dict[PurePosixPath, str]) -> dict[PurePosixPath, str]:
@@ -150,8 +149,7 @@ def _leading_to(lists: Iterable[PurePosixPath], links: dict[PurePosixPath, str])
 
 
 def _normal(text: str) -> str:
-    """With "\\n" after each line, and without blanks at their ends."""
-    lines = [
-        clean(line) if _UNPRINTED.search(line) else line.rstrip() for line in text.rstrip().split("\n") if text.strip()
-    ]
-    return "".join(f"{line}\n" for line in lines)
+    """With "\\n" after each line, and without what no terminal should see; all else as it is."""
+    text = text.replace("\r\n", "\n").removesuffix("\n")
+    lines = [clean(line) if _UNPRINTED.search(line) else line for line in text.split("\n")]
+    return "".join(f"{line}\n" for line in lines) if text else ""

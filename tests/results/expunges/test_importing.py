@@ -119,6 +119,37 @@ def test_a_full_disk_leaves_what_was_there(tree: Path, baseline: Path, monkeypat
     assert lists(baseline) == before
 
 
+def test_a_list_does_not_grow_beyond_what_can_be_read(baseline: Path, tmp_path: Path) -> None:
+    name = "6.1.42/xfs/unassigned/all.txt"
+    halves = ["".join(f"generic/{number % 1000:03}{half}{number}\n" for number in range(40_000)) for half in "ab"]
+    for half, text in zip("ab", halves, strict=True):
+        write(tmp_path / half, {name: text})
+    import_trees(tmp_path / "a", baseline)
+    with pytest.raises(UserError, match=r"all.txt would be larger than 1 MiB"):
+        import_trees(tmp_path / "b", baseline)
+    assert lists(baseline) == {name: halves[0]}
+
+
+def test_what_a_killed_import_has_left_is_finished_by_the_next(
+    tree: Path, baseline: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace, left = Path.replace, iter(range(3))
+
+    def killed(self: Path, target: Path) -> Path:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        return replace(self, target)
+
+    write(baseline / "expunges/fstests/.expunges-abc", {"0": "xfs/001\n"})
+    with monkeypatch.context() as kill:
+        kill.setattr(Path, "replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            import_trees(tree, baseline)
+    assert len(lists(baseline)) == 3
+    import_trees(tree, baseline)
+    assert lists(baseline) == read(tree)
+
+
 def git(place: Path, *words: str) -> str:
     who = ["-c", "user.name=a", "-c", "user.email=a@b.example", "-c", "commit.gpgsign=false"]
     done = subprocess.run(["git", "-C", place, *who, *words], capture_output=True, text=True, check=False)

@@ -40,9 +40,11 @@ def test_a_checkout_has_the_trees_of_both_suites(tmp_path: Path) -> None:
     ("data", "text"),
     [
         (b"\xef\xbb\xbfxfs/001 # F:1/3\r\nxfs/002", "xfs/001 # F:1/3\nxfs/002\n"),
-        (b"xfs/001\t# a  b \n\n", "xfs/001\t# a  b\n"),
+        (b"xfs/001\t# a  b \n\n", "xfs/001\t# a  b \n\n"),
         (b"xfs/001 # \x1b[31mred\x1b[0m\x00 \xc3\xa9\n", "xfs/001 # red \u00e9\n"),
-        (b" \n", ""),
+        (b" ", " \n"),
+        (b"xfs/001 # caf\xe9\n", "xfs/001 # caf\u00e9\n"),
+        (b"", ""),
     ],
 )
 def test_what_does_not_change_the_meaning_is_made_alike(tmp_path: Path, data: bytes, text: str) -> None:
@@ -66,10 +68,15 @@ def test_what_is_no_list_is_left_out_and_named(tmp_path: Path) -> None:
 
 def test_an_absolute_link_inside_is_a_relative_one(tmp_path: Path) -> None:
     write(
-        tmp_path, {LIST: "xfs/001\n"}, {"6.1.72": str(tmp_path / "6.1.42"), "a": "6.1.42/../6.1.42/", "b": "./6.1.42"}
+        tmp_path,
+        {LIST: "xfs/001\n"},
+        {"6.1.72": str(tmp_path / "6.1.42"), "a": "6.1.42/../6.1.42/", "b": "./6.1.42", "c": "6.1.42/"},
     )
     links = read_tree(tmp_path).tree.links
-    assert {str(path): target for path, target in links.items()} == dict.fromkeys(["6.1.72", "a", "b"], "6.1.42")
+    assert {str(path): target for path, target in links.items()} == {
+        **dict.fromkeys(["6.1.72", "a", "b"], "6.1.42"),
+        "c": "6.1.42",
+    }
 
 
 def _huge(path: Path) -> None:
