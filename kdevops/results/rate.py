@@ -12,6 +12,8 @@ from kdevops.results.model import Counts, Status
 
 UNSAID = "listed in "
 """Begins the reason of a test of which a list says nothing: the file's name follows."""
+JOINT = "; "
+"""Between several notes of a test."""
 _FLAGS = re.ASCII | re.IGNORECASE
 _RATE = re.compile(
     r"(?:(?<!\S)(?:f|fail|hung|hang|crash): ?|\brate\b[^0-9/]{0,30}|\bfails |\babout )~?"
@@ -48,12 +50,29 @@ def counts_of(why: str) -> Counts:
 
     Without a rate one failure, and a pass if the note says that the test is flaky: it is known to do both. The failures are
     crashes or hangs where the note says so, the worst that it names. A list need not say how a test fails: a failure here
-    may also be a crash or a hang.
+    may also be a crash or a hang. Several notes, joined by "; ", are of the same runs if they have rates of as many: then
+    "F:3/40; Hung:1/40" is 36 passes, 3 failures and a hang.
     """
     if why.startswith(UNSAID):
         return Counts({Status.FAIL: 1})
+    if together := _of_the_same_runs(why):
+        return together
     words = _NOT_WORDS.sub("", why)
     bad, runs = rate_of(why) or ((1, 2) if _FLAKY.search(words) else (1, 1))
-    way = next((status for status, named in _WAYS if named.search(words)), Status.FAIL)
-    counts = {Status.PASS: runs - bad, way: bad}
+    counts = {Status.PASS: runs - bad, _way(why): bad}
     return Counts({status: number for status, number in counts.items() if number})
+
+
+def _of_the_same_runs(why: str) -> Counts | None:
+    """The counts of several notes about different ways to fail in the same runs; None if they are not that."""
+    rated = [(note, rate) for note in why.split(JOINT) if (rate := rate_of(note))]
+    ways = {_way(note): bad for note, (bad, _) in rated}
+    runs = {runs for _, (_, runs) in rated}
+    if len(rated) < 2 or len(ways) < len(rated) or len(runs) > 1 or (passes := max(runs) - sum(ways.values())) < 0:
+        return None
+    return Counts({**({Status.PASS: passes} if passes else {}), **ways})
+
+
+def _way(why: str) -> Status:
+    words = _NOT_WORDS.sub("", why)
+    return next((status for status, named in _WAYS if named.search(words)), Status.FAIL)

@@ -108,3 +108,17 @@ def test_any_note_has_a_rate_of_its_own_or_none(note: str) -> None:
 )
 def test_what_a_note_counts_for(note: str, counts: dict[Status, int]) -> None:
     assert counts_of(note) == Counts(counts)
+
+
+@pytest.mark.parametrize(
+    ("why", "counts"),
+    [
+        ("F:3/40 flaky; Hung:1/40", {Status.PASS: 36, Status.FAIL: 3, Status.HANG: 1}),
+        ("crash F:1/2; F:1/2; see x", {Status.FAIL: 1, Status.CRASH: 1}),
+        ("F:3/40; Hung:1/41", {Status.PASS: 37, Status.HANG: 3}),  # of other runs
+        ("F:3/40; F:4/40", {Status.PASS: 37, Status.FAIL: 3}),
+        ("F:3/4; Hung:2/4", {Status.PASS: 1, Status.HANG: 3}),  # more than there were runs
+    ],
+)
+def test_notes_of_the_same_runs_are_read_together(why: str, counts: dict[Status, int]) -> None:
+    assert counts_of(why) == Counts(counts)

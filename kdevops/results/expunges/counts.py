@@ -18,7 +18,7 @@ from kdevops.results.baselines.entry import Entry
 from kdevops.results.expunges.lists import MAX_NOTE, test_in
 from kdevops.results.expunges.tree import Tree, merged
 from kdevops.results.model import Status
-from kdevops.results.rate import counts_of
+from kdevops.results.rate import JOINT, counts_of, rate_of
 from kdevops.results.symptoms import kind_of
 from kdevops.text import clean
 
@@ -104,5 +104,6 @@ def _notes(entry: Entry) -> Iterator[tuple[str, Status | None]]:
 
 
 def _same(said: Iterable[str], rate: str) -> bool:
-    """Whether a note says no other counts than the rate alone, also if it is cut."""
-    return counts_of(clean(" ".join(said), MAX_NOTE)) == counts_of(" ".join(said)) == counts_of(rate)
+    """Whether a note says no other counts than the rate alone, also if it is cut, or read with others."""
+    whole, cut = " ".join(said), clean(" ".join(said), MAX_NOTE)
+    return counts_of(cut) == counts_of(whole) == counts_of(rate) and not any(map(rate_of, whole.split(JOINT)[1:]))

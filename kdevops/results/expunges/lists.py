@@ -10,7 +10,7 @@ from pathlib import Path
 
 from kdevops.errors import UserError
 from kdevops.results.baselines import committed
-from kdevops.results.rate import UNSAID
+from kdevops.results.rate import JOINT, UNSAID
 from kdevops.text import ELLIPSIS, clean
 
 MAX_BYTES = 1 << 20
@@ -51,7 +51,7 @@ class Listed:
     def reason(self) -> str:
         """All notes, joined, and which other release they are for; never empty."""
         notes = dict.fromkeys(each.note for each in self.lines if each.note)
-        why = "; ".join(notes) or self.lines[0].reason
+        why = JOINT.join(notes) or self.lines[0].reason
         end = f" (listed for {self.other})" if self.other else ""
         if len(why) > MAX_REASON:
             why = why[: MAX_REASON - 1] + ELLIPSIS

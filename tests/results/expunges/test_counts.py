@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from kdevops.results.baselines.entry import Entry, Seen
 from kdevops.results.expunges.counts import HEADER, MAX_COUNT, Counted, exported, lines_of, own_lists
-from kdevops.results.expunges.lists import parse
+from kdevops.results.expunges.lists import Listed, parse
 from kdevops.results.expunges.tree import Tree
 from kdevops.results.model import Counts, Status
 from kdevops.results.rate import counts_of, rate_of
@@ -29,6 +29,8 @@ words = st.sampled_from(
         "no",
         "12/13",
         "only with HZ=100",
+        "x;",
+        "F:1/40;",
     ]
 )
 notes = st.one_of(
@@ -64,6 +66,8 @@ def test_the_lines_say_the_counts_again(given: dict[Status, int], note: str, of_
         return
     expected = {s: n for s, n in given.items() if n and s is not SKIP}
     assert counts(lines) == Counts(expected)
+    read = parse("".join(f"{line}\n" for line in lines), Path("x"))
+    assert counts_of(Listed(tuple(read), "6.1").reason) == Counts(expected)  # read as all lines of a test are
 
 
 def test_a_line_for_each_way_to_end_the_most_frequent_first() -> None:
