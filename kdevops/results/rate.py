@@ -26,6 +26,7 @@ _START = r"(?<![\w./-])(?<!no )"
 _FLAKY = re.compile(
     _START + r"(?:flaky|flakey(?![- ](?:test[- ])?device)|sometimes|intermittent\w*|unreliable|rare(?:ly)?)\b", _FLAGS
 )
+_WRITTEN = {Status.FAIL: "F:{}/{}", Status.HANG: "Hung:{}/{}", Status.CRASH: "crash F:{}/{}"}
 _WAYS = (
     (
         Status.CRASH,
@@ -43,6 +44,11 @@ def rate_of(why: str) -> tuple[int, int] | None:
         if 0 < bad <= runs:
             return bad, runs
     return None
+
+
+def written(way: Status, bad: int, runs: int) -> str:
+    """A note that says so, for `counts_of`: a test ended in this bad way in so many of its runs."""
+    return _WRITTEN[way].format(bad, runs)
 
 
 def counts_of(why: str) -> Counts:

@@ -163,6 +163,11 @@ def test_a_suite_that_reads_no_results_is_refused(results: Path, capsys: pytest.
     assert main(["results", "import", "--suite", "fstests", str(results)]) == 0
 
 
+def test_a_suite_without_expunge_lists_takes_none(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["results", "import", "--suite", "ltp", str(results), "--expunges", "x"]) == 2
+    assert "--expunges: there are no expunge lists for ltp" in capsys.readouterr().err
+
+
 def test_known_failures_from_expunge_lists(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (results.parent / "baselines").mkdir()
     lists = results.parent / "expunges/6.1.192/xfs/unassigned"

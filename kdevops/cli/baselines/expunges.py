@@ -14,6 +14,8 @@ from kdevops.cli.options import Context, common_options, json_option, pass_conte
 from kdevops.errors import UserError
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from kdevops.results.expunges.counts import Counted
     from kdevops.results.expunges.importing import Imported
 
@@ -86,7 +88,8 @@ def export(context: Context, directory: Path, *, where: Path | None, kernel: str
 
     check_release(kernel)
     baseline = directory_of(where)
-    counted = list(_counted(baseline, kernel))
+    today = datetime.now(UTC).date()
+    counted = list(_counted(baseline, kernel, today))
     kinds = {each.suite: kind_of_tests(each.suite) for each in counted}
     done = export_trees(
         baseline,
@@ -94,7 +97,7 @@ def export(context: Context, directory: Path, *, where: Path | None, kernel: str
         lambda suite, profile: kind.expunge_list(profile) if (kind := kinds[suite]) else None,
         directory.absolute(),
         kernel=kernel,
-        today=datetime.now(UTC).date(),
+        today=today,
     )
     facts = [
         {
@@ -114,16 +117,24 @@ def export(context: Context, directory: Path, *, where: Path | None, kernel: str
     context.emit(facts, lines or [f"{baseline} knows of no failures of suites that have such lists"])
 
 
-def _counted(directory: Path, kernel: str) -> Iterator[Counted]:
-    """What the baseline has counted itself, for all series or that of a kernel."""
-    from kdevops.results.baselines.baseline import load, series_in, series_of
+def _counted(directory: Path, kernel: str, today: date) -> Iterator[Counted]:
+    """What the baseline has counted itself, by its directories of kernels, or what it knows of the series of a kernel."""
+    from kdevops.results.baselines.baseline import kernels_in, load
+    from kdevops.results.baselines.conditions import Conditions
     from kdevops.results.baselines.files import Files
+    from kdevops.results.baselines.tables import read_tables
     from kdevops.results.expunges.counts import Counted
 
-    for series in [series_of(kernel)] if kernel else series_in(Files(directory))[0]:
-        for (suite, profile), table in load(directory, series).tables.items():
-            if table.series == series:
-                yield Counted(series, suite, profile, table.entries)
+    files = Files(directory)
+    if kernel:
+        known = load(files, kernel, today=today)
+        found = [(key, table) for key, table in known.tables.items() if known.is_of_series(table)]
+    else:
+        found = [
+            each for name in kernels_in(files)[0] for each in read_tables(files, [name], Conditions(), today).items()
+        ]
+    for (suite, profile), table in found:
+        yield Counted(table.series, suite, profile, table.entries)
 
 
 def _lines(each: Imported) -> list[str]:

@@ -18,14 +18,13 @@ from kdevops.results.baselines.entry import Entry
 from kdevops.results.expunges.lists import MAX_NOTE, test_in
 from kdevops.results.expunges.tree import Tree, merged
 from kdevops.results.model import Status
-from kdevops.results.rate import JOINT, counts_of, rate_of
+from kdevops.results.rate import JOINT, counts_of, rate_of, written
 from kdevops.results.symptoms import kind_of
 from kdevops.text import clean
 
 HEADER = "# The counts of a baseline of kdevops. `kdevops baseline export` writes this file anew: change the baseline's notes.\n"
 """Begins a list that has nothing else."""
 MAX_COUNT = 999_999_999
-_RATES = {Status.FAIL: "F:{}/{}", Status.HANG: "Hung:{}/{}", Status.CRASH: "crash F:{}/{}"}
 Place = Callable[[str, str], PurePosixPath | None]
 """Where a suite has the list of a profile, below the directory of a kernel; None if it has no lists."""
 
@@ -47,9 +46,9 @@ def lines_of(test: str, entries: Iterable[Entry]) -> list[str]:
     """
     entries = list(entries)
     runs = min(sum(each.counts.ran for each in entries), MAX_COUNT)
-    times = {status: min(sum(each.counts[status] for each in entries), MAX_COUNT) for status in _RATES}
+    times = {status: min(sum(each.counts[status] for each in entries), MAX_COUNT) for status in Status if status.is_bad}
     ends = sorted((each for each in times if times[each]), key=lambda each: (-times[each], -each.ending.severity))
-    said = {end: [_RATES[end].format(times[end], runs)] for end in ends}
+    said = {end: [written(end, times[end], runs)] for end in ends}
     above = []
     for note, of in dict.fromkeys(note for each in entries for note in _notes(each)):
         fits = (end for end in ends if of in {None, end} and _same([*said[end], note], said[end][0]))

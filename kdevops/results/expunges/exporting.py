@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from kdevops.results.baselines.accepting import locked
+from kdevops.results.baselines.writing import locked
 from kdevops.results.expunges import layout
 from kdevops.results.expunges.counts import Counted, Place, exported, own_lists
 from kdevops.results.expunges.reading import read_tree

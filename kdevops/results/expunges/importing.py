@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kdevops.files import write_atomic
-from kdevops.results.baselines.accepting import locked
+from kdevops.results.baselines.writing import locked
 from kdevops.results.expunges import layout
 from kdevops.results.expunges.reading import Found, read_tree, read_trees
 from kdevops.results.expunges.tree import merged

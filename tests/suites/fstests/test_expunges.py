@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdevops.errors import UserError
+from kdevops.results.expunges.lists import MAX_BYTES, MAX_REASON, Expunge, Listed
 from kdevops.results.rate import rate_of
 from kdevops.suites.fstests import expunges
-from kdevops.results.expunges.lists import MAX_BYTES, MAX_REASON, Expunge, Listed
 from kdevops.suites.fstests.expunges import Expunges, told
 
 FILE = Path("all.txt")
