@@ -29,26 +29,35 @@ _MAX_TESTS = 50
 @common_options
 @pass_context
 def explain(context: Context, name: str, where: Path | None, *, kernel: str | None) -> None:
-    """Show all that BASELINE knows of TEST: counts by run, the rate with its interval, ways to go bad, notes.
+    """Show all that BASELINE knows of TEST: counts by run, the rate with its interval, ways to go bad, notes, expunge lists.
 
     TEST is suite/profile/name or the end of it, such as generic/475; BASELINE as with `show`.
     """
     from kdevops.results.baselines.files import Files
+    from kdevops.text import clean
 
     files = Files(directory_of(where))
-    found = known_tests(files, name, kernel)
+    listed = list(_listed(files.directory, name, kernel))
+    found = known_tests(files, name, kernel, enough=bool(listed))
     lines: list[str] = []
     data: list[dict[str, Any]] = []
     for known, test, entry in found[:_MAX_TESTS]:
         lines += _lines(files, known, test, entry)
         data.append(_json(files, known, test, entry))
+    lines += [clean(f"{path}:{number} {text}") for path, number, text in listed]
+    data += [{"list": str(path), "line": number, "says": text} for path, number, text in listed]
     if len(found) > _MAX_TESTS:
         lines.append(f"and {len(found) - _MAX_TESTS} more; name the test with its suite and profile")
     context.emit(data, lines)
 
 
-def known_tests(files: Files, name: str, kernel: str | None) -> list[tuple[Known, TestId, Entry]]:
-    """Every place that knows a test that `name` means, with what it knows. Raises UserError if there is none."""
+def known_tests(
+    files: Files, name: str, kernel: str | None, *, enough: bool = False
+) -> list[tuple[Known, TestId, Entry]]:
+    """Every place that knows a test that `name` means, with what it knows.
+
+    Raises UserError if there is none, unless there is `enough` without that.
+    """
     from kdevops.report.fitting import fitting, near
     from kdevops.results.baselines.overview import overview
     from kdevops.results.model import TestId
@@ -61,7 +70,7 @@ def known_tests(files: Files, name: str, kernel: str | None) -> list[tuple[Known
         places = [each for of in order for each in places if each.folder.kernel == of]
     everything = {TestId(*each.folder.key, test): each for each in places for test in each.table.entries}
     chosen = fitting(name, everything)
-    if not chosen:
+    if not chosen and not enough:
         raise UserError(
             f"{files.directory} knows no test {clean(name, 80)}; {near(name, everything)}",
             hint=f"see what it knows: kdevops baseline show {files.directory} --all",
@@ -72,6 +81,23 @@ def known_tests(files: Files, name: str, kernel: str | None) -> list[tuple[Known
         for test in chosen
         if each.folder.key == (test.suite, test.profile) and test.name in each.table.entries
     ]
+
+
+def _listed(directory: Path, name: str, kernel: str | None) -> Iterator[tuple[Path, int, str]]:
+    """The lines of expunge lists about a test: file, line, and text; of a kernel, those of directories that apply to it."""
+    from kdevops.results.expunges.lists import parse
+    from kdevops.results.expunges.reading import of_baseline
+    from kdevops.results.nearest import nearest_first
+
+    for tree in of_baseline(directory):
+        kernels = {path.parts[0] for path in tree.tree.lists}
+        order = nearest_first(kernels, kernel) if kernel else sorted(kernels)
+        for path in sorted(
+            (path for path in tree.tree.lists if path.parts[0] in order), key=lambda each: order.index(each.parts[0])
+        ):
+            for line in parse(tree.tree.lists[path], tree.place / path):
+                if f"/{name}".endswith(f"/{line.test}"):
+                    yield line.file, line.line, f"{line.test}  # {line.note}" if line.note else line.test
 
 
 def _lines(files: Files, known: Known, test: TestId, entry: Entry) -> Iterator[str]:

@@ -50,6 +50,8 @@ def show(context: Context, where: Path | None, *, only: tuple[str, ...], kernel:
     if not only:
         more, facts = _reports(files, [each for each in kernels if kernel in (None, each)])
         lines, data = lines + more, data + facts
+        if kernel is None:
+            lines += _expunges(directory)
         allowed = allowed_reports.load(directory).entries
         data += [{"allowed": dict(allowed_reports.facts(each))} for each in allowed]
         lines += [f"allowed: {clean(each.pattern)} ({each})" for each in allowed]
@@ -88,6 +90,16 @@ def entry_json(known: Known, name: str, entry: Entry) -> dict[str, Any]:
         "symptoms": {symptom: seen.times for symptom, seen in entry.symptoms.items()},
         "symptoms_cut": entry.symptoms_cut,
     }
+
+
+def _expunges(directory: Path) -> list[str]:
+    from kdevops.report.counting import many
+    from kdevops.results.expunges.reading import of_baseline
+
+    return [
+        f"expunge lists of {each.suite}: {many(each.tree.entries, 'known failure')} in {many(len(each.tree.lists), 'list')}"
+        for each in of_baseline(directory)
+    ]
 
 
 def _reports(files: Files, kernels: Sequence[str]) -> tuple[list[str], list[dict[str, Any]]]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kdevops.files import write_atomic
+from kdevops.results.baselines.layout import EXPUNGES
 from kdevops.results.baselines.writing import locked
 from kdevops.results.expunges import layout
 from kdevops.results.expunges.reading import Found, read_tree, read_trees
@@ -30,7 +31,7 @@ def import_trees(directory: Path, baseline: Path) -> tuple[Imported, ...]:
     Raises UserError as `read_trees`, also for what is in the baseline, before anything is written, and InfrastructureError
     if something cannot be.
     """
-    own = baseline / layout.IN_BASELINE
+    own = baseline / EXPUNGES
     found = read_trees(directory)
     for each in found:
         layout.check_other(each.place, baseline)

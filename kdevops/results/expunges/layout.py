@@ -14,12 +14,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
 from kdevops.errors import UserError
+from kdevops.results.baselines.layout import EXPUNGES
 
 CATEGORIES = ("diff", "unassigned", "assigned")
 PRIORITIES = ("P0", "P1", "P2", "P3", "P4", "P5")
 FAILURES = "failures.txt"
 FSTESTS, BLKTESTS = "fstests", "blktests"
-IN_BASELINE = "expunges"
 _KERNEL = r"(?P<kernel>[^/]+(?:/[^/]+)?)"
 _OF_A_KERNEL = re.compile(r"[^/]+/(?:any|[0-9]+\.[0-9]+(?:\.[0-9]+|-rc[0-9]+).*)", re.ASCII)
 """A kernel below another directory: rather that of a tree than the ID of a distribution."""
@@ -63,7 +63,7 @@ def trees_in(directory: Path) -> Mapping[str, Path]:
     for suite in SUITES:
         places = (
             directory / "workflows" / suite / "expunges",
-            directory / IN_BASELINE / suite,
+            directory / EXPUNGES / suite,
             directory / suite / "expunges",
             directory / suite,
         )
@@ -82,11 +82,11 @@ def tree_for(directory: Path, suite: str) -> Path:
 
 def of_baseline(baseline: Path | None, suite: str) -> tuple[Path, ...]:
     """The tree of a suite that a baseline has, if it has one."""
-    place = baseline / IN_BASELINE / suite if baseline else None
+    place = baseline / EXPUNGES / suite if baseline else None
     return (place,) if place and place.is_dir() else ()
 
 
 def check_other(tree: Path, baseline: Path) -> None:
     """Raise UserError if a tree is the one in the baseline."""
-    if tree.resolve().is_relative_to((baseline / IN_BASELINE).resolve()):
+    if tree.resolve().is_relative_to((baseline / EXPUNGES).resolve()):
         raise UserError(f"{tree} is a part of the baseline {baseline}", hint="name another directory")

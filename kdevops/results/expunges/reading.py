@@ -33,6 +33,12 @@ class Found:
     left_out: tuple[str, ...] = ()
 
 
+def of_baseline(baseline: Path) -> tuple[Found, ...]:
+    """The trees that are in a baseline. Raises UserError as `read_tree`."""
+    found = [read_tree(place, suite) for suite in layout.SUITES for place in layout.of_baseline(baseline, suite)]
+    return tuple(each for each in found if each.tree.lists)
+
+
 def read_trees(directory: Path) -> tuple[Found, ...]:
     """The trees in a directory: it is one, or a checkout of upstream kdevops, or has one of each suite.
 

@@ -100,3 +100,26 @@ def test_after_its_end_a_failure_is_unknown_again(accepted: Accept, capsys: pyte
     told(capsys, "baseline", "annotate", "generic/475", "--until", "2026-11-02")
     assert "Undecided" in told(capsys, "results", "3", "--judge", code=4)
     told(capsys, "results", "1", "--judge")
+
+
+def test_what_expunge_lists_say_is_told_even_of_a_test_that_never_ran(
+    accepted: Accept, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    accepted({"generic/475": Outcome(S.PASS)})
+    for kernel, line in (
+        ("6.1.42", "generic/475 # F:1/11 https://x.example"),
+        ("6.6", "generic/475"),
+        ("any", "xfs/001"),
+    ):
+        path = tmp_path / "tree" / kernel / "xfs/unassigned/xfs_crc.txt"
+        path.parent.mkdir(parents=True)
+        path.write_text(f"# ours\n{line}\n")
+    told(capsys, "baseline", "import", "tree")
+    assert "expunge lists of fstests: 3 known failures in 3 lists\n" in told(capsys, "baseline", "show")
+    lines = told(capsys, "baseline", "explain", "generic/475", "--kernel", "6.1.192").splitlines()
+    place = Path("baselines/expunges/fstests").absolute()
+    assert lines[-1] == f"{place}/6.1.42/xfs/unassigned/xfs_crc.txt:2 generic/475 # F:1/11 https://x.example".replace(
+        "475 #", "475  #"
+    )
+    assert not any("6.6" in line for line in lines)
+    assert told(capsys, "baseline", "explain", "xfs/001") == f"{place}/any/xfs/unassigned/xfs_crc.txt:2 xfs/001\n"
