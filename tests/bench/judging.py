@@ -46,11 +46,19 @@ def measure(results: int) -> None:
         floor = float(call("floor"))
         cpu, peak = json.loads(call("verdict"))
         tell("open store to verdict", cpu, peak, f"{cpu / floor:.1f} times the floor of {floor:.2f} s")
+        baseline = str(Path(directory, "baseline"))
+        cpu, peak = command("baseline", "migrate", baseline)
+        tell("kdevops baseline migrate", cpu, peak, f"{cpu / KNOWN * 1e6:.0f} µs a line")
+        cpu, peak = json.loads(call("verdict"))
+        tell("open store to verdict, form of today", cpu, peak, f"{cpu / floor:.1f} times the same floor")
         for arguments in (["1"], ["1", "--json"], ["1", "--format", "junit"], ["1", "--list", "fail"]):
-            cpu, peak = command(*arguments)
+            cpu, peak = command("results", *arguments)
             tell(f"kdevops results {' '.join(arguments)}", cpu, peak, f"{cpu / results * 1e6:.0f} µs a result")
+        for what in (["accept", "1"], ["show", baseline], ["explain", "xfs/001", baseline], ["compact", baseline]):
+            cpu, peak = command("baseline", *what)
+            tell(f"kdevops baseline {what[0]}", cpu, peak, f"{cpu / results * 1e6:.0f} µs a result")
         call("repeat")
-        cpu, peak = command()
+        cpu, peak = command("results")
         tell(f"kdevops results, {RUNS} such runs", cpu, peak, f"{cpu / results / RUNS * 1e6:.2f} µs a result")
 
 
@@ -61,8 +69,8 @@ def call(part: str, *arguments: object) -> str:
 
 
 def command(*arguments: str) -> tuple[float, int]:
-    """CPU seconds and MiB of `kdevops results`."""
-    argv = [sys.executable, "-m", "kdevops", "results", *arguments]
+    """CPU seconds and MiB of `kdevops`."""
+    argv = [sys.executable, "-m", "kdevops", *arguments]
     process = subprocess.Popen(argv, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)

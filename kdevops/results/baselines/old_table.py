@@ -6,12 +6,11 @@ They had one file for a suite and profile of a series, with the counts of all ru
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from kdevops.results.baselines.counted import Counted, Unit
-from kdevops.results.baselines.entry import Seen, Table
+from kdevops.results.baselines.entry import Entry, Seen, Table
 from kdevops.results.baselines.notes import Note
-from kdevops.results.baselines.table_text import format_table
 from kdevops.results.baselines.test_list import name_of
 
 
@@ -24,16 +23,16 @@ class OldTable:
     notes: tuple[Note, ...]
 
 
-def of_table(table: Table, marks: Mapping[str, str]) -> OldTable:
-    """`marks`: the runs that were counted in the files of its series, and what is said of each."""
-    unknown = Unit(name_of(format_table(table)), "")
+def of_table(table: Table, text: str, marks: Mapping[str, str]) -> OldTable:
+    """`text`: that of the table; `marks`: the runs that were counted in the files of its series, and what is said of each."""
+    unknown = Unit(name_of(text), "")
     units = {unknown: "counts of runs that cannot be told apart"} | {
         Unit(mark, ""): said for mark, said in marks.items()
     }
     entries, notes, seconds = {}, [], {}
     for name, entry in table.entries.items():
         symptoms = {each: Seen(seen.times) for each, seen in entry.symptoms.items()}
-        entries[name] = replace(entry, seconds=None, note="", symptoms=symptoms)
+        entries[name] = Entry(entry.counts, symptoms=symptoms, symptoms_cut=entry.symptoms_cut)
         notes += [Note(name, "", None, entry.note)] if entry.note else []
         notes += [Note(name, each, None, seen.note) for each, seen in entry.symptoms.items() if seen.note]
         if entry.seconds is not None:

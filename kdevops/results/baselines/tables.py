@@ -76,13 +76,13 @@ def _with_older(table: Table, older: Table) -> Table:
 def read_table(files: Files, place: Place, today: date | None = None, *, gone_too: bool = False) -> Table | None:
     """The table that the files of a place make; None without any counts. `gone_too`: with tests that no longer exist."""
     folder = place.folder
-    parts, lists = read_parts(files, place)
+    before = None if place.old is None else read_old(files, place)
+    parts, lists = _read_parts(files, place, before)
     if not parts:
         return None
     said = list(read_notes(files, place))
     seconds: dict[str, float] = {}
-    if place.old is not None:
-        before = read_old(files, place)
+    if before:
         said += before.notes
         seconds |= before.seconds
     for name in seconds_among(place.names):
@@ -95,16 +95,20 @@ def read_table(files: Files, place: Place, today: date | None = None, *, gone_to
 
 def read_parts(files: Files, place: Place) -> tuple[list[Part], dict[str, TestList]]:
     """The files of counts of a place, and the lists of tests that they name. Raises UserError as `read_tables` does."""
-    parts = _parts(files, place.names)
-    if place.old is not None:
-        parts.append(Part(files.place(place.old), read_old(files, place).counted))
-    return parts, _lists(files, place.folder, parts)
+    return _read_parts(files, place, None if place.old is None else read_old(files, place))
 
 
 def read_notes(files: Files, place: Place) -> tuple[Note, ...]:
     """What people say of the tests of a place. Raises UserError, with file and line, for a mistake."""
     path = place.folder.path / notes.NAME
     return notes.parse(files.read(path), path=files.place(path)) if path in place.names else ()
+
+
+def _read_parts(files: Files, place: Place, old: OldTable | None) -> tuple[list[Part], dict[str, TestList]]:
+    parts = _parts(files, place.names)
+    if old and place.old:
+        parts.append(Part(files.place(place.old), old.counted))
+    return parts, _lists(files, place.folder, parts)
 
 
 def _parts(files: Files, names: Iterable[PurePosixPath]) -> list[Part]:
@@ -121,8 +125,9 @@ def read_old(files: Files, place: Place) -> OldTable:
 
 
 def _of_old(files: Files, folder: Folder, old: PurePosixPath) -> OldTable:
-    table = parse_old(files.read(old), path=files.place(old), series=folder.kernel)
-    return of_table(table, old_marks.marks(files, folder.kernel))
+    text = files.read(old)
+    table = parse_old(text, path=files.place(old), series=folder.kernel)
+    return of_table(table, text, old_marks.marks(files, folder.kernel))
 
 
 def _old_file(files: Files, folder: Folder) -> PurePosixPath | None:
