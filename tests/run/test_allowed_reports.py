@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.results.test_allowed_reports import ENTRY
 
 from kdevops.errors import ExitCode, UserError
 from kdevops.lab.load import load_lab
@@ -14,6 +13,7 @@ from kdevops.results.model import KernelReport, Outcome, Status
 from kdevops.results.store import Store
 from kdevops.run.judging import judge
 from kdevops.run.validate import validate
+from tests.results.baselines.test_allowed_reports import ENTRY
 from tests.support.arms_bench import Bench, two_arms
 
 SCRIPTS = {"always": "true"}
