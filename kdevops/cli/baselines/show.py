@@ -63,11 +63,12 @@ def show(context: Context, where: Path | None, *, only: tuple[str, ...], kernel:
 
 def _lines(known: Known, chosen: Mapping[str, Entry], *, everything: bool) -> list[str]:
     from kdevops.report.counting import many
+    from kdevops.results.baselines.old_table import UNTOLD
     from kdevops.results.baselines.overview import lines_of, passes_simply
     from kdevops.text import clean
 
     told = {name: entry for name, entry in chosen.items() if everything or not passes_simply(entry)}
-    runs = "runs that an older kdevops counted" if known.place.old else many(len(known.table.runs), "run")
+    runs = many(len(known.table.runs), "run") + (" or more" if UNTOLD in known.table.runs.values() else "")
     listed = "" if len(told) == len(chosen) else f"; {many(len(chosen) - len(told), 'test')} passed or skipped"
     head = clean(f"{known.folder}: {many(len(chosen), 'test')} in {runs}{listed}")
     return [head, *(f"  {line}" for name, entry in told.items() for line in lines_of(name, entry))] if chosen else []

@@ -13,6 +13,9 @@ from kdevops.results.baselines.entry import Entry, Seen, Table
 from kdevops.results.baselines.notes import Note
 from kdevops.results.baselines.test_list import name_of
 
+UNTOLD = "counts of runs that cannot be told apart"
+"""What is said of the runs in such a table."""
+
 
 @dataclass(frozen=True, slots=True)
 class OldTable:
@@ -26,9 +29,7 @@ class OldTable:
 def of_table(table: Table, text: str, marks: Mapping[str, str]) -> OldTable:
     """`text`: that of the table; `marks`: the runs that were counted in the files of its series, and what is said of each."""
     unknown = Unit(name_of(text), "")
-    units = {unknown: "counts of runs that cannot be told apart"} | {
-        Unit(mark, ""): said for mark, said in marks.items()
-    }
+    units = {unknown: UNTOLD} | {Unit(mark, ""): said for mark, said in marks.items()}
     entries, notes, seconds = {}, [], {}
     for name, entry in table.entries.items():
         symptoms = {each: Seen(seen.times) for each, seen in entry.symptoms.items()}
