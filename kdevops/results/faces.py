@@ -7,9 +7,12 @@ regressed if it did in any respect, and is a flake only in all. So that nothing 
 - `new fail`, `new hang`, `new crash`: results in one of the new ways in which the test went bad when it was selected, of this
   kind; and those of a worse kind, if the test never had one;
 - `more fail`, …: results in known ways that came too often when it was selected;
-- `unknown`: results in any way that is not known, of the mildest new kind or worse. A way is unknown because the stored
-  results do not have it, so they do not show how often such failures happened: unless the baseline kernel runs, too, such
-  failures accuse nobody, but a test that goes on to fail in ways that nobody knows is no flake either.
+- `unusual`: results in any way that is not a usual one of the test, or of which nobody knows;
+- guards, which accuse nobody, but must be excluded before the test is a flake: `a hang or worse`, `a crash or worse`, and
+  each usual way by itself.
+
+What is unusual is so because the stored results have little of it, so these are no evidence of how often that happened:
+unless the baseline kernel runs, too, it is a guard. Yet a test that goes on to fail in other ways than before is no flake.
 """
 
 from __future__ import annotations
@@ -26,7 +29,12 @@ from kdevops.results.symptoms import kind_of, symptoms
 from kdevops.results.verdict import Judged, RunVerdict
 
 ANY = "any"
-UNKNOWN = "unknown"
+UNUSUAL = "unusual"
+OLD_UNUSUAL = "unknown"
+"""The name in records of older versions, for ways that are not known at all."""
+_USUAL = 0.25
+"""The share of all results from which on a way to go bad is a usual one."""
+_GUARDED = tuple(status for status in Status if status.took_the_guest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +43,7 @@ class Face:
 
     `ways` and `worse`: results in one of these ways, or of one of these kinds. `least`: results of this kind or a worse one, in a
     way that is not `known`, unless nothing says in what way the test had such a failure before (`untold`). Without any of
-    these, all bad results count.
+    these, all bad results count. A `guard` accuses nobody.
     """
 
     before: Against
@@ -44,6 +52,7 @@ class Face:
     least: Status | None = None
     known: frozenset[str] = frozenset()
     untold: frozenset[Status] = frozenset()
+    guard: bool = False
 
     def counts(self, test: TestId, outcome: Outcome) -> bool:
         """Whether this result of the test is one of those."""
@@ -94,12 +103,26 @@ def _selected(each: Judged, *, beside: bool) -> Selected:
         for kind in Status:
             if kind.took_the_guest and each.now[kind] and not known[kind]:
                 faces[f"new {kind}"] = Face(Against(known.ran, 0), worse=frozenset({kind}) | _worse(kind, known))
-    if new and known.bad:
-        least = min(new, key=lambda kind: kind.ending.severity)
-        others = frozenset(each.ways.known)
-        before = Against(known.ran, 0) if beside else Against()
-        faces[UNKNOWN] = Face(before, least=least, known=others, untold=each.ways.untold)
-    return Selected(faces, beside)
+    return Selected(faces | (_beyond(each, known, beside=beside) if known.bad else {}), beside)
+
+
+def _beyond(each: Judged, known: Counts, *, beside: bool) -> dict[str, Face]:
+    """The faces of a test that went bad before which are about more than the ways for which it was selected."""
+    there = each.arm or Counts()
+    ways = each.ways.known or tuple(each.before.symptoms if each.before else ())
+    seen = {way: min(_seen(each.before, way) + there[kind_of(way)], known[kind_of(way)]) for way in ways}
+    usual = frozenset(way for way, times in seen.items() if times >= _USUAL * known.ran)
+    rare = min(sum(times for way, times in seen.items() if way not in usual), known.bad)
+    untold = each.ways.untold
+    faces = {UNUSUAL: Face(Against(known.ran, rare), least=Status.FAIL, known=usual, untold=untold, guard=not beside)}
+    for kind in _GUARDED:
+        kinds = frozenset(s for s in Status if s.is_bad and s.ending.severity >= kind.ending.severity)
+        bad = sum(known[status] for status in kinds)
+        faces[f"a {kind} or worse"] = Face(Against(known.ran, bad), worse=kinds, guard=True)
+    for way in sorted(usual):
+        if seen[way] + _USUAL * known.ran <= known.bad:  # else it is no more than `any`
+            faces[f"by {way}"] = Face(Against(known.ran, seen[way]), ways=frozenset({way}), guard=True)
+    return faces
 
 
 def _by_kind(ways: Iterable[str]) -> dict[Status, frozenset[str]]:

@@ -18,7 +18,7 @@ from kdevops.results.decision.decide import Decided, Decision, Rule, Tally, deci
 from kdevops.results.decision.interval import wilson
 from kdevops.results.decision.outlook import FAR, still_to_go
 from kdevops.results.decision.stored import Against
-from kdevops.results.faces import ANY, UNKNOWN, Face, Selected
+from kdevops.results.faces import ANY, OLD_UNUSUAL, Face, Selected
 from kdevops.results.model import Outcome, Status, TestId
 from kdevops.results.rows import signature_of
 from kdevops.results.store import JSON, Run, Store
@@ -71,9 +71,15 @@ def decided(store: Store, run: Run) -> dict[TestId, Decided]:
     tests = {TestId(*name.split("/", 2)): _read(said) for name, said in record["tests"].items()}
     tallies = _tallies(store, store.deciding(run.id), tests)
     # Stored counts are evidence that tests were selected by: each face that any test might have had is one of the family.
-    all_faces = record["of"] * max((len(each.faces) for each in tests.values()), default=1)
-    found, of = decide(tallies, rule, of=all_faces), family_sizes(tallies.values(), all_faces)
-    each = {key: Decided(found[key], tally, of[type(tally)], rule) for key, tally in tallies.items()}
+    guards = {(test, name) for test, each in tests.items() for name, face in each.faces.items() if face.guard}
+    accusing = [sum(not face.guard for face in each.faces.values()) for each in tests.values()]
+    all_faces = record["of"] * max(accusing, default=1)
+    found = decide(tallies, rule, of=all_faces, guards=guards)
+    of = family_sizes((tally for key, tally in tallies.items() if key not in guards), all_faces)
+    each = {
+        key: Decided(found[key], tally, of.get(type(tally), 1), rule, guard=key in guards)
+        for key, tally in tallies.items()
+    }
     return {test: _together([each[test, name] for name in chosen.faces]) for test, chosen in tests.items()}
 
 
@@ -88,7 +94,9 @@ def _together(faces: Sequence[Decided]) -> Decided:
     if not left:
         return faces[0]
     to_go = {id(each): still_to_go(each) for each in left}
-    worse = [each for each in left if log_worse(each.tally, each.rule) > 0 and to_go[id(each)] is not None]
+    worse = [
+        each for each in left if not each.guard and log_worse(each.tally, each.rule) > 0 and to_go[id(each)] is not None
+    ]
     if worse:
         return min(worse, key=lambda each: to_go[id(each)] or 0)
     return max(left, key=lambda each: FAR if (runs := to_go[id(each)]) is None else runs)
@@ -150,13 +158,14 @@ def _face_written(face: Face) -> dict[str, JSON]:
         "least": face.least.value if face.least else None,
         "known": sorted(face.known),
         "untold": sorted(face.untold),
+        "guard": face.guard,
     }
 
 
 def _read(said: Mapping[str, Any]) -> Selected:
     if "faces" in said:
         return Selected({name: _face_read(face) for name, face in said["faces"].items()}, said["beside"])
-    faces = {UNKNOWN if said["least"] else ANY: _face_read(said)}  # as written before a test had several faces
+    faces = {OLD_UNUSUAL if said["least"] else ANY: _face_read(said)}  # as written before a test had several faces
     if said["least"] and said.get("any_bad") is not None:
         faces[ANY] = Face(Against(said["runs"], said["any_bad"]))
     return Selected(faces, said["beside"])
@@ -170,6 +179,7 @@ def _face_read(said: Mapping[str, Any]) -> Face:
         Status.read(said["least"]) if said["least"] else None,
         frozenset(said["known"]),
         frozenset(map(Status.read, said["untold"])),
+        guard=said.get("guard", False),
     )
 
 

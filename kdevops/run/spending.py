@@ -60,6 +60,8 @@ def is_hopeless(each: Decided, *, since: int) -> bool:
     They are if they would not at the rate of failures so far, nor at the lowest that these results are compatible with: of a
     test that failed in one rerun of three nobody knows yet, of one that failed in all of them one does.
     """
+    if each.is_hopeless:
+        return True
     if each.tries - since < FAIR_CHANCE:
         return False
     return not each.runs or (still_to_go(each) is None and still_to_go(_at_best(each)) is None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +12,7 @@ from kdevops.results.baselines.baseline import Baseline
 from kdevops.results.baselines.entry import Entry, Table, added, of_results
 from kdevops.results.compare import Verdict
 from kdevops.results.decision.stored import Against
-from kdevops.results.faces import ANY, UNKNOWN, Face, Selected, selected
+from kdevops.results.faces import ANY, UNUSUAL, Face, Selected, selected
 from kdevops.results.model import Counts, KernelReport, Outcome, RunState, Status, Subtest, TestId
 from kdevops.results.store import Run
 from kdevops.results.verdict import Arm, judge_run
@@ -48,11 +50,11 @@ def known(*outcomes: Outcome, test: TestId = TEST) -> Entry:
         (None, ALPHA, {ANY: (0, 0), "new fail": (0, 0)}),
         (known(PASSES), ALPHA, {ANY: (0, 1), "new fail": (0, 1)}),
         (known(ALPHA), ALPHA, None),
-        (known(ALPHA), BETA, {ANY: (1, 1), "new fail": (0, 1), UNKNOWN: (0, 0)}),
+        (known(ALPHA), BETA, {ANY: (1, 1), "new fail": (0, 1)}),
         # Were it only to fail from now on, that would be worse too.
         (known(PASSES), CRASH, {ANY: (0, 1), "new crash": (0, 1)}),
-        (Entry(Counts({S.FAIL: 9})), CRASH, {ANY: (9, 9), "new crash": (0, 9), UNKNOWN: (0, 0)}),
-        (known(ALPHA), DIED_IN_GAMMA, {ANY: (1, 1), "new crash": (0, 1), "new fail": (0, 1), UNKNOWN: (0, 0)}),
+        (Entry(Counts({S.FAIL: 9})), CRASH, {ANY: (9, 9), "new crash": (0, 9)}),
+        (known(ALPHA), DIED_IN_GAMMA, {ANY: (1, 1), "new crash": (0, 1), "new fail": (0, 1)}),
         (known(ALPHA, *[PASSES] * 6), ALPHA, {ANY: (1, 7), "more fail": (1, 7)}),
         (known(ALPHA, ALPHA, ALPHA, *[PASSES] * 3), ALPHA, None),
         # A crash of which nobody can say how, where there were none, is one in a way of which nothing is known.
@@ -65,7 +67,7 @@ def known(*outcomes: Outcome, test: TestId = TEST) -> Entry:
         (
             known(*[PASSES] * 29, ALPHA),
             failing("alpha", "gamma"),
-            {ANY: (1, 30), "new fail": (0, 30), "more fail": (1, 30), UNKNOWN: (0, 0)},
+            {ANY: (1, 30), "new fail": (0, 30), "more fail": (1, 30)},
         ),
         # One of thirty, whatever the others were.
         (known(*[BETA] * 14, *[GAMMA] * 15, ALPHA), ALPHA, {ANY: (30, 30), "more fail": (1, 30)}),
@@ -88,7 +90,42 @@ def test_what_is_selected(entry: Entry | None, now: Outcome, chosen: dict[str, t
 
 
 def numbers(each: Selected) -> dict[str, tuple[int, int]]:
-    return {name: (int(face.before.baseline_bad), int(face.before.baseline_runs)) for name, face in each.faces.items()}
+    """Of the faces that may accuse."""
+    faces = {name: face.before for name, face in each.faces.items() if not face.guard}
+    return {name: (int(before.baseline_bad), int(before.baseline_runs)) for name, before in faces.items()}
+
+
+@pytest.mark.parametrize(
+    ("entry", "now", "guards"),
+    [
+        (known(*[PASSES] * 9), ALPHA, {}),
+        (known(ALPHA), BETA, {UNUSUAL: (0, 1), "a hang or worse": (0, 1), "a crash or worse": (0, 1)}),
+        # What was seen once in thirty is as unusual as what was never seen; and what is usual may become the only way.
+        (
+            known(*[ALPHA] * 14, *[BETA] * 15, GAMMA),
+            DIED_SOMEHOW,
+            {
+                UNUSUAL: (1, 30),
+                "a hang or worse": (0, 30),
+                "a crash or worse": (0, 30),
+                "by sub:alpha": (14, 30),
+                "by sub:beta": (15, 30),
+            },
+        ),
+        (
+            known(*[PASSES] * 6, *[ALPHA] * 3, Outcome(S.HANG)),
+            BETA,
+            {UNUSUAL: (1, 10), "a hang or worse": (1, 10), "a crash or worse": (0, 10)},
+        ),
+    ],
+)
+def test_what_else_must_not_have_become_more_frequent(
+    entry: Entry, now: Outcome, guards: dict[str, tuple[int, int]]
+) -> None:
+    baseline = Baseline("6.1", {("selftests", "default"): Table("6.1", {TEST.name: entry})})
+    faces = selected(judge_run([TEST], {TEST: now}, baseline))[TEST].faces
+    found = {name: face.before for name, face in faces.items() if face.guard}
+    assert {name: (int(each.baseline_bad), int(each.baseline_runs)) for name, each in found.items()} == guards
 
 
 def test_what_counts_of_a_new_crash_with_a_new_subtest() -> None:
@@ -99,11 +136,10 @@ def test_what_counts_of_a_new_crash_with_a_new_subtest() -> None:
     assert chosen.beside
     assert chosen.faces["new crash"] == Face(Against(6, 0), frozenset({"crash"}))
     assert chosen.faces["new fail"] == Face(Against(6, 0), frozenset({"sub:gamma"}), frozenset({S.HANG, S.CRASH}))
-    assert chosen.faces[UNKNOWN] == Face(Against(6, 0), least=S.FAIL, known=frozenset({"sub:beta"}))
-    alone = selected(verdict, beside=False)[TEST].faces[UNKNOWN]
-    assert alone == Face(Against(), least=S.FAIL, known=frozenset({"sub:beta"})), (
-        "what is stored has no unknown ways by definition, so it does not say how often they happened"
-    )
+    unusual = Face(Against(6, 0), least=S.FAIL, known=frozenset({"sub:beta"}))
+    assert chosen.faces[UNUSUAL] == unusual
+    alone = selected(verdict, beside=False)[TEST].faces[UNUSUAL]
+    assert alone == replace(unusual, guard=True), "stored counts say little of what is unusual in them"
 
 
 ENDS = st.sampled_from(
@@ -149,7 +185,8 @@ def test_what_is_not_decided_is_selected_and_nothing_else(
     assert all(each.beside == (on_both and arm is not None) for each in found.values())
     for test, chosen in found.items():  # each of them can be seen again, were it only to end as it did
         ends = [end for each, end in zip(PLANNED, now, strict=True) if each.plain == test]
-        assert all(any(face.counts(test, end) for end in ends) for name, face in chosen.faces.items())
+        chosen_for = [face for name, face in chosen.faces.items() if not face.guard and name != UNUSUAL]
+        assert all(any(face.counts(test, end) for end in ends) for face in chosen_for)
 
 
 def test_what_is_decided_is_selected_no_more() -> None:

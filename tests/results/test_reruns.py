@@ -18,7 +18,7 @@ from kdevops.results.complaints import strays
 from kdevops.results.decision.beside import Pairs
 from kdevops.results.decision.decide import Decided, Decision, Rule
 from kdevops.results.decision.stored import Against
-from kdevops.results.faces import ANY, UNKNOWN, Face, Selected, selected
+from kdevops.results.faces import ANY, UNUSUAL, Face, Selected, selected
 from kdevops.results.model import Counts, KernelReport, Outcome, Status, Subtest, TestId
 from kdevops.results.reruns import (
     CUT_SHORT,
@@ -82,15 +82,15 @@ def one_face(name: str, face: Face, *, beside: bool = True) -> Selected:
     return Selected({name: face}, beside)
 
 
-NEW_WAY = one_face(UNKNOWN, Face(Against(3, 0), least=S.FAIL, known=frozenset({"sub:alpha"})))
+NEW_WAY = one_face(UNUSUAL, Face(Against(3, 0), least=S.FAIL, known=frozenset({"sub:alpha"})))
 MORE_OFTEN = one_face(ANY, Face(Against(7, 1)))
 KASAN = KernelReport("KASAN", "KASAN: use-after-free in foo", "BUG: KASAN: use-after-free in foo", gates=True, text="")
 CRASH = Outcome(S.CRASH, oops=KASAN.title, reports=(KASAN,))
 DIED_SOMEHOW = Outcome(S.CRASH, oops="an old text")
 """As older versions stored it: a crash that the kernel reported, without its reports."""
 SOME_CRASH = one_face("new crash", Face(Against(9, 0), worse=frozenset({S.CRASH})))
-A_CRASH = one_face(UNKNOWN, Face(Against(40, 0), least=S.CRASH, untold=frozenset({S.FAIL})))
-NOT_FAILS = one_face(UNKNOWN, Face(Against(40, 0), least=S.CRASH))
+A_CRASH = one_face(UNUSUAL, Face(Against(40, 0), least=S.CRASH, untold=frozenset({S.FAIL})))
+NOT_FAILS = one_face(UNUSUAL, Face(Against(40, 0), least=S.CRASH))
 IN_BETA = one_face("new fail", Face(Against(3, 0), frozenset({"sub:beta"}), frozenset({S.HANG})))
 UNTOLD = Outcome(S.FAIL)
 
@@ -201,7 +201,7 @@ def test_what_was_spent_counts_both_kernels(store: Store) -> None:
 
 
 def test_the_rule_is_that_of_the_record_and_older_ones_have_no_probation(store: Store) -> None:
-    chosen = {TEST: one_face(UNKNOWN, Face(Against(3, 0), least=S.FAIL), beside=False)}
+    chosen = {TEST: one_face(UNUSUAL, Face(Against(3, 0), least=S.FAIL), beside=False)}
     for record, probation, ends in (
         (decision_record(chosen, Rule(probation=4), of=1), 4, Decision.OPEN),
         (decision_record(chosen, Rule(probation=3), of=1), 3, Decision.REGRESSED),

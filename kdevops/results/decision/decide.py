@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from math import inf, log
@@ -41,12 +41,13 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What the reruns of one selected test say. `of`: the number of tests to which the rule applies; see `decide`."""
+    """What the reruns of one selected test say. `of`: the number of tests to which the rule applies; `guard`: see `decide`."""
 
     decision: Decision
     tally: Tally
     of: int = 1
     rule: Rule = Rule()
+    guard: bool = False
 
     @property
     def on_both(self) -> bool:
@@ -66,7 +67,12 @@ class Decided:
     @property
     def on_probation(self) -> bool:
         """Whether too few passes are stored of the test to accuse anybody, and it does not run on another kernel."""
-        return on_probation(self.tally, self.rule)
+        return not self.guard and on_probation(self.tally, self.rule)
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether no number of runs decides on the test."""
+        return not self.guard and is_hardly_known(self.tally, self.rule)
 
     @property
     def now(self) -> tuple[int, int]:
@@ -90,6 +96,11 @@ def on_probation(tally: Tally, rule: Rule) -> bool:
     return isinstance(tally, Against) and tally.passes < rule.probation
 
 
+def is_hardly_known(tally: Tally, rule: Rule) -> bool:
+    """Whether there are fewer stored results of a test than passes that it takes to accuse: then it is no flake either."""
+    return isinstance(tally, Against) and tally.baseline_runs < rule.probation
+
+
 def log_worse(tally: Tally, rule: Rule) -> float:
     """Natural logarithm of the evidence that the kernel under test goes bad more often; -inf on probation."""
     if on_probation(tally, rule):
@@ -104,18 +115,26 @@ def log_not_worse(tally: Tally, smallest: float) -> float:
     return stored.log_not_worse(tally, smallest)
 
 
-def decide(tallies: Mapping[Key, Tally], rule: Rule, *, of: int = 0) -> dict[Key, Decision]:
+def decide(
+    tallies: Mapping[Key, Tally], rule: Rule, *, of: int = 0, guards: Collection[Key] = ()
+) -> dict[Key, Decision]:
     """The decision on every selected test. `tallies` has all that were selected in a run, decided or not.
+
+    `guards` are never called regressed. Those of which hardly anything is stored stay open.
 
     `of`: how many tests could have been selected by the results that are evidence, as with counts that are stored; at least
     the number selected is meant. A decided test stays decided when only others run on.
     """
-    found: dict[Key, Decision] = {}
-    for kind, number in family_sizes(tallies.values(), of).items():
-        evidence = {key: log_worse(tally, rule) for key, tally in tallies.items() if isinstance(tally, kind)}
+    found = {key: _decision(tallies[key], -inf, inf, rule) for key in guards}
+    tried = {key: tally for key, tally in tallies.items() if key not in found}
+    for kind, number in family_sizes(tried.values(), of).items():
+        evidence = {key: log_worse(tally, rule) for key, tally in tried.items() if isinstance(tally, kind)}
         regressed = several.how_many(evidence.values(), rule.alpha, of=number)
         needed = several.log_threshold(number, regressed, rule.alpha) if regressed else inf
-        found |= {key: _decision(tallies[key], each, needed, rule) for key, each in evidence.items()}
+        found |= {
+            key: Decision.OPEN if is_hardly_known(tallies[key], rule) else _decision(tallies[key], each, needed, rule)
+            for key, each in evidence.items()
+        }
     return {key: found[key] for key in tallies}
 
 

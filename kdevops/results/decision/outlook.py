@@ -18,14 +18,17 @@ _FIRST_GUESS = Pairs(neither=1)
 
 def still_to_go(each: Decided) -> int | None:
     """The number of further runs on each kernel until the test is likely decided; None if it is decided, or that is FAR."""
-    return runs_to_go(each.tally, each.of, each.rule) if each.decision is Decision.OPEN else None
+    if each.decision is not Decision.OPEN or each.is_hopeless:
+        return None
+    return runs_to_go(each.tally, each.of, each.rule, guard=each.guard)
 
 
 @cache
-def runs_to_go(tally: Tally, selected: int, rule: Rule) -> int | None:
+def runs_to_go(tally: Tally, selected: int, rule: Rule, *, guard: bool = False) -> int | None:
     """The number of further runs on each kernel until the test is decided, if it goes on as it did; None if that is FAR.
 
-    `selected` is the number of tests that were selected in the run. With few runs so far this is a rough estimate.
+    `selected` is the number of tests that were selected in the run; a `guard` can only be excluded. With few runs so far this
+    is a rough estimate.
     """
     bar = several.log_threshold(selected, 1, rule.alpha)
     done = _runs(tally)
@@ -34,7 +37,8 @@ def runs_to_go(tally: Tally, selected: int, rule: Rule) -> int | None:
 
     def decided(runs: int) -> bool:
         later = start.scaled(runs / size)
-        return log_worse(later, rule) >= bar or log_not_worse(later, rule.smallest) >= log(1 / rule.alpha)
+        worse = not guard and log_worse(later, rule) >= bar
+        return worse or log_not_worse(later, rule.smallest) >= log(1 / rule.alpha)
 
     found = _first(decided, ceil(done) + 1)
     return None if found is None else found - ceil(done)
