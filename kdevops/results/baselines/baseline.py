@@ -122,7 +122,8 @@ def kept(
 
     Raises UserError for a file that cannot be read.
     """
-    files, folder = Files(directory), (conditions or Conditions()).folder
+    files, conditions = Files(directory), conditions or Conditions()
+    folders = {conditions.folder, conditions.plain.folder}
     found, _ = kernels_in(files)
     used = frozenset(nearest_first(found, release))
 
@@ -136,7 +137,7 @@ def kept(
                 key = unquote(name.parent.name), unquote(name.stem)
                 return name.suffix == ".txt" and (name.parts[0] not in found or (name.parts[0] in used and key in keys))
             case 5:
-                return name.parts[0] in used and name.parts[1] == folder and Folder.of_path(name).key in keys
+                return name.parts[0] in used and name.parts[1] in folders and Folder.of_path(name).key in keys
         return False
 
     return files.kept(wanted)

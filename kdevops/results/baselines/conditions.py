@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import quote, unquote
 
 from kdevops.results.store import Run
@@ -35,6 +35,11 @@ class Conditions:
         machine = kernel.get("machine") or run.record.get("host", {}).get("machine") or platform.machine()
         suites = {name: str(facts[SERIES]) for name, facts in run.record.get("suites", {}).items() if facts.get(SERIES)}
         return cls(machine, kernel.get(VARIANT, ""), suites)
+
+    @property
+    def plain(self) -> Conditions:
+        """The same for a kernel without the variant."""
+        return replace(self, variant="")
 
     @property
     def folder(self) -> str:

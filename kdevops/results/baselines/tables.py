@@ -39,7 +39,8 @@ def read_tables(
 ) -> dict[Key, Table]:
     """Each suite's and profile's table, of the first of these kernels' directories that has one: give the nearest first.
 
-    What others know of tests that it does not have is in its `older`. `today`: notes that ended before no longer hold.
+    What others know of tests that it does not have is in its `older`; last, what is known of kernels without the variant.
+    `today`: notes that ended before no longer hold.
     Raises UserError, with file and line, for a file that cannot be read or parsed.
     """
     by_kernel: dict[str, dict[Key, list[Place]]] = {}
@@ -52,6 +53,9 @@ def read_tables(
             for place in sorted(several, key=lambda each: order.index(each.folder.suite_series)):
                 if table := read_table(files, place, today):
                     tables[key] = _with_older(tables[key], table) if key in tables else table
+    for key, table in read_tables(files, kernels, conditions.plain, today).items() if conditions.variant else ():
+        known = Table(table.series, seconds=table.seconds, runs=table.runs, suite_series=table.suite_series)
+        tables[key] = _with_older(tables.get(key, known), table)
     return tables
 
 
@@ -69,7 +73,8 @@ def units_of(files: Files, folder: Folder) -> Mapping[Unit, str]:
 
 def _with_older(table: Table, older: Table) -> Table:
     """A table with what an older one knows of other tests."""
-    others = {name: entry for name, entry in older.entries.items() if table.entry(name) is None}
+    both = {**older.older, **older.entries}
+    others = {name: entry for name, entry in both.items() if table.entry(name) is None}
     return replace(table, older={**table.older, **others}, seconds={**older.seconds, **table.seconds})
 
 

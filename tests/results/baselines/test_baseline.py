@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from kdevops.errors import InfrastructureError, UserError
 from kdevops.results.baselines import committed
 from kdevops.results.baselines.accepting import Accepted, accept
-from kdevops.results.baselines.baseline import Baseline, load, series_of
+from kdevops.results.baselines.baseline import Baseline, kept, load, series_of
 from kdevops.results.baselines.conditions import Conditions
 from kdevops.results.baselines.entry import Entry
 from kdevops.results.baselines.layout import Folder
@@ -155,7 +155,29 @@ def test_other_conditions_are_other_knowledge(tmp_path: Path) -> None:
         write(tmp_path, accept(before, conditions, Accepted(["x"], "x", {test: Outcome(end)})).texts)
     for conditions, end in ((plain, S.PASS), (kasan, S.FAIL), (Conditions("aarch64"), S.HANG)):
         assert load(tmp_path, "6.1", conditions).entry(test).counts == Counts({end: 1})  # type: ignore[union-attr]
-    assert load(tmp_path, "6.1", Conditions("x86_64", "lockdep")).entry(test) is None
+    assert load(tmp_path, "6.1", Conditions("aarch64", "lockdep")).entry(test) != load(tmp_path, "6.1", kasan).entry(
+        test
+    )
+    assert load(tmp_path, "6.1", Conditions("riscv64")).entry(test) is None
+
+
+def test_what_is_known_without_the_variant_is_known_at_last(tmp_path: Path) -> None:
+    plain, kasan = Conditions("x86_64"), Conditions("x86_64", "kasan")
+    first, second = TestId("fstests", "xfs", "generic/001"), TestId("fstests", "xfs", "generic/002")
+    for conditions, ends in ((plain, {first: S.FAIL, second: S.FAIL}), (kasan, {first: S.CRASH})):
+        run = Accepted(["x"], "x", {test: Outcome(end) for test, end in ends.items()})
+        write(tmp_path, accept(load(tmp_path, "6.1", conditions), conditions, run).texts)
+    kept_files = kept(tmp_path, "6.1.5", {("fstests", "xfs")}, kasan)
+    for files in (tmp_path, kept_files):
+        known = load(files, "6.1.5", kasan)
+        assert [known.entry(test).counts for test in (first, second)] == [  # type: ignore[union-attr]
+            Counts({S.CRASH: 1}),
+            Counts({S.FAIL: 1}),
+        ]
+        assert known.ever_ran({("fstests", "xfs")}) == {first}
+        lockdep = load(files, "6.1.5", Conditions("x86_64", "lockdep"))
+        assert lockdep.entry(first).counts == Counts({S.FAIL: 1})  # type: ignore[union-attr]
+        assert not lockdep.ever_ran({("fstests", "xfs")})
 
 
 def test_the_series_of_a_suite_is_that_or_the_nearest_older(tmp_path: Path) -> None:
