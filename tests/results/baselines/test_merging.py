@@ -79,8 +79,8 @@ class Repository:
 
     def accept(self, number: int, *, names: Sequence[str] | None = None) -> None:
         only = None if names is None else {TestId("fstests", "xfs_crc", name) for name in names}
-        write(self.path, accept(load(self.path), HERE, run(number), only=only).texts)
-        self.commit(f"accept {number}")
+        written = write(self.path, accept(load(self.path), HERE, run(number), only=only).texts)
+        self.commit(f"accept {number}" if written else "nothing new")
 
     def compact(self) -> None:
         files = Files(self.path)
