@@ -61,6 +61,7 @@ release: $(VENV)/.dev ## build wheel, source, Ansible collection and checksums i
 setup: $(VENV)/.run packages ## create the virtual environment and install missing system packages
 
 setup-dev: $(VENV)/.dev packages ## the same, including what the tests need
+	@scripts/postgresql
 
 packages: | $(VENV)/.run
 	@$(BIN)/kdevops doctor --packages --install

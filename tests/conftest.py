@@ -9,12 +9,16 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.support import fault_summary
+from tests.support import fault_summary, postgresql
+
+postgres = postgresql.postgres  # fixtures
+store_url = postgresql.store_url
 
 
 @pytest.fixture(autouse=True)
 def _private_state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KDEVOPS_STATE", str(tmp_path_factory.mktemp("state")))
+    monkeypatch.delenv("KDEVOPS_STORE", raising=False)
 
 
 @pytest.fixture(scope="session")

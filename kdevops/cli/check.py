@@ -7,8 +7,10 @@ from collections.abc import Iterator
 
 import click
 
+from kdevops.cli.listing import tell_waiting
 from kdevops.cli.options import Context, common_options, json_option, pass_context
 from kdevops.cli.output import writing
+from kdevops.errors import UserError
 
 
 @click.command(short_help="Check that the store is whole, or rebuild it.")
@@ -27,13 +29,17 @@ def check(context: Context, *, mend: bool) -> None:
     from kdevops.results.check import problems
     from kdevops.results.database import damaged
     from kdevops.results.listing import number_of_runs
+    from kdevops.results.opening import is_of_a_team
     from kdevops.results.repair import repair
     from kdevops.results.store import Store
 
+    if mend and is_of_a_team():
+        raise UserError("--repair is for a store in a file", hint="restore a copy of the database, with pg_restore")
     with Store(state_dir()) as store:
         found, path = problems(store), store.path
+        tell_waiting(store)
         if not found:
-            context.emit({"problems": []}, [f"{path} is whole: {number_of_runs(store)} runs"])
+            context.emit({"problems": []}, [f"{store.place} is whole: {number_of_runs(store)} runs"])
             return
     if mend:
         with _all_labs_locked():
@@ -45,7 +51,7 @@ def check(context: Context, *, mend: bool) -> None:
     if not context.json:
         with writing():
             click.echo("\n".join(found))
-    error = damaged(path, "1 problem" if len(found) == 1 else f"{len(found)} problems")
+    error = damaged(store.place, "1 problem" if len(found) == 1 else f"{len(found)} problems")
     error.data = {"problems": found}
     raise error
 

@@ -119,7 +119,7 @@ def show(
         if listing:
             print_list(context, store, lab, LIMIT if limit is None else limit)
             return None
-        run = _as_it_is(store.run(number)) if number is not None else _last(store, lab)
+        run = _as_it_is(store, store.run(number)) if number is not None else _last(store, lab)
         if name is not None:
             _some(context, store, run, name)
         elif which is not None:
@@ -157,13 +157,13 @@ def _last(store: Store, lab: str | None) -> Run:
     return run
 
 
-def _as_it_is(run: Run) -> Run:
-    """The run, as interrupted if the store has it as running but its lab is not locked: kdevops was killed."""
+def _as_it_is(store: Store, run: Run) -> Run:
+    """The run, as interrupted if the store has it as running here but its lab is not locked: kdevops was killed."""
     from kdevops.results.model import RunState
     from kdevops.run.dirs import Dirs
     from kdevops.run.lock import is_held
 
-    going_on = run.state in {RunState.PLANNED, RunState.RUNNING}
+    going_on = run.state in {RunState.PLANNED, RunState.RUNNING} and store.is_here(run.id)
     if going_on and not is_held(Dirs.default().lab(run.lab)):
         return replace(run, state=RunState.INTERRUPTED)
     return run

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from kdevops.cli.options import (
     yes_option,
 )
 from kdevops.cli.output import print_json, writing
-from kdevops.errors import UserError
+from kdevops.errors import KdevopsError, UserError
 
 if TYPE_CHECKING:
     from kdevops.report.live import Display
@@ -160,7 +161,7 @@ def _last_open() -> int:
 
     with Store(state_dir()) as store:
         for each in store.runs():
-            if each.ended is None:
+            if each.ended is None and store.is_here(each.id):
                 return each.id
     raise UserError("there is no interrupted run to resume", hint="list the runs with: kdevops results")
 
@@ -178,6 +179,7 @@ def watch(context: Context, work: Callable[[Display], Awaitable[Ended]], more: S
     from kdevops.run.judging import trouble_behind
 
     ended = asyncio.run(main())
+    _tell_waiting()
     trouble = trouble_behind(ended.run, ended.verdict)
     if trouble and context.json:
         trouble.data = _as_json(ended)
@@ -186,6 +188,18 @@ def watch(context: Context, work: Callable[[Display], Awaitable[Ended]], more: S
     if trouble:
         raise trouble
     return ended.verdict.exit_code
+
+
+def _tell_waiting() -> None:
+    """Say which results a team's database, which is away, has not taken; the run's verdict does not depend on that."""
+    from kdevops.cli.listing import tell_waiting
+    from kdevops.paths import state_dir
+    from kdevops.results.opening import is_of_a_team
+    from kdevops.results.store import Store
+
+    if is_of_a_team():
+        with contextlib.suppress(KdevopsError), Store(state_dir()) as store:
+            tell_waiting(store)
 
 
 def _as_json(ended: Ended) -> dict[str, Any]:

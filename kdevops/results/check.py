@@ -14,7 +14,7 @@ MAX_TOLD = 20
 _UNEQUAL = (
     "SELECT run, status, sum(written), sum(kept) FROM ("
     "SELECT run, status, count(*) AS written, 0 AS kept FROM planned JOIN outcome ON outcome.planned = planned.id"
-    " GROUP BY run, status UNION ALL SELECT run, status, 0, number FROM total) AS both"
+    " GROUP BY run, status UNION ALL SELECT run, status, 0, number FROM total) AS counted"
     " GROUP BY run, status HAVING sum(written) != sum(kept) ORDER BY run, status"
 )
 _PLANNED = (
@@ -32,7 +32,7 @@ _LACKING = (
 def problems(store: Reading) -> list[str]:
     """What is wrong with a store, in words; nothing if it is whole. Reads all of it, so this may take minutes."""
     found = []
-    for check in (_file, _references, _totals, _plans, _ends, _records, _texts):
+    for check in (Reading.problems, _totals, _plans, _ends, _records, _texts):
         found += _told(store, check)
     return found
 
@@ -47,17 +47,6 @@ def _told(store: Reading, check: Callable[[Reading], Iterator[str]]) -> list[str
     except InfrastructureError as error:
         told.append(clean(error.message, 500))
     return told
-
-
-def _file(store: Reading) -> Iterator[str]:
-    for (line,) in store.query("PRAGMA integrity_check"):
-        if line != "ok":
-            yield f"the file: {line}"
-
-
-def _references(store: Reading) -> Iterator[str]:
-    for table, row, parent, _ in store.query("PRAGMA foreign_key_check"):
-        yield f"row {row} of {table} belongs to a row of {parent} that is not there"
 
 
 def _totals(store: Reading) -> Iterator[str]:

@@ -272,7 +272,7 @@ def explained(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def understood(path: Path) -> Iterator[None]:
+def understood(path: Path | str) -> Iterator[None]:
     """Turn what is read and cannot have been written so (ValueError) into InfrastructureError: the file is damaged."""
     try:
         yield
@@ -280,9 +280,9 @@ def understood(path: Path) -> Iterator[None]:
         raise damaged(path, error) from error
 
 
-def damaged(path: Path, error: object) -> InfrastructureError:
-    """The error for a damaged store."""
-    message, hint = _DAMAGED
+def damaged(path: Path | str, error: object) -> InfrastructureError:
+    """The error for a damaged store; `path` is a file, or says which other database it is."""
+    message, hint = _DAMAGED if isinstance(path, Path) else (_DAMAGED[0], "restore a copy of that database")
     return InfrastructureError(message.format(path=path, error=error), hint=hint.format(path=path))
 
 

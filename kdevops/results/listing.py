@@ -47,7 +47,7 @@ class Listed:
 
 def listed(store: Reading, lab: str | None = None, limit: int = ALL) -> tuple[Listed, ...]:
     """The newest runs (of one lab, or of all), newest first, without those that only help to decide another."""
-    rows = store.query(_LISTED, lab=lab, limit=limit)
+    rows = store.query(_LISTED, lab=lab, limit=min(limit, ALL))
     counts = store.counts(rows[-1][0], rows[0][0]) if rows else {}
     return tuple(
         Listed(

@@ -10,9 +10,9 @@ from kdevops.results.reading import Reading
 
 # In this order, CROSS JOIN: a look into the index of each run's plan for each run, where a scan would read millions of rows.
 _OF_TEST = (
-    "SELECT run.id, lab, created, kernel, status, reason FROM run CROSS JOIN planned ON planned.run = run.id"
+    "SELECT run.id, lab, created, kernel, status, reason FROM run CROSS JOIN planned"
     " JOIN outcome ON outcome.planned = planned.id JOIN summary ON summary.run = run.id"
-    " WHERE suite = :suite AND profile = :profile AND name = :name AND (lab = :lab OR :lab IS NULL)"
+    " WHERE planned.run = run.id AND suite = :suite AND profile = :profile AND name = :name AND (lab = :lab OR :lab IS NULL)"
     " ORDER BY run.id"
 )
 

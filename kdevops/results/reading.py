@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -15,7 +15,9 @@ from typing import Any, Self
 
 from kdevops.errors import InfrastructureError, UserError
 from kdevops.results import database
+from kdevops.results.connection import Reader
 from kdevops.results.model import Counts, Outcome, RunState, Status, TestId
+from kdevops.results.opening import opened
 from kdevops.results.rows import check_digest, read_outcomes
 
 ANY_RUN = (1 << 63) - 1
@@ -23,6 +25,12 @@ ANY_RUN = (1 << 63) - 1
 HISTORY_RUNS = 10
 """Runs used to estimate a test's duration."""
 _RUN = "SELECT id, lab, state, created, ended, record, decides, digest FROM run"
+_TO_THE_END = ", ".join(f"'{status}'" for status in Status if status.ran_to_its_end)
+_DURATIONS = (
+    "SELECT suite, profile, name, seconds FROM planned JOIN outcome ON outcome.planned = planned.id"  # noqa: S608 - ours
+    f" WHERE status IN ({_TO_THE_END}) AND run IN"
+    " (SELECT id FROM run WHERE (lab = :lab OR :lab IS NULL) AND decides IS NULL ORDER BY id DESC LIMIT :runs)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +81,14 @@ class Entry:
 
 
 class Reading:
-    """What can be asked of the runs below one state directory, in its file `kdevops.sqlite`. A context manager.
+    """What can be asked of the runs of one state directory, in its file `kdevops.sqlite` or in a team's store.
 
-    Errors as of `kdevops.results.store.Store`.
+    A context manager. Errors as of `kdevops.results.store.Store`.
     """
 
     def __init__(self, directory: Path) -> None:
         self.path = directory / database.FILE_NAME
-        self._stamp = database.stamp(self.path) if database.is_looked_at(self.path) else None
-        self._connection = database.connect(self.path)
+        self._sql = opened(directory)
 
     def __enter__(self) -> Self:
         return self
@@ -92,73 +99,86 @@ class Reading:
         self.close()
 
     def close(self) -> None:
-        """Close the file. Not needed for durability."""
-        self._connection.close()
+        """Close the store. Not needed for durability."""
+        self._sql.close()
+
+    @property
+    def place(self) -> Path | str:
+        """Where the store is, for messages; without a password."""
+        return self._sql.place
+
+    def is_here(self, run_id: int) -> bool:
+        """Whether this run is carried out with this state directory, if it goes on; of a team's runs, others may be."""
+        return self._sql.is_here(run_id)
+
+    def waiting(self) -> Mapping[int, int]:
+        """How many results of which runs are kept here until a team's store, which was not there, takes them."""
+        return self._sql.waiting()
+
+    def problems(self) -> Iterator[str]:
+        """What the database itself finds wrong with what it has stored."""
+        return self._sql.problems()
 
     def run(self, run_id: int) -> Run:
         """The run with this number. Raises UserError when there is none."""
-        there = abs(run_id) < 1 << 63  # else SQLite cannot be asked
-        rows = self._query(f"{_RUN} WHERE id = ?", run_id if there else 0)
-        if not rows:
-            raise UserError(f"no run {run_id} in {self.path}", hint="list the runs with `kdevops results`")
-        return self._as_run(rows[0])
+        return self._run(self._sql.reading(run_id), run_id)
 
     def runs(self, lab: str | None = None) -> tuple[Run, ...]:
         """All runs, or all of one lab, newest first, but for those that only help to decide another."""
-        rows = self._query(f"{_RUN} WHERE (lab = ?1 OR ?1 IS NULL) AND decides IS NULL ORDER BY id DESC", lab)
+        rows = self.query(f"{_RUN} WHERE (lab = :lab OR :lab IS NULL) AND decides IS NULL ORDER BY id DESC", lab=lab)
         return tuple(map(self._as_run, rows))
 
     def deciding(self, run_id: int) -> tuple[Run, ...]:
         """The runs that repeat failures of this one to decide on them, oldest first."""
-        return tuple(map(self._as_run, self._query(f"{_RUN} WHERE decides = ? ORDER BY id", run_id)))
+        statement = f"{_RUN} WHERE decides = :run ORDER BY id"
+        rows = [row for sql in self._sql.deciding(run_id) for row in sql.rows(statement, {"run": run_id})]
+        return tuple(map(self._as_run, rows))
 
     def results_deciding(self, run_id: int) -> int:
         """How many results the runs have that repeat failures of this one."""
-        rows = self._query(
+        statement = (
             "SELECT count(*) FROM outcome JOIN planned ON planned.id = outcome.planned"
-            " WHERE run IN (SELECT id FROM run WHERE decides = ?)",
-            run_id,
+            " WHERE run IN (SELECT id FROM run WHERE decides = :run)"
         )
-        return int(rows[0][0])
+        return sum(int(sql.rows(statement, {"run": run_id})[0][0]) for sql in self._sql.deciding(run_id))
 
     def last_ended(self) -> Run | None:
         """The newest run that has ended, None when there is none."""
-        rows = self._query(f"{_RUN} WHERE ended IS NOT NULL AND decides IS NULL ORDER BY id DESC LIMIT 1")
+        rows = self.query(f"{_RUN} WHERE ended IS NOT NULL AND decides IS NULL ORDER BY id DESC LIMIT 1")
         return self._as_run(rows[0]) if rows else None
 
     def plan(self, run_id: int) -> tuple[PlannedRow, ...]:
         """The planned tests, in order."""
-        rows = self._query(
-            "SELECT suite, profile, name, timeout, expected FROM planned WHERE run = ? ORDER BY position", run_id
+        rows = self._of(
+            run_id, "SELECT suite, profile, name, timeout, expected FROM planned WHERE run = :run ORDER BY position"
         )
         return tuple(PlannedRow(TestId(*row[:3]), *row[3:]) for row in rows)
 
     def pending(self, run_id: int) -> tuple[TestId, ...]:
         """Planned tests without a status, in the plan's order, including those in flight."""
-        rows = self._query(
-            "SELECT suite, profile, name FROM planned LEFT JOIN outcome ON outcome.planned = planned.id"
-            " WHERE run = ? AND status IS NULL ORDER BY position",
+        rows = self._of(
             run_id,
+            "SELECT suite, profile, name FROM planned LEFT JOIN outcome ON outcome.planned = planned.id"
+            " WHERE run = :run AND status IS NULL ORDER BY position",
         )
         return tuple(TestId(*row) for row in rows)
 
     def in_flight(self, run_id: int) -> tuple[TestId, ...]:
         """Tests that were started but have no status, as after a killed controller."""
-        rows = self._query(
+        rows = self._of(
+            run_id,
             "SELECT suite, profile, name FROM planned LEFT JOIN outcome ON outcome.planned = planned.id"
-            " WHERE run = ? AND status IS NULL AND planned.id IN"
-            " (SELECT planned FROM journal WHERE run = ? AND kind = 'started') ORDER BY position",
-            run_id,
-            run_id,
+            " WHERE run = :run AND status IS NULL AND planned.id IN"
+            " (SELECT planned FROM journal WHERE run = :run AND kind = 'started') ORDER BY position",
         )
         return tuple(TestId(*row) for row in rows)
 
     def evidence(self, run_id: int) -> tuple[str, str, bytes] | None:
         """When (UTC, ISO 8601) and from where the baseline of a run was kept, and its packed files; None if it was not."""
-        rows = self._query("SELECT at, source, files FROM evidence WHERE run = ?", run_id)
+        rows = self._of(run_id, "SELECT at, source, files FROM evidence WHERE run = :run")
         if not rows:
             return None
-        with database.understood(self.path):
+        with database.understood(self.place):
             zlib.decompress(rows[0][2])  # which has a checksum
         at, source, files = rows[0]
         return at, source, files
@@ -173,8 +193,8 @@ class Reading:
 
         `brief`: without subtests that went well, and without the text of kernel reports, except under crashes.
         """
-        with database.understood(self.path):
-            return read_outcomes(self._query, run_id, brief=brief)
+        with database.understood(self.place):
+            return read_outcomes(self._sql.reading(run_id), run_id, brief=brief)
 
     def counts(self, first: int = 0, last: int = ANY_RUN) -> Mapping[int, Counts]:
         """How many tests ended how, by run, of the runs with these numbers; runs without any result are absent."""
@@ -187,12 +207,12 @@ class Reading:
 
     def journal(self, run_id: int) -> tuple[Entry, ...]:
         """All journal entries, in order."""
-        rows = self._query(
-            "SELECT at, kind, suite, profile, name, guest, text FROM journal"
-            " LEFT JOIN planned ON planned.id = journal.planned WHERE journal.run = ? ORDER BY journal.id",
+        rows = self._of(
             run_id,
+            "SELECT at, kind, suite, profile, name, guest, text FROM journal"
+            " LEFT JOIN planned ON planned.id = journal.planned WHERE journal.run = :run ORDER BY journal.id",
         )
-        with database.understood(self.path):
+        with database.understood(self.place):
             return tuple(
                 Entry(at, Kind(kind), TestId(suite, profile, name) if suite is not None else None, guest, text)
                 for at, kind, suite, profile, name, guest, text in rows
@@ -207,14 +227,7 @@ class Reading:
         asked = {test: test.plain for test in tests}
         wanted = set(asked.values())
         seconds: dict[TestId, list[float]] = defaultdict(list)
-        for suite, profile, name, duration in self._query(
-            "SELECT suite, profile, name, seconds FROM planned JOIN outcome ON outcome.planned = planned.id"
-            " WHERE status IN (SELECT value FROM json_each(?3)) AND run IN"
-            " (SELECT id FROM run WHERE (lab = ?1 OR ?1 IS NULL) AND decides IS NULL ORDER BY id DESC LIMIT ?2)",
-            lab,
-            HISTORY_RUNS,
-            json.dumps([status for status in Status if status.ran_to_its_end]),
-        ):
+        for suite, profile, name, duration in self.query(_DURATIONS, lab=lab, runs=HISTORY_RUNS):
             plain = TestId(suite, profile, name).plain
             if plain in wanted:
                 seconds[plain].append(duration)
@@ -223,34 +236,29 @@ class Reading:
 
     def query(self, statement: str, **values: object) -> list[Any]:
         """The rows of a SELECT with named parameters."""
-        return self._fetched(statement, values)
+        return self._sql.rows(statement, values)
 
-    def _query(self, statement: str, *values: object) -> list[Any]:
-        return self._fetched(statement, values)
+    def _of(self, run_id: int, statement: str) -> list[Any]:
+        return self._sql.reading(run_id).rows(statement, {"run": run_id})
 
-    def _fetched(self, statement: str, values: Mapping[str, object] | tuple[object, ...]) -> list[Any]:
-        with database.explained(self.path):
-            rows = self._connection.execute(statement, values).fetchall()
-        if self._stamp and self._stamp != database.stamp(self.path):  # nothing keeps others from writing meanwhile
-            raise InfrastructureError(f"the result store {self.path} was written while it was read", hint="try again")
-        return rows
+    def _run(self, sql: Reader, run_id: int) -> Run:
+        there = abs(run_id) < 1 << 63  # else SQLite cannot be asked
+        rows = sql.rows(f"{_RUN} WHERE id = :run", {"run": run_id if there else 0})
+        if not rows:
+            raise UserError(f"no run {run_id} in {self.place}", hint="list the runs with `kdevops results`")
+        return self._as_run(rows[0])
 
     def _as_run(self, row: tuple[int, str, str, str, str | None, str, int | None, int | None]) -> Run:
         run_id, lab, state, created, ended, record, decides, stored = row
-        with database.understood(self.path):
+        with database.understood(self.place):
             check_digest(stored, f"the record of run {run_id}", record)
             return Run(run_id, lab, RunState(state), created, ended, json.loads(record), decides)
 
-    def _state(self, run_id: int) -> RunState:
-        return self.run(run_id).state
-
-    def _planned(self, run_id: int, test: TestId) -> int:
-        rows = self._query(
-            "SELECT id FROM planned WHERE run = ? AND suite = ? AND profile = ? AND name = ?",
-            run_id,
-            test.suite,
-            test.profile,
-            test.name,
+    @staticmethod
+    def _planned(sql: Reader, run_id: int, test: TestId) -> int:
+        rows = sql.rows(
+            "SELECT id FROM planned WHERE run = :run AND suite = :suite AND profile = :profile AND name = :name",
+            {"run": run_id, "suite": test.suite, "profile": test.profile, "name": test.name},
         )
         if not rows:
             raise InfrastructureError(f"{test} is not in the plan of run {run_id}")

@@ -20,6 +20,7 @@ from kdevops.results import database
 from kdevops.results.model import Outcome, Status
 from kdevops.results.reading import Reading, Run
 from kdevops.results.rows import check_digest, write_outcome
+from kdevops.results.sqlite import over
 from kdevops.results.store import kernel_in, moments_in
 
 LOST = "the store was damaged, and its result is lost"
@@ -166,8 +167,9 @@ def _results(old: Reading, new: sqlite3.Connection, plan: _Rows, run: Run, *, go
     lacking = new.execute(
         "SELECT id FROM planned WHERE run = ? AND id NOT IN (SELECT planned FROM outcome) ORDER BY position", (run.id,)
     ).fetchall()
+    sql = over(new, old.path)
     for (test,) in lacking:
-        write_outcome(new, test, Outcome(Status.MISSING, reason=LOST))
+        write_outcome(sql, test, Outcome(Status.MISSING, reason=LOST))
     return len(lacking)
 
 

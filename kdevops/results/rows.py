@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
-import sqlite3
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from sys import intern
-from typing import Any
 
+from kdevops.results.connection import Connection, Reader, Values
 from kdevops.results.model import KernelReport, Outcome, Status, Subtest, TestId
 from kdevops.text import clean
 
@@ -26,6 +24,34 @@ MAX_REPORTS = 64
 """Kernel reports kept per test. Repeats of a signature are dropped first, then notices, which do not gate."""
 
 
+_MOST = (1 << 63) - 1
+"""The greatest number that a database keeps."""
+_OUTCOME = (
+    "INSERT INTO outcome"
+    " (planned, status, seconds, reason, output, oops, guest, subtests_cut, reports_cut, digest) VALUES"
+    " (:planned, :status, :seconds, :reason, :output, :oops, :guest, :subtests_cut, :reports_cut, :digest)"
+    " ON CONFLICT (planned) DO NOTHING"
+)
+COUNT = (
+    "INSERT INTO total (run, status, number) VALUES (:run, :status, :number)"
+    " ON CONFLICT (run, status) DO UPDATE SET number = total.number + excluded.number"
+)
+"""Add to the totals of a run."""
+_SUBTEST = (
+    "INSERT INTO subtest (planned, number, name, status, reason) VALUES (:planned, :number, :name, :status, :reason)"
+)
+_REPORT = (
+    "INSERT INTO report (planned, number, kind, signature, title, gates, text, digest) VALUES"
+    " (:planned, :number, :kind, :signature, :title, :gates, :text, :digest)"
+)
+_SUBTESTS = (
+    "SELECT subtest.planned, subtest.name, status, reason FROM subtest"
+    " JOIN planned ON planned.id = subtest.planned WHERE run = :run ORDER BY subtest.planned, number"
+)
+_WELL = ", ".join(f"'{status}'" for status in Status if status.is_well)
+_BAD_SUBTESTS = _SUBTESTS.replace(" ORDER BY", f" AND status NOT IN ({_WELL}) ORDER BY")
+
+
 def digest(*texts: str) -> int:
     """What tells that texts which take more than a page are as they were written."""
     return zlib.crc32("\0".join(texts).encode())
@@ -37,8 +63,31 @@ def check_digest(stored: int | None, what: str, *texts: str) -> None:
         raise ValueError(f"{what} is not as it was written")
 
 
-def write_outcome(connection: sqlite3.Connection, planned: int, outcome: Outcome) -> None:
-    """Write the outcome of the planned test with this id, within the caller's transaction."""
+def write_outcome(sql: Connection, planned: int, outcome: Outcome) -> bool:
+    """Write the outcome of the planned test with this id, within the caller's transaction; False if it has one."""
+    row, subtests, reports = _rows_of(planned, outcome)
+    if not sql.execute(_OUTCOME, row):
+        return False
+    _write_more(sql, subtests, reports)
+    return True
+
+
+def write_outcomes(sql: Connection, outcomes: Mapping[int, Outcome]) -> None:
+    """The same for many planned tests, of which none has an outcome."""
+    found = [_rows_of(planned, outcome) for planned, outcome in outcomes.items()]
+    sql.many(_OUTCOME, [row for row, _, _ in found])
+    _write_more(sql, [row for _, rows, _ in found for row in rows], [row for _, _, rows in found for row in rows])
+
+
+def _write_more(sql: Connection, subtests: list[Values], reports: list[Values]) -> None:
+    if subtests:
+        sql.many(_SUBTEST, subtests)
+    if reports:
+        sql.many(_REPORT, reports)
+
+
+def _rows_of(planned: int, outcome: Outcome) -> tuple[Values, list[Values], list[Values]]:
+    """The rows of an outcome, of its subtests and of its reports."""
     subtests, reports = _kept_subtests(outcome.subtests), _kept_reports(outcome.reports)
     texts = (
         clean(outcome.reason, MAX_LINE),
@@ -46,62 +95,50 @@ def write_outcome(connection: sqlite3.Connection, planned: int, outcome: Outcome
         clean(outcome.oops, MAX_OOPS, lines=True),
         clean(outcome.guest, MAX_LINE),
     )
-    connection.execute(
-        "INSERT INTO outcome (planned, status, seconds, reason, output, oops, guest, subtests_cut, reports_cut, digest)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            planned,
-            outcome.status,
-            max(outcome.seconds, 0.0) if math.isfinite(outcome.seconds) else 0.0,
-            *texts,
-            outcome.subtests_cut + len(outcome.subtests) - len(subtests),
-            outcome.reports_cut + len(outcome.reports) - len(reports),
-            digest(*texts) if sum(map(len, texts)) > _SHORT else None,
-        ),
-    )
-    connection.executemany(
-        "INSERT INTO subtest (planned, number, name, status, reason) VALUES (?, ?, ?, ?, ?)",
-        (
-            (planned, number, clean(each.name, MAX_LINE), each.status, clean(each.reason, MAX_LINE))
-            for number, each in enumerate(subtests)
-        ),
-    )
-    connection.executemany(
-        "INSERT INTO report (planned, number, kind, signature, title, gates, text, digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        ((planned, number, *_report_row(each)) for number, each in enumerate(reports)),
-    )
+    row = {
+        "planned": planned,
+        "status": outcome.status,
+        "seconds": max(float(outcome.seconds), 0.0) if math.isfinite(outcome.seconds) else 0.0,
+        **dict(zip(("reason", "output", "oops", "guest"), texts, strict=True)),
+        "subtests_cut": min(outcome.subtests_cut + len(outcome.subtests) - len(subtests), _MOST),
+        "reports_cut": min(outcome.reports_cut + len(outcome.reports) - len(reports), _MOST),
+        "digest": digest(*texts) if sum(map(len, texts)) > _SHORT else None,
+    }
+    of_subtests: list[Values] = [
+        {
+            "planned": planned,
+            "number": number,
+            "name": clean(each.name, MAX_LINE),
+            "status": each.status,
+            "reason": clean(each.reason, MAX_LINE),
+        }
+        for number, each in enumerate(subtests)
+    ]
+    return row, of_subtests, [{"planned": planned, "number": n, **_report_row(each)} for n, each in enumerate(reports)]
 
 
-def read_outcomes(query: Callable[..., list[Any]], run_id: int, *, brief: bool = False) -> dict[TestId, Outcome | None]:
-    """The planned tests of a run, in order, each with its outcome; `query` takes a statement and its values.
+def read_outcomes(sql: Reader, run_id: int, *, brief: bool = False) -> dict[TestId, Outcome | None]:
+    """The planned tests of a run, in order, each with its outcome.
 
     `brief`: without subtests that went well, and without the text of reports, except under crashes, which it explains.
     """
     # Read outcomes first: if a test ends meanwhile, its subtests and reports are ignored, instead of an outcome lacking them.
-    rows = query(
+    rows = sql.rows(
         "SELECT planned.id, suite, profile, name, status, seconds, reason, output, oops, guest, subtests_cut, reports_cut,"
         " digest"
-        " FROM planned LEFT JOIN outcome ON outcome.planned = planned.id WHERE run = ? ORDER BY position",
-        run_id,
+        " FROM planned LEFT JOIN outcome ON outcome.planned = planned.id WHERE run = :run ORDER BY position",
+        {"run": run_id},
     )
     subtests: dict[int, list[Subtest]] = defaultdict(list)
-    for planned, name, status, reason in query(
-        "SELECT subtest.planned, subtest.name, status, reason FROM subtest"
-        " JOIN planned ON planned.id = subtest.planned WHERE run = ?"
-        " AND status NOT IN (SELECT value FROM json_each(?)) ORDER BY subtest.planned, number",
-        run_id,
-        json.dumps([status for status in Status if brief and status.is_well]),
-    ):
+    for planned, name, status, reason in sql.rows(_BAD_SUBTESTS if brief else _SUBTESTS, {"run": run_id}):
         subtests[planned].append(Subtest(name, Status.read(status), reason))
     reports: dict[int, list[KernelReport]] = defaultdict(list)
-    for planned, kind, signature, title, gates, text, stored in query(
-        "SELECT report.planned, kind, signature, title, gates, CASE WHEN ?2 AND status != ?3 THEN '' ELSE text END,"
-        " CASE WHEN ?2 AND status != ?3 THEN NULL ELSE report.digest END"
+    for planned, kind, signature, title, gates, text, stored in sql.rows(
+        "SELECT report.planned, kind, signature, title, gates, CASE WHEN :brief AND status != 'crash' THEN '' ELSE text END,"
+        " CASE WHEN :brief AND status != 'crash' THEN NULL ELSE report.digest END"
         " FROM report JOIN planned ON planned.id = report.planned JOIN outcome ON outcome.planned = planned.id"
-        " WHERE run = ?1 ORDER BY report.planned, number",
-        run_id,
-        brief,
-        Status.CRASH,
+        " WHERE run = :run ORDER BY report.planned, number",
+        {"run": run_id, "brief": brief},
     ):
         check_digest(stored, "a kernel report", kind, signature, title, text)
         reports[planned].append(KernelReport(kind, signature, title, bool(gates), text))
@@ -128,14 +165,21 @@ def read_outcomes(query: Callable[..., list[Any]], run_id: int, *, brief: bool =
     return found
 
 
-def _report_row(report: KernelReport) -> tuple[str, str, str, bool, str, int]:
+def _report_row(report: KernelReport) -> dict[str, str | bool | int]:
     kind, title, text = (
         clean(report.kind, MAX_LINE),
         clean(report.title, MAX_LINE),
         clean(report.text, MAX_OOPS, lines=True),
     )
     signature = signature_of(report)
-    return kind, signature, title, report.gates, text, digest(kind, signature, title, text)
+    return {
+        "kind": kind,
+        "signature": signature,
+        "title": title,
+        "gates": bool(report.gates),
+        "text": text,
+        "digest": digest(kind, signature, title, text),
+    }
 
 
 def signature_of(report: KernelReport) -> str:

@@ -7,31 +7,36 @@ A store belongs to the thread that opened it; any number of processes may have t
 from __future__ import annotations
 
 import json
-import sqlite3
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from kdevops.errors import InfrastructureError, UserError
-from kdevops.results import database
+from kdevops.results.connection import Connection, Values
 from kdevops.results.model import Outcome, RunState, Status, TestId
 from kdevops.results.reading import Entry, Kind, PlannedRow, Reading, Run
-from kdevops.results.rows import MAX_LINE, digest, write_outcome
+from kdevops.results.rows import COUNT, MAX_LINE, digest, write_outcome, write_outcomes
 from kdevops.text import clean
 
 __all__ = ["JSON", "Entry", "Kind", "PlannedRow", "Run", "Store"]
 
 JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None"
 
+_PLAN = (
+    "SELECT planned.id, status, suite, profile, name FROM planned LEFT JOIN outcome ON outcome.planned = planned.id"
+    " WHERE run = :run"
+)
+_NOTE = "INSERT INTO journal (run, at, kind, planned, guest, text) VALUES (:run, :at, :kind, :planned, :guest, :text)"
 _OPEN = (RunState.PLANNED, RunState.RUNNING, RunState.INTERRUPTED)
 
 
 class Store(Reading):
-    """All runs below one state directory, in its file `kdevops.sqlite`. A context manager.
+    """All runs of one state directory, in its file `kdevops.sqlite` or in a team's store. A context manager.
 
     Raises UserError for a store written by a newer kdevops and for runs that do not exist; InfrastructureError, from any
-    method, when the file is damaged, locked or not writable, or the disk is full.
+    method, when the file is damaged, locked or not writable, or the disk is full; see also `kdevops.results.opening`.
     """
 
     def create_run(
@@ -42,19 +47,27 @@ class Store(Reading):
         Raises UserError for an empty plan, a test planned twice, or a name that is not printable.
         """
         _check_plan(plan)
-        with database.transaction(self._connection, self.path) as sql:
-            cursor = sql.execute(
-                "INSERT INTO run (lab, state, created, record, decides, digest) VALUES (?, ?, ?, ?, ?, ?)",
-                (lab, RunState.PLANNED, _now(), text := json.dumps(record), decides, digest(text)),
+        with self._sql.transaction() as sql:
+            text = json.dumps(record)
+            ((run_id,),) = sql.rows(
+                "INSERT INTO run (lab, state, created, record, decides, digest)"
+                " VALUES (:lab, :state, :created, :record, :decides, :digest) RETURNING id",
+                {
+                    "lab": clean(lab, MAX_LINE),
+                    "state": RunState.PLANNED,
+                    "created": _now(),
+                    "record": text,
+                    "decides": decides,
+                    "digest": digest(text),
+                },
             )
-            run_id = cursor.lastrowid
-            assert run_id is not None
-            sql.executemany(
+            tests = [row.id._asdict() for row in plan]
+            sql.many(
                 "INSERT INTO planned (run, position, suite, profile, name, timeout, expected)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                " VALUES (:run, :position, :suite, :profile, :name, :timeout, :expected)",
                 (
-                    (run_id, position, row.id.suite, row.id.profile, row.id.name, row.timeout, row.expected)
-                    for position, row in enumerate(plan)
+                    {"run": run_id, "position": position, **test, "timeout": row.timeout, "expected": row.expected}
+                    for position, (row, test) in enumerate(zip(plan, tests, strict=True))
                 ),
             )
             sql.execute(
@@ -62,57 +75,70 @@ class Store(Reading):
                 " VALUES (:run, :planned, :kernel, NULL, '', :ran)",
                 {"run": run_id, "planned": len(plan), "kernel": kernel_in(record), "ran": moments_in(record)},
             )
-            sql.executemany(
-                "INSERT INTO test (suite, profile, name) VALUES (:suite, :profile, :name) ON CONFLICT DO NOTHING",
-                ({"suite": row.id.suite, "profile": row.id.profile, "name": row.id.name} for row in plan),
+            sql.many(
+                "INSERT INTO test (suite, profile, name) VALUES (:suite, :profile, :name) ON CONFLICT DO NOTHING", tests
             )
-            self._note(run_id, Kind.CREATED, text=f"{len(plan)} tests planned")
-        return run_id
+            _note(sql, run_id, Kind.CREATED, text=f"{len(plan)} tests planned")
+            self._sql.writing(run_id)  # a team's database may be away when the first test ends
+        return int(run_id)
 
-    def together(self) -> AbstractContextManager[object]:
-        """All writes within the block are one transaction."""
-        return database.transaction(self._connection, self.path)
+    def together(self, run_id: int | None = None) -> AbstractContextManager[object]:
+        """All writes within the block are one transaction.
+
+        Those to a run that goes on need its number, and then are all to this run: a team's database may be away.
+        """
+        return self._sql.transaction() if run_id is None else self._writing(run_id)
 
     def started(self, run_id: int, test: TestId, guest: str) -> None:
         """Record that a test is about to be given to a guest. Raises InfrastructureError if the run has ended."""
-        with database.transaction(self._connection, self.path) as sql:
-            if self._state(run_id) not in _OPEN:
+        with self._writing(run_id) as sql:
+            if self._state(sql, run_id) not in _OPEN:
                 raise InfrastructureError(f"run {run_id} has ended: cannot start {test} in it")
-            sql.execute("UPDATE run SET state = ? WHERE id = ?", (RunState.RUNNING, run_id))
-            self._note(run_id, Kind.STARTED, planned=self._planned(run_id, test), guest=guest)
+            sql.execute("UPDATE run SET state = :state WHERE id = :run", {"state": RunState.RUNNING, "run": run_id})
+            _note(sql, run_id, Kind.STARTED, planned=self._planned(sql, run_id, test), guest=guest)
 
     def ended(self, run_id: int, test: TestId, outcome: Outcome) -> None:
         """Record a test's final outcome. Raises InfrastructureError if it already has one."""
-        with database.transaction(self._connection, self.path):
-            self._end(run_id, test, outcome)
+        with self._writing(run_id) as sql:
+            self._end(sql, run_id, test, outcome)
 
     def left_out(self, run_id: int, reasons: Mapping[TestId, str]) -> None:
         """Record tests as skipped for the given reasons, without giving them to a guest, in one transaction.
 
         Raises InfrastructureError if one of them already has a status.
         """
-        with database.transaction(self._connection, self.path):
-            for test, reason in reasons.items():
-                self._end(run_id, test, Outcome(Status.SKIP, reason=reason))
+        self.all_ended(run_id, {test: Outcome(Status.SKIP, reason=reason) for test, reason in reasons.items()})
+
+    def all_ended(self, run_id: int, outcomes: Mapping[TestId, Outcome]) -> None:
+        """Record the final outcomes of many tests, in one transaction. Raises InfrastructureError as `ended` does."""
+        run = {"run": run_id}
+        with self._writing(run_id) as sql:
+            known = {TestId(*parts): (planned, status) for planned, status, *parts in sql.rows(_PLAN, run)}
+            for test, outcome in outcomes.items():
+                if test not in known:
+                    raise InfrastructureError(f"{test} is not in the plan of run {run_id}")
+                if known[test][1]:
+                    raise _second(test, run_id, outcome)
+            _write_all(sql, run_id, {known[test][0]: outcome for test, outcome in outcomes.items()})
 
     def infrastructure(self, run_id: int, guest: str, text: str) -> None:
         """Record an infrastructure problem, which is not a test result: no boot, no ssh, a full disk."""
-        with database.transaction(self._connection, self.path):
-            self._note(run_id, Kind.INFRASTRUCTURE, guest=guest, text=text)
+        with self._writing(run_id) as sql:
+            _note(sql, run_id, Kind.INFRASTRUCTURE, guest=guest, text=text)
 
     def keep_evidence(self, run_id: int, source: str, files: bytes) -> None:
         """Keep the baseline by which a run is judged: where it is from, and its packed files, instead of what was kept."""
-        with database.transaction(self._connection, self.path) as sql:
-            sql.execute("INSERT OR REPLACE INTO evidence VALUES (?, ?, ?, ?)", (run_id, _now(), source, files))
+        with self._writing(run_id) as sql:
+            sql.replace("evidence", {"run": run_id, "at": _now(), "source": clean(source), "files": files})
 
     def keep_verdict(self, run_id: int, exit_code: int, words: str) -> None:
         """Keep the verdict on a run in short, for lists, instead of what was kept; no effect while the run has not ended."""
         kept = {"run": run_id, "exit_code": int(exit_code), "verdict": clean(words, MAX_LINE)}
-        if self.query(
-            "SELECT 1 FROM summary WHERE run = :run AND exit_code = :exit_code AND verdict = :verdict", **kept
+        if self._sql.reading(run_id).rows(
+            "SELECT 1 FROM summary WHERE run = :run AND exit_code = :exit_code AND verdict = :verdict", kept
         ):
             return  # most often, and then nobody waits for the disk, or for another process
-        with database.transaction(self._connection, self.path) as sql:
+        with self._writing(run_id) as sql:
             sql.execute(
                 "UPDATE summary SET exit_code = :exit_code, verdict = :verdict WHERE run = :run"
                 " AND EXISTS (SELECT 1 FROM run WHERE id = :run AND ended IS NOT NULL)",
@@ -121,10 +147,13 @@ class Store(Reading):
 
     def update_record(self, run_id: int, changes: Mapping[str, JSON]) -> None:
         """Replace these top-level keys of the run's record and keep the others."""
-        with database.transaction(self._connection, self.path) as sql:
-            record = {**self.run(run_id).record, **changes}
+        with self._writing(run_id) as sql:
+            record = {**self._run(sql, run_id).record, **changes}
             text = json.dumps(record)
-            sql.execute("UPDATE run SET record = ?, digest = ? WHERE id = ?", (text, digest(text), run_id))
+            sql.execute(
+                "UPDATE run SET record = :record, digest = :digest WHERE id = :run",
+                {"record": text, "digest": digest(text), "run": run_id},
+            )
             if "kernel" in changes:
                 sql.execute(
                     "UPDATE summary SET kernel = :kernel WHERE run = :run", {"kernel": kernel_in(record), "run": run_id}
@@ -132,64 +161,97 @@ class Store(Reading):
 
     def interrupt(self, run_id: int) -> None:
         """Mark the run as interrupted, so that it can be resumed; no effect if it has ended."""
-        with database.transaction(self._connection, self.path) as sql:
-            if self._state(run_id) in _OPEN:
-                sql.execute("UPDATE run SET state = ? WHERE id = ?", (RunState.INTERRUPTED, run_id))
-                self._note(run_id, Kind.INTERRUPTED)
+        with self._writing(run_id) as sql:
+            if self._state(sql, run_id) in _OPEN:
+                sql.execute(
+                    "UPDATE run SET state = :state WHERE id = :run", {"state": RunState.INTERRUPTED, "run": run_id}
+                )
+                _note(sql, run_id, Kind.INTERRUPTED)
 
     def finish(self, run_id: int) -> RunState:
         """End the run: every planned test without a status becomes `missing`, with the reason, all in one transaction.
 
         The state is COMPLETE when none is missing, else INCOMPLETE. Finishing again changes nothing.
         """
-        with database.transaction(self._connection, self.path) as sql:
-            state = self._state(run_id)
+        with self._writing(run_id) as sql:
+            state = self._state(sql, run_id)
             if state not in _OPEN:
                 return state
-            rows = sql.execute(
+            rows = sql.rows(
                 "SELECT planned.id, (SELECT guest FROM journal WHERE journal.planned = planned.id AND kind = 'started'"
                 " ORDER BY journal.id DESC LIMIT 1) FROM planned LEFT JOIN outcome ON outcome.planned = planned.id"
-                " WHERE run = ? AND status IS NULL ORDER BY position",
-                (run_id,),
-            ).fetchall()
-            for planned, guest in rows:
-                reason = "never given to a guest" if guest is None else f"given to {guest}, but its end was not seen"
-                self._write(run_id, planned, Outcome(Status.MISSING, reason=reason, guest=guest or ""))
-                self._note(run_id, Kind.ENDED, planned=planned, guest=guest or "", text=Status.MISSING)
-            (missing,) = sql.execute(
-                "SELECT count(*) FROM planned JOIN outcome ON outcome.planned = planned.id"
-                " WHERE run = ? AND status = 'missing'",
-                (run_id,),
-            ).fetchone()
+                " WHERE run = :run AND status IS NULL ORDER BY position",
+                {"run": run_id},
+            )
+            _write_all(sql, run_id, {planned: _missing(guest) for planned, guest in rows})
+            missing = sql.rows(
+                "SELECT 1 FROM planned JOIN outcome ON outcome.planned = planned.id"
+                " WHERE run = :run AND status = 'missing' LIMIT 1",
+                {"run": run_id},
+            )
             state = RunState.INCOMPLETE if missing else RunState.COMPLETE
-            sql.execute("UPDATE run SET state = ?, ended = ? WHERE id = ?", (state, _now(), run_id))
-            self._note(run_id, Kind.FINISHED, text=state)
+            sql.execute(
+                "UPDATE run SET state = :state, ended = :ended WHERE id = :run",
+                {"state": state, "ended": _now(), "run": run_id},
+            )
+            _note(sql, run_id, Kind.FINISHED, text=state)
         return state
 
-    def _end(self, run_id: int, test: TestId, outcome: Outcome) -> None:
-        planned = self._planned(run_id, test)
-        try:
-            self._write(run_id, planned, outcome)
-        except sqlite3.IntegrityError as error:
-            raise InfrastructureError(
-                f"{test} already has a status in run {run_id}; a second one ({outcome.status}) is refused"
-            ) from error
-        self._note(run_id, Kind.ENDED, planned=planned, guest=outcome.guest, text=outcome.status)
+    def _writing(self, run_id: int) -> AbstractContextManager[Connection]:
+        return self._sql.writing(run_id).transaction(run_id)
 
-    def _write(self, run_id: int, planned: int, outcome: Outcome) -> None:
-        """Write an outcome and count it, which is one transaction: totals never differ from outcomes."""
-        write_outcome(self._connection, planned, outcome)
-        self._connection.execute(
-            "INSERT INTO total (run, status, number) VALUES (:run, :status, 1)"
-            " ON CONFLICT (run, status) DO UPDATE SET number = total.number + 1",
-            {"run": run_id, "status": outcome.status},
-        )
+    def _state(self, sql: Connection, run_id: int) -> RunState:
+        return self._run(sql, run_id).state
 
-    def _note(self, run_id: int, kind: Kind, *, planned: int | None = None, guest: str = "", text: str = "") -> None:
-        self._connection.execute(
-            "INSERT INTO journal (run, at, kind, planned, guest, text) VALUES (?, ?, ?, ?, ?, ?)",
-            (run_id, _now(), kind, planned, clean(guest, MAX_LINE), clean(text, MAX_LINE)),
-        )
+    def _end(self, sql: Connection, run_id: int, test: TestId, outcome: Outcome) -> None:
+        planned = self._planned(sql, run_id, test)
+        if not write_outcome(sql, planned, outcome):
+            raise _second(test, run_id, outcome)
+        _count_and_note(sql, run_id, {planned: outcome})
+
+
+def _second(test: TestId, run_id: int, outcome: Outcome) -> InfrastructureError:
+    return InfrastructureError(
+        f"{test} already has a status in run {run_id}; a second one ({outcome.status}) is refused"
+    )
+
+
+def _missing(guest: str | None) -> Outcome:
+    reason = "never given to a guest" if guest is None else f"given to {guest}, but its end was not seen"
+    return Outcome(Status.MISSING, reason=reason, guest=guest or "")
+
+
+def _write_all(sql: Connection, run_id: int, outcomes: Mapping[int, Outcome]) -> None:
+    write_outcomes(sql, outcomes)
+    _count_and_note(sql, run_id, outcomes)
+
+
+def _count_and_note(sql: Connection, run_id: int, outcomes: Mapping[int, Outcome]) -> None:
+    """Count what was written in the same transaction: totals never differ from outcomes."""
+    counted = Counter(outcome.status for outcome in outcomes.values())
+    sql.many(COUNT, [{"run": run_id, "status": status, "number": number} for status, number in counted.items()])
+    sql.many(
+        _NOTE,
+        [
+            _line(run_id, Kind.ENDED, planned=planned, guest=outcome.guest, text=outcome.status)
+            for planned, outcome in outcomes.items()
+        ],
+    )
+
+
+def _note(sql: Connection, run_id: int, kind: Kind, **more: Any) -> None:
+    sql.execute(_NOTE, _line(run_id, kind, **more))
+
+
+def _line(run_id: int, kind: Kind, *, planned: int | None = None, guest: str = "", text: str = "") -> Values:
+    return {
+        "run": run_id,
+        "at": _now(),
+        "kind": kind,
+        "planned": planned,
+        "guest": clean(guest, MAX_LINE),
+        "text": clean(text, MAX_LINE),
+    }
 
 
 def _check_plan(plan: Sequence[PlannedRow]) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kdevops.paths import cache_dir, state_dir
+from kdevops.results.opening import directory_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,4 +36,4 @@ class Dirs:
 
     def run(self, run_id: int) -> Path:
         """The output of a run's tests."""
-        return self.state / "runs" / str(run_id)
+        return directory_of(self.state) / "runs" / str(run_id)

@@ -22,7 +22,7 @@ LAB = REPOSITORY / "labs/demo.yaml"
 ROUNDS = 5
 ONE_GUEST = ("--set", "guests.count=1")
 TEST = "size:get_size"
-WITHOUT_GUESTS = {"simulations", "judging", "decisions"}
+WITHOUT_GUESTS = {"simulations", "judging", "decisions", "stores"}
 
 
 def main() -> None:
@@ -30,6 +30,7 @@ def main() -> None:
         "simulations": simulations,
         "judging": judging,
         "decisions": decisions,
+        "stores": stores,
         "start": start_of_the_program,
         "build": second_build,
         "up": second_up,
@@ -56,6 +57,10 @@ def simulations() -> None:
 
 def judging() -> None:
     script("judging.py")
+
+
+def stores() -> None:
+    script("stores.py")
 
 
 def decisions() -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
-
 import pytest
 
 from kdevops.errors import InfrastructureError
@@ -14,7 +11,8 @@ from kdevops.results.store import Store
 from tests.results import stored
 from tests.results.stored import report, rows, tid
 
-db = stored.db  # the fixture
+db = stored.db  # the fixtures
+file_db = stored.file_db
 
 
 @pytest.fixture
@@ -38,34 +36,35 @@ def test_a_store_that_is_whole_has_no_problem(db: Store, run: int) -> None:
         ("UPDATE summary SET planned = 3", "run 1: 2 tests are planned, its summary says 3"),
         ("DELETE FROM summary", "run 1: 2 tests are planned, its summary says nothing"),
         ("DELETE FROM outcome WHERE status = 'missing'", "run 1 has ended, and 1 of its tests have no outcome"),
-        ("DELETE FROM planned WHERE name = 'b'", "row 2 of outcome belongs to a row of planned that is not there"),
         ("UPDATE run SET record = '{}'", "the record of run 1 is not as it was written"),
         ("UPDATE outcome SET oops = 'BUG: y' WHERE oops != ''", "outcome of planned test 1 is not as it was written"),
         ("UPDATE report SET text = ''", "kernel report of planned test 1 is not as it was written"),
     ],
 )
-def test_what_contradicts_itself_is_told(db: Store, run: int, statement: str, told: str) -> None:
-    with closing(sqlite3.connect(db.path)) as raw:
-        for table in ("planned", "outcome", "report"):
-            for verb in ("update", "delete"):
-                raw.execute(f"DROP TRIGGER {table}_no_{verb}")
-        raw.execute(statement)
-        raw.commit()
-    assert any(told in each for each in problems(db))
+def test_what_contradicts_itself_is_told(db: Store, store_url: str, run: int, statement: str, told: str) -> None:
+    stored.change(db, store_url, statement)
+    with Store(db.path.parent) as other:
+        assert any(told in each for each in problems(other))
 
 
-def test_very_many_problems_are_bounded(db: Store, run: int) -> None:
+def test_a_row_that_belongs_to_nothing_is_told(file_db: Store) -> None:
+    number = file_db.create_run("demo", rows("a", "b"), {})
+    file_db.ended(number, tid("b"), Outcome(Status.PASS))
+    stored.change(file_db, "", "DELETE FROM planned WHERE name = 'b'")
+    assert any("row 2 of outcome belongs to a row of planned that is not there" in each for each in problems(file_db))
+
+
+def test_very_many_problems_are_bounded(db: Store, store_url: str, run: int) -> None:
     for _ in range(MAX_TOLD + 5):
         db.create_run("demo", rows("a"), {})
-    with closing(sqlite3.connect(db.path)) as raw:
-        raw.execute("UPDATE summary SET planned = 9")
-        raw.commit()
+    stored.change(db, store_url, "UPDATE summary SET planned = 9")
     assert len(problems(db)) == MAX_TOLD + 1
 
 
-def test_a_record_that_is_not_as_written_is_not_read(db: Store, run: int) -> None:
-    with closing(sqlite3.connect(db.path)) as raw:
-        raw.execute('UPDATE run SET record = \'{"kernel": {"release": "6.6"}}\'')
-        raw.commit()
-    with pytest.raises(InfrastructureError, match=r"damaged .the record of run 1 is not as it was written"):
-        db.run(run)
+def test_a_record_that_is_not_as_written_is_not_read(db: Store, store_url: str, run: int) -> None:
+    stored.change(db, store_url, 'UPDATE run SET record = \'{"kernel": {"release": "6.6"}}\'')
+    with (
+        pytest.raises(InfrastructureError, match=r"damaged .the record of run 1 is not as it was written"),
+        Store(db.path.parent) as other,
+    ):
+        other.run(run)

@@ -8,7 +8,8 @@ from kdevops.results.store import Store
 from tests.results import stored
 from tests.results.stored import rows, tid
 
-db = stored.db  # the fixture
+db = stored.db  # the fixtures
+file_db = stored.file_db
 
 
 def test_the_results_of_a_test_and_of_its_repeats_come_by_run(db: Store) -> None:
@@ -32,9 +33,11 @@ def test_the_results_of_a_test_and_of_its_repeats_come_by_run(db: Store) -> None
     assert known_tests(db) == tuple(map(tid, ["a", "a#2", "b1", "b2", "b3"]))
 
 
-def test_no_scan_of_plans_or_outcomes(db: Store) -> None:
+def test_no_scan_of_plans_or_outcomes(file_db: Store) -> None:
     from kdevops.results.occurrences import _OF_TEST
 
-    steps = [row[-1] for row in db.query(f"EXPLAIN QUERY PLAN {_OF_TEST}", suite="s", profile="p", name="n", lab=None)]
+    steps = [
+        row[-1] for row in file_db.query(f"EXPLAIN QUERY PLAN {_OF_TEST}", suite="s", profile="p", name="n", lab=None)
+    ]
     assert [step for step in steps if step.startswith("SCAN")] == ["SCAN run"]
     assert any("planned USING COVERING INDEX" in step for step in steps)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from kdevops.errors import InfrastructureError, UserError
@@ -132,11 +133,15 @@ def test_a_second_status_is_refused(db: Store) -> None:
     "statement",
     ["UPDATE outcome SET status = 'pass'", "DELETE FROM journal", "DELETE FROM planned", "DELETE FROM report"],
 )
-def test_the_schema_itself_keeps_what_was_written(db: Store, statement: str) -> None:
+def test_the_schema_itself_keeps_what_was_written(db: Store, store_url: str, statement: str) -> None:
     run_id = db.create_run("demo", rows("a"), {})
     db.ended(run_id, tid("a"), Outcome(Status.FAIL, reports=(report("x"),)))
-    with sqlite3.connect(db.path) as raw, pytest.raises(sqlite3.IntegrityError, match="append-only"):
-        raw.execute(statement)
+    if store_url:
+        with psycopg.connect(store_url) as raw, pytest.raises(psycopg.IntegrityError, match="append-only"):
+            raw.execute(statement)
+    else:
+        with sqlite3.connect(db.path) as raw, pytest.raises(sqlite3.IntegrityError, match="append-only"):
+            raw.execute(statement)
 
 
 def test_what_nobody_planned_is_refused(db: Store) -> None:

@@ -18,7 +18,7 @@ from kdevops.results.store import Store
 from tests.results import stored
 from tests.results.stored import report, rows, tid
 
-db = stored.db  # the fixture
+db = stored.file_db  # the fixture
 
 
 def test_a_store_of_the_first_schema_is_opened_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,13 +126,13 @@ def test_others_read_while_one_writes(db: Store, tmp_path: Path) -> None:
 def test_a_full_disk_is_told_in_prose_and_loses_nothing_written(db: Store) -> None:
     run_id = db.create_run("demo", rows("a", "b"), {})
     db.ended(run_id, tid("a"), Outcome(Status.PASS))
-    (pages,) = db._connection.execute("PRAGMA page_count").fetchone()
-    db._connection.execute(f"PRAGMA max_page_count = {pages}")
+    (pages,) = db._sql.connection.execute("PRAGMA page_count").fetchone()
+    db._sql.connection.execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(InfrastructureError, match="disk full") as caught:
         db.ended(run_id, tid("b"), Outcome(Status.FAIL, oops="x" * 60_000))
     assert "kdevops resume" in str(caught.value.hint)
     assert list(db.outcomes(run_id)) == [tid("a")]
-    db._connection.execute("PRAGMA max_page_count = 100000")
+    db._sql.connection.execute("PRAGMA max_page_count = 100000")
     db.ended(run_id, tid("b"), Outcome(Status.FAIL))
 
 
@@ -166,8 +166,8 @@ def test_an_old_store_is_migrated_and_keeps_its_runs(tmp_path: Path, monkeypatch
         db.create_run("demo", rows("a"), {})
     monkeypatch.setattr(database, "MIGRATIONS", (*database.MIGRATIONS, ("ALTER TABLE run ADD COLUMN note TEXT",)))
     with Store(tmp_path) as db:
-        assert db._query("SELECT note FROM run") == [(None,)]
-        assert db._query("PRAGMA user_version") == [(len(database.MIGRATIONS),)]
+        assert db.query("SELECT note FROM run") == [(None,)]
+        assert db.query("PRAGMA user_version") == [(len(database.MIGRATIONS),)]
 
 
 def test_a_migration_that_fails_leaves_the_old_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,7 +177,7 @@ def test_a_migration_that_fails_leaves_the_old_store(tmp_path: Path, monkeypatch
         with pytest.raises(InfrastructureError):
             Store(tmp_path)
     with Store(tmp_path) as db:
-        assert db._query("PRAGMA user_version") == [(len(database.MIGRATIONS),)]
+        assert db.query("PRAGMA user_version") == [(len(database.MIGRATIONS),)]
         db.create_run("demo", rows("a"), {})
 
 
@@ -188,5 +188,5 @@ def test_a_state_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
 
 def test_every_commit_waits_for_the_disk(db: Store) -> None:
-    assert db._query("PRAGMA journal_mode") == [("wal",)]
-    assert db._query("PRAGMA synchronous") == [(2,)]  # FULL
+    assert db.query("PRAGMA journal_mode") == [("wal",)]
+    assert db.query("PRAGMA synchronous") == [(2,)]  # FULL

@@ -12,7 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kdevops.errors import InfrastructureError
@@ -20,10 +20,11 @@ from kdevops.results import database
 from kdevops.results.model import Counts, Outcome, Status
 from kdevops.results.store import Store
 from tests.results import stored
-from tests.results.stored import rows, tid
+from tests.results.stored import NewStore, rows, tid
 from tests.results.test_store_files import KILLED
 
-db = stored.db  # the fixture
+db = stored.db  # the fixtures
+new_team_store = stored.new_team_store
 NAMES = ("a", "b", "c")
 STEPS = st.tuples(
     st.sampled_from(["ended", "left_out", "started", "interrupt", "finish", "together", "conclude"]),
@@ -36,7 +37,7 @@ STEPS = st.tuples(
 def at_length(store: Store) -> dict[int, Counts]:
     """The totals, counted anew."""
     found: dict[int, Counter[Status]] = {}
-    for run, status in store._query("SELECT run, status FROM outcome JOIN planned ON planned.id = outcome.planned"):
+    for run, status in store.query("SELECT run, status FROM outcome JOIN planned ON planned.id = outcome.planned"):
         found.setdefault(run, Counter())[Status.read(status)] += 1
     return {run: Counts(dict(table)) for run, table in found.items()}
 
@@ -51,16 +52,25 @@ def step(store: Store, what: str, run: int, name: str, status: Status) -> None:
         case "started":
             store.started(run, tid(name), "g")
         case "together":  # nothing of it is kept
-            with store.together():
+            with store.together(run):
                 store.ended(run, tid(name), outcome)
                 raise InfrastructureError("the disk is full")
         case "conclude":
-            with store.together():
+            with store.together(run):
                 for test in store.pending(run):
                     store.ended(run, test, outcome)
                 store.finish(run)
         case _:
             getattr(store, what)(run)
+
+
+def check_totals(store: Store, steps: list[tuple[str, int, str, Status]]) -> None:
+    for _ in range(2):
+        store.create_run("demo", rows(*NAMES), {})
+    for each in steps:
+        with contextlib.suppress(InfrastructureError):  # a second status is refused
+            step(store, *each)
+        assert store.counts() == at_length(store)
 
 
 @settings(max_examples=40)  # each waits for the disk several times
@@ -69,12 +79,14 @@ def test_totals_are_those_of_the_outcomes(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int, str, Status]]
 ) -> None:
     with Store(tmp_path_factory.mktemp("state")) as store:
-        for _ in range(2):
-            store.create_run("demo", rows(*NAMES), {})
-        for each in steps:
-            with contextlib.suppress(InfrastructureError):  # a second status is refused
-                step(store, *each)
-            assert store.counts() == at_length(store)
+        check_totals(store, steps)
+
+
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(STEPS, min_size=4, max_size=12))
+def test_so_are_those_of_a_team(new_team_store: NewStore, steps: list[tuple[str, int, str, Status]]) -> None:
+    with new_team_store() as store:
+        check_totals(store, steps)
 
 
 def test_a_kill_in_the_middle_leaves_totals_that_are_right(tmp_path: Path) -> None:

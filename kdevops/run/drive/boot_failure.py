@@ -103,10 +103,9 @@ def note_booted(store: Store, run_id: int) -> None:
 def conclude(store: Store, run_id: int, failure: BootFailure) -> None:
     """End a run whose kernel does not boot: all pending tests are missing, and the record says why."""
     outcome = Outcome(Status.MISSING, reason=f"the kernel does not boot: {failure.title}")
-    with store.together():
+    with store.together(run_id):
         store.update_record(run_id, failure.as_record())
-        for test in store.pending(run_id):
-            store.ended(run_id, test, outcome)
+        store.all_ended(run_id, dict.fromkeys(store.pending(run_id), outcome))
         store.finish(run_id)
 
 

@@ -178,8 +178,7 @@ def _store(
     known = _known(sections, target)
     record = _record(sections, named, target) | {_KNOWN: {"tests": {target.suite: known}, "left_out": []}}
     run = store.create_run(target.lab, [PlannedRow(test, 0.0) for test in outcomes], record)
-    for test, outcome in outcomes.items():
-        store.ended(run, test, outcome)
+    store.all_ended(run, outcomes)
     for note in notes:
         store.infrastructure(run, "", note)
     store.finish(run)
