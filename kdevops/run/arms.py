@@ -31,7 +31,7 @@ from kdevops.run.live_labs import forget, live_labs, remember
 from kdevops.run.lock import lab_lock
 from kdevops.run.plan.absent import arms_records
 from kdevops.run.plan.narrow import told
-from kdevops.run.plan.record import COMPARED_WITH, compared_with
+from kdevops.run.plan.record import COMPARED_WITH, beside_of, compared_with
 from kdevops.run.plan.reusable_run import reusable_run
 from kdevops.run.session import Ended, Prepared, Watcher
 from kdevops.suites.registry import suites_of
@@ -195,10 +195,10 @@ def _unfinished(store: Store, run_id: int) -> tuple[int, ...]:
     The last one may have ended already if its baseline run has not.
     """
     run = store.run(run_id)
-    beside = compared_with(run)
-    if beside is not None and not store.run(beside).ended:
-        return beside, run_id
-    if beside is not None or run.ended:
+    beside = beside_of(store, run, to_be="continued")
+    if beside and not beside.ended:
+        return beside.id, run_id
+    if beside or run.ended:
         return (run_id,)  # `session.resume` refuses a run that has ended
     waiting = [each for each in store.runs(run.lab + DEV) if compared_with(each) == run_id and not each.ended]
     return (run_id, *(each.id for each in reversed(waiting)))

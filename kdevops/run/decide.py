@@ -40,7 +40,7 @@ from kdevops.run.judging import concluded, judge
 from kdevops.run.lock import lab_lock
 from kdevops.run.plan.known import KNOWN
 from kdevops.run.plan.narrow import told
-from kdevops.run.plan.record import COMPARED_WITH, as_asked, compared_with, lab_of
+from kdevops.run.plan.record import COMPARED_WITH, as_asked, beside_of, compared_with, lab_of
 from kdevops.run.session import Ended, Ready, Watcher
 from kdevops.run.spending import FAIR_CHANCE, Limits, Spending, is_hopeless, that_fit
 
@@ -59,13 +59,14 @@ async def decide(run_id: int, given: Limits | None, dirs: Dirs, watcher: Watcher
 
     `given` limits the number of single results on both kernels together, and the seconds, of this call; what it does not
     limit, the lab does. The lab also gives the rule, fixed when this begins. Raises UserError if the run, or that of the
-    baseline kernel, has not ended, if another command has the lab, or if a kernel or a suite has changed since.
+    baseline kernel, has not ended, if another command has the lab, or if a kernel or a suite has changed since, and
+    InfrastructureError if the store has lost the baseline kernel's run.
     """
     with Store(dirs.state) as store, ExitStack() as held:
         run = store.run(run_id)
         _check(run)
-        beside = compared_with(run)
-        for each in (run, *([store.run(beside)] if beside is not None else [])):
+        beside = beside_of(store, run, to_be="decided")
+        for each in (run, *([beside] if beside else [])):
             lab = lab_of(each)  # locked before anything is changed: another decide may be running
             held.enter_context(lab_lock(dirs.lab(lab.name), lab.name, "decide"))
         run = store.run(run_id)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from kdevops.errors import ExitCode, InfrastructureError, UserError
+from kdevops.errors import ExitCode, InfrastructureError
 from kdevops.results.baselines import baseline
 from kdevops.results.baselines.allowed_reports import day_of
 from kdevops.results.baselines.conditions import Conditions
@@ -27,7 +27,7 @@ from kdevops.run.evidence import judged_by, kept_files
 from kdevops.run.plan.absent import asked_for, explaining, only_beside
 from kdevops.run.plan.allowed_skips import allowing
 from kdevops.run.plan.known import expunged, left_out
-from kdevops.run.plan.record import compared_with, kernel_release, trouble_of
+from kdevops.run.plan.record import beside_of, kernel_release, trouble_of
 
 
 def judge(store: Store, run: Run, *, whole: bool = False, anew: bool = False) -> RunVerdict:
@@ -102,19 +102,13 @@ def trouble_behind(run: Run, verdict: RunVerdict) -> InfrastructureError | None:
 
 def _arm(store: Store, run: Run, planned: Collection[TestId]) -> Arm | None:
     """The baseline run of a run, limited to the tests of both. Raises InfrastructureError if the store has lost it."""
-    beside = compared_with(run)
+    hint = f"its last verdict: kdevops results --lab {run.lab}; a test of it: kdevops results {run.id} --test TEST"
+    beside = beside_of(store, run, to_be="judged", hint=hint)
     if beside is None:
         return None
-    try:
-        run_beside = store.run(beside)
-    except UserError as error:  # judged without it, what it knew would be unknown, and what it ran not be missed
-        raise InfrastructureError(
-            f"run {run.id} cannot be judged: run {beside}, of the baseline kernel, is lost",
-            hint=f"its last verdict: kdevops results --lab {run.lab}; a test of it: kdevops results {run.id} --test TEST",
-        ) from error
-    tests, outcomes = frozenset(planned), store.outcomes(beside, brief=True)
+    tests, outcomes = frozenset(planned), store.outcomes(beside.id, brief=True)
     of_both = {test: outcome for test, outcome in outcomes.items() if test in tests}
-    return Arm(run_beside, of_both, signatures(outcomes, run_beside.record.get(STRAY_REPORTS, ())))
+    return Arm(beside, of_both, signatures(outcomes, beside.record.get(STRAY_REPORTS, ())))
 
 
 @contextmanager

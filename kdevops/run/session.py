@@ -38,6 +38,7 @@ from kdevops.run.plan.narrow import among, gone_wrong, narrowed, told
 from kdevops.run.plan.plan import as_planned, plan, planned_of
 from kdevops.run.plan.record import (
     as_asked,
+    beside_of,
     check_same,
     facts,
     lab_of,
@@ -173,9 +174,13 @@ def _check_open(run: Run) -> None:
 
 
 async def rerun(run_id: int, dirs: Dirs, watcher: Watcher, *, persist: bool = False) -> Ended:
-    """Repeat an earlier run with its lab. Raises UserError if its kernel or suites have changed."""
+    """Repeat an earlier run with its lab. Raises UserError if its kernel or suites have changed.
+
+    Raises InfrastructureError if the store has lost the run of the baseline kernel with which it was compared.
+    """
     with Store(dirs.state) as store:
         run = store.run(run_id)
+        beside_of(store, run, to_be="repeated")
         lab = lab_of(run)
         with lab_lock(dirs.lab(lab.name), lab.name, "rerun"):
             ready = await rebuild(run, lab, dirs, watcher)

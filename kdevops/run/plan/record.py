@@ -12,7 +12,7 @@ from kdevops.results.baselines.conditions import VARIANT
 from kdevops.results.boot_failure import BOOT_FAILURE
 from kdevops.results.complaints import STRAY_REPORTS
 from kdevops.results.reruns import DECISION
-from kdevops.results.store import JSON, Run
+from kdevops.results.store import JSON, Run, Store
 from kdevops.results.unwatched import UNWATCHED
 from kdevops.run.plan.known import known_record
 
@@ -114,6 +114,23 @@ def check_same(run: Run, built: Built) -> None:
 def compared_with(run: Run) -> int | None:
     """The baseline run that this run is compared with; None if there is none."""
     return run.record.get(COMPARED_WITH)
+
+
+def beside_of(store: Store, run: Run, *, to_be: str, hint: str = "") -> Run | None:
+    """The baseline run itself. Raises InfrastructureError if the store has lost it: `run` cannot be `to_be` "decided".
+
+    Without it, what it knew would be unknown, and what it ran not be missed. Without a `hint` it is to run both kernels again.
+    """
+    beside = compared_with(run)
+    if beside is None:
+        return None
+    try:
+        return store.run(beside)
+    except UserError as error:
+        raise InfrastructureError(
+            f"run {run.id} cannot be {to_be}: run {beside}, of the baseline kernel, is lost",
+            hint=hint or f"run the tests on both kernels again: kdevops run {run.record['lab_file']}",
+        ) from error
 
 
 def kernel_release(run: Run) -> str:
