@@ -51,7 +51,7 @@ def _may_decide(run: Run, verdict: RunVerdict) -> bool:
     """Whether more reruns are likely to decide on a failure."""
     if "imported" in run.record or run.decides is not None or not run.ended:
         return False
-    if verdict.arm and verdict.arm.ran and not verdict.arm.run.ended:
+    if verdict.arm and verdict.arm.goes_on:
         return False
     return any(
         (each.decided is None and not is_begun(run, verdict.arm))

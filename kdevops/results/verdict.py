@@ -110,6 +110,11 @@ class Arm:
         """Whether any test ran on the baseline kernel."""
         return any(outcome.status.ran for outcome in self.outcomes.values())
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether it is not finished: what it will give may know some failures, and select others."""
+        return self.ran and not self.run.ended
+
 
 @dataclass(frozen=True)
 class RunVerdict:

@@ -121,8 +121,8 @@ def _check(run: Run) -> None:
 
 
 def _check_beside(verdict: RunVerdict) -> None:
-    """Raise UserError if the baseline kernel's run goes on: what it will give may know some failures, and select others."""
-    if (arm := verdict.arm) and arm.ran and not arm.run.ended:
+    """Raise UserError if the baseline kernel's run goes on."""
+    if (arm := verdict.arm) and arm.goes_on:
         raise UserError(
             f"run {arm.run.id}, of the baseline kernel, has not ended",
             hint=f"continue it first: kdevops resume {arm.run.id}",

@@ -65,7 +65,7 @@ def _judge(store: Store, run: Run, *, whole: bool, anew: bool) -> RunVerdict:
         strays_said=[*run.record.get(STRAY_REPORTS, ()), *again],
         known_too=beside,
         can_rerun="imported" not in run.record,
-        decisions=decided(store, run) if is_begun(run, arm) else {},
+        decisions=decided(store, run) if is_begun(run, arm) and not (arm and arm.goes_on) else {},
         allow_skip=allowing(run),
         today=day_of(run),
         unwatched=sum(map(Unwatched.of, [run.record, *records_of_reruns(store, run)]), Unwatched()),

@@ -20,7 +20,7 @@ from kdevops.results.store import Store
 from kdevops.run import decide
 from kdevops.run.judging import judge
 from tests.run.test_decide import bench, stored
-from tests.support.arms_bench import Bench, new_only
+from tests.support.arms_bench import Bench, Interrupted, new_only
 from tests.support.arms_bench import two_arms as lab
 from tests.support.local_guest import LocalProvider
 
@@ -152,3 +152,25 @@ def test_a_baseline_kernel_that_runs_after_the_decision_is_asked(bench: Bench) -
         each.decided and each.decided.before[0] == (each.decided.now[0] if each.test.name == "both" else 0)
         for each in ended.tests
     )
+
+
+def test_what_stored_counts_decided_does_not_stand_while_the_baseline_kernels_run_goes_on(bench: Bench) -> None:
+    passes = Counts({Status.PASS: 30})
+    stored(bench, aa=passes, breaks=passes, zz=passes)
+    bench.providers["ab"] = LocalProvider(bench.path / "guests" / "ab", refuse=99)
+    bench.start(lab({"aa": "false", "breaks": new_only("false"), "zz": "true"}))
+    assert bench.decide(2).verdict.exit_code is ExitCode.REGRESSION
+    bench.providers["ab"] = LocalProvider(bench.path / "guests" / "ab")
+    bench.watcher.breaks_at = ("zz", "ab-1")
+    with pytest.raises(Interrupted):
+        bench.resume(1)
+    with Store(bench.dirs.state) as store:
+        verdict = judge(store, store.run(2))
+        assert [step for step, _ in next_steps(store.run(2), verdict)] == ["see why", "continue"]
+    found = {each.test.name: each.verdict for each in verdict.tests}
+    assert (found["breaks"], found["zz"]) == (V.INCONCLUSIVE, V.OK)
+    assert found["aa"] in {V.INCONCLUSIVE, V.KNOWN_FAILURE}, "it fails there, too"
+    assert verdict.exit_code is ExitCode.INCOMPLETE
+    assert not any(each.decided for each in verdict.tests)
+    bench.resume(1)
+    assert {each.test.name: each.verdict for each in bench.decide(2).verdict.tests}["breaks"] is V.REGRESSED
