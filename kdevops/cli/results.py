@@ -174,16 +174,12 @@ def _whole(context: Context, store: Store, run: Run, kind: str | None, *, anew: 
     from kdevops.report.summary import print_summary
     from kdevops.report.summary_json import summary_json
     from kdevops.run.dirs import Dirs
-    from kdevops.run.evidence import keep_evidence
-    from kdevops.run.judging import judge, keep_in_short, trouble_behind
+    from kdevops.run.judging import judge, trouble_behind
     from kdevops.run.plan.record import kernel_release
 
     verdict = judge(store, run, whole=kind in {"junit", "ktap"}, anew=anew)
     if not anew:
-        with contextlib.suppress(InfrastructureError):  # what is shown does not depend on it: a full disk
-            if run.ended and not verdict.judged_by:
-                asyncio.run(keep_evidence(store, run.id))  # from now on this is its verdict
-            keep_in_short(store, run, verdict)
+        _keep(store, run, verdict)
     changes = changed(judge(store, run), verdict) if anew else None
     directory = Dirs.default().run(run.id)
     facts = {"kernel": kernel_release(run), "directory": directory if directory.exists() else None}
@@ -204,6 +200,17 @@ def _whole(context: Context, store: Store, run: Run, kind: str | None, *, anew: 
     if trouble:
         raise trouble
     return verdict.exit_code
+
+
+def _keep(store: Store, run: Run, verdict: RunVerdict) -> None:
+    """Let what is shown of an ended run be its verdict from now on."""
+    from kdevops.run.evidence import keep_evidence
+    from kdevops.run.judging import keep_in_short
+
+    with contextlib.suppress(InfrastructureError):  # what is shown does not depend on it: a full disk
+        if run.ended and not verdict.judged_by:
+            asyncio.run(keep_evidence(store, run.id))
+        keep_in_short(store, run, verdict)
 
 
 def _formatted(store: Store, run: Run, verdict: RunVerdict, kind: str) -> str:
@@ -244,10 +251,10 @@ def _listed(context: Context, store: Store, run: Run, which: str) -> None:
     from kdevops.run.dirs import Dirs
     from kdevops.run.judging import judge
 
+    verdict = judge(store, run, whole=context.json)
+    _keep(store, run, verdict)
     tests = {
-        each.test: each.outcome
-        for each in judge(store, run, whole=context.json).tests
-        if which in {each.outcome.status.value, each.verdict.value}
+        each.test: each.outcome for each in verdict.tests if which in {each.outcome.status.value, each.verdict.value}
     }
     directory = Dirs.default().run(run.id)
     context.emit(

@@ -159,8 +159,8 @@ async def end(run_id: int, dirs: Dirs) -> Ended:
         run = store.run(run_id)
         with lab_lock(dirs.lab(run.lab), run.lab, "resume"):
             _check_open(run)
+            await keep_evidence(store, run_id, anew=True)  # it has that of its start
             store.finish(run_id)
-            await keep_evidence(store, run_id)
             return Ended(*concluded(store, run_id))
 
 

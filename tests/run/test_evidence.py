@@ -22,7 +22,7 @@ from kdevops.results.store import Store
 from kdevops.run import session
 from kdevops.run.evidence import keep_evidence
 from kdevops.run.judging import judge
-from tests.support.arms_bench import Bench
+from tests.support.arms_bench import Bench, Interrupted
 from tests.support.arms_bench import two_arms as lab
 from tests.support.baselines import save
 
@@ -164,6 +164,34 @@ def test_a_run_without_a_baseline_of_its_own_keeps_the_one_by_which_it_is_shown_
     known(bench, breaks=FAILS, always=PASSES)
     assert main(["results", "1"]) == 4
     assert main(["results", "1", "--judge"]) == 0
+
+
+def test_a_list_by_verdict_keeps_the_baseline_too(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KDEVOPS_STATE", str(bench.dirs.state))
+    known(bench, breaks=PASSES, always=PASSES)
+    with monkeypatch.context() as patched:
+        patched.setattr(session, "keep_evidence", kept_by_nobody)
+        bench.start(SINGLE)
+    assert main(["results", "1", "--test", "breaks"]) == 0
+    with Store(bench.dirs.state) as store:
+        assert store.evidence(1) is None, "it says how the test ended, and no verdict"
+    assert main(["results", "1", "--list", "inconclusive"]) == 0
+    assert "commands/default/breaks" in capsys.readouterr().out
+    known(bench, breaks=FAILS, always=PASSES)
+    assert main(["results", "1"]) == 4
+
+
+def test_a_run_that_is_ended_is_judged_by_the_baseline_of_then(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    known(bench, breaks=PASSES, always=PASSES)
+    bench.watcher.breaks_at = ("always", "ab-1")
+    with pytest.raises(Interrupted):
+        bench.start(SINGLE)
+    known(bench, breaks=FAILS, always=PASSES)
+    asyncio.run(session.end(1, bench.dirs))
+    known(bench, breaks=PASSES, always=PASSES)
+    assert verdicts(bench) == {"breaks": V.KNOWN_FAILURE, "always": V.MISSING}
 
 
 def test_accepting_a_run_without_a_baseline_of_its_own_does_not_excuse_it(
