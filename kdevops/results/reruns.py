@@ -18,7 +18,7 @@ from kdevops.results.decision.decide import Decided, Decision, Rule, Tally, deci
 from kdevops.results.decision.interval import wilson
 from kdevops.results.decision.outlook import FAR, still_to_go
 from kdevops.results.decision.stored import Against
-from kdevops.results.faces import ANY, OLD_UNUSUAL, Face, Selected
+from kdevops.results.faces import ANY, OLD_UNUSUAL, UNUSUAL, Face, Selected
 from kdevops.results.model import Outcome, Status, TestId
 from kdevops.results.rows import signature_of
 from kdevops.results.store import JSON, Run, Store
@@ -77,7 +77,7 @@ def decided(store: Store, run: Run) -> dict[TestId, Decided]:
     found = decide(tallies, rule, of=all_faces, guards=guards)
     of = family_sizes((tally for key, tally in tallies.items() if key not in guards), all_faces)
     each = {
-        key: Decided(found[key], tally, of.get(type(tally), 1), rule, guard=key in guards)
+        key: Decided(found[key], tally, of.get(type(tally), 1), rule, guard=key in guards, question=key[1])
         for key, tally in tallies.items()
     }
     return {test: _together([each[test, name] for name in chosen.faces]) for test, chosen in tests.items()}
@@ -186,7 +186,9 @@ def _face_read(said: Mapping[str, Any]) -> Face:
 def in_words(each: Decided) -> str:
     """The decision with what it rests on: "flake: failed again in 0 of 14 runs (0%-22%), with the baseline kernel in 0 of …"."""
     beside = "with the baseline kernel" if isinstance(each.tally, Pairs) else "in the baseline"
-    words = f"{each.decision}: failed again in {_rate(*each.now)}, {beside} in {_rate(*each.before)}"
+    words = (
+        f"{each.decision}: failed again {_how(each.question)}in {_rate(*each.now)}, {beside} in {_rate(*each.before)}"
+    )
     if each.tally.lost:
         words += f"; {each.tally.lost:g} gave no result"
     if each.decision is not Decision.OPEN:
@@ -196,6 +198,14 @@ def in_words(each: Decided) -> str:
     to_go = still_to_go(each)
     kernels = " on each kernel" if isinstance(each.tally, Pairs) else ""
     return f"{words}; " + (f"about {to_go} more runs{kernels}" if to_go else "more runs are unlikely to tell")
+
+
+def _how(question: str) -> str:
+    """In what way the test failed of which the counts are told."""
+    if question in {UNUSUAL, OLD_UNUSUAL}:
+        return "in an unusual way "
+    ways = {"new ": "in a new way ", "more ": "in a rare way ", "by ": "in a usual way ", "a ": f"with {question} "}
+    return next((words for start, words in ways.items() if question.startswith(start)), "")
 
 
 def _rate(bad: int, runs: int) -> str:

@@ -131,7 +131,7 @@ def test_what_is_said(store: Store) -> None:
     each = decided(store, store.run(after(store, NEW_WAY, [(ALPHA, BETA)] * 3)))[TEST]
     assert each.decision is Decision.REGRESSED
     assert in_words(each) == (
-        "regressed: failed again in 3 of 3 runs (44%-100%), with the baseline kernel in 0 of 3 runs (0%-56%)"
+        "regressed: failed again in an unusual way in 3 of 3 runs (44%-100%), with the baseline kernel in 0 of 3 runs (0%-56%)"
     )
     started = decided(store, store.run(after(store, NEW_WAY, [])))
     assert in_words(started[TEST]).endswith("; about 14 more runs on each kernel")
@@ -231,6 +231,35 @@ def test_probation_is_told() -> None:
     for other in (Against(5, 0, 1, 1), Pairs(only_now=1)):
         assert "probation" not in in_words(Decided(Decision.OPEN, other, rule=Rule(probation=5)))
     assert "probation" not in in_words(Decided(Decision.FLAKE, Against(3, 0, 90, 0), rule=Rule(probation=5)))
+
+
+def test_the_question_that_is_open_is_told_with_its_own_counts_and_no_probation(store: Store) -> None:
+    entry = Entry(Counts({S.PASS: 200, S.FAIL: 20}), symptoms={"sub:alpha": Seen(20)})
+    tables = {("selftests", "default"): Table("6.1", {TEST.name: entry})}
+    chosen = selected(judge_run([TEST], {TEST: BETA}, Baseline("6.1", tables)))
+    number = run(store, BETA)
+    store.update_record(number, decision_record(chosen, Rule(probation=5), of=1))
+    for turn in range(6):
+        run(store, PASSES if turn % 3 else failing(f"gamma {turn}"), {SIDE: Side.NOW, TURN: turn}, number)
+    assert in_words(decided(store, store.run(number))[TEST]) == (
+        "open: failed again in an unusual way in 2 of 6 runs (10%-70%), in the baseline in 20 of 220 runs (6%-14%);"
+        " more runs are unlikely to tell"
+    )
+
+
+@pytest.mark.parametrize(
+    ("question", "words"),
+    [
+        ("any", "again in 0"),
+        ("new hang", "again in a new way in 0"),
+        ("more fail", "again in a rare way in 0"),
+        ("a crash or worse", "again with a crash or worse in 0"),
+        ("by sub:alpha", "again in a usual way in 0"),
+        ("unknown", "again in an unusual way in 0"),
+    ],
+)
+def test_what_is_counted_is_told(question: str, words: str) -> None:
+    assert words in in_words(Decided(Decision.OPEN, Against(9, 0, 1, 0), question=question))
 
 
 @pytest.mark.parametrize("stored", [30, 100, 1000])

@@ -41,13 +41,17 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What the reruns of one selected test say. `of`: the number of tests to which the rule applies; `guard`: see `decide`."""
+    """What the reruns of one selected test say. `of`: the number of tests to which the rule applies; `guard`: see `decide`.
+
+    `question`: which of its bad results count, "" for all; see `kdevops.results.faces`.
+    """
 
     decision: Decision
     tally: Tally
     of: int = 1
     rule: Rule = Rule()
     guard: bool = False
+    question: str = ""
 
     @property
     def on_both(self) -> bool:
