@@ -42,7 +42,7 @@ from kdevops.run.plan.known import KNOWN
 from kdevops.run.plan.narrow import told
 from kdevops.run.plan.record import COMPARED_WITH, as_asked, beside_of, compared_with, lab_of
 from kdevops.run.session import Ended, Ready, Watcher
-from kdevops.run.spending import FAIR_CHANCE, Limits, Spending, is_hopeless, that_fit
+from kdevops.run.spending import FAIR_CHANCE, Limits, Spending, in_short, is_hopeless, that_fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +160,8 @@ async def _until_decided(
     abreast = min(len(kernel.ready.lab.guest_names()) for kernel in kernels)
     began, idle = {test: each.tries for test, each in tests.items()}, Counter[TestId]()
     await _stop(kernels, watcher)
-    limits = f"for at most {budget.time / 60:.0f} min or {budget.count} results"
-    watcher.handle(Note(f"failures that nobody knows run again, {limits}: {told(still_open(tests))}"))
+    most = in_short(budget)
+    watcher.handle(Note(f"failures that nobody knows run again, for at most {most}: {told(still_open(tests))}"))
     while left := still_open(tests):
         likely = {
             test: tests[test]

@@ -33,6 +33,12 @@ class Room(NamedTuple):
 NO_ROOM = Room(0, 0)
 
 
+def in_short(budget: Reruns) -> str:
+    """The budget for a person: "30 min or 200 results", or in seconds what is not in whole minutes."""
+    time = f"{budget.time:.10g} s" if budget.time % 60 else f"{budget.time / 60:.0f} min"
+    return f"{time} or {budget.count} result{'s' if budget.count != 1 else ''}"
+
+
 @dataclass
 class Spending:
     """A budget, counted from now on. `before`: the number of single results that earlier calls have spent."""

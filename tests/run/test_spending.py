@@ -14,7 +14,7 @@ from kdevops.results.decision.decide import Decided, Decision, Rule, Tally, deci
 from kdevops.results.decision.outlook import still_to_go
 from kdevops.results.decision.stored import Against
 from kdevops.results.model import TestId
-from kdevops.run.spending import NO_ROOM, Room, Spending, is_hopeless, that_fit
+from kdevops.run.spending import NO_ROOM, Room, Spending, in_short, is_hopeless, that_fit
 
 
 class Clock:
@@ -201,3 +201,19 @@ def test_a_turn_is_of_the_soonest_and_has_room(
     likely = [sides[test] * (still_to_go(tests[test]) or 3) for test in chosen]
     assert len(chosen) < 2 or sum(likely) <= given_room.by_number, "all but a first one can likely be decided"
     assert len(chosen) <= abreast or sum(likely) <= max(given_room.by_time, sum(likely[:abreast]))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "count", "words"),
+    [
+        (1800.0, 1000, "30 min or 1000 results"),
+        (1.0, 200, "1 s or 200 results"),
+        (90.0, 1, "90 s or 1 result"),
+        (60.0, 2, "1 min or 2 results"),
+        (7200.0, 2, "120 min or 2 results"),
+        (0.5, 2, "0.5 s or 2 results"),
+        (999_999.0, 2, "999999 s or 2 results"),
+    ],
+)
+def test_a_budget_for_a_person(seconds: float, count: int, words: str) -> None:
+    assert in_short(Reruns(count=count, time=seconds)) == words
