@@ -173,23 +173,43 @@ async def _until_decided(
             why = "the budget for reruns is used up" if likely else "more reruns are unlikely to tell"
             watcher.handle(Note(f"{why}; still open: {told(left)}"))
             return
-        turn += 1
+        turn, nothing = turn + 1, dict[TestId, str]()
         for kernel in kernels if turn % 2 else reversed(kernels):
             rows = [plans[kernel.side][test] for test in chosen if test in plans[kernel.side]]
             if not rows:
                 continue  # the baseline kernel has none of these tests
             again = store.create_run(kernel.ready.lab.name, rows, _record(kernel, turn), decides=run_id)
-            drained = await session.run_rest(again, kernel.ready, dirs, store, quiet, persist=False)
-            if drained.state is RunState.INTERRUPTED:
+            if trouble := await _trouble_in(again, kernel, dirs, store, quiet):
                 _cut_short(store, again)
-                trouble = drained.errors[-1].message if drained.errors else "no guest is left"
                 watcher.handle(Note(f"cannot go on deciding: {trouble}"))
                 return
+            nothing |= _without_result(store, again)
         so_far, tests = tests, decided(store, run)
         for test in chosen:
             answered = so_far[test].tally != tests[test].tally
             idle[test] = 0 if answered else idle[test] + 1
-            watcher.handle(Note(f"{test}: {in_words(tests[test]) if answered else 'no result'}"))
+            instead = f": {nothing[test]}" if test in nothing else ""
+            watcher.handle(Note(f"{test}: {in_words(tests[test]) if answered else f'no result{instead}'}"))
+
+
+async def _trouble_in(rerun: int, kernel: Kernel, dirs: Dirs, store: Store, watcher: Watcher) -> str:
+    """Run a rerun; returns why no other can follow it, "" if one can."""
+    try:
+        drained = await session.run_rest(rerun, kernel.ready, dirs, store, watcher, persist=False)
+    except UserError as error:  # of a suite that cannot run some of its tests alone
+        return error.message
+    if drained.state is not RunState.INTERRUPTED:
+        return ""
+    return drained.errors[-1].message if drained.errors else "no guest is left"
+
+
+def _without_result(store: Store, rerun: int) -> dict[TestId, str]:
+    """The tests that gave no result, with what they gave instead, and why."""
+    return {
+        test: ", ".join(filter(None, [outcome.status.value, outcome.reason]))
+        for test, outcome in store.outcomes(rerun, brief=True).items()
+        if not outcome.status.ran
+    }
 
 
 def _cut_short(store: Store, run_id: int) -> None:
