@@ -80,12 +80,18 @@ async def decide(run_id: int, given: Limits | None, dirs: Dirs, watcher: Watcher
                     _cut_short(store, each.id)
             if not is_begun(run, verdict.arm):  # fixed once for all, for it must not depend on what reruns give
                 rule, on_both = Rule(rules.alpha, rules.smallest, rules.probation), len(sides) > 1
-                tests, alone = selected(verdict, beside=on_both), compared_with(run) is not None and not on_both
-                store.update_record(run_id, decision_record(tests, rule, of=len(verdict.tests), alone=alone))
-            budget, left = _within(given, rules.rerun or Reruns()), still_open(decided(store, store.run(run_id)))
-            if not left or min(budget.count, budget.time) <= 0:
-                watcher.handle(Note(f"no budget for reruns; still open: {told(left)}" if left else "all is decided"))
-            else:
+                chosen, alone = selected(verdict, beside=on_both), compared_with(run) is not None and not on_both
+                store.update_record(run_id, decision_record(chosen, rule, of=len(verdict.tests), alone=alone))
+            tests = decided(store, store.run(run_id))
+            budget, left = _within(given, rules.rerun or Reruns()), still_open(tests)
+            if hopeless := [test for test in left if tests[test].is_hopeless]:
+                few = f"hardly any results of these tests are stored, and no other kernel runs: {told(hopeless)}"
+                watcher.handle(Note(f"{few}; `compare` in the lab, or results that are accepted, would decide"))
+            if not left:
+                watcher.handle(Note("all is decided"))
+            elif min(budget.count, budget.time) <= 0:
+                watcher.handle(Note(f"no budget for reruns; still open: {told(left)}"))
+            elif len(hopeless) < len(left):
                 kernels = [await _kernel(side, each, dirs, watcher) for side, each in sides]
                 await _until_decided(run_id, kernels, budget, dirs, store, watcher)
         else:
@@ -161,7 +167,8 @@ async def _until_decided(
     began, idle = {test: each.tries for test, each in tests.items()}, Counter[TestId]()
     await _stop(kernels, watcher)
     most = in_short(budget)
-    watcher.handle(Note(f"failures that nobody knows run again, for at most {most}: {told(still_open(tests))}"))
+    to_run = [test for test in still_open(tests) if not tests[test].is_hopeless]
+    watcher.handle(Note(f"failures that nobody knows run again, for at most {most}: {told(to_run)}"))
     while left := still_open(tests):
         likely = {
             test: tests[test]
