@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kdevops.cli.bundle import export
 from kdevops.cli.check import check
 from kdevops.cli.history import history
 from kdevops.cli.listing import LIMIT, check_lab, print_list
 from kdevops.cli.options import Context, common_options, json_option, pass_context
 from kdevops.cli.output import print_json, writing
+from kdevops.cli.prune import prune
 from kdevops.cli.removal import remove
 from kdevops.cli.results_import import import_
 from kdevops.errors import InfrastructureError, UserError
@@ -51,7 +53,9 @@ def results() -> None:
 
 
 results.add_command(check)
+results.add_command(export)
 results.add_command(history)
+results.add_command(prune)
 results.add_command(remove)
 results.add_command(import_)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kdevops.cli.bundle import import_bundle
 from kdevops.cli.options import Context, common_options, json_option, pass_context
 from kdevops.errors import UserError
 
@@ -15,10 +16,16 @@ if TYPE_CHECKING:
     from kdevops.suites.kind import Imported
 
 
-@click.command("import", short_help="Import the results in DIR into the store.")
+@click.command("import", short_help="Import the results in DIR, or of a bundle, into the store.")
+@click.option(
+    "--bundle",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Import runs that `kdevops results export` wrote to FILE; without DIR and the other options.",
+)
 @click.option("--suite", metavar="NAME", help="The suite that made the results, if not fstests.")
-@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--lab", metavar="NAME", default="imported", help="The lab name for the imported runs.")
+@click.argument("directory", metavar="[DIR]", type=click.Path(path_type=Path), required=False)
+@click.option("--lab", metavar="NAME", help="The lab name for the imported runs; default: imported.")
 @click.option("--kernel", metavar="RELEASE", default="", help="The kernel that ran, if the results do not say so.")
 @click.option(
     "--baseline",
@@ -38,10 +45,11 @@ if TYPE_CHECKING:
 @pass_context
 def import_(
     context: Context,
-    directory: Path,
+    directory: Path | None,
     *,
+    bundle: Path | None,
     suite: str | None,
-    lab: str,
+    lab: str | None,
     kernel: str,
     baseline: Path | None,
     expunges: tuple[Path, ...],
@@ -52,8 +60,17 @@ def import_(
     If only check.log is left, there is one run per kernel and day. Tests whose outcome is uncertain count as missing.
     Results that were imported before, from wherever, are not stored again.
 
+    With --bundle, the runs are shown here as on the machine that exported them; they cannot be run again here.
+
     For --suite blktests, DIR is its directory of results; for --suite ltp, a JSON report of kirk or a directory of them.
     """
+    if bundle is not None:
+        if directory or suite or lab is not None or kernel or baseline or expunges:
+            raise UserError("--bundle takes neither DIR nor other options: the file says it all", hint="leave them out")
+        import_bundle(context, bundle)
+        return
+    if directory is None:
+        raise UserError("nothing to import", hint="give a directory of results, or --bundle FILE")
     from kdevops.paths import data_dir, state_dir
     from kdevops.results.store import Store
     from kdevops.run.dirs import Dirs
@@ -63,7 +80,7 @@ def import_(
 
     here = Path("baselines").absolute()
     compared = baseline.absolute() if baseline else here if here.is_dir() else data_dir("baselines")
-    if not (name := clean(lab)):
+    if not (name := clean("imported" if lab is None else lab)):
         raise UserError("--lab: a name cannot be empty")
     reads = importer(suite)
     if expunges and not reads.imports_expunges:

@@ -45,6 +45,22 @@ class Connection(Reader, Protocol):
         nested one is part of the outer one.
         """
 
+    def deleting(self) -> AbstractContextManager[Self]:
+        """As `transaction` of no single run, and rows of append-only tables may be deleted within the block."""
+
+    @property
+    def tables_beside(self) -> Sequence[str]:
+        """Tables that this database has for itself, with rows of runs."""
+
+    def compact(self) -> None:
+        """Give the space of what was deleted back to the file system, unless the database sees to that itself."""
+
+    def free_bytes(self) -> int:
+        """How many bytes `compact` would free."""
+
+    def size(self) -> int:
+        """Bytes of everything that is stored; 0 if that does not tell what removing runs would free."""
+
     def reading(self, run: int) -> Reader:
         """What to ask about this run, and about the tests in it."""
 

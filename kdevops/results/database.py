@@ -256,6 +256,37 @@ def transaction(connection: sqlite3.Connection, path: Path) -> Iterator[sqlite3.
 
 
 @contextlib.contextmanager
+def deleting(connection: sqlite3.Connection, path: Path) -> Iterator[sqlite3.Connection]:
+    """A write transaction in which rows of append-only tables may be deleted: outside of it, no mistake of ours can."""
+    with transaction(connection, path):
+        triggers = connection.execute(
+            "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name LIKE '%\\_no\\_delete' ESCAPE '\\'"
+        ).fetchall()
+        for name, _ in triggers:
+            connection.execute(f"DROP TRIGGER {name}")
+        yield connection
+        for _, statement in triggers:
+            connection.execute(statement)
+
+
+def compact(connection: sqlite3.Connection, path: Path) -> None:
+    """Give the space of what was deleted back to the file system.
+
+    Raises InfrastructureError if the database is in use, or there is no room for the copy that this needs for a while.
+    """
+    with explained(path):
+        connection.execute("VACUUM")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def free_bytes(connection: sqlite3.Connection, path: Path) -> int:
+    """How much `compact` would free."""
+    with explained(path):
+        pages, size = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("freelist_count", "page_size"))
+    return int(pages) * int(size)
+
+
+@contextlib.contextmanager
 def explained(path: Path) -> Iterator[None]:
     """Turn SQLite's errors into InfrastructureError, except violated constraints, which the caller handles."""
     try:

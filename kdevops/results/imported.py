@@ -17,6 +17,8 @@ from kdevops.text import clean
 
 IMPORTED = "imported"
 """In the record of an imported run: where its results are from, and facts about them."""
+BUNDLED = "bundled"
+"""In the record of a run of our kind that came in a bundle, from another store: it cannot run again here."""
 Ends = Mapping[TestId, Outcome]
 
 
@@ -80,6 +82,11 @@ def profiles(run: Run) -> Mapping[str, str]:
 def is_imported(run: Run) -> bool:
     """Whether others produced the run's results."""
     return IMPORTED in run.record
+
+
+def is_bundled(run: Run) -> bool:
+    """Whether the run came in a bundle: its kernel, its image and its guests were those of another machine."""
+    return bool(run.record.get(BUNDLED))
 
 
 def facts_json(run: Run) -> dict[str, JSON] | None:

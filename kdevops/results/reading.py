@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -114,6 +114,15 @@ class Reading:
     def waiting(self) -> Mapping[int, int]:
         """How many results of which runs are kept here until a team's store, which was not there, takes them."""
         return self._sql.waiting()
+
+    def size(self) -> int:
+        """Bytes of everything that is stored; 0 for a team's store, where that does not tell what runs take."""
+        return self._sql.size()
+
+    @property
+    def tables_beside(self) -> Sequence[str]:
+        """Tables that the database has for itself, with rows of runs."""
+        return self._sql.tables_beside
 
     def problems(self) -> Iterator[str]:
         """What the database itself finds wrong with what it has stored."""

@@ -71,6 +71,30 @@ class Sqlite:
         with database.transaction(self.connection, self._path):
             yield self
 
+    @contextmanager
+    def deleting(self) -> Iterator[Self]:
+        """See `Connection`."""
+        with database.deleting(self.connection, self._path):
+            yield self
+
+    @property
+    def tables_beside(self) -> Sequence[str]:
+        """None."""
+        return ()
+
+    def compact(self) -> None:
+        """See `Connection`; also raises InfrastructureError if others use the file, or there is no room for a copy."""
+        database.compact(self.connection, self._path)
+
+    def free_bytes(self) -> int:
+        """See `Connection`."""
+        return database.free_bytes(self.connection, self._path)
+
+    def size(self) -> int:
+        """Of the file and its log."""
+        log = self._path.with_name(f"{self._path.name}-wal")
+        return sum(each.stat().st_size for each in (self._path, log) if each.exists())
+
     def reading(self, run: int) -> Self:
         """Itself."""
         return self

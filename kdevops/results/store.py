@@ -48,39 +48,46 @@ class Store(Reading):
         """
         _check_plan(plan)
         with self._sql.transaction() as sql:
-            text = json.dumps(record)
-            ((run_id,),) = sql.rows(
-                "INSERT INTO run (lab, state, created, record, decides, digest)"
-                " VALUES (:lab, :state, :created, :record, :decides, :digest) RETURNING id",
-                {
-                    "lab": clean(lab, MAX_LINE),
-                    "state": RunState.PLANNED,
-                    "created": _now(),
-                    "record": text,
-                    "decides": decides,
-                    "digest": digest(text),
-                },
-            )
-            tests = [row.id._asdict() for row in plan]
-            sql.many(
-                "INSERT INTO planned (run, position, suite, profile, name, timeout, expected)"
-                " VALUES (:run, :position, :suite, :profile, :name, :timeout, :expected)",
-                (
-                    {"run": run_id, "position": position, **test, "timeout": row.timeout, "expected": row.expected}
-                    for position, (row, test) in enumerate(zip(plan, tests, strict=True))
-                ),
-            )
-            sql.execute(
-                "INSERT INTO summary (run, planned, kernel, exit_code, verdict, ran)"
-                " VALUES (:run, :planned, :kernel, NULL, '', :ran)",
-                {"run": run_id, "planned": len(plan), "kernel": kernel_in(record), "ran": moments_in(record)},
-            )
-            sql.many(
-                "INSERT INTO test (suite, profile, name) VALUES (:suite, :profile, :name) ON CONFLICT DO NOTHING", tests
-            )
+            run_id = _create(sql, lab, plan, record, created=_now(), decides=decides)
             _note(sql, run_id, Kind.CREATED, text=f"{len(plan)} tests planned")
             self._sql.writing(run_id)  # a team's database may be away when the first test ends
-        return int(run_id)
+        return run_id
+
+    def restore_run(
+        self,
+        run: Run,
+        plan: Sequence[PlannedRow],
+        outcomes: Mapping[TestId, Outcome],
+        journal: Sequence[Entry],
+        evidence: tuple[str, str, bytes] | None,
+    ) -> int:
+        """Store an ended run of another store as it is there, under a number of this one, which is returned.
+
+        `evidence` is as `evidence` returns it. Raises UserError as `create_run` does, InfrastructureError for an entry of the
+        journal, or an outcome, of a test that is not planned.
+        """
+        _check_plan(plan)
+        with self._sql.transaction() as sql:
+            run_id = _create(sql, run.lab, plan, run.record, created=run.created, decides=run.decides)
+            statement = "SELECT id, suite, profile, name FROM planned WHERE run = :run"
+            ids = {TestId(*test): planned for planned, *test in sql.rows(statement, {"run": run_id})}
+            if not ids.keys() >= {*outcomes, *(each.test for each in journal if each.test)}:
+                raise InfrastructureError("a result or an entry of the journal is of a test that is not planned")
+            _write_and_count(sql, run_id, {ids[test]: outcome for test, outcome in outcomes.items()})
+            sql.many(
+                _NOTE,
+                (
+                    _line(run_id, each.kind, ids[each.test] if each.test else None, each.guest, each.text, each.at)
+                    for each in journal
+                ),
+            )
+            if evidence:
+                sql.replace("evidence", {"run": run_id, **dict(zip(("at", "source", "files"), evidence, strict=True))})
+            sql.execute(
+                "UPDATE run SET state = :state, ended = :ended WHERE id = :run",
+                {"state": run.state, "ended": run.ended, "run": run_id},
+            )
+        return run_id
 
     def together(self, run_id: int | None = None) -> AbstractContextManager[object]:
         """All writes within the block are one transaction.
@@ -88,6 +95,26 @@ class Store(Reading):
         Those to a run that goes on need its number, and then are all to this run: a team's database may be away.
         """
         return self._sql.transaction() if run_id is None else self._writing(run_id)
+
+    def deleting(self) -> AbstractContextManager[object]:
+        """As `together`, and rows of append-only tables may be deleted within the block."""
+        return self._sql.deleting()
+
+    def change(self, statement: str, **values: object) -> None:
+        """Execute a statement that writes, with named parameters, within the block of `together` or `deleting`."""
+        with self._sql.transaction() as sql:
+            sql.execute(statement, values)
+
+    def compact(self) -> None:
+        """Give the space of what was deleted back to the file system; no effect on a team's store, which reuses it.
+
+        Raises InfrastructureError if others use the store, or there is no room for a copy of it, and changes nothing.
+        """
+        self._sql.compact()
+
+    def free_bytes(self) -> int:
+        """How many bytes `compact` would free."""
+        return self._sql.free_bytes()
 
     def started(self, run_id: int, test: TestId, guest: str) -> None:
         """Record that a test is about to be given to a guest. Raises InfrastructureError if the run has ended."""
@@ -207,7 +234,8 @@ class Store(Reading):
         planned = self._planned(sql, run_id, test)
         if not write_outcome(sql, planned, outcome):
             raise _second(test, run_id, outcome)
-        _count_and_note(sql, run_id, {planned: outcome})
+        _count(sql, run_id, {planned: outcome})
+        _note_ends(sql, run_id, {planned: outcome})
 
 
 def _second(test: TestId, run_id: int, outcome: Outcome) -> InfrastructureError:
@@ -221,15 +249,63 @@ def _missing(guest: str | None) -> Outcome:
     return Outcome(Status.MISSING, reason=reason, guest=guest or "")
 
 
+def _create(
+    sql: Connection,
+    lab: str,
+    plan: Sequence[PlannedRow],
+    record: Mapping[str, JSON],
+    *,
+    created: str,
+    decides: int | None,
+) -> int:
+    text = json.dumps(record)
+    ((run_id,),) = sql.rows(
+        "INSERT INTO run (lab, state, created, record, decides, digest)"
+        " VALUES (:lab, :state, :created, :record, :decides, :digest) RETURNING id",
+        {
+            "lab": clean(lab, MAX_LINE),
+            "state": RunState.PLANNED,
+            "created": created,
+            "record": text,
+            "decides": decides,
+            "digest": digest(text),
+        },
+    )
+    tests = [row.id._asdict() for row in plan]
+    sql.many(
+        "INSERT INTO planned (run, position, suite, profile, name, timeout, expected)"
+        " VALUES (:run, :position, :suite, :profile, :name, :timeout, :expected)",
+        (
+            {"run": run_id, "position": position, **test, "timeout": row.timeout, "expected": row.expected}
+            for position, (row, test) in enumerate(zip(plan, tests, strict=True))
+        ),
+    )
+    sql.execute(
+        "INSERT INTO summary (run, planned, kernel, exit_code, verdict, ran)"
+        " VALUES (:run, :planned, :kernel, NULL, '', :ran)",
+        {"run": run_id, "planned": len(plan), "kernel": kernel_in(record), "ran": moments_in(record)},
+    )
+    sql.many("INSERT INTO test (suite, profile, name) VALUES (:suite, :profile, :name) ON CONFLICT DO NOTHING", tests)
+    return int(run_id)
+
+
 def _write_all(sql: Connection, run_id: int, outcomes: Mapping[int, Outcome]) -> None:
+    _write_and_count(sql, run_id, outcomes)
+    _note_ends(sql, run_id, outcomes)
+
+
+def _write_and_count(sql: Connection, run_id: int, outcomes: Mapping[int, Outcome]) -> None:
     write_outcomes(sql, outcomes)
-    _count_and_note(sql, run_id, outcomes)
+    _count(sql, run_id, outcomes)
 
 
-def _count_and_note(sql: Connection, run_id: int, outcomes: Mapping[int, Outcome]) -> None:
+def _count(sql: Connection, run_id: int, outcomes: Mapping[int, Outcome]) -> None:
     """Count what was written in the same transaction: totals never differ from outcomes."""
     counted = Counter(outcome.status for outcome in outcomes.values())
     sql.many(COUNT, [{"run": run_id, "status": status, "number": number} for status, number in counted.items()])
+
+
+def _note_ends(sql: Connection, run_id: int, outcomes: Mapping[int, Outcome]) -> None:
     sql.many(
         _NOTE,
         [
@@ -243,10 +319,10 @@ def _note(sql: Connection, run_id: int, kind: Kind, **more: Any) -> None:
     sql.execute(_NOTE, _line(run_id, kind, **more))
 
 
-def _line(run_id: int, kind: Kind, *, planned: int | None = None, guest: str = "", text: str = "") -> Values:
+def _line(run_id: int, kind: Kind, planned: int | None = None, guest: str = "", text: str = "", at: str = "") -> Values:
     return {
         "run": run_id,
-        "at": _now(),
+        "at": at or _now(),
         "kind": kind,
         "planned": planned,
         "guest": clean(guest, MAX_LINE),

@@ -29,6 +29,7 @@ from kdevops.run.guests.kinds import kind_of
 from kdevops.run.judging import concluded
 from kdevops.run.live_labs import forget, live_labs, remember
 from kdevops.run.lock import lab_lock
+from kdevops.run.new_run import new_run
 from kdevops.run.plan.absent import arms_records
 from kdevops.run.plan.narrow import told
 from kdevops.run.plan.record import COMPARED_WITH, beside_of, compared_with
@@ -73,8 +74,8 @@ async def start(
         )
         old = None if fresh_baseline else reusable_run(store, before, rows, first.record)
         with store.together():
-            beside = old.id if old else store.create_run(before.name, rows, records[0])
-            run_id = store.create_run(under_test.name, second.rows, {**records[1], COMPARED_WITH: beside})
+            beside = old.id if old else new_run(store, dirs, before.name, rows, records[0])
+            run_id = new_run(store, dirs, under_test.name, second.rows, {**records[1], COMPARED_WITH: beside})
         if old:
             watcher.handle(
                 Note(

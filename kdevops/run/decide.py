@@ -38,6 +38,7 @@ from kdevops.run.dirs import Dirs
 from kdevops.run.evidence import keep_evidence
 from kdevops.run.judging import concluded, judge
 from kdevops.run.lock import lab_lock
+from kdevops.run.new_run import new_run
 from kdevops.run.plan.known import KNOWN
 from kdevops.run.plan.narrow import told
 from kdevops.run.plan.record import COMPARED_WITH, as_asked, beside_of, compared_with, lab_of
@@ -185,7 +186,7 @@ async def _until_decided(
             rows = [plans[kernel.side][test] for test in chosen if test in plans[kernel.side]]
             if not rows:
                 continue  # the baseline kernel has none of these tests
-            again = store.create_run(kernel.ready.lab.name, rows, _record(kernel, turn), decides=run_id)
+            again = new_run(store, dirs, kernel.ready.lab.name, rows, _record(kernel, turn), decides=run_id)
             if trouble := await _trouble_in(again, kernel, dirs, store, quiet):
                 _cut_short(store, again)
                 watcher.handle(Note(f"cannot go on deciding: {trouble}"))

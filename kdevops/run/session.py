@@ -31,6 +31,7 @@ from kdevops.run.judging import concluded
 from kdevops.run.live_labs import remember, remember_again
 from kdevops.run.lock import lab_lock
 from kdevops.run.manual import servers_for, write_access
+from kdevops.run.new_run import new_run
 from kdevops.run.plan.absent import asked_record
 from kdevops.run.plan.allowed_skips import unmatched
 from kdevops.run.plan.known import leave_out
@@ -104,7 +105,7 @@ async def start(
     with lab_lock(dirs.lab(lab.name), lab.name, "run"), Store(dirs.state) as store:
         remember((lab,), dirs, loaded.path)
         prepared = await prepare(loaded, dirs, store, watcher, only=only, failures_of=failures_of)
-        run_id = store.create_run(lab.name, prepared.rows, prepared.record)
+        run_id = new_run(store, dirs, lab.name, prepared.rows, prepared.record)
         return await carry_out(run_id, prepared.ready, dirs, store, watcher, persist=persist)
 
 
@@ -187,7 +188,7 @@ async def rerun(run_id: int, dirs: Dirs, watcher: Watcher, *, persist: bool = Fa
             record = {**as_asked(run), **facts(lab, ready.built), "rerun_of": run_id}
             before = {row.id for row in store.plan(run_id)}
             rows = plan(ready.built, store, lab, Path(run.record["baseline"]), ready.provider.slowdown)
-            new = store.create_run(lab.name, [row for row in rows if row.id in before], record)
+            new = new_run(store, dirs, lab.name, [row for row in rows if row.id in before], record)
             return await carry_out(new, ready, dirs, store, watcher, persist=persist)
 
 

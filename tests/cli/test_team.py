@@ -107,3 +107,67 @@ def test_outputs_of_runs_of_different_stores_stand_apart(monkeypatch: pytest.Mon
     for url in ("postgresql://b:new@host/x", "postgresql://host/x?password=z"):
         monkeypatch.setenv("KDEVOPS_STORE", url)
         assert dirs.run(1) in found
+
+
+def runs_of(state: Path, *, finish: bool = True) -> int:
+    """A run of lab xfs, with output on the machine with this state directory."""
+    with Store(state) as store:
+        run = store.create_run("xfs", rows("a"), RECORD)
+        store.started(run, tid("a"), "g")
+        if finish:
+            store.ended(run, tid("a"), Outcome(Status.PASS))
+            store.finish(run)
+    output = Dirs(state, state).run(run)
+    output.mkdir(parents=True)
+    (output / "a.log").write_text("x" * 5000)
+    return run
+
+
+def test_old_runs_are_removed_from_a_teams_store(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs_of(state_dir()), runs_of(tmp_path / "colleague"), runs_of(tmp_path / "colleague", finish=False)
+    runs_of(state_dir())
+    assert main(["results", "prune", "--keep", "1", "--yes"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("run 1 of lab xfs, ")
+    assert "2 runs, about 5 KiB" in said
+    assert said.endswith("removed; 5 KiB freed\n")
+    assert not Dirs.default().run(1).exists()
+    assert [path.name for path in sorted((Dirs.default().run(0).parent.parent / "spool").glob("*.sqlite"))] == [
+        "4.sqlite"
+    ]
+    with Store(state_dir()) as store:
+        assert [each.id for each in store.runs()] == [4, 3]
+    assert main(["results", "check"]) == 0
+    assert main(["results", "1"]) == 2
+    monkeypatch.setenv("KDEVOPS_STATE", str(tmp_path / "colleague"))
+    capsys.readouterr()
+    assert main(["results", "2"]) == 2
+    assert "no run 2" in capsys.readouterr().err
+    assert main(["results"]) == 0
+    assert "wait" not in capsys.readouterr().out
+
+
+def test_what_runs_take_in_a_teams_store_cannot_be_told(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    runs_of(state_dir()), runs_of(state_dir())
+    assert main(["results", "prune", "--larger-than", "1KiB", "--yes"]) == 2
+    assert "--larger-than is for a store in a file" in capsys.readouterr().err
+    with Store(state_dir()) as store:
+        assert len(store.runs()) == 2
+
+
+def test_a_bundle_goes_to_a_teams_store_and_from_it(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = runs_of(state_dir())
+    assert main(["results", "export", str(run), "--bundle", "first"]) == 0
+    with monkeypatch.context() as alone:
+        alone.delenv("KDEVOPS_STORE")
+        alone.setenv("KDEVOPS_STATE", str(tmp_path / "alone"))
+        assert main(["results", "import", "--bundle", "first"]) == 0
+        assert main(["results", "export", "1", "--bundle", "second"]) == 0
+    assert Path("first").read_bytes() == Path("second").read_bytes()
+    assert main(["results", "prune", "--keep", "1", "--yes"]) == 0
+    assert main(["results", "import", "--bundle", "second"]) == 0
+    assert f"already here as run {run} of lab xfs" in capsys.readouterr().out

@@ -14,6 +14,7 @@ from kdevops.lab.arms import arms as arms_of
 from kdevops.results.baselines.baseline import Baseline
 from kdevops.results.baselines.entry import Entry, Table
 from kdevops.results.compare import Verdict
+from kdevops.results.imported import BUNDLED
 from kdevops.results.model import Counts, RunState, Status, TestId
 from kdevops.results.store import PlannedRow, Store
 from kdevops.run import session
@@ -219,6 +220,8 @@ def test_only_a_complete_run_is_taken_from_the_store(bench: Bench) -> None:
         store.create_run("ab", rows, first.record)
         assert reusable_run(store, before, rows, first.record) == first
         assert reusable_run(store, before.model_copy(update={"name": "other"}), rows, first.record) is None
+        store.update_record(1, {BUNDLED: True})
+        assert reusable_run(store, before, rows, first.record) is None
 
 
 def test_interrupted_in_the_baseline_arm_both_are_gone_on_with(bench: Bench) -> None:

@@ -17,6 +17,7 @@ from kdevops.results.team.url import StoreUrl
 
 CONNECT_SECONDS = 5
 _KEY = 0x6B6465766F << 24  # "kdevo": the advisory locks of kdevops; that of a run is this plus its number
+_DELETING = "SELECT set_config('kdevops.removing', :value, true)"
 _statement = lru_cache(maxsize=256)(sa.text)
 
 
@@ -95,6 +96,30 @@ class Postgres:
             finally:
                 self._open = None
                 self._locked.clear()
+
+    @contextmanager
+    def deleting(self) -> Iterator[Self]:
+        """See `Connection`: what the triggers ask for is set until the end of the block, or of the transaction."""
+        with self.transaction():
+            self.rows(_DELETING, {"value": "on"})
+            yield self
+            self.rows(_DELETING, {"value": "off"})
+
+    @property
+    def tables_beside(self) -> Sequence[str]:
+        """What mirrors have delivered."""
+        return ("delivery",)
+
+    def compact(self) -> None:
+        """No effect: PostgreSQL uses the space again."""
+
+    def free_bytes(self) -> int:
+        """None."""
+        return 0
+
+    def size(self) -> int:
+        """Not known: what is deleted stays in its files until it is used again."""
+        return 0
 
     def reading(self, run: int) -> Self:
         """Itself."""

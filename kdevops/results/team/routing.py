@@ -21,6 +21,7 @@ PAUSE = 5.0
 _KEPT = 24 * 3600.0
 """Seconds for which the mirror of a run that has ended stays, for when the database is away."""
 _OPEN = "SELECT 1 FROM run WHERE id = :run AND ended IS NULL"
+_THERE = "SELECT 1 FROM run WHERE id = :run"
 
 
 class _Either:
@@ -95,6 +96,33 @@ class Team:
         for number in sorted(self._written):
             with contextlib.suppress(UnreachableError):  # it is written, and `writing` tries again
                 self._catch_up(number)
+
+    @contextlib.contextmanager
+    def deleting(self) -> Iterator[Any]:
+        """See `Connection`: of the database; then mirrors of runs that are gone from it go, too."""
+        with self.transaction(), self._postgres.deleting() as sql:
+            yield sql
+        for run, each in list(self._mirrors.items()):
+            with contextlib.suppress(UnreachableError):
+                if each.over and not self._postgres.rows(_THERE, {"run": run}):
+                    self._forget(run)
+
+    @property
+    def tables_beside(self) -> Sequence[str]:
+        """See `Connection`."""
+        return self._postgres.tables_beside
+
+    def compact(self) -> None:
+        """See `Connection`."""
+        self._postgres.compact()
+
+    def free_bytes(self) -> int:
+        """See `Connection`."""
+        return self._postgres.free_bytes()
+
+    def size(self) -> int:
+        """See `Connection`."""
+        return self._postgres.size()
 
     def reading(self, run: int) -> Reader:
         """The run's mirror, if it goes on here, or has what the database has not, or that is away."""
@@ -206,9 +234,12 @@ class Team:
     def _tidy(self) -> None:
         for run, each in list(self._mirrors.items()):
             if each.over and time.time() - each.place.stat().st_mtime > _KEPT:
-                each.close()
-                mirrors.remove(each.place)
-                del self._mirrors[run]
+                self._forget(run)
+
+    def _forget(self, run: int) -> None:
+        each = self._mirrors.pop(run)
+        each.close()
+        mirrors.remove(each.place)
 
     def _hint(self) -> str:
         told = f"start it, or check KDEVOPS_STORE, the network and ~/.pgpass; psql {self.place} tries the same"

@@ -10,6 +10,7 @@ from typing import Any
 from kdevops.errors import BootError, InfrastructureError
 from kdevops.guest import console, printk
 from kdevops.results.boot_failure import BootFailure
+from kdevops.results.imported import is_bundled
 from kdevops.results.model import Outcome, Status
 from kdevops.results.store import Run, Store
 from kdevops.run.plan.record import BOOTED, compared_with
@@ -89,6 +90,8 @@ def booted_here(store: Store, run: Run) -> int | None:
     if beside is not None and _booted(store, store.run(beside)):
         return beside
     for earlier in store.runs(run.lab):
+        if is_bundled(earlier):
+            continue  # it booted elsewhere
         if earlier.id < run.id and _conditions(earlier.record) == _conditions(run.record) and _booted(store, earlier):
             return earlier.id
     return None

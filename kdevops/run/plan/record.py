@@ -11,6 +11,7 @@ from kdevops.errors import BootError, InfrastructureError, UserError
 from kdevops.results.baselines.conditions import VARIANT
 from kdevops.results.boot_failure import BOOT_FAILURE
 from kdevops.results.complaints import STRAY_REPORTS
+from kdevops.results.imported import is_bundled
 from kdevops.results.reruns import DECISION
 from kdevops.results.store import JSON, Run, Store
 from kdevops.results.unwatched import UNWATCHED
@@ -146,6 +147,11 @@ def lab_of(run: Run) -> Lab:
         raise UserError(
             f"run {run.id} was imported from {imported['directory']}: it has no lab",
             hint="make a lab that runs the same tests: kdevops lab init",
+        )
+    if is_bundled(run):
+        raise UserError(
+            f"run {run.id} came in a bundle: its kernel, image and guests are those of another machine",
+            hint="run the same lab here, or do this on the machine that ran it",
         )
     try:
         return stored_lab(run.record["lab"])

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from kdevops.lab.model import Lab
+from kdevops.results.imported import is_bundled
 from kdevops.results.model import RunState, TestId
 from kdevops.results.store import JSON, PlannedRow, Run, Store
 from kdevops.run.plan.record import OUTSIDE
@@ -35,7 +36,7 @@ def reusable_run(store: Store, lab: Lab, rows: Sequence[PlannedRow], record: Map
     wanted = {row.id for row in rows}
     conditions = _conditions(json.loads(json.dumps(record)), wanted)
     for run in store.runs(lab.name):
-        if run.state is not RunState.COMPLETE or "lab" not in run.record:
+        if run.state is not RunState.COMPLETE or "lab" not in run.record or is_bundled(run):
             continue
         if _conditions(run.record, wanted) == conditions and wanted <= {row.id for row in store.plan(run.id)}:
             return run

@@ -15,6 +15,7 @@ from kdevops.__main__ import main
 from kdevops.errors import BootError, ExitCode, InfrastructureError, UserError
 from kdevops.lab.model import Lab
 from kdevops.providers.acceleration import Acceleration
+from kdevops.results.imported import BUNDLED
 from kdevops.results.model import RunState
 from kdevops.results.store import Store
 from kdevops.run.drive.boot_failure import FailedBoot, fault_of, proven
@@ -270,6 +271,15 @@ def test_that_one_booted_elsewhere_says_nothing_of_here(bench: Bench) -> None:
     fails(bench, kind="kvm")
     bench.start(lab())
     fails(bench, BUG, kind="tcg")
+    assert exit_code(bench.start(lab())) == ExitCode.INFRASTRUCTURE
+
+
+def test_that_one_of_another_machine_booted_says_nothing_of_here(bench: Bench) -> None:
+    fails(bench)
+    booted = bench.start(lab()).run.id
+    with Store(bench.dirs.state) as store:
+        store.update_record(booted, {BUNDLED: True})
+    fails(bench, BUG)
     assert exit_code(bench.start(lab())) == ExitCode.INFRASTRUCTURE
 
 
