@@ -43,6 +43,7 @@ def accept(context: Context, number: int | None, *, only: tuple[str, ...], repla
     from kdevops.run.evidence import keep_evidence
 
     written: tuple[Path, ...] = ()
+    after = None
     with Store(state_dir()) as store:
         run = _run(store, number)
         found = accepting(store, run, only=only, replace=replace)  # before anything is made
@@ -55,12 +56,13 @@ def accept(context: Context, number: int | None, *, only: tuple[str, ...], repla
             asyncio.run(keep_evidence(store, run.id))  # what is accepted now must not excuse the run itself
             with locked(directory_of(run)):  # and looked at again: another one may have accepted something
                 found = accepting(store, run, only=only, replace=replace)
+                after = found.after()  # what could not be read is not written
                 written = write(found.directory, found.change.texts)
             if found.shipped:  # from now on the run is compared with the baseline it was accepted into
                 store.update_record(run.id, {"baseline": str(found.directory)})
     lines = [f"{path} written" for path in written]
-    if written:
-        lines += _learned(found.before, found.after())
+    if written and after:
+        lines += _learned(found.before, after)
         lines += _see(found.directory / found.before.series)
     context.emit({"run": run.id, "written": [str(path) for path in written]}, lines or [_nothing(run, found)])
 

@@ -70,20 +70,56 @@ def each_once(parts: Sequence[Part], lists: Lists) -> Iterator[tuple[Part, dict[
     entries = [entries_of(each.counted, lists) for each in kept]
     for one, other in combinations(range(len(kept)), 2):
         # Two selections of one run: a test that is in both counts once. The larger file comes first.
-        if not kept[one].counted.marks.isdisjoint(kept[other].counted.marks):
-            both = entries[one].keys() & entries[other].keys()
-            if both and max(len(kept[each].counted.units) for each in (one, other)) > 1:
+        if both := _of_one_run(kept[one], kept[other], lists) & entries[other].keys():
+            if len(kept[other].counted.units) > 1 or kept[other].counted.unnamed:
                 raise UserError(f"{kept[one].path} and {kept[other].path} have tests of one run in common", hint=_TWICE)
             for name in both:
                 del entries[other][name]
-    replacing = [(each, entries_of(each.counted, lists).keys()) for each in kept if each.counted.instead]
+    replacing = [(each, entries_of(each.counted, lists)) for each in kept if each.counted.instead]
+    for (one_part, first), (other_part, second) in combinations(replacing, 2):
+        _check_replacing(one_part, first, other_part, second)
     for part, of_part in zip(kept, entries, strict=True):
-        for by, names in replacing:
+        for by, of_by in replacing:
             marks = part.counted.marks
             if by is part or marks.isdisjoint(by.counted.instead):
                 continue
             if not marks <= by.counted.instead:
                 raise UserError(f"{by.path} replaces runs of {part.path}, but not all", hint=_TWICE)
-            for name in names & of_part.keys():
+            for name in of_by.keys() & of_part.keys():
                 del of_part[name]
         yield part, of_part
+
+
+def _of_one_run(one: Part, other: Part, lists: Lists) -> set[str]:
+    """The tests that two files both have of one run."""
+    found: set[str] = set()
+    for mark in one.counted.marks & other.counted.marks:
+        found |= _tests_of(one, mark, lists) & _tests_of(other, mark, lists)
+    return found
+
+
+def _tests_of(part: Part, mark: str, lists: Lists) -> set[str]:
+    """The tests of a run that a file may count: all that it has, if it does not say which."""
+    named = [unit.tests for unit in part.counted.units if unit.mark == mark]
+    if "" in named:
+        return set(entries_of(part.counted, lists))
+    return {test for name in named for test in lists[name]}
+
+
+def _check_replacing(one: Part, first: Mapping[str, Entry], other: Part, second: Mapping[str, Entry]) -> None:
+    """Refuse two files of which each takes back what the other has, and two that both keep passes of the same results."""
+    both = first.keys() & second.keys()
+    mine, theirs = one.counted.instead & other.counted.marks, other.counted.instead & one.counted.marks
+    if both and mine and theirs:
+        raise UserError(
+            f"{one.path} and {other.path} replace each other: nothing of either would count",
+            hint=f"remove one of these lines: `instead {min(theirs)}` in {other.path.name}, "
+            f"or `instead {min(mine)}` in {one.path.name}",
+        )
+    keeping = all(not unit.tests for part in (one, other) for unit in part.counted.units)
+    twice = any(first[name].counts.total and second[name].counts.total for name in both)
+    if keeping and twice and one.counted.instead & other.counted.instead:
+        raise UserError(
+            f"{one.path} and {other.path} forget failures of the same runs: the passes would count twice",
+            hint="remove one of them with `git rm`, then run `kdevops baseline prune` again",
+        )

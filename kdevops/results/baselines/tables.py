@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
 from kdevops.errors import UserError
@@ -117,9 +118,16 @@ def _read_parts(files: Files, place: Place, old: OldTable | None) -> tuple[list[
 
 
 def _parts(files: Files, names: Iterable[PurePosixPath]) -> list[Part]:
-    return [
-        Part(files.place(name), counted.parse(files.read(name), path=files.place(name))) for name in counts_among(names)
-    ]
+    found = []
+    for name in counts_among(names):
+        part = Part(files.place(name), counted.parse(files.read(name), path=files.place(name)))
+        if Folder.of_path(name).file(part.counted).name != name.name:
+            raise UserError(
+                f"{part.path} was changed: its name no longer fits the runs that it counts",
+                hint="restore it with git: people may edit the counts in it, but not the lines of runs",
+            )
+        found.append(part)
+    return found
 
 
 def read_old(files: Files, place: Place) -> OldTable:
@@ -182,9 +190,15 @@ def _lists(files: Files, folder: Folder, parts: Iterable[Part]) -> dict[str, Tes
                 except committed.AbsentError:
                     raise UserError(
                         f"{part.path} counts the tests of {path.name}, which is not beside it",
-                        hint="restore it with git: it was committed, or should have been, with the counts",
+                        hint=_restoring(files.directory, path),
                     ) from None
     return found
+
+
+def _restoring(directory: Path, path: PurePosixPath) -> str:
+    """The command that brings a list back which a revert removed, or a cherry-pick left behind: all that had it are the same."""
+    git, name = f"git -C {shlex.quote(str(directory))}", shlex.quote(str(path))
+    return f"restore it: {git} checkout $({git} log --all --full-history --diff-filter=A -1 --format=%H -- {name}) -- {name}"
 
 
 def _with_notes(

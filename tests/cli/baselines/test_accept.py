@@ -170,6 +170,15 @@ def test_replace_takes_back_what_other_runs_had_and_counts_as_accepted(capsys: p
     assert "accepted already" in told(capsys, "baseline", "accept", "1")
 
 
+def test_what_could_not_be_read_afterwards_is_not_written(capsys: pytest.CaptureFixture[str]) -> None:
+    stored({"a": Outcome(S.PASS)})
+    stored({"a": Outcome(S.FAIL)})
+    told(capsys, "baseline", "accept", "1")
+    told(capsys, "baseline", "accept", "2", "--replace")
+    assert "replace each other" in told(capsys, "baseline", "accept", "1", "--replace", code=2)
+    assert known() == {"a": "fail=1"}
+
+
 def test_what_was_cut_short_counts_nothing_and_can_be_done_again(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from kdevops.results.baselines.baseline import Baseline
 from kdevops.results.baselines.compaction import compacting
 from kdevops.results.baselines.conditions import Conditions
 from kdevops.results.baselines.files import Files
+from kdevops.results.baselines.pruning import forgetting
 from kdevops.results.baselines.tables import all_places
 from kdevops.results.baselines.writing import write
 from kdevops.results.model import Counts, Outcome, Status, Subtest, TestId
@@ -77,9 +80,9 @@ class Repository:
         self.git("add", "-A")
         self.git("commit", "-q", "--allow-empty", "-m", what)
 
-    def accept(self, number: int, *, names: Sequence[str] | None = None) -> None:
+    def accept(self, number: int, *, names: Sequence[str] | None = None, replace: bool = False) -> None:
         only = None if names is None else {TestId("fstests", "xfs_crc", name) for name in names}
-        written = write(self.path, accept(load(self.path), HERE, run(number), only=only).texts)
+        written = write(self.path, accept(load(self.path), HERE, run(number), only=only, replace=replace).texts)
         self.commit(f"accept {number}" if written else "nothing new")
 
     def compact(self) -> None:
@@ -88,6 +91,12 @@ class Repository:
             if found := compacting(files, place):
                 write(self.path, found[0], instead_of=found[1])
         self.commit("compact")
+
+    def prune(self, *names: str) -> None:
+        files = Files(self.path)
+        for place in all_places(files):
+            write(self.path, forgetting(files, place, names, date(2026, 12, 1)))
+        self.commit("prune")
 
 
 class People:
@@ -186,3 +195,81 @@ def test_two_people_who_accept_runs_have_both_after_a_merge(tmp_path: Path) -> N
     assert summed(repository.path) == expected({1, 2, 3, 4})
     repository.git("revert", "--no-edit", "HEAD")
     assert summed(repository.path) == expected({1, 2, 3, 4})
+
+
+def test_two_runs_that_replace_each_other_after_a_merge_are_told(tmp_path: Path) -> None:
+    repository = Repository(tmp_path / "r")
+    repository.accept(1)
+    repository.accept(2)
+    repository.git("checkout", "-q", "-b", "other")
+    repository.accept(1, replace=True)
+    repository.git("checkout", "-q", "main")
+    repository.accept(2, replace=True)
+    repository.git("merge", "-q", "--no-edit", "other")
+    with pytest.raises(UserError, match="replace each other") as refused:
+        load(repository.path)
+    line, name = re.findall("`(.*?)` in (.*?txt)", refused.value.hint or "")[0]
+    (path,) = repository.path.rglob(name)
+    path.write_text(path.read_text().replace(f"{line}\n", ""))
+    assert summed(repository.path)
+
+
+def test_passes_that_two_people_keep_of_the_same_runs_never_count_twice(tmp_path: Path) -> None:
+    repository = Repository(tmp_path / "r")
+    for number in range(1, 7):
+        repository.accept(number)
+    repository.compact()
+    bad = [name for name, counts in summed(repository.path).items() if counts.bad and counts[Status.PASS]]
+    repository.git("checkout", "-q", "-b", "other")
+    repository.prune(bad[0])
+    repository.git("checkout", "-q", "main")
+    repository.prune(*bad)
+    before = summed(repository.path)
+    repository.git("merge", "-q", "--no-edit", "other")
+    with pytest.raises(UserError, match="would count twice"):
+        load(repository.path)
+    repository.git("rm", "-q", repository.git("diff", "--name-only", "--diff-filter=A", "HEAD^1").strip())
+    assert summed(repository.path) == before
+
+
+def test_the_rest_of_a_run_counts_after_a_selection_of_it_was_put_with_others(tmp_path: Path) -> None:
+    repository = Repository(tmp_path / "r")
+    repository.accept(1, names=NAMES[:2])
+    repository.accept(2)
+    repository.compact()
+    repository.accept(1, names=NAMES[2:4])
+    repository.accept(1)
+    assert summed(repository.path) == expected({1, 2})
+    repository.compact()
+    assert summed(repository.path) == expected({1, 2})
+
+
+@pytest.mark.parametrize("how", ["revert", "cherry-pick"])
+def test_a_list_that_git_left_behind_comes_back_with_the_command_that_is_told(tmp_path: Path, how: str) -> None:
+    repository = Repository(tmp_path / "r")
+    repository.git("checkout", "-q", "-b", "other")
+    repository.accept(4)
+    repository.accept(8)  # of the same tests
+    if how == "revert":
+        repository.git("revert", "--no-edit", "HEAD~1")
+    else:
+        repository.git("checkout", "-q", "main")
+        repository.git("cherry-pick", "other")
+    with pytest.raises(UserError, match="is not beside it") as refused:
+        load(repository.path)
+    subprocess.run(["sh", "-c", (refused.value.hint or "").removeprefix("restore it: ")], check=True)
+    assert summed(repository.path) == expected({8})
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_file_of_counts_with_other_runs_than_its_name_says_is_refused(tmp_path: Path, *, whole: bool) -> None:
+    repository = Repository(tmp_path / "r")
+    repository.accept(1)
+    repository.accept(2)
+    if whole:
+        repository.compact()
+    path = next(each for each in repository.path.rglob("*.txt") if each.read_text().startswith("run "))
+    mark = path.read_text().split()[1]
+    path.write_text(path.read_text().replace(mark, "0123456789abcdef"))
+    with pytest.raises(UserError, match="no longer fits the runs"):
+        load(repository.path)
