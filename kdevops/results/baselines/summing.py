@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -12,7 +13,6 @@ from kdevops.results.baselines.counted import Counted
 from kdevops.results.baselines.entry import Entry, added
 from kdevops.results.baselines.test_list import TestList, counts_of
 
-_TWICE = "compact both again from the files of the single runs, which git still has"
 Lists = Mapping[str, TestList]
 
 
@@ -59,7 +59,9 @@ def standing(parts: Sequence[Part]) -> list[Part]:
         if any(units <= each.counted.units.keys() for each in others):
             continue
         if others:
-            raise UserError(f"{others[0].path} and {part.path} have runs in common, but neither has all", hint=_TWICE)
+            raise UserError(
+                f"{others[0].path} and {part.path} have runs in common, but neither has all", hint=_apart(part)
+            )
         kept.append(part)
     return kept
 
@@ -72,7 +74,9 @@ def each_once(parts: Sequence[Part], lists: Lists) -> Iterator[tuple[Part, dict[
         # Two selections of one run: a test that is in both counts once. The larger file comes first.
         if both := _of_one_run(kept[one], kept[other], lists) & entries[other].keys():
             if len(kept[other].counted.units) > 1 or kept[other].counted.unnamed:
-                raise UserError(f"{kept[one].path} and {kept[other].path} have tests of one run in common", hint=_TWICE)
+                raise UserError(
+                    f"{kept[one].path} and {kept[other].path} have tests of one run in common", hint=_apart(kept[other])
+                )
             for name in both:
                 del entries[other][name]
     replacing = [(each, entries_of(each.counted, lists)) for each in kept if each.counted.instead]
@@ -84,10 +88,19 @@ def each_once(parts: Sequence[Part], lists: Lists) -> Iterator[tuple[Part, dict[
             if by is part or marks.isdisjoint(by.counted.instead):
                 continue
             if not marks <= by.counted.instead:
-                raise UserError(f"{by.path} replaces runs of {part.path}, but not all", hint=_TWICE)
+                raise UserError(f"{by.path} replaces runs of {part.path}, but not all", hint=_apart(part))
             for name in of_by.keys() & of_part.keys():
                 del of_part[name]
         yield part, of_part
+
+
+def _apart(part: Part) -> str:
+    """What brings back the files of the single runs that were put into one."""
+    git, name = f"git -C {shlex.quote(str(part.path.parent))}", shlex.quote(part.path.name)
+    return (
+        f"take back the compaction that made {part.path.name}, after which each run counts once: "
+        f"{git} revert $({git} log --full-history --diff-filter=A -1 --format=%H -- {name})"
+    )
 
 
 def _of_one_run(one: Part, other: Part, lists: Lists) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from collections.abc import Sequence
@@ -273,3 +274,33 @@ def test_a_file_of_counts_with_other_runs_than_its_name_says_is_refused(tmp_path
     path.write_text(path.read_text().replace(mark, "0123456789abcdef"))
     with pytest.raises(UserError, match="no longer fits the runs"):
         load(repository.path)
+
+
+@pytest.mark.parametrize("second", ["compact", "replace"])
+def test_compactions_that_exclude_each_other_are_taken_back_with_the_command_that_is_told(
+    tmp_path: Path, second: str
+) -> None:
+    repository = Repository(tmp_path / "r")
+    repository.accept(4)
+    repository.git("checkout", "-q", "-b", "other")
+    repository.accept(2)
+    repository.compact()
+    repository.git("checkout", "-q", "main")
+    repository.accept(8, replace=second == "replace")
+    if second == "compact":
+        repository.compact()
+    repository.git("merge", "-q", "--no-edit", "other")
+    with pytest.raises(UserError, match="but n") as refused:
+        load(repository.path)
+    command = (refused.value.hint or "").partition("once: ")[2].replace(" revert ", " revert --no-edit ")
+    who = {f"GIT_{who}_{what}": "x@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    subprocess.run(["sh", "-c", command], check=True, env={**os.environ, **who})
+    found = summed(repository.path)
+    if second == "compact":
+        assert found == expected({2, 4, 8})
+    else:
+        assert found == _with(expected({2}), expected({8}))
+
+
+def _with(one: dict[str, Counts], other: dict[str, Counts]) -> dict[str, Counts]:
+    return {name: one.get(name, Counts()) + other.get(name, Counts()) for name in one.keys() | other.keys()}
