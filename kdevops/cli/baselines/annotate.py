@@ -11,6 +11,8 @@ from kdevops.cli.baselines.where import directory_of, where_argument
 from kdevops.cli.options import Context, common_options, json_option, pass_context
 from kdevops.errors import UserError
 
+_MAX_TOLD = 10
+
 
 @click.command(short_help="Note what is known of TEST: why it fails, a link, until when.")
 @click.argument("name", metavar="TEST")
@@ -58,12 +60,20 @@ def annotate(
     said = " ".join(filter(None, [clean(text, notes.MAX_TEXT), clean(link, notes.MAX_TEXT)]))
     if not (said or until or gone or remove):
         raise UserError("there is nothing to note", hint="give --note, --link, --until or --gone; or --remove")
+    if remove and (said or until or gone):
+        raise UserError("--remove goes with nothing but --way and --kernel", hint="remove first, then note")
     directory = directory_of(where)
     with locked(directory):
         files = Files(directory)
         found = known_tests(files, name, None)
+        if not any(f"/{test}".endswith(f"/{name}") for _, test, _ in found):  # only a part of names
+            some = ", ".join(dict.fromkeys(str(test) for _, test, _ in found[:_MAX_TOLD]))
+            raise UserError(f"no test is called {clean(name, 80)!r}", hint=f"perhaps one of: {clean(some)}")
         newest = kernel or found[-1][0].folder.kernel
         texts: Texts = {}
+        if way and not remove and not any(way in entry.symptoms for _, _, entry in found):
+            ways = ", ".join(sorted({each for _, _, entry in found for each in entry.symptoms})[:_MAX_TOLD])
+            raise UserError(f"{clean(name, 80)} never went bad by {clean(way, 80)}", hint=f"known: {ways or 'no way'}")
         for known, test, _ in found:
             if known.folder.kernel != newest:
                 continue
@@ -74,14 +84,19 @@ def annotate(
             path = known.folder.path / notes.NAME
             kept = notes.parse(texts[path], path=directory / path) if path in texts else read_notes(files, known.place)
             if remove:
-                kept = tuple(each for each in kept if (each.test, each.symptom) != (test.name, way))
+                left = tuple(each for each in kept if (each.test, each.symptom) != (test.name, way))
+                if left == kept:
+                    continue
+                kept = left
             else:
                 day = until.date() if until else None
                 kept = (*kept, notes.Note(test.name, way, day, said, gone))
             texts[path] = notes.format_notes(kept)
-        if not texts:
+        if not texts and not remove:
             kernels = ", ".join(dict.fromkeys(known.folder.kernel for known, _, _ in found))
             raise UserError(f"nothing is known of {clean(name, 80)} on {clean(newest, 80)}", hint=f"but on {kernels}")
         written = write(directory, texts)
-    lines = [f"{path} written" for path in written] or ["that is noted already"]
+    lines = [f"{path} written" for path in written] or [
+        "there is nothing to remove" if remove else "that is noted already"
+    ]
     context.emit({"written": [str(path) for path in written]}, lines)

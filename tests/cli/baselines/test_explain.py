@@ -77,6 +77,24 @@ def test_a_test_may_have_several_notes_and_they_are_removed(
     assert "nothing to note" in told(capsys, "baseline", "annotate", "generic/475", code=2)
 
 
+def test_a_note_is_only_written_about_what_is_named_and_known(
+    accepted: Accept, capsys: pytest.CaptureFixture[str]
+) -> None:
+    accepted({"generic/475": Outcome(S.CRASH), "generic/476": Outcome(S.FAIL)})
+    for name in ("generic/47", ""):
+        assert "perhaps one of: fstests/xfs_crc/generic/475, " in told(
+            capsys, "baseline", "annotate", name, "--note", "x", code=2
+        )
+    refused = told(capsys, "baseline", "annotate", "generic/475", "--way", "crush", "--note", "x", code=2)
+    assert "never went bad by crush" in refused
+    assert "known: crash" in refused
+    assert "--remove goes with" in told(
+        capsys, "baseline", "annotate", "generic/475", "--remove", "--note", "x", code=2
+    )
+    assert told(capsys, "baseline", "annotate", "generic/475", "--remove") == "there is nothing to remove\n"
+    assert not list(Path("baselines").rglob("notes.txt"))
+
+
 def test_a_test_that_is_gone_is_still_explained_and_comes_back(
     accepted: Accept, capsys: pytest.CaptureFixture[str]
 ) -> None:
