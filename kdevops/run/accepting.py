@@ -98,15 +98,22 @@ def _accepted(store: Store, run: Run) -> Accepted:
     old_mark = old_marks.mark_of(run, outcomes)
     excluded = left_out(run, outcomes)  # by us, which says nothing about the tests
     ends = {test: outcome for test, outcome in outcomes.items() if test not in excluded}
-    identities = imported.by_profile(store, run) if imported.is_imported(run) else {}
-    return Accepted([run.lab, run.created], _said(run), ends, again, strays, old_mark, identities)
+    if not imported.is_imported(run):
+        return Accepted([run.lab, run.created], _said(run), ends, again, strays, old_mark)
+    identities = imported.by_profile(store, run)
+    said = {profile: _said_of_imported(run, profile) for profile in identities}
+    return Accepted([run.lab, run.created], "", ends, again, strays, old_mark, identities, said)
 
 
 def _said(run: Run) -> str:
     when = f"{datetime.fromisoformat(run.created):%Y-%m-%d %H:%M} UTC"
-    if imported.is_imported(run):
-        when = f"ran {days}" if (days := imported.days(run)) else "imported"
     return f"{when}, {clean(kernel_release(run), 80)}, lab {clean(run.lab)}"
+
+
+def _said_of_imported(run: Run, profile: str) -> str:
+    """Nothing that depends on who imported it, or with what other profiles: that would be another file."""
+    when = imported.times(run).get(profile, "")[:10]
+    return ", ".join([f"ran {when}" if when else "imported", clean(kernel_release(run), 80)])
 
 
 def _chosen(tests: Collection[TestId], only: Sequence[str]) -> frozenset[TestId]:

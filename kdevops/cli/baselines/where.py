@@ -28,9 +28,15 @@ def directory_of(where: Path | None) -> Path:
     """
     from kdevops.cli.options import DEFAULT_LAB
     from kdevops.lab.load import load_lab
+    from kdevops.text import clean
 
-    if where is not None and where.is_dir():
-        return where.absolute()
+    try:
+        if where is not None and where.is_dir():
+            return where.absolute()
+    except OSError as error:  # a name that no file can have
+        raise UserError(
+            f"{clean(str(where), 80)}: {error.strerror}", hint="name the directory of a baseline"
+        ) from error
     if where is not None or DEFAULT_LAB.exists():
         return load_lab(where or DEFAULT_LAB, check_files=False).baseline
     if _HERE.is_dir():

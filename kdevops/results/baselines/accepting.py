@@ -29,7 +29,7 @@ from kdevops.text import clean
 class Accepted:
     """A run to be accepted. `origin`: what makes it another run than one with the same results (its lab, and when it began);
     `old_mark`: how older versions called it; `said`: in words, for people. `identities`: what imported results are, by
-    profile, the same wherever they were imported.
+    profile, the same wherever they were imported; `said_of` is then what is said of each.
 
     `again` has the results of reruns that decided on its failures, `strays` its kernel reports outside of tests.
     """
@@ -41,6 +41,7 @@ class Accepted:
     strays: Sequence[Mapping[str, Any]] = ()
     old_mark: str = ""
     identities: Mapping[str, str] = field(default_factory=dict)
+    said_of: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ def _new_counts(
         name: each for name, each in entries.items() if each.symptoms or each.counts != test_list.ONCE[listed[name]]
     }
     instead = before - {unit.mark} if replace else frozenset()
-    counted = Counted({unit: clean(run.said)}, lines, instead=instead)
+    counted = Counted({unit: clean(run.said_of.get(key[1], run.said))}, lines, instead=instead)
     found = {folder.list_file(unit.tests): text, folder.file(counted): format_counted(counted)}
     if not _there(baseline.files, folder.seconds_file(unit.tests)):
         found[folder.seconds_file(unit.tests)] = usual_seconds.format_seconds(_seconds(tests))

@@ -100,3 +100,4 @@ def test_a_file_instead_of_a_directory_is_refused(capsys: pytest.CaptureFixture[
     Path("baselines").write_text("")
     assert "is not a directory" in told(capsys, "baseline", "show", code=2)
     assert main(["baseline", "show", "nothing"]) == 2
+    assert "File name too long" in told(capsys, "baseline", "show", "x" * 300, code=2)
