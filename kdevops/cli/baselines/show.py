@@ -63,7 +63,7 @@ def show(context: Context, where: Path | None, *, only: tuple[str, ...], kernel:
 
 def _lines(known: Known, chosen: Mapping[str, Entry], *, everything: bool) -> list[str]:
     from kdevops.report.counting import many
-    from kdevops.results.baselines.old_table import UNTOLD
+    from kdevops.results.baselines.counted import UNTOLD
     from kdevops.results.baselines.overview import lines_of, passes_simply
     from kdevops.text import clean
 

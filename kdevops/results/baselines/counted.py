@@ -32,6 +32,8 @@ HASH = r"[0-9a-f]{16}"
 _RUN = re.compile(rf"run\s+(?P<mark>{HASH})(?:\s+tests=(?P<tests>{HASH}))?(?:\s+#\s*(?P<said>.*))?", re.ASCII)
 _INSTEAD = re.compile(rf"instead\s+(?P<mark>{HASH})", re.ASCII)
 _TESTS = re.compile(rf"tests\s+(?P<tests>{HASH})=(?P<times>[1-9][0-9]{{0,8}})", re.ASCII)
+UNTOLD = "counts of runs that cannot be told apart"
+"""What is said of the runs in a table of an older version."""
 _ON_CONFLICT = "keep one of the two sides as it was (`git checkout --ours` or `--theirs`): each is whole"
 
 

@@ -8,13 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from kdevops.results.baselines.counted import Counted, Unit
+from kdevops.results.baselines.counted import UNTOLD, Counted, Unit
 from kdevops.results.baselines.entry import Entry, Seen, Table
 from kdevops.results.baselines.notes import Note
 from kdevops.results.baselines.test_list import name_of
-
-UNTOLD = "counts of runs that cannot be told apart"
-"""What is said of the runs in such a table."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from itertools import combinations
 from pathlib import Path
 
 from kdevops.errors import UserError
-from kdevops.results.baselines.counted import Counted
+from kdevops.results.baselines.counted import UNTOLD, Counted
 from kdevops.results.baselines.entry import Entry, added
 from kdevops.results.baselines.test_list import TestList, counts_of
 
@@ -63,6 +63,12 @@ def standing(parts: Sequence[Part]) -> list[Part]:
                 f"{others[0].path} and {part.path} have runs in common, but neither has all", hint=_apart(part)
             )
         kept.append(part)
+    untold = [part for part in kept if UNTOLD in part.counted.units.values()]
+    if len(untold) > 1:
+        raise UserError(
+            f"{untold[0].path} and {untold[1].path} both have tables of an older kdevops, which may have counted the same runs",
+            hint="remove the one that knows less with `git rm`",
+        )
     return kept
 
 

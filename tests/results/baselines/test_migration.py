@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kdevops.errors import UserError
 from kdevops.results.baselines.baseline import load
 from kdevops.results.baselines.compaction import compacting
 from kdevops.results.baselines.conditions import Conditions
@@ -41,6 +43,19 @@ def test_an_old_table_says_the_same_when_it_is_migrated(entries: dict[str, Entry
     assert migrating(Files(DIRECTORY, new), HERE) == ({}, [])
     both = load(Files(DIRECTORY, {**old, **new}), "6.1", HERE)  # killed before the old files were removed
     assert both.tables[KEY].entries == before.tables[KEY].entries
+
+
+def test_two_versions_of_an_old_table_are_not_added_up() -> None:
+    """Two people migrated it on branches, one after the other had counted more: nobody can say which runs both have."""
+    texts: dict[str, str] = {}
+    for text in ("a  pass=3\n", "a  pass=4\n"):
+        migrated, _ = migrating(Files(DIRECTORY, {"6.1/selftests/default.txt": text}), HERE)
+        texts |= {str(name): said for name, said in migrated.items()}
+    with pytest.raises(UserError, match="which may have counted the same runs"):
+        load(Files(DIRECTORY, texts), "6.1", HERE)
+    again = {"6.1/selftests/default.txt": "a  pass=5\n"}
+    with pytest.raises(UserError, match="which may have counted the same runs"):
+        load(Files(DIRECTORY, {**{name: texts[name] for name in list(texts)[:2]}, **again}), "6.1", HERE)
 
 
 ENDS = st.sampled_from([Outcome(status) for status in Status])
