@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 from kdevops.errors import UserError
+from kdevops.files import read_regular
 from kdevops.results.baselines import committed
 from kdevops.results.rate import JOINT, UNSAID
 from kdevops.text import ELLIPSIS, clean
@@ -90,13 +89,12 @@ def read(path: Path) -> str:
     Raises UserError for a file that cannot be read, is not a regular file, or is larger than any list.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a FIFO would wait for a writer
-        with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise UserError(f"the expunge list {path} is not a regular file", hint="remove it, or put a list there")
-            data = file.read(MAX_BYTES + 1)
+        found = read_regular(path, MAX_BYTES + 1)
     except OSError as error:
         raise UserError(f"cannot read the expunge list {path}: {error.strerror}") from error
+    if found is None:
+        raise UserError(f"the expunge list {path} is not a regular file", hint="remove it, or put a list there")
+    data, _ = found
     if len(data) > MAX_BYTES:
         raise UserError(
             f"the expunge list {path} is larger than {MAX_BYTES >> 20} MiB",
