@@ -160,7 +160,8 @@ def _judge_stored(stored: Entry | None, there: Counts, now: Counts) -> Verdict:
     """Compare with what is stored, and `there` besides."""
     if stored is None:
         return judge(there if there.total else None, now)
-    return judge(stored.counts + there, now, expunged=stored.only_listed, listed_flaky=stored.listed_flaky)
+    before = stored.counts + there if there.counts else stored.counts  # mostly there is nothing to add
+    return judge(before, now, expunged=stored.only_listed, listed_flaky=stored.listed_flaky)
 
 
 def _judge_bad(before: Counts | None, now: Counts, *, listed_flaky: bool) -> Verdict:

@@ -50,7 +50,11 @@ def _judge(store: Store, run: Run, *, whole: bool, anew: bool) -> RunVerdict:
     files = None if anew else kept_files(store, run)
     arm = _arm(store, run, planned)
     known = baseline.load(
-        files or Path(run.record["baseline"]), kernel_release(run), Conditions.of(run), today=day_of(run)
+        files or Path(run.record["baseline"]),
+        kernel_release(run),
+        Conditions.of(run),
+        today=day_of(run),
+        durations=False,
     )
     verdict = judge_run(
         planned,

@@ -98,18 +98,23 @@ def series_of(release: str) -> str:
 
 
 def load(
-    directory: Path | Files, release: str, conditions: Conditions | None = None, *, today: date | None = None
+    directory: Path | Files,
+    release: str,
+    conditions: Conditions | None = None,
+    *,
+    today: date | None = None,
+    durations: bool = True,
 ) -> Baseline:
     """Read what a baseline's directory, or files that were kept, know of a kernel release (or series); empty if nothing.
 
     `conditions` are those of the results that are to be compared, by default those of this machine. `today`: notes that ended
-    before this day no longer hold.
+    before this day no longer hold. `durations`: with how long tests take.
     Raises UserError, with file and line, for a file that cannot be read or parsed.
     """
     files = directory if isinstance(directory, Files) else Files(directory)
     found, ignored = kernels_in(files)
     nearest = nearest_first(found, release)
-    tables = read_tables(files, nearest, conditions or Conditions(), today)
+    tables = read_tables(files, nearest, conditions or Conditions(), today, durations=durations)
     known = reports.load(files, nearest)
     allowed = allowed_reports.load(files)
     return Baseline(series_of(release), tables, ignored=ignored, reports=known, allowed=allowed, files=files)

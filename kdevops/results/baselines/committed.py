@@ -10,6 +10,7 @@ from kdevops.errors import UserError
 from kdevops.files import read_regular
 from kdevops.text import clean
 
+_MARKERS = frozenset("<=>|")
 _CONFLICT = re.compile(r"(<{7}|={7}|>{7}|\|{7})( |$)")
 
 
@@ -50,9 +51,10 @@ def lines(text: str, path: Path, *, on_conflict: str) -> Iterator[tuple[int, str
 
     Raises UserError, with the hint `on_conflict`, for a marker that git left in the file.
     """
+    place = str(path)
     for number, line in enumerate(text.split("\n"), start=1):
         line = line.strip()
-        where = f"{path}:{number}"
-        if _CONFLICT.match(line):
+        where = f"{place}:{number}"
+        if line[:1] in _MARKERS and _CONFLICT.match(line):
             raise UserError(f"{where}: an unresolved git conflict: {clean(line, 80)}", hint=on_conflict)
         yield number, where, line

@@ -36,12 +36,12 @@ class Place:
 
 
 def read_tables(
-    files: Files, kernels: Sequence[str], conditions: Conditions, today: date | None = None
+    files: Files, kernels: Sequence[str], conditions: Conditions, today: date | None = None, *, durations: bool = True
 ) -> dict[Key, Table]:
     """Each suite's and profile's table, of the first of these kernels' directories that has one: give the nearest first.
 
     What others know of tests that it does not have is in its `older`; last, what is known of kernels without the variant.
-    `today`: notes that ended before no longer hold.
+    `today`: notes that ended before no longer hold. `durations`: with how long tests take.
     Raises UserError, with file and line, for a file that cannot be read or parsed.
     """
     by_kernel: dict[str, dict[Key, list[Place]]] = {}
@@ -52,9 +52,10 @@ def read_tables(
         for key, several in by_kernel.get(kernel, {}).items():
             order = nearest(conditions.suites.get(key[0], ""), [each.folder.suite_series for each in several])
             for place in sorted(several, key=lambda each: order.index(each.folder.suite_series)):
-                if table := read_table(files, place, today):
+                if table := read_table(files, place, today, durations=durations):
                     tables[key] = _with_older(tables[key], table) if key in tables else table
-    for key, table in read_tables(files, kernels, conditions.plain, today).items() if conditions.variant else ():
+    plain = read_tables(files, kernels, conditions.plain, today, durations=durations) if conditions.variant else {}
+    for key, table in plain.items():
         known = Table(table.series, seconds=table.seconds, runs=table.runs, suite_series=table.suite_series)
         tables[key] = _with_older(tables.get(key, known), table)
     return tables
@@ -79,8 +80,13 @@ def _with_older(table: Table, older: Table) -> Table:
     return replace(table, older={**table.older, **others}, seconds={**older.seconds, **table.seconds})
 
 
-def read_table(files: Files, place: Place, today: date | None = None, *, gone_too: bool = False) -> Table | None:
-    """The table that the files of a place make; None without any counts. `gone_too`: with tests that no longer exist."""
+def read_table(
+    files: Files, place: Place, today: date | None = None, *, gone_too: bool = False, durations: bool = True
+) -> Table | None:
+    """The table that the files of a place make; None without any counts.
+
+    `gone_too`: with tests that no longer exist. `durations`: with how long tests take.
+    """
     folder = place.folder
     before = None if place.old is None else read_old(files, place)
     parts, lists = _read_parts(files, place, before)
@@ -91,7 +97,7 @@ def read_table(files: Files, place: Place, today: date | None = None, *, gone_to
     if before:
         said += before.notes
         seconds |= before.seconds
-    for name in seconds_among(place.names):
+    for name in seconds_among(place.names) if durations else ():
         for test, took in usual_seconds.parse(files.read(name), path=files.place(name)).items():
             seconds[test] = max(took, seconds.get(test, 0.0))
     runs = {(unit.mark, unit.tests): about for part in parts for unit, about in part.counted.units.items()}
