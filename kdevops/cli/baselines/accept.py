@@ -93,7 +93,7 @@ def _run(store: Store, number: int | None) -> Run:
         return store.run(number)
     if run := store.last_ended():
         return run
-    raise UserError("there is no finished run to accept", hint="kdevops run makes one")
+    raise UserError("there is no finished run to accept", hint="run the tests first: kdevops run")
 
 
 def _nothing(run: Run, found: Accepting) -> str:

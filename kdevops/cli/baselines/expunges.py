@@ -24,7 +24,7 @@ _kernel = click.option(
     "--kernel",
     metavar="RELEASE",
     default="",
-    help="Only the counts of its series, as those of this release; default: all, by series.",
+    help="Export only the counts for this release, under its name; default: all counts, by series.",
 )
 
 

@@ -46,10 +46,10 @@ class Conditions:
         """The directory of these conditions below that of a kernel."""
         return component("+".join(filter(None, [self.machine, self.variant])))
 
-    def folder_of(self, suite: str) -> str:
-        """The directory of a suite below `folder`."""
-        series = self.suites.get(suite, "")
-        return component(suite) + (f"@{component(series)}" if series else "")
+
+def folder_of(suite: str, series: str) -> str:
+    """The directory of a suite below that of the conditions; `series` is "" if it has none."""
+    return component(suite) + (f"@{component(series)}" if series else "")
 
 
 def suite_of(folder: str) -> tuple[str, str]:

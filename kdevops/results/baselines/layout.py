@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from urllib.parse import unquote
 
-from kdevops.results.baselines.conditions import Conditions, component, suite_of
+from kdevops.results.baselines.conditions import Conditions, component, folder_of, suite_of
 from kdevops.results.baselines.counted import HASH, Counted
 from kdevops.results.baselines.test_list import name_of
 
@@ -78,7 +78,7 @@ class Folder:
     @property
     def path(self) -> PurePosixPath:
         """The directory."""
-        suite = component(self.suite) + (f"@{component(self.suite_series)}" if self.suite_series else "")
+        suite = folder_of(self.suite, self.suite_series)
         return PurePosixPath(self.kernel) / self.conditions / suite / component(self.profile)
 
     def file(self, counted: Counted) -> PurePosixPath:

@@ -17,8 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-from kdevops.errors import InfrastructureError, UserError
-from kdevops.files import write_atomic
+from kdevops.errors import UserError
 from kdevops.results.baselines import committed
 from kdevops.results.baselines.files import Files
 from kdevops.text import clean
@@ -103,23 +102,6 @@ def format_reports(known: KnownReports) -> str:
 def lines_of(known: KnownReports) -> list[str]:
     """The lines of the signatures, sorted."""
     return sorted(escape(each) + (f"  # {clean(note)}" if clean(note) else "") for each, note in known.notes.items())
-
-
-def save(directory: Path, known: KnownReports, series: str) -> tuple[Path, ...]:
-    """Write the file of `series` atomically and return its path if it changed.
-
-    Reports from an older series are not written. Raises InfrastructureError when the file cannot be written.
-    """
-    if known.series != series:
-        return ()
-    path, text = file_of(directory, series), format_reports(known)
-    try:
-        if path.exists() and path.read_bytes() == text.encode():
-            return ()
-        write_atomic(path, text)
-    except OSError as error:
-        raise InfrastructureError(f"cannot write the baseline {path}: {error.strerror}") from error
-    return (path,)
 
 
 def escape(signature: str) -> str:

@@ -139,7 +139,7 @@ def _parts(files: Files, names: Iterable[PurePosixPath]) -> list[Part]:
 def read_old(files: Files, place: Place) -> OldTable:
     """The old file of a place that has one. Raises UserError, with file and line, for a mistake."""
     if place.old is None:
-        raise ValueError("there is no old file")
+        raise ValueError("the place has no table of an older version")
     return _of_old(files, place.folder, place.old)
 
 

@@ -1,4 +1,4 @@
-"""How long the tests of a list take: a file beside it, `generic/001 77.0`, written once by whoever first counts the list.
+"""How long the tests of a list take: a file beside it, `generic/001 77.0`, written once, with the list.
 
 It only helps to plan (longest tests first, deadlines, estimates), so its lines may come from anywhere: after a merge that kept
 both sides of one, the longest time of a test is taken.

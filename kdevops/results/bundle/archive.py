@@ -1,6 +1,6 @@
 """The file of a bundle: a zip archive of which a manifest names each member with its size and hash.
 
-The same content gives the same bytes. Whoever reads one trusts nothing: sizes are bounded and counted as they are read,
+The same content gives the same bytes. A reader trusts nothing in it: sizes are bounded and counted as they are read,
 names stay below a directory, nothing is a link, and what is not as the manifest says is an error.
 """
 
@@ -52,7 +52,7 @@ def is_plain(name: str) -> bool:
 
 
 def allowed_bytes(size: int) -> int:
-    """How many bytes a bundle of this size may unpack to: more is no honest compression."""
+    """The most bytes that a bundle of this size may unpack to; more is a decompression bomb."""
     return min(MAX_BYTES, _FREE_BYTES + _MAX_RATIO * size)
 
 

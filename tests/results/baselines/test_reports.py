@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import subprocess
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kdevops.errors import InfrastructureError, UserError
-from kdevops.results.baselines import baseline, reports
+from kdevops.results.baselines import baseline, reports, writing
 from kdevops.results.baselines.files import Files
-from kdevops.results.baselines.reports import HEADER, KnownReports
+from kdevops.results.baselines.reports import HEADER, KnownReports, format_reports
 from kdevops.results.model import KernelReport, Outcome, Status, TestId
 from kdevops.text import clean
 from tests.support.baselines import accepted_into
 
 PATH = Path("baselines/6.1/reports.txt")
+FILE = PurePosixPath("6.1/reports.txt")
 SIGNATURES = st.text(max_size=60).map(clean).filter(bool).filter(lambda text: text == clean(text)) | st.sampled_from(
     ["<<<<<<< HEAD", "======= x", "# x", "100% of it", "%41", "a # b", "WARNING in foo (2)", "||||||| b"]
 )
@@ -90,7 +91,7 @@ def git(directory: Path, *arguments: str, check: bool = True) -> None:
 
 def write(directory: Path, *signatures: str) -> None:
     known = reports.load(Files(directory), ["6.1"]).with_signatures("6.1", signatures)
-    reports.save(directory, known, "6.1")
+    writing.write(directory, {FILE: format_reports(known)})
     git(directory, "add", ".")
     git(directory, "commit", "-qm", "x")
 
@@ -174,4 +175,4 @@ def test_a_file_that_cannot_be_read_or_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"reports.txt is not a regular file"):
         baseline.load(tmp_path, "6.1")
     with pytest.raises(InfrastructureError, match=r"cannot write the baseline .*reports.txt"):
-        reports.save(tmp_path, KnownReports("6.1", {"a": ""}), "6.1")
+        writing.write(tmp_path, {FILE: format_reports(KnownReports("6.1", {"a": ""}))})
