@@ -62,15 +62,13 @@ def _may_decide(run: Run, verdict: RunVerdict) -> bool:
 
 def _acceptable(run: Run, verdict: RunVerdict) -> int | None:
     """The run to accept into the baseline: this one if it differs; if two kernels were compared, the baseline kernel's."""
+    if verdict.exit_code is ExitCode.REGRESSION:
+        return None  # look first, before anything is taken for known
     if verdict.arm:
         unknown = any(each.before is None and words.answered(each) for each in verdict.tests)
         return verdict.arm.run.id if unknown and verdict.arm.complete else None
-    if (
-        run.decides is not None
-        or verdict.exit_code is ExitCode.REGRESSION
-        or (words.knows(verdict) and _may_decide(run, verdict))
-    ):
-        return None  # look, or decide, before it is taken for known
+    if run.decides is not None or (words.knows(verdict) and _may_decide(run, verdict)):
+        return None  # decide first
     return run.id if verdict.of(*_TO_LEARN) else None
 
 
